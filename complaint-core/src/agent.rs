@@ -1,0 +1,106 @@
+//! Members of staff who can hold a complaint.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::id::{AgentId, Area, InvalidId, Language, Level, Skill};
+use crate::text;
+
+/// A member of staff who can hold a complaint.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Agent {
+    /// The host's key.
+    pub id: AgentId,
+    /// What customers and colleagues call them.
+    pub name: String,
+    /// The step of the ladder they work at.
+    pub level: Level,
+    /// What they know. A complaint goes only to agents who have every skill it needs.
+    pub skills: BTreeSet<Skill>,
+    /// Where they serve; empty: everywhere.
+    pub areas: BTreeSet<Area>,
+    /// What they speak; empty: not recorded, so never a reason against them.
+    pub languages: BTreeSet<Language>,
+    /// The greatest workload they may be given automatically: a sum of weights of open complaints.
+    pub capacity: u32,
+    /// Whether they may hold complaints at all. A disabled agent keeps nothing new.
+    pub enabled: bool,
+    /// Away from this instant until the other, if they are.
+    pub absence: Option<Absence>,
+    /// The superior to whom their escalations go first, if the superior is eligible.
+    pub reports_to: Option<AgentId>,
+}
+
+/// A stretch of absence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Absence {
+    /// First instant of absence.
+    pub from: DateTime<Utc>,
+    /// First instant back.
+    pub until: DateTime<Utc>,
+}
+
+impl Agent {
+    /// An enabled representative of the first level with room for ten complaints of ordinary weight.
+    ///
+    /// # Errors
+    /// If the key is no host key or the name is empty, too long or not one line.
+    pub fn named(id: impl Into<String>, name: &str) -> Result<Self, InvalidId> {
+        let name = text::line(name, text::FIELD_MAX)
+            .map_err(|_| InvalidId::new("agent name", "one line of 1 to 200 characters"))?;
+        Ok(Self {
+            id: AgentId::new(id)?,
+            name,
+            level: Level::FIRST,
+            skills: BTreeSet::new(),
+            areas: BTreeSet::new(),
+            languages: BTreeSet::new(),
+            capacity: 10,
+            enabled: true,
+            absence: None,
+            reports_to: None,
+        })
+    }
+
+    /// Adds skills; those that are no skill keys are left out, so check untrusted input with [`Skill::new`] first.
+    pub fn skilled_in<'a>(mut self, skills: impl IntoIterator<Item = &'a str>) -> Self {
+        self.skills.extend(skills.into_iter().filter_map(|skill| Skill::new(skill).ok()));
+        self
+    }
+
+    /// Sets the capacity.
+    pub fn with_capacity(mut self, capacity: u32) -> Self {
+        self.capacity = capacity;
+        self
+    }
+
+    /// Sets the level.
+    pub fn at_level(mut self, level: Level) -> Self {
+        self.level = level;
+        self
+    }
+
+    /// Sets the superior.
+    pub fn reporting_to(mut self, superior: AgentId) -> Self {
+        self.reports_to = Some(superior);
+        self
+    }
+
+    /// Whether they can be given work at this instant.
+    pub fn is_available(&self, at: DateTime<Utc>) -> bool {
+        self.enabled && !self.absence.is_some_and(|absence| absence.from <= at && at < absence.until)
+    }
+}
+
+/// An agent with what they hold.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Member {
+    /// Who.
+    pub agent: Agent,
+    /// Sum of the weights of the open complaints they hold.
+    pub workload: u32,
+    /// When they were last given a complaint.
+    pub last_assigned_at: Option<DateTime<Utc>>,
+}

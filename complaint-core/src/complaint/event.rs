@@ -1,0 +1,273 @@
+//! What happened: facts only. Every name here is stored for ever; golden files hold each of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, NaiveDate, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::submission::{Attachment, Channel, DismissalReason, Item, Outcome, Priority, Remedy, Wish};
+use crate::deadline::ClockKind;
+use crate::id::{AgentId, Area, CategoryKey, ComplaintId, CustomerId, Language, Level, Skill};
+use crate::reference::Reference;
+use crate::routing::Routing;
+
+/// What happened to a complaint: ids, enums, instants and amounts. What people typed stands beside it as
+/// [`Words`](super::Words); remedies and attachments appear here without their texts.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Event {
+    /// Handed in. Words: `subject`, `description`, `contact.*`, `product`, `order_number`, `answer.*`.
+    Submitted {
+        /// The number people quote.
+        reference: Reference,
+        /// For whom.
+        customer: CustomerId,
+        /// The way it came in.
+        channel: Channel,
+        /// What it is about.
+        category: CategoryKey,
+        /// How urgent it is.
+        priority: Priority,
+        /// What a handler must know.
+        skills: BTreeSet<Skill>,
+        /// Where it belongs.
+        area: Option<Area>,
+        /// The customer's language.
+        language: Option<Language>,
+        /// What it adds to a handler's workload.
+        weight: u32,
+        /// The agent it is against.
+        against: Option<AgentId>,
+        /// Things of the host it concerns.
+        items: Vec<Item>,
+        /// When it was bought.
+        purchase_date: Option<NaiveDate>,
+        /// When it went wrong.
+        incident_date: Option<NaiveDate>,
+        /// What would put it right.
+        wish: Option<Wish>,
+        /// The finished complaint it follows up.
+        follows: Option<ComplaintId>,
+        /// The policy in force.
+        policy_version: u64,
+    },
+    /// The customer was told that it is here and what happens when.
+    Acknowledged,
+    /// Described anew. Words: `reason`.
+    Triaged {
+        /// What it is about.
+        category: CategoryKey,
+        /// How urgent it is.
+        priority: Priority,
+        /// What a handler must know.
+        skills: BTreeSet<Skill>,
+        /// Where it belongs.
+        area: Option<Area>,
+        /// What it adds to a handler's workload.
+        weight: u32,
+    },
+    /// Given to a handler. Words: `reason`, where a person chose.
+    Assigned {
+        /// The new handler.
+        agent: AgentId,
+        /// Who was considered and why this one.
+        routing: Routing,
+    },
+    /// The handler will not take it. Words: `reason`.
+    Declined {
+        /// Who declined.
+        agent: AgentId,
+    },
+    /// Taken from the handler, back to the queue. Words: `reason`.
+    Released {
+        /// From whom.
+        agent: AgentId,
+        /// Why.
+        cause: ReleaseCause,
+    },
+    /// Given from one handler to another. Words: `reason`.
+    Reassigned {
+        /// The former handler.
+        from: AgentId,
+        /// The new one.
+        to: AgentId,
+        /// Who was considered.
+        routing: Routing,
+    },
+    /// The handler began.
+    Begun,
+    /// A question to the customer. Words: `text`.
+    Asked,
+    /// The customer's answer. Words: `text`.
+    Answered,
+    /// A third party must act. Words: `party`.
+    Held {
+        /// When they are expected to have acted.
+        until: NaiveDate,
+    },
+    /// The handler goes on. Words: `reason`, where a question was still open.
+    Resumed,
+    /// Up the ladder. Words: `reason`, where a person asked for it.
+    Escalated {
+        /// The level it left.
+        from: Level,
+        /// Every cause; each counts once per level.
+        causes: Vec<EscalationCause>,
+    },
+    /// Down the ladder, with an instruction. Words: `instruction`.
+    HandedBack {
+        /// The level it left.
+        from: Level,
+        /// Who handed it back.
+        agent: AgentId,
+    },
+    /// A resolution that needs a second person. Words: as `resolved`.
+    Proposed {
+        /// Who proposes.
+        agent: AgentId,
+        /// The decision.
+        outcome: Outcome,
+        /// What is done, without texts.
+        remedies: Vec<Remedy>,
+    },
+    /// Not approved, or taken back by the proposer. Words: `comment`.
+    SentBack,
+    /// Decided. Words: `explanation`, `apology`, `next_steps`, `remedy.N.instructions`; `comment` of the approver.
+    Resolved {
+        /// The decision.
+        outcome: Outcome,
+        /// What is done, without texts.
+        remedies: Vec<Remedy>,
+        /// Who decided.
+        by: AgentId,
+        /// Who approved, where a second person had to.
+        approved_by: Option<AgentId>,
+    },
+    /// The customer agrees with the decision.
+    Accepted,
+    /// A remedy was delivered. Words: `evidence`.
+    RemedyFulfilled {
+        /// Which, by its number on this complaint, from 1.
+        remedy: u32,
+        /// The day it was delivered.
+        on: NaiveDate,
+    },
+    /// The customer disagrees with the decision. Words: `reason`.
+    Contested {
+        /// The level it left.
+        from: Level,
+        /// Whether it brings evidence not seen before.
+        new_evidence: bool,
+        /// Everyone who decided so far, excluded from now on.
+        excluded: Vec<AgentId>,
+    },
+    /// Opened again because of an error. Words: `reason`.
+    Reopened,
+    /// Finished.
+    Closed {
+        /// Why.
+        cause: CloseCause,
+    },
+    /// The customer's rating of a resolution. Words: `comment`.
+    Rated {
+        /// 1 (worst) to 5 (best).
+        score: u8,
+    },
+    /// Taken back by the customer. Words: `reason`.
+    Withdrawn,
+    /// Taken up again by the customer.
+    Reinstated,
+    /// Not taken up. Words: `text`.
+    Dismissed {
+        /// Why.
+        reason: DismissalReason,
+        /// Who decided that.
+        by: AgentId,
+    },
+    /// Joined to another complaint, which survives.
+    Merged {
+        /// The survivor.
+        into: ComplaintId,
+    },
+    /// Another complaint was joined to this one.
+    Absorbed {
+        /// The one that was joined.
+        other: ComplaintId,
+        /// The earlier of both receipts, from now on this one's.
+        received_at: DateTime<Utc>,
+    },
+    /// Taken apart again.
+    Unmerged,
+    /// Another body is responsible. Words: `body`, `text`.
+    Referred,
+    /// The other body gave it back. Words: `reason`.
+    ReferralReturned,
+    /// A message in the conversation. Words: `text`.
+    Posted,
+    /// An internal note. Words: `text`.
+    Noted,
+    /// Files were added. Words: `file.N`, their names.
+    Attached {
+        /// The facts of each, without file names.
+        attachments: Vec<Attachment>,
+    },
+    /// The handler has read the customer's messages.
+    Read,
+    /// A clock is near its end.
+    Warned {
+        /// Which clock.
+        clock: ClockKind,
+        /// How much of the time is used: 75 or 90.
+        percent: u8,
+    },
+    /// A clock ran out and nobody could be moved by it; those concerned are told.
+    Alarmed {
+        /// Which clock.
+        clock: ClockKind,
+    },
+}
+
+/// Answers by question key, as a helper for pages.
+pub(crate) fn answers(words: &super::Words) -> BTreeMap<String, String> {
+    words.under("answer.").map(|(key, text)| (key.to_owned(), text.to_owned())).collect()
+}
+
+/// Why a complaint went up the ladder. Each counts once per complaint and level.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(tag = "cause", content = "clock", rename_all = "snake_case")]
+pub enum EscalationCause {
+    /// The handler asked for it.
+    Handler,
+    /// A supervisor or above asked for it.
+    Supervisor,
+    /// The customer asked for it after a missed deadline.
+    Customer,
+    /// A clock ran out.
+    Clock(ClockKind),
+}
+
+/// Why a complaint was taken from its handler.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReleaseCause {
+    /// Somebody decided so.
+    ByHand,
+    /// The handler did not begin in time.
+    NotBegun,
+    /// The handler is absent or disabled.
+    HandlerGone,
+}
+
+/// Why a complaint was finished.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CloseCause {
+    /// The customer agreed.
+    Accepted,
+    /// The customer had agreed and the last remedy was delivered.
+    RemediesFulfilled,
+    /// The customer said nothing in the time given.
+    AcceptanceWindowOver,
+    /// A supervisor closed it.
+    ByHand,
+}

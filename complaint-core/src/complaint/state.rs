@@ -1,0 +1,346 @@
+//! The state of a complaint: what lists and pages read.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, NaiveDate, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::submission::{Attachment, Channel, DismissalReason, Item, Outcome, Priority, Remedy, Wish};
+use super::EscalationCause;
+use crate::actor::Party;
+use crate::deadline::{ClockKind, Deadline};
+use crate::id::{AgentId, Area, CategoryKey, ComplaintId, CustomerId, Language, Level, Skill, Version};
+use crate::lifecycle::Status;
+use crate::reference::Reference;
+use crate::routing::Routing;
+
+/// A complaint: an expression of dissatisfaction with a remedy or an answer expected (ISO 10002).
+///
+/// Every field is what folding the log with [`evolve`](crate::lifecycle::evolve) gives; nothing else writes here.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Complaint {
+    /// Its id.
+    pub id: ComplaintId,
+    /// The number people quote.
+    pub reference: Reference,
+    /// How often it was changed.
+    pub version: Version,
+    /// How many entries its log has.
+    pub entries: u32,
+    /// Who complains, or for whom.
+    pub customer: CustomerId,
+    /// Who took it down, where the customer did not submit it themself.
+    pub recorded_by: Option<Party>,
+    /// The way it came in.
+    pub channel: Channel,
+    /// When it came in; day zero of every deadline.
+    pub received_at: DateTime<Utc>,
+    /// The policy then in force.
+    pub policy_version: u64,
+
+    /// What it is about.
+    pub category: CategoryKey,
+    /// How urgent it is.
+    pub priority: Priority,
+    /// What a handler must know.
+    pub skills: BTreeSet<Skill>,
+    /// Where it belongs.
+    pub area: Option<Area>,
+    /// The customer's language.
+    pub language: Option<Language>,
+    /// What it adds to a handler's workload.
+    pub weight: u32,
+    /// The agent it is against, excluded everywhere.
+    pub against: Option<AgentId>,
+    /// Things of the host it concerns.
+    pub items: Vec<Item>,
+
+    /// One line.
+    pub subject: String,
+    /// What happened.
+    pub description: String,
+    /// How to reach the customer about it.
+    pub contact: Contact,
+    /// The product or service.
+    pub product: Option<String>,
+    /// The order, contract or booking number.
+    pub order_number: Option<String>,
+    /// When it was bought.
+    pub purchase_date: Option<NaiveDate>,
+    /// When it went wrong.
+    pub incident_date: Option<NaiveDate>,
+    /// What would put it right.
+    pub wish: Option<Wish>,
+    /// Answers to the category's own questions, by question key.
+    pub answers: BTreeMap<String, String>,
+
+    /// Where the work is.
+    pub status: Status,
+    /// Since when.
+    pub status_since: DateTime<Utc>,
+    /// The step of the ladder.
+    pub level: Level,
+    /// How often a level was entered, from 1; numbers the level clocks.
+    pub level_entries: u32,
+    /// Who holds it; after the decision, who held it last.
+    pub handler: Option<AgentId>,
+    /// How often it was given to a handler; numbers the acceptance clocks.
+    pub assignments: u32,
+    /// Why this handler.
+    pub routing: Option<Routing>,
+    /// Who may not get it any more, and why.
+    pub exclusions: Vec<Exclusion>,
+    /// How it went up the ladder.
+    pub escalations: Vec<Escalation>,
+
+    /// When the customer was told that it is here.
+    pub acknowledged_at: Option<DateTime<Utc>>,
+    /// When a handler first began.
+    pub first_action_at: Option<DateTime<Utc>>,
+    /// When a person first wrote to the customer.
+    pub first_response_at: Option<DateTime<Utc>>,
+    /// How many questions were asked; numbers the silence clocks.
+    pub questions: u32,
+    /// The question that is with the customer.
+    pub question: Option<Question>,
+    /// A customer's message that the handler has not read, since when.
+    pub unread_since: Option<DateTime<Utc>>,
+    /// How many resolutions were proposed; numbers the approval clocks.
+    pub proposals: u32,
+    /// The resolution that waits for a second person.
+    pub proposal: Option<Proposal>,
+    /// Whom everybody waits for, and until when.
+    pub awaited: Option<NaiveDate>,
+
+    /// Every decision, oldest first; the last one stands unless it was contested.
+    pub resolutions: Vec<Resolution>,
+    /// What was promised, numbered from 1.
+    pub remedies: Vec<RemedyPromise>,
+    /// Ratings, at most one per resolution.
+    pub feedback: Vec<Feedback>,
+    /// Why it was not taken up, and when.
+    pub dismissal: Option<(DismissalReason, DateTime<Utc>)>,
+    /// The complaint it was joined to.
+    pub merged_into: Option<ComplaintId>,
+    /// Complaints joined to it.
+    pub absorbed: Vec<ComplaintId>,
+    /// The finished complaint it follows up.
+    pub follows: Option<ComplaintId>,
+    /// The body it was passed to.
+    pub referred_to: Option<String>,
+    /// Files.
+    pub attachments: Vec<Attachment>,
+    /// Every clock it ever had, in the order they started.
+    pub deadlines: Vec<Deadline>,
+}
+
+/// How to reach a customer about one complaint. Each at most 200 characters on one line; the address may have several.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Contact {
+    /// The name to be used.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// An e-mail address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+    /// A telephone number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub phone: Option<String>,
+    /// A postal address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
+}
+
+/// An agent who may not get a complaint any more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Exclusion {
+    /// Who.
+    pub agent: AgentId,
+    /// Why, and how far it reaches.
+    pub cause: ExclusionCause,
+}
+
+/// Why an agent is excluded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "cause", content = "level", rename_all = "snake_case")]
+pub enum ExclusionCause {
+    /// They declined it: excluded at that level.
+    Declined(Level),
+    /// It was taken from them because they did not begin, or were away: excluded at that level.
+    Released(Level),
+    /// They took part in a decision that was contested: excluded for good.
+    Decided,
+}
+
+/// One step up the ladder.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Escalation {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// The level it left.
+    pub from: Level,
+    /// The level it reached.
+    pub to: Level,
+    /// Who held it.
+    pub handler: Option<AgentId>,
+    /// Every cause.
+    pub causes: Vec<EscalationCause>,
+}
+
+/// A question that is with the customer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Question {
+    /// Its entry in the log.
+    pub seq: u32,
+    /// When it was asked.
+    pub asked_at: DateTime<Utc>,
+}
+
+/// A resolution that waits for a second person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Proposal {
+    /// Who proposes.
+    pub by: AgentId,
+    /// Since when.
+    pub at: DateTime<Utc>,
+    /// The decision.
+    pub outcome: Outcome,
+    /// What is done.
+    pub remedies: Vec<Remedy>,
+    /// Why.
+    pub explanation: String,
+    /// Words of apology.
+    pub apology: Option<String>,
+    /// What happens next.
+    pub next_steps: Option<String>,
+}
+
+/// A decision.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resolution {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// At which level.
+    pub level: Level,
+    /// Who decided.
+    pub by: AgentId,
+    /// Who approved.
+    pub approved_by: Option<AgentId>,
+    /// The decision.
+    pub outcome: Outcome,
+    /// Why.
+    pub explanation: String,
+    /// Words of apology.
+    pub apology: Option<String>,
+    /// What happens next.
+    pub next_steps: Option<String>,
+    /// When the customer agreed.
+    pub accepted_at: Option<DateTime<Utc>>,
+    /// When the customer disagreed.
+    pub contested_at: Option<DateTime<Utc>>,
+}
+
+/// A remedy in the ledger.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RemedyPromise {
+    /// Its number on this complaint, from 1.
+    pub number: u32,
+    /// The resolution that promised it, from 1.
+    pub resolution: u32,
+    /// What was promised.
+    pub remedy: Remedy,
+    /// The day it was delivered, once it was.
+    pub fulfilled_on: Option<NaiveDate>,
+    /// Who recorded that.
+    pub fulfilled_by: Option<AgentId>,
+    /// What proves it.
+    pub evidence: Option<String>,
+}
+
+/// A rating of one resolution.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Feedback {
+    /// The resolution, from 1.
+    pub resolution: u32,
+    /// The agent who decided it.
+    pub agent: AgentId,
+    /// 1 to 5.
+    pub score: u8,
+    /// What the customer said.
+    pub comment: Option<String>,
+    /// When it was first given; editable for a day from then.
+    pub first_given_at: DateTime<Utc>,
+}
+
+/// A rating, 1 (worst) to 5 (best).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Rating(u8);
+
+impl Rating {
+    /// The worst.
+    pub const ONE: Rating = Rating(1);
+    /// Poor.
+    pub const TWO: Rating = Rating(2);
+    /// In between.
+    pub const THREE: Rating = Rating(3);
+    /// Good.
+    pub const FOUR: Rating = Rating(4);
+    /// The best.
+    pub const FIVE: Rating = Rating(5);
+
+    /// The number.
+    pub fn score(self) -> u8 {
+        self.0
+    }
+}
+
+impl Complaint {
+    /// What it adds to its handler's workload now, if it has an open handler.
+    pub fn workload(&self) -> Option<(&AgentId, u32)> {
+        match (&self.handler, self.status.is_open()) {
+            (Some(agent), true) => Some((agent, self.weight)),
+            _ => None,
+        }
+    }
+
+    /// The decision that stands: the last one, if it was not contested.
+    pub fn resolution(&self) -> Option<&Resolution> {
+        self.resolutions.last().filter(|resolution| resolution.contested_at.is_none())
+    }
+
+    /// The remedies that are promised and not yet delivered.
+    pub fn outstanding_remedies(&self) -> impl Iterator<Item = &RemedyPromise> {
+        self.remedies.iter().filter(|promise| promise.fulfilled_on.is_none())
+    }
+
+    /// A clock that has started and not ended.
+    pub fn deadline(&self, clock: ClockKind) -> Option<&Deadline> {
+        self.deadlines.iter().rev().find(|deadline| deadline.clock == clock && deadline.ended.is_none())
+    }
+
+    /// The next instant promised to the customer: the earliest running deadline of those they are told.
+    pub fn promised_at(&self) -> Option<DateTime<Utc>> {
+        [ClockKind::Resolution, ClockKind::Level, ClockKind::Statutory]
+            .into_iter()
+            .filter_map(|clock| self.deadline(clock).and_then(|deadline| deadline.due_at))
+            .min()
+    }
+
+    /// Why an agent may not hold it, decide it or be given it, at its present level.
+    pub fn exclusion(&self, agent: &AgentId) -> Option<ExclusionCause> {
+        self.exclusions.iter().find(|exclusion| {
+            exclusion.agent == *agent
+                && match exclusion.cause {
+                    ExclusionCause::Declined(level) | ExclusionCause::Released(level) => level == self.level,
+                    ExclusionCause::Decided => true,
+                }
+        })
+        .map(|exclusion| exclusion.cause)
+    }
+
+    /// Whether a deadline was missed at the present level.
+    pub fn has_missed_deadline(&self) -> bool {
+        self.deadlines.iter().any(|deadline| deadline.missed_at.is_some() && deadline.ended.is_none())
+    }
+}

@@ -1,0 +1,218 @@
+//! Clocks: promised instants, what they are measured on, and the segments that explain them.
+
+mod calendar;
+mod clocks;
+mod span;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+pub use calendar::{Calendar, CalendarFault};
+//WIP pub(crate) use clocks::{clock_changes, ClockRule};
+pub use clocks::next_action_at;
+pub use span::{Span, SpanUnit};
+
+/// Which promise a clock keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClockKind {
+    /// The customer is told that it is here.
+    Acknowledgement,
+    /// A person writes to the customer for the first time.
+    FirstResponse,
+    /// It is resolved (a service promise; pauses while the customer is asked).
+    Resolution,
+    /// It leaves its level.
+    Level,
+    /// The handler begins.
+    Acceptance,
+    /// A second person decides on the proposal.
+    Approval,
+    /// The customer answers.
+    Silence,
+    /// The customer accepts or contests; then it closes.
+    AutoClose,
+    /// The customer may contest.
+    ContestWindow,
+    /// A promised remedy is delivered.
+    Remedy,
+    /// What the law asks for; never pauses.
+    Statutory,
+}
+
+impl ClockKind {
+    /// All clocks, in the order of the specification.
+    pub const ALL: [ClockKind; 11] = [
+        Self::Acknowledgement,
+        Self::FirstResponse,
+        Self::Resolution,
+        Self::Level,
+        Self::Acceptance,
+        Self::Approval,
+        Self::Silence,
+        Self::AutoClose,
+        Self::ContestWindow,
+        Self::Remedy,
+        Self::Statutory,
+    ];
+
+    /// The stable name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Acknowledgement => "acknowledgement",
+            Self::FirstResponse => "first_response",
+            Self::Resolution => "resolution",
+            Self::Level => "level",
+            Self::Acceptance => "acceptance",
+            Self::Approval => "approval",
+            Self::Silence => "silence",
+            Self::AutoClose => "auto_close",
+            Self::ContestWindow => "contest_window",
+            Self::Remedy => "remedy",
+            Self::Statutory => "statutory",
+        }
+    }
+
+    /// What people read.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Acknowledgement => "Acknowledgement",
+            Self::FirstResponse => "First response",
+            Self::Resolution => "Resolution",
+            Self::Level => "This level",
+            Self::Acceptance => "Start of work",
+            Self::Approval => "Approval",
+            Self::Silence => "Customer's answer",
+            Self::AutoClose => "Acceptance by the customer",
+            Self::ContestWindow => "Contest window",
+            Self::Remedy => "Remedy",
+            Self::Statutory => "Statutory",
+        }
+    }
+}
+
+/// One clock of one complaint: a promised instant and how it came about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deadline {
+    /// Which promise.
+    pub clock: ClockKind,
+    /// Which of its kind: the n-th level entry, assignment, question, decision or remedy of this complaint; else 1.
+    pub instance: u32,
+    /// How much time was promised.
+    pub target: Span,
+    /// The calendar it is measured on; `None` for wall time.
+    pub calendar: Option<String>,
+    /// The policy that made it.
+    pub policy_version: u64,
+    /// Since when it counts.
+    pub started_at: DateTime<Utc>,
+    /// The promised time in microseconds of counted time (opening time, or wall time without a calendar).
+    pub total_micros: u64,
+    /// When it runs out; `None` while it is paused.
+    pub due_at: Option<DateTime<Utc>>,
+    /// When 75 % and 90 % of the time are used; `None` while it is paused.
+    pub warn_at: Option<[DateTime<Utc>; 2]>,
+    /// What was left when it was paused, in microseconds of counted time.
+    pub left_micros: Option<u64>,
+    /// The highest warning given: 0, 75 or 90.
+    pub warned: u8,
+    /// When it was found to have run out.
+    pub missed_at: Option<DateTime<Utc>>,
+    /// When and how it ended.
+    pub ended: Option<Ended>,
+    /// Stretches of running and pausing up to the last change, oldest first, without gaps.
+    pub segments: Vec<Segment>,
+}
+
+/// How a clock ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ended {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// Whether the promise was kept, broken, or fell away.
+    pub how: Ending,
+}
+
+/// Whether a promise was kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ending {
+    /// Kept in time.
+    Met,
+    /// Kept too late.
+    Late,
+    /// Fell away: nobody waits for it any more.
+    Cancelled,
+}
+
+/// A stretch of a clock.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Segment {
+    /// First instant.
+    pub from: DateTime<Utc>,
+    /// First instant after it; `None` while it lasts.
+    pub to: Option<DateTime<Utc>>,
+    /// Whether the clock ran.
+    pub ran: bool,
+}
+
+/// What an entry did to a clock.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "change", rename_all = "snake_case")]
+pub enum ClockChange {
+    /// A clock starts.
+    Started {
+        /// The whole clock.
+        deadline: Deadline,
+    },
+    /// A clock pauses.
+    Paused {
+        /// Which.
+        clock: ClockKind,
+        /// Which of its kind.
+        instance: u32,
+        /// What is left, in microseconds of counted time.
+        left_micros: u64,
+    },
+    /// A paused clock goes on with what was left.
+    Resumed {
+        /// Which.
+        clock: ClockKind,
+        /// Which of its kind.
+        instance: u32,
+        /// When it runs out now.
+        due_at: DateTime<Utc>,
+        /// When 75 % and 90 % are used now.
+        warn_at: [DateTime<Utc>; 2],
+    },
+    /// The promise itself changed, e.g. with the category.
+    Retargeted {
+        /// The whole clock as it is now.
+        deadline: Deadline,
+    },
+    /// A warning was given.
+    Warned {
+        /// Which.
+        clock: ClockKind,
+        /// Which of its kind.
+        instance: u32,
+        /// 75 or 90.
+        percent: u8,
+    },
+    /// A clock ran out.
+    Missed {
+        /// Which.
+        clock: ClockKind,
+        /// Which of its kind.
+        instance: u32,
+    },
+    /// A clock ends.
+    Ended {
+        /// Which.
+        clock: ClockKind,
+        /// Which of its kind.
+        instance: u32,
+        /// How.
+        how: Ending,
+    },
+}

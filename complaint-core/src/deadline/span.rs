@@ -1,0 +1,148 @@
+//! Promised amounts of time.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::Calendar;
+use crate::id::InvalidId;
+
+/// A promised amount of time, written `8 working hours`, `10 working days`, `36 hours`, `8 weeks`.
+///
+/// *Working* time counts only while the calendar is open; *n working days* end with the last closing time of the
+/// n-th business day after the day it starts (the day of receipt is day zero). The rest is wall time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Span {
+    amount: u32,
+    unit: SpanUnit,
+}
+
+/// What a span is counted in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SpanUnit {
+    /// Minutes on the calendar.
+    WorkingMinutes,
+    /// Hours on the calendar.
+    WorkingHours,
+    /// Business days of the calendar.
+    WorkingDays,
+    /// Minutes of wall time.
+    Minutes,
+    /// Hours of wall time.
+    Hours,
+    /// Days of 24 hours.
+    Days,
+    /// Weeks of 168 hours.
+    Weeks,
+}
+
+const UNITS: [(SpanUnit, &str); 7] = [
+    (SpanUnit::WorkingMinutes, "working minute"),
+    (SpanUnit::WorkingHours, "working hour"),
+    (SpanUnit::WorkingDays, "working day"),
+    (SpanUnit::Minutes, "minute"),
+    (SpanUnit::Hours, "hour"),
+    (SpanUnit::Days, "day"),
+    (SpanUnit::Weeks, "week"),
+];
+
+/// Ten years of minutes: longer promises are mistakes.
+const AMOUNT_MAX: u32 = 10 * 366 * 24 * 60;
+
+impl Span {
+    /// An amount of a unit.
+    pub const fn new(amount: u32, unit: SpanUnit) -> Self {
+        Self { amount, unit }
+    }
+
+    /// Whether it counts only while a calendar is open.
+    pub fn is_working(self) -> bool {
+        matches!(self.unit, SpanUnit::WorkingMinutes | SpanUnit::WorkingHours | SpanUnit::WorkingDays)
+    }
+
+    /// The counted time from `start` until it is over, and the instant at which it is over.
+    pub(crate) fn measure(self, calendar: &Calendar, start: DateTime<Utc>) -> (Duration, DateTime<Utc>) {
+        let seconds = |each: u64| Duration::from_secs(u64::from(self.amount) * each);
+        match self.unit {
+            SpanUnit::WorkingDays => {
+                let due = calendar.add_days(start, self.amount);
+                (calendar.between(start, due), due)
+            }
+            SpanUnit::WorkingMinutes => (seconds(60), calendar.add(start, seconds(60))),
+            SpanUnit::WorkingHours => (seconds(3600), calendar.add(start, seconds(3600))),
+            SpanUnit::Minutes => (seconds(60), wall(start, seconds(60))),
+            SpanUnit::Hours => (seconds(3600), wall(start, seconds(3600))),
+            SpanUnit::Days => (seconds(86_400), wall(start, seconds(86_400))),
+            SpanUnit::Weeks => (seconds(604_800), wall(start, seconds(604_800))),
+        }
+    }
+}
+
+pub(crate) fn wall(start: DateTime<Utc>, length: Duration) -> DateTime<Utc> {
+    TimeDelta::from_std(length)
+        .ok()
+        .and_then(|delta| start.checked_add_signed(delta))
+        .unwrap_or(DateTime::<Utc>::MAX_UTC)
+}
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = UNITS.iter().find(|(unit, _)| *unit == self.unit).map_or("", |(_, name)| name);
+        let plural = if self.amount == 1 { "" } else { "s" };
+        write!(f, "{} {name}{plural}", self.amount)
+    }
+}
+
+impl FromStr for Span {
+    type Err = InvalidId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        let wrong = || InvalidId::new("span of time", "an amount and a unit, e.g. 8 working hours, 10 working days, 8 weeks");
+        let (amount, unit) = text.trim().split_once(' ').ok_or_else(wrong)?;
+        let amount: u32 = amount.parse().map_err(|_| wrong())?;
+        let unit = unit.trim();
+        UNITS
+            .iter()
+            .find(|(_, name)| unit == *name || unit.strip_suffix('s') == Some(name))
+            .filter(|_| (1..=AMOUNT_MAX).contains(&amount))
+            .map(|(unit, _)| Self::new(amount, *unit))
+            .ok_or_else(wrong)
+    }
+}
+
+impl TryFrom<String> for Span {
+    type Error = InvalidId;
+
+    fn try_from(text: String) -> Result<Self, InvalidId> {
+        text.parse()
+    }
+}
+
+impl From<Span> for String {
+    fn from(span: Span) -> String {
+        span.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_what_it_writes() {
+        for text in ["8 working hours", "1 working day", "36 hours", "8 weeks", "90 working minutes", "1 minute"] {
+            assert_eq!(text.parse::<Span>().unwrap().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn refuses_what_is_no_promise() {
+        for bad in ["", "8", "0 days", "-1 days", "8 fortnights", "99999999 weeks", "8  ", "eight hours"] {
+            assert!(bad.parse::<Span>().is_err(), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,375 @@
+//! Identifiers, each its own type, so that one can never be passed for another.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// An identifier that could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{what} must be {expected}")]
+pub struct InvalidId {
+    what: &'static str,
+    expected: &'static str,
+}
+
+impl InvalidId {
+    pub(crate) fn new(what: &'static str, expected: &'static str) -> Self {
+        Self { what, expected }
+    }
+
+    /// Which identifier was being read, e.g. `customer id`.
+    pub fn what(&self) -> &'static str {
+        self.what
+    }
+
+    /// The form that would have been accepted.
+    pub fn expected(&self) -> &'static str {
+        self.expected
+    }
+}
+
+macro_rules! own_id {
+    ($(#[$doc:meta])* $name:ident, $what:literal) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(Uuid);
+
+        impl $name {
+            /// Wraps a UUID, normally one drawn from an [`IdSource`](crate::clock::IdSource).
+            pub fn from_uuid(uuid: Uuid) -> Self {
+                Self(uuid)
+            }
+
+            /// The UUID itself, for storage.
+            pub fn as_uuid(&self) -> Uuid {
+                self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.hyphenated().fmt(f)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = InvalidId;
+
+            fn from_str(text: &str) -> Result<Self, InvalidId> {
+                // Only the hyphenated form: one spelling per id, so that addresses compare as text.
+                if text.len() != 36 {
+                    return Err(InvalidId::new($what, "a hyphenated UUID"));
+                }
+                Uuid::try_parse(text)
+                    .map(Self)
+                    .map_err(|_| InvalidId::new($what, "a hyphenated UUID"))
+            }
+        }
+    };
+}
+
+own_id!(
+    /// A complaint. A version 7 UUID (RFC 9562), so ids sort by the instant of receipt.
+    ComplaintId,
+    "complaint id"
+);
+own_id!(
+    /// A notice; also the local part of the `Message-ID` of the mail it becomes.
+    NoticeId,
+    "notice id"
+);
+own_id!(
+    /// An attachment of a complaint.
+    AttachmentId,
+    "attachment id"
+);
+
+macro_rules! host_key {
+    ($(#[$doc:meta])* $name:ident, $what:literal) => {
+        $(#[$doc])*
+        ///
+        /// The host's own key: opaque, 1 to 64 visible ASCII characters, compared byte by byte.
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(String);
+
+        impl $name {
+            /// Reads a host key.
+            pub fn new(key: impl Into<String>) -> Result<Self, InvalidId> {
+                let key = key.into();
+                let visible = key.bytes().all(|b| (0x21..=0x7e).contains(&b));
+                if key.is_empty() || key.len() > 64 || !visible {
+                    return Err(InvalidId::new($what, "1 to 64 visible ASCII characters"));
+                }
+                Ok(Self(key))
+            }
+
+            /// The key as the host gave it.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = InvalidId;
+
+            fn try_from(key: String) -> Result<Self, InvalidId> {
+                Self::new(key)
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(key: $name) -> String {
+                key.0
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = InvalidId;
+
+            fn from_str(key: &str) -> Result<Self, InvalidId> {
+                Self::new(key)
+            }
+        }
+    };
+}
+
+host_key!(
+    /// Who complains, or for whom someone complains.
+    CustomerId,
+    "customer id"
+);
+host_key!(
+    /// A member of staff who can hold a complaint.
+    AgentId,
+    "agent id"
+);
+host_key!(
+    /// A member of staff who does not hold complaints: an admin or an auditor.
+    StaffId,
+    "staff id"
+);
+
+macro_rules! slug {
+    ($(#[$doc:meta])* $name:ident, $what:literal) => {
+        $(#[$doc])*
+        ///
+        /// Kept as lower-case words joined by `-`, so that `Damaged goods` and `damaged-goods` are one.
+        /// 1 to 64 letters, digits and hyphens; letters of any script.
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(String);
+
+        impl $name {
+            /// Reads and normalises a key.
+            pub fn new(text: impl AsRef<str>) -> Result<Self, InvalidId> {
+                slugged(text.as_ref())
+                    .map(Self)
+                    .ok_or(InvalidId::new($what, "1 to 64 letters or digits, words joined by spaces or hyphens"))
+            }
+
+            /// The normalised key.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = InvalidId;
+
+            fn try_from(text: String) -> Result<Self, InvalidId> {
+                Self::new(text)
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(key: $name) -> String {
+                key.0
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = InvalidId;
+
+            fn from_str(text: &str) -> Result<Self, InvalidId> {
+                Self::new(text)
+            }
+        }
+    };
+}
+
+slug!(
+    /// What a complaint is about, as a key of the catalogue.
+    CategoryKey,
+    "category"
+);
+slug!(
+    /// One thing an agent knows and a complaint may need.
+    Skill,
+    "skill"
+);
+slug!(
+    /// A place or part of the organisation that an agent serves and a complaint may concern.
+    Area,
+    "area"
+);
+slug!(
+    /// A language that an agent speaks and a customer may need: a BCP 47 tag in lower case, e.g. `de`, `pt-br`.
+    Language,
+    "language"
+);
+
+fn slugged(text: &str) -> Option<String> {
+    let mut slug = String::with_capacity(text.len());
+    for c in text.trim().chars() {
+        if c.is_alphanumeric() {
+            slug.extend(c.to_lowercase());
+        } else if c == ' ' || c == '-' || c == '_' {
+            if !slug.is_empty() && !slug.ends_with('-') {
+                slug.push('-');
+            }
+        } else if c.is_control() || !matches!(c, '&' | '/' | ',' | '.' | '\'' | '(' | ')' | ':' | ';') {
+            return None;
+        }
+    }
+    while slug.ends_with('-') {
+        slug.pop();
+    }
+    let length = slug.chars().count();
+    (1..=64).contains(&length).then_some(slug)
+}
+
+/// How often a complaint has been changed: 1 after submission, one more for each committed change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Version(u64);
+
+impl Version {
+    /// Before the first change: nothing is stored.
+    pub const NONE: Version = Version(0);
+
+    /// A version as stored or quoted by a caller.
+    pub fn new(number: u64) -> Self {
+        Self(number)
+    }
+
+    /// The number itself.
+    pub fn get(self) -> u64 {
+        self.0
+    }
+
+    /// The version that the next change makes.
+    pub fn next(self) -> Self {
+        Self(self.0 + 1)
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A step of the ladder: 1 handles first, the last has final authority.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "u8", into = "u8")]
+pub struct Level(u8);
+
+impl Level {
+    /// Where every complaint starts.
+    pub const FIRST: Level = Level(1);
+
+    /// Reads a level: 1 to 9.
+    pub fn new(number: u8) -> Result<Self, InvalidId> {
+        if (1..=9).contains(&number) {
+            Ok(Self(number))
+        } else {
+            Err(InvalidId::new("level", "a number from 1 to 9"))
+        }
+    }
+
+    /// The number, from 1.
+    pub fn get(self) -> u8 {
+        self.0
+    }
+
+    /// The level above.
+    pub fn above(self) -> Self {
+        Self(self.0 + 1)
+    }
+
+    /// The level below, or the first.
+    pub fn below(self) -> Self {
+        Self(self.0.saturating_sub(1).max(1))
+    }
+}
+
+impl fmt::Display for Level {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl TryFrom<u8> for Level {
+    type Error = InvalidId;
+
+    fn try_from(number: u8) -> Result<Self, InvalidId> {
+        Self::new(number)
+    }
+}
+
+impl From<Level> for u8 {
+    fn from(level: Level) -> u8 {
+        level.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_has_one_spelling() {
+        for spelling in ["Damaged goods", "damaged-goods", "  DAMAGED  goods ", "damaged_goods"] {
+            assert_eq!(CategoryKey::new(spelling).unwrap().as_str(), "damaged-goods");
+        }
+        assert_eq!(Skill::new("Credit reporting, repair").unwrap().as_str(), "credit-reporting-repair");
+    }
+
+    #[test]
+    fn keys_refuse_what_is_empty_too_long_or_controls() {
+        for bad in ["", " - ", "a\0b", "<script>", &"x".repeat(65)] {
+            assert!(CategoryKey::new(bad).is_err(), "{bad:?} was accepted");
+        }
+    }
+
+    #[test]
+    fn host_keys_are_visible_ascii() {
+        assert!(CustomerId::new("john@example.org").is_ok());
+        for bad in ["", "a b", "a\n", "ü", &"x".repeat(65)] {
+            assert!(CustomerId::new(bad).is_err(), "{bad:?} was accepted");
+        }
+    }
+
+    #[test]
+    fn only_the_hyphenated_form_of_a_uuid_is_an_id() {
+        let id = ComplaintId::from_uuid(Uuid::from_u128(7));
+        assert_eq!(id.to_string().parse::<ComplaintId>(), Ok(id));
+        assert!("00000000000000000000000000000007".parse::<ComplaintId>().is_err());
+    }
+}

@@ -1,0 +1,3 @@
+//! The lifecycle.
+mod status;
+pub use status::Status;

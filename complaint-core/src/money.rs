@@ -1,0 +1,177 @@
+//! Amounts of money: whole minor units and a currency, never a floating-point number.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::InvalidId;
+
+/// An ISO 4217 alphabetic code, three capital letters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Currency([u8; 3]);
+
+impl Currency {
+    /// Reads a code, any case.
+    pub fn new(code: &str) -> Result<Self, InvalidId> {
+        let bytes: [u8; 3] = code
+            .trim()
+            .to_ascii_uppercase()
+            .into_bytes()
+            .try_into()
+            .map_err(|_| InvalidId::new("currency", "an ISO 4217 code such as EUR"))?;
+        if bytes.iter().all(u8::is_ascii_uppercase) {
+            Ok(Self(bytes))
+        } else {
+            Err(InvalidId::new("currency", "an ISO 4217 code such as EUR"))
+        }
+    }
+
+    /// How many decimal places the minor unit has (ISO 4217, column "minor unit").
+    pub fn decimals(self) -> u32 {
+        match &self.0 {
+            b"BIF" | b"CLP" | b"DJF" | b"GNF" | b"ISK" | b"JPY" | b"KMF" | b"KRW" | b"PYG" | b"RWF" | b"UGX" | b"UYI"
+            | b"VND" | b"VUV" | b"XAF" | b"XOF" | b"XPF" => 0,
+            b"BHD" | b"IQD" | b"JOD" | b"KWD" | b"LYD" | b"OMR" | b"TND" => 3,
+            b"CLF" | b"UYW" => 4,
+            _ => 2,
+        }
+    }
+}
+
+impl fmt::Display for Currency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|b| write!(f, "{}", char::from(*b)))
+    }
+}
+
+impl TryFrom<String> for Currency {
+    type Error = InvalidId;
+
+    fn try_from(code: String) -> Result<Self, InvalidId> {
+        Self::new(&code)
+    }
+}
+
+impl From<Currency> for String {
+    fn from(currency: Currency) -> String {
+        currency.to_string()
+    }
+}
+
+/// An amount in a currency: whole minor units inside, `12.50 EUR` wherever it is written or stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Money {
+    minor_units: u64,
+    currency: Currency,
+}
+
+impl Money {
+    /// An amount of minor units: cents of a euro, whole yen.
+    pub fn new(minor_units: u64, currency: Currency) -> Self {
+        Self { minor_units, currency }
+    }
+
+    /// The amount in minor units.
+    pub fn minor_units(self) -> u64 {
+        self.minor_units
+    }
+
+    /// The currency.
+    pub fn currency(self) -> Currency {
+        self.currency
+    }
+
+    /// Reads a decimal amount of a currency, e.g. `12.50`.
+    pub fn from_decimal(amount: &str, currency: Currency) -> Result<Self, InvalidId> {
+        let wrong = || InvalidId::new("amount", "a positive decimal number with no more places than the currency has, e.g. 12.50");
+        let decimals = currency.decimals();
+        let (whole, fraction) = amount.trim().split_once('.').unwrap_or((amount.trim(), ""));
+        let digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
+        let places = u32::try_from(fraction.len()).map_err(|_| wrong())?;
+        if whole.is_empty() || !digits(whole) || !digits(fraction) || places > decimals {
+            return Err(wrong());
+        }
+        let scale = 10_u64.pow(decimals);
+        let minor: u64 = if fraction.is_empty() {
+            0
+        } else {
+            fraction.parse::<u64>().map_err(|_| wrong())? * 10_u64.pow(decimals - places)
+        };
+        let whole: u64 = whole.parse().map_err(|_| wrong())?;
+        // Integers beyond 2^53 do not survive a round trip through JavaScript clients.
+        whole
+            .checked_mul(scale)
+            .and_then(|units| units.checked_add(minor))
+            .filter(|units| *units < (1 << 53))
+            .map(|units| Self::new(units, currency))
+            .ok_or_else(wrong)
+    }
+
+    /// The amount without the currency, e.g. `12.50`.
+    pub fn decimal(self) -> String {
+        let decimals = self.currency.decimals();
+        if decimals == 0 {
+            return self.minor_units.to_string();
+        }
+        let scale = 10_u64.pow(decimals);
+        let width = decimals as usize;
+        format!("{}.{:0width$}", self.minor_units / scale, self.minor_units % scale)
+    }
+}
+
+impl fmt::Display for Money {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.decimal(), self.currency)
+    }
+}
+
+impl FromStr for Money {
+    type Err = InvalidId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        let (amount, code) = text
+            .trim()
+            .rsplit_once(' ')
+            .ok_or_else(|| InvalidId::new("money", "an amount and a currency, e.g. 12.50 EUR"))?;
+        Self::from_decimal(amount, Currency::new(code)?)
+    }
+}
+
+impl TryFrom<String> for Money {
+    type Error = InvalidId;
+
+    fn try_from(text: String) -> Result<Self, InvalidId> {
+        text.parse()
+    }
+}
+
+impl From<Money> for String {
+    fn from(money: Money) -> String {
+        money.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_and_prints_by_the_places_of_the_currency() {
+        for (text, minor) in [("12.50 EUR", 1250), ("12.5 EUR", 1250), ("12 EUR", 1200), ("7 JPY", 7), ("0.001 KWD", 1)] {
+            assert_eq!(text.parse::<Money>().unwrap().minor_units(), minor, "{text}");
+        }
+        assert_eq!("12.5 eur".parse::<Money>().unwrap().to_string(), "12.50 EUR");
+        assert_eq!("7 JPY".parse::<Money>().unwrap().to_string(), "7 JPY");
+    }
+
+    #[test]
+    fn refuses_what_is_no_amount() {
+        for bad in ["", "EUR", "-1 EUR", "1.234 EUR", "1.5 JPY", "1e3 EUR", "1,50 EUR", ".5 EUR", "9007199254740993 JPY"] {
+            let result = bad.parse::<Money>();
+            assert!(result.is_err(), "{bad} gave {result:?}");
+        }
+    }
+}

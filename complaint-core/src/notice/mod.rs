@@ -1,0 +1,162 @@
+//! Who is told what: one notice per message, recipient and channel, planned in the commit of the change that caused it.
+
+//WIP mod announce;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::deadline::ClockKind;
+use crate::id::{AgentId, ComplaintId, CustomerId, Level, NoticeId};
+use crate::lifecycle::Status;
+use crate::reference::Reference;
+
+//WIP pub use announce::announce;
+
+/// One message to one recipient on one channel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notice {
+    /// Its id; stable over repeated deliveries, and the local part of the mail's `Message-ID`.
+    pub id: NoticeId,
+    /// To whom.
+    pub recipient: Recipient,
+    /// How.
+    pub channel: NoticeChannel,
+    /// What it says.
+    pub kind: NoticeKind,
+    /// Which complaint it is about.
+    pub complaint: ComplaintId,
+    /// Its reference.
+    pub reference: Reference,
+    /// Its subject line.
+    pub subject: String,
+    /// Where the work was when the notice was planned.
+    pub status: Status,
+    /// The level then.
+    pub level: Level,
+    /// The handler's name is looked up on delivery.
+    pub handler: Option<AgentId>,
+    /// The public words of the message, question or decision, if it carries any.
+    pub text: Option<String>,
+    /// The address given for this complaint, for recipients whom the host does not know.
+    pub address: Option<String>,
+    /// The promised instant that matters for this notice.
+    pub due_at: Option<DateTime<Utc>>,
+    /// When it was planned.
+    pub planned_at: DateTime<Utc>,
+}
+
+/// To whom a notice goes.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(tag = "role", content = "id", rename_all = "snake_case")]
+pub enum Recipient {
+    /// Who complains.
+    Customer(CustomerId),
+    /// An agent of any level.
+    Agent(AgentId),
+    /// Whoever supervises a level: resolved on delivery to the enabled agents of that level.
+    Level(Level),
+}
+
+/// How a notice travels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NoticeChannel {
+    /// Mail.
+    Email,
+    /// Text message.
+    Sms,
+}
+
+/// What a notice says. Each is a template of the notifier.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(tag = "kind", content = "clock", rename_all = "snake_case")]
+pub enum NoticeKind {
+    /// To the customer: it is here, this is its reference.
+    Received,
+    /// To the customer: what happens when.
+    Acknowledged,
+    /// To the customer: who handles it now.
+    AssignedCustomer,
+    /// To the handler: a complaint for you.
+    AssignedHandler,
+    /// To the former handler: no longer yours.
+    TakenAway,
+    /// To the customer: a question.
+    Question,
+    /// To the handler: the customer answered.
+    Answer,
+    /// To the other side: a message.
+    Message,
+    /// To the customer: it went up the ladder.
+    EscalatedCustomer,
+    /// To the former handler: it went up the ladder.
+    EscalatedHandler,
+    /// To the customer: a third party must act.
+    OnHold,
+    /// To the approvers: a proposal waits.
+    ApprovalWanted,
+    /// To the proposer: sent back.
+    SentBack,
+    /// To the customer: the decision, and how to accept or contest it.
+    Decision,
+    /// To the handler: the customer accepted.
+    AcceptedHandler,
+    /// To the customer: a remedy was delivered.
+    RemedyFulfilled,
+    /// To the customer: your objection is here.
+    ContestedCustomer,
+    /// To the former handler: the decision was contested.
+    ContestedHandler,
+    /// To the customer: opened again.
+    Reopened,
+    /// To the customer: finished; please rate.
+    Closed,
+    /// To the customer: you took it back.
+    WithdrawnCustomer,
+    /// To the handler: the customer took it back.
+    WithdrawnHandler,
+    /// To the customer: taken up again.
+    Reinstated,
+    /// To the customer: not taken up, and why.
+    Dismissed,
+    /// To the customer: joined to another.
+    Merged,
+    /// To the customer: taken apart again.
+    Unmerged,
+    /// To the customer: another body is responsible.
+    Referred,
+    /// To the customer: the other body gave it back.
+    ReferralReturned,
+    /// To whoever keeps the promise: a clock is near its end.
+    Warning(ClockKind),
+    /// To those concerned: a clock ran out.
+    Missed(ClockKind),
+}
+
+/// A notice that a courier holds for a while.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClaimedNotice {
+    /// The notice.
+    pub notice: Notice,
+    /// How often delivery was begun, this time included.
+    pub attempt: u32,
+}
+
+/// How a delivery ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Settlement {
+    /// Handed over.
+    Delivered,
+    /// Not now; may be claimed again from this instant.
+    Retry {
+        /// When.
+        at: DateTime<Utc>,
+        /// Why, for operators.
+        why: String,
+    },
+    /// Never: a dead letter, kept to be seen.
+    Dead {
+        /// Why, for operators.
+        why: String,
+    },
+}

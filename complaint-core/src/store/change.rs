@@ -1,0 +1,151 @@
+//! The only thing a store can be asked to commit.
+
+use chrono::{DateTime, Utc};
+
+use crate::complaint::{Complaint, Entry};
+use crate::deadline::next_action_at;
+use crate::id::{AgentId, ComplaintId, InvalidId, Version};
+use crate::notice::Notice;
+
+/// A change planned whole: new states with their entries, notices, workload deltas and the idempotency record.
+///
+/// Only the core makes one, from entries that [`decide`](crate::lifecycle::decide) allowed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Change {
+    parts: Vec<Part>,
+    notices: Vec<Notice>,
+    workload: Vec<WorkloadDelta>,
+    idempotency: Option<(IdempotencyKey, String)>,
+}
+
+/// What changes of one complaint. Nearly every change has one part; joining two complaints has two.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Part {
+    expected: Version,
+    after: Complaint,
+    entries: Vec<Entry>,
+}
+
+/// What changes of one agent's workload.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WorkloadDelta {
+    /// Whose.
+    pub agent: AgentId,
+    /// By how much.
+    pub delta: i64,
+    /// The workload it must not exceed; `None` where a person decided to exceed it, or where it falls.
+    pub ceiling: Option<u32>,
+    /// When they were given a complaint by this change.
+    pub assigned_at: Option<DateTime<Utc>>,
+}
+
+/// A key under which a caller may repeat a request without repeating its effect.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct IdempotencyKey {
+    owner: String,
+    key: String,
+}
+
+/// What was committed under an idempotency key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recalled {
+    /// What the caller had sent, as the caller condensed it.
+    pub fingerprint: String,
+    /// The complaint that was changed.
+    pub complaint: ComplaintId,
+    /// The version the change made.
+    pub version: Version,
+}
+
+impl Change {
+    pub(crate) fn new(parts: Vec<Part>, notices: Vec<Notice>, workload: Vec<WorkloadDelta>) -> Self {
+        Self { parts, notices, workload, idempotency: None }
+    }
+
+    pub(crate) fn under_key(mut self, key: IdempotencyKey, fingerprint: String) -> Self {
+        self.idempotency = Some((key, fingerprint));
+        self
+    }
+
+    /// The complaints it changes; the first is the one it was asked for.
+    pub fn parts(&self) -> &[Part] {
+        &self.parts
+    }
+
+    /// The notices it plans.
+    pub fn notices(&self) -> &[Notice] {
+        &self.notices
+    }
+
+    /// What it does to workloads, at most one delta per agent.
+    pub fn workload(&self) -> &[WorkloadDelta] {
+        &self.workload
+    }
+
+    /// The idempotency key and the fingerprint, and what to recall by it.
+    pub fn idempotency(&self) -> Option<(&IdempotencyKey, Recalled)> {
+        let (key, fingerprint) = self.idempotency.as_ref()?;
+        let part = self.parts.first()?;
+        Some((
+            key,
+            Recalled { fingerprint: fingerprint.clone(), complaint: part.id(), version: part.after.version },
+        ))
+    }
+}
+
+impl Part {
+    pub(crate) fn new(expected: Version, after: Complaint, entries: Vec<Entry>) -> Self {
+        Self { expected, after, entries }
+    }
+
+    /// Which complaint.
+    pub fn id(&self) -> ComplaintId {
+        self.after.id
+    }
+
+    /// The version that must be stored; [`Version::NONE`] for a new complaint.
+    pub fn expected(&self) -> Version {
+        self.expected
+    }
+
+    /// The state after the change.
+    pub fn after(&self) -> &Complaint {
+        &self.after
+    }
+
+    /// The entries that lead there, in order.
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// When the clocks want the next look at it.
+    pub fn next_action_at(&self) -> Option<DateTime<Utc>> {
+        next_action_at(&self.after)
+    }
+}
+
+impl IdempotencyKey {
+    /// A key of an owner; keys of different owners never meet.
+    ///
+    /// # Errors
+    /// Unless both are 1 to 255 visible ASCII characters.
+    pub fn new(owner: impl Into<String>, key: impl Into<String>) -> Result<Self, InvalidId> {
+        let (owner, key) = (owner.into(), key.into());
+        for part in [&owner, &key] {
+            if part.is_empty() || part.len() > 255 || !part.bytes().all(|b| (0x21..=0x7e).contains(&b)) {
+                return Err(InvalidId::new("idempotency key", "1 to 255 visible ASCII characters"));
+            }
+        }
+        Ok(Self { owner, key })
+    }
+
+    /// Whose key.
+    pub fn owner(&self) -> &str {
+        &self.owner
+    }
+
+    /// The key.
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+}

@@ -1,0 +1,204 @@
+//! What storage must do: three small traits, their sum, and the values that cross them.
+//!
+//! No transaction object crosses a trait. A [`Change`] is planned whole by the core and committed whole by the store.
+
+mod change;
+//WIP mod memory;
+mod query;
+
+use std::error::Error;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+
+use crate::agent::{Agent, Member};
+use crate::complaint::{Complaint, Entry};
+use crate::id::{AgentId, ComplaintId, NoticeId, Version};
+use crate::notice::{ClaimedNotice, Settlement};
+use crate::reference::Reference;
+
+pub use change::{Change, IdempotencyKey, Part, Recalled, WorkloadDelta};
+//WIP pub use memory::MemoryStore;
+pub use query::{search_words, Cursor, Page, Query, Reach, Scope, Sort, Summary, PAGE_MAX};
+
+/// Complaints and their logs.
+#[cfg_attr(feature = "mock", mockall::automock)]
+#[async_trait]
+pub trait ComplaintStore: Send + Sync {
+    /// The state of a complaint, or `None` if it was never committed.
+    ///
+    /// # Correctness
+    /// Sees every commit that was acknowledged before the call, by whichever process.
+    async fn load(&self, id: ComplaintId) -> Result<Option<Complaint>, StoreError>;
+
+    /// The state of the complaint with this reference.
+    ///
+    /// # Correctness
+    /// As [`load`](Self::load).
+    async fn by_reference(&self, reference: Reference) -> Result<Option<Complaint>, StoreError>;
+
+    /// Commits a change: of each part the new state and the entries, the notices, the workload deltas and the
+    /// idempotency record.
+    ///
+    /// # Correctness
+    /// - All or nothing, durable before it returns `Ok`.
+    /// - A part whose `expected` version is not the stored one (a part that expects [`Version::NONE`]: whose id is
+    ///   stored already) refuses the whole change with [`StoreError::Conflict`] and the stored version. Of two
+    ///   writers with one expected version exactly one wins.
+    /// - A reference that another complaint has: [`StoreError::ReferenceTaken`].
+    /// - A workload delta with a ceiling that would lift the agent's workload above it:
+    ///   [`StoreError::CapacityExceeded`]. Without a ceiling it is applied as it is. An agent never saved has no
+    ///   workload row: a positive delta is refused with [`StoreError::UnknownAgent`].
+    /// - An idempotency key that is stored already: [`StoreError::KeyUsed`]; nothing else of the change happens.
+    /// - A failure that leaves it open whether the change happened is [`StoreError::OutcomeUnknown`], never a retry.
+    async fn commit(&self, change: &Change) -> Result<(), StoreError>;
+
+    /// Entries of a complaint's log with `seq` greater than `after`, in order, at most `limit`.
+    ///
+    /// # Correctness
+    /// Without gaps; unchanged for ever once committed.
+    async fn log(&self, id: ComplaintId, after: u32, limit: u32) -> Result<Vec<Entry>, StoreError>;
+
+    /// A page of complaints.
+    ///
+    /// # Correctness
+    /// Exactly those for which [`Query::matches`] holds, in the order of [`Query::sort`], ties by id; following
+    /// cursors to the end gives each complaint that did not change meanwhile exactly once.
+    async fn search(&self, query: &Query) -> Result<Page, StoreError>;
+
+    /// Complaints whose [`Part::next_action_at`] is at or before `at`, oldest first, at most `limit`.
+    ///
+    /// # Correctness
+    /// Complete: called again after each batch was worked off, it returns every due complaint.
+    async fn due(&self, at: DateTime<Utc>, limit: u32) -> Result<Vec<ComplaintId>, StoreError>;
+
+    /// What was committed under an idempotency key.
+    ///
+    /// # Correctness
+    /// As [`load`](Self::load).
+    async fn recall(&self, key: &IdempotencyKey) -> Result<Option<Recalled>, StoreError>;
+
+    /// Counts over the complaints of a scope.
+    ///
+    /// # Correctness
+    /// Equal to counting what [`search`](Self::search) returns for the scope.
+    async fn summary(&self, scope: &Scope) -> Result<Summary, StoreError>;
+}
+
+/// Agents and what they hold.
+#[cfg_attr(feature = "mock", mockall::automock)]
+#[async_trait]
+pub trait AgentStore: Send + Sync {
+    /// Keeps an agent, new or changed.
+    ///
+    /// # Correctness
+    /// Never changes the workload or the instant of the last assignment.
+    async fn save(&self, agent: &Agent) -> Result<(), StoreError>;
+
+    /// An agent with what they hold.
+    ///
+    /// # Correctness
+    /// The workload equals the sum of the weights of the open complaints they hold.
+    async fn find(&self, id: &AgentId) -> Result<Option<Member>, StoreError>;
+
+    /// Every agent with what they hold, in the order of their ids.
+    ///
+    /// # Correctness
+    /// As [`find`](Self::find).
+    async fn roster(&self) -> Result<Vec<Member>, StoreError>;
+}
+
+/// Notices that wait for delivery.
+#[cfg_attr(feature = "mock", mockall::automock)]
+#[async_trait]
+pub trait Outbox: Send + Sync {
+    /// Takes up to `limit` notices that wait, oldest first, and holds them until `until`.
+    ///
+    /// # Correctness
+    /// A notice is held by one courier while its lease lasts; one that was not settled by then may be claimed again.
+    /// A notice that is to be retried later is not claimed before that instant.
+    async fn claim(
+        &self,
+        now: DateTime<Utc>,
+        until: DateTime<Utc>,
+        limit: u32,
+    ) -> Result<Vec<ClaimedNotice>, StoreError>;
+
+    /// Records how a delivery ended.
+    ///
+    /// # Correctness
+    /// Delivered and dead are final. Settling a notice that is settled already changes nothing.
+    async fn settle(&self, id: NoticeId, settlement: Settlement, now: DateTime<Utc>) -> Result<(), StoreError>;
+}
+
+/// All that the desk needs of storage.
+pub trait Store: ComplaintStore + AgentStore + Outbox {}
+
+impl<T: ComplaintStore + AgentStore + Outbox + ?Sized> Store for T {}
+
+/// Why storage failed, by what the caller can do.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// Somebody else was faster: load again and decide again.
+    #[error("complaint {complaint} was changed meanwhile")]
+    Conflict {
+        /// Which complaint.
+        complaint: ComplaintId,
+        /// The version that is stored; [`Version::NONE`] if none is.
+        current: Version,
+    },
+    /// The reference is another complaint's: draw another.
+    #[error("the reference is taken")]
+    ReferenceTaken,
+    /// The agent has no room left: route again.
+    #[error("agent {agent} has no capacity left")]
+    CapacityExceeded {
+        /// Who.
+        agent: AgentId,
+    },
+    /// The agent was never saved.
+    #[error("agent {agent} is not known")]
+    UnknownAgent {
+        /// Who.
+        agent: AgentId,
+    },
+    /// The idempotency key was used: recall what was committed under it.
+    #[error("the idempotency key was used before")]
+    KeyUsed,
+    /// Nothing happened; trying again later can help.
+    #[error("the store is not available")]
+    Unavailable(#[source] Box<dyn Error + Send + Sync>),
+    /// It is not known whether the change happened: load and look.
+    #[error("it is not known whether the change was committed")]
+    OutcomeUnknown(#[source] Box<dyn Error + Send + Sync>),
+    /// A stored value cannot be read: an operator must look.
+    #[error("{table}.{column} holds a value that cannot be read")]
+    Corrupt {
+        /// The table.
+        table: &'static str,
+        /// The column.
+        column: &'static str,
+        /// What is wrong with it.
+        #[source]
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// The store cannot be used as it is: wrong schema, wrong settings, read-only.
+    #[error("the store cannot be used: {0}")]
+    Unusable(String),
+}
+
+impl StoreError {
+    /// Whether doing the same again later can succeed.
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::Unavailable(_))
+    }
+
+    /// The stored version, where somebody else was faster.
+    pub fn current_version(&self) -> Option<Version> {
+        match self {
+            Self::Conflict { current, .. } => Some(*current),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,309 @@
+//! Lists: who sees what, filters, order, pages.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::actor::{Actor, Party};
+use crate::complaint::Complaint;
+use crate::id::{AgentId, CategoryKey, ComplaintId, CustomerId, InvalidId, Level};
+use crate::lifecycle::Status;
+
+/// The most complaints on a page.
+pub const PAGE_MAX: u16 = 100;
+
+/// Which complaints, in which order, how many.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Query {
+    /// What the viewer may see at all.
+    pub scope: Scope,
+    /// Only these statuses; empty: all.
+    pub statuses: Vec<Status>,
+    /// Only this category.
+    pub category: Option<CategoryKey>,
+    /// Only this handler's.
+    pub handler: Option<AgentId>,
+    /// Only this customer's.
+    pub customer: Option<CustomerId>,
+    /// Only at this level.
+    pub level: Option<Level>,
+    /// Every word must begin some word of the subject, description, product, order number or reference; see
+    /// [`search_words`].
+    pub text: Option<String>,
+    /// The order.
+    pub sort: Sort,
+    /// How many, 1 to [`PAGE_MAX`].
+    pub limit: u16,
+    /// Continue behind this place.
+    pub after: Option<Cursor>,
+}
+
+/// What a viewer may see; the same predicate as [`Scope::admits`], which filters single complaints.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scope {
+    /// Everything: system, auditor; an admin, whose pages show no content.
+    All,
+    /// A customer's own.
+    Customer(CustomerId),
+    /// What an agent holds or held last, and what `reach` adds; never one against them.
+    Agent {
+        /// Who.
+        id: AgentId,
+        /// What else.
+        reach: Reach,
+    },
+}
+
+/// What an agent sees beside what they hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// Nothing else.
+    Own,
+    /// What waits in the queue of their level, because they may take from it.
+    Queue(Level),
+    /// Everything up to their level.
+    UpTo(Level),
+    /// Everything.
+    Everything,
+}
+
+impl Scope {
+    /// What an actor may see, with the last level of the ladder and whether agents may take from the queue.
+    pub fn of(actor: &Actor, last_level: Level, agents_may_take: bool) -> Self {
+        match actor.party() {
+            Party::Customer(id) => Self::Customer(id.clone()),
+            Party::Admin(_) | Party::Auditor(_) | Party::System => Self::All,
+            Party::Agent(id) => {
+                let level = actor.level().unwrap_or(Level::FIRST);
+                let reach = if level >= last_level {
+                    Reach::Everything
+                } else if level > Level::FIRST {
+                    Reach::UpTo(level)
+                } else if agents_may_take {
+                    Reach::Queue(level)
+                } else {
+                    Reach::Own
+                };
+                Self::Agent { id: id.clone(), reach }
+            }
+        }
+    }
+
+    /// Whether the viewer may see this complaint.
+    pub fn admits(&self, complaint: &Complaint) -> bool {
+        match self {
+            Self::All => true,
+            Self::Customer(id) => complaint.customer == *id,
+            Self::Agent { id, reach } => {
+                complaint.against.as_ref() != Some(id)
+                    && (complaint.handler.as_ref() == Some(id)
+                        || match reach {
+                            Reach::Own => false,
+                            Reach::Queue(level) => complaint.status == Status::Queued && complaint.level == *level,
+                            Reach::UpTo(level) => complaint.level <= *level,
+                            Reach::Everything => true,
+                        })
+            }
+        }
+    }
+}
+
+/// The order of a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sort {
+    /// The latest receipt first.
+    #[default]
+    Newest,
+    /// The earliest receipt first.
+    Oldest,
+    /// The nearest promised instant first; those without one last.
+    Deadline,
+}
+
+impl Sort {
+    /// The stable name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Newest => "newest",
+            Self::Oldest => "oldest",
+            Self::Deadline => "deadline",
+        }
+    }
+
+    /// The value a complaint is ordered by: microseconds since 1970, ascending. [`Sort::Newest`] negates it. Ties are
+    /// broken by id, ascending.
+    pub fn key(self, complaint: &Complaint) -> i64 {
+        match self {
+            Self::Newest => -complaint.received_at.timestamp_micros(),
+            Self::Oldest => complaint.received_at.timestamp_micros(),
+            Self::Deadline => deadline_key(complaint.promised_at()),
+        }
+    }
+}
+
+fn deadline_key(promised_at: Option<DateTime<Utc>>) -> i64 {
+    promised_at.map_or(i64::MAX, |at| at.timestamp_micros())
+}
+
+impl FromStr for Sort {
+    type Err = InvalidId;
+
+    fn from_str(name: &str) -> Result<Self, InvalidId> {
+        [Self::Newest, Self::Oldest, Self::Deadline]
+            .into_iter()
+            .find(|sort| sort.name() == name)
+            .ok_or_else(|| InvalidId::new("sort", "one of: newest oldest deadline"))
+    }
+}
+
+/// A place in a list. Text form: `SORT.KEY.ID`, opaque to clients.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cursor {
+    /// The order it belongs to.
+    pub sort: Sort,
+    /// The value of the last complaint seen.
+    pub key: i64,
+    /// Its id.
+    pub id: ComplaintId,
+}
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}.{}", self.sort.name(), self.key, self.id)
+    }
+}
+
+impl FromStr for Cursor {
+    type Err = InvalidId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        let wrong = || InvalidId::new("cursor", "the `next` of an earlier page");
+        let mut pieces = text.splitn(3, '.');
+        let mut piece = || pieces.next().ok_or_else(wrong);
+        Ok(Self {
+            sort: piece()?.parse().map_err(|_| wrong())?,
+            key: piece()?.parse().map_err(|_| wrong())?,
+            id: piece()?.parse().map_err(|_| wrong())?,
+        })
+    }
+}
+
+/// A page of complaints.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Page {
+    /// The complaints.
+    pub items: Vec<Complaint>,
+    /// Where the next page begins, if there is one.
+    pub next: Option<Cursor>,
+}
+
+/// Counts over the complaints of a scope.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Summary {
+    /// All complaints by status; statuses without any are left out.
+    pub by_status: BTreeMap<Status, u64>,
+    /// Open complaints by level.
+    pub open_by_level: BTreeMap<Level, u64>,
+    /// All complaints by category.
+    pub by_category: BTreeMap<CategoryKey, u64>,
+    /// Open complaints that missed a deadline which still runs.
+    pub open_with_missed_deadline: u64,
+    /// Ratings by score, 1 to 5.
+    pub ratings: BTreeMap<u8, u64>,
+}
+
+impl Summary {
+    /// How many complaints there are.
+    pub fn total(&self) -> u64 {
+        self.by_status.values().sum()
+    }
+
+    /// How many are still to be decided.
+    pub fn open(&self) -> u64 {
+        self.by_status.iter().filter(|(status, _)| status.is_open()).map(|(_, count)| count).sum()
+    }
+
+    /// How many ratings there are, and their mean in hundredths.
+    pub fn satisfaction(&self) -> (u64, Option<u64>) {
+        let count: u64 = self.ratings.values().sum();
+        let sum: u64 = self.ratings.iter().map(|(score, count)| u64::from(*score) * count).sum();
+        (count, (count > 0).then(|| sum * 100 / count))
+    }
+
+    /// Counts one complaint.
+    pub fn add(&mut self, complaint: &Complaint) {
+        *self.by_status.entry(complaint.status).or_default() += 1;
+        *self.by_category.entry(complaint.category.clone()).or_default() += 1;
+        if complaint.status.is_open() {
+            *self.open_by_level.entry(complaint.level).or_default() += 1;
+            self.open_with_missed_deadline += u64::from(complaint.has_missed_deadline());
+        }
+        for feedback in &complaint.feedback {
+            *self.ratings.entry(feedback.score).or_default() += 1;
+        }
+    }
+}
+
+impl Query {
+    /// Everything in a scope, newest first, the first page of 25.
+    pub fn within(scope: Scope) -> Self {
+        Self {
+            scope,
+            statuses: Vec::new(),
+            category: None,
+            handler: None,
+            customer: None,
+            level: None,
+            text: None,
+            sort: Sort::default(),
+            limit: 25,
+            after: None,
+        }
+    }
+
+    /// Whether a complaint belongs to the list, wherever the page begins.
+    pub fn matches(&self, complaint: &Complaint) -> bool {
+        self.scope.admits(complaint)
+            && (self.statuses.is_empty() || self.statuses.contains(&complaint.status))
+            && self.category.as_ref().is_none_or(|category| *category == complaint.category)
+            && self.handler.as_ref().is_none_or(|handler| complaint.handler.as_ref() == Some(handler))
+            && self.customer.as_ref().is_none_or(|customer| *customer == complaint.customer)
+            && self.level.is_none_or(|level| level == complaint.level)
+            && self.text.as_ref().is_none_or(|text| {
+                let known = search_words(&searchable(complaint));
+                search_words(text).iter().all(|word| known.iter().any(|k| k.starts_with(word.as_str())))
+            })
+    }
+}
+
+/// The text of a complaint that a search looks at. No internal note is in it, so it is the same for every viewer.
+pub(crate) fn searchable(complaint: &Complaint) -> String {
+    [
+        complaint.subject.as_str(),
+        complaint.description.as_str(),
+        complaint.product.as_deref().unwrap_or_default(),
+        complaint.order_number.as_deref().unwrap_or_default(),
+        &complaint.reference.to_string(),
+    ]
+    .join("\n")
+}
+
+impl Complaint {
+    /// The text that a search looks at: subject, description, product, order number and reference, a line each. The
+    /// same for every viewer, because no internal note is in it.
+    pub fn searchable(&self) -> String {
+        searchable(self)
+    }
+}
+
+/// The words of a text as a search sees them: runs of letters and digits, in lower case.
+pub fn search_words(text: &str) -> Vec<String> {
+    text.split(|c: char| !c.is_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .map(str::to_lowercase)
+        .collect()
+}

@@ -1,0 +1,98 @@
+//! What people type, checked once at the edge.
+
+/// Longest subject line, in characters.
+pub const SUBJECT_MAX: usize = 200;
+/// Longest description, message, reason or explanation, in bytes of UTF-8.
+pub const TEXT_MAX: usize = 64 * 1024;
+/// Longest short field (a name, an order number, a telephone number), in characters.
+pub const FIELD_MAX: usize = 200;
+
+/// Why a text was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum TextFault {
+    /// Nothing but white space.
+    #[error("must not be empty")]
+    Empty,
+    /// Longer than allowed.
+    #[error("must be at most {max} {unit} long")]
+    TooLong {
+        /// The most that is allowed.
+        max: usize,
+        /// `characters` or `bytes`.
+        unit: &'static str,
+    },
+    /// A character that is neither text nor a tab nor a line end.
+    #[error("must not contain control characters")]
+    Control,
+    /// A line end where one line is expected.
+    #[error("must be one line")]
+    LineEnd,
+}
+
+impl TextFault {
+    /// A stable code for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Empty => "missing",
+            Self::TooLong { .. } => "too_long",
+            Self::Control => "control_characters",
+            Self::LineEnd => "not_one_line",
+        }
+    }
+}
+
+/// A text of several lines, at most [`TEXT_MAX`] bytes. Line ends become LF; all else is kept exactly.
+pub fn text(input: &str) -> Result<String, TextFault> {
+    let unified = if input.contains('\r') {
+        input.replace("\r\n", "\n").replace('\r', "\n")
+    } else {
+        input.to_owned()
+    };
+    if unified.trim().is_empty() {
+        return Err(TextFault::Empty);
+    }
+    if unified.len() > TEXT_MAX {
+        return Err(TextFault::TooLong { max: TEXT_MAX, unit: "bytes" });
+    }
+    if unified.chars().any(|c| c.is_control() && c != '\t' && c != '\n') {
+        return Err(TextFault::Control);
+    }
+    Ok(unified)
+}
+
+/// A text of one line, at most `max` characters; white space around it is dropped.
+pub fn line(input: &str, max: usize) -> Result<String, TextFault> {
+    let trimmed = input.trim();
+    if trimmed.is_empty() {
+        return Err(TextFault::Empty);
+    }
+    if trimmed.chars().count() > max {
+        return Err(TextFault::TooLong { max, unit: "characters" });
+    }
+    if trimmed.contains(['\n', '\r', '\u{2028}', '\u{2029}']) {
+        return Err(TextFault::LineEnd);
+    }
+    if trimmed.chars().any(char::is_control) {
+        return Err(TextFault::Control);
+    }
+    Ok(trimmed.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_kept_or_refused_with_the_reason() {
+        assert_eq!(text("a\r\nb\tc\rd"), Ok("a\nb\tc\nd".to_owned()));
+        assert_eq!(text("  \n "), Err(TextFault::Empty));
+        assert_eq!(text("a\0"), Err(TextFault::Control));
+        assert_eq!(text("a\u{85}"), Err(TextFault::Control));
+        assert!(text(&"x".repeat(TEXT_MAX)).is_ok());
+        assert!(matches!(text(&"x".repeat(TEXT_MAX + 1)), Err(TextFault::TooLong { .. })));
+        assert_eq!(line(" a ", 1), Ok("a".to_owned()));
+        assert_eq!(line("a\nb", 10), Err(TextFault::LineEnd));
+        assert!(line(&"ü".repeat(200), 200).is_ok());
+        assert!(line(&"ü".repeat(201), 200).is_err());
+    }
+}
