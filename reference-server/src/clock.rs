@@ -5,21 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-/// Tells the time; an argument everywhere, so that tests and demonstrations can move it.
-pub trait Clock: Send + Sync {
-    /// The present instant.
-    fn now(&self) -> DateTime<Utc>;
-}
-
-/// The machine's clock.
-#[derive(Debug, Default, Clone, Copy)]
-pub struct SystemClock;
-
-impl Clock for SystemClock {
-    fn now(&self) -> DateTime<Utc> {
-        Utc::now()
-    }
-}
+pub use complaint_core::clock::{Clock, SystemClock};
 
 /// The furthest a movable clock can be ahead of the clock below it: ten years.
 pub const FURTHEST_ADVANCE: TimeDelta = TimeDelta::days(3653);

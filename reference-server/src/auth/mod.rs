@@ -4,6 +4,7 @@
 
 pub mod accounts;
 pub mod mail;
+pub mod mail_folder;
 pub mod password;
 pub mod secret;
 pub mod service;

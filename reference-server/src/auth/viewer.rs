@@ -1,6 +1,7 @@
 //! Who asks: extractors for handlers.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
 
 use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::HeaderMap;
@@ -134,18 +135,23 @@ pub fn session_cookie(headers: &HeaderMap, config: &Config) -> Option<String> {
 /// The cookie that carries a session. Over https its name makes the browser insist on `Secure`, this host and path `/`.
 pub fn new_session_cookie(secret: &Secret, expires_at: DateTime<Utc>, now: DateTime<Utc>, config: &Config) -> Cookie<'static> {
     let mut cookie = bare_cookie(secret.expose().to_owned(), config);
-    // Relative, so that a clock moved for a demonstration does not make browsers drop it.
-    cookie.set_max_age(axum_extra::extract::cookie::CookieBuilder::from(("", "")).build().max_age());
-    let seconds = (expires_at - now).num_seconds().max(0);
-    cookie.set_max_age(time_of(seconds));
+    // Max-Age, not Expires: a clock moved for a demonstration must not make browsers drop it.
+    keep_for(&mut cookie, (expires_at - now).to_std().unwrap_or_default());
     cookie
 }
 
 /// The cookie that makes the browser forget its session.
 pub fn no_session_cookie(config: &Config) -> Cookie<'static> {
     let mut cookie = bare_cookie(String::new(), config);
-    cookie.set_max_age(time_of(0));
+    keep_for(&mut cookie, Duration::ZERO);
     cookie
+}
+
+/// The cookie's own duration type is reached through its default: one dependency less to name.
+fn keep_for(cookie: &mut Cookie<'static>, duration: Duration) {
+    let mut age = cookie.max_age().unwrap_or_default();
+    age += Duration::from_secs(duration.as_secs());
+    cookie.set_max_age(age);
 }
 
 fn bare_cookie(value: String, config: &Config) -> Cookie<'static> {
