@@ -80,6 +80,7 @@ pub struct Server {
     state: AppState,
     stop: watch::Sender<bool>,
     setup_link: Option<String>,
+    database: SqliteAccounts,
 }
 
 /// Puts the server together with the machine's clock and the mail the configuration names.
@@ -104,7 +105,7 @@ pub async fn build_with(config: Config, parts: Parts) -> Result<Server, BuildErr
     let (stop, stopping) = watch::channel(false);
     let state = AppState {
         accounts,
-        policies: Arc::new(database),
+        policies: Arc::new(database.clone()),
         clock,
         movable_clock,
         config: Arc::new(config),
@@ -113,7 +114,7 @@ pub async fn build_with(config: Config, parts: Parts) -> Result<Server, BuildErr
         stopping,
         metrics: recorder().map_err(BuildError::Metrics)?,
     };
-    Ok(Server { state, stop, setup_link })
+    Ok(Server { state, stop, setup_link, database })
 }
 
 impl Server {
@@ -130,6 +131,12 @@ impl Server {
     /// The one-time link that makes the first admin, if there is none yet.
     pub fn setup_link(&self) -> Option<&str> {
         self.setup_link.as_deref()
+    }
+
+    /// Closes the database under the running server: what a test does to see it fail closed.
+    #[doc(hidden)]
+    pub async fn break_database(&self) {
+        self.database.close().await;
     }
 
     /// What to tell the operator at the start.
