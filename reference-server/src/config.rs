@@ -14,7 +14,12 @@ pub const SMTP_VARIABLE: &str = "COMPLAINT_SMTP";
 
 /// Handles complaints: from sign-up to feedback.
 #[derive(Debug, Parser)]
-#[command(name = "reference-server", version, about, args_conflicts_with_subcommands = true)]
+#[command(
+    name = "reference-server",
+    version,
+    about,
+    args_conflicts_with_subcommands = true
+)]
 pub struct Cli {
     /// What to do; `serve` if nothing is said.
     #[command(subcommand)]
@@ -157,12 +162,32 @@ impl fmt::Display for ConfigFaults {
 
 impl Config {
     /// Checks every argument and reports all faults together. `smtp_variable` is the value of [`SMTP_VARIABLE`].
-    pub fn from_args(args: &ServeArgs, smtp_variable: Option<String>) -> Result<Self, ConfigFaults> {
+    pub fn from_args(
+        args: &ServeArgs,
+        smtp_variable: Option<String>,
+    ) -> Result<Self, ConfigFaults> {
         let mut faults = Vec::new();
-        let listen = socket_address(&args.listen).map_err(|fault| faults.push(fault)).ok();
-        let database = database_url(args.database.as_deref(), &args.data).map_err(|fault| faults.push(fault)).ok();
-        let smtp = args.smtp.clone().or(smtp_variable).map(|url| smtp_url(&url)).transpose().map_err(|fault| faults.push(fault)).ok();
-        let base_url = args.base_url.as_deref().map(base_url).transpose().map_err(|fault| faults.push(fault)).ok();
+        let listen = socket_address(&args.listen)
+            .map_err(|fault| faults.push(fault))
+            .ok();
+        let database = database_url(args.database.as_deref(), &args.data)
+            .map_err(|fault| faults.push(fault))
+            .ok();
+        let smtp = args
+            .smtp
+            .clone()
+            .or(smtp_variable)
+            .map(|url| smtp_url(&url))
+            .transpose()
+            .map_err(|fault| faults.push(fault))
+            .ok();
+        let base_url = args
+            .base_url
+            .as_deref()
+            .map(base_url)
+            .transpose()
+            .map_err(|fault| faults.push(fault))
+            .ok();
         let mut trusted_proxies = Vec::new();
         for proxy in &args.trusted_proxy {
             match proxy.parse() {
@@ -171,19 +196,24 @@ impl Config {
             }
         }
         if args.data.is_file() {
-            faults.push(format!("--data {}: is a file, not a folder", args.data.display()));
+            faults.push(format!(
+                "--data {}: is a file, not a folder",
+                args.data.display()
+            ));
         }
         match (listen, database, smtp, base_url) {
-            (Some(listen), Some(database), Some(smtp), Some(base_url)) if faults.is_empty() => Ok(Self {
-                listen,
-                data: args.data.clone(),
-                database,
-                smtp,
-                base_url,
-                trusted_proxies,
-                durable: !args.not_durable,
-                movable_clock: args.movable_clock,
-            }),
+            (Some(listen), Some(database), Some(smtp), Some(base_url)) if faults.is_empty() => {
+                Ok(Self {
+                    listen,
+                    data: args.data.clone(),
+                    database,
+                    smtp,
+                    base_url,
+                    trusted_proxies,
+                    durable: !args.not_durable,
+                    movable_clock: args.movable_clock,
+                })
+            }
             _ => Err(ConfigFaults(faults)),
         }
     }
@@ -195,17 +225,27 @@ impl Config {
     }
 
     /// What links start with.
+    ///
+    /// # Panics
+    ///
+    /// Never: a socket address makes a URL.
     pub fn base_url(&self) -> Url {
         self.base_url.clone().unwrap_or_else(|| {
             // Nobody can open a link to "any address".
-            let host = if self.listen.ip().is_unspecified() { SocketAddr::new(loopback_like(self.listen.ip()), self.listen.port()) } else { self.listen };
+            let host = if self.listen.ip().is_unspecified() {
+                SocketAddr::new(loopback_like(self.listen.ip()), self.listen.port())
+            } else {
+                self.listen
+            };
             Url::parse(&format!("http://{host}")).expect("a socket address makes a URL")
         })
     }
 
     /// Whether browsers reach the server over TLS.
     pub fn is_https(&self) -> bool {
-        self.base_url.as_ref().is_some_and(|url| url.scheme() == "https")
+        self.base_url
+            .as_ref()
+            .is_some_and(|url| url.scheme() == "https")
     }
 
     /// Where mail goes without a relay.
@@ -221,13 +261,19 @@ impl Config {
     /// The relay's host and port, without its password.
     pub fn smtp_host(&self) -> Option<String> {
         let url = Url::parse(self.smtp.as_ref()?.expose_secret()).ok()?;
-        let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+        let port = url
+            .port()
+            .map(|port| format!(":{port}"))
+            .unwrap_or_default();
         Some(format!("{}{port}", url.host_str()?))
     }
 
     /// The database as an operator may see it.
     pub fn database_shown(&self) -> &str {
-        self.database.strip_prefix("sqlite://").or_else(|| self.database.strip_prefix("sqlite:")).unwrap_or(&self.database)
+        self.database
+            .strip_prefix("sqlite://")
+            .or_else(|| self.database.strip_prefix("sqlite:"))
+            .unwrap_or(&self.database)
     }
 
     /// What an operator must know about this configuration before relying on it.
@@ -262,8 +308,12 @@ pub fn database_url(given: Option<&str>, data: &std::path::Path) -> Result<Strin
         }
         Some(url) => {
             // Only the scheme: the rest may hold a password.
-            let scheme = url.split_once(':').map_or("no scheme", |(scheme, _)| scheme);
-            Err(format!("--database: {scheme} is not supported; use a sqlite: URL, as in sqlite:complaints.db"))
+            let scheme = url
+                .split_once(':')
+                .map_or("no scheme", |(scheme, _)| scheme);
+            Err(format!(
+                "--database: {scheme} is not supported; use a sqlite: URL, as in sqlite:complaints.db"
+            ))
         }
     }
 }
@@ -278,19 +328,35 @@ fn socket_address(text: &str) -> Result<SocketAddr, String> {
 fn smtp_url(text: &str) -> Result<SecretString, String> {
     let wrong = "--smtp: not a relay's URL, as in smtp://relay.example:587 or smtps://user:password@relay.example";
     let url = Url::parse(text).map_err(|_| wrong.to_owned())?;
-    if matches!(url.scheme(), "smtp" | "smtps") && url.host_str().is_some_and(|host| !host.is_empty()) { Ok(text.into()) } else { Err(wrong.to_owned()) }
+    if matches!(url.scheme(), "smtp" | "smtps")
+        && url.host_str().is_some_and(|host| !host.is_empty())
+    {
+        Ok(text.into())
+    } else {
+        Err(wrong.to_owned())
+    }
 }
 
 fn base_url(text: &str) -> Result<Url, String> {
-    let url = Url::parse(text).map_err(|_| format!("--base-url {text:?}: not a URL, as in https://complaints.example"))?;
+    let url = Url::parse(text)
+        .map_err(|_| format!("--base-url {text:?}: not a URL, as in https://complaints.example"))?;
     if !matches!(url.scheme(), "http" | "https") {
-        return Err(format!("--base-url {text:?}: must start with https:// (or http:// on this machine)"));
+        return Err(format!(
+            "--base-url {text:?}: must start with https:// (or http:// on this machine)"
+        ));
     }
-    if url.path() != "/" || url.query().is_some() || url.fragment().is_some() || !url.username().is_empty() || url.password().is_some() {
+    if url.path() != "/"
+        || url.query().is_some()
+        || url.fragment().is_some()
+        || !url.username().is_empty()
+        || url.password().is_some()
+    {
         return Err(format!("--base-url {text:?}: only scheme, host and port"));
     }
     if url.scheme() == "http" && !is_loopback(&url) {
-        return Err(format!("--base-url {text:?}: plain http only for this machine; passwords would cross the network readable"));
+        return Err(format!(
+            "--base-url {text:?}: plain http only for this machine; passwords would cross the network readable"
+        ));
     }
     Ok(url)
 }
@@ -316,7 +382,9 @@ mod tests {
     use super::*;
 
     fn parsed(line: &[&str]) -> Command {
-        Cli::try_parse_from(std::iter::once("reference-server").chain(line.iter().copied())).expect("parses").into_command()
+        Cli::try_parse_from(std::iter::once("reference-server").chain(line.iter().copied()))
+            .expect("parses")
+            .into_command()
     }
 
     fn serve(line: &[&str]) -> Result<Config, ConfigFaults> {
@@ -329,33 +397,97 @@ mod tests {
     #[test]
     fn serve_is_the_default() {
         let plain = serve(&[]).expect("fine");
-        assert_eq!((plain.listen.to_string().as_str(), plain.durable, plain.movable_clock), ("127.0.0.1:8080", true, false));
+        assert_eq!(
+            (
+                plain.listen.to_string().as_str(),
+                plain.durable,
+                plain.movable_clock
+            ),
+            ("127.0.0.1:8080", true, false)
+        );
         assert_eq!(plain.database, "sqlite://./complaint-data/complaints.db");
         assert_eq!(plain.base_url().as_str(), "http://127.0.0.1:8080/");
-        for line in [["--listen", "127.0.0.1:9", "--data", "x"].as_slice(), &["serve", "--listen", "127.0.0.1:9", "--data", "x"]] {
+        for line in [
+            ["--listen", "127.0.0.1:9", "--data", "x"].as_slice(),
+            &["serve", "--listen", "127.0.0.1:9", "--data", "x"],
+        ] {
             let config = serve(line).expect("fine");
-            assert_eq!((config.listen.port(), config.database.as_str()), (9, "sqlite://x/complaints.db"));
+            assert_eq!(
+                (config.listen.port(), config.database.as_str()),
+                (9, "sqlite://x/complaints.db")
+            );
         }
     }
 
     #[test]
     fn other_commands_parse() {
-        assert!(matches!(parsed(&["demo"]), Command::Demo(args) if args.listen == "127.0.0.1:8080"));
-        let admin = parsed(&["admin", "create", "--data", "d", "--name", "A", "--email", "a@b.org", "--password-stdin"]);
-        assert!(matches!(admin, Command::Admin(AdminCommand::Create(args)) if args.data == std::path::Path::new("d")));
-        let import = parsed(&["import", "--data", "d", "--mapping", "m.toml", "a.csv", "b.csv.gz"]);
+        assert!(
+            matches!(parsed(&["demo"]), Command::Demo(args) if args.listen == "127.0.0.1:8080")
+        );
+        let admin = parsed(&[
+            "admin",
+            "create",
+            "--data",
+            "d",
+            "--name",
+            "A",
+            "--email",
+            "a@b.org",
+            "--password-stdin",
+        ]);
+        assert!(
+            matches!(admin, Command::Admin(AdminCommand::Create(args)) if args.data == std::path::Path::new("d"))
+        );
+        let import = parsed(&[
+            "import",
+            "--data",
+            "d",
+            "--mapping",
+            "m.toml",
+            "a.csv",
+            "b.csv.gz",
+        ]);
         assert!(matches!(import, Command::Import(args) if args.files.len() == 2));
-        for wrong in [["admin", "create", "--name", "A", "--email", "a@b.org"].as_slice(), &["import", "--mapping", "m"], &["--listne", "x"], &["sing"]] {
-            assert!(Cli::try_parse_from(std::iter::once("reference-server").chain(wrong.iter().copied())).is_err(), "{wrong:?}");
+        for wrong in [
+            ["admin", "create", "--name", "A", "--email", "a@b.org"].as_slice(),
+            &["import", "--mapping", "m"],
+            &["--listne", "x"],
+            &["sing"],
+        ] {
+            assert!(
+                Cli::try_parse_from(
+                    std::iter::once("reference-server").chain(wrong.iter().copied())
+                )
+                .is_err(),
+                "{wrong:?}"
+            );
         }
     }
 
     #[test]
     fn all_faults_come_at_once() {
-        let faults = serve(&["--listen", "nowhere", "--database", "postgres://u:secret@h/d", "--smtp", "http://x", "--base-url", "ftp://x", "--trusted-proxy", "p"]).expect_err("wrong");
+        let faults = serve(&[
+            "--listen",
+            "nowhere",
+            "--database",
+            "postgres://u:secret@h/d",
+            "--smtp",
+            "http://x",
+            "--base-url",
+            "ftp://x",
+            "--trusted-proxy",
+            "p",
+        ])
+        .expect_err("wrong");
         assert_eq!(faults.0.len(), 5, "{faults}");
         let text = faults.to_string();
-        for part in ["--listen", "--database: postgres is not supported; use a sqlite: URL", "--smtp", "--base-url", "--trusted-proxy"] {
+        for part in [
+            "--listen",
+            "--database: postgres is not supported; use a sqlite: URL",
+            "--smtp",
+            "--base-url",
+            "--trusted-proxy",
+        ] {
             assert!(text.contains(part), "{part} in {text}");
         }
         assert!(!text.contains("secret"), "{text}");
@@ -363,34 +495,73 @@ mod tests {
 
     #[test]
     fn base_urls_are_https_or_local() {
-        for good in ["https://c.example", "http://localhost:8080", "http://127.0.0.1:1", "http://[::1]:8080", "https://c.example:8443/"] {
+        for good in [
+            "https://c.example",
+            "http://localhost:8080",
+            "http://127.0.0.1:1",
+            "http://[::1]:8080",
+            "https://c.example:8443/",
+        ] {
             assert!(base_url(good).is_ok(), "{good}");
         }
-        for bad in ["http://c.example", "https://c.example/app", "https://u@c.example", "https://c.example/?a", "c.example", "http://192.168.1.4"] {
+        for bad in [
+            "http://c.example",
+            "https://c.example/app",
+            "https://u@c.example",
+            "https://c.example/?a",
+            "c.example",
+            "http://192.168.1.4",
+        ] {
             assert!(base_url(bad).is_err(), "{bad}");
         }
     }
 
     #[test]
     fn other_databases_are_refused() {
-        for bad in ["postgres://h/d", "postgresql://h/d", "mysql://h/d", "sqlite:", "complaints.db", "sqlite::memory:", "sqlite:x?mode=memory"] {
+        for bad in [
+            "postgres://h/d",
+            "postgresql://h/d",
+            "mysql://h/d",
+            "sqlite:",
+            "complaints.db",
+            "sqlite::memory:",
+            "sqlite:x?mode=memory",
+        ] {
             assert!(serve(&["--database", bad]).is_err(), "{bad}");
         }
-        assert_eq!(serve(&["--database", "sqlite:/srv/c.db"]).expect("fine").database_shown(), "/srv/c.db");
+        assert_eq!(
+            serve(&["--database", "sqlite:/srv/c.db"])
+                .expect("fine")
+                .database_shown(),
+            "/srv/c.db"
+        );
     }
 
     #[test]
     fn the_relay_is_shown_without_its_password() {
-        let config = Config::from_args(&ServeArgs { listen: "127.0.0.1:0".into(), ..ServeArgs::default() }, Some("smtps://u:hush@relay.example:465".into())).expect("fine");
+        let config = Config::from_args(
+            &ServeArgs {
+                listen: "127.0.0.1:0".into(),
+                ..ServeArgs::default()
+            },
+            Some("smtps://u:hush@relay.example:465".into()),
+        )
+        .expect("fine");
         assert_eq!(config.smtp_host().as_deref(), Some("relay.example:465"));
         assert!(!format!("{config:?}").contains("hush"));
     }
 
     #[test]
     fn dangers_are_named() {
-        let config = serve(&["--listen", "0.0.0.0:80", "--not-durable", "--movable-clock"]).expect("fine");
+        let config =
+            serve(&["--listen", "0.0.0.0:80", "--not-durable", "--movable-clock"]).expect("fine");
         assert_eq!(config.warnings().len(), 4);
         assert_eq!(config.base_url().as_str(), "http://127.0.0.1/");
-        assert!(serve(&["--base-url", "https://c.example"]).expect("fine").warnings().is_empty());
+        assert!(
+            serve(&["--base-url", "https://c.example"])
+                .expect("fine")
+                .warnings()
+                .is_empty()
+        );
     }
 }

@@ -1,5 +1,7 @@
 //! One way to say no: problem documents (RFC 9457) for programs, a page for people, nothing internal for either.
 
+use std::num::NonZeroU32;
+
 use axum::extract::Request;
 use axum::http::header::{ACCEPT, ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
@@ -29,20 +31,22 @@ pub struct FieldError {
 pub struct Problem {
     /// A URN naming the kind of problem, from its code.
     #[serde(rename = "type")]
-    #[schema(example = "urn:complaint:problem:invalid_body")]
-    pub kind: String,
+    #[schema(value_type = String, example = "urn:complaint:problem:invalid_body")]
+    pub kind: Box<str>,
     /// The same sentence for every problem of this code.
-    pub title: String,
+    #[schema(value_type = String)]
+    pub title: Box<str>,
     /// The HTTP status.
     #[serde(serialize_with = "as_number")]
     #[schema(value_type = u16, example = 422)]
     pub status: StatusCode,
     /// Stable, for programs.
-    #[schema(example = "invalid_body")]
-    pub code: String,
+    #[schema(value_type = String, example = "invalid_body")]
+    pub code: Box<str>,
     /// What was wrong this time.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub detail: Option<String>,
+    #[schema(value_type = Option<String>)]
+    pub detail: Option<Box<str>>,
     /// Every wrong value, if values were wrong.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldError>,
@@ -52,17 +56,17 @@ pub struct Problem {
     pub more: serde_json::Map<String, serde_json::Value>,
     /// Seconds after which trying again makes sense; sent as `Retry-After`.
     #[serde(skip)]
-    pub retry_after: Option<u64>,
+    pub retry_after: Option<NonZeroU32>,
 }
 
 impl Problem {
     /// A problem of this status and code.
     pub fn new(status: StatusCode, code: &str, title: &str) -> Self {
         Self {
-            kind: format!("urn:complaint:problem:{code}"),
-            title: title.to_owned(),
+            kind: format!("urn:complaint:problem:{code}").into(),
+            title: title.into(),
             status,
-            code: code.to_owned(),
+            code: code.into(),
             detail: None,
             errors: Vec::new(),
             more: serde_json::Map::new(),
@@ -73,14 +77,23 @@ impl Problem {
     /// Says what was wrong this time.
     #[must_use]
     pub fn detail(mut self, detail: impl Into<String>) -> Self {
-        self.detail = Some(detail.into());
+        self.detail = Some(detail.into().into());
         self
     }
 
     /// Names a wrong value.
     #[must_use]
-    pub fn field(mut self, field: impl Into<String>, code: &str, message: impl Into<String>) -> Self {
-        self.errors.push(FieldError { field: field.into(), code: code.to_owned(), message: message.into() });
+    pub fn field(
+        mut self,
+        field: impl Into<String>,
+        code: &str,
+        message: impl Into<String>,
+    ) -> Self {
+        self.errors.push(FieldError {
+            field: field.into(),
+            code: code.to_owned(),
+            message: message.into(),
+        });
         self
     }
 
@@ -96,7 +109,7 @@ impl Problem {
     /// Says when to try again.
     #[must_use]
     pub fn retry_after(mut self, seconds: u64) -> Self {
-        self.retry_after = Some(seconds);
+        self.retry_after = NonZeroU32::new(u32::try_from(seconds).unwrap_or(u32::MAX));
         self
     }
 
@@ -107,12 +120,20 @@ impl Problem {
 
     /// 422: readable, but these values will not do. Add them with [`Problem::field`].
     pub fn invalid() -> Self {
-        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_body", "Some values cannot be accepted.")
+        Self::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "invalid_body",
+            "Some values cannot be accepted.",
+        )
     }
 
     /// 401.
     pub fn not_logged_in() -> Self {
-        Self::new(StatusCode::UNAUTHORIZED, "not_logged_in", "Please log in first.")
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "not_logged_in",
+            "Please log in first.",
+        )
     }
 
     /// 403.
@@ -127,13 +148,22 @@ impl Problem {
 
     /// 503.
     pub fn unavailable() -> Self {
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "This cannot be done at the moment; please try again.").retry_after(5)
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "unavailable",
+            "This cannot be done at the moment; please try again.",
+        )
+        .retry_after(5)
     }
 
     /// 500: the chain of causes goes to the log, the caller learns nothing.
     pub fn internal(error: &(dyn std::error::Error + 'static)) -> Self {
         tracing::error!(error = %chain(error), "a request failed");
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "Something went wrong on our side.")
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal",
+            "Something went wrong on our side.",
+        )
     }
 }
 
@@ -153,7 +183,7 @@ impl From<AuthError> for Problem {
     fn from(error: AuthError) -> Self {
         match error {
             AuthError::Invalid(faults) => {
-                let detail = faults.first().map(|first| first.fault.message.clone());
+                let detail = faults.first().map(|first| first.fault.message.as_str().into());
                 let problem = faults
                     .into_iter()
                     .fold(Self::invalid(), |problem, wrong| problem.field(wrong.field, wrong.fault.code, wrong.fault.message));
@@ -185,9 +215,12 @@ impl From<AuthError> for Problem {
 impl From<AccountsError> for Problem {
     fn from(error: AccountsError) -> Self {
         match error {
-            AccountsError::Conflict { current } => {
-                Self::new(StatusCode::CONFLICT, "stale_version", "Somebody else changed it first.").with("current_version", current)
-            }
+            AccountsError::Conflict { current } => Self::new(
+                StatusCode::CONFLICT,
+                "stale_version",
+                "Somebody else changed it first.",
+            )
+            .with("current_version", current),
             other => AuthError::from(other).into(),
         }
     }
@@ -198,9 +231,12 @@ impl IntoResponse for Problem {
         let body = serde_json::to_vec(&self).unwrap_or_default();
         let mut response = (self.status, body).into_response();
         let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(
+            CONTENT_TYPE,
+            HeaderValue::from_static("application/problem+json"),
+        );
         if let Some(seconds) = self.retry_after {
-            headers.insert(RETRY_AFTER, seconds.into());
+            headers.insert(RETRY_AFTER, seconds.get().into());
         }
         if self.status == StatusCode::UNAUTHORIZED {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
@@ -235,8 +271,19 @@ pub async fn present(request: Request, next: Next) -> Response {
             }
         }
     }
-    let Some(problem) = response.extensions().get::<Problem>().filter(|_| for_person).cloned() else { return response };
-    let page = ProblemPage { title: &problem.title, detail: problem.detail.as_deref(), status: status.as_u16() };
+    let Some(problem) = response
+        .extensions()
+        .get::<Problem>()
+        .filter(|_| for_person)
+        .cloned()
+    else {
+        return response;
+    };
+    let page = ProblemPage {
+        title: &problem.title,
+        detail: problem.detail.as_deref(),
+        status: status.as_u16(),
+    };
     match askama::Template::render(&page) {
         Ok(page) => {
             let mut answer = (status, Html(page)).into_response();
@@ -252,28 +299,49 @@ pub async fn present(request: Request, next: Next) -> Response {
 }
 
 fn wants_page(path: &str, headers: &HeaderMap) -> bool {
-    let is_page = !(path.starts_with("/api/") || path.starts_with("/health/") || path == "/metrics");
-    is_page && headers.get(ACCEPT).and_then(|accept| accept.to_str().ok()).is_some_and(|accept| accept.contains("text/html"))
+    let is_page =
+        !(path.starts_with("/api/") || path.starts_with("/health/") || path == "/metrics");
+    is_page
+        && headers
+            .get(ACCEPT)
+            .and_then(|accept| accept.to_str().ok())
+            .is_some_and(|accept| accept.contains("text/html"))
 }
 
 fn is_bare(response: &Response) -> bool {
-    response.headers().get(CONTENT_TYPE).is_none_or(|kind| kind.as_bytes().starts_with(b"text/plain"))
+    response
+        .headers()
+        .get(CONTENT_TYPE)
+        .is_none_or(|kind| kind.as_bytes().starts_with(b"text/plain"))
 }
 
 fn bare(status: StatusCode) -> Problem {
     match status {
         StatusCode::NOT_FOUND => Problem::not_found(),
-        StatusCode::METHOD_NOT_ALLOWED => Problem::new(status, "method_not_allowed", "This cannot be done here."),
-        StatusCode::PAYLOAD_TOO_LARGE => Problem::new(status, "too_large", "The request is too large."),
-        StatusCode::UNSUPPORTED_MEDIA_TYPE => Problem::new(status, "unsupported_media_type", "This kind of content is not accepted here."),
+        StatusCode::METHOD_NOT_ALLOWED => {
+            Problem::new(status, "method_not_allowed", "This cannot be done here.")
+        }
+        StatusCode::PAYLOAD_TOO_LARGE => {
+            Problem::new(status, "too_large", "The request is too large.")
+        }
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => Problem::new(
+            status,
+            "unsupported_media_type",
+            "This kind of content is not accepted here.",
+        ),
         StatusCode::UNPROCESSABLE_ENTITY => Problem::invalid(),
         StatusCode::SERVICE_UNAVAILABLE => Problem::unavailable(),
-        status if status.is_client_error() => Problem::new(status, "refused", "The request was refused."),
+        status if status.is_client_error() => {
+            Problem::new(status, "refused", "The request was refused.")
+        }
         status => Problem::new(status, "internal", "Something went wrong on our side."),
     }
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde calls it with a reference"
+)]
 fn as_number<S: serde::Serializer>(status: &StatusCode, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_u16(status.as_u16())
 }

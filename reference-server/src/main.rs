@@ -9,7 +9,9 @@ use clap::Parser as _;
 use reference_server::auth::password::Passwords;
 use reference_server::auth::{AccountService, AuthError, SqliteAccounts};
 use reference_server::clock::SystemClock;
-use reference_server::config::{AdminCommand, AdminCreateArgs, Cli, Command, Config, SMTP_VARIABLE, ServeArgs, database_url};
+use reference_server::config::{
+    AdminCommand, AdminCreateArgs, Cli, Command, Config, SMTP_VARIABLE, ServeArgs, database_url,
+};
 use reference_server::error::chain;
 use reference_server::{build, demo, import, make_private_folder};
 use tokio::net::TcpListener;
@@ -24,8 +26,14 @@ fn main() -> ExitCode {
     let command = Cli::parse().into_command();
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     // Standard output is for the operator's lines; the log goes beside it.
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => return failed(&error),
     };
@@ -48,7 +56,9 @@ async fn serve(args: ServeArgs) -> Result<ExitCode, AnyError> {
             return Ok(ExitCode::from(WRONG_ARGUMENTS));
         }
     };
-    let listener = TcpListener::bind(config.listen).await.map_err(|error| format!("cannot listen on {}: {error}", config.listen))?;
+    let listener = TcpListener::bind(config.listen)
+        .await
+        .map_err(|error| format!("cannot listen on {}: {error}", config.listen))?;
     let server = build(config.bound_to(listener.local_addr()?)).await?;
     println!("{}", server.greeting());
     std::io::stdout().flush()?;
@@ -66,14 +76,27 @@ async fn admin_create(args: AdminCreateArgs) -> Result<ExitCode, AnyError> {
     };
     let mut line = String::new();
     std::io::stdin().lock().read_line(&mut line)?;
-    let password = line.strip_suffix('\n').map_or(line.as_str(), |line| line.strip_suffix('\r').unwrap_or(line));
+    let password = line.strip_suffix('\n').map_or(line.as_str(), |line| {
+        line.strip_suffix('\r').unwrap_or(line)
+    });
     make_private_folder(&args.data)?;
     let accounts = Arc::new(SqliteAccounts::open(&database, true).await?);
     let base_url = "http://localhost/".parse()?;
-    let service = AccountService::new(accounts, Passwords::new()?, Arc::new(SystemClock), &base_url);
-    match service.create_admin(&args.name, &args.email, password).await {
+    let service = AccountService::new(
+        accounts,
+        Passwords::new()?,
+        Arc::new(SystemClock),
+        &base_url,
+    );
+    match service
+        .create_admin(&args.name, &args.email, password)
+        .await
+    {
         Ok(account) => {
-            println!("{} is an administrator now, by the name of {}.", account.email, account.id);
+            println!(
+                "{} is an administrator now, by the name of {}.",
+                account.email, account.id
+            );
             Ok(ExitCode::SUCCESS)
         }
         Err(AuthError::Invalid(faults)) => {

@@ -32,11 +32,22 @@ pub(super) struct Now {
     (status = 403, body = Problem, content_type = "application/problem+json"),
     (status = 422, body = Problem, content_type = "application/problem+json"),
 ))]
-pub(super) async fn advance(State(state): State<AppState>, Admin(viewer): Admin, ApiJson(body): ApiJson<Advance>) -> Result<Json<Now>, Problem> {
-    let clock = state.movable_clock.as_ref().ok_or_else(Problem::not_found)?;
+pub(super) async fn advance(
+    State(state): State<AppState>,
+    Admin(viewer): Admin,
+    ApiJson(body): ApiJson<Advance>,
+) -> Result<Json<Now>, Problem> {
+    let clock = state
+        .movable_clock
+        .as_ref()
+        .ok_or_else(Problem::not_found)?;
     let by = TimeDelta::try_seconds(body.advance_seconds);
     let now = by.and_then(|by| clock.advance(by)).ok_or_else(|| {
-        Problem::invalid().field("advance_seconds", "out_of_range", "Expected at least 1, and not more than ten years in all.")
+        Problem::invalid().field(
+            "advance_seconds",
+            "out_of_range",
+            "Expected at least 1, and not more than ten years in all.",
+        )
     })?;
     tracing::warn!(by = %viewer.id, seconds = body.advance_seconds, %now, "the clock was pushed forward");
     state.poke();

@@ -1,4 +1,4 @@
-//! The JSON API, a file per resource. OpenAPI is made from the same annotations as the routes.
+//! The JSON API, a file per resource. Its description is made from the same annotations as the routes.
 
 mod accounts;
 mod clock;
@@ -47,9 +47,18 @@ pub fn document() -> utoipa::openapi::OpenApi {
 }
 
 /// Serves the finished description.
+///
+/// # Panics
+///
+/// Never: a description is made of strings and numbers, which serialise.
 pub fn described_by(document: &utoipa::openapi::OpenApi) -> Router<AppState> {
-    let json = document.to_json().expect("a description made of strings and numbers serialises");
-    Router::new().route("/api/openapi.json", get(move || async move { ([(CONTENT_TYPE, "application/json")], json) }))
+    let json = document
+        .to_json()
+        .expect("a description made of strings and numbers serialises");
+    Router::new().route(
+        "/api/openapi.json",
+        get(move || async move { ([(CONTENT_TYPE, "application/json")], json) }),
+    )
 }
 
 #[derive(OpenApi)]
@@ -64,9 +73,13 @@ struct Schemes;
 impl Modify for Schemes {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
         let components = document.components.get_or_insert_default();
-        let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("A token of POST /api/v1/tokens.")).build();
+        let bearer = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .description(Some("A token of POST /api/v1/tokens."))
+            .build();
         components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
-        let cookie = ApiKeyValue::with_description("__Host-session", "Set by POST /api/v1/sessions.");
+        let cookie =
+            ApiKeyValue::with_description("__Host-session", "Set by POST /api/v1/sessions.");
         components.add_security_scheme("cookie", SecurityScheme::ApiKey(ApiKey::Cookie(cookie)));
     }
 }

@@ -36,17 +36,39 @@ pub(super) async fn log_in(
     ApiJson(body): ApiJson<LogIn>,
 ) -> Result<(CookieJar, Json<Me>), Problem> {
     let before = session_cookie(&headers, &state.config);
-    let opened = state.accounts.log_in(&body.email, &body.password, address, before.as_deref()).await?;
-    let cookie = new_session_cookie(&opened.secret, opened.expires_at, state.clock.now(), &state.config);
+    let opened = state
+        .accounts
+        .log_in(&body.email, &body.password, address, before.as_deref())
+        .await?;
+    let cookie = new_session_cookie(
+        &opened.secret,
+        opened.expires_at,
+        state.clock.now(),
+        &state.config,
+    );
     let account = opened.account;
-    Ok((CookieJar::new().add(cookie), Json(Me { id: account.id, name: account.name, email: account.email, role: account.role })))
+    Ok((
+        CookieJar::new().add(cookie),
+        Json(Me {
+            id: account.id,
+            name: account.name,
+            email: account.email,
+            role: account.role,
+        }),
+    ))
 }
 
 /// Log out. Fine to repeat.
 #[utoipa::path(delete, path = "/api/v1/sessions/current", tag = "accounts", responses((status = 204)))]
-pub(super) async fn log_out(State(state): State<AppState>, headers: HeaderMap) -> Result<(CookieJar, StatusCode), Problem> {
+pub(super) async fn log_out(
+    State(state): State<AppState>,
+    headers: HeaderMap,
+) -> Result<(CookieJar, StatusCode), Problem> {
     if let Some(cookie) = session_cookie(&headers, &state.config) {
         state.accounts.log_out(&cookie).await?;
     }
-    Ok((CookieJar::new().add(no_session_cookie(&state.config)), StatusCode::NO_CONTENT))
+    Ok((
+        CookieJar::new().add(no_session_cookie(&state.config)),
+        StatusCode::NO_CONTENT,
+    ))
 }

@@ -27,7 +27,21 @@ pub(super) struct SetUp {
     (status = 409, body = Problem, content_type = "application/problem+json", description = "`already_set_up`"),
     (status = 422, body = Problem, content_type = "application/problem+json"),
 ))]
-pub(super) async fn set_up(State(state): State<AppState>, ApiJson(body): ApiJson<SetUp>) -> Result<(StatusCode, Json<Me>), Problem> {
-    let account = state.accounts.set_up(&body.token, &body.name, &body.email, &body.password).await?;
-    Ok((StatusCode::CREATED, Json(Me { id: account.id, name: account.name, email: account.email, role: account.role })))
+pub(super) async fn set_up(
+    State(state): State<AppState>,
+    ApiJson(body): ApiJson<SetUp>,
+) -> Result<(StatusCode, Json<Me>), Problem> {
+    let account = state
+        .accounts
+        .set_up(&body.token, &body.name, &body.email, &body.password)
+        .await?;
+    Ok((
+        StatusCode::CREATED,
+        Json(Me {
+            id: account.id,
+            name: account.name,
+            email: account.email,
+            role: account.role,
+        }),
+    ))
 }

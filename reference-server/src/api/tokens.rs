@@ -33,8 +33,17 @@ pub(super) async fn issue(
     ClientAddress(address): ClientAddress,
     ApiJson(body): ApiJson<LogIn>,
 ) -> Result<(StatusCode, Json<NewToken>), Problem> {
-    let issued = state.accounts.issue_api_token(&body.email, &body.password, address).await?;
-    Ok((StatusCode::CREATED, Json(NewToken { token: issued.secret.expose().to_owned(), expires_at: issued.expires_at })))
+    let issued = state
+        .accounts
+        .issue_api_token(&body.email, &body.password, address)
+        .await?;
+    Ok((
+        StatusCode::CREATED,
+        Json(NewToken {
+            token: issued.secret.expose().to_owned(),
+            expires_at: issued.expires_at,
+        }),
+    ))
 }
 
 /// Revoke the bearer token this request is made with.
@@ -42,8 +51,14 @@ pub(super) async fn issue(
     (status = 204),
     (status = 401, body = Problem, content_type = "application/problem+json"),
 ))]
-pub(super) async fn revoke(State(state): State<AppState>, _viewer: Viewer, headers: HeaderMap) -> Result<StatusCode, Problem> {
-    let token = bearer(&headers)?.ok_or_else(|| Problem::not_logged_in().detail("Send the token to revoke as Authorization: Bearer."))?;
+pub(super) async fn revoke(
+    State(state): State<AppState>,
+    _viewer: Viewer,
+    headers: HeaderMap,
+) -> Result<StatusCode, Problem> {
+    let token = bearer(&headers)?.ok_or_else(|| {
+        Problem::not_logged_in().detail("Send the token to revoke as Authorization: Bearer.")
+    })?;
     state.accounts.revoke_api_token(token).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -187,7 +187,12 @@ pub enum AccountMailKind {
 
 impl AccountMailKind {
     /// All kinds.
-    pub const ALL: [Self; 4] = [Self::VerifyEmail, Self::VerifyEmailAgain, Self::AlreadyRegistered, Self::Invitation];
+    pub const ALL: [Self; 4] = [
+        Self::VerifyEmail,
+        Self::VerifyEmailAgain,
+        Self::AlreadyRegistered,
+        Self::Invitation,
+    ];
 
     /// The stored name.
     pub fn as_str(self) -> &'static str {
@@ -288,14 +293,25 @@ pub trait Accounts: Send + Sync {
     async fn ping(&self) -> Result<(), AccountsError>;
 
     /// Makes an account and, if asked, puts a mail to it into the outbox in the same transaction.
-    async fn insert(&self, new: NewAccount, mail: Option<AccountMailKind>, now: DateTime<Utc>) -> Result<Account, AccountsError>;
+    async fn insert(
+        &self,
+        new: NewAccount,
+        mail: Option<AccountMailKind>,
+        now: DateTime<Utc>,
+    ) -> Result<Account, AccountsError>;
     /// Makes an account for a stranger and queues the confirmation; if the address is taken by a confirmed account, queues
     /// [`AccountMailKind::AlreadyRegistered`] instead, at most once a day; if by an unconfirmed one, does nothing.
     async fn sign_up(&self, new: NewAccount, now: DateTime<Utc>) -> Result<SignUp, AccountsError>;
     /// A second sign-up for an unconfirmed account. With `replacement`, its name and password replace the former ones and every link sent
     /// before is dead. Queues a confirmation unless one of `mail`'s kind was queued for it within a day.
     /// Does nothing if the account has been confirmed or disabled meanwhile, or is not a customer's.
-    async fn sign_up_again(&self, id: &str, replacement: Option<(FullName, String)>, mail: AccountMailKind, now: DateTime<Utc>) -> Result<(), AccountsError>;
+    async fn sign_up_again(
+        &self,
+        id: &str,
+        replacement: Option<(FullName, String)>,
+        mail: AccountMailKind,
+        now: DateTime<Utc>,
+    ) -> Result<(), AccountsError>;
 
     /// The account with this id.
     async fn by_id(&self, id: &str) -> Result<Option<Account>, AccountsError>;
@@ -304,52 +320,142 @@ pub trait Accounts: Send + Sync {
     /// Accounts in order of their ids.
     async fn list(&self, filter: AccountFilter) -> Result<Vec<Account>, AccountsError>;
     /// Changes an account; refuses to take away the last enabled admin. See [`AccountChange`] for what ends its sessions.
-    async fn change(&self, id: &str, change: AccountChange, now: DateTime<Utc>) -> Result<Account, AccountsError>;
+    async fn change(
+        &self,
+        id: &str,
+        change: AccountChange,
+        now: DateTime<Utc>,
+    ) -> Result<Account, AccountsError>;
     /// Stores a hash of the same password with newer settings, if the stored one is still `old`.
-    async fn renew_password_hash(&self, id: &str, old: &str, new: &str) -> Result<(), AccountsError>;
+    async fn renew_password_hash(
+        &self,
+        id: &str,
+        old: &str,
+        new: &str,
+    ) -> Result<(), AccountsError>;
     /// Whether an enabled admin exists.
     async fn has_admin(&self) -> Result<bool, AccountsError>;
 
     /// Keeps a one-time token for an account.
-    async fn add_token(&self, hash: SecretHash, purpose: TokenPurpose, account_id: &str, now: DateTime<Utc>, expires_at: DateTime<Utc>) -> Result<(), AccountsError>;
+    async fn add_token(
+        &self,
+        hash: SecretHash,
+        purpose: TokenPurpose,
+        account_id: &str,
+        now: DateTime<Utc>,
+        expires_at: DateTime<Utc>,
+    ) -> Result<(), AccountsError>;
     /// Whether [`Accounts::confirm_email`] or [`Accounts::accept_invitation`] would succeed now: looked at before a password is hashed.
-    async fn token_is_good(&self, hash: SecretHash, purpose: TokenPurpose, now: DateTime<Utc>) -> Result<Option<Account>, AccountsError>;
+    async fn token_is_good(
+        &self,
+        hash: SecretHash,
+        purpose: TokenPurpose,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Account>, AccountsError>;
     /// Uses up a token and confirms its account's address. Of any number of simultaneous calls exactly one gets the account.
-    async fn confirm_email(&self, hash: SecretHash, now: DateTime<Utc>) -> Result<Option<Account>, AccountsError>;
+    async fn confirm_email(
+        &self,
+        hash: SecretHash,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Account>, AccountsError>;
     /// Uses up a token, stores the password, confirms the address (the link was mailed there) and ends all sessions and API tokens.
-    async fn accept_invitation(&self, hash: SecretHash, password_hash: &str, now: DateTime<Utc>) -> Result<Option<Account>, AccountsError>;
+    async fn accept_invitation(
+        &self,
+        hash: SecretHash,
+        password_hash: &str,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Account>, AccountsError>;
     /// Replaces every earlier set-up token by this one.
-    async fn replace_setup_token(&self, hash: SecretHash, now: DateTime<Utc>, expires_at: DateTime<Utc>) -> Result<(), AccountsError>;
+    async fn replace_setup_token(
+        &self,
+        hash: SecretHash,
+        now: DateTime<Utc>,
+        expires_at: DateTime<Utc>,
+    ) -> Result<(), AccountsError>;
     /// Whether [`Accounts::set_up`] would succeed now.
-    async fn setup_token_is_good(&self, hash: SecretHash, now: DateTime<Utc>) -> Result<bool, AccountsError>;
+    async fn setup_token_is_good(
+        &self,
+        hash: SecretHash,
+        now: DateTime<Utc>,
+    ) -> Result<bool, AccountsError>;
     /// Uses up the set-up token and makes the first admin; `None` if the token is not good or there is an admin already.
-    async fn set_up(&self, hash: SecretHash, new: NewAccount, now: DateTime<Utc>) -> Result<Option<Account>, AccountsError>;
+    async fn set_up(
+        &self,
+        hash: SecretHash,
+        new: NewAccount,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Account>, AccountsError>;
 
     /// Opens a session and closes the one it replaces.
-    async fn open_session(&self, new: NewSession, replaces: Option<SecretHash>, now: DateTime<Utc>) -> Result<(), AccountsError>;
+    async fn open_session(
+        &self,
+        new: NewSession,
+        replaces: Option<SecretHash>,
+        now: DateTime<Utc>,
+    ) -> Result<(), AccountsError>;
     /// The open session with this hash; expired sessions and those of disabled accounts do not exist.
-    async fn session(&self, hash: SecretHash, now: DateTime<Utc>) -> Result<Option<SessionView>, AccountsError>;
+    async fn session(
+        &self,
+        hash: SecretHash,
+        now: DateTime<Utc>,
+    ) -> Result<Option<SessionView>, AccountsError>;
     /// Notes that a session was used.
-    async fn touch_session(&self, hash: SecretHash, now: DateTime<Utc>, idle_expires_at: DateTime<Utc>) -> Result<(), AccountsError>;
+    async fn touch_session(
+        &self,
+        hash: SecretHash,
+        now: DateTime<Utc>,
+        idle_expires_at: DateTime<Utc>,
+    ) -> Result<(), AccountsError>;
     /// Closes a session; closing one that is not open is fine.
     async fn close_session(&self, hash: SecretHash) -> Result<(), AccountsError>;
 
     /// Keeps an API token.
-    async fn add_api_token(&self, hash: SecretHash, account_id: &str, now: DateTime<Utc>, expires_at: DateTime<Utc>) -> Result<(), AccountsError>;
+    async fn add_api_token(
+        &self,
+        hash: SecretHash,
+        account_id: &str,
+        now: DateTime<Utc>,
+        expires_at: DateTime<Utc>,
+    ) -> Result<(), AccountsError>;
     /// Whose API token this is; expired and revoked ones and those of disabled accounts are nobody's.
-    async fn api_token(&self, hash: SecretHash, now: DateTime<Utc>) -> Result<Option<Account>, AccountsError>;
+    async fn api_token(
+        &self,
+        hash: SecretHash,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Account>, AccountsError>;
     /// Revokes an API token.
-    async fn revoke_api_token(&self, hash: SecretHash, now: DateTime<Utc>) -> Result<(), AccountsError>;
+    async fn revoke_api_token(
+        &self,
+        hash: SecretHash,
+        now: DateTime<Utc>,
+    ) -> Result<(), AccountsError>;
 
     /// Counts a try, or refuses it; counting and refusing are one step, so parallel tries cannot slip through.
-    async fn admit_attempt(&self, kind: AttemptKind, subject: SecretHash, address: &str, limits: AttemptLimits, now: DateTime<Utc>) -> Result<Admission, AccountsError>;
+    async fn admit_attempt(
+        &self,
+        kind: AttemptKind,
+        subject: SecretHash,
+        address: &str,
+        limits: AttemptLimits,
+        now: DateTime<Utc>,
+    ) -> Result<Admission, AccountsError>;
     /// Takes a counted try back: it was right.
     async fn forgive_attempt(&self, attempt: i64) -> Result<(), AccountsError>;
 
     /// Hands out due mail, oldest first, at most `limit`, each to one caller until `lease` has passed.
-    async fn claim_mail(&self, now: DateTime<Utc>, lease: TimeDelta, limit: u32) -> Result<Vec<MailJob>, AccountsError>;
+    async fn claim_mail(
+        &self,
+        now: DateTime<Utc>,
+        lease: TimeDelta,
+        limit: u32,
+    ) -> Result<Vec<MailJob>, AccountsError>;
     /// Notes what became of a claimed mail.
-    async fn settle_mail(&self, id: Uuid, outcome: MailOutcome, now: DateTime<Utc>) -> Result<(), AccountsError>;
+    async fn settle_mail(
+        &self,
+        id: Uuid,
+        outcome: MailOutcome,
+        now: DateTime<Utc>,
+    ) -> Result<(), AccountsError>;
     /// Removes what has expired and can no longer be asked for; returns how many rows.
     async fn purge(&self, now: DateTime<Utc>) -> Result<u64, AccountsError>;
 }
@@ -373,5 +479,11 @@ pub trait PolicyVersions: Send + Sync {
     /// The newest version, if there is any.
     async fn latest(&self) -> Result<Option<PolicyVersion>, AccountsError>;
     /// Adds a version after `expected` (0 for the first), or [`AccountsError::Conflict`] with the newest one there is.
-    async fn append(&self, expected: u64, toml: &str, made_by: &str, now: DateTime<Utc>) -> Result<PolicyVersion, AccountsError>;
+    async fn append(
+        &self,
+        expected: u64,
+        toml: &str,
+        made_by: &str,
+        now: DateTime<Utc>,
+    ) -> Result<PolicyVersion, AccountsError>;
 }

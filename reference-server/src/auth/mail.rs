@@ -49,7 +49,14 @@ pub trait AccountMail: Send + Sync {
 /// Writes the mail of `kind`. Its text holds nothing a stranger chose: no name, no typed address.
 ///
 /// `asked_at` is when the sign-up happened: the one thing by which a person can tell their own from somebody else's.
-pub(crate) fn compose(id: Uuid, to: &str, kind: AccountMailKind, base_url: &str, link: Option<&str>, asked_at: DateTime<Utc>) -> AccountMessage {
+pub(crate) fn compose(
+    id: Uuid,
+    to: &str,
+    kind: AccountMailKind,
+    base_url: &str,
+    link: Option<&str>,
+    asked_at: DateTime<Utc>,
+) -> AccountMessage {
     let (subject, before, after): (&str, Vec<String>, Vec<String>) = match kind {
         AccountMailKind::VerifyEmail | AccountMailKind::VerifyEmailAgain => (
             "Please confirm your e-mail address",
@@ -79,8 +86,13 @@ pub(crate) fn compose(id: Uuid, to: &str, kind: AccountMailKind, base_url: &str,
     let fallback = format!("{base_url}/login");
     let link = link.unwrap_or(&fallback);
     let mut text = String::from("Hello,\n\n");
-    let mut html = String::from("<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>");
-    let _ = write!(html, "{}</title></head><body>\n<p>Hello,</p>\n", escaped(subject));
+    let mut html =
+        String::from("<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>");
+    let _ = write!(
+        html,
+        "{}</title></head><body>\n<p>Hello,</p>\n",
+        escaped(subject)
+    );
     for line in &before {
         let _ = write!(text, "{line}\n\n");
         let _ = writeln!(html, "<p>{}</p>", escaped(line));
@@ -92,11 +104,21 @@ pub(crate) fn compose(id: Uuid, to: &str, kind: AccountMailKind, base_url: &str,
         let _ = writeln!(html, "<p>{}</p>", escaped(line));
     }
     html.push_str("</body></html>\n");
-    AccountMessage { id, to: to.to_owned(), kind, subject: subject.to_owned(), text: text.trim_end().to_owned() + "\n", html }
+    AccountMessage {
+        id,
+        to: to.to_owned(),
+        kind,
+        subject: subject.to_owned(),
+        text: text.trim_end().to_owned() + "\n",
+        html,
+    }
 }
 
 fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
 }
 
 #[cfg(test)]
@@ -108,11 +130,30 @@ mod tests {
         let asked_at = DateTime::from_timestamp(1_790_000_000, 0).expect("in range");
         let mut all = String::new();
         for kind in AccountMailKind::ALL {
-            let link = (kind != AccountMailKind::AlreadyRegistered).then_some("https://c.example/verify?token=abc");
-            let message = compose(Uuid::nil(), "j@example.org", kind, "https://c.example", link, asked_at);
+            let link = (kind != AccountMailKind::AlreadyRegistered)
+                .then_some("https://c.example/verify?token=abc");
+            let message = compose(
+                Uuid::nil(),
+                "j@example.org",
+                kind,
+                "https://c.example",
+                link,
+                asked_at,
+            );
             assert!(message.subject.is_ascii() && !message.subject.contains(['\r', '\n']));
-            assert!(message.html.contains(link.unwrap_or("https://c.example/login")) && message.html.ends_with("</html>\n"));
-            let _ = write!(all, "== {}\nSubject: {}\n\n{}\n", kind.as_str(), message.subject, message.text);
+            assert!(
+                message
+                    .html
+                    .contains(link.unwrap_or("https://c.example/login"))
+                    && message.html.ends_with("</html>\n")
+            );
+            let _ = write!(
+                all,
+                "== {}\nSubject: {}\n\n{}\n",
+                kind.as_str(),
+                message.subject,
+                message.text
+            );
         }
         insta::assert_snapshot!(all);
     }

@@ -15,7 +15,9 @@ impl FolderMail {
     /// Uses `folder`, made if missing.
     pub fn open(folder: &Path) -> std::io::Result<Self> {
         std::fs::create_dir_all(folder)?;
-        Ok(Self { folder: folder.to_owned() })
+        Ok(Self {
+            folder: folder.to_owned(),
+        })
     }
 }
 
@@ -25,7 +27,10 @@ impl AccountMail for FolderMail {
         let (id, boundary) = (message.id, message.id.simple());
         // Our own texts are ASCII with short lines, so 7bit is enough.
         let part = |kind: &str, text: &str| {
-            format!("--{boundary}\r\nContent-Type: text/{kind}; charset=utf-8\r\nContent-Transfer-Encoding: 7bit\r\n\r\n{}\r\n", text.replace('\n', "\r\n"))
+            format!(
+                "--{boundary}\r\nContent-Type: text/{kind}; charset=utf-8\r\nContent-Transfer-Encoding: 7bit\r\n\r\n{}\r\n",
+                text.replace('\n', "\r\n")
+            )
         };
         let mail = format!(
             "Message-ID: <{id}@complaint.invalid>\r\nTo: {}\r\nFrom: complaints@localhost\r\nSubject: {}\r\nAuto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\n\
@@ -36,12 +41,17 @@ impl AccountMail for FolderMail {
             part("html", &message.html),
         );
         // Written aside and renamed: a reader never sees half a mail, and a second try replaces the first.
-        let (aside, file) = (self.folder.join(format!("{id}.tmp")), self.folder.join(format!("{id}.eml")));
+        let (aside, file) = (
+            self.folder.join(format!("{id}.tmp")),
+            self.folder.join(format!("{id}.eml")),
+        );
         let written = async {
             tokio::fs::write(&aside, mail).await?;
             tokio::fs::rename(&aside, &file).await
         };
-        written.await.map_err(|error: std::io::Error| AccountMailError::Later(Box::new(error)))
+        written
+            .await
+            .map_err(|error: std::io::Error| AccountMailError::Later(Box::new(error)))
     }
 
     fn destination(&self) -> String {
@@ -60,15 +70,37 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let mail = FolderMail::open(&folder.path().join("mail")).expect("opens");
         let at = chrono::DateTime::from_timestamp(0, 0).expect("in range");
-        let message = compose(uuid::Uuid::nil(), "j@example.org", AccountMailKind::VerifyEmail, "https://c.example", Some("https://c.example/verify?token=T"), at);
+        let message = compose(
+            uuid::Uuid::nil(),
+            "j@example.org",
+            AccountMailKind::VerifyEmail,
+            "https://c.example",
+            Some("https://c.example/verify?token=T"),
+            at,
+        );
         mail.send(&message).await.expect("sends");
         mail.send(&message).await.expect("sends again");
-        let files: Vec<_> = std::fs::read_dir(folder.path().join("mail")).expect("lists").map(|entry| entry.expect("entry").path()).collect();
+        let files: Vec<_> = std::fs::read_dir(folder.path().join("mail"))
+            .expect("lists")
+            .map(|entry| entry.expect("entry").path())
+            .collect();
         assert_eq!(files.len(), 1);
         let raw = std::fs::read(&files[0]).expect("reads");
-        let parsed = mail_parser::MessageParser::default().parse(&raw).expect("is a mail");
+        let parsed = mail_parser::MessageParser::default()
+            .parse(&raw)
+            .expect("is a mail");
         assert_eq!(parsed.subject(), Some("Please confirm your e-mail address"));
-        assert!(parsed.body_text(0).expect("text").contains("https://c.example/verify?token=T"));
-        assert!(parsed.body_html(0).expect("html").contains("href=\"https://c.example/verify?token=T\""));
+        assert!(
+            parsed
+                .body_text(0)
+                .expect("text")
+                .contains("https://c.example/verify?token=T")
+        );
+        assert!(
+            parsed
+                .body_html(0)
+                .expect("html")
+                .contains("href=\"https://c.example/verify?token=T\"")
+        );
     }
 }

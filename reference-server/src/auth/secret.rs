@@ -60,7 +60,11 @@ pub fn draw_account_id() -> String {
     rand::rng().fill_bytes(&mut bytes);
     let mut id = String::with_capacity(22);
     id.push_str("u_");
-    id.extend(bytes.iter().map(|byte| char::from(ALPHABET[usize::from(byte & 31)])));
+    id.extend(
+        bytes
+            .iter()
+            .map(|byte| char::from(ALPHABET[usize::from(byte & 31)])),
+    );
     id
 }
 
@@ -75,14 +79,23 @@ mod tests {
         assert_eq!(one.expose().len(), 43);
         assert_eq!(one.hash(), hash_of(one.expose()));
         assert!(!format!("{one:?}").contains(one.expose()));
-        assert!(Secret::draw_with_prefix("cpl_").expose().starts_with("cpl_"));
+        assert!(
+            Secret::draw_with_prefix("cpl_")
+                .expose()
+                .starts_with("cpl_")
+        );
     }
 
     #[test]
     fn account_ids_are_short_visible_ascii() {
         let id = draw_account_id();
         assert_eq!(id.len(), 22);
-        assert!(id.strip_prefix("u_").expect("prefix").bytes().all(|b| b.is_ascii_lowercase() || (b'2'..=b'7').contains(&b)));
+        assert!(
+            id.strip_prefix("u_")
+                .expect("prefix")
+                .bytes()
+                .all(|b| b.is_ascii_lowercase() || (b'2'..=b'7').contains(&b))
+        );
         assert_ne!(id, draw_account_id());
     }
 }

@@ -61,7 +61,13 @@ pub struct ClientAddress(pub IpAddr);
 
 impl Viewer {
     fn of(account: Account, shown_by: ShownBy) -> Self {
-        Self { id: account.id, role: account.role, name: account.name, email: account.email, shown_by }
+        Self {
+            id: account.id,
+            role: account.role,
+            name: account.name,
+            email: account.email,
+            shown_by,
+        }
     }
 }
 
@@ -73,12 +79,17 @@ impl FromRequestParts<AppState> for MaybeViewer {
             let account = state.accounts.by_bearer(token).await?;
             return match account {
                 Some(account) => Ok(Self(Some(Viewer::of(account, ShownBy::ApiToken)))),
-                None => Err(Problem::not_logged_in().detail("The bearer token is unknown, revoked or expired.")),
+                None => Err(Problem::not_logged_in()
+                    .detail("The bearer token is unknown, revoked or expired.")),
             };
         }
-        let Some(cookie) = session_cookie(&parts.headers, &state.config) else { return Ok(Self(None)) };
+        let Some(cookie) = session_cookie(&parts.headers, &state.config) else {
+            return Ok(Self(None));
+        };
         let account = state.accounts.by_cookie(&cookie).await?;
-        Ok(Self(account.map(|account| Viewer::of(account, ShownBy::Session))))
+        Ok(Self(
+            account.map(|account| Viewer::of(account, ShownBy::Session)),
+        ))
     }
 }
 
@@ -86,7 +97,10 @@ impl FromRequestParts<AppState> for Viewer {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
-        MaybeViewer::from_request_parts(parts, state).await?.0.ok_or_else(Problem::not_logged_in)
+        MaybeViewer::from_request_parts(parts, state)
+            .await?
+            .0
+            .ok_or_else(Problem::not_logged_in)
     }
 }
 
@@ -95,7 +109,11 @@ impl FromRequestParts<AppState> for Staff {
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
         let viewer = Viewer::from_request_parts(parts, state).await?;
-        if viewer.role.is_staff() { Ok(Self(viewer)) } else { Err(Problem::forbidden()) }
+        if viewer.role.is_staff() {
+            Ok(Self(viewer))
+        } else {
+            Err(Problem::forbidden())
+        }
     }
 }
 
@@ -104,36 +122,68 @@ impl FromRequestParts<AppState> for Admin {
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
         let viewer = Viewer::from_request_parts(parts, state).await?;
-        if viewer.role == Role::Admin { Ok(Self(viewer)) } else { Err(Problem::forbidden()) }
+        if viewer.role == Role::Admin {
+            Ok(Self(viewer))
+        } else {
+            Err(Problem::forbidden())
+        }
     }
 }
 
 impl FromRequestParts<AppState> for ClientAddress {
     type Rejection = std::convert::Infallible;
 
-    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Self::Rejection> {
-        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |info| info.0.ip().to_canonical());
-        Ok(Self(client_behind(peer, &parts.headers, &state.config.trusted_proxies)))
+    async fn from_request_parts(
+        parts: &mut Parts,
+        state: &AppState,
+    ) -> Result<Self, Self::Rejection> {
+        let peer = parts
+            .extensions
+            .get::<ConnectInfo<SocketAddr>>()
+            .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |info| {
+                info.0.ip().to_canonical()
+            });
+        Ok(Self(client_behind(
+            peer,
+            &parts.headers,
+            &state.config.trusted_proxies,
+        )))
     }
 }
 
 /// The token of `Authorization: Bearer`, if that header is there.
 pub fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
-    let Some(value) = headers.get(AUTHORIZATION) else { return Ok(None) };
-    let token = value.to_str().ok().and_then(|value| value.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+    let Some(value) = headers.get(AUTHORIZATION) else {
+        return Ok(None);
+    };
+    let token = value
+        .to_str()
+        .ok()
+        .and_then(|value| value.split_once(' '))
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
     match token {
         Some((_, token)) if !token.trim().is_empty() => Ok(Some(token.trim())),
-        _ => Err(Problem::not_logged_in().detail("The Authorization header must be: Bearer <token>.")),
+        _ => {
+            Err(Problem::not_logged_in()
+                .detail("The Authorization header must be: Bearer <token>."))
+        }
     }
 }
 
 /// The value of the session cookie, if the browser sent one.
 pub fn session_cookie(headers: &HeaderMap, config: &Config) -> Option<String> {
-    CookieJar::from_headers(headers).get(cookie_name(config)).map(|cookie| cookie.value().to_owned())
+    CookieJar::from_headers(headers)
+        .get(cookie_name(config))
+        .map(|cookie| cookie.value().to_owned())
 }
 
 /// The cookie that carries a session. Over https its name makes the browser insist on `Secure`, this host and path `/`.
-pub fn new_session_cookie(secret: &Secret, expires_at: DateTime<Utc>, now: DateTime<Utc>, config: &Config) -> Cookie<'static> {
+pub fn new_session_cookie(
+    secret: &Secret,
+    expires_at: DateTime<Utc>,
+    now: DateTime<Utc>,
+    config: &Config,
+) -> Cookie<'static> {
     let mut cookie = bare_cookie(secret.expose().to_owned(), config);
     // Max-Age, not Expires: a clock moved for a demonstration must not make browsers drop it.
     keep_for(&mut cookie, (expires_at - now).to_std().unwrap_or_default());
@@ -164,7 +214,11 @@ fn bare_cookie(value: String, config: &Config) -> Cookie<'static> {
 }
 
 fn cookie_name(config: &Config) -> &'static str {
-    if config.is_https() { "__Host-session" } else { "session" }
+    if config.is_https() {
+        "__Host-session"
+    } else {
+        "session"
+    }
 }
 
 /// Reads `X-Forwarded-For` from the right, past listed proxies: what stands further left anybody could have written.
@@ -173,9 +227,16 @@ fn client_behind(peer: IpAddr, headers: &HeaderMap, trusted: &[IpAddr]) -> IpAdd
         return peer;
     }
     let mut client = peer;
-    let listed: Vec<&str> = headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')).collect();
+    let listed: Vec<&str> = headers
+        .get_all("x-forwarded-for")
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .collect();
     for hop in listed.into_iter().rev() {
-        let Ok(hop) = hop.trim().parse::<IpAddr>() else { break };
+        let Ok(hop) = hop.trim().parse::<IpAddr>() else {
+            break;
+        };
         client = hop.to_canonical();
         if !trusted.contains(&client) {
             break;
@@ -192,12 +253,24 @@ mod tests {
     fn only_listed_proxies_are_believed() {
         let ip = |text: &str| text.parse::<IpAddr>().expect("an address");
         let mut headers = HeaderMap::new();
-        headers.append("x-forwarded-for", "6.6.6.6, 198.51.100.9".parse().expect("a value"));
+        headers.append(
+            "x-forwarded-for",
+            "6.6.6.6, 198.51.100.9".parse().expect("a value"),
+        );
         headers.append("x-forwarded-for", "10.0.0.2".parse().expect("a value"));
         let proxies = [ip("10.0.0.1"), ip("10.0.0.2")];
-        assert_eq!(client_behind(ip("203.0.113.5"), &headers, &proxies), ip("203.0.113.5"));
-        assert_eq!(client_behind(ip("10.0.0.1"), &headers, &proxies), ip("198.51.100.9"));
+        assert_eq!(
+            client_behind(ip("203.0.113.5"), &headers, &proxies),
+            ip("203.0.113.5")
+        );
+        assert_eq!(
+            client_behind(ip("10.0.0.1"), &headers, &proxies),
+            ip("198.51.100.9")
+        );
         assert_eq!(client_behind(ip("10.0.0.1"), &headers, &[]), ip("10.0.0.1"));
-        assert_eq!(client_behind(ip("10.0.0.1"), &HeaderMap::new(), &proxies), ip("10.0.0.1"));
+        assert_eq!(
+            client_behind(ip("10.0.0.1"), &HeaderMap::new(), &proxies),
+            ip("10.0.0.1")
+        );
     }
 }

@@ -9,7 +9,7 @@ use crate::error::chain;
 use crate::state::AppState;
 
 const MAIL_EVERY: Duration = Duration::from_secs(5);
-const TIDY_EVERY: Duration = Duration::from_secs(600);
+const TIDY_EVERY: Duration = Duration::from_mins(10);
 
 /// The running workers.
 pub struct Workers {
@@ -38,7 +38,11 @@ async fn deliver_account_mail(state: AppState, mut stopping: watch::Receiver<boo
     let mut poked = state.poked.subscribe();
     loop {
         poked.mark_unchanged();
-        if let Err(error) = state.accounts.deliver_account_mail(state.clock.now(), state.mail.as_ref()).await {
+        if let Err(error) = state
+            .accounts
+            .deliver_account_mail(state.clock.now(), state.mail.as_ref())
+            .await
+        {
             tracing::error!(error = %chain(&error), "mail about accounts could not be delivered");
         }
         tokio::select! {
@@ -53,7 +57,9 @@ async fn tidy(state: AppState, mut stopping: watch::Receiver<bool>) {
     loop {
         match state.accounts.purge().await {
             Ok(rows) => tracing::debug!(rows, "removed what has expired"),
-            Err(error) => tracing::error!(error = %chain(&error), "what has expired could not be removed"),
+            Err(error) => {
+                tracing::error!(error = %chain(&error), "what has expired could not be removed");
+            }
         }
         state.metrics.run_upkeep();
         tokio::select! {

@@ -18,13 +18,13 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tower::ServiceExt as _;
 
-pub const PASSWORD: &str = "copper lantern winds 7 rivers";
-pub const OTHER_PASSWORD: &str = "velvet anchor counts 9 owls";
+pub(crate) const PASSWORD: &str = "copper lantern winds 7 rivers";
+pub(crate) const OTHER_PASSWORD: &str = "velvet anchor counts 9 owls";
 
-pub struct StillClock(Mutex<DateTime<Utc>>);
+pub(crate) struct StillClock(Mutex<DateTime<Utc>>);
 
 impl StillClock {
-    pub fn advance(&self, by: TimeDelta) {
+    pub(crate) fn advance(&self, by: TimeDelta) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) += by;
     }
 }
@@ -37,9 +37,9 @@ impl Clock for StillClock {
 
 /// Keeps what is sent; refuses while told to.
 #[derive(Default)]
-pub struct Mailbox {
-    pub sent: Mutex<Vec<AccountMessage>>,
-    pub down: Mutex<bool>,
+pub(crate) struct Mailbox {
+    pub(crate) sent: Mutex<Vec<AccountMessage>>,
+    pub(crate) down: Mutex<bool>,
 }
 
 #[async_trait]
@@ -48,7 +48,10 @@ impl AccountMail for Mailbox {
         if *self.down.lock().unwrap_or_else(PoisonError::into_inner) {
             return Err(AccountMailError::Later("connection refused".into()));
         }
-        self.sent.lock().unwrap_or_else(PoisonError::into_inner).push(message.clone());
+        self.sent
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(message.clone());
         Ok(())
     }
 
@@ -57,109 +60,179 @@ impl AccountMail for Mailbox {
     }
 }
 
-pub struct Harness {
-    pub server: Server,
-    pub clock: Arc<StillClock>,
-    pub mail: Arc<Mailbox>,
-    pub folder: TempDir,
+pub(crate) struct Harness {
+    pub(crate) server: Server,
+    pub(crate) clock: Arc<StillClock>,
+    pub(crate) mail: Arc<Mailbox>,
+    pub(crate) folder: TempDir,
     router: Router,
 }
 
-pub struct Answer {
-    pub status: StatusCode,
-    pub headers: HeaderMap,
-    pub text: String,
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) text: String,
 }
 
 impl Answer {
-    pub fn json(&self) -> Value {
-        serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("not JSON ({error}): {}", self.text))
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.text)
+            .unwrap_or_else(|error| panic!("not JSON ({error}): {}", self.text))
     }
 
-    pub fn header(&self, name: &str) -> &str {
-        self.headers.get(name).map_or("", |value| value.to_str().expect("visible ASCII"))
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers
+            .get(name)
+            .map_or("", |value| value.to_str().expect("visible ASCII"))
     }
 
     /// `(status, code)` of a problem, after checking that it is a proper one.
-    pub fn problem(&self) -> (u16, String) {
-        assert_eq!(self.header("content-type"), "application/problem+json", "{}", self.text);
+    pub(crate) fn problem(&self) -> (u16, String) {
+        assert_eq!(
+            self.header("content-type"),
+            "application/problem+json",
+            "{}",
+            self.text
+        );
         let body = self.json();
         assert_eq!(body["status"], self.status.as_u16());
         let code = body["code"].as_str().expect("a code").to_owned();
         assert_eq!(body["type"], format!("urn:complaint:problem:{code}"));
-        assert!(body["title"].as_str().is_some_and(|title| !title.is_empty()));
+        assert!(
+            body["title"]
+                .as_str()
+                .is_some_and(|title| !title.is_empty())
+        );
         (self.status.as_u16(), code)
     }
 
     /// The fields a problem names, with their codes.
-    pub fn fields(&self) -> Vec<(String, String)> {
+    pub(crate) fn fields(&self) -> Vec<(String, String)> {
         let body = self.json();
         let errors = body["errors"].as_array().cloned().unwrap_or_default();
-        errors.iter().map(|e| (e["field"].as_str().expect("field").to_owned(), e["code"].as_str().expect("code").to_owned())).collect()
+        errors
+            .iter()
+            .map(|e| {
+                (
+                    e["field"].as_str().expect("field").to_owned(),
+                    e["code"].as_str().expect("code").to_owned(),
+                )
+            })
+            .collect()
     }
 
     /// `name=value` of the cookie that was set.
-    pub fn cookie(&self) -> String {
-        let set = self.headers.get(SET_COOKIE).expect("a cookie").to_str().expect("visible ASCII");
+    pub(crate) fn cookie(&self) -> String {
+        let set = self
+            .headers
+            .get(SET_COOKIE)
+            .expect("a cookie")
+            .to_str()
+            .expect("visible ASCII");
         set.split(';').next().expect("a pair").to_owned()
     }
 }
 
 /// What a request carries.
 #[derive(Default, Clone)]
-pub struct With {
-    pub cookie: Option<String>,
-    pub bearer: Option<String>,
-    pub headers: Vec<(&'static str, String)>,
-    pub from: Option<&'static str>,
+pub(crate) struct With {
+    pub(crate) cookie: Option<String>,
+    pub(crate) bearer: Option<String>,
+    pub(crate) headers: Vec<(&'static str, String)>,
+    pub(crate) from: Option<&'static str>,
 }
 
 impl With {
-    pub fn cookie(cookie: &str) -> Self {
-        Self { cookie: Some(cookie.to_owned()), ..Self::default() }
+    pub(crate) fn cookie(cookie: &str) -> Self {
+        Self {
+            cookie: Some(cookie.to_owned()),
+            ..Self::default()
+        }
     }
 
-    pub fn bearer(token: &str) -> Self {
-        Self { bearer: Some(token.to_owned()), ..Self::default() }
+    pub(crate) fn bearer(token: &str) -> Self {
+        Self {
+            bearer: Some(token.to_owned()),
+            ..Self::default()
+        }
     }
 
-    pub fn header(mut self, name: &'static str, value: &str) -> Self {
+    pub(crate) fn header(mut self, name: &'static str, value: &str) -> Self {
         self.headers.push((name, value.to_owned()));
         self
     }
 
-    pub fn from(address: &'static str) -> Self {
-        Self { from: Some(address), ..Self::default() }
+    pub(crate) fn from(address: &'static str) -> Self {
+        Self {
+            from: Some(address),
+            ..Self::default()
+        }
     }
 }
 
 impl Harness {
-    pub async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         Self::with_args(|_| {}).await
     }
 
-    pub async fn with_args(change: impl FnOnce(&mut ServeArgs)) -> Self {
+    pub(crate) async fn with_args(change: impl FnOnce(&mut ServeArgs)) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let mut args = ServeArgs { listen: "127.0.0.1:8080".into(), data: folder.path().join("data"), not_durable: true, ..ServeArgs::default() };
+        let mut args = ServeArgs {
+            listen: "127.0.0.1:8080".into(),
+            data: folder.path().join("data"),
+            not_durable: true,
+            ..ServeArgs::default()
+        };
         change(&mut args);
         let config = Config::from_args(&args, None).expect("a configuration");
         let start = "2026-03-02T09:00:00Z".parse().expect("an instant");
-        let (clock, mail) = (Arc::new(StillClock(Mutex::new(start))), Arc::new(Mailbox::default()));
-        let parts = Parts { clock: Arc::clone(&clock) as Arc<dyn Clock>, mail: Arc::clone(&mail) as Arc<dyn AccountMail> };
+        let (clock, mail) = (
+            Arc::new(StillClock(Mutex::new(start))),
+            Arc::new(Mailbox::default()),
+        );
+        let parts = Parts {
+            clock: Arc::clone(&clock) as Arc<dyn Clock>,
+            mail: Arc::clone(&mail) as Arc<dyn AccountMail>,
+        };
         let server = build_with(config, parts).await.expect("a server");
         let router = server.router();
-        Self { server, clock, mail, folder, router }
+        Self {
+            server,
+            clock,
+            mail,
+            folder,
+            router,
+        }
     }
 
-    pub async fn raw(&self, request: Request<Body>) -> Answer {
-        let response = self.router.clone().oneshot(request).await.expect("infallible");
+    pub(crate) async fn raw(&self, request: Request<Body>) -> Answer {
+        let response = self
+            .router
+            .clone()
+            .oneshot(request)
+            .await
+            .expect("infallible");
         let (parts, body) = response.into_parts();
         let body = to_bytes(body, 8 << 20).await.expect("a body");
-        Answer { status: parts.status, headers: parts.headers, text: String::from_utf8(body.to_vec()).expect("UTF-8") }
+        Answer {
+            status: parts.status,
+            headers: parts.headers,
+            text: String::from_utf8(body.to_vec()).expect("UTF-8"),
+        }
     }
 
-    pub async fn send(&self, method: Method, path: &str, kind: Option<&str>, body: Vec<u8>, with: &With) -> Answer {
-        let mut request = Request::builder().method(method).uri(path).header("host", "127.0.0.1:8080");
+    pub(crate) async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        kind: Option<&str>,
+        body: Vec<u8>,
+        with: &With,
+    ) -> Answer {
+        let mut request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header("host", "127.0.0.1:8080");
         if let Some(kind) = kind {
             request = request.header(CONTENT_TYPE, kind);
         }
@@ -173,58 +246,91 @@ impl Harness {
             request = request.header(*name, value);
         }
         let mut request = request.body(Body::from(body)).expect("a request");
-        let peer: SocketAddr = format!("{}:40000", with.from.unwrap_or("203.0.113.5")).parse().expect("an address");
+        let peer: SocketAddr = format!("{}:40000", with.from.unwrap_or("203.0.113.5"))
+            .parse()
+            .expect("an address");
         request.extensions_mut().insert(ConnectInfo(peer));
         self.raw(request).await
     }
 
-    pub async fn post(&self, path: &str, body: Value) -> Answer {
+    pub(crate) async fn post(&self, path: &str, body: Value) -> Answer {
         self.post_with(path, body, &With::default()).await
     }
 
-    pub async fn post_with(&self, path: &str, body: Value, with: &With) -> Answer {
-        self.send(Method::POST, path, Some("application/json"), body.to_string().into_bytes(), with).await
+    pub(crate) async fn post_with(&self, path: &str, body: Value, with: &With) -> Answer {
+        self.send(
+            Method::POST,
+            path,
+            Some("application/json"),
+            body.to_string().into_bytes(),
+            with,
+        )
+        .await
     }
 
-    pub async fn get(&self, path: &str, with: &With) -> Answer {
+    pub(crate) async fn get(&self, path: &str, with: &With) -> Answer {
         self.send(Method::GET, path, None, Vec::new(), with).await
     }
 
-    pub async fn delete(&self, path: &str, with: &With) -> Answer {
-        self.send(Method::DELETE, path, None, Vec::new(), with).await
+    pub(crate) async fn delete(&self, path: &str, with: &With) -> Answer {
+        self.send(Method::DELETE, path, None, Vec::new(), with)
+            .await
     }
 
     /// Sends what is due and returns it.
-    pub async fn mails(&self) -> Vec<AccountMessage> {
+    pub(crate) async fn mails(&self) -> Vec<AccountMessage> {
         let state = self.server.state();
-        state.accounts.deliver_account_mail(state.clock.now(), self.mail.as_ref()).await.expect("delivers");
-        std::mem::take(&mut *self.mail.sent.lock().unwrap_or_else(PoisonError::into_inner))
+        state
+            .accounts
+            .deliver_account_mail(state.clock.now(), self.mail.as_ref())
+            .await
+            .expect("delivers");
+        std::mem::take(
+            &mut *self
+                .mail
+                .sent
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner),
+        )
     }
 
     /// The token in the link of the only mail that is due.
-    pub async fn mailed_token(&self) -> String {
+    pub(crate) async fn mailed_token(&self) -> String {
         let mails = self.mails().await;
         assert_eq!(mails.len(), 1, "{mails:?}");
         token_in(&mails[0].text)
     }
 
-    pub async fn sign_up(&self, email: &str) -> Answer {
-        self.post("/api/v1/accounts", json!({"name": "John Miller", "email": email, "password": PASSWORD})).await
+    pub(crate) async fn sign_up(&self, email: &str) -> Answer {
+        self.post(
+            "/api/v1/accounts",
+            json!({"name": "John Miller", "email": email, "password": PASSWORD}),
+        )
+        .await
     }
 
     /// A confirmed customer.
-    pub async fn customer(&self, email: &str) {
+    pub(crate) async fn customer(&self, email: &str) {
         assert_eq!(self.sign_up(email).await.status, 202);
         let token = self.mailed_token().await;
-        assert_eq!(self.post("/api/v1/accounts/verify", json!({"token": token})).await.status, 200);
+        assert_eq!(
+            self.post("/api/v1/accounts/verify", json!({"token": token}))
+                .await
+                .status,
+            200
+        );
     }
 
-    pub async fn log_in(&self, email: &str) -> Answer {
-        self.post("/api/v1/sessions", json!({"email": email, "password": PASSWORD})).await
+    pub(crate) async fn log_in(&self, email: &str) -> Answer {
+        self.post(
+            "/api/v1/sessions",
+            json!({"email": email, "password": PASSWORD}),
+        )
+        .await
     }
 
     /// The first admin's bearer token.
-    pub async fn admin(&self) -> String {
+    pub(crate) async fn admin(&self) -> String {
         let token = token_in(self.server.setup_link().expect("a set-up link"));
         let made = self.post("/api/v1/setup", json!({"token": token, "name": "Ada Root", "email": "ada@example.org", "password": PASSWORD})).await;
         assert_eq!(made.status, 201, "{}", made.text);
@@ -232,15 +338,26 @@ impl Harness {
     }
 
     /// A bearer token.
-    pub async fn token(&self, email: &str) -> String {
-        let issued = self.post("/api/v1/tokens", json!({"email": email, "password": PASSWORD})).await;
+    pub(crate) async fn token(&self, email: &str) -> String {
+        let issued = self
+            .post(
+                "/api/v1/tokens",
+                json!({"email": email, "password": PASSWORD}),
+            )
+            .await;
         assert_eq!(issued.status, 201, "{}", issued.text);
         issued.json()["token"].as_str().expect("a token").to_owned()
     }
 }
 
-pub fn token_in(text: &str) -> String {
-    let token: String = text.split_once("?token=").expect("a link").1.chars().take_while(|c| c.is_ascii_alphanumeric() || "-_".contains(*c)).collect();
+pub(crate) fn token_in(text: &str) -> String {
+    let token: String = text
+        .split_once("?token=")
+        .expect("a link")
+        .1
+        .chars()
+        .take_while(|c| c.is_ascii_alphanumeric() || "-_".contains(*c))
+        .collect();
     assert_eq!(token.len(), 43, "256 bits");
     token
 }
