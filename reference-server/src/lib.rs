@@ -1,1 +1,256 @@
-//! Under construction.
+//! A thin host for `complaint-core`: accounts, JSON API, pages, workers.
+//!
+//! [`build`] puts the parts together; the result serves a listener ([`Server::serve`]) or answers requests directly
+//! ([`Server::router`]), which is how the tests drive it.
+
+pub mod api;
+pub mod auth;
+pub mod clock;
+pub mod config;
+pub mod demo;
+pub mod error;
+pub mod extract;
+pub mod import;
+pub mod pages;
+pub mod router;
+pub mod state;
+pub mod workers;
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::Router;
+use metrics_exporter_prometheus::{
+    BuildError as MetricsError, PrometheusBuilder, PrometheusHandle,
+};
+use thiserror::Error;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use crate::auth::password::{PasswordError, Passwords};
+use crate::auth::{AccountMail, AccountService, AccountsError, AuthError, SqliteAccounts};
+use crate::clock::{Clock, MovableClock, SystemClock};
+use crate::config::Config;
+pub use crate::state::AppState;
+
+/// How long open requests may take to finish once the server is told to stop.
+const STOP_WITHIN: Duration = Duration::from_secs(15);
+
+/// Why the server could not be put together.
+#[derive(Debug, Error)]
+pub enum BuildError {
+    /// The data folder cannot be made.
+    #[error("the data folder {folder} cannot be used")]
+    Folder {
+        /// Which.
+        folder: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The database cannot be opened or brought up to date.
+    #[error("the database cannot be opened")]
+    Database(#[source] AccountsError),
+    /// Something about accounts could not be prepared.
+    #[error("accounts could not be prepared")]
+    Accounts(#[source] AuthError),
+    /// Hashing does not work on this machine.
+    #[error("passwords cannot be hashed")]
+    Passwords(#[source] PasswordError),
+    /// Measurements cannot be recorded.
+    #[error("measurements cannot be recorded")]
+    Metrics(#[source] MetricsError),
+    /// Mail cannot be sent the way the operator asked for.
+    #[error("mail cannot be sent as configured")]
+    Mail(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// The parts that differ between a real server and a tried one.
+pub struct Parts {
+    /// The clock below everything.
+    pub clock: Arc<dyn Clock>,
+    /// Where mail about accounts leaves.
+    pub mail: Arc<dyn AccountMail>,
+}
+
+/// The server, ready to answer.
+pub struct Server {
+    state: AppState,
+    stop: watch::Sender<bool>,
+    setup_link: Option<String>,
+    database: SqliteAccounts,
+}
+
+/// Puts the server together with the machine's clock and the mail the configuration names.
+pub async fn build(config: Config) -> Result<Server, BuildError> {
+    let mail = auth::mail_folder::FolderMail::open(&config.mail_folder()).map_err(|source| {
+        BuildError::Folder {
+            folder: config.mail_folder(),
+            source,
+        }
+    })?;
+    build_with(
+        config,
+        Parts {
+            clock: Arc::new(SystemClock),
+            mail: Arc::new(mail),
+        },
+    )
+    .await
+}
+
+/// Puts the server together with parts of the caller's choice.
+pub async fn build_with(config: Config, parts: Parts) -> Result<Server, BuildError> {
+    make_private_folder(&config.data)?;
+    let (clock, movable_clock): (Arc<dyn Clock>, _) = if config.movable_clock {
+        let movable = Arc::new(MovableClock::over(parts.clock));
+        (Arc::clone(&movable) as Arc<dyn Clock>, Some(movable))
+    } else {
+        (parts.clock, None)
+    };
+    let database = SqliteAccounts::open(&config.database, config.durable)
+        .await
+        .map_err(BuildError::Database)?;
+    let passwords = Passwords::new().map_err(BuildError::Passwords)?;
+    let accounts = AccountService::new(
+        Arc::new(database.clone()),
+        passwords,
+        Arc::clone(&clock),
+        &config.base_url(),
+    );
+    let setup_link = accounts.setup_link().await.map_err(BuildError::Accounts)?;
+    let (stop, stopping) = watch::channel(false);
+    let state = AppState {
+        accounts,
+        policies: Arc::new(database.clone()),
+        clock,
+        movable_clock,
+        config: Arc::new(config),
+        mail: parts.mail,
+        poked: watch::Sender::new(()),
+        stopping,
+        metrics: recorder().map_err(BuildError::Metrics)?,
+    };
+    Ok(Server {
+        state,
+        stop,
+        setup_link,
+        database,
+    })
+}
+
+impl Server {
+    /// Every route with its layers.
+    pub fn router(&self) -> Router {
+        router::router(self.state.clone())
+    }
+
+    /// The shared parts.
+    pub fn state(&self) -> &AppState {
+        &self.state
+    }
+
+    /// The one-time link that makes the first admin, if there is none yet.
+    pub fn setup_link(&self) -> Option<&str> {
+        self.setup_link.as_deref()
+    }
+
+    /// Closes the database under the running server: what a test does to see it fail closed.
+    #[doc(hidden)]
+    pub async fn break_database(&self) {
+        self.database.close().await;
+    }
+
+    /// What to tell the operator at the start.
+    pub fn greeting(&self) -> String {
+        let config = &self.state.config;
+        let mut lines = vec![
+            format!("Address      {}", config.base_url()),
+            format!("Data file    {}", config.database_shown()),
+            match config.smtp_host() {
+                Some(host) => format!("Mail relay   {host}"),
+                None => format!("Mail folder  {}", self.state.mail.destination()),
+            },
+        ];
+        lines.extend(self.setup_link.iter().map(|link| {
+            format!(
+                "Set-up link  {link}\n             makes the first admin; works once, for 24 hours"
+            )
+        }));
+        lines.extend(
+            config
+                .warnings()
+                .into_iter()
+                .map(|warning| format!("WARNING      {warning}")),
+        );
+        lines.join("\n")
+    }
+
+    /// Answers on `listener` and runs the workers until `shutdown` completes; then finishes open requests within 15 seconds.
+    pub async fn serve(
+        self,
+        listener: TcpListener,
+        shutdown: impl Future<Output = ()> + Send + 'static,
+    ) -> io::Result<()> {
+        let workers = workers::start(&self.state);
+        let service = self
+            .router()
+            .into_make_service_with_connect_info::<SocketAddr>();
+        let stop = self.stop;
+        let mut stopping = self.state.stopping.clone();
+        let serving = axum::serve(listener, service).with_graceful_shutdown(async move {
+            shutdown.await;
+            // Streams watch this; without it they would hold the server open.
+            stop.send_replace(true);
+        });
+        let overtime = async move {
+            let _ = stopping.wait_for(|stopping| *stopping).await;
+            tokio::time::sleep(STOP_WITHIN).await;
+        };
+        let ended = tokio::select! {
+            ended = serving => ended,
+            () = overtime => {
+                tracing::warn!("some requests did not finish in time and were cut");
+                Ok(())
+            }
+        };
+        workers.stop().await;
+        ended
+    }
+}
+
+/// Makes the data folder, readable by its owner alone: it holds customers' data.
+pub fn make_private_folder(folder: &Path) -> Result<(), BuildError> {
+    let fault = |source| BuildError::Folder {
+        folder: folder.to_owned(),
+        source,
+    };
+    if folder.is_dir() {
+        return Ok(());
+    }
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder).map_err(fault)
+}
+
+/// One recorder for the whole process: that is how the `metrics` macros find it.
+fn recorder() -> Result<PrometheusHandle, MetricsError> {
+    static RECORDER: Mutex<Option<PrometheusHandle>> = Mutex::new(None);
+    let mut installed = RECORDER.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(handle) = installed.as_ref() {
+        return Ok(handle.clone());
+    }
+    let buckets = [
+        0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0,
+    ];
+    let handle = PrometheusBuilder::new()
+        .set_buckets(&buckets)?
+        .install_recorder()?;
+    Ok(installed.insert(handle).clone())
+}

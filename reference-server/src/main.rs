@@ -1,2 +1,130 @@
-//! The reference server.
-fn main() {}
+//! The reference server: arguments → configuration → library.
+
+use std::error::Error;
+use std::io::{BufRead as _, Write as _};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Parser as _;
+use reference_server::auth::password::Passwords;
+use reference_server::auth::{AccountService, AuthError, SqliteAccounts};
+use reference_server::clock::SystemClock;
+use reference_server::config::{
+    AdminCommand, AdminCreateArgs, Cli, Command, Config, SMTP_VARIABLE, ServeArgs, database_url,
+};
+use reference_server::error::chain;
+use reference_server::{build, demo, import, make_private_folder};
+use tokio::net::TcpListener;
+use tracing_subscriber::EnvFilter;
+
+/// The arguments cannot be used, as with clap's own faults.
+const WRONG_ARGUMENTS: u8 = 2;
+
+type AnyError = Box<dyn Error + Send + Sync>;
+
+fn main() -> ExitCode {
+    let command = Cli::parse().into_command();
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    // Standard output is for the operator's lines; the log goes beside it.
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(&error),
+    };
+    let done: Result<ExitCode, AnyError> = runtime.block_on(async {
+        match command {
+            Command::Serve(args) => serve(args).await,
+            Command::Demo(args) => demo::run(args).await.map(|()| ExitCode::SUCCESS),
+            Command::Admin(AdminCommand::Create(args)) => admin_create(args).await,
+            Command::Import(args) => import::run(args).await.map(|()| ExitCode::SUCCESS),
+        }
+    });
+    done.unwrap_or_else(|error| failed(error.as_ref()))
+}
+
+async fn serve(args: ServeArgs) -> Result<ExitCode, AnyError> {
+    let config = match Config::from_args(&args, std::env::var(SMTP_VARIABLE).ok()) {
+        Ok(config) => config,
+        Err(faults) => {
+            eprintln!("{faults}");
+            return Ok(ExitCode::from(WRONG_ARGUMENTS));
+        }
+    };
+    let listener = TcpListener::bind(config.listen)
+        .await
+        .map_err(|error| format!("cannot listen on {}: {error}", config.listen))?;
+    let server = build(config.bound_to(listener.local_addr()?)).await?;
+    println!("{}", server.greeting());
+    std::io::stdout().flush()?;
+    server.serve(listener, told_to_stop()?).await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn admin_create(args: AdminCreateArgs) -> Result<ExitCode, AnyError> {
+    let database = match database_url(args.database.as_deref(), &args.data) {
+        Ok(database) => database,
+        Err(fault) => {
+            eprintln!("{fault}");
+            return Ok(ExitCode::from(WRONG_ARGUMENTS));
+        }
+    };
+    let mut line = String::new();
+    std::io::stdin().lock().read_line(&mut line)?;
+    let password = line.strip_suffix('\n').map_or(line.as_str(), |line| {
+        line.strip_suffix('\r').unwrap_or(line)
+    });
+    make_private_folder(&args.data)?;
+    let accounts = Arc::new(SqliteAccounts::open(&database, true).await?);
+    let base_url = "http://localhost/".parse()?;
+    let service = AccountService::new(
+        accounts,
+        Passwords::new()?,
+        Arc::new(SystemClock),
+        &base_url,
+    );
+    match service
+        .create_admin(&args.name, &args.email, password)
+        .await
+    {
+        Ok(account) => {
+            println!(
+                "{} is an administrator now, by the name of {}.",
+                account.email, account.id
+            );
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(AuthError::Invalid(faults)) => {
+            for wrong in faults {
+                eprintln!("{}: {}", wrong.field, wrong.fault.message);
+            }
+            Ok(ExitCode::from(WRONG_ARGUMENTS))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Completes when the process is asked to end.
+fn told_to_stop() -> std::io::Result<impl Future<Output = ()> + Send + 'static> {
+    #[cfg(unix)]
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    Ok(async move {
+        #[cfg(unix)]
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            _ = terminate.recv() => {}
+        }
+        #[cfg(not(unix))]
+        let _ = tokio::signal::ctrl_c().await;
+    })
+}
+
+fn failed(error: &(dyn Error + 'static)) -> ExitCode {
+    eprintln!("{}", chain(error));
+    ExitCode::FAILURE
+}

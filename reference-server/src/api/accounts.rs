@@ -1,0 +1,108 @@
+//! `/api/v1/accounts`: customers sign up and confirm their address.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::auth::viewer::ClientAddress;
+use crate::error::Problem;
+use crate::extract::ApiJson;
+use crate::state::AppState;
+
+/// Who wants an account.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SignUp {
+    /// Full name, 1 to 200 characters.
+    #[schema(example = "John Miller", min_length = 1, max_length = 200)]
+    name: String,
+    #[schema(example = "john@example.org", max_length = 254)]
+    email: String,
+    /// 15 to 256 characters, not easy to guess.
+    #[schema(min_length = 15, max_length = 256)]
+    password: String,
+}
+
+/// The token of the confirmation link.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Confirm {
+    token: String,
+}
+
+/// Whose confirmation to send again.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SendAgain {
+    #[schema(example = "john@example.org", max_length = 254)]
+    email: String,
+}
+
+/// What happens next; the same for known and unknown addresses.
+#[derive(Serialize, ToSchema)]
+pub(super) struct CheckYourMail {
+    message: &'static str,
+}
+
+/// The address is confirmed.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Confirmed {
+    verified: bool,
+}
+
+const CHECK_YOUR_MAIL: CheckYourMail = CheckYourMail {
+    message: "If this address can be signed up, a mail is on its way to it.",
+};
+
+/// Sign up. The answer does not tell whether the address is known.
+#[utoipa::path(post, path = "/api/v1/accounts", tag = "accounts", request_body = SignUp, responses(
+    (status = 202, body = CheckYourMail),
+    (status = 422, body = Problem, content_type = "application/problem+json"),
+    (status = 429, body = Problem, content_type = "application/problem+json"),
+))]
+pub(super) async fn sign_up(
+    State(state): State<AppState>,
+    ClientAddress(address): ClientAddress,
+    ApiJson(body): ApiJson<SignUp>,
+) -> Result<(StatusCode, Json<CheckYourMail>), Problem> {
+    state
+        .accounts
+        .sign_up(&body.name, &body.email, &body.password, address)
+        .await?;
+    state.poke();
+    Ok((StatusCode::ACCEPTED, Json(CHECK_YOUR_MAIL)))
+}
+
+/// Confirm the e-mail address with the token of the link.
+#[utoipa::path(post, path = "/api/v1/accounts/verify", tag = "accounts", request_body = Confirm, responses(
+    (status = 200, body = Confirmed),
+    (status = 422, body = Problem, content_type = "application/problem+json", description = "`invalid_token`: used, expired or unknown"),
+))]
+pub(super) async fn confirm(
+    State(state): State<AppState>,
+    ApiJson(body): ApiJson<Confirm>,
+) -> Result<Json<Confirmed>, Problem> {
+    state.accounts.confirm_email(&body.token).await?;
+    Ok(Json(Confirmed { verified: true }))
+}
+
+/// Send the confirmation again, at most once a day. The answer does not tell whether the address is known.
+#[utoipa::path(post, path = "/api/v1/accounts/verification", tag = "accounts", request_body = SendAgain, responses(
+    (status = 202, body = CheckYourMail),
+    (status = 422, body = Problem, content_type = "application/problem+json"),
+    (status = 429, body = Problem, content_type = "application/problem+json"),
+))]
+pub(super) async fn send_again(
+    State(state): State<AppState>,
+    ClientAddress(address): ClientAddress,
+    ApiJson(body): ApiJson<SendAgain>,
+) -> Result<(StatusCode, Json<CheckYourMail>), Problem> {
+    state
+        .accounts
+        .send_verification_again(&body.email, address)
+        .await?;
+    state.poke();
+    Ok((StatusCode::ACCEPTED, Json(CHECK_YOUR_MAIL)))
+}

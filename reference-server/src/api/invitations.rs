@@ -1,0 +1,41 @@
+//! `/api/v1/invitations`: invited staff choose a password.
+
+use axum::Json;
+use axum::extract::State;
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::me::Me;
+use crate::error::Problem;
+use crate::extract::ApiJson;
+use crate::state::AppState;
+
+/// The token of the invitation and the chosen password.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Accept {
+    token: String,
+    #[schema(min_length = 15, max_length = 256)]
+    password: String,
+}
+
+/// Accept an invitation.
+#[utoipa::path(post, path = "/api/v1/invitations/accept", tag = "accounts", request_body = Accept, responses(
+    (status = 200, body = Me),
+    (status = 422, body = Problem, content_type = "application/problem+json"),
+))]
+pub(super) async fn accept(
+    State(state): State<AppState>,
+    ApiJson(body): ApiJson<Accept>,
+) -> Result<Json<Me>, Problem> {
+    let account = state
+        .accounts
+        .accept_invitation(&body.token, &body.password)
+        .await?;
+    Ok(Json(Me {
+        id: account.id,
+        name: account.name,
+        email: account.email,
+        role: account.role,
+    }))
+}

@@ -1,0 +1,85 @@
+//! The JSON API, a file per resource. Its description is made from the same annotations as the routes.
+
+mod accounts;
+mod clock;
+mod health;
+mod invitations;
+mod me;
+mod sessions;
+mod setup;
+mod tokens;
+
+use axum::Router;
+use axum::http::header::CONTENT_TYPE;
+use axum::routing::get;
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::{Modify, OpenApi};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::state::AppState;
+
+/// Every resource of the API, with its description.
+pub fn routes(state: &AppState) -> OpenApiRouter<AppState> {
+    let mut routes = OpenApiRouter::new()
+        .routes(routes!(accounts::sign_up))
+        .routes(routes!(accounts::confirm))
+        .routes(routes!(accounts::send_again))
+        .routes(routes!(sessions::log_in))
+        .routes(routes!(sessions::log_out))
+        .routes(routes!(tokens::issue))
+        .routes(routes!(tokens::revoke))
+        .routes(routes!(me::show))
+        .routes(routes!(setup::set_up))
+        .routes(routes!(invitations::accept))
+        .routes(routes!(health::live))
+        .routes(routes!(health::ready))
+        .routes(routes!(health::metrics));
+    if state.movable_clock.is_some() {
+        routes = routes.routes(routes!(clock::advance));
+    }
+    routes
+}
+
+/// The description without its paths.
+pub fn document() -> utoipa::openapi::OpenApi {
+    Document::openapi()
+}
+
+/// Serves the finished description.
+///
+/// # Panics
+///
+/// Never: a description is made of strings and numbers, which serialise.
+pub fn described_by(document: &utoipa::openapi::OpenApi) -> Router<AppState> {
+    let json = document
+        .to_json()
+        .expect("a description made of strings and numbers serialises");
+    Router::new().route(
+        "/api/openapi.json",
+        get(move || async move { ([(CONTENT_TYPE, "application/json")], json) }),
+    )
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "Complaints", description = "Complaint handling: sign up, complain, follow, answer, accept, rate."),
+    modifiers(&Schemes)
+)]
+struct Document;
+
+struct Schemes;
+
+impl Modify for Schemes {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let components = document.components.get_or_insert_default();
+        let bearer = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .description(Some("A token of POST /api/v1/tokens."))
+            .build();
+        components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
+        let cookie =
+            ApiKeyValue::with_description("__Host-session", "Set by POST /api/v1/sessions.");
+        components.add_security_scheme("cookie", SecurityScheme::ApiKey(ApiKey::Cookie(cookie)));
+    }
+}

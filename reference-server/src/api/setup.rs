@@ -1,0 +1,47 @@
+//! `/api/v1/setup`: the first admin.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::me::Me;
+use crate::error::Problem;
+use crate::extract::ApiJson;
+use crate::state::AppState;
+
+/// The first admin, and the token of the link printed at the start.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SetUp {
+    token: String,
+    name: String,
+    email: String,
+    password: String,
+}
+
+/// Make the first admin.
+#[utoipa::path(post, path = "/api/v1/setup", tag = "accounts", request_body = SetUp, responses(
+    (status = 201, body = Me),
+    (status = 409, body = Problem, content_type = "application/problem+json", description = "`already_set_up`"),
+    (status = 422, body = Problem, content_type = "application/problem+json"),
+))]
+pub(super) async fn set_up(
+    State(state): State<AppState>,
+    ApiJson(body): ApiJson<SetUp>,
+) -> Result<(StatusCode, Json<Me>), Problem> {
+    let account = state
+        .accounts
+        .set_up(&body.token, &body.name, &body.email, &body.password)
+        .await?;
+    Ok((
+        StatusCode::CREATED,
+        Json(Me {
+            id: account.id,
+            name: account.name,
+            email: account.email,
+            role: account.role,
+        }),
+    ))
+}

@@ -1,0 +1,64 @@
+//! `/api/v1/tokens`: bearer tokens for programs.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::sessions::LogIn;
+use crate::auth::viewer::{ClientAddress, Viewer, bearer};
+use crate::error::Problem;
+use crate::extract::ApiJson;
+use crate::state::AppState;
+
+/// A new token; its value is shown only this once.
+#[derive(Serialize, ToSchema)]
+pub(super) struct NewToken {
+    #[schema(example = "cpl_…")]
+    token: String,
+    expires_at: DateTime<Utc>,
+}
+
+/// Make a bearer token, good for 30 days.
+#[utoipa::path(post, path = "/api/v1/tokens", tag = "accounts", request_body = LogIn, responses(
+    (status = 201, body = NewToken),
+    (status = 401, body = Problem, content_type = "application/problem+json", description = "`invalid_credentials`"),
+    (status = 403, body = Problem, content_type = "application/problem+json", description = "`email_unverified`"),
+    (status = 429, body = Problem, content_type = "application/problem+json"),
+))]
+pub(super) async fn issue(
+    State(state): State<AppState>,
+    ClientAddress(address): ClientAddress,
+    ApiJson(body): ApiJson<LogIn>,
+) -> Result<(StatusCode, Json<NewToken>), Problem> {
+    let issued = state
+        .accounts
+        .issue_api_token(&body.email, &body.password, address)
+        .await?;
+    Ok((
+        StatusCode::CREATED,
+        Json(NewToken {
+            token: issued.secret.expose().to_owned(),
+            expires_at: issued.expires_at,
+        }),
+    ))
+}
+
+/// Revoke the bearer token this request is made with.
+#[utoipa::path(delete, path = "/api/v1/tokens/current", tag = "accounts", security(("bearer" = [])), responses(
+    (status = 204),
+    (status = 401, body = Problem, content_type = "application/problem+json"),
+))]
+pub(super) async fn revoke(
+    State(state): State<AppState>,
+    _viewer: Viewer,
+    headers: HeaderMap,
+) -> Result<StatusCode, Problem> {
+    let token = bearer(&headers)?.ok_or_else(|| {
+        Problem::not_logged_in().detail("Send the token to revoke as Authorization: Bearer.")
+    })?;
+    state.accounts.revoke_api_token(token).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,489 @@
+//! What the server keeps about accounts, and the promises a place to keep it must hold.
+
+use async_trait::async_trait;
+use chrono::{DateTime, TimeDelta, Utc};
+use thiserror::Error;
+use uuid::Uuid;
+
+use super::secret::SecretHash;
+use super::values::{EmailAddress, FullName, Phone, Role};
+
+/// One account, without its password.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// The server's own key; also the customer's, agent's or staff key in the core.
+    pub id: String,
+    /// Full name as the person writes it.
+    pub name: String,
+    /// As typed; mail goes here.
+    pub email: String,
+    /// Only staff have one here.
+    pub phone: Option<String>,
+    /// What it may be used for.
+    pub role: Role,
+    /// Since when we know that the address is theirs.
+    pub email_verified_at: Option<DateTime<Utc>>,
+    /// Since when it may not be used.
+    pub disabled_at: Option<DateTime<Utc>>,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+}
+
+/// An account with what is compared at login.
+#[derive(Clone)]
+pub struct Credentials {
+    /// Whose.
+    pub account: Account,
+    /// argon2id PHC string; none until an invited person has chosen a password.
+    pub password_hash: Option<String>,
+}
+
+/// An account to be made.
+#[derive(Clone)]
+pub struct NewAccount {
+    /// From [`super::secret::draw_account_id`].
+    pub id: String,
+    /// Full name.
+    pub name: FullName,
+    /// Unique among accounts in its normalised form.
+    pub email: EmailAddress,
+    /// For staff.
+    pub phone: Option<Phone>,
+    /// argon2id PHC string.
+    pub password_hash: Option<String>,
+    /// What it may be used for.
+    pub role: Role,
+    /// Whether the address counts as theirs from the start.
+    pub email_verified: bool,
+}
+
+/// What can be changed about an account from outside; `None` leaves it.
+#[derive(Debug, Clone, Default)]
+pub struct AccountChange {
+    /// New full name.
+    pub name: Option<FullName>,
+    /// New phone number; `Some(None)` takes it away.
+    pub phone: Option<Option<Phone>>,
+    /// New role; ends every session and API token, because they were opened under another one.
+    pub role: Option<Role>,
+    /// Disable (ends every session and API token) or enable.
+    pub disabled: Option<bool>,
+}
+
+/// Which accounts to list, by id, at most `limit` after `after`.
+#[derive(Debug, Clone, Default)]
+pub struct AccountFilter {
+    /// Only this role.
+    pub role: Option<Role>,
+    /// Continue after this id.
+    pub after: Option<String>,
+    /// 1 to 100.
+    pub limit: u32,
+}
+
+/// What a one-time token is for. A token of one purpose is nothing for another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TokenPurpose {
+    /// Confirms an e-mail address.
+    VerifyEmail,
+    /// Lets an invited person choose a password.
+    Invitation,
+    /// Makes the first admin.
+    SetupAdmin,
+}
+
+impl TokenPurpose {
+    /// The stored name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::VerifyEmail => "verify_email",
+            Self::Invitation => "invitation",
+            Self::SetupAdmin => "setup_admin",
+        }
+    }
+}
+
+/// A session to be opened.
+#[derive(Debug, Clone)]
+pub struct NewSession {
+    /// Of the cookie value.
+    pub hash: SecretHash,
+    /// Whose.
+    pub account_id: String,
+    /// Ends at this instant if not used before.
+    pub idle_expires_at: DateTime<Utc>,
+    /// Ends at this instant whatever happens.
+    pub expires_at: DateTime<Utc>,
+}
+
+/// An open session, with the account as it is now.
+#[derive(Debug, Clone)]
+pub struct SessionView {
+    /// Whose.
+    pub account: Account,
+    /// When it was last used, as far as written down.
+    pub last_seen_at: DateTime<Utc>,
+    /// Ends at this instant whatever happens.
+    pub expires_at: DateTime<Utc>,
+}
+
+/// Which limit a try counts against.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AttemptKind {
+    /// A password was tried.
+    LogIn,
+    /// An account was asked for.
+    SignUp,
+}
+
+impl AttemptKind {
+    /// The stored name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::LogIn => "login",
+            Self::SignUp => "sign_up",
+        }
+    }
+}
+
+/// How many tries are let through within a window.
+#[derive(Debug, Clone, Copy)]
+pub struct AttemptLimits {
+    /// Per subject (an e-mail address); none: no such limit.
+    pub per_subject: Option<u32>,
+    /// Per network address.
+    pub per_address: u32,
+    /// How far back tries count.
+    pub window: TimeDelta,
+}
+
+/// Whether a try may go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Admission {
+    /// It may, and counts as failed until [`Accounts::forgive_attempt`].
+    Admitted {
+        /// For [`Accounts::forgive_attempt`].
+        attempt: i64,
+    },
+    /// Not before this instant.
+    Refused {
+        /// When the oldest counting try leaves the window.
+        until: DateTime<Utc>,
+    },
+}
+
+/// Which mail an account gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum AccountMailKind {
+    /// Confirm this address; caused by a sign-up.
+    VerifyEmail,
+    /// The same mail, asked for by "send it again".
+    VerifyEmailAgain,
+    /// Somebody tried to sign up with your address.
+    AlreadyRegistered,
+    /// Choose a password for the account made for you.
+    Invitation,
+}
+
+impl AccountMailKind {
+    /// All kinds.
+    pub const ALL: [Self; 4] = [
+        Self::VerifyEmail,
+        Self::VerifyEmailAgain,
+        Self::AlreadyRegistered,
+        Self::Invitation,
+    ];
+
+    /// The stored name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::VerifyEmail => "verify_email",
+            Self::VerifyEmailAgain => "verify_email_again",
+            Self::AlreadyRegistered => "already_registered",
+            Self::Invitation => "invitation",
+        }
+    }
+}
+
+/// A mail that is due and now held by one courier.
+#[derive(Debug, Clone)]
+pub struct MailJob {
+    /// Stable over all tries.
+    pub id: Uuid,
+    /// To whom.
+    pub account: Account,
+    /// Which mail.
+    pub kind: AccountMailKind,
+    /// Tries before this one.
+    pub attempts: u32,
+    /// When it was asked for.
+    pub asked_at: DateTime<Utc>,
+}
+
+/// What became of a [`MailJob`].
+#[derive(Debug, Clone)]
+pub enum MailOutcome {
+    /// The relay took it, or it is no longer needed.
+    Done,
+    /// Try again later.
+    Retry {
+        /// Not before.
+        at: DateTime<Utc>,
+        /// For the operator.
+        error: String,
+    },
+    /// Never try again.
+    GivenUp {
+        /// For the operator.
+        error: String,
+    },
+}
+
+/// What asking for an account did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SignUp {
+    /// A new account waits for its confirmation.
+    Made,
+    /// An unconfirmed one was there; see [`Accounts::sign_up_again`].
+    Unconfirmed,
+    /// A confirmed one was there; its owner is told.
+    Known,
+}
+
+/// Why the place that keeps accounts could not do it, by what the caller can do.
+#[derive(Debug, Error)]
+pub enum AccountsError {
+    /// Try again later; nothing is known to have happened.
+    #[error("the account database cannot be used at the moment")]
+    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// Trying again does not help; an operator must look.
+    #[error("the account database failed")]
+    Failed(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// A stored value cannot be read.
+    #[error("a value in {table}.{column} cannot be read")]
+    Corrupt {
+        /// Where.
+        table: &'static str,
+        /// Where in it.
+        column: &'static str,
+    },
+    /// Another account has this e-mail address.
+    #[error("another account has this e-mail address")]
+    EmailTaken,
+    /// There would be nobody left to run the installation.
+    #[error("this is the last admin")]
+    LastAdmin,
+    /// There is no such account.
+    #[error("there is no such account")]
+    NoSuchAccount,
+    /// Somebody else wrote a newer version first.
+    #[error("version {current} is already there")]
+    Conflict {
+        /// The newest version now.
+        current: u64,
+    },
+}
+
+/// Keeps accounts and everything that hangs on them.
+///
+/// Each method is all or nothing and durable when it returns. `now` is always the caller's clock.
+#[async_trait]
+pub trait Accounts: Send + Sync {
+    /// Answers when the database does.
+    async fn ping(&self) -> Result<(), AccountsError>;
+
+    /// Makes an account and, if asked, puts a mail to it into the outbox in the same transaction.
+    async fn insert(
+        &self,
+        new: NewAccount,
+        mail: Option<AccountMailKind>,
+        now: DateTime<Utc>,
+    ) -> Result<Account, AccountsError>;
+    /// Makes an account for a stranger and queues the confirmation; if the address is taken by a confirmed account, queues
+    /// [`AccountMailKind::AlreadyRegistered`] instead, at most once a day; if by an unconfirmed one, does nothing.
+    async fn sign_up(&self, new: NewAccount, now: DateTime<Utc>) -> Result<SignUp, AccountsError>;
+    /// A second sign-up for an unconfirmed account. With `replacement`, its name and password replace the former ones and every link sent
+    /// before is dead. Queues a confirmation unless one of `mail`'s kind was queued for it within a day.
+    /// Does nothing if the account has been confirmed or disabled meanwhile, or is not a customer's.
+    async fn sign_up_again(
+        &self,
+        id: &str,
+        replacement: Option<(FullName, String)>,
+        mail: AccountMailKind,
+        now: DateTime<Utc>,
+    ) -> Result<(), AccountsError>;
+
+    /// The account with this id.
+    async fn by_id(&self, id: &str) -> Result<Option<Account>, AccountsError>;
+    /// The account with this address, in whatever case.
+    async fn by_email(&self, email: &EmailAddress) -> Result<Option<Credentials>, AccountsError>;
+    /// Accounts in order of their ids.
+    async fn list(&self, filter: AccountFilter) -> Result<Vec<Account>, AccountsError>;
+    /// Changes an account; refuses to take away the last enabled admin. See [`AccountChange`] for what ends its sessions.
+    async fn change(
+        &self,
+        id: &str,
+        change: AccountChange,
+        now: DateTime<Utc>,
+    ) -> Result<Account, AccountsError>;
+    /// Stores a hash of the same password with newer settings, if the stored one is still `old`.
+    async fn renew_password_hash(
+        &self,
+        id: &str,
+        old: &str,
+        new: &str,
+    ) -> Result<(), AccountsError>;
+    /// Whether an enabled admin exists.
+    async fn has_admin(&self) -> Result<bool, AccountsError>;
+
+    /// Keeps a one-time token for an account.
+    async fn add_token(
+        &self,
+        hash: SecretHash,
+        purpose: TokenPurpose,
+        account_id: &str,
+        now: DateTime<Utc>,
+        expires_at: DateTime<Utc>,
+    ) -> Result<(), AccountsError>;
+    /// Whether [`Accounts::confirm_email`] or [`Accounts::accept_invitation`] would succeed now: looked at before a password is hashed.
+    async fn token_is_good(
+        &self,
+        hash: SecretHash,
+        purpose: TokenPurpose,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Account>, AccountsError>;
+    /// Uses up a token and confirms its account's address. Of any number of simultaneous calls exactly one gets the account.
+    async fn confirm_email(
+        &self,
+        hash: SecretHash,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Account>, AccountsError>;
+    /// Uses up a token, stores the password, confirms the address (the link was mailed there) and ends all sessions and API tokens.
+    async fn accept_invitation(
+        &self,
+        hash: SecretHash,
+        password_hash: &str,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Account>, AccountsError>;
+    /// Replaces every earlier set-up token by this one.
+    async fn replace_setup_token(
+        &self,
+        hash: SecretHash,
+        now: DateTime<Utc>,
+        expires_at: DateTime<Utc>,
+    ) -> Result<(), AccountsError>;
+    /// Whether [`Accounts::set_up`] would succeed now.
+    async fn setup_token_is_good(
+        &self,
+        hash: SecretHash,
+        now: DateTime<Utc>,
+    ) -> Result<bool, AccountsError>;
+    /// Uses up the set-up token and makes the first admin; `None` if the token is not good or there is an admin already.
+    async fn set_up(
+        &self,
+        hash: SecretHash,
+        new: NewAccount,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Account>, AccountsError>;
+
+    /// Opens a session and closes the one it replaces.
+    async fn open_session(
+        &self,
+        new: NewSession,
+        replaces: Option<SecretHash>,
+        now: DateTime<Utc>,
+    ) -> Result<(), AccountsError>;
+    /// The open session with this hash; expired sessions and those of disabled accounts do not exist.
+    async fn session(
+        &self,
+        hash: SecretHash,
+        now: DateTime<Utc>,
+    ) -> Result<Option<SessionView>, AccountsError>;
+    /// Notes that a session was used.
+    async fn touch_session(
+        &self,
+        hash: SecretHash,
+        now: DateTime<Utc>,
+        idle_expires_at: DateTime<Utc>,
+    ) -> Result<(), AccountsError>;
+    /// Closes a session; closing one that is not open is fine.
+    async fn close_session(&self, hash: SecretHash) -> Result<(), AccountsError>;
+
+    /// Keeps an API token.
+    async fn add_api_token(
+        &self,
+        hash: SecretHash,
+        account_id: &str,
+        now: DateTime<Utc>,
+        expires_at: DateTime<Utc>,
+    ) -> Result<(), AccountsError>;
+    /// Whose API token this is; expired and revoked ones and those of disabled accounts are nobody's.
+    async fn api_token(
+        &self,
+        hash: SecretHash,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Account>, AccountsError>;
+    /// Revokes an API token.
+    async fn revoke_api_token(
+        &self,
+        hash: SecretHash,
+        now: DateTime<Utc>,
+    ) -> Result<(), AccountsError>;
+
+    /// Counts a try, or refuses it; counting and refusing are one step, so parallel tries cannot slip through.
+    async fn admit_attempt(
+        &self,
+        kind: AttemptKind,
+        subject: SecretHash,
+        address: &str,
+        limits: AttemptLimits,
+        now: DateTime<Utc>,
+    ) -> Result<Admission, AccountsError>;
+    /// Takes a counted try back: it was right.
+    async fn forgive_attempt(&self, attempt: i64) -> Result<(), AccountsError>;
+
+    /// Hands out due mail, oldest first, at most `limit`, each to one caller until `lease` has passed.
+    async fn claim_mail(
+        &self,
+        now: DateTime<Utc>,
+        lease: TimeDelta,
+        limit: u32,
+    ) -> Result<Vec<MailJob>, AccountsError>;
+    /// Notes what became of a claimed mail.
+    async fn settle_mail(
+        &self,
+        id: Uuid,
+        outcome: MailOutcome,
+        now: DateTime<Utc>,
+    ) -> Result<(), AccountsError>;
+    /// Removes what has expired and can no longer be asked for; returns how many rows.
+    async fn purge(&self, now: DateTime<Utc>) -> Result<u64, AccountsError>;
+}
+
+/// One stored version of the policy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PolicyVersion {
+    /// 1, 2, 3 …
+    pub version: u64,
+    /// The policy as TOML.
+    pub toml: String,
+    /// When.
+    pub made_at: DateTime<Utc>,
+    /// The account that made it, or `system`.
+    pub made_by: String,
+}
+
+/// Keeps every version of the policy; versions are only ever added.
+#[async_trait]
+pub trait PolicyVersions: Send + Sync {
+    /// The newest version, if there is any.
+    async fn latest(&self) -> Result<Option<PolicyVersion>, AccountsError>;
+    /// Adds a version after `expected` (0 for the first), or [`AccountsError::Conflict`] with the newest one there is.
+    async fn append(
+        &self,
+        expected: u64,
+        toml: &str,
+        made_by: &str,
+        now: DateTime<Utc>,
+    ) -> Result<PolicyVersion, AccountsError>;
+}

@@ -1,0 +1,165 @@
+//! Mail about accounts: what it says, and the port through which it leaves.
+
+use std::fmt::Write as _;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use thiserror::Error;
+use uuid::Uuid;
+
+use super::accounts::AccountMailKind;
+
+/// One mail about an account, ready to be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountMessage {
+    /// Stable over all tries: make the Message-ID of it, so that a repeat is recognised.
+    pub id: Uuid,
+    /// The bare address. No display name: what a stranger typed as a name must not reach an address that is not confirmed.
+    pub to: String,
+    /// Which mail.
+    pub kind: AccountMailKind,
+    /// One line of ASCII.
+    pub subject: String,
+    /// Plain text.
+    pub text: String,
+    /// The same as HTML.
+    pub html: String,
+}
+
+/// Why a mail could not be handed on.
+#[derive(Debug, Error)]
+pub enum AccountMailError {
+    /// Trying again later can help.
+    #[error("the mail could not be handed on at the moment")]
+    Later(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// It will never be taken.
+    #[error("the mail was refused for good")]
+    Never(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// Sends mail about accounts. May be called twice for one [`AccountMessage::id`].
+#[async_trait]
+pub trait AccountMail: Send + Sync {
+    /// Hands `message` to a relay (or a folder); returning `Ok` means the relay has taken responsibility.
+    async fn send(&self, message: &AccountMessage) -> Result<(), AccountMailError>;
+    /// Where mail goes, for the operator: a folder or a host, never a password.
+    fn destination(&self) -> String;
+}
+
+/// Writes the mail of `kind`. Its text holds nothing a stranger chose: no name, no typed address.
+///
+/// `asked_at` is when the sign-up happened: the one thing by which a person can tell their own from somebody else's.
+pub(crate) fn compose(
+    id: Uuid,
+    to: &str,
+    kind: AccountMailKind,
+    base_url: &str,
+    link: Option<&str>,
+    asked_at: DateTime<Utc>,
+) -> AccountMessage {
+    let (subject, before, after): (&str, Vec<String>, Vec<String>) = match kind {
+        AccountMailKind::VerifyEmail | AccountMailKind::VerifyEmailAgain => (
+            "Please confirm your e-mail address",
+            vec![
+                format!("An account was asked for with this e-mail address on {}.", asked_at.format("%-d %B %Y at %H:%M UTC")),
+                "If that was you, open this link and press the button to confirm:".into(),
+            ],
+            vec![
+                "The link works once, for 24 hours.".into(),
+                "If it was not you, do nothing: without the confirmation nobody can use the account.".into(),
+            ],
+        ),
+        AccountMailKind::AlreadyRegistered => (
+            "You already have an account",
+            vec![
+                "Somebody, perhaps you, tried to sign up with this e-mail address. You already have an account here, and nothing about it was changed.".into(),
+                "To use it, log in:".into(),
+            ],
+            vec!["If it was not you, there is nothing to do.".into()],
+        ),
+        AccountMailKind::Invitation => (
+            "Your account is waiting for you",
+            vec!["An account was made for you. To start, open this link and choose a password:".into()],
+            vec!["The link works once, for 7 days. Whoever made the account can send a new one.".into()],
+        ),
+    };
+    let fallback = format!("{base_url}/login");
+    let link = link.unwrap_or(&fallback);
+    let mut text = String::from("Hello,\n\n");
+    let mut html =
+        String::from("<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>");
+    let _ = write!(
+        html,
+        "{}</title></head><body>\n<p>Hello,</p>\n",
+        escaped(subject)
+    );
+    for line in &before {
+        let _ = write!(text, "{line}\n\n");
+        let _ = writeln!(html, "<p>{}</p>", escaped(line));
+    }
+    let _ = write!(text, "{link}\n\n");
+    let _ = writeln!(html, "<p><a href=\"{0}\">{0}</a></p>", escaped(link));
+    for line in &after {
+        let _ = write!(text, "{line}\n\n");
+        let _ = writeln!(html, "<p>{}</p>", escaped(line));
+    }
+    html.push_str("</body></html>\n");
+    AccountMessage {
+        id,
+        to: to.to_owned(),
+        kind,
+        subject: subject.to_owned(),
+        text: text.trim_end().to_owned() + "\n",
+        html,
+    }
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_mail_reads_well() {
+        let asked_at = DateTime::from_timestamp(1_790_000_000, 0).expect("in range");
+        let mut all = String::new();
+        for kind in AccountMailKind::ALL {
+            let link = (kind != AccountMailKind::AlreadyRegistered)
+                .then_some("https://c.example/verify?token=abc");
+            let message = compose(
+                Uuid::nil(),
+                "j@example.org",
+                kind,
+                "https://c.example",
+                link,
+                asked_at,
+            );
+            assert!(message.subject.is_ascii() && !message.subject.contains(['\r', '\n']));
+            assert!(
+                message
+                    .html
+                    .contains(link.unwrap_or("https://c.example/login"))
+                    && message.html.ends_with("</html>\n")
+            );
+            let _ = write!(
+                all,
+                "== {}\nSubject: {}\n\n{}\n",
+                kind.as_str(),
+                message.subject,
+                message.text
+            );
+        }
+        insta::assert_snapshot!(all);
+    }
+
+    #[test]
+    fn html_is_escaped() {
+        assert_eq!(escaped("<a b=\"c\">&"), "&lt;a b=&quot;c&quot;&gt;&amp;");
+    }
+}

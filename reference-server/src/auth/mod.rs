@@ -1,0 +1,22 @@
+//! Accounts: who may come in, and how we know.
+//!
+//! [`service`] holds what can be done; [`accounts`] what is kept and promised; [`sqlite`] keeps it; [`viewer`] says who asks.
+
+pub mod accounts;
+pub mod mail;
+pub mod mail_folder;
+pub mod password;
+pub mod secret;
+pub mod service;
+pub mod sqlite;
+pub mod values;
+pub mod viewer;
+
+pub use accounts::{
+    Account, AccountChange, AccountFilter, Accounts, AccountsError, PolicyVersion, PolicyVersions,
+};
+pub use mail::{AccountMail, AccountMailError, AccountMessage};
+pub use service::{AccountService, AuthError, NewStaff};
+pub use sqlite::SqliteAccounts;
+pub use values::Role;
+pub use viewer::{Admin, MaybeViewer, Staff, Viewer};

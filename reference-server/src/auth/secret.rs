@@ -1,0 +1,101 @@
+//! Random values that open something, and what is kept of them.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use rand::Rng as _;
+use sha2::{Digest, Sha256};
+
+/// SHA-256 of a secret: all the database ever sees of it.
+///
+/// A plain hash is enough because the secrets hashed here are drawn at random with 256 bits; passwords go through argon2id.
+pub type SecretHash = [u8; 32];
+
+/// A random value handed out once: a cookie, a bearer token, the token of a link.
+///
+/// It has no `Display` and its `Debug` hides it, so it cannot slip into a log line.
+#[derive(Clone)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Draws 256 bits from the operating system's generator.
+    pub fn draw() -> Self {
+        Self::draw_with_prefix("")
+    }
+
+    /// As [`Secret::draw`], with a prefix by which leak scanners can recognise it.
+    pub fn draw_with_prefix(prefix: &str) -> Self {
+        let mut bytes = [0_u8; 32];
+        rand::rng().fill_bytes(&mut bytes);
+        Self(format!("{prefix}{}", URL_SAFE_NO_PAD.encode(bytes)))
+    }
+
+    /// The value itself, for the one who may have it.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// What is stored.
+    pub fn hash(&self) -> SecretHash {
+        hash_of(&self.0)
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret(hidden)")
+    }
+}
+
+/// The stored form of a value somebody presents.
+///
+/// Looking it up by its hash needs no constant-time comparison: whoever could use the timing would have to know the hash's preimage.
+pub fn hash_of(presented: &str) -> SecretHash {
+    Sha256::digest(presented.as_bytes()).into()
+}
+
+/// A new account key: `u_` and 20 lower-case base32 characters (100 bits), valid as a customer's, agent's and staff key.
+pub fn draw_account_id() -> String {
+    const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
+    let mut bytes = [0_u8; 20];
+    rand::rng().fill_bytes(&mut bytes);
+    let mut id = String::with_capacity(22);
+    id.push_str("u_");
+    id.extend(
+        bytes
+            .iter()
+            .map(|byte| char::from(ALPHABET[usize::from(byte & 31)])),
+    );
+    id
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_differ_and_hide() {
+        let (one, two) = (Secret::draw(), Secret::draw());
+        assert_ne!(one.expose(), two.expose());
+        assert_eq!(one.expose().len(), 43);
+        assert_eq!(one.hash(), hash_of(one.expose()));
+        assert!(!format!("{one:?}").contains(one.expose()));
+        assert!(
+            Secret::draw_with_prefix("cpl_")
+                .expose()
+                .starts_with("cpl_")
+        );
+    }
+
+    #[test]
+    fn account_ids_are_short_visible_ascii() {
+        let id = draw_account_id();
+        assert_eq!(id.len(), 22);
+        assert!(
+            id.strip_prefix("u_")
+                .expect("prefix")
+                .bytes()
+                .all(|b| b.is_ascii_lowercase() || (b'2'..=b'7').contains(&b))
+        );
+        assert_ne!(id, draw_account_id());
+    }
+}

@@ -1,0 +1,276 @@
+//! Who asks: extractors for handlers.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use axum::extract::{ConnectInfo, FromRequestParts};
+use axum::http::HeaderMap;
+use axum::http::header::AUTHORIZATION;
+use axum::http::request::Parts;
+use axum_extra::extract::cookie::{Cookie, CookieJar, SameSite};
+use chrono::{DateTime, Utc};
+
+use super::accounts::Account;
+use super::secret::Secret;
+use super::values::Role;
+use crate::config::Config;
+use crate::error::Problem;
+use crate::state::AppState;
+
+/// How somebody showed who they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ShownBy {
+    /// A browser's session cookie.
+    Session,
+    /// A program's bearer token.
+    ApiToken,
+}
+
+/// Somebody logged in. Refuses with 401 otherwise.
+///
+/// The account is read anew for every request: a changed role or a disabled account counts at once.
+#[derive(Debug, Clone)]
+pub struct Viewer {
+    /// The account's key.
+    pub id: String,
+    /// What they may be.
+    pub role: Role,
+    /// Full name.
+    pub name: String,
+    /// E-mail address.
+    pub email: String,
+    /// By what we know.
+    pub shown_by: ShownBy,
+}
+
+/// [`Viewer`], or nobody. A bearer token that is not good is refused all the same: its sender believes to be somebody.
+#[derive(Debug, Clone)]
+pub struct MaybeViewer(pub Option<Viewer>);
+
+/// A member of staff; 403 for customers.
+#[derive(Debug, Clone)]
+pub struct Staff(pub Viewer);
+
+/// An admin; 403 for everybody else.
+#[derive(Debug, Clone)]
+pub struct Admin(pub Viewer);
+
+/// The network address a request came from; a proxy's word counts only if the proxy is listed.
+#[derive(Debug, Clone, Copy)]
+pub struct ClientAddress(pub IpAddr);
+
+impl Viewer {
+    fn of(account: Account, shown_by: ShownBy) -> Self {
+        Self {
+            id: account.id,
+            role: account.role,
+            name: account.name,
+            email: account.email,
+            shown_by,
+        }
+    }
+}
+
+impl FromRequestParts<AppState> for MaybeViewer {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
+        if let Some(token) = bearer(&parts.headers)? {
+            let account = state.accounts.by_bearer(token).await?;
+            return match account {
+                Some(account) => Ok(Self(Some(Viewer::of(account, ShownBy::ApiToken)))),
+                None => Err(Problem::not_logged_in()
+                    .detail("The bearer token is unknown, revoked or expired.")),
+            };
+        }
+        let Some(cookie) = session_cookie(&parts.headers, &state.config) else {
+            return Ok(Self(None));
+        };
+        let account = state.accounts.by_cookie(&cookie).await?;
+        Ok(Self(
+            account.map(|account| Viewer::of(account, ShownBy::Session)),
+        ))
+    }
+}
+
+impl FromRequestParts<AppState> for Viewer {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
+        MaybeViewer::from_request_parts(parts, state)
+            .await?
+            .0
+            .ok_or_else(Problem::not_logged_in)
+    }
+}
+
+impl FromRequestParts<AppState> for Staff {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
+        let viewer = Viewer::from_request_parts(parts, state).await?;
+        if viewer.role.is_staff() {
+            Ok(Self(viewer))
+        } else {
+            Err(Problem::forbidden())
+        }
+    }
+}
+
+impl FromRequestParts<AppState> for Admin {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
+        let viewer = Viewer::from_request_parts(parts, state).await?;
+        if viewer.role == Role::Admin {
+            Ok(Self(viewer))
+        } else {
+            Err(Problem::forbidden())
+        }
+    }
+}
+
+impl FromRequestParts<AppState> for ClientAddress {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(
+        parts: &mut Parts,
+        state: &AppState,
+    ) -> Result<Self, Self::Rejection> {
+        let peer = parts
+            .extensions
+            .get::<ConnectInfo<SocketAddr>>()
+            .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |info| {
+                info.0.ip().to_canonical()
+            });
+        Ok(Self(client_behind(
+            peer,
+            &parts.headers,
+            &state.config.trusted_proxies,
+        )))
+    }
+}
+
+/// The token of `Authorization: Bearer`, if that header is there.
+pub fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
+    let Some(value) = headers.get(AUTHORIZATION) else {
+        return Ok(None);
+    };
+    let token = value
+        .to_str()
+        .ok()
+        .and_then(|value| value.split_once(' '))
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+    match token {
+        Some((_, token)) if !token.trim().is_empty() => Ok(Some(token.trim())),
+        _ => {
+            Err(Problem::not_logged_in()
+                .detail("The Authorization header must be: Bearer <token>."))
+        }
+    }
+}
+
+/// The value of the session cookie, if the browser sent one.
+pub fn session_cookie(headers: &HeaderMap, config: &Config) -> Option<String> {
+    CookieJar::from_headers(headers)
+        .get(cookie_name(config))
+        .map(|cookie| cookie.value().to_owned())
+}
+
+/// The cookie that carries a session. Over https its name makes the browser insist on `Secure`, this host and path `/`.
+pub fn new_session_cookie(
+    secret: &Secret,
+    expires_at: DateTime<Utc>,
+    now: DateTime<Utc>,
+    config: &Config,
+) -> Cookie<'static> {
+    let mut cookie = bare_cookie(secret.expose().to_owned(), config);
+    // Max-Age, not Expires: a clock moved for a demonstration must not make browsers drop it.
+    keep_for(&mut cookie, (expires_at - now).to_std().unwrap_or_default());
+    cookie
+}
+
+/// The cookie that makes the browser forget its session.
+pub fn no_session_cookie(config: &Config) -> Cookie<'static> {
+    let mut cookie = bare_cookie(String::new(), config);
+    keep_for(&mut cookie, Duration::ZERO);
+    cookie
+}
+
+/// The cookie's own duration type is reached through its default: one dependency less to name.
+fn keep_for(cookie: &mut Cookie<'static>, duration: Duration) {
+    let mut age = cookie.max_age().unwrap_or_default();
+    age += Duration::from_secs(duration.as_secs());
+    cookie.set_max_age(age);
+}
+
+fn bare_cookie(value: String, config: &Config) -> Cookie<'static> {
+    let mut cookie = Cookie::new(cookie_name(config), value);
+    cookie.set_path("/");
+    cookie.set_http_only(true);
+    cookie.set_same_site(SameSite::Lax);
+    cookie.set_secure(config.is_https());
+    cookie
+}
+
+fn cookie_name(config: &Config) -> &'static str {
+    if config.is_https() {
+        "__Host-session"
+    } else {
+        "session"
+    }
+}
+
+/// Reads `X-Forwarded-For` from the right, past listed proxies: what stands further left anybody could have written.
+fn client_behind(peer: IpAddr, headers: &HeaderMap, trusted: &[IpAddr]) -> IpAddr {
+    if !trusted.contains(&peer) {
+        return peer;
+    }
+    let mut client = peer;
+    let listed: Vec<&str> = headers
+        .get_all("x-forwarded-for")
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .collect();
+    for hop in listed.into_iter().rev() {
+        let Ok(hop) = hop.trim().parse::<IpAddr>() else {
+            break;
+        };
+        client = hop.to_canonical();
+        if !trusted.contains(&client) {
+            break;
+        }
+    }
+    client
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_listed_proxies_are_believed() {
+        let ip = |text: &str| text.parse::<IpAddr>().expect("an address");
+        let mut headers = HeaderMap::new();
+        headers.append(
+            "x-forwarded-for",
+            "6.6.6.6, 198.51.100.9".parse().expect("a value"),
+        );
+        headers.append("x-forwarded-for", "10.0.0.2".parse().expect("a value"));
+        let proxies = [ip("10.0.0.1"), ip("10.0.0.2")];
+        assert_eq!(
+            client_behind(ip("203.0.113.5"), &headers, &proxies),
+            ip("203.0.113.5")
+        );
+        assert_eq!(
+            client_behind(ip("10.0.0.1"), &headers, &proxies),
+            ip("198.51.100.9")
+        );
+        assert_eq!(client_behind(ip("10.0.0.1"), &headers, &[]), ip("10.0.0.1"));
+        assert_eq!(
+            client_behind(ip("10.0.0.1"), &HeaderMap::new(), &proxies),
+            ip("10.0.0.1")
+        );
+    }
+}

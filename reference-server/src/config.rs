@@ -1,0 +1,567 @@
+//! The command line and what it means: one struct, all faults at once.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use secrecy::{ExposeSecret as _, SecretString};
+use thiserror::Error;
+use url::{Host, Url};
+
+/// Variable that holds the relay's URL where a password must not stand on the command line.
+pub const SMTP_VARIABLE: &str = "COMPLAINT_SMTP";
+
+/// Handles complaints: from sign-up to feedback.
+#[derive(Debug, Parser)]
+#[command(
+    name = "reference-server",
+    version,
+    about,
+    args_conflicts_with_subcommands = true
+)]
+pub struct Cli {
+    /// What to do; `serve` if nothing is said.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// For `serve` without its name.
+    #[command(flatten)]
+    pub serve: ServeArgs,
+}
+
+impl Cli {
+    /// The command, `serve` being the default.
+    pub fn into_command(self) -> Command {
+        self.command.unwrap_or(Command::Serve(self.serve))
+    }
+}
+
+/// What the program can do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Start the server.
+    Serve(ServeArgs),
+    /// Start the server on a scratch database with a believable organisation.
+    Demo(DemoArgs),
+    /// Manage administrators.
+    #[command(subcommand)]
+    Admin(AdminCommand),
+    /// Read complaints from CSV files.
+    Import(ImportArgs),
+}
+
+/// Arguments of `serve`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct ServeArgs {
+    /// Address and port to listen on; port 0 takes a free one.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    pub listen: String,
+    /// Folder for the database file, mail and attachments; made if missing.
+    #[arg(long, value_name = "DIR", default_value = "./complaint-data")]
+    pub data: PathBuf,
+    /// Database URL; only sqlite: is supported [default: the file complaints.db in the data folder].
+    #[arg(long, value_name = "URL")]
+    pub database: Option<String>,
+    /// Mail relay, smtp:// or smtps://; without one, mail goes into a folder. The variable `COMPLAINT_SMTP` may hold it instead.
+    #[arg(long, value_name = "URL")]
+    pub smtp: Option<String>,
+    /// What links in mails start with [default: http:// and the address listened on].
+    #[arg(long, value_name = "URL")]
+    pub base_url: Option<String>,
+    /// Address of a proxy whose X-Forwarded-For is believed; may be repeated.
+    #[arg(long, value_name = "IP")]
+    pub trusted_proxy: Vec<String>,
+    /// Answer before data is safe from power loss.
+    #[arg(long)]
+    pub not_durable: bool,
+    /// For trying out only: an admin may push the server's clock forward.
+    #[arg(long)]
+    pub movable_clock: bool,
+}
+
+/// Arguments of `demo`.
+#[derive(Debug, Clone, Args)]
+pub struct DemoArgs {
+    /// Address and port to listen on.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    pub listen: String,
+}
+
+/// Commands about administrators.
+#[derive(Debug, Subcommand)]
+pub enum AdminCommand {
+    /// Make an administrator.
+    Create(AdminCreateArgs),
+}
+
+/// Arguments of `admin create`.
+#[derive(Debug, Clone, Args)]
+pub struct AdminCreateArgs {
+    /// Data folder of the server.
+    #[arg(long, value_name = "DIR", default_value = "./complaint-data")]
+    pub data: PathBuf,
+    /// Database URL, as for `serve`.
+    #[arg(long, value_name = "URL")]
+    pub database: Option<String>,
+    /// Full name.
+    #[arg(long)]
+    pub name: String,
+    /// E-mail address to log in with.
+    #[arg(long)]
+    pub email: String,
+    /// Read the password from standard input (its first line).
+    #[arg(long, required = true)]
+    pub password_stdin: bool,
+}
+
+/// Arguments of `import`.
+#[derive(Debug, Clone, Args)]
+pub struct ImportArgs {
+    /// Data folder of the server.
+    #[arg(long, value_name = "DIR", default_value = "./complaint-data")]
+    pub data: PathBuf,
+    /// What the columns mean, as TOML.
+    #[arg(long, value_name = "FILE")]
+    pub mapping: PathBuf,
+    /// CSV files, plain or gzipped.
+    #[arg(value_name = "CSV", required = true)]
+    pub files: Vec<PathBuf>,
+}
+
+/// Everything the server needs to know before it starts.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// Folder for the database file, mail and attachments.
+    pub data: PathBuf,
+    /// `sqlite:` URL.
+    pub database: String,
+    /// The relay; none: mail goes into [`Config::mail_folder`]. May hold a password, hence not printable.
+    pub smtp: Option<SecretString>,
+    /// What links start with; none until the port is known, see [`Config::bound_to`].
+    base_url: Option<Url>,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpAddr>,
+    /// Whether a reply waits until data is safe from power loss.
+    pub durable: bool,
+    /// Whether an admin may push the clock forward.
+    pub movable_clock: bool,
+}
+
+/// Everything that is wrong with the arguments.
+#[derive(Debug, Error, PartialEq, Eq)]
+pub struct ConfigFaults(pub Vec<String>);
+
+impl fmt::Display for ConfigFaults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("these arguments cannot be used:")?;
+        self.0.iter().try_for_each(|fault| write!(f, "\n  {fault}"))
+    }
+}
+
+impl Config {
+    /// Checks every argument and reports all faults together. `smtp_variable` is the value of [`SMTP_VARIABLE`].
+    pub fn from_args(
+        args: &ServeArgs,
+        smtp_variable: Option<String>,
+    ) -> Result<Self, ConfigFaults> {
+        let mut faults = Vec::new();
+        let listen = socket_address(&args.listen)
+            .map_err(|fault| faults.push(fault))
+            .ok();
+        let database = database_url(args.database.as_deref(), &args.data)
+            .map_err(|fault| faults.push(fault))
+            .ok();
+        let smtp = args
+            .smtp
+            .clone()
+            .or(smtp_variable)
+            .map(|url| smtp_url(&url))
+            .transpose()
+            .map_err(|fault| faults.push(fault))
+            .ok();
+        let base_url = args
+            .base_url
+            .as_deref()
+            .map(base_url)
+            .transpose()
+            .map_err(|fault| faults.push(fault))
+            .ok();
+        let mut trusted_proxies = Vec::new();
+        for proxy in &args.trusted_proxy {
+            match proxy.parse() {
+                Ok(address) => trusted_proxies.push(address),
+                Err(_) => faults.push(format!("--trusted-proxy {proxy:?}: not an IP address")),
+            }
+        }
+        if args.data.is_file() {
+            faults.push(format!(
+                "--data {}: is a file, not a folder",
+                args.data.display()
+            ));
+        }
+        match (listen, database, smtp, base_url) {
+            (Some(listen), Some(database), Some(smtp), Some(base_url)) if faults.is_empty() => {
+                Ok(Self {
+                    listen,
+                    data: args.data.clone(),
+                    database,
+                    smtp,
+                    base_url,
+                    trusted_proxies,
+                    durable: !args.not_durable,
+                    movable_clock: args.movable_clock,
+                })
+            }
+            _ => Err(ConfigFaults(faults)),
+        }
+    }
+
+    /// The same, once the port is known (it may have been 0): without a base URL of its own, links start with this address.
+    pub fn bound_to(mut self, address: SocketAddr) -> Self {
+        self.listen = address;
+        self
+    }
+
+    /// What links start with.
+    ///
+    /// # Panics
+    ///
+    /// Never: a socket address makes a URL.
+    pub fn base_url(&self) -> Url {
+        self.base_url.clone().unwrap_or_else(|| {
+            // Nobody can open a link to "any address".
+            let host = if self.listen.ip().is_unspecified() {
+                SocketAddr::new(loopback_like(self.listen.ip()), self.listen.port())
+            } else {
+                self.listen
+            };
+            Url::parse(&format!("http://{host}")).expect("a socket address makes a URL")
+        })
+    }
+
+    /// Whether browsers reach the server over TLS.
+    pub fn is_https(&self) -> bool {
+        self.base_url
+            .as_ref()
+            .is_some_and(|url| url.scheme() == "https")
+    }
+
+    /// Where mail goes without a relay.
+    pub fn mail_folder(&self) -> PathBuf {
+        self.data.join("mail")
+    }
+
+    /// Where attachments go.
+    pub fn attachments_folder(&self) -> PathBuf {
+        self.data.join("attachments")
+    }
+
+    /// The relay's host and port, without its password.
+    pub fn smtp_host(&self) -> Option<String> {
+        let url = Url::parse(self.smtp.as_ref()?.expose_secret()).ok()?;
+        let port = url
+            .port()
+            .map(|port| format!(":{port}"))
+            .unwrap_or_default();
+        Some(format!("{}{port}", url.host_str()?))
+    }
+
+    /// The database as an operator may see it.
+    pub fn database_shown(&self) -> &str {
+        self.database
+            .strip_prefix("sqlite://")
+            .or_else(|| self.database.strip_prefix("sqlite:"))
+            .unwrap_or(&self.database)
+    }
+
+    /// What an operator must know about this configuration before relying on it.
+    pub fn warnings(&self) -> Vec<String> {
+        let mut warnings = Vec::new();
+        if !self.is_https() {
+            warnings.push("plain HTTP: session cookies are not marked Secure; for use beyond this machine put a TLS proxy in front and set --base-url https://…".into());
+        }
+        if !self.listen.ip().is_loopback() && self.base_url.is_none() {
+            warnings.push(format!("listening beyond this machine without --base-url: links in mails will start with {}", self.base_url()));
+        }
+        if !self.durable {
+            warnings.push("--not-durable: what was answered may be lost with the power".into());
+        }
+        if self.movable_clock {
+            warnings.push("--movable-clock: an admin can push this server's clock forward; for trying out only, never with real data".into());
+        }
+        warnings
+    }
+}
+
+/// The database an argument names, or the file in the data folder.
+pub fn database_url(given: Option<&str>, data: &std::path::Path) -> Result<String, String> {
+    match given {
+        None => Ok(format!("sqlite://{}", data.join("complaints.db").display())),
+        Some(url) if url.starts_with("sqlite:") && url.len() > "sqlite:".len() => {
+            if url.contains(":memory:") || url.contains("mode=memory") {
+                Err("--database: a database in memory would lose everything at the end; name a file, as in sqlite:complaints.db".into())
+            } else {
+                Ok(url.to_owned())
+            }
+        }
+        Some(url) => {
+            // Only the scheme: the rest may hold a password.
+            let scheme = url
+                .split_once(':')
+                .map_or("no scheme", |(scheme, _)| scheme);
+            Err(format!(
+                "--database: {scheme} is not supported; use a sqlite: URL, as in sqlite:complaints.db"
+            ))
+        }
+    }
+}
+
+fn socket_address(text: &str) -> Result<SocketAddr, String> {
+    text.parse()
+        .ok()
+        .or_else(|| text.to_socket_addrs().ok()?.next())
+        .ok_or_else(|| format!("--listen {text:?}: not an address and port, as in 127.0.0.1:8080"))
+}
+
+fn smtp_url(text: &str) -> Result<SecretString, String> {
+    let wrong = "--smtp: not a relay's URL, as in smtp://relay.example:587 or smtps://user:password@relay.example";
+    let url = Url::parse(text).map_err(|_| wrong.to_owned())?;
+    if matches!(url.scheme(), "smtp" | "smtps")
+        && url.host_str().is_some_and(|host| !host.is_empty())
+    {
+        Ok(text.into())
+    } else {
+        Err(wrong.to_owned())
+    }
+}
+
+fn base_url(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text)
+        .map_err(|_| format!("--base-url {text:?}: not a URL, as in https://complaints.example"))?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(format!(
+            "--base-url {text:?}: must start with https:// (or http:// on this machine)"
+        ));
+    }
+    if url.path() != "/"
+        || url.query().is_some()
+        || url.fragment().is_some()
+        || !url.username().is_empty()
+        || url.password().is_some()
+    {
+        return Err(format!("--base-url {text:?}: only scheme, host and port"));
+    }
+    if url.scheme() == "http" && !is_loopback(&url) {
+        return Err(format!(
+            "--base-url {text:?}: plain http only for this machine; passwords would cross the network readable"
+        ));
+    }
+    Ok(url)
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(domain)) => domain == "localhost" || domain.ends_with(".localhost"),
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+fn loopback_like(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => IpAddr::V4(std::net::Ipv4Addr::LOCALHOST),
+        IpAddr::V6(_) => IpAddr::V6(std::net::Ipv6Addr::LOCALHOST),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(line: &[&str]) -> Command {
+        Cli::try_parse_from(std::iter::once("reference-server").chain(line.iter().copied()))
+            .expect("parses")
+            .into_command()
+    }
+
+    fn serve(line: &[&str]) -> Result<Config, ConfigFaults> {
+        match parsed(line) {
+            Command::Serve(args) => Config::from_args(&args, None),
+            other => panic!("not serve: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn serve_is_the_default() {
+        let plain = serve(&[]).expect("fine");
+        assert_eq!(
+            (
+                plain.listen.to_string().as_str(),
+                plain.durable,
+                plain.movable_clock
+            ),
+            ("127.0.0.1:8080", true, false)
+        );
+        assert_eq!(plain.database, "sqlite://./complaint-data/complaints.db");
+        assert_eq!(plain.base_url().as_str(), "http://127.0.0.1:8080/");
+        for line in [
+            ["--listen", "127.0.0.1:9", "--data", "x"].as_slice(),
+            &["serve", "--listen", "127.0.0.1:9", "--data", "x"],
+        ] {
+            let config = serve(line).expect("fine");
+            assert_eq!(
+                (config.listen.port(), config.database.as_str()),
+                (9, "sqlite://x/complaints.db")
+            );
+        }
+    }
+
+    #[test]
+    fn other_commands_parse() {
+        assert!(
+            matches!(parsed(&["demo"]), Command::Demo(args) if args.listen == "127.0.0.1:8080")
+        );
+        let admin = parsed(&[
+            "admin",
+            "create",
+            "--data",
+            "d",
+            "--name",
+            "A",
+            "--email",
+            "a@b.org",
+            "--password-stdin",
+        ]);
+        assert!(
+            matches!(admin, Command::Admin(AdminCommand::Create(args)) if args.data == std::path::Path::new("d"))
+        );
+        let import = parsed(&[
+            "import",
+            "--data",
+            "d",
+            "--mapping",
+            "m.toml",
+            "a.csv",
+            "b.csv.gz",
+        ]);
+        assert!(matches!(import, Command::Import(args) if args.files.len() == 2));
+        for wrong in [
+            ["admin", "create", "--name", "A", "--email", "a@b.org"].as_slice(),
+            &["import", "--mapping", "m"],
+            &["--listne", "x"],
+            &["sing"],
+        ] {
+            assert!(
+                Cli::try_parse_from(
+                    std::iter::once("reference-server").chain(wrong.iter().copied())
+                )
+                .is_err(),
+                "{wrong:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn all_faults_come_at_once() {
+        let faults = serve(&[
+            "--listen",
+            "nowhere",
+            "--database",
+            "postgres://u:secret@h/d",
+            "--smtp",
+            "http://x",
+            "--base-url",
+            "ftp://x",
+            "--trusted-proxy",
+            "p",
+        ])
+        .expect_err("wrong");
+        assert_eq!(faults.0.len(), 5, "{faults}");
+        let text = faults.to_string();
+        for part in [
+            "--listen",
+            "--database: postgres is not supported; use a sqlite: URL",
+            "--smtp",
+            "--base-url",
+            "--trusted-proxy",
+        ] {
+            assert!(text.contains(part), "{part} in {text}");
+        }
+        assert!(!text.contains("secret"), "{text}");
+    }
+
+    #[test]
+    fn base_urls_are_https_or_local() {
+        for good in [
+            "https://c.example",
+            "http://localhost:8080",
+            "http://127.0.0.1:1",
+            "http://[::1]:8080",
+            "https://c.example:8443/",
+        ] {
+            assert!(base_url(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "http://c.example",
+            "https://c.example/app",
+            "https://u@c.example",
+            "https://c.example/?a",
+            "c.example",
+            "http://192.168.1.4",
+        ] {
+            assert!(base_url(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn other_databases_are_refused() {
+        for bad in [
+            "postgres://h/d",
+            "postgresql://h/d",
+            "mysql://h/d",
+            "sqlite:",
+            "complaints.db",
+            "sqlite::memory:",
+            "sqlite:x?mode=memory",
+        ] {
+            assert!(serve(&["--database", bad]).is_err(), "{bad}");
+        }
+        assert_eq!(
+            serve(&["--database", "sqlite:/srv/c.db"])
+                .expect("fine")
+                .database_shown(),
+            "/srv/c.db"
+        );
+    }
+
+    #[test]
+    fn the_relay_is_shown_without_its_password() {
+        let config = Config::from_args(
+            &ServeArgs {
+                listen: "127.0.0.1:0".into(),
+                ..ServeArgs::default()
+            },
+            Some("smtps://u:hush@relay.example:465".into()),
+        )
+        .expect("fine");
+        assert_eq!(config.smtp_host().as_deref(), Some("relay.example:465"));
+        assert!(!format!("{config:?}").contains("hush"));
+    }
+
+    #[test]
+    fn dangers_are_named() {
+        let config =
+            serve(&["--listen", "0.0.0.0:80", "--not-durable", "--movable-clock"]).expect("fine");
+        assert_eq!(config.warnings().len(), 4);
+        assert_eq!(config.base_url().as_str(), "http://127.0.0.1/");
+        assert!(
+            serve(&["--base-url", "https://c.example"])
+                .expect("fine")
+                .warnings()
+                .is_empty()
+        );
+    }
+}

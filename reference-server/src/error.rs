@@ -1,0 +1,347 @@
+//! One way to say no: problem documents (RFC 9457) for programs, a page for people, nothing internal for either.
+
+use std::num::NonZeroU32;
+
+use axum::extract::Request;
+use axum::http::header::{ACCEPT, ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::middleware::Next;
+use axum::response::{Html, IntoResponse, Response};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::auth::accounts::AccountsError;
+use crate::auth::service::AuthError;
+
+/// One wrong value of a request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct FieldError {
+    /// Where: the field's name, with `.name` and `[index]` further down, as in `remedies[0].kind`.
+    #[schema(example = "email")]
+    pub field: String,
+    /// Stable, for programs.
+    #[schema(example = "invalid")]
+    pub code: String,
+    /// For people.
+    pub message: String,
+}
+
+/// Why a request was refused.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Problem {
+    /// A URN naming the kind of problem, from its code.
+    #[serde(rename = "type")]
+    #[schema(value_type = String, example = "urn:complaint:problem:invalid_body")]
+    pub kind: Box<str>,
+    /// The same sentence for every problem of this code.
+    #[schema(value_type = String)]
+    pub title: Box<str>,
+    /// The HTTP status.
+    #[serde(serialize_with = "as_number")]
+    #[schema(value_type = u16, example = 422)]
+    pub status: StatusCode,
+    /// Stable, for programs.
+    #[schema(value_type = String, example = "invalid_body")]
+    pub code: Box<str>,
+    /// What was wrong this time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub detail: Option<Box<str>>,
+    /// Every wrong value, if values were wrong.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<FieldError>,
+    /// Further members that belong to the code.
+    #[serde(flatten)]
+    #[schema(value_type = Object)]
+    pub more: serde_json::Map<String, serde_json::Value>,
+    /// Seconds after which trying again makes sense; sent as `Retry-After`.
+    #[serde(skip)]
+    pub retry_after: Option<NonZeroU32>,
+}
+
+impl Problem {
+    /// A problem of this status and code.
+    pub fn new(status: StatusCode, code: &str, title: &str) -> Self {
+        Self {
+            kind: format!("urn:complaint:problem:{code}").into(),
+            title: title.into(),
+            status,
+            code: code.into(),
+            detail: None,
+            errors: Vec::new(),
+            more: serde_json::Map::new(),
+            retry_after: None,
+        }
+    }
+
+    /// Says what was wrong this time.
+    #[must_use]
+    pub fn detail(mut self, detail: impl Into<String>) -> Self {
+        self.detail = Some(detail.into().into());
+        self
+    }
+
+    /// Names a wrong value.
+    #[must_use]
+    pub fn field(
+        mut self,
+        field: impl Into<String>,
+        code: &str,
+        message: impl Into<String>,
+    ) -> Self {
+        self.errors.push(FieldError {
+            field: field.into(),
+            code: code.to_owned(),
+            message: message.into(),
+        });
+        self
+    }
+
+    /// Adds a member of its own; the standard members cannot be overwritten.
+    #[must_use]
+    pub fn with(mut self, member: &str, value: impl Into<serde_json::Value>) -> Self {
+        if !["type", "title", "status", "code", "detail", "errors"].contains(&member) {
+            self.more.insert(member.to_owned(), value.into());
+        }
+        self
+    }
+
+    /// Says when to try again.
+    #[must_use]
+    pub fn retry_after(mut self, seconds: u64) -> Self {
+        self.retry_after = NonZeroU32::new(u32::try_from(seconds).unwrap_or(u32::MAX));
+        self
+    }
+
+    /// 400: not even readable.
+    pub fn malformed(code: &str, detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, code, "The request cannot be read.").detail(detail)
+    }
+
+    /// 422: readable, but these values will not do. Add them with [`Problem::field`].
+    pub fn invalid() -> Self {
+        Self::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "invalid_body",
+            "Some values cannot be accepted.",
+        )
+    }
+
+    /// 401.
+    pub fn not_logged_in() -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "not_logged_in",
+            "Please log in first.",
+        )
+    }
+
+    /// 403.
+    pub fn forbidden() -> Self {
+        Self::new(StatusCode::FORBIDDEN, "forbidden", "You may not do this.")
+    }
+
+    /// 404, also for things that exist but are none of the caller's business.
+    pub fn not_found() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not_found", "There is nothing here.")
+    }
+
+    /// 503.
+    pub fn unavailable() -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "unavailable",
+            "This cannot be done at the moment; please try again.",
+        )
+        .retry_after(5)
+    }
+
+    /// 500: the chain of causes goes to the log, the caller learns nothing.
+    pub fn internal(error: &(dyn std::error::Error + 'static)) -> Self {
+        tracing::error!(error = %chain(error), "a request failed");
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal",
+            "Something went wrong on our side.",
+        )
+    }
+}
+
+/// An error and its causes in one line, for the log.
+pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
+
+impl From<AuthError> for Problem {
+    fn from(error: AuthError) -> Self {
+        match error {
+            AuthError::Invalid(faults) => {
+                let detail = faults.first().map(|first| first.fault.message.as_str().into());
+                let problem = faults
+                    .into_iter()
+                    .fold(Self::invalid(), |problem, wrong| problem.field(wrong.field, wrong.fault.code, wrong.fault.message));
+                Self { detail, ..problem }
+            }
+            AuthError::InvalidCredentials => Self::new(StatusCode::UNAUTHORIZED, "invalid_credentials", "E-mail address or password is wrong."),
+            AuthError::EmailUnverified => Self::new(StatusCode::FORBIDDEN, "email_unverified", "Please confirm your e-mail address first.")
+                .detail("Open the link in the mail we sent you; POST /api/v1/accounts/verification sends it again."),
+            AuthError::InvalidToken => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_token", "This link does not work any more.")
+                .detail("It has been used, has expired, or was never given.")
+                .field("token", "invalid_token", "used, expired or unknown"),
+            AuthError::AlreadySetUp => Self::new(StatusCode::CONFLICT, "already_set_up", "There is an admin already."),
+            AuthError::TooMany { retry_after_seconds } => {
+                Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", "Too many tries; please wait.").retry_after(retry_after_seconds)
+            }
+            AuthError::EmailTaken => Self::new(StatusCode::CONFLICT, "email_taken", "Another account has this e-mail address.")
+                .field("email", "taken", "Another account has this e-mail address."),
+            AuthError::LastAdmin => Self::new(StatusCode::CONFLICT, "last_admin", "The last admin must stay."),
+            AuthError::NoSuchAccount => Self::not_found(),
+            AuthError::Accounts(AccountsError::Unavailable(error)) => {
+                tracing::error!(error = %chain(error.as_ref()), "the account database cannot be used");
+                Self::unavailable()
+            }
+            other => Self::internal(&other),
+        }
+    }
+}
+
+impl From<AccountsError> for Problem {
+    fn from(error: AccountsError) -> Self {
+        match error {
+            AccountsError::Conflict { current } => Self::new(
+                StatusCode::CONFLICT,
+                "stale_version",
+                "Somebody else changed it first.",
+            )
+            .with("current_version", current),
+            other => AuthError::from(other).into(),
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let body = serde_json::to_vec(&self).unwrap_or_default();
+        let mut response = (self.status, body).into_response();
+        let headers = response.headers_mut();
+        headers.insert(
+            CONTENT_TYPE,
+            HeaderValue::from_static("application/problem+json"),
+        );
+        if let Some(seconds) = self.retry_after {
+            headers.insert(RETRY_AFTER, seconds.get().into());
+        }
+        if self.status == StatusCode::UNAUTHORIZED {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+#[derive(askama::Template)]
+#[template(path = "auth/problem.html")]
+struct ProblemPage<'a> {
+    title: &'a str,
+    detail: Option<&'a str>,
+    status: u16,
+}
+
+/// Turns a problem on its way out into a page where a person asked, and gives the framework's own bare refusals a body.
+pub async fn present(request: Request, next: Next) -> Response {
+    let for_person = wants_page(request.uri().path(), request.headers());
+    let mut response = next.run(request).await;
+    let status = response.status();
+    if !(status.is_client_error() || status.is_server_error()) {
+        return response;
+    }
+    if response.extensions().get::<Problem>().is_none() && is_bare(&response) {
+        let headers = response.headers().clone();
+        response = bare(status).into_response();
+        for name in [ALLOW, RETRY_AFTER] {
+            if let Some(value) = headers.get(&name) {
+                response.headers_mut().insert(name, value.clone());
+            }
+        }
+    }
+    let Some(problem) = response
+        .extensions()
+        .get::<Problem>()
+        .filter(|_| for_person)
+        .cloned()
+    else {
+        return response;
+    };
+    let page = ProblemPage {
+        title: &problem.title,
+        detail: problem.detail.as_deref(),
+        status: status.as_u16(),
+    };
+    match askama::Template::render(&page) {
+        Ok(page) => {
+            let mut answer = (status, Html(page)).into_response();
+            for name in [ALLOW, RETRY_AFTER] {
+                if let Some(value) = response.headers().get(&name) {
+                    answer.headers_mut().insert(name, value.clone());
+                }
+            }
+            answer
+        }
+        Err(_) => response,
+    }
+}
+
+fn wants_page(path: &str, headers: &HeaderMap) -> bool {
+    let is_page =
+        !(path.starts_with("/api/") || path.starts_with("/health/") || path == "/metrics");
+    is_page
+        && headers
+            .get(ACCEPT)
+            .and_then(|accept| accept.to_str().ok())
+            .is_some_and(|accept| accept.contains("text/html"))
+}
+
+fn is_bare(response: &Response) -> bool {
+    response
+        .headers()
+        .get(CONTENT_TYPE)
+        .is_none_or(|kind| kind.as_bytes().starts_with(b"text/plain"))
+}
+
+fn bare(status: StatusCode) -> Problem {
+    match status {
+        StatusCode::NOT_FOUND => Problem::not_found(),
+        StatusCode::METHOD_NOT_ALLOWED => {
+            Problem::new(status, "method_not_allowed", "This cannot be done here.")
+        }
+        StatusCode::PAYLOAD_TOO_LARGE => {
+            Problem::new(status, "too_large", "The request is too large.")
+        }
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => Problem::new(
+            status,
+            "unsupported_media_type",
+            "This kind of content is not accepted here.",
+        ),
+        StatusCode::UNPROCESSABLE_ENTITY => Problem::invalid(),
+        StatusCode::SERVICE_UNAVAILABLE => Problem::unavailable(),
+        status if status.is_client_error() => {
+            Problem::new(status, "refused", "The request was refused.")
+        }
+        status => Problem::new(status, "internal", "Something went wrong on our side."),
+    }
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde calls it with a reference"
+)]
+fn as_number<S: serde::Serializer>(status: &StatusCode, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u16(status.as_u16())
+}

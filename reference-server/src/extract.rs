@@ -1,0 +1,554 @@
+//! Reading requests: strictly, and naming the field when something is wrong.
+
+use std::cell::RefCell;
+use std::collections::HashSet;
+use std::fmt;
+
+use axum::body::Bytes;
+use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode};
+use serde::Deserialize;
+use serde::de::{DeserializeOwned, DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
+
+use crate::error::Problem;
+
+/// Largest JSON body, in bytes.
+pub const JSON_MAX: usize = 1024 * 1024;
+/// Deepest nesting of arrays and objects in a JSON body.
+pub const JSON_DEPTH_MAX: usize = 32;
+
+/// A JSON object, read strictly.
+///
+/// Refused with a problem that names the field: unknown fields (give `T` `#[serde(deny_unknown_fields)]`), keys given twice, wrong
+/// types, controls other than TAB, LF and CR in any text. Refused as a whole: other content types (415), more than [`JSON_MAX`] bytes (413),
+/// deeper than [`JSON_DEPTH_MAX`], not UTF-8, not JSON (400).
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ApiJson<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for ApiJson<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        if !is_json(request.headers()) {
+            return Err(Problem::new(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "unsupported_media_type",
+                "This kind of content is not accepted here.",
+            )
+            .detail("Send application/json."));
+        }
+        let body = Bytes::from_request(request, state)
+            .await
+            .map_err(|rejection| {
+                if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+                    too_large()
+                } else {
+                    Problem::malformed("incomplete_body", "The body ended early.")
+                }
+            })?;
+        if body.len() > JSON_MAX {
+            return Err(too_large());
+        }
+        parse_strictly(&body).map(Self)
+    }
+}
+
+/// Reads one JSON object as [`ApiJson`] does.
+pub fn parse_strictly<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    let text = std::str::from_utf8(body)
+        .map_err(|_| Problem::malformed("malformed_json", "The body is not UTF-8."))?;
+    inspect(text)?;
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+        let path = error.path().to_string();
+        field_problem(
+            if path == "." { "" } else { &path },
+            &error.inner().to_string(),
+        )
+    })
+}
+
+/// Parts of the path; something that cannot be one is simply not there.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ApiPath<T>(pub T);
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for ApiPath<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let Path(value) = Path::from_request_parts(parts, state)
+            .await
+            .map_err(|_| Problem::not_found())?;
+        Ok(Self(value))
+    }
+}
+
+/// Query parameters; give `T` `#[serde(deny_unknown_fields)]`.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ApiQuery<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for ApiQuery<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let Query(value) = Query::from_request_parts(parts, state)
+            .await
+            .map_err(|rejection| {
+                let detail = rejection.body_text();
+                let reason = detail
+                    .split_once(": ")
+                    .map_or(detail.as_str(), |(_, reason)| reason);
+                // "field: reason" when a value is wrong, only the reason when a field is unknown or missing.
+                let (path, reason) = match reason.split_once(": ") {
+                    Some((path, reason)) if !path.contains([' ', '`']) => (path, reason),
+                    _ => ("", reason),
+                };
+                Problem {
+                    status: StatusCode::BAD_REQUEST,
+                    ..field_problem(path, reason)
+                }
+                .renamed("invalid_query")
+            })?;
+        Ok(Self(value))
+    }
+}
+
+impl Problem {
+    fn renamed(mut self, code: &str) -> Self {
+        self.kind = format!("urn:complaint:problem:{code}").into();
+        self.code = code.into();
+        self
+    }
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let Some(kind) = headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+    else {
+        return false;
+    };
+    let essence = kind
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase();
+    essence == "application/json"
+        || (essence.starts_with("application/") && essence.ends_with("+json"))
+}
+
+fn too_large() -> Problem {
+    Problem::new(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        "too_large",
+        "The request is too large.",
+    )
+    .detail(format!("At most {JSON_MAX} bytes of JSON."))
+}
+
+/// Makes a field error of what serde says; its wording is translated, so that no type name of ours gets out.
+fn field_problem(path: &str, said: &str) -> Problem {
+    let named = said.split('`').nth(1).unwrap_or_default();
+    let below = |name: &str| match path {
+        "" => name.to_owned(),
+        path if path == name || path.ends_with(&format!(".{name}")) => path.to_owned(),
+        path => format!("{path}.{name}"),
+    };
+    let (field, code, message) = if said.starts_with("unknown field") {
+        (
+            below(named),
+            "unknown_field",
+            "There is no such field.".to_owned(),
+        )
+    } else if said.starts_with("missing field") {
+        (below(named), "missing", "This field is needed.".to_owned())
+    } else if said.starts_with("duplicate field") {
+        (
+            below(named),
+            "duplicate",
+            "This field is given twice.".to_owned(),
+        )
+    } else if said.starts_with("unknown variant") {
+        let known = said
+            .split_once("expected ")
+            .map_or(String::new(), |(_, known)| {
+                known
+                    .split(" at line")
+                    .next()
+                    .unwrap_or_default()
+                    .replace('`', "")
+            });
+        (
+            path.to_owned(),
+            "unknown_value",
+            format!("This value is not known; expected {known}."),
+        )
+    } else if said.starts_with("invalid type")
+        || said.starts_with("invalid value")
+        || said.starts_with("invalid length")
+    {
+        let wanted = said
+            .split_once("expected ")
+            .map_or("", |(_, wanted)| wanted)
+            .split(" at line")
+            .next()
+            .unwrap_or_default();
+        let wanted = if wanted.contains("struct ") || wanted.contains("enum ") || wanted.is_empty()
+        {
+            "another kind of value"
+        } else {
+            wanted
+        };
+        (
+            path.to_owned(),
+            "invalid_type",
+            format!("Expected {wanted}."),
+        )
+    } else {
+        let reason = said.split(" at line").next().unwrap_or_default();
+        (
+            path.to_owned(),
+            "invalid",
+            if reason.contains("::") {
+                "This value cannot be read.".to_owned()
+            } else {
+                reason.to_owned()
+            },
+        )
+    };
+    let detail = if field.is_empty() {
+        message.clone()
+    } else {
+        format!("{field}: {message}")
+    };
+    Problem::invalid()
+        .detail(detail)
+        .field(field, code, message)
+}
+
+/// Walks the whole document once before it means anything: depth, keys given twice, controls in texts.
+fn inspect(text: &str) -> Result<(), Problem> {
+    let walk = RefCell::new(Walk::default());
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    let walked = Strict {
+        walk: &walk,
+        depth: 0,
+    }
+    .deserialize(&mut deserializer)
+    .and_then(|()| deserializer.end());
+    let walk = walk.into_inner();
+    match (walked, walk.fault) {
+        (Ok(()), _) => Ok(()),
+        (Err(_), Some(fault)) => Err(fault),
+        (Err(error), None) => Err(Problem::malformed(
+            "malformed_json",
+            format!(
+                "The body is not JSON (line {}, column {}).",
+                error.line(),
+                error.column()
+            ),
+        )),
+    }
+}
+
+#[derive(Default)]
+struct Walk {
+    path: Vec<String>,
+    fault: Option<Problem>,
+}
+
+impl Walk {
+    fn field(&self) -> String {
+        self.path.concat().trim_start_matches('.').to_owned()
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Strict<'a> {
+    walk: &'a RefCell<Walk>,
+    depth: usize,
+}
+
+impl Strict<'_> {
+    fn stop<E: serde::de::Error>(self, fault: Problem) -> E {
+        self.walk.borrow_mut().fault = Some(fault);
+        E::custom("refused")
+    }
+
+    fn deeper<E: serde::de::Error>(self) -> Result<Self, E> {
+        if self.depth >= JSON_DEPTH_MAX {
+            return Err(self.stop(Problem::malformed(
+                "too_deep",
+                format!("The body is nested deeper than {JSON_DEPTH_MAX} levels."),
+            )));
+        }
+        Ok(Self {
+            depth: self.depth + 1,
+            ..self
+        })
+    }
+
+    fn top_must_be_object<E: serde::de::Error>(self) -> Result<(), E> {
+        if self.depth > 0 {
+            return Ok(());
+        }
+        Err(self.stop(
+            Problem::invalid()
+                .detail("The body must be a JSON object.")
+                .field("", "invalid_type", "Expected an object."),
+        ))
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Strict<'_> {
+    type Value = ();
+
+    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Strict<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_bool<E: serde::de::Error>(self, _: bool) -> Result<(), E> {
+        self.top_must_be_object()
+    }
+
+    fn visit_i64<E: serde::de::Error>(self, _: i64) -> Result<(), E> {
+        self.top_must_be_object()
+    }
+
+    fn visit_u64<E: serde::de::Error>(self, _: u64) -> Result<(), E> {
+        self.top_must_be_object()
+    }
+
+    fn visit_f64<E: serde::de::Error>(self, _: f64) -> Result<(), E> {
+        self.top_must_be_object()
+    }
+
+    fn visit_unit<E: serde::de::Error>(self) -> Result<(), E> {
+        self.top_must_be_object()
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<(), E> {
+        self.top_must_be_object()?;
+        if text
+            .chars()
+            .any(|c| c.is_control() && !matches!(c, '\t' | '\n' | '\r'))
+        {
+            let field = self.walk.borrow().field();
+            let detail = format!("{field}: The text contains control characters.");
+            return Err(self.stop(Problem::invalid().detail(detail).field(
+                field,
+                "control_character",
+                "The text contains control characters.",
+            )));
+        }
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
+        self.top_must_be_object()?;
+        let inner = self.deeper()?;
+        for index in 0.. {
+            self.walk.borrow_mut().path.push(format!("[{index}]"));
+            let more = items.next_element_seed(inner)?;
+            self.walk.borrow_mut().path.pop();
+            if more.is_none() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
+        let inner = self.deeper()?;
+        let mut seen = HashSet::new();
+        while let Some(key) = members.next_key::<String>()? {
+            self.walk.borrow_mut().path.push(format!(".{key}"));
+            if !seen.insert(key) {
+                let field = self.walk.borrow().field();
+                let detail = format!("{field}: This field is given twice.");
+                return Err(self.stop(Problem::invalid().detail(detail).field(
+                    field,
+                    "duplicate",
+                    "This field is given twice.",
+                )));
+            }
+            members.next_value_seed(inner)?;
+            self.walk.borrow_mut().path.pop();
+        }
+        Ok(())
+    }
+
+    fn visit_none<E: serde::de::Error>(self) -> Result<(), E> {
+        Err(E::custom("not JSON"))
+    }
+}
+
+/// For optional fields of changes, where leaving out and `null` differ: `#[serde(default, deserialize_with = "given")]`
+/// makes a missing field `None` and `null` `Some(None)`.
+pub fn given<'de, T: Deserialize<'de>, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Option<T>>, D::Error> {
+    Option::<T>::deserialize(deserializer)
+        .map(Some)
+        .map_err(D::Error::custom)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[expect(dead_code, reason = "only whether it can be read matters")]
+    struct Order {
+        name: String,
+        #[serde(default)]
+        items: Vec<Item>,
+        #[serde(default)]
+        free: serde_json::Value,
+        #[serde(default)]
+        count: u8,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[expect(dead_code, reason = "only whether it can be read matters")]
+    struct Item {
+        kind: Kind,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    enum Kind {
+        Refund,
+        FreeRepair,
+    }
+
+    fn refused(body: &str) -> (u16, String, String) {
+        let problem = parse_strictly::<Order>(body.as_bytes()).expect_err(body);
+        let (field, code) = problem
+            .errors
+            .first()
+            .map_or((String::new(), problem.code.to_string()), |e| {
+                (e.field.clone(), e.code.clone())
+            });
+        (problem.status.as_u16(), field, code)
+    }
+
+    fn is(status: u16, field: &str, code: &str) -> (u16, String, String) {
+        (status, field.to_owned(), code.to_owned())
+    }
+
+    #[test]
+    fn reads_what_is_right() {
+        let order: Order = parse_strictly(br#"{"name":"a\n\tb","items":[{"kind":"refund"},{"kind":"free_repair"}],"free":{"a":[1,2.5,null,true,-3]}}"#).expect("right");
+        assert_eq!(order.items.len(), 2);
+    }
+
+    #[test]
+    fn names_what_is_wrong() {
+        assert_eq!(
+            refused(r#"{"name":"a","nmae":"b"}"#),
+            is(422, "nmae", "unknown_field")
+        );
+        assert_eq!(refused(r"{}"), is(422, "name", "missing"));
+        assert_eq!(refused(r#"{"name":5}"#), is(422, "name", "invalid_type"));
+        assert_eq!(refused(r#"{"name":null}"#), is(422, "name", "invalid_type"));
+        assert_eq!(
+            refused(r#"{"name":["a"]}"#),
+            is(422, "name", "invalid_type")
+        );
+        assert_eq!(
+            refused(r#"{"name":"a","count":256}"#),
+            is(422, "count", "invalid_type")
+        );
+        assert_eq!(
+            refused(r#"{"name":"a","count":9007199254740993}"#),
+            is(422, "count", "invalid_type")
+        );
+        assert_eq!(
+            refused(r#"{"name":"a","name":"b"}"#),
+            is(422, "name", "duplicate")
+        );
+        assert_eq!(
+            refused(r#"{"name":"a","free":{"x":[{"y":1,"y":2}]}}"#),
+            is(422, "free.x[0].y", "duplicate")
+        );
+        assert_eq!(
+            refused(r#"{"name":"a\u0000"}"#),
+            is(422, "name", "control_character")
+        );
+        assert_eq!(
+            refused("{\"name\":\"a\u{85}\"}"),
+            is(422, "name", "control_character")
+        );
+        assert_eq!(
+            refused(r#"{"name":"a","items":[{"kind":"gift"}]}"#),
+            is(422, "items[0].kind", "unknown_value")
+        );
+        assert_eq!(
+            refused(r#"{"name":"a","items":[{}]}"#),
+            is(422, "items[0].kind", "missing")
+        );
+        assert_eq!(
+            refused(r#"{"name":"a","items":[{"kind":"refund","x":1}]}"#),
+            is(422, "items[0].x", "unknown_field")
+        );
+    }
+
+    #[test]
+    fn refuses_what_is_no_object() {
+        for body in ["[]", r#"["a"]"#, "5", "-5", "1.5", r#""a""#, "null", "true"] {
+            assert_eq!(refused(body), is(422, "", "invalid_type"), "{body}");
+        }
+        for body in [
+            "",
+            "{",
+            r#"{"name":"a"}x"#,
+            r#"{"name":"a",}"#,
+            "{'name':'a'}",
+            r#"{"name":"\ud800"}"#,
+            "\u{feff}{}",
+            r#"{"name":"a"}{"name":"b"}"#,
+        ] {
+            assert_eq!(refused(body), is(400, "", "malformed_json"), "{body}");
+        }
+        let problem = parse_strictly::<Order>(b"{\"name\":\"\xff\"}").expect_err("not UTF-8");
+        assert_eq!(
+            (problem.status.as_u16(), &*problem.code),
+            (400, "malformed_json")
+        );
+    }
+
+    #[test]
+    fn depth_has_a_limit() {
+        let nested = |depth: usize| {
+            format!(
+                r#"{{"name":"a","free":{}{}}}"#,
+                "[".repeat(depth),
+                "]".repeat(depth)
+            )
+        };
+        assert!(parse_strictly::<Order>(nested(JSON_DEPTH_MAX - 1).as_bytes()).is_ok());
+        assert_eq!(refused(&nested(JSON_DEPTH_MAX)), is(400, "", "too_deep"));
+        assert_eq!(refused(&nested(100_000)), is(400, "", "too_deep"));
+    }
+
+    #[test]
+    fn type_names_of_ours_stay_inside() {
+        let problem = parse_strictly::<Order>(br#"{"name":"a","items":[7]}"#).expect_err("wrong");
+        let text = serde_json::to_string(&problem).expect("serialises");
+        assert!(!text.contains("Item") && !text.contains("struct"), "{text}");
+    }
+}
