@@ -50,13 +50,12 @@ impl SqliteStore {
     /// [`StoreError::Unavailable`] while another process holds the file.
     pub async fn open(url: &str) -> Result<Self, StoreError> {
         let options = settings::options(url)?;
-        let writer = settings::writer(options.clone()).await?;
+        settings::probe(&options).await?;
         let store = Self {
-            writer,
+            writer: settings::writer(options.clone()),
             readers: settings::readers(options),
             ready: Arc::new(AtomicBool::new(false)),
         };
-        settings::check_engine(&store.writer).await?;
         store.look_at_schema().await?;
         Ok(store)
     }

@@ -4,18 +4,20 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use complaint_core::store::StoreError;
-use sqlx::Connection;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
     SqliteSynchronous,
 };
+use sqlx::{ConnectOptions, Connection};
 
-use super::fault;
+use super::{IMMEDIATE, fault};
 
 /// How long a writer waits for another process to finish writing.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a caller waits for a connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(30);
+/// How often a new file is tried while other processes make it, too.
+const FIRST_ATTEMPTS: u32 = 50;
 /// Connections that read. More do not read faster than there are cores, and each has its own cache of pages.
 const READERS: u32 = 8;
 /// What the write-ahead log is cut back to after a checkpoint.
@@ -58,40 +60,60 @@ pub(super) fn options(url: &str) -> Result<SqliteConnectOptions, StoreError> {
         .pragma("journal_size_limit", WAL_BYTES_KEPT.to_string()))
 }
 
-/// The one connection that writes.
-pub(super) async fn writer(options: SqliteConnectOptions) -> Result<SqlitePool, StoreError> {
-    let pool = pool_options()
-        .max_connections(1)
-        .idle_timeout(None)
-        .max_lifetime(None);
-    pool.connect_with(options)
+/// Makes sure, on a connection of its own, that the file and the engine can keep the store's promises. A pool would
+/// go on trying until a caller's patience ends.
+pub(super) async fn probe(options: &SqliteConnectOptions) -> Result<(), StoreError> {
+    let mut connection = first_connection(options)
         .await
-        .map_err(|error| match fault::meaning(error) {
-            StoreError::Unavailable(source) => match source.downcast_ref::<sqlx::Error>() {
-                // The busy lock passes; anything else at the door is for the operator: no folder, no rights.
-                Some(sqlx::Error::Database(database)) if !fault::is_busy(database.as_ref()) => {
-                    StoreError::Unusable(database.to_string())
-                }
-                _ => StoreError::Unavailable(source),
-            },
-            other => other,
-        })
+        .map_err(|error| match &error {
+            // A lock passes; anything else at the door is for the operator: no folder, no rights, no database.
+            sqlx::Error::Database(database) if !fault::is_busy(database.as_ref()) => {
+                StoreError::Unusable(database.to_string())
+            }
+            _ => fault::meaning(error),
+        })?;
+    check_durability(&mut connection)
+        .await
+        .map_err(fault::meaning)?;
+    let version: String = sqlx::query_scalar("SELECT sqlite_version()")
+        .fetch_one(&mut connection)
+        .await
+        .map_err(fault::meaning)?;
+    engine(&version)?;
+    connection.close().await.map_err(fault::meaning)
 }
 
-/// Connections that only read, made when they are needed.
+/// The one connection that writes.
+pub(super) fn writer(options: SqliteConnectOptions) -> SqlitePool {
+    pool_options()
+        .max_connections(1)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .connect_lazy_with(options)
+}
+
+/// Connections that only read.
 pub(super) fn readers(options: SqliteConnectOptions) -> SqlitePool {
     pool_options()
         .max_connections(READERS)
         .connect_lazy_with(options.create_if_missing(false).pragma("query_only", "ON"))
 }
 
-/// Refuses an engine with a known fault.
-pub(super) async fn check_engine(pool: &SqlitePool) -> Result<(), StoreError> {
-    let version: String = sqlx::query_scalar("SELECT sqlite_version()")
-        .fetch_one(pool)
-        .await
-        .map_err(fault::meaning)?;
-    engine(&version)
+/// Turning a new file to WAL wants it alone and does not wait for it, so two processes that start together would meet
+/// there. Waiting for the right to write does wait.
+async fn first_connection(options: &SqliteConnectOptions) -> Result<SqliteConnection, sqlx::Error> {
+    for _ in 0..FIRST_ATTEMPTS {
+        match options.connect().await {
+            Err(sqlx::Error::Database(database)) if fault::is_busy(database.as_ref()) => {}
+            other => return other,
+        }
+        let waiting = SqliteConnectOptions::new()
+            .filename(options.get_filename())
+            .busy_timeout(BUSY_TIMEOUT);
+        let mut connection = waiting.connect().await?;
+        connection.begin_with(IMMEDIATE).await?.rollback().await?;
+    }
+    options.connect().await
 }
 
 /// Up to 3.51.2 a reader that resets the write-ahead log can race with a writer and damage the file; 3.52.0 was
