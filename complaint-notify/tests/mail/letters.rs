@@ -7,7 +7,7 @@ use mail_parser::{HeaderValue, Message, MessageParser};
 
 use crate::{Host, Tray, customer, notice, notifier, sarah};
 
-/// Every kind with whom it goes to. `counted` below proves that none is missing.
+/// Every kind with whom it goes to. The count in the first test proves that none is missing.
 fn samples() -> Vec<Notice> {
     use NoticeKind as K;
     let to_customer = [
@@ -59,7 +59,7 @@ fn samples() -> Vec<Notice> {
 }
 
 /// A name for a kind; a kind added to the core does not compile here until it has one.
-fn counted(kind: NoticeKind) -> String {
+fn kind_name(kind: NoticeKind) -> String {
     use NoticeKind as K;
     match kind {
         K::Received
@@ -119,14 +119,14 @@ async fn every_kind_has_its_letter() {
     let notifier = notifier(&tray, Host::usual());
     let mut kinds = std::collections::BTreeSet::new();
     for sample in samples() {
-        kinds.insert(counted(sample.kind));
+        kinds.insert(kind_name(sample.kind));
         notifier.deliver(&sample).await.unwrap();
         let mails = tray.taken();
         assert_eq!(mails.len(), 1);
         let message = MessageParser::default().parse(mails[0].bytes()).unwrap();
         let text = message.body_text(0).unwrap().replace("\r\n", "\n");
         let html = message.body_html(0).unwrap().replace("\r\n", "\n");
-        let name = format!("{}_{}", counted(sample.kind), audience(&sample));
+        let name = format!("{}_{}", kind_name(sample.kind), audience(&sample));
         let subject = message.subject().unwrap();
         insta::assert_snapshot!(name, format!("Subject: {subject}\n\n{text}\n\n{html}"));
     }
@@ -149,7 +149,7 @@ async fn every_letter_reads_well_with_nothing_to_say() {
         let mails = tray.taken();
         let message = MessageParser::default().parse(mails[0].bytes()).unwrap();
         let text = message.body_text(0).unwrap().replace("\r\n", "\n");
-        let kind = counted(sample.kind);
+        let kind = kind_name(sample.kind);
         let greeted = if audience(&sample) == "customer" {
             "Hello,\n\n"
         } else {
