@@ -87,6 +87,12 @@ pub struct Server {
 
 /// Puts the server together with the machine's clock and the mail the configuration names.
 pub async fn build(config: Config) -> Result<Server, BuildError> {
+    if config.smtp.is_some() {
+        // Writing into a folder instead would look like sending.
+        return Err(BuildError::Mail(
+            "this build only writes mail into a folder; start it without --smtp".into(),
+        ));
+    }
     let mail = auth::mail_folder::FolderMail::open(&config.mail_folder()).map_err(|source| {
         BuildError::Folder {
             folder: config.mail_folder(),

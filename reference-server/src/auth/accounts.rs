@@ -333,6 +333,8 @@ pub trait Accounts: Send + Sync {
         old: &str,
         new: &str,
     ) -> Result<(), AccountsError>;
+    /// Queues another invitation for an enabled member of staff who has not accepted one; otherwise [`AccountsError::NoSuchAccount`].
+    async fn invite_again(&self, id: &str, now: DateTime<Utc>) -> Result<(), AccountsError>;
     /// Whether an enabled admin exists.
     async fn has_admin(&self) -> Result<bool, AccountsError>;
 

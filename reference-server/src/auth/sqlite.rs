@@ -361,6 +361,28 @@ impl Accounts for SqliteAccounts {
             .map_err(fault)
     }
 
+    async fn invite_again(&self, id: &str, now: DateTime<Utc>) -> Result<(), AccountsError> {
+        let mut tx = self.begin().await?;
+        let found = sqlx::query(ACCOUNT)
+            .bind(id)
+            .fetch_optional(&mut *tx)
+            .await
+            .map_err(fault)?;
+        let account = found
+            .as_ref()
+            .map(account)
+            .transpose()?
+            .ok_or(AccountsError::NoSuchAccount)?;
+        if !account.role.is_staff()
+            || account.email_verified_at.is_some()
+            || account.disabled_at.is_some()
+        {
+            return Err(AccountsError::NoSuchAccount);
+        }
+        insert_mail(&mut tx, id, AccountMailKind::Invitation, now).await?;
+        tx.commit().await.map_err(fault)
+    }
+
     async fn has_admin(&self) -> Result<bool, AccountsError> {
         let mut connection = self.pool.acquire().await.map_err(fault)?;
         Ok(count_admins(&mut connection).await? > 0)

@@ -220,3 +220,19 @@ async fn serves_a_socket_and_stops_when_told() {
         "the workers ran"
     );
 }
+
+#[tokio::test]
+async fn a_relay_that_cannot_be_used_is_refused_at_the_start() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let args = reference_server::config::ServeArgs {
+        listen: "127.0.0.1:0".into(),
+        data: folder.path().join("data"),
+        smtp: Some("smtp://relay.example".into()),
+        ..reference_server::config::ServeArgs::default()
+    };
+    let config = reference_server::config::Config::from_args(&args, None).expect("a configuration");
+    assert!(matches!(
+        reference_server::build(config).await,
+        Err(reference_server::BuildError::Mail(_))
+    ));
+}

@@ -192,6 +192,42 @@ async fn invitations_age() {
 }
 
 #[tokio::test]
+async fn an_invitation_can_be_sent_again_until_accepted() {
+    let it = Harness::new().await;
+    let accounts = &it.server.state().accounts;
+    let made = accounts.create_staff(sarah(None)).await.expect("makes");
+    let first = it.mailed_token().await;
+    accounts.invite_again(&made.id).await.expect("invites");
+    let second = it.mailed_token().await;
+    let accept = async |token: &str| {
+        let body = json!({"token": token, "password": PASSWORD});
+        it.post("/api/v1/invitations/accept", body)
+            .await
+            .status
+            .as_u16()
+    };
+    assert_eq!(accept(&second).await, 200);
+    assert_eq!(accept(&first).await, 422, "its sibling died with it");
+    assert!(matches!(
+        accounts.invite_again(&made.id).await,
+        Err(AuthError::NoSuchAccount)
+    ));
+    let customer = accounts
+        .create_customer("John", "john@example.org", PASSWORD)
+        .await
+        .expect("makes");
+    assert!(matches!(
+        accounts.invite_again(&customer.id).await,
+        Err(AuthError::NoSuchAccount)
+    ));
+    assert!(it.mails().await.is_empty());
+    assert_eq!(
+        it.log_in("john@example.org").await.json()["role"],
+        "customer"
+    );
+}
+
+#[tokio::test]
 async fn staff_with_a_password_start_at_once() {
     let it = Harness::new().await;
     let accounts = &it.server.state().accounts;
