@@ -296,11 +296,7 @@ impl Level {
 
     /// Reads a level: 1 to 9.
     pub fn new(number: u8) -> Result<Self, InvalidId> {
-        if (1..=9).contains(&number) {
-            Ok(Self(number))
-        } else {
-            Err(InvalidId::new("level", "a number from 1 to 9"))
-        }
+        if (1..=9).contains(&number) { Ok(Self(number)) } else { Err(InvalidId::new("level", "a number from 1 to 9")) }
     }
 
     /// The number, from 1.

@@ -31,8 +31,8 @@ impl Currency {
     /// How many decimal places the minor unit has (ISO 4217, column "minor unit").
     pub fn decimals(self) -> u32 {
         match &self.0 {
-            b"BIF" | b"CLP" | b"DJF" | b"GNF" | b"ISK" | b"JPY" | b"KMF" | b"KRW" | b"PYG" | b"RWF" | b"UGX" | b"UYI"
-            | b"VND" | b"VUV" | b"XAF" | b"XOF" | b"XPF" => 0,
+            b"BIF" | b"CLP" | b"DJF" | b"GNF" | b"ISK" | b"JPY" | b"KMF" | b"KRW" | b"PYG" | b"RWF" | b"UGX"
+            | b"UYI" | b"VND" | b"VUV" | b"XAF" | b"XOF" | b"XPF" => 0,
             b"BHD" | b"IQD" | b"JOD" | b"KWD" | b"LYD" | b"OMR" | b"TND" => 3,
             b"CLF" | b"UYW" => 4,
             _ => 2,
@@ -86,7 +86,9 @@ impl Money {
 
     /// Reads a decimal amount of a currency, e.g. `12.50`.
     pub fn from_decimal(amount: &str, currency: Currency) -> Result<Self, InvalidId> {
-        let wrong = || InvalidId::new("amount", "a positive decimal number with no more places than the currency has, e.g. 12.50");
+        let wrong = || {
+            InvalidId::new("amount", "a positive decimal number with no more places than the currency has, e.g. 12.50")
+        };
         let decimals = currency.decimals();
         let (whole, fraction) = amount.trim().split_once('.').unwrap_or((amount.trim(), ""));
         let digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
@@ -160,7 +162,8 @@ mod tests {
 
     #[test]
     fn reads_and_prints_by_the_places_of_the_currency() {
-        for (text, minor) in [("12.50 EUR", 1250), ("12.5 EUR", 1250), ("12 EUR", 1200), ("7 JPY", 7), ("0.001 KWD", 1)] {
+        for (text, minor) in [("12.50 EUR", 1250), ("12.5 EUR", 1250), ("12 EUR", 1200), ("7 JPY", 7), ("0.001 KWD", 1)]
+        {
             assert_eq!(text.parse::<Money>().unwrap().minor_units(), minor, "{text}");
         }
         assert_eq!("12.5 eur".parse::<Money>().unwrap().to_string(), "12.50 EUR");
@@ -169,7 +172,9 @@ mod tests {
 
     #[test]
     fn refuses_what_is_no_amount() {
-        for bad in ["", "EUR", "-1 EUR", "1.234 EUR", "1.5 JPY", "1e3 EUR", "1,50 EUR", ".5 EUR", "9007199254740993 JPY"] {
+        for bad in
+            ["", "EUR", "-1 EUR", "1.234 EUR", "1.5 JPY", "1e3 EUR", "1,50 EUR", ".5 EUR", "9007199254740993 JPY"]
+        {
             let result = bad.parse::<Money>();
             assert!(result.is_err(), "{bad} gave {result:?}");
         }

@@ -32,11 +32,7 @@ impl Reference {
     }
 
     fn check(drawn: &[u8; DRAWN]) -> u8 {
-        let sum: usize = drawn
-            .iter()
-            .enumerate()
-            .map(|(at, symbol)| (at + 1) * value(*symbol).unwrap_or(0))
-            .sum();
+        let sum: usize = drawn.iter().enumerate().map(|(at, symbol)| (at + 1) * value(*symbol).unwrap_or(0)).sum();
         ALPHABET[sum % 31]
     }
 }
@@ -65,11 +61,8 @@ impl FromStr for Reference {
         if text.len() > 32 {
             return Err(wrong());
         }
-        let symbols: Vec<u8> = text
-            .bytes()
-            .filter(|b| !matches!(b, b' ' | b'-'))
-            .map(|b| b.to_ascii_uppercase())
-            .collect();
+        let symbols: Vec<u8> =
+            text.bytes().filter(|b| !matches!(b, b' ' | b'-')).map(|b| b.to_ascii_uppercase()).collect();
         if symbols.len() != DRAWN + 1 || symbols.iter().any(|s| value(*s).is_none()) {
             return Err(wrong());
         }

@@ -43,11 +43,7 @@ impl TextFault {
 
 /// A text of several lines, at most [`TEXT_MAX`] bytes. Line ends become LF; all else is kept exactly.
 pub fn text(input: &str) -> Result<String, TextFault> {
-    let unified = if input.contains('\r') {
-        input.replace("\r\n", "\n").replace('\r', "\n")
-    } else {
-        input.to_owned()
-    };
+    let unified = if input.contains('\r') { input.replace("\r\n", "\n").replace('\r', "\n") } else { input.to_owned() };
     if unified.trim().is_empty() {
         return Err(TextFault::Empty);
     }

@@ -1,1 +1,20 @@
-//! Under construction.
+//! SQL storage for `complaint-core`.
+//!
+//! [`SqliteStore`] keeps complaints, their logs, agents' workloads and the outbox in one SQLite file. All its tables
+//! begin with `complaint_`, so they can live beside a host's own tables, and [`commit_in`](sqlite::commit_in) commits
+//! a change inside the host's own transaction.
+//!
+//! ```no_run
+//! # async fn f() -> Result<(), complaint_core::store::StoreError> {
+//! use complaint_store_sqlx::SqliteStore;
+//!
+//! let store = SqliteStore::open("sqlite:complaints.db").await?;
+//! store.migrate().await?;
+//! # Ok(()) }
+//! ```
+
+mod codec;
+mod error;
+pub mod sqlite;
+
+pub use sqlite::SqliteStore;

@@ -1,6 +1,6 @@
 //! What happened: facts only. Every name here is stored for ever; golden files hold each of them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
@@ -225,11 +225,6 @@ pub enum Event {
         /// Which clock.
         clock: ClockKind,
     },
-}
-
-/// Answers by question key, as a helper for pages.
-pub(crate) fn answers(words: &super::Words) -> BTreeMap<String, String> {
-    words.under("answer.").map(|(key, text)| (key.to_owned(), text.to_owned())).collect()
 }
 
 /// Why a complaint went up the ladder. Each counts once per complaint and level.

@@ -9,8 +9,8 @@ mod words;
 pub use entry::{Entry, Place};
 pub use event::{CloseCause, EscalationCause, Event, ReleaseCause};
 pub use state::{
-    Complaint, Contact, Escalation, Exclusion, ExclusionCause, Feedback, Proposal, Question, Rating, RemedyPromise,
-    Resolution,
+    Complaint, Contact, Dismissal, Escalation, Exclusion, ExclusionCause, Feedback, Proposal, Question, Rating,
+    RemedyPromise, Resolution,
 };
 pub use submission::{
     Attachment, Channel, DismissalReason, Item, Outcome, Priority, Remedy, RemedyKind, Submission, Wish,

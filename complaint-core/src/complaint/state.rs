@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::submission::{Attachment, Channel, DismissalReason, Item, Outcome, Priority, Remedy, Wish};
 use super::EscalationCause;
+use super::submission::{Attachment, Channel, DismissalReason, Item, Outcome, Priority, Remedy, Wish};
 use crate::actor::Party;
 use crate::deadline::{ClockKind, Deadline};
 use crate::id::{AgentId, Area, CategoryKey, ComplaintId, CustomerId, Language, Level, Skill, Version};
@@ -112,6 +112,8 @@ pub struct Complaint {
     /// Whom everybody waits for, and until when.
     pub awaited: Option<NaiveDate>,
 
+    /// How often it was decided or dismissed; numbers the contest windows.
+    pub decisions: u32,
     /// Every decision, oldest first; the last one stands unless it was contested.
     pub resolutions: Vec<Resolution>,
     /// What was promised, numbered from 1.
@@ -119,7 +121,7 @@ pub struct Complaint {
     /// Ratings, at most one per resolution.
     pub feedback: Vec<Feedback>,
     /// Why it was not taken up, and when.
-    pub dismissal: Option<(DismissalReason, DateTime<Utc>)>,
+    pub dismissal: Option<Dismissal>,
     /// The complaint it was joined to.
     pub merged_into: Option<ComplaintId>,
     /// Complaints joined to it.
@@ -241,6 +243,19 @@ pub struct Resolution {
     pub contested_at: Option<DateTime<Utc>>,
 }
 
+/// Why a complaint was not taken up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dismissal {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// Who decided that.
+    pub by: AgentId,
+    /// The ground.
+    pub reason: DismissalReason,
+    /// What the customer was told.
+    pub text: String,
+}
+
 /// A remedy in the ledger.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RemedyPromise {
@@ -309,9 +324,13 @@ impl Complaint {
         self.resolutions.last().filter(|resolution| resolution.contested_at.is_none())
     }
 
-    /// The remedies that are promised and not yet delivered.
+    /// The remedies of the latest decision that are not yet delivered. What an earlier, contested decision promised
+    /// fell with it.
     pub fn outstanding_remedies(&self) -> impl Iterator<Item = &RemedyPromise> {
-        self.remedies.iter().filter(|promise| promise.fulfilled_on.is_none())
+        let latest = self.resolutions.len();
+        self.remedies
+            .iter()
+            .filter(move |promise| promise.fulfilled_on.is_none() && promise.resolution as usize == latest)
     }
 
     /// A clock that has started and not ended.
@@ -329,14 +348,16 @@ impl Complaint {
 
     /// Why an agent may not hold it, decide it or be given it, at its present level.
     pub fn exclusion(&self, agent: &AgentId) -> Option<ExclusionCause> {
-        self.exclusions.iter().find(|exclusion| {
-            exclusion.agent == *agent
-                && match exclusion.cause {
-                    ExclusionCause::Declined(level) | ExclusionCause::Released(level) => level == self.level,
-                    ExclusionCause::Decided => true,
-                }
-        })
-        .map(|exclusion| exclusion.cause)
+        self.exclusions
+            .iter()
+            .find(|exclusion| {
+                exclusion.agent == *agent
+                    && match exclusion.cause {
+                        ExclusionCause::Declined(level) | ExclusionCause::Released(level) => level == self.level,
+                        ExclusionCause::Decided => true,
+                    }
+            })
+            .map(|exclusion| exclusion.cause)
     }
 
     /// Whether a deadline was missed at the present level.

@@ -37,6 +37,12 @@ impl Words {
         }
     }
 
+    /// These words without one of them.
+    pub fn without(mut self, name: &str) -> Self {
+        self.0.remove(name);
+        self
+    }
+
     /// A text by name.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str)

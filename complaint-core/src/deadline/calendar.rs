@@ -76,21 +76,13 @@ impl Calendar {
     pub fn standard() -> Self {
         Self::in_utc(|weekday| match weekday {
             Weekday::Saturday | Weekday::Sunday => Vec::new(),
-            _ => vec![Window {
-                start: 9 * 60,
-                end: 17 * 60,
-            }],
+            _ => vec![Window { start: 9 * 60, end: 17 * 60 }],
         })
     }
 
     /// Open around the clock (`"00:00-24:00"` every day, UTC): business time is wall time.
     pub fn always() -> Self {
-        Self::in_utc(|_| {
-            vec![Window {
-                start: 0,
-                end: MINUTES_PER_DAY,
-            }]
-        })
+        Self::in_utc(|_| vec![Window { start: 0, end: MINUTES_PER_DAY }])
     }
 
     /// The IANA name of the zone, in its usual spelling.
@@ -109,18 +101,12 @@ impl Calendar {
     /// moving to the next opening. `working` counts in whole microseconds. What lies beyond [`Calendar::LAST`] is
     /// answered with `LAST`, or with `from` where that is later still; never a panic.
     pub fn add(&self, from: DateTime<Utc>, working: Duration) -> DateTime<Utc> {
-        if working.as_micros() == 0 {
-            return from;
-        }
         let target = i64::try_from(working.as_micros())
             .ok()
-            .and_then(|working| {
-                self.tables
-                    .opened(from.timestamp_micros())
-                    .checked_add(working)
-            })
+            .and_then(|working| self.tables.opened(from.timestamp_micros()).checked_add(working))
             .filter(|target| *target <= self.tables.opened(LAST_MICROS));
         let reached = target.map_or(Self::LAST, |target| instant(self.tables.reach(target)));
+        // Adding nothing reaches the last closing where `from` is closed.
         reached.max(from)
     }
 
@@ -144,10 +130,7 @@ impl Calendar {
     /// zero days the answer is the end of the day of `from` itself, or `from` where that has passed or the day is no
     /// business day. Beyond [`Calendar::LAST`] as for [`Calendar::add`].
     pub fn add_days(&self, from: DateTime<Utc>, days: u32) -> DateTime<Utc> {
-        self.tables
-            .day_end(from.timestamp_micros(), days)
-            .map_or(Self::LAST, instant)
-            .max(from)
+        self.tables.day_end(from.timestamp_micros(), days).map_or(Self::LAST, instant).max(from)
     }
 
     /// The open (`true`) and closed stretches of `[a, b)` in order, at most `at_most` of them, each as long as it can
@@ -163,11 +146,7 @@ impl Calendar {
         while start < b && segments.len() < at_most {
             let micros = start.timestamp_micros();
             let open = self.tables.is_open(micros);
-            let change = if open {
-                self.tables.next_closing(micros)
-            } else {
-                self.tables.next_opening(micros)
-            };
+            let change = if open { self.tables.next_closing(micros) } else { self.tables.next_opening(micros) };
             let end = instant(change).min(b);
             segments.push((start, end, open));
             start = end;
@@ -176,26 +155,18 @@ impl Calendar {
     }
 
     fn in_utc(windows: impl Fn(Weekday) -> Vec<Window>) -> Self {
-        let plan = Plan {
-            zone: "UTC".to_owned(),
-            week: WEEK.map(windows),
-            named: BTreeMap::new(),
-        };
+        let plan = Plan { zone: "UTC".to_owned(), week: WEEK.map(windows), named: BTreeMap::new() };
         Self::of(plan, &TimeZone::UTC)
     }
 
     fn of(plan: Plan, zone: &TimeZone) -> Self {
-        Self {
-            tables: Arc::new(Tables::of(plan, zone)),
-        }
+        Self { tables: Arc::new(Tables::of(plan, zone)) }
     }
 }
 
 impl fmt::Debug for Calendar {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Calendar")
-            .field(&self.tables.plan.write())
-            .finish()
+        f.debug_tuple("Calendar").field(&self.tables.plan.write()).finish()
     }
 }
 
@@ -403,29 +374,15 @@ impl FromStr for Window {
         match start.cmp(&end) {
             std::cmp::Ordering::Less => Ok(Self { start, end }),
             std::cmp::Ordering::Equal => Err(CalendarProblem::EmptyWindow),
-            std::cmp::Ordering::Greater => Ok(Self {
-                start,
-                end: end + MINUTES_PER_DAY,
-            }),
+            std::cmp::Ordering::Greater => Ok(Self { start, end: end + MINUTES_PER_DAY }),
         }
     }
 }
 
 impl fmt::Display for Window {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let end = if self.end > MINUTES_PER_DAY {
-            self.end - MINUTES_PER_DAY
-        } else {
-            self.end
-        };
-        write!(
-            f,
-            "{:02}:{:02}-{:02}:{:02}",
-            self.start / 60,
-            self.start % 60,
-            end / 60,
-            end % 60
-        )
+        let end = if self.end > MINUTES_PER_DAY { self.end - MINUTES_PER_DAY } else { self.end };
+        write!(f, "{:02}:{:02}-{:02}:{:02}", self.start / 60, self.start % 60, end / 60, end % 60)
     }
 }
 
@@ -435,8 +392,7 @@ fn minute_of_day(text: &str) -> Option<u16> {
         return None;
     };
     let two = |tens: u8, ones: u8| {
-        (tens.is_ascii_digit() && ones.is_ascii_digit())
-            .then(|| u16::from(tens - b'0') * 10 + u16::from(ones - b'0'))
+        (tens.is_ascii_digit() && ones.is_ascii_digit()).then(|| u16::from(tens - b'0') * 10 + u16::from(ones - b'0'))
     };
     let (hour, minute) = (two(h1, h2)?, two(m1, m2)?);
     (minute < 60 && hour * 60 + minute <= MINUTES_PER_DAY).then_some(hour * 60 + minute)
@@ -457,10 +413,7 @@ impl Plan {
         let mut faults = Faults::default();
         // Not `TimeZone::get`: another crate could switch on the host's zone data for it. "Etc/Unknown" is a name
         // that stands for having none.
-        let zone = TimeZoneDatabase::bundled()
-            .get(&spec.zone)
-            .ok()
-            .filter(|zone| !zone.is_unknown());
+        let zone = TimeZoneDatabase::bundled().get(&spec.zone).ok().filter(|zone| !zone.is_unknown());
         if zone.is_none() {
             faults.add("zone", &spec.zone, CalendarProblem::UnknownZone);
         }
@@ -475,23 +428,15 @@ impl Plan {
         }
 
         let hours = &spec.hours;
-        let week = [
-            &hours.mon, &hours.tue, &hours.wed, &hours.thu, &hours.fri, &hours.sat, &hours.sun,
-        ];
+        let week = [&hours.mon, &hours.tue, &hours.wed, &hours.thu, &hours.fri, &hours.sat, &hours.sun];
         if week.iter().all(|windows| windows.is_empty()) {
             faults.add("hours", "", CalendarProblem::NoOpeningHours);
         }
         let mut day = 0..;
-        let week =
-            week.map(|windows| faults.windows(&weekday_field(day.next().unwrap_or(0)), windows));
+        let week = week.map(|windows| faults.windows(&weekday_field(day.next().unwrap_or(0)), windows));
         for (day, windows) in week.iter().enumerate() {
             let tomorrow = (day + 1) % 7;
-            faults.overnight(
-                &weekday_field(day),
-                windows,
-                &weekday_field(tomorrow),
-                &week[tomorrow],
-            );
+            faults.overnight(&weekday_field(day), windows, &weekday_field(tomorrow), &week[tomorrow]);
         }
 
         for (text, windows) in &spec.special {
@@ -511,67 +456,34 @@ impl Plan {
                 && !named.contains_key(&tomorrow)
             {
                 let weekday = weekday(day_number(tomorrow));
-                faults.overnight(
-                    &special_field(*date),
-                    windows,
-                    &weekday_field(weekday),
-                    &week[weekday],
-                );
+                faults.overnight(&special_field(*date), windows, &weekday_field(weekday), &week[weekday]);
             }
         }
 
         match zone {
             Some(zone) if faults.0.is_empty() => {
                 let name = zone.iana_name().unwrap_or(&spec.zone).to_owned();
-                Ok((
-                    Self {
-                        zone: name,
-                        week,
-                        named,
-                    },
-                    zone,
-                ))
+                Ok((Self { zone: name, week, named }, zone))
             }
             _ => Err(CalendarFaults(faults.0)),
         }
     }
 
     fn write(&self) -> CalendarSpec {
-        let text =
-            |windows: &Vec<Window>| windows.iter().map(Window::to_string).collect::<Vec<_>>();
+        let text = |windows: &Vec<Window>| windows.iter().map(Window::to_string).collect::<Vec<_>>();
         let [mon, tue, wed, thu, fri, sat, sun] = self.week.each_ref().map(text);
-        let (holidays, special): (Vec<_>, Vec<_>) = self
-            .named
-            .iter()
-            .partition(|(_, windows)| windows.is_empty());
+        let (holidays, special): (Vec<_>, Vec<_>) = self.named.iter().partition(|(_, windows)| windows.is_empty());
         CalendarSpec {
             zone: self.zone.clone(),
-            holidays: holidays
-                .into_iter()
-                .map(|(date, _)| date.to_string())
-                .collect(),
-            hours: HoursSpec {
-                mon,
-                tue,
-                wed,
-                thu,
-                fri,
-                sat,
-                sun,
-            },
-            special: special
-                .into_iter()
-                .map(|(date, windows)| (date.to_string(), text(windows)))
-                .collect(),
+            holidays: holidays.into_iter().map(|(date, _)| date.to_string()).collect(),
+            hours: HoursSpec { mon, tue, wed, thu, fri, sat, sun },
+            special: special.into_iter().map(|(date, windows)| (date.to_string(), text(windows))).collect(),
         }
     }
 }
 
 fn weekday_field(day: usize) -> String {
-    format!(
-        "hours.{}",
-        ["mon", "tue", "wed", "thu", "fri", "sat", "sun"][day]
-    )
+    format!("hours.{}", ["mon", "tue", "wed", "thu", "fri", "sat", "sun"][day])
 }
 
 fn special_field(date: Date) -> String {
@@ -583,19 +495,12 @@ struct Faults(Vec<CalendarFault>);
 
 impl Faults {
     fn add(&mut self, field: &str, value: &str, problem: CalendarProblem) {
-        self.0.push(CalendarFault {
-            field: field.to_owned(),
-            value: value.to_owned(),
-            problem,
-        });
+        self.0.push(CalendarFault { field: field.to_owned(), value: value.to_owned(), problem });
     }
 
     fn date(&mut self, field: &str, text: &str) -> Option<Date> {
         // The parser takes other ISO 8601 forms as well; one form only keeps a date from being named twice unnoticed.
-        let date = text
-            .parse()
-            .ok()
-            .filter(|date: &Date| date.to_string() == text);
+        let date = text.parse().ok().filter(|date: &Date| date.to_string() == text);
         if date.is_none() {
             self.add(field, text, CalendarProblem::UnreadableDate);
         }
@@ -631,10 +536,7 @@ impl Faults {
     }
 
     fn overlap(&mut self, field: &str, window: Window, other_field: &str, other: Window) {
-        let problem = CalendarProblem::OverlappingWindows {
-            field: other_field.to_owned(),
-            window: other.to_string(),
-        };
+        let problem = CalendarProblem::OverlappingWindows { field: other_field.to_owned(), window: other.to_string() };
         self.add(field, &window.to_string(), problem);
     }
 }
@@ -657,30 +559,20 @@ impl Day {
         let mut open: Vec<(i64, i64)> = Vec::with_capacity(windows.len() + 1);
         for (start, end) in overnight
             .map(|window| (0, window.end - MINUTES_PER_DAY))
-            .chain(
-                windows
-                    .iter()
-                    .map(|window| (window.start, window.end.min(MINUTES_PER_DAY))),
-            )
+            .chain(windows.iter().map(|window| (window.start, window.end.min(MINUTES_PER_DAY))))
         {
             match open.last_mut() {
                 Some(last) if last.1 == micros(start) => last.1 = micros(end),
                 _ => open.push((micros(start), micros(end))),
             }
         }
-        let business = windows
-            .first()
-            .zip(windows.last())
-            .map(|(first, last)| (micros(first.start), micros(last.end)));
+        let business = windows.first().zip(windows.last()).map(|(first, last)| (micros(first.start), micros(last.end)));
         Self { open, business }
     }
 
     /// Open time of the date before `within`.
     fn opened(&self, within: i64) -> i64 {
-        self.open
-            .iter()
-            .map(|(start, end)| (within.min(*end) - start).max(0))
-            .sum()
+        self.open.iter().map(|(start, end)| (within.min(*end) - start).max(0)).sum()
     }
 
     fn total(&self) -> i64 {
@@ -700,10 +592,7 @@ impl Day {
 
     /// The end of the open stretch that holds `within`, if one does.
     fn closing(&self, within: i64) -> Option<i64> {
-        self.open
-            .iter()
-            .find(|(start, end)| (*start..*end).contains(&within))
-            .map(|(_, end)| *end)
+        self.open.iter().find(|(start, end)| (*start..*end).contains(&within)).map(|(_, end)| *end)
     }
 }
 
@@ -731,17 +620,10 @@ impl Tally {
         for (day, amount) in weekly.into_iter().enumerate() {
             week[day + 1] = week[day] + amount;
         }
-        let mut tally = Self {
-            week,
-            marks: Vec::new(),
-        };
+        let mut tally = Self { week, marks: Vec::new() };
         for (day, amount) in exceptions {
             let before = tally.before(day);
-            tally.marks.push(Mark {
-                day,
-                amount,
-                before,
-            });
+            tally.marks.push(Mark { day, amount, before });
         }
         tally
     }
@@ -749,23 +631,20 @@ impl Tally {
     /// The sum of all days before `day`, counted from an arbitrary but fixed day.
     fn before(&self, day: i64) -> i64 {
         match self.marks[..self.marks.partition_point(|mark| mark.day < day)].last() {
-            Some(mark) => {
-                mark.before + mark.amount + self.regular(day) - self.regular(mark.day + 1)
-            }
+            Some(mark) => mark.before + mark.amount + self.regular(day) - self.regular(mark.day + 1),
             None => self.regular(day),
         }
     }
 
     /// The day on which the sum reaches `target`, and how much of `target` that day itself contributes: at least 1.
     fn reach(&self, target: i64) -> (i64, i64) {
-        let regular =
-            match self.marks[..self.marks.partition_point(|mark| mark.before < target)].last() {
-                Some(mark) if target <= mark.before + mark.amount => {
-                    return (mark.day, target - mark.before);
-                }
-                Some(mark) => target - mark.before - mark.amount + self.regular(mark.day + 1),
-                None => target,
-            };
+        let regular = match self.marks[..self.marks.partition_point(|mark| mark.before < target)].last() {
+            Some(mark) if target <= mark.before + mark.amount => {
+                return (mark.day, target - mark.before);
+            }
+            Some(mark) => target - mark.before - mark.amount + self.regular(mark.day + 1),
+            None => target,
+        };
         let weekly = self.week[7];
         let weeks = (regular - 1).div_euclid(weekly);
         let rest = regular - weeks * weekly;
@@ -812,26 +691,13 @@ impl Tables {
         let week = std::array::from_fn(|day| Day::of(&plan.week[day], &plan.week[(day + 6) % 7]));
         let exceptions = exceptions(&plan, &week, &changes);
 
-        let open = Tally::of(
-            week.each_ref().map(Day::total),
-            exceptions
-                .iter()
-                .map(|(number, day)| (*number, day.total())),
-        );
+        let open =
+            Tally::of(week.each_ref().map(Day::total), exceptions.iter().map(|(number, day)| (*number, day.total())));
         let business = Tally::of(
             week.each_ref().map(|day| i64::from(day.business.is_some())),
-            exceptions
-                .iter()
-                .map(|(number, day)| (*number, i64::from(day.business.is_some()))),
+            exceptions.iter().map(|(number, day)| (*number, i64::from(day.business.is_some()))),
         );
-        let mut tables = Self {
-            plan,
-            week,
-            exceptions,
-            open,
-            business,
-            stretches: Vec::with_capacity(changes.len()),
-        };
+        let mut tables = Self { plan, week, exceptions, open, business, stretches: Vec::with_capacity(changes.len()) };
         let mut correction = 0;
         for (start, offset) in changes {
             let opened = match tables.stretches.last() {
@@ -842,12 +708,7 @@ impl Tables {
                     opened
                 }
             };
-            tables.stretches.push(Stretch {
-                start,
-                offset,
-                opened,
-                correction,
-            });
+            tables.stretches.push(Stretch { start, offset, opened, correction });
         }
         tables
     }
@@ -865,9 +726,7 @@ impl Tables {
 
     /// The first instant before which `target` was open.
     fn reach(&self, target: i64) -> i64 {
-        let after = self
-            .stretches
-            .partition_point(|stretch| stretch.opened < target);
+        let after = self.stretches.partition_point(|stretch| stretch.opened < target);
         let stretch = &self.stretches[after.saturating_sub(1)];
         let (number, amount) = self.open.reach(target - stretch.correction);
         number * MICROS_PER_DAY + self.day(number).reach(amount) - stretch.offset
@@ -876,13 +735,8 @@ impl Tables {
     /// The end of the `days`-th business day after that of `from`; `None` beyond the last supported instant.
     fn day_end(&self, from: i64, days: u32) -> Option<i64> {
         let (today, _) = self.reading(from);
-        let number = if days == 0 {
-            today
-        } else {
-            self.business
-                .reach(self.business.before(today + 1) + i64::from(days))
-                .0
-        };
+        let number =
+            if days == 0 { today } else { self.business.reach(self.business.before(today + 1) + i64::from(days)).0 };
         if number > LAST_MICROS / MICROS_PER_DAY {
             return None;
         }
@@ -890,11 +744,7 @@ impl Tables {
             return Some(from);
         };
         // A window of this day ends at midnight where the next date has hours of its own.
-        let closing = if self.is_named(number + 1) {
-            closing.min(MICROS_PER_DAY)
-        } else {
-            closing
-        };
+        let closing = if self.is_named(number + 1) { closing.min(MICROS_PER_DAY) } else { closing };
         // Where a clock change skips the reading, the office closed earlier: at the first instant with as much opened.
         let end = self.reach(self.opened(self.last_before(number * MICROS_PER_DAY + closing)));
         (end <= LAST_MICROS).then_some(end)
@@ -906,32 +756,20 @@ impl Tables {
 
     fn next_closing(&self, open_at: i64) -> i64 {
         let mut at = open_at;
-        for (i, stretch) in self
-            .stretches
-            .iter()
-            .enumerate()
-            .skip(self.stretch_at(open_at))
-        {
-            let closing = self
-                .wall_closing(at + stretch.offset)
-                .saturating_sub(stretch.offset);
+        for (i, stretch) in self.stretches.iter().enumerate().skip(self.stretch_at(open_at)) {
+            let closing = self.wall_closing(at + stretch.offset).saturating_sub(stretch.offset);
             match self.stretches.get(i + 1) {
                 Some(next) if closing >= next.start => at = next.start,
                 _ => return closing,
-            }
-            if !self.is_open(at) {
-                break;
             }
         }
         at
     }
 
-    /// The reading at which the opening that holds the reading `wall` ends; `i64::MAX` for never.
+    /// The reading at which the opening that holds the reading `wall` ends: `wall` itself where it is closed,
+    /// `i64::MAX` for never.
     fn wall_closing(&self, wall: i64) -> i64 {
-        let (mut number, mut within) = (
-            wall.div_euclid(MICROS_PER_DAY),
-            wall.rem_euclid(MICROS_PER_DAY),
-        );
+        let (mut number, mut within) = (wall.div_euclid(MICROS_PER_DAY), wall.rem_euclid(MICROS_PER_DAY));
         let never_closes = self.open.week[7] == 7 * MICROS_PER_DAY;
         loop {
             match self.day(number).closing(within) {
@@ -941,10 +779,7 @@ impl Tables {
             within = 0;
             if never_closes {
                 // Only an exception can end it; do not walk there day by day.
-                match self
-                    .exceptions
-                    .get(self.exceptions.partition_point(|(day, _)| *day < number))
-                {
+                match self.exceptions.get(self.exceptions.partition_point(|(day, _)| *day < number)) {
                     Some((day, _)) => number = *day,
                     None => return i64::MAX,
                 }
@@ -965,48 +800,33 @@ impl Tables {
         while i > 0 && self.stretches[i].start + self.stretches[i].offset >= wall {
             i -= 1;
         }
-        let end = self
-            .stretches
-            .get(i + 1)
-            .map_or(i64::MAX, |next| next.start);
+        let end = self.stretches.get(i + 1).map_or(i64::MAX, |next| next.start);
         (wall - self.stretches[i].offset).min(end)
     }
 
     /// What calendar and clock on the wall show: day number and microseconds since midnight.
     fn reading(&self, at: i64) -> (i64, i64) {
         let wall = at + self.stretches[self.stretch_at(at)].offset;
-        (
-            wall.div_euclid(MICROS_PER_DAY),
-            wall.rem_euclid(MICROS_PER_DAY),
-        )
+        (wall.div_euclid(MICROS_PER_DAY), wall.rem_euclid(MICROS_PER_DAY))
     }
 
     fn stretch_at(&self, at: i64) -> usize {
-        self.stretches
-            .partition_point(|stretch| stretch.start <= at)
-            .saturating_sub(1)
+        self.stretches.partition_point(|stretch| stretch.start <= at).saturating_sub(1)
     }
 
     fn day(&self, number: i64) -> &Day {
-        self.exception(number)
-            .unwrap_or(&self.week[weekday(number)])
+        self.exception(number).unwrap_or(&self.week[weekday(number)])
     }
 
     fn exception(&self, number: i64) -> Option<&Day> {
-        let found = self
-            .exceptions
-            .binary_search_by_key(&number, |(day, _)| *day);
+        let found = self.exceptions.binary_search_by_key(&number, |(day, _)| *day);
         found.ok().map(|i| &self.exceptions[i].1)
     }
 
     fn is_named(&self, number: i64) -> bool {
         i32::try_from(number)
             .ok()
-            .and_then(|days| {
-                EPOCH
-                    .checked_add(jiff::Span::new().try_days(days).ok()?)
-                    .ok()
-            })
+            .and_then(|days| EPOCH.checked_add(jiff::Span::new().try_days(days).ok()?).ok())
             .is_some_and(|date| self.plan.named.contains_key(&date))
     }
 }
@@ -1033,14 +853,8 @@ fn exceptions(plan: &Plan, week: &[Day; 7], changes: &[(i64, i64)]) -> Vec<(i64,
     for (date, windows) in &plan.named {
         let number = day_number(*date);
         days.insert(number, Day::of(windows, &[]));
-        if date
-            .tomorrow()
-            .is_ok_and(|tomorrow| !plan.named.contains_key(&tomorrow))
-        {
-            days.insert(
-                number + 1,
-                Day::of(&plan.week[weekday(number + 1)], windows),
-            );
+        if date.tomorrow().is_ok_and(|tomorrow| !plan.named.contains_key(&tomorrow)) {
+            days.insert(number + 1, Day::of(&plan.week[weekday(number + 1)], windows));
         }
     }
     // A date whose windows are all skipped by a clock change is no business day: when Samoa crossed the date line it
@@ -1054,10 +868,7 @@ fn exceptions(plan: &Plan, week: &[Day; 7], changes: &[(i64, i64)]) -> Vec<(i64,
                 && start <= midnight + opening
                 && midnight + closing <= end
             {
-                let skipped = Day {
-                    business: None,
-                    ..day.clone()
-                };
+                let skipped = Day { business: None, ..day.clone() };
                 days.insert(number, skipped);
             }
         }

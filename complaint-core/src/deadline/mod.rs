@@ -7,9 +7,9 @@ mod span;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-pub use calendar::{Calendar, CalendarFault};
-//WIP pub(crate) use clocks::{clock_changes, ClockRule};
-pub use clocks::next_action_at;
+pub use calendar::{Calendar, CalendarFault, CalendarFaults, CalendarProblem, CalendarSpec, HoursSpec};
+pub(crate) use clocks::{clock_changes, has_escalated};
+pub use clocks::{due_commands, next_action_at};
 pub use span::{Span, SpanUnit};
 
 /// Which promise a clock keeps.

@@ -101,7 +101,8 @@ impl FromStr for Span {
     type Err = InvalidId;
 
     fn from_str(text: &str) -> Result<Self, InvalidId> {
-        let wrong = || InvalidId::new("span of time", "an amount and a unit, e.g. 8 working hours, 10 working days, 8 weeks");
+        let wrong =
+            || InvalidId::new("span of time", "an amount and a unit, e.g. 8 working hours, 10 working days, 8 weeks");
         let (amount, unit) = text.trim().split_once(' ').ok_or_else(wrong)?;
         let amount: u32 = amount.parse().map_err(|_| wrong())?;
         let unit = unit.trim();

@@ -1,3 +1,22 @@
-//! The lifecycle.
+//! The state machine: one table, from which decisions, available commands, charts and the API are derived.
+
+mod command;
+mod context;
+mod decide;
+mod diagram;
+mod evolve;
+mod guards;
+mod refusal;
 mod status;
+mod table;
+
+pub use command::{Command, CommandName, Field, Input, InvalidInput};
+pub use context::Context;
+pub use decide::{Availability, decide, submit};
+pub(crate) use decide::{permitted, refusal};
+pub use diagram::Lifecycle;
+pub use evolve::{ReplayError, begin, evolve, replay};
+pub use guards::{FILE_SIZE_MAX, FILES_MAX, MEDIA_TYPES, REMEDIES_MAX};
+pub use refusal::{FailedGuard, Refusal, RefusalCategory};
 pub use status::Status;
+pub use table::{Guard, LevelChange, Permit, Rule, TABLE, To, Who, rule};

@@ -1,6 +1,6 @@
 //! Who is told what: one notice per message, recipient and channel, planned in the commit of the change that caused it.
 
-//WIP mod announce;
+mod announce;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -10,7 +10,7 @@ use crate::id::{AgentId, ComplaintId, CustomerId, Level, NoticeId};
 use crate::lifecycle::Status;
 use crate::reference::Reference;
 
-//WIP pub use announce::announce;
+pub use announce::announce;
 
 /// One message to one recipient on one channel.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

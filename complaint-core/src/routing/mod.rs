@@ -1,6 +1,6 @@
 //! Who gets a complaint, and why.
 
-//WIP mod route;
+mod route;
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,8 @@ use crate::agent::Member;
 use crate::complaint::Complaint;
 use crate::id::{AgentId, Area, Language, Level, Skill};
 
-//WIP pub use route::{eligibility, route};
+pub(crate) use route::route_by_hand;
+pub use route::{eligibility, route};
 
 /// What a complaint asks of its handler.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -86,10 +86,7 @@ impl Change {
     pub fn idempotency(&self) -> Option<(&IdempotencyKey, Recalled)> {
         let (key, fingerprint) = self.idempotency.as_ref()?;
         let part = self.parts.first()?;
-        Some((
-            key,
-            Recalled { fingerprint: fingerprint.clone(), complaint: part.id(), version: part.after.version },
-        ))
+        Some((key, Recalled { fingerprint: fingerprint.clone(), complaint: part.id(), version: part.after.version }))
     }
 }
 

@@ -3,7 +3,7 @@
 //! No transaction object crosses a trait. A [`Change`] is planned whole by the core and committed whole by the store.
 
 mod change;
-//WIP mod memory;
+mod memory;
 mod query;
 
 use std::error::Error;
@@ -18,8 +18,8 @@ use crate::notice::{ClaimedNotice, Settlement};
 use crate::reference::Reference;
 
 pub use change::{Change, IdempotencyKey, Part, Recalled, WorkloadDelta};
-//WIP pub use memory::MemoryStore;
-pub use query::{search_words, Cursor, Page, Query, Reach, Scope, Sort, Summary, PAGE_MAX};
+pub use memory::MemoryStore;
+pub use query::{Cursor, PAGE_MAX, Page, Query, Reach, Scope, Sort, Summary, search_words};
 
 /// Complaints and their logs.
 #[cfg_attr(feature = "mock", mockall::automock)]

@@ -9,70 +9,30 @@ use proptest::prelude::*;
 
 use super::{Calendar, CalendarFault, CalendarFaults, CalendarProblem, CalendarSpec, HoursSpec};
 
-/// One line per calendar: name, zone, hours, holidays, special days.
-const CALENDARS: &[(&str, &str, &[(&str, &[&str])], &[&str], &[(&str, &[&str])])] = &[
+/// Names or dates, and what belongs to them.
+type Lists = &'static [(&'static str, &'static [&'static str])];
+/// Name, zone, hours, holidays, special days.
+type Line = (&'static str, &'static str, Lists, &'static [&'static str], Lists);
+
+#[rustfmt::skip]
+const CALENDARS: &[Line] = &[
     // Monday to Friday, nothing else.
-    (
-        "utc",
-        "UTC",
-        &[("mon tue wed thu fri", &["09:00-17:00"])],
-        &[],
-        &[],
-    ),
+    ("utc", "UTC", &[("mon tue wed thu fri", &["09:00-17:00"])], &[], &[]),
     // A British office over Christmas and Easter 2026; half day on Christmas Eve; lunch break.
     (
         "london",
         "Europe/London",
         &[("mon tue wed thu fri", &["09:00-12:30", "13:30-17:00"])],
-        &[
-            "2026-12-25",
-            "2026-12-28",
-            "2027-01-01",
-            "2026-04-03",
-            "2026-04-06",
-        ],
+        &["2026-12-25", "2026-12-28", "2027-01-01", "2026-04-03", "2026-04-06"],
         &[("2026-12-24", &["09:00-12:00"])],
     ),
     // Night shifts every night.
-    (
-        "night-london",
-        "Europe/London",
-        &[("mon tue wed thu fri sat sun", &["22:00-06:00"])],
-        &[],
-        &[],
-    ),
-    (
-        "night-newyork",
-        "America/New_York",
-        &[("mon tue wed thu fri sat sun", &["22:00-06:00"])],
-        &[],
-        &[],
-    ),
-    (
-        "night-lordhowe",
-        "Australia/Lord_Howe",
-        &[("mon tue wed thu fri sat sun", &["22:00-06:00"])],
-        &[],
-        &[],
-    ),
+    ("night-london", "Europe/London", &[("mon tue wed thu fri sat sun", &["22:00-06:00"])], &[], &[]),
+    ("night-newyork", "America/New_York", &[("mon tue wed thu fri sat sun", &["22:00-06:00"])], &[], &[]),
+    ("night-lordhowe", "Australia/Lord_Howe", &[("mon tue wed thu fri sat sun", &["22:00-06:00"])], &[], &[]),
     // Windows that begin or end within the hour that is skipped in spring and read twice in autumn.
-    (
-        "edge-london",
-        "Europe/London",
-        &[(
-            "mon tue wed thu fri sat sun",
-            &["00:30-01:30", "01:45-03:00"],
-        )],
-        &[],
-        &[],
-    ),
-    (
-        "inside-newyork",
-        "America/New_York",
-        &[("sun", &["02:15-02:45"]), ("mon", &["09:00-10:00"])],
-        &[],
-        &[],
-    ),
+    ("edge-london", "Europe/London", &[("mon tue wed thu fri sat sun", &["00:30-01:30", "01:45-03:00"])], &[], &[]),
+    ("inside-newyork", "America/New_York", &[("sun", &["02:15-02:45"]), ("mon", &["09:00-10:00"])], &[], &[]),
     // Night shift on working days, with a holiday and a special day in the middle of the week.
     (
         "shift",
@@ -82,24 +42,17 @@ const CALENDARS: &[(&str, &str, &[(&str, &[&str])], &[&str], &[(&str, &[&str])])
         &[("2026-06-17", &["08:00-10:00", "20:00-04:00"])],
     ),
     // Open around the clock in a zone with summer time, but for one holiday.
-    (
-        "clock-london",
-        "Europe/London",
-        &[("mon tue wed thu fri sat sun", &["00:00-24:00"])],
-        &["2026-12-25"],
-        &[],
-    ),
+    ("clock-london", "Europe/London", &[("mon tue wed thu fri sat sun", &["00:00-24:00"])], &["2026-12-25"], &[]),
+    // The last window of the day falls into the skipped hour.
+    ("gap-london", "Europe/London", &[("sun", &["00:15-00:30", "01:15-01:45"])], &[], &[]),
+    // Clocks in Beirut go from midnight to one, on the last Sunday of March.
+    ("gap-beirut", "Asia/Beirut", &[("sat", &["23:00-00:30"]), ("sun", &["01:00-03:00"])], &[], &[]),
     // Samoa had no 30 December 2011, a Friday.
-    (
-        "apia",
-        "Pacific/Apia",
-        &[("mon tue wed thu fri", &["09:00-17:00"])],
-        &[],
-        &[],
-    ),
+    ("apia", "Pacific/Apia", &[("mon tue wed thu fri", &["09:00-17:00"])], &[], &[]),
 ];
 
 /// (calendar, from, minutes, expected)
+#[rustfmt::skip]
 const ADD: &[(&str, &str, u64, &str)] = &[
     // Plain office hours.
     ("utc", "2026-11-20T16:40:00Z", 60, "2026-11-23T09:40:00Z"),
@@ -121,12 +74,7 @@ const ADD: &[(&str, &str, u64, &str)] = &[
     // Lunch break; winter time.
     ("london", "2026-11-20T12:00:00Z", 30, "2026-11-20T12:30:00Z"),
     ("london", "2026-11-20T12:00:00Z", 31, "2026-11-20T13:31:00Z"),
-    (
-        "london",
-        "2026-11-20T13:00:00Z",
-        210,
-        "2026-11-20T17:00:00Z",
-    ),
+    ("london", "2026-11-20T13:00:00Z", 210, "2026-11-20T17:00:00Z"),
     // Summer time: the office opens at 08:00Z.
     ("london", "2026-07-01T07:00:00Z", 60, "2026-07-01T09:00:00Z"),
     ("london", "2026-07-01T15:30:00Z", 60, "2026-07-02T08:30:00Z"),
@@ -137,163 +85,38 @@ const ADD: &[(&str, &str, u64, &str)] = &[
     ("london", "2026-04-02T15:00:00Z", 60, "2026-04-02T16:00:00Z"),
     ("london", "2026-04-02T15:00:00Z", 61, "2026-04-07T08:01:00Z"),
     // Half day on Christmas Eve, then Friday 25, weekend, Monday 28 closed.
-    (
-        "london",
-        "2026-12-23T16:00:00Z",
-        240,
-        "2026-12-24T12:00:00Z",
-    ),
-    (
-        "london",
-        "2026-12-23T16:00:00Z",
-        241,
-        "2026-12-29T09:01:00Z",
-    ),
+    ("london", "2026-12-23T16:00:00Z", 240, "2026-12-24T12:00:00Z"),
+    ("london", "2026-12-23T16:00:00Z", 241, "2026-12-29T09:01:00Z"),
     ("london", "2026-12-24T11:30:00Z", 60, "2026-12-29T09:30:00Z"),
-    (
-        "london",
-        "2026-12-24T13:45:00Z",
-        420,
-        "2026-12-29T17:00:00Z",
-    ),
+    ("london", "2026-12-24T13:45:00Z", 420, "2026-12-29T17:00:00Z"),
     ("london", "2026-12-25T10:00:00Z", 5, "2026-12-29T09:05:00Z"),
     ("london", "2026-12-31T16:59:00Z", 2, "2027-01-04T09:01:00Z"),
     // A night with a spring change has 7 hours, one with an autumn change 9; on Lord Howe 7 1/2 and 8 1/2.
-    (
-        "night-london",
-        "2026-03-28T22:00:00Z",
-        420,
-        "2026-03-29T05:00:00Z",
-    ),
-    (
-        "night-london",
-        "2026-03-28T22:00:00Z",
-        180,
-        "2026-03-29T01:00:00Z",
-    ),
-    (
-        "night-london",
-        "2026-03-28T22:00:00Z",
-        421,
-        "2026-03-29T21:01:00Z",
-    ),
-    (
-        "night-london",
-        "2026-10-24T21:00:00Z",
-        540,
-        "2026-10-25T06:00:00Z",
-    ),
-    (
-        "night-london",
-        "2026-10-24T21:00:00Z",
-        541,
-        "2026-10-25T22:01:00Z",
-    ),
-    (
-        "night-newyork",
-        "2026-03-08T03:00:00Z",
-        420,
-        "2026-03-08T10:00:00Z",
-    ),
-    (
-        "night-newyork",
-        "2026-03-08T03:00:00Z",
-        480,
-        "2026-03-09T03:00:00Z",
-    ),
-    (
-        "night-newyork",
-        "2026-11-01T02:00:00Z",
-        540,
-        "2026-11-01T11:00:00Z",
-    ),
-    (
-        "night-newyork",
-        "2026-11-01T02:00:00Z",
-        600,
-        "2026-11-02T04:00:00Z",
-    ),
-    (
-        "night-lordhowe",
-        "2026-04-04T11:00:00Z",
-        510,
-        "2026-04-04T19:30:00Z",
-    ),
-    (
-        "night-lordhowe",
-        "2026-04-04T11:00:00Z",
-        540,
-        "2026-04-05T12:00:00Z",
-    ),
-    (
-        "night-lordhowe",
-        "2026-10-03T11:30:00Z",
-        450,
-        "2026-10-03T19:00:00Z",
-    ),
-    (
-        "night-lordhowe",
-        "2026-10-03T11:30:00Z",
-        451,
-        "2026-10-04T11:01:00Z",
-    ),
+    ("night-london", "2026-03-28T22:00:00Z", 420, "2026-03-29T05:00:00Z"),
+    ("night-london", "2026-03-28T22:00:00Z", 180, "2026-03-29T01:00:00Z"),
+    ("night-london", "2026-03-28T22:00:00Z", 421, "2026-03-29T21:01:00Z"),
+    ("night-london", "2026-10-24T21:00:00Z", 540, "2026-10-25T06:00:00Z"),
+    ("night-london", "2026-10-24T21:00:00Z", 541, "2026-10-25T22:01:00Z"),
+    ("night-newyork", "2026-03-08T03:00:00Z", 420, "2026-03-08T10:00:00Z"),
+    ("night-newyork", "2026-03-08T03:00:00Z", 480, "2026-03-09T03:00:00Z"),
+    ("night-newyork", "2026-11-01T02:00:00Z", 540, "2026-11-01T11:00:00Z"),
+    ("night-newyork", "2026-11-01T02:00:00Z", 600, "2026-11-02T04:00:00Z"),
+    ("night-lordhowe", "2026-04-04T11:00:00Z", 510, "2026-04-04T19:30:00Z"),
+    ("night-lordhowe", "2026-04-04T11:00:00Z", 540, "2026-04-05T12:00:00Z"),
+    ("night-lordhowe", "2026-10-03T11:30:00Z", 450, "2026-10-03T19:00:00Z"),
+    ("night-lordhowe", "2026-10-03T11:30:00Z", 451, "2026-10-04T11:01:00Z"),
     // 00:30 to 01:00, then the clock reads 02:00: the first window lost half, the second begins late.
-    (
-        "edge-london",
-        "2026-03-29T00:00:00Z",
-        30,
-        "2026-03-29T01:00:00Z",
-    ),
-    (
-        "edge-london",
-        "2026-03-29T00:00:00Z",
-        90,
-        "2026-03-29T02:00:00Z",
-    ),
-    (
-        "edge-london",
-        "2026-03-29T00:00:00Z",
-        91,
-        "2026-03-29T23:31:00Z",
-    ),
+    ("edge-london", "2026-03-29T00:00:00Z", 30, "2026-03-29T01:00:00Z"),
+    ("edge-london", "2026-03-29T00:00:00Z", 90, "2026-03-29T02:00:00Z"),
+    ("edge-london", "2026-03-29T00:00:00Z", 91, "2026-03-29T23:31:00Z"),
     // 00:30 to 01:30, 01:45 to 02:00 (summer), again 01:00 to 01:30 and 01:45 to 03:00 (winter).
-    (
-        "edge-london",
-        "2026-10-24T23:00:00Z",
-        75,
-        "2026-10-25T01:00:00Z",
-    ),
-    (
-        "edge-london",
-        "2026-10-24T23:00:00Z",
-        105,
-        "2026-10-25T01:30:00Z",
-    ),
-    (
-        "edge-london",
-        "2026-10-24T23:00:00Z",
-        106,
-        "2026-10-25T01:46:00Z",
-    ),
-    (
-        "edge-london",
-        "2026-10-24T23:00:00Z",
-        180,
-        "2026-10-25T03:00:00Z",
-    ),
+    ("edge-london", "2026-10-24T23:00:00Z", 75, "2026-10-25T01:00:00Z"),
+    ("edge-london", "2026-10-24T23:00:00Z", 105, "2026-10-25T01:30:00Z"),
+    ("edge-london", "2026-10-24T23:00:00Z", 106, "2026-10-25T01:46:00Z"),
+    ("edge-london", "2026-10-24T23:00:00Z", 180, "2026-10-25T03:00:00Z"),
     // A window wholly inside the skipped hour never opens that day.
-    (
-        "inside-newyork",
-        "2026-03-08T05:00:00Z",
-        30,
-        "2026-03-09T13:30:00Z",
-    ),
-    (
-        "inside-newyork",
-        "2026-03-01T05:00:00Z",
-        30,
-        "2026-03-01T07:45:00Z",
-    ),
+    ("inside-newyork", "2026-03-08T05:00:00Z", 30, "2026-03-09T13:30:00Z"),
+    ("inside-newyork", "2026-03-01T05:00:00Z", 30, "2026-03-01T07:45:00Z"),
     // Night shift: Friday's runs into Saturday, Sunday has none.
     ("shift", "2026-06-05T22:00:00Z", 480, "2026-06-06T06:00:00Z"),
     ("shift", "2026-06-05T22:00:00Z", 481, "2026-06-08T22:01:00Z"),
@@ -306,30 +129,16 @@ const ADD: &[(&str, &str, u64, &str)] = &[
     ("shift", "2026-06-17T00:00:00Z", 600, "2026-06-18T04:00:00Z"),
     ("shift", "2026-06-17T00:00:00Z", 601, "2026-06-18T22:01:00Z"),
     // Around the clock, real time passes whatever the clock shows; the holiday is a real day.
-    (
-        "clock-london",
-        "2026-03-28T12:00:00Z",
-        1440,
-        "2026-03-29T12:00:00Z",
-    ),
-    (
-        "clock-london",
-        "2026-10-24T12:00:00Z",
-        1440,
-        "2026-10-25T12:00:00Z",
-    ),
-    (
-        "clock-london",
-        "2026-12-24T23:00:00Z",
-        61,
-        "2026-12-26T00:01:00Z",
-    ),
+    ("clock-london", "2026-03-28T12:00:00Z", 1440, "2026-03-29T12:00:00Z"),
+    ("clock-london", "2026-10-24T12:00:00Z", 1440, "2026-10-25T12:00:00Z"),
+    ("clock-london", "2026-12-24T23:00:00Z", 61, "2026-12-26T00:01:00Z"),
     // From Thursday 29 to Saturday 31 December 2011, then Monday: 09:00 at +14 is 19:00Z of the day before.
     ("apia", "2011-12-30T02:00:00Z", 60, "2011-12-30T03:00:00Z"),
     ("apia", "2011-12-30T02:00:00Z", 61, "2012-01-01T19:01:00Z"),
 ];
 
 /// (calendar, from, business days, expected)
+#[rustfmt::skip]
 const ADD_DAYS: &[(&str, &str, u32, &str)] = &[
     ("utc", "2026-11-20T16:40:00Z", 1, "2026-11-23T17:00:00Z"),
     ("utc", "2026-11-20T23:59:00Z", 5, "2026-11-27T17:00:00Z"),
@@ -348,129 +157,46 @@ const ADD_DAYS: &[(&str, &str, u32, &str)] = &[
     // 15 business days, the limit for payment services (DISP 1.6.2A R).
     ("london", "2026-03-20T10:00:00Z", 15, "2026-04-14T16:00:00Z"),
     // A night shift is business of the day on which it begins; clock changes move its end.
-    (
-        "night-london",
-        "2026-03-27T12:00:00Z",
-        1,
-        "2026-03-29T05:00:00Z",
-    ),
-    (
-        "night-london",
-        "2026-10-23T12:00:00Z",
-        1,
-        "2026-10-25T06:00:00Z",
-    ),
-    (
-        "night-newyork",
-        "2026-10-30T12:00:00Z",
-        1,
-        "2026-11-01T11:00:00Z",
-    ),
+    ("night-london", "2026-03-27T12:00:00Z", 1, "2026-03-29T05:00:00Z"),
+    ("night-london", "2026-10-23T12:00:00Z", 1, "2026-10-25T06:00:00Z"),
+    ("night-newyork", "2026-10-30T12:00:00Z", 1, "2026-11-01T11:00:00Z"),
     ("shift", "2026-06-08T12:00:00Z", 1, "2026-06-10T00:00:00Z"),
     ("shift", "2026-06-08T12:00:00Z", 2, "2026-06-12T06:00:00Z"),
     ("shift", "2026-06-05T12:00:00Z", 0, "2026-06-06T06:00:00Z"),
     ("shift", "2026-06-16T12:00:00Z", 1, "2026-06-18T04:00:00Z"),
     // The skipped window makes Sunday 8 March no business day.
-    (
-        "inside-newyork",
-        "2026-03-07T17:00:00Z",
-        1,
-        "2026-03-09T14:00:00Z",
-    ),
-    (
-        "inside-newyork",
-        "2026-03-14T17:00:00Z",
-        1,
-        "2026-03-15T06:45:00Z",
-    ),
+    ("inside-newyork", "2026-03-07T17:00:00Z", 1, "2026-03-09T14:00:00Z"),
+    ("inside-newyork", "2026-03-14T17:00:00Z", 1, "2026-03-15T06:45:00Z"),
+    // The last window is skipped: the day ended with the one before it.
+    ("gap-london", "2026-03-28T12:00:00Z", 1, "2026-03-29T00:30:00Z"),
+    ("gap-london", "2026-03-29T12:00:00Z", 1, "2026-04-05T00:45:00Z"),
+    // Saturday's window loses its part after midnight and ends where Sunday's begins.
+    ("gap-beirut", "2026-03-27T12:00:00Z", 1, "2026-03-28T22:00:00Z"),
+    ("gap-beirut", "2026-03-20T12:00:00Z", 1, "2026-03-21T22:30:00Z"),
     // The date line: Monday 2 January, 17:00 at +14, is the next business day after Thursday.
     ("apia", "2011-12-29T20:00:00Z", 1, "2012-01-02T03:00:00Z"),
     ("apia", "2011-12-28T20:00:00Z", 1, "2011-12-30T03:00:00Z"),
 ];
 
 /// (calendar, a, b, minutes)
+#[rustfmt::skip]
 const BETWEEN: &[(&str, &str, &str, u64)] = &[
     ("utc", "2026-11-20T16:40:00Z", "2026-11-23T09:40:00Z", 60),
     ("utc", "2026-11-20T17:00:00Z", "2026-11-23T09:00:00Z", 0),
     ("utc", "2026-11-23T09:40:00Z", "2026-11-20T16:40:00Z", 0),
-    (
-        "utc",
-        "2028-01-01T00:00:00Z",
-        "2029-01-01T00:00:00Z",
-        260 * 480,
-    ),
-    (
-        "london",
-        "2026-12-21T00:00:00Z",
-        "2027-01-04T00:00:00Z",
-        3 * 420 + 180 + 3 * 420,
-    ),
-    (
-        "night-london",
-        "2026-03-28T12:00:00Z",
-        "2026-03-29T12:00:00Z",
-        420,
-    ),
-    (
-        "night-london",
-        "2026-10-24T12:00:00Z",
-        "2026-10-25T12:00:00Z",
-        540,
-    ),
-    (
-        "night-newyork",
-        "2026-03-07T17:00:00Z",
-        "2026-03-08T17:00:00Z",
-        420,
-    ),
-    (
-        "night-newyork",
-        "2026-10-31T17:00:00Z",
-        "2026-11-01T17:00:00Z",
-        540,
-    ),
-    (
-        "night-lordhowe",
-        "2026-04-04T02:00:00Z",
-        "2026-04-05T02:00:00Z",
-        510,
-    ),
-    (
-        "night-lordhowe",
-        "2026-10-03T02:00:00Z",
-        "2026-10-04T02:00:00Z",
-        450,
-    ),
-    (
-        "edge-london",
-        "2026-03-29T00:00:00Z",
-        "2026-03-29T12:00:00Z",
-        90,
-    ),
-    (
-        "edge-london",
-        "2026-10-24T23:00:00Z",
-        "2026-10-25T12:00:00Z",
-        180,
-    ),
-    (
-        "inside-newyork",
-        "2026-03-08T05:00:00Z",
-        "2026-03-09T04:00:00Z",
-        0,
-    ),
-    (
-        "shift",
-        "2026-06-08T00:00:00Z",
-        "2026-06-15T00:00:00Z",
-        4 * 480 - 360,
-    ),
-    (
-        "apia",
-        "2011-12-25T10:00:00Z",
-        "2012-01-01T10:00:00Z",
-        4 * 480,
-    ),
+    ("utc", "2028-01-01T00:00:00Z", "2029-01-01T00:00:00Z", 260 * 480),
+    ("london", "2026-12-21T00:00:00Z", "2027-01-04T00:00:00Z", 3 * 420 + 180 + 3 * 420),
+    ("night-london", "2026-03-28T12:00:00Z", "2026-03-29T12:00:00Z", 420),
+    ("night-london", "2026-10-24T12:00:00Z", "2026-10-25T12:00:00Z", 540),
+    ("night-newyork", "2026-03-07T17:00:00Z", "2026-03-08T17:00:00Z", 420),
+    ("night-newyork", "2026-10-31T17:00:00Z", "2026-11-01T17:00:00Z", 540),
+    ("night-lordhowe", "2026-04-04T02:00:00Z", "2026-04-05T02:00:00Z", 510),
+    ("night-lordhowe", "2026-10-03T02:00:00Z", "2026-10-04T02:00:00Z", 450),
+    ("edge-london", "2026-03-29T00:00:00Z", "2026-03-29T12:00:00Z", 90),
+    ("edge-london", "2026-10-24T23:00:00Z", "2026-10-25T12:00:00Z", 180),
+    ("inside-newyork", "2026-03-08T05:00:00Z", "2026-03-09T04:00:00Z", 0),
+    ("shift", "2026-06-08T00:00:00Z", "2026-06-15T00:00:00Z", 4 * 480 - 360),
+    ("apia", "2011-12-25T10:00:00Z", "2012-01-01T10:00:00Z", 4 * 480),
 ];
 
 #[test]
@@ -478,16 +204,8 @@ fn adding_open_time_gives_the_instants_worked_out_by_hand() {
     for &(name, from, minutes, expected) in ADD {
         let (calendar, oracle) = named(name);
         let from = at(from);
-        assert_eq!(
-            calendar.add(from, from_minutes(minutes)),
-            at(expected),
-            "{name}: {from} + {minutes} min"
-        );
-        assert_eq!(
-            oracle.add(from, minutes),
-            at(expected),
-            "oracle of {name}: {from} + {minutes} min"
-        );
+        assert_eq!(calendar.add(from, from_minutes(minutes)), at(expected), "{name}: {from} + {minutes} min");
+        assert_eq!(oracle.add(from, minutes), at(expected), "oracle of {name}: {from} + {minutes} min");
     }
 }
 
@@ -495,16 +213,8 @@ fn adding_open_time_gives_the_instants_worked_out_by_hand() {
 fn business_days_end_at_the_instants_worked_out_by_hand() {
     for &(name, from, days, expected) in ADD_DAYS {
         let (calendar, oracle) = named(name);
-        assert_eq!(
-            calendar.add_days(at(from), days),
-            at(expected),
-            "{name}: {from} + {days} days"
-        );
-        assert_eq!(
-            oracle.add_days(at(from), days),
-            at(expected),
-            "oracle of {name}: {from} + {days} days"
-        );
+        assert_eq!(calendar.add_days(at(from), days), at(expected), "{name}: {from} + {days} days");
+        assert_eq!(oracle.add_days(at(from), days), at(expected), "oracle of {name}: {from} + {days} days");
     }
 }
 
@@ -512,16 +222,8 @@ fn business_days_end_at_the_instants_worked_out_by_hand() {
 fn open_time_between_two_instants_is_as_worked_out_by_hand() {
     for &(name, a, b, minutes) in BETWEEN {
         let (calendar, oracle) = named(name);
-        assert_eq!(
-            calendar.between(at(a), at(b)),
-            from_minutes(minutes),
-            "{name}: {a} to {b}"
-        );
-        assert_eq!(
-            oracle.between(at(a), at(b)),
-            minutes,
-            "oracle of {name}: {a} to {b}"
-        );
+        assert_eq!(calendar.between(at(a), at(b)), from_minutes(minutes), "{name}: {a} to {b}");
+        assert_eq!(oracle.between(at(a), at(b)), minutes, "oracle of {name}: {a} to {b}");
     }
 }
 
@@ -544,10 +246,7 @@ fn microseconds_are_exact() {
     let office = Calendar::standard();
     let due = office.add(at("2026-11-20T16:59:59.999999Z"), Duration::from_micros(2));
     assert_eq!(due, at("2026-11-23T09:00:00.000001Z"));
-    assert_eq!(
-        office.between(at("2026-11-20T16:59:59.999999Z"), due),
-        Duration::from_micros(2)
-    );
+    assert_eq!(office.between(at("2026-11-20T16:59:59.999999Z"), due), Duration::from_micros(2));
 }
 
 #[test]
@@ -557,10 +256,7 @@ fn around_the_clock_business_time_is_wall_time() {
     let span = Duration::from_micros(123_456_789_012_345);
     assert_eq!(always.add(from, span), from + span);
     assert_eq!(always.between(from, from + span), span);
-    assert_eq!(
-        always.segments(from, from + span, 10),
-        [(from, from + span, true)]
-    );
+    assert_eq!(always.segments(from, from + span, 10), [(from, from + span, true)]);
     assert_eq!(always.add_days(from, 1), at("2026-11-23T00:00:00Z"));
 }
 
@@ -574,15 +270,8 @@ fn segments_tell_open_from_closed_across_a_half_day_and_holidays() {
         ("2026-12-29T09:00:00Z", "2026-12-29T10:00:00Z", true),
     ];
     assert_eq!(segments, expected.map(|(a, b, open)| (at(a), at(b), open)));
-    assert_eq!(
-        london.segments(at("2026-12-24T10:00:00Z"), at("2026-12-29T10:00:00Z"), 2),
-        segments[..2]
-    );
-    assert!(
-        london
-            .segments(at("2026-12-29T10:00:00Z"), at("2026-12-24T10:00:00Z"), 2)
-            .is_empty()
-    );
+    assert_eq!(london.segments(at("2026-12-24T10:00:00Z"), at("2026-12-29T10:00:00Z"), 2), segments[..2]);
+    assert!(london.segments(at("2026-12-29T10:00:00Z"), at("2026-12-24T10:00:00Z"), 2).is_empty());
 }
 
 #[test]
@@ -607,49 +296,21 @@ fn segments_join_windows_that_touch_and_split_those_a_clock_change_splits() {
     let (clock, _) = named("clock-london");
     let year = clock.segments(at("2026-01-01T00:00:00Z"), at("2027-12-31T00:00:00Z"), 9);
     assert_eq!(year.len(), 3, "one holiday in two years: {year:?}");
-    assert_eq!(
-        year[1],
-        (
-            at("2026-12-25T00:00:00Z"),
-            at("2026-12-26T00:00:00Z"),
-            false
-        )
-    );
+    assert_eq!(year[1], (at("2026-12-25T00:00:00Z"), at("2026-12-26T00:00:00Z"), false));
 }
 
 #[test]
 fn absurd_amounts_end_at_the_last_instant() {
-    let far = [
-        DateTime::<Utc>::MIN_UTC,
-        at("1600-01-01T00:00:00Z"),
-        at("2026-11-20T16:40:00Z"),
-        Calendar::LAST,
-    ];
+    let far = [DateTime::<Utc>::MIN_UTC, at("1600-01-01T00:00:00Z"), at("2026-11-20T16:40:00Z"), Calendar::LAST];
     for (name, ..) in CALENDARS {
         let (calendar, _) = named(name);
         for from in far {
-            assert_eq!(
-                calendar.add(from, Duration::MAX),
-                Calendar::LAST,
-                "{name} from {from}"
-            );
-            assert_eq!(
-                calendar.add_days(from, u32::MAX),
-                Calendar::LAST,
-                "{name} from {from}"
-            );
-            assert!(
-                calendar.between(from, DateTime::<Utc>::MAX_UTC) > Duration::ZERO,
-                "{name} from {from}"
-            );
-            assert_eq!(
-                calendar.segments(from, DateTime::<Utc>::MAX_UTC, 50).len(),
-                50.min(if *name == "clock-london" {
-                    calendar.segments(from, DateTime::<Utc>::MAX_UTC, 50).len()
-                } else {
-                    50
-                })
-            );
+            assert_eq!(calendar.add(from, Duration::MAX), Calendar::LAST, "{name} from {from}");
+            assert_eq!(calendar.add_days(from, u32::MAX), Calendar::LAST, "{name} from {from}");
+            assert!(calendar.between(from, DateTime::<Utc>::MAX_UTC) > Duration::ZERO, "{name} from {from}");
+            let segments = calendar.segments(from, DateTime::<Utc>::MAX_UTC, 50);
+            let has_end = *name == "clock-london";
+            assert!(if has_end { segments.len() <= 3 } else { segments.len() == 50 }, "{name} from {from}");
         }
         let beyond = DateTime::<Utc>::MAX_UTC;
         assert_eq!(calendar.add(beyond, Duration::from_secs(1)), beyond);
@@ -665,14 +326,8 @@ fn absurd_amounts_end_at_the_last_instant() {
 #[test]
 fn summer_time_is_projected_but_stands_still_after_2199() {
     let (london, _) = named("london");
-    assert!(
-        london.is_open(at("2199-07-01T08:30:00Z")),
-        "09:30 by the summer clock"
-    );
-    assert!(
-        !london.is_open(at("2200-07-01T08:30:00Z")),
-        "08:30 by the winter clock that stands"
-    );
+    assert!(london.is_open(at("2199-07-01T08:30:00Z")), "09:30 by the summer clock");
+    assert!(!london.is_open(at("2200-07-01T08:30:00Z")), "08:30 by the winter clock that stands");
     assert!(london.is_open(at("2200-07-01T09:30:00Z")));
 }
 
@@ -691,20 +346,11 @@ fn the_written_form_survives_reading_and_writing() {
     let calendar: Calendar = toml::from_str(text).expect("valid");
     assert_eq!(calendar.zone(), "Europe/London");
     let written = toml::to_string(&calendar).expect("writable");
-    assert_eq!(
-        toml::from_str::<Calendar>(&written).expect("valid"),
-        calendar
-    );
-    assert_eq!(
-        toml::from_str::<toml::Table>(&written).expect("valid"),
-        toml::from_str(text).expect("valid")
-    );
+    assert_eq!(toml::from_str::<Calendar>(&written).expect("valid"), calendar);
+    assert_eq!(toml::from_str::<toml::Table>(&written).expect("valid"), toml::from_str(text).expect("valid"));
     for calendar in [Calendar::standard(), Calendar::always()] {
         let written = serde_json::to_string(&calendar).expect("writable");
-        assert_eq!(
-            serde_json::from_str::<Calendar>(&written).expect("valid"),
-            calendar
-        );
+        assert_eq!(serde_json::from_str::<Calendar>(&written).expect("valid"), calendar);
     }
 }
 
@@ -717,10 +363,7 @@ fn equal_calendars_are_those_that_mean_the_same() {
     other.hours.mon.reverse();
     other.zone = "europe/london".to_owned();
     assert_eq!(Calendar::new(&other).expect("valid"), calendar);
-    assert_eq!(
-        Calendar::new(&other).expect("valid").zone(),
-        "Europe/London"
-    );
+    assert_eq!(Calendar::new(&other).expect("valid").zone(), "Europe/London");
     other.hours.mon.pop();
     assert_ne!(Calendar::new(&other).expect("valid"), calendar);
     assert_ne!(Calendar::standard(), Calendar::always());
@@ -734,6 +377,8 @@ fn calendars_can_be_shared_between_threads() {
 }
 
 #[test]
+#[rustfmt::skip]
+#[expect(clippy::too_many_lines, reason = "one table")]
 fn every_fault_names_field_and_value() {
     use CalendarProblem as P;
     let overlaps = |field: &str, window: &str| P::OverlappingWindows {
@@ -912,34 +557,36 @@ fn all_faults_are_named_at_once() {
 #[test]
 fn unknown_fields_and_weekdays_are_refused() {
     for (text, word) in [
-        (
-            "zone = 'UTC'\nholiday = []\n[hours]\nmon = ['09:00-17:00']",
-            "holiday",
-        ),
+        ("zone = 'UTC'\nholiday = []\n[hours]\nmon = ['09:00-17:00']", "holiday"),
         ("zone = 'UTC'\n[hours]\nmonday = ['09:00-17:00']", "monday"),
         ("[hours]\nmon = ['09:00-17:00']", "zone"),
         ("zone = 'UTC'\n[hours]\nmon = '09:00-17:00'", "sequence"),
     ] {
-        let error = toml::from_str::<Calendar>(text)
-            .expect_err(text)
-            .to_string();
+        let error = toml::from_str::<Calendar>(text).expect_err(text).to_string();
         assert!(error.contains(word), "{error}");
     }
 }
 
 #[test]
+fn windows_that_touch_are_one_opening() {
+    let calendar: Calendar = toml::from_str(
+        "zone = 'UTC'\n[hours]\nmon = ['09:00-12:00', '12:00-17:00', '22:00-06:00']\ntue = ['06:00-07:00']",
+    )
+    .expect("valid");
+    let segments = calendar.segments(at("2026-11-16T09:00:00Z"), at("2026-11-17T07:00:00Z"), 9);
+    let expected = [
+        ("2026-11-16T09:00:00Z", "2026-11-16T17:00:00Z", true),
+        ("2026-11-16T17:00:00Z", "2026-11-16T22:00:00Z", false),
+        ("2026-11-16T22:00:00Z", "2026-11-17T07:00:00Z", true),
+    ];
+    assert_eq!(segments, expected.map(|(a, b, open)| (at(a), at(b), open)));
+}
+
+#[test]
 fn a_window_may_end_at_midnight_in_two_spellings() {
     let of = |window: &str| {
-        let hours = HoursSpec {
-            mon: vec![window.to_owned()],
-            ..HoursSpec::default()
-        };
-        Calendar::new(&CalendarSpec {
-            zone: "UTC".to_owned(),
-            hours,
-            ..CalendarSpec::default()
-        })
-        .expect("valid")
+        let hours = HoursSpec { mon: vec![window.to_owned()], ..HoursSpec::default() };
+        Calendar::new(&CalendarSpec { zone: "UTC".to_owned(), hours, ..CalendarSpec::default() }).expect("valid")
     };
     assert_eq!(of("18:00-24:00"), of("18:00-00:00"));
 }
@@ -983,7 +630,7 @@ proptest! {
         // The first such instant: just before it, less has passed.
         if !working.is_zero() {
             let just_before = due - chrono::Duration::microseconds(1);
-            prop_assert_eq!(calendar.between(from, just_before), working - Duration::from_micros(1));
+            prop_assert_eq!(calendar.between(from, just_before), working.saturating_sub(Duration::from_micros(1)));
         }
     }
 
@@ -1054,9 +701,7 @@ impl Oracle {
 
     /// The date on which the window began that is open at `at`.
     fn opened_by(&self, at: DateTime<Utc>) -> Option<Date> {
-        let wall = self
-            .zone
-            .to_datetime(Timestamp::from_second(at.timestamp()).expect("in range"));
+        let wall = self.zone.to_datetime(Timestamp::from_second(at.timestamp()).expect("in range"));
         let time = format!("{:02}:{:02}", wall.hour(), wall.minute());
         let today = self.windows(wall.date()).iter().any(|window| {
             let (start, end) = window.split_once('-').expect("a window");
@@ -1075,10 +720,7 @@ impl Oracle {
     }
 
     fn between(&self, a: DateTime<Utc>, b: DateTime<Utc>) -> u64 {
-        minutes(a, b)
-            .filter(|at| self.is_open(*at))
-            .map(|_| 1)
-            .sum()
+        minutes(a, b).filter(|at| self.is_open(*at)).map(|_| 1).sum()
     }
 
     fn add(&self, from: DateTime<Utc>, working: u64) -> DateTime<Utc> {
@@ -1093,21 +735,13 @@ impl Oracle {
 
     /// Business days are dates of which some window's minute really comes.
     fn add_days(&self, from: DateTime<Utc>, days: u32) -> DateTime<Utc> {
-        let today = self
-            .zone
-            .to_datetime(Timestamp::from_second(from.timestamp()).expect("in range"))
-            .date();
+        let today = self.zone.to_datetime(Timestamp::from_second(from.timestamp()).expect("in range")).date();
         let start = from - chrono::Duration::days(2);
         let mut seen = Vec::<Date>::new();
         let mut end = None;
         for at in minutes(start, from + chrono::Duration::days(60)) {
-            let Some(date) = self.opened_by(at).filter(|date| {
-                if days == 0 {
-                    *date == today
-                } else {
-                    *date > today
-                }
-            }) else {
+            let Some(date) = self.opened_by(at).filter(|date| if days == 0 { *date == today } else { *date > today })
+            else {
                 continue;
             };
             if !seen.contains(&date) {
@@ -1123,11 +757,7 @@ impl Oracle {
         end.map_or(from, |end| end.max(from))
     }
 
-    fn segments(
-        &self,
-        a: DateTime<Utc>,
-        b: DateTime<Utc>,
-    ) -> Vec<(DateTime<Utc>, DateTime<Utc>, bool)> {
+    fn segments(&self, a: DateTime<Utc>, b: DateTime<Utc>) -> Vec<(DateTime<Utc>, DateTime<Utc>, bool)> {
         let mut segments: Vec<(DateTime<Utc>, DateTime<Utc>, bool)> = Vec::new();
         for at in minutes(a, b) {
             let (open, end) = (self.is_open(at), at + chrono::Duration::minutes(1));
@@ -1147,11 +777,7 @@ impl Oracle {
     fn windows(&self, date: Date) -> &[String] {
         let hours = &self.spec.hours;
         if self.is_named(date) {
-            return self
-                .spec
-                .special
-                .get(&date.to_string())
-                .map_or(&[], Vec::as_slice);
+            return self.spec.special.get(&date.to_string()).map_or(&[], Vec::as_slice);
         }
         match date.weekday().to_monday_one_offset() {
             1 => &hours.mon,
@@ -1166,22 +792,14 @@ impl Oracle {
 }
 
 fn minutes(a: DateTime<Utc>, b: DateTime<Utc>) -> impl Iterator<Item = DateTime<Utc>> {
-    std::iter::successors(Some(a), |at| Some(*at + chrono::Duration::minutes(1)))
-        .take_while(move |at| *at < b)
+    std::iter::successors(Some(a), |at| Some(*at + chrono::Duration::minutes(1))).take_while(move |at| *at < b)
 }
 
 fn spec(name: &str) -> CalendarSpec {
-    let (_, zone, hours, holidays, special) = CALENDARS
-        .iter()
-        .find(|line| line.0 == name)
-        .expect("listed");
+    let (_, zone, hours, holidays, special) = CALENDARS.iter().find(|line| line.0 == name).expect("listed");
     let of = |day: &str| {
-        let lists = hours
-            .iter()
-            .filter(|(days, _)| days.split(' ').any(|listed| listed == day));
-        lists
-            .flat_map(|(_, windows)| windows.iter().map(ToString::to_string))
-            .collect()
+        let lists = hours.iter().filter(|(days, _)| days.split(' ').any(|listed| listed == day));
+        lists.flat_map(|(_, windows)| windows.iter().map(ToString::to_string)).collect()
     };
     CalendarSpec {
         zone: (*zone).to_owned(),
@@ -1197,12 +815,7 @@ fn spec(name: &str) -> CalendarSpec {
         },
         special: special
             .iter()
-            .map(|(date, windows)| {
-                (
-                    (*date).to_owned(),
-                    windows.iter().map(ToString::to_string).collect(),
-                )
-            })
+            .map(|(date, windows)| ((*date).to_owned(), windows.iter().map(ToString::to_string).collect()))
             .collect(),
     }
 }
@@ -1236,15 +849,10 @@ fn spec_and_minute() -> impl Strategy<Value = (CalendarSpec, i64)> {
         "Pacific/Apia",
         "Africa/Casablanca",
     ];
-    let zone_and_minute = (
-        0..ZONES.len(),
-        any::<bool>(),
-        0_usize..200,
-        0_i64..60 * 24 * 365 * 60,
-    )
-        .prop_map(|(zone, near, change, minute)| {
-            let changes: Vec<_> = TimeZone::get(ZONES[zone])
-                .expect("known")
+    let zone_and_minute = (0..ZONES.len(), any::<bool>(), 0_usize..200, 0_i64..60 * 24 * 365 * 60).prop_map(
+        |(zone, near, change, minute)| {
+            let rules = TimeZone::get(ZONES[zone]).expect("known");
+            let changes: Vec<_> = rules
                 .following(Timestamp::from_second(0).expect("in range"))
                 .take(change + 1)
                 .filter(|change| change.timestamp().as_second() < 3_000_000_000)
@@ -1252,23 +860,22 @@ fn spec_and_minute() -> impl Strategy<Value = (CalendarSpec, i64)> {
             // From 1980 on, where no offset has seconds.
             let minute = 10 * 365 * 24 * 60 + minute;
             match changes.last() {
-                Some(change) if near && change.timestamp().as_second() > 315_360_000 => (
-                    ZONES[zone],
-                    change.timestamp().as_second() / 60 - minute % (3 * 24 * 60),
-                ),
+                Some(change) if near && change.timestamp().as_second() > 315_360_000 => {
+                    (ZONES[zone], change.timestamp().as_second() / 60 - minute % (3 * 24 * 60))
+                }
                 _ => (ZONES[zone], minute),
             }
-        });
+        },
+    );
     let day = proptest::collection::vec(window(), 0..3);
-    let week = proptest::collection::vec(day.clone(), 7);
+    let week = proptest::collection::vec(proptest::collection::vec(window(), 0..3), 7);
     let special = proptest::collection::vec((-3_i64..12, day), 0..3);
     let holidays = proptest::collection::btree_set(-3_i64..12, 0..4);
     (zone_and_minute, week, window(), holidays, special).prop_map(
         |((zone, minute), mut week, one, holidays, special)| {
             week[0].push(one);
             let date = |offset: i64| {
-                let day =
-                    Timestamp::from_second((minute / 1440 + offset) * 86_400).expect("in range");
+                let day = Timestamp::from_second((minute / 1440 + offset) * 86_400).expect("in range");
                 day.to_zoned(TimeZone::UTC).date().to_string()
             };
             let mut special: std::collections::BTreeMap<_, _> = special
@@ -1293,25 +900,10 @@ fn spec_and_minute() -> impl Strategy<Value = (CalendarSpec, i64)> {
             }
             let mut hours = hours.into_iter();
             let mut next = || hours.next().expect("seven");
-            let hours = HoursSpec {
-                mon: next(),
-                tue: next(),
-                wed: next(),
-                thu: next(),
-                fri: next(),
-                sat: next(),
-                sun: next(),
-            };
+            let hours =
+                HoursSpec { mon: next(), tue: next(), wed: next(), thu: next(), fri: next(), sat: next(), sun: next() };
             let holidays = holidays.into_iter().map(date).collect();
-            (
-                CalendarSpec {
-                    zone: zone.to_owned(),
-                    holidays,
-                    hours,
-                    special,
-                },
-                minute,
-            )
+            (CalendarSpec { zone: zone.to_owned(), holidays, hours, special }, minute)
         },
     )
 }
@@ -1330,8 +922,7 @@ fn window() -> impl Strategy<Value = (u16, u16)> {
 fn apart(windows: Vec<(u16, u16)>, eve: &[String]) -> Vec<String> {
     let mut taken = [false; 2880];
     for window in eve.iter().filter(|window| is_overnight(window)) {
-        let end = window[6..8].parse::<usize>().expect("hour") * 60
-            + window[9..].parse::<usize>().expect("minute");
+        let end = window[6..8].parse::<usize>().expect("hour") * 60 + window[9..].parse::<usize>().expect("minute");
         taken[..end].fill(true);
     }
     let mut texts = Vec::new();
@@ -1341,18 +932,8 @@ fn apart(windows: Vec<(u16, u16)>, eve: &[String]) -> Vec<String> {
             continue;
         }
         taken[span].fill(true);
-        let end = if start + length > 1440 {
-            start + length - 1440
-        } else {
-            start + length
-        };
-        texts.push(format!(
-            "{:02}:{:02}-{:02}:{:02}",
-            start / 60,
-            start % 60,
-            end / 60,
-            end % 60
-        ));
+        let end = if start + length > 1440 { start + length - 1440 } else { start + length };
+        texts.push(format!("{:02}:{:02}-{:02}:{:02}", start / 60, start % 60, end / 60, end % 60));
     }
     texts
 }

@@ -1,0 +1,504 @@
+//! What one actor does through the desk.
+
+use std::sync::Arc;
+
+use super::plan::Plan;
+use super::{Desk, DeskError};
+use crate::actor::{Actor, Party};
+use crate::complaint::{Complaint, Entry, Outcome, Rating, Remedy, Submission};
+use crate::id::{AgentId, ComplaintId, InvalidId, Version};
+use crate::lifecycle::{
+    Availability, Command, CommandName, Context, FailedGuard, Input, Status, decide, refusal, submit,
+};
+use crate::policy::Policy;
+use crate::reference::Reference;
+use crate::routing::{Need, Roster, Routing, route, route_by_hand};
+use crate::store::{IdempotencyKey, Page, Query, Scope, StoreError, Summary};
+
+/// How often a change is planned anew when somebody else was faster.
+const ATTEMPTS: u32 = 8;
+
+/// The desk in somebody's hands. Everything it does, it does in the name of one actor.
+#[derive(Debug, Clone)]
+pub struct Acting {
+    desk: Desk,
+    actor: Actor,
+    key: Option<(IdempotencyKey, String)>,
+}
+
+/// What a customer gets for a submission.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Receipt {
+    complaint: Complaint,
+    repeated: bool,
+}
+
+impl Receipt {
+    /// The id of the complaint.
+    pub fn id(&self) -> ComplaintId {
+        self.complaint.id
+    }
+
+    /// The number people quote.
+    pub fn reference(&self) -> Reference {
+        self.complaint.reference
+    }
+
+    /// The complaint as it was right after submission, already with its handler if one was free.
+    pub fn complaint(&self) -> &Complaint {
+        &self.complaint
+    }
+
+    /// Whether it answers a repetition under the same idempotency key.
+    pub fn is_repeated(&self) -> bool {
+        self.repeated
+    }
+}
+
+/// A decision as a handler writes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resolution {
+    outcome: Outcome,
+    explanation: String,
+    apology: Option<String>,
+    next_steps: Option<String>,
+    remedies: Vec<Remedy>,
+}
+
+impl Resolution {
+    /// A decision with its explanation.
+    pub fn new(outcome: Outcome, explanation: impl Into<String>) -> Self {
+        Self { outcome, explanation: explanation.into(), apology: None, next_steps: None, remedies: Vec::new() }
+    }
+
+    /// The customer was right.
+    pub fn upheld(explanation: impl Into<String>) -> Self {
+        Self::new(Outcome::Upheld, explanation)
+    }
+
+    /// The customer was not right.
+    pub fn not_upheld(explanation: impl Into<String>) -> Self {
+        Self::new(Outcome::NotUpheld, explanation)
+    }
+
+    /// Apologises in plain words.
+    pub fn apologising(self) -> Self {
+        self.with_apology("We are sorry for the trouble this has caused you.")
+    }
+
+    /// Apologises in these words.
+    pub fn with_apology(mut self, words: impl Into<String>) -> Self {
+        self.apology = Some(words.into());
+        self
+    }
+
+    /// Adds a remedy.
+    pub fn with(mut self, remedy: Remedy) -> Self {
+        self.remedies.push(remedy);
+        self
+    }
+
+    /// Says what happens next.
+    pub fn next_steps(mut self, words: impl Into<String>) -> Self {
+        self.next_steps = Some(words.into());
+        self
+    }
+
+    fn into_input(self) -> Input {
+        Input {
+            outcome: Some(self.outcome),
+            explanation: Some(self.explanation),
+            apology: self.apology,
+            next_steps: self.next_steps,
+            remedies: self.remedies,
+            ..Input::default()
+        }
+    }
+}
+
+impl Acting {
+    pub(crate) fn new(desk: Desk, actor: Actor) -> Self {
+        Self { desk, actor, key: None }
+    }
+
+    /// Whoever acts.
+    pub fn actor(&self) -> &Actor {
+        &self.actor
+    }
+
+    /// Makes the next change repeatable: the same key with the same fingerprint gives the first answer again, with
+    /// another fingerprint it is refused. The fingerprint is the caller's digest of the request.
+    ///
+    /// # Errors
+    /// If the key is not 1 to 255 visible ASCII characters.
+    pub fn under_key(mut self, key: &str, fingerprint: impl Into<String>) -> Result<Self, InvalidId> {
+        let owner = match self.actor.party() {
+            Party::Customer(id) => format!("customer:{id}"),
+            Party::Agent(id) => format!("agent:{id}"),
+            Party::Admin(id) | Party::Auditor(id) => format!("staff:{id}"),
+            Party::System => "system".to_owned(),
+        };
+        self.key = Some((IdempotencyKey::new(owner, key)?, fingerprint.into()));
+        Ok(self)
+    }
+
+    /// What this actor may see.
+    pub fn scope(&self) -> Scope {
+        let policy = self.desk.policy();
+        Scope::of(&self.actor, policy.last_level(), policy.agents_may_take)
+    }
+
+    /// Hands in a complaint. It is acknowledged at once if the policy says so, and routed.
+    pub async fn submit(&self, submission: Submission) -> Result<Receipt, DeskError> {
+        if let Some(first) = self.first_answer().await? {
+            return Ok(Receipt { complaint: first, repeated: true });
+        }
+        let policy = self.desk.policy();
+        let customer = self.actor.customer_id().or(submission.customer.as_ref()).cloned();
+        let open = match customer {
+            Some(customer) => self.desk.store.summary(&Scope::Customer(customer)).await?.open(),
+            None => 0,
+        };
+        let open = u32::try_from(open).unwrap_or(u32::MAX);
+        let mut current = Version::NONE;
+        for _ in 0..ATTEMPTS {
+            let now = self.desk.now();
+            let context = Context::new(&policy, now).open_complaints(open);
+            let (id, reference) = (self.desk.fresh_id(), self.desk.fresh_reference());
+            let first = submit(id, reference, &submission, &self.actor, &context)?;
+            let mut plan = Plan::new(now);
+            plan.add(vec![first]);
+            self.desk.acknowledge(&mut plan, &policy);
+            self.desk.place(&mut plan, &policy, None).await?;
+            match self.finish(plan, &policy).await {
+                Ok(complaint) => return Ok(Receipt { complaint, repeated: false }),
+                Err(Retry::Again(version)) => current = version,
+                Err(Retry::Repeated(complaint)) => return Ok(Receipt { complaint: *complaint, repeated: true }),
+                Err(Retry::Never(error)) => return Err(error),
+            }
+        }
+        Err(DeskError::Contended { current })
+    }
+
+    /// Files a new complaint after a finished one.
+    pub async fn follow_up(&self, id: ComplaintId, mut submission: Submission) -> Result<Receipt, DeskError> {
+        let finished = self.read(id).await?;
+        let policy = self.desk.policy();
+        let context = Context::new(&policy, self.desk.now());
+        decide(&finished, &Command::plain(CommandName::FollowUp), &self.actor, &context)?;
+        submission.follows = Some(id);
+        self.submit(submission).await
+    }
+
+    /// Gives a command, whatever the version is.
+    pub async fn perform(&self, id: ComplaintId, command: Command) -> Result<Complaint, DeskError> {
+        self.perform_seeing(id, command, None).await
+    }
+
+    /// Gives a command to the version the caller saw; refused as stale if it is not the current one.
+    pub async fn perform_seeing(
+        &self,
+        id: ComplaintId,
+        command: Command,
+        seen: Option<Version>,
+    ) -> Result<Complaint, DeskError> {
+        if let Some(first) = self.first_answer().await? {
+            return Ok(first);
+        }
+        let policy = self.desk.policy();
+        let mut current = Version::NONE;
+        for _ in 0..ATTEMPTS {
+            let before = self.read(id).await?;
+            current = before.version;
+            let plan = self.plan(before, &command, seen, &policy).await?;
+            match self.finish(plan, &policy).await {
+                Ok(complaint) => return Ok(complaint),
+                Err(Retry::Again(version)) => current = current.max(version),
+                Err(Retry::Repeated(complaint)) => return Ok(*complaint),
+                Err(Retry::Never(error)) => return Err(error),
+            }
+        }
+        Err(DeskError::Contended { current })
+    }
+
+    async fn plan(
+        &self,
+        before: Complaint,
+        command: &Command,
+        seen: Option<Version>,
+        policy: &Arc<Policy>,
+    ) -> Result<Plan, DeskError> {
+        let now = self.desk.now();
+        let other = self.other_complaint(&before, command).await?;
+        let roster = match command.name() {
+            CommandName::Assign | CommandName::Reassign => Some(self.desk.roster().await?),
+            _ => None,
+        };
+        let routing = roster.as_ref().map(|roster| self.routing_for(&before, command, roster));
+        let mut context =
+            Context::new(policy, now).seen(seen).handler_available(self.desk.handler_available(&before).await?);
+        if let Some(other) = &other {
+            context = context.other(other);
+        }
+        if let Some(routing) = &routing {
+            context = context.routed(routing);
+        }
+        let entries = decide(&before, command, &self.actor, &context)?;
+        let former = before.handler.clone();
+        let mut plan = Plan::new(now).with(before);
+        if command.name() == CommandName::Merge {
+            if let Some(other) = other {
+                plan = plan.with(other);
+            }
+        }
+        if let (Some(roster), Some(agent)) = (&roster, routing.and_then(|routing| routing.chosen)) {
+            // A person may decide to exceed a capacity; then it is no ceiling.
+            if let Some(member) = roster.member(&agent).filter(|_| !command.input().over_capacity) {
+                plan.ceiling(agent, member.agent.capacity);
+            }
+        }
+        plan.add(entries);
+        self.desk.place(&mut plan, policy, former).await?;
+        Ok(plan)
+    }
+
+    fn routing_for(&self, complaint: &Complaint, command: &Command, roster: &Roster) -> Routing {
+        let now = self.desk.now();
+        let need = Need::of(complaint);
+        let input = command.input();
+        let takes_for_themself =
+            self.actor.agent_id().filter(|_| !self.actor.is_supervisor() && command.name() == CommandName::Assign);
+        match input.agent.as_ref().or(takes_for_themself) {
+            Some(agent) => route_by_hand(&need, roster, agent, input.over_capacity, now),
+            None => route(&need, roster, now),
+        }
+    }
+
+    async fn other_complaint(&self, before: &Complaint, command: &Command) -> Result<Option<Complaint>, DeskError> {
+        match command.name() {
+            CommandName::Merge => {
+                let into = command.input().into.as_deref().unwrap_or_default().trim().to_owned();
+                if let Ok(id) = into.parse::<ComplaintId>() {
+                    Ok(self.desk.store.load(id).await?)
+                } else if let Ok(reference) = into.parse::<Reference>() {
+                    Ok(self.desk.store.by_reference(reference).await?)
+                } else {
+                    Ok(None)
+                }
+            }
+            CommandName::Unmerge => match before.merged_into {
+                Some(survivor) => Ok(self.desk.store.load(survivor).await?),
+                None => Ok(None),
+            },
+            _ => Ok(None),
+        }
+    }
+
+    /// What was answered under this key before, if anything was.
+    async fn first_answer(&self) -> Result<Option<Complaint>, DeskError> {
+        let Some((key, fingerprint)) = &self.key else { return Ok(None) };
+        let Some(recalled) = self.desk.store.recall(key).await? else { return Ok(None) };
+        if recalled.fingerprint != *fingerprint {
+            return Err(DeskError::KeyReused);
+        }
+        self.desk.as_of(recalled.complaint, recalled.version).await.map(Some)
+    }
+
+    async fn finish(&self, plan: Plan, policy: &Policy) -> Result<Complaint, Retry> {
+        let Some(after) = plan.state().cloned() else { return Err(Retry::Never(DeskError::NotFound)) };
+        if plan.is_empty() {
+            return Ok(after);
+        }
+        let mut change = plan.into_change(policy);
+        if let Some((key, fingerprint)) = &self.key {
+            change = change.under_key(key.clone(), fingerprint.clone());
+        }
+        match self.desk.commit(&change).await {
+            Ok(()) => Ok(after),
+            Err(DeskError::Store(StoreError::Conflict { current, .. })) => Err(Retry::Again(current)),
+            Err(DeskError::Store(StoreError::ReferenceTaken | StoreError::CapacityExceeded { .. })) => {
+                Err(Retry::Again(after.version))
+            }
+            Err(DeskError::Store(StoreError::KeyUsed)) => match self.first_answer().await {
+                Ok(Some(first)) => Err(Retry::Repeated(Box::new(first))),
+                Ok(None) => Err(Retry::Again(after.version)),
+                Err(error) => Err(Retry::Never(error)),
+            },
+            Err(error) => Err(Retry::Never(error)),
+        }
+    }
+
+    /// A complaint this actor may see.
+    pub async fn read(&self, id: ComplaintId) -> Result<Complaint, DeskError> {
+        let found = self.desk.store.load(id).await?;
+        found.filter(|complaint| self.scope().admits(complaint)).ok_or(DeskError::NotFound)
+    }
+
+    /// A complaint this actor may see, by id or reference as people write it.
+    pub async fn find(&self, id_or_reference: &str) -> Result<Complaint, DeskError> {
+        if let Ok(id) = id_or_reference.parse::<ComplaintId>() {
+            return self.read(id).await;
+        }
+        let reference: Reference = id_or_reference.parse().map_err(|_| DeskError::NotFound)?;
+        let found = self.desk.store.by_reference(reference).await?;
+        found.filter(|complaint| self.scope().admits(complaint)).ok_or(DeskError::NotFound)
+    }
+
+    /// A page of the complaints this actor may see; the scope of the query is theirs, whatever was asked.
+    pub async fn list(&self, query: Query) -> Result<Page, DeskError> {
+        Ok(self.desk.store.search(&Query { scope: self.scope(), ..query }).await?)
+    }
+
+    /// Counts over the complaints this actor may see.
+    pub async fn summary(&self) -> Result<Summary, DeskError> {
+        Ok(self.desk.store.summary(&self.scope()).await?)
+    }
+
+    /// The log of a complaint as this actor may see it: for a customer without anything internal.
+    pub async fn log(&self, id: ComplaintId) -> Result<Vec<Entry>, DeskError> {
+        let complaint = self.read(id).await?;
+        let log = self.desk.whole_log(complaint.id).await?;
+        Ok(match self.actor.party() {
+            Party::Customer(_) => crate::visibility::for_customer(&log),
+            // An admin sees that things happened; what was written is read only by those who handle it.
+            Party::Admin(_) => crate::visibility::without_words(&log),
+            _ => log,
+        })
+    }
+
+    /// What this actor may do to a complaint now, and why not the rest.
+    pub async fn available_commands(&self, id: ComplaintId) -> Result<Vec<Availability>, DeskError> {
+        let complaint = self.read(id).await?;
+        let policy = self.desk.policy();
+        let context = Context::new(&policy, self.desk.now());
+        Ok(complaint.available_commands(&self.actor, &context))
+    }
+
+    /// Why the present handler; for one that waits, who is considered now and why nobody fits.
+    pub async fn routing(&self, id: ComplaintId) -> Result<Option<Routing>, DeskError> {
+        let complaint = self.read(id).await?;
+        if complaint.status == Status::Queued {
+            let roster = self.desk.roster().await?;
+            return Ok(Some(route(&Need::of(&complaint), &roster, self.desk.now())));
+        }
+        Ok(complaint.routing)
+    }
+
+    /// Begins with a complaint.
+    pub async fn begin(&self, id: ComplaintId) -> Result<Complaint, DeskError> {
+        self.perform(id, Command::plain(CommandName::Begin)).await
+    }
+
+    /// Asks the customer.
+    pub async fn ask(&self, id: ComplaintId, question: impl Into<String>) -> Result<Complaint, DeskError> {
+        self.perform(id, Command::with_text(CommandName::Ask, question)).await
+    }
+
+    /// Answers the question that is open.
+    pub async fn answer(&self, id: ComplaintId, answer: impl Into<String>) -> Result<Complaint, DeskError> {
+        self.perform(id, Command::with_text(CommandName::Answer, answer)).await
+    }
+
+    /// Writes a message.
+    pub async fn post(&self, id: ComplaintId, message: impl Into<String>) -> Result<Complaint, DeskError> {
+        self.perform(id, Command::with_text(CommandName::Post, message)).await
+    }
+
+    /// Sends it up the ladder.
+    pub async fn escalate(&self, id: ComplaintId, reason: impl Into<String>) -> Result<Complaint, DeskError> {
+        self.perform(id, Command::with_reason(CommandName::Escalate, reason)).await
+    }
+
+    /// Decides.
+    pub async fn resolve(&self, id: ComplaintId, resolution: Resolution) -> Result<Complaint, DeskError> {
+        let command = Command::new(CommandName::Resolve, resolution.into_input()).map_err(|fault| {
+            // Unreachable with the fields a `Resolution` has; kept as a refusal rather than a panic.
+            let failed = FailedGuard::input(fault.code, fault.field, fault.message, "leave it out");
+            DeskError::Refused(refusal(CommandName::Resolve, None, vec![failed]))
+        })?;
+        self.perform(id, command).await
+    }
+
+    /// Agrees with the decision.
+    pub async fn accept(&self, id: ComplaintId) -> Result<Complaint, DeskError> {
+        self.perform(id, Command::plain(CommandName::Accept)).await
+    }
+
+    /// Disagrees with the decision.
+    pub async fn contest(&self, id: ComplaintId, reason: impl Into<String>) -> Result<Complaint, DeskError> {
+        self.perform(id, Command::with_reason(CommandName::Contest, reason)).await
+    }
+
+    /// Rates the latest resolution.
+    pub async fn rate(
+        &self,
+        id: ComplaintId,
+        rating: Rating,
+        comment: impl Into<String>,
+    ) -> Result<Complaint, DeskError> {
+        let input = Input { score: Some(rating.score()), comment: Some(comment.into()), ..Input::default() };
+        let command = Command::new(CommandName::Rate, input).map_err(|fault| {
+            let failed = FailedGuard::input(fault.code, fault.field, fault.message, "leave it out");
+            DeskError::Refused(refusal(CommandName::Rate, None, vec![failed]))
+        })?;
+        self.perform(id, command).await
+    }
+}
+
+/// What became of a planned change.
+enum Retry {
+    Again(Version),
+    Repeated(Box<Complaint>),
+    Never(DeskError),
+}
+
+impl Desk {
+    pub(crate) async fn roster(&self) -> Result<Roster, DeskError> {
+        Ok(Roster { members: self.store.roster().await? })
+    }
+
+    async fn handler_available(&self, complaint: &Complaint) -> Result<bool, DeskError> {
+        match &complaint.handler {
+            Some(handler) => {
+                let member = self.store.find(handler).await?;
+                Ok(member.is_some_and(|member| member.agent.is_available(self.now())))
+            }
+            None => Ok(true),
+        }
+    }
+
+    fn acknowledge(&self, plan: &mut Plan, policy: &Policy) {
+        let context = Context::new(policy, self.now()).continuing();
+        if let Some(state) = plan.state().filter(|_| policy.acknowledge_at_once) {
+            let command = Command::plain(CommandName::Acknowledge);
+            if let Ok(entries) = decide(state, &command, &Actor::system(), &context) {
+                plan.add(entries);
+            }
+        }
+    }
+
+    /// Gives a complaint that the plan leaves in the queue to a handler, in the same change.
+    pub(crate) async fn place(
+        &self,
+        plan: &mut Plan,
+        policy: &Policy,
+        former: Option<AgentId>,
+    ) -> Result<(), DeskError> {
+        let Some(state) = plan.state().filter(|state| state.status == Status::Queued).cloned() else { return Ok(()) };
+        let roster = self.roster().await?;
+        let now = self.now();
+        let mut need = Need::of(&state);
+        need.preferred = former
+            .and_then(|former| roster.member(&former).and_then(|member| member.agent.reports_to.clone()))
+            .filter(|_| state.level.get() > 1);
+        let routing = route(&need, &roster, now);
+        let Some(member) = routing.chosen.as_ref().and_then(|agent| roster.member(agent)) else { return Ok(()) };
+        let context = Context::new(policy, now).routed(&routing);
+        let context = if plan.is_empty() { context } else { context.continuing() };
+        if let Ok(entries) = decide(&state, &Command::route(), &Actor::system(), &context) {
+            plan.ceiling(member.agent.id.clone(), member.agent.capacity);
+            plan.add(entries);
+        }
+        Ok(())
+    }
+}

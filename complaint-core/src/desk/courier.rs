@@ -1,0 +1,72 @@
+//! Delivery of notices: claimed under a lease, handed over, settled. At least once, never in a transaction.
+
+use chrono::TimeDelta;
+
+use super::{Desk, DeskError};
+use crate::notice::Settlement;
+use crate::notifier::NotifyError;
+
+/// How many notices one claim takes.
+const BATCH: u32 = 50;
+/// How long a claim holds: longer than a batch of slow deliveries takes.
+const LEASE: TimeDelta = TimeDelta::minutes(10);
+/// After how long the n-th try is followed by the next, in seconds. After the last one the notice is dead.
+const DELAYS: [i64; 7] = [30, 120, 600, 1800, 3600, 7200, 21_600];
+
+/// What a delivery round did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Delivered {
+    /// Handed over.
+    pub delivered: u32,
+    /// To be tried again later.
+    pub postponed: u32,
+    /// Given up; kept to be seen.
+    pub dead: u32,
+}
+
+impl Desk {
+    /// Delivers the notices that wait, until none is left that may be tried now. Without a notifier they wait on.
+    pub async fn deliver(&self) -> Result<Delivered, DeskError> {
+        let mut done = Delivered::default();
+        let Some(notifier) = &self.notifier else { return Ok(done) };
+        loop {
+            let now = self.now();
+            let batch = self.store.claim(now, now + LEASE, BATCH).await?;
+            if batch.is_empty() {
+                return Ok(done);
+            }
+            for claimed in batch {
+                let id = claimed.notice.id;
+                let settlement = match notifier.deliver(&claimed.notice).await {
+                    Ok(()) => Settlement::Delivered,
+                    Err(NotifyError::Never(why)) => Settlement::Dead { why },
+                    Err(error @ NotifyError::Later(_)) => postponed(claimed.attempt, self.now(), &error),
+                };
+                match &settlement {
+                    Settlement::Delivered => done.delivered += 1,
+                    Settlement::Retry { .. } => done.postponed += 1,
+                    Settlement::Dead { .. } => done.dead += 1,
+                }
+                self.store.settle(id, settlement, self.now()).await?;
+            }
+        }
+    }
+}
+
+fn postponed(attempt: u32, now: chrono::DateTime<chrono::Utc>, error: &NotifyError) -> Settlement {
+    let why = chain(error);
+    match DELAYS.get(attempt.saturating_sub(1) as usize) {
+        Some(seconds) => Settlement::Retry { at: now + TimeDelta::seconds(*seconds), why },
+        None => Settlement::Dead { why },
+    }
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}

@@ -1,0 +1,36 @@
+//! Why the desk said no.
+
+use crate::id::{InvalidId, Version};
+use crate::lifecycle::Refusal;
+use crate::policy::PolicyError;
+use crate::store::StoreError;
+
+/// Why something could not be done, by what the caller can do.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DeskError {
+    /// The rules said no; the refusal names every reason.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// There is no such complaint, or this actor may not know of it: the same answer for both.
+    #[error("there is no such complaint")]
+    NotFound,
+    /// The complaint was changed again and again meanwhile: read it and try again.
+    #[error("the complaint was changed meanwhile")]
+    Contended {
+        /// The version that is current.
+        current: Version,
+    },
+    /// The idempotency key was used for something else.
+    #[error("the idempotency key was used with another request")]
+    KeyReused,
+    /// A value is not what it must be.
+    #[error(transparent)]
+    Invalid(#[from] InvalidId),
+    /// The policy cannot be used.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
+    /// Storage failed.
+    #[error("storage failed")]
+    Store(#[from] StoreError),
+}

@@ -1,0 +1,185 @@
+//! The front door: load, decide, commit; and sweeps that a timer can call.
+
+mod acting;
+mod courier;
+mod error;
+mod plan;
+mod sweep;
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use chrono::{DateTime, Utc};
+
+use crate::actor::Actor;
+use crate::agent::Agent;
+use crate::clock::{Clock, IdSource, RandomIds, SystemClock, to_micros};
+use crate::complaint::{Complaint, Entry};
+use crate::id::{ComplaintId, Version};
+use crate::lifecycle::replay;
+use crate::notifier::Notifier;
+use crate::policy::{Policy, PolicyError};
+use crate::reference::Reference;
+use crate::store::{Change, Store};
+
+pub use acting::{Acting, Receipt, Resolution};
+pub use courier::Delivered;
+pub use error::DeskError;
+pub use sweep::Swept;
+
+/// Told of every commit, right after it. Must be quick and must not fail; a host feeds live pages from it.
+pub trait Observer: Send + Sync {
+    /// A change was committed by this desk.
+    fn committed(&self, change: &Change);
+}
+
+/// Complaint handling over a store, under a policy. Cheap to clone; clones share everything.
+///
+/// The desk is the only holder of the clock and the source of identifiers. It holds no rule: what may happen is
+/// decided by [`crate::lifecycle::decide`].
+#[derive(Clone)]
+pub struct Desk {
+    store: Arc<dyn Store>,
+    policy: Arc<RwLock<Arc<Policy>>>,
+    clock: Arc<dyn Clock>,
+    ids: Arc<dyn IdSource>,
+    notifier: Option<Arc<dyn Notifier>>,
+    observers: Vec<Arc<dyn Observer>>,
+}
+
+impl Desk {
+    /// A desk with the machine's clock and nobody to deliver notices; they wait in the outbox.
+    pub fn new(store: impl Store + 'static, policy: Policy) -> Self {
+        Self::over(Arc::new(store), policy)
+    }
+
+    /// As [`Desk::new`], over a store that is shared already.
+    pub fn over(store: Arc<dyn Store>, policy: Policy) -> Self {
+        Self {
+            store,
+            policy: Arc::new(RwLock::new(Arc::new(policy))),
+            clock: Arc::new(SystemClock),
+            ids: Arc::new(RandomIds),
+            notifier: None,
+            observers: Vec::new(),
+        }
+    }
+
+    /// Delivers notices through this notifier.
+    pub fn notifying(mut self, notifier: impl Notifier + 'static) -> Self {
+        self.notifier = Some(Arc::new(notifier));
+        self
+    }
+
+    /// Takes the time from this clock.
+    pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Takes identifiers from this source.
+    pub fn with_ids(mut self, ids: Arc<dyn IdSource>) -> Self {
+        self.ids = ids;
+        self
+    }
+
+    /// Tells this observer of every commit.
+    pub fn watched_by(mut self, observer: Arc<dyn Observer>) -> Self {
+        self.observers.push(observer);
+        self
+    }
+
+    /// The policy in force.
+    pub fn policy(&self) -> Arc<Policy> {
+        self.policy.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Puts a policy into force for all clones of this desk. Running deadlines keep their promises.
+    ///
+    /// # Errors
+    /// If it does not hold together; the one in force stays.
+    pub fn adopt(&self, policy: Policy) -> Result<(), PolicyError> {
+        let findings = policy.lint();
+        if !findings.is_empty() {
+            return Err(PolicyError::Faulty(findings));
+        }
+        *self.policy.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(policy);
+        Ok(())
+    }
+
+    /// The present instant by the desk's clock.
+    pub fn now(&self) -> DateTime<Utc> {
+        to_micros(self.clock.now())
+    }
+
+    /// The store, for what the desk has no method for. Changes go through the desk.
+    pub fn store(&self) -> &dyn Store {
+        &*self.store
+    }
+
+    /// Keeps an agent, new or changed, and gives them what waits for them.
+    pub async fn enrol(&self, agent: Agent) -> Result<Agent, DeskError> {
+        self.store.save(&agent).await?;
+        self.route_waiting().await?;
+        Ok(agent)
+    }
+
+    /// Does things in somebody's name.
+    pub fn acting_as(&self, actor: Actor) -> Acting {
+        Acting::new(self.clone(), actor)
+    }
+
+    /// The whole log of a complaint, unfiltered: for verification, not for pages.
+    pub async fn whole_log(&self, id: ComplaintId) -> Result<Vec<Entry>, DeskError> {
+        const BATCH: u32 = 500;
+        let mut log: Vec<Entry> = Vec::new();
+        loop {
+            let after = log.last().map_or(0, |entry| entry.seq);
+            let batch = self.store.log(id, after, BATCH).await?;
+            let last = batch.len() < BATCH as usize;
+            log.extend(batch);
+            if last {
+                return Ok(log);
+            }
+        }
+    }
+
+    /// A complaint rebuilt from its log, as it was at a version.
+    pub(crate) async fn as_of(&self, id: ComplaintId, version: Version) -> Result<Complaint, DeskError> {
+        let log = self.whole_log(id).await?;
+        replay(log.iter().take_while(|entry| entry.version <= version)).map_err(|_| DeskError::NotFound)
+    }
+
+    /// Whether replaying the log of a complaint gives the stored row, bit for bit.
+    pub async fn replays(&self, id: ComplaintId) -> Result<bool, DeskError> {
+        let stored = self.store.load(id).await?.ok_or(DeskError::NotFound)?;
+        let log = self.whole_log(id).await?;
+        Ok(replay(&log).is_ok_and(|rebuilt| rebuilt == stored))
+    }
+
+    fn fresh_id(&self) -> ComplaintId {
+        ComplaintId::from_uuid(self.ids.next_id(self.now()))
+    }
+
+    fn fresh_reference(&self) -> Reference {
+        self.ids.next_reference()
+    }
+
+    /// An identifier from the desk's source, for what the host numbers itself, e.g. attachments.
+    pub fn draw_id(&self) -> uuid::Uuid {
+        self.ids.next_id(self.now())
+    }
+
+    async fn commit(&self, change: &Change) -> Result<(), DeskError> {
+        self.store.commit(change).await?;
+        for observer in &self.observers {
+            observer.committed(change);
+        }
+        Ok(())
+    }
+}
+
+impl std::fmt::Debug for Desk {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Desk").field("policy", &self.policy().name).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,125 @@
+//! From entries to the change that a store commits.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+
+use crate::complaint::{Complaint, Entry, Event};
+use crate::id::{AgentId, ComplaintId, Version};
+use crate::lifecycle::{begin, evolve};
+use crate::notice::announce;
+use crate::policy::Policy;
+use crate::store::{Change, Part, WorkloadDelta};
+
+/// A change under construction: complaints before, and the entries decided so far.
+pub(crate) struct Plan {
+    first: Option<ComplaintId>,
+    stages: BTreeMap<ComplaintId, Stage>,
+    ceilings: BTreeMap<AgentId, u32>,
+    now: DateTime<Utc>,
+}
+
+struct Stage {
+    before: Option<Complaint>,
+    after: Option<Complaint>,
+    entries: Vec<Entry>,
+}
+
+impl Plan {
+    pub(crate) fn new(now: DateTime<Utc>) -> Self {
+        Self { first: None, stages: BTreeMap::new(), ceilings: BTreeMap::new(), now }
+    }
+
+    /// Takes a stored complaint in; the first one is the one the change is about.
+    pub(crate) fn with(mut self, complaint: Complaint) -> Self {
+        self.first.get_or_insert(complaint.id);
+        let stage = Stage { before: Some(complaint.clone()), after: Some(complaint.clone()), entries: Vec::new() };
+        self.stages.insert(complaint.id, stage);
+        self
+    }
+
+    /// Adds decided entries.
+    pub(crate) fn add(&mut self, entries: Vec<Entry>) {
+        for entry in entries {
+            self.first.get_or_insert(entry.complaint);
+            let stage = self.stages.entry(entry.complaint).or_insert_with(|| Stage {
+                before: None,
+                after: None,
+                entries: Vec::new(),
+            });
+            stage.after = match stage.after.take() {
+                Some(state) => Some(evolve(state, &entry)),
+                None => begin(&entry),
+            };
+            stage.entries.push(entry);
+        }
+    }
+
+    /// The agent was chosen with this capacity as a hard ceiling.
+    pub(crate) fn ceiling(&mut self, agent: AgentId, capacity: u32) {
+        self.ceilings.insert(agent, capacity);
+    }
+
+    /// The complaint the change is about, as it is after the entries so far.
+    pub(crate) fn state(&self) -> Option<&Complaint> {
+        self.first.and_then(|id| self.stages.get(&id)).and_then(|stage| stage.after.as_ref())
+    }
+
+    /// Whether anything was decided yet.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.stages.values().all(|stage| stage.entries.is_empty())
+    }
+
+    pub(crate) fn into_change(self, policy: &Policy) -> Change {
+        let mut notices = Vec::new();
+        let mut workload: BTreeMap<AgentId, WorkloadDelta> = BTreeMap::new();
+        let mut parts = Vec::new();
+        for (id, stage) in self.stages {
+            let Some(after) = stage.after else { continue };
+            if stage.entries.is_empty() {
+                continue;
+            }
+            notices.extend(announce(stage.before.as_ref(), &after, &stage.entries, policy));
+            weigh(&mut workload, stage.before.as_ref(), -1);
+            weigh(&mut workload, Some(&after), 1);
+            for entry in &stage.entries {
+                let given = match &entry.event {
+                    Event::Assigned { agent, .. } => Some(agent),
+                    Event::Reassigned { to, .. } => Some(to),
+                    _ => None,
+                };
+                if let Some(delta) = given.and_then(|agent| workload.get_mut(agent)) {
+                    delta.assigned_at = Some(self.now);
+                }
+            }
+            let expected = stage.before.as_ref().map_or(Version::NONE, |before| before.version);
+            let part = Part::new(expected, after, stage.entries);
+            if Some(id) == self.first {
+                parts.insert(0, part);
+            } else {
+                parts.push(part);
+            }
+        }
+        let workload = workload
+            .into_values()
+            .filter(|delta| delta.delta != 0 || delta.assigned_at.is_some())
+            .map(|delta| WorkloadDelta {
+                ceiling: self.ceilings.get(&delta.agent).copied().filter(|_| delta.delta > 0),
+                ..delta
+            })
+            .collect();
+        Change::new(parts, notices, workload)
+    }
+}
+
+fn weigh(workload: &mut BTreeMap<AgentId, WorkloadDelta>, complaint: Option<&Complaint>, sign: i64) {
+    if let Some((agent, weight)) = complaint.and_then(Complaint::workload) {
+        let delta = workload.entry(agent.clone()).or_insert_with(|| WorkloadDelta {
+            agent: agent.clone(),
+            delta: 0,
+            ceiling: None,
+            assigned_at: None,
+        });
+        delta.delta += sign * i64::from(weight);
+    }
+}

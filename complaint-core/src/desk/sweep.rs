@@ -1,0 +1,176 @@
+//! What time and automation do. Every part is bounded, safe to repeat, and safe on any number of replicas.
+
+use std::collections::BTreeSet;
+
+use super::plan::Plan;
+use super::{Desk, DeskError};
+use crate::actor::Actor;
+use crate::complaint::{Complaint, Event};
+use crate::deadline::due_commands;
+use crate::id::ComplaintId;
+use crate::lifecycle::{Command, Context, Status, decide};
+use crate::store::{PAGE_MAX, Query, Scope, Sort, StoreError};
+
+/// How many complaints one round takes from the store.
+const BATCH: u32 = 100;
+/// How many commands the clocks may give to one complaint in one go: more than it has clocks.
+const COMMANDS_MAX: usize = 64;
+
+/// What a sweep did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Swept {
+    /// Complaints that clocks moved or warned about.
+    pub clocked: u32,
+    /// Complaints that went up the ladder.
+    pub escalated: u32,
+    /// Complaints taken from handlers who are gone.
+    pub released: u32,
+    /// Complaints that got a handler.
+    pub routed: u32,
+    /// Notices handed over.
+    pub delivered: u32,
+    /// Notices given up.
+    pub dead: u32,
+}
+
+impl Desk {
+    /// Does everything that is due: clocks, handlers who are gone, complaints that wait, notices. From a timer.
+    pub async fn sweep(&self) -> Result<Swept, DeskError> {
+        let mut swept = self.sweep_clocks().await?;
+        swept.released = self.release_from_absent().await?;
+        swept.routed = self.route_waiting().await?;
+        let delivered = self.deliver().await?;
+        swept.delivered = delivered.delivered;
+        swept.dead = delivered.dead;
+        Ok(swept)
+    }
+
+    /// Lets the clocks act: warnings, alarms, releases, escalations, closings; oldest first, until none is left.
+    pub async fn sweep_clocks(&self) -> Result<Swept, DeskError> {
+        let mut swept = Swept::default();
+        // A complaint whose clock cannot be satisfied must not hold up the others for ever.
+        let mut tried = BTreeSet::new();
+        loop {
+            let due = self.store.due(self.now(), BATCH).await?;
+            let fresh: Vec<ComplaintId> = due.into_iter().filter(|id| !tried.contains(id)).collect();
+            if fresh.is_empty() {
+                return Ok(swept);
+            }
+            for id in fresh {
+                match self.tick(id).await {
+                    Ok(Some(escalated)) => {
+                        swept.clocked += 1;
+                        swept.escalated += u32::from(escalated);
+                    }
+                    Ok(None) => {
+                        tried.insert(id);
+                    }
+                    // Somebody else was faster: the next round sees what is left of it.
+                    Err(DeskError::Store(StoreError::Conflict { .. } | StoreError::CapacityExceeded { .. })) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+    }
+
+    /// Lets the clocks of one complaint act. `None` if there was nothing to do; else whether it went up the ladder.
+    async fn tick(&self, id: ComplaintId) -> Result<Option<bool>, DeskError> {
+        let Some(before) = self.store.load(id).await? else { return Ok(None) };
+        let policy = self.policy();
+        let now = self.now();
+        let former = before.handler.clone();
+        let mut plan = Plan::new(now).with(before);
+        let mut escalated = false;
+        for _ in 0..COMMANDS_MAX {
+            let Some(state) = plan.state().cloned() else { break };
+            let context = Context::new(&policy, now);
+            let context = if plan.is_empty() { context } else { context.continuing() };
+            let decided = due_commands(&state, &policy, now)
+                .into_iter()
+                .find_map(|command| decide(&state, &command, &Actor::system(), &context).ok());
+            let Some(entries) = decided else { break };
+            escalated |= entries.iter().any(|entry| matches!(entry.event, Event::Escalated { .. }));
+            plan.add(entries);
+        }
+        if plan.is_empty() {
+            return Ok(None);
+        }
+        self.place(&mut plan, &policy, former).await?;
+        self.commit(&plan.into_change(&policy)).await?;
+        Ok(Some(escalated))
+    }
+
+    /// Gives every complaint that waits in a queue to a handler, if one is eligible now; the most pressing first.
+    pub async fn route_waiting(&self) -> Result<u32, DeskError> {
+        let policy = self.policy();
+        let mut routed = 0;
+        self.each(vec![Status::Queued], None, async |complaint| {
+            let mut plan = Plan::new(self.now()).with(complaint);
+            self.place(&mut plan, &policy, None).await?;
+            if !plan.is_empty() && self.committed(plan, &policy).await? {
+                routed += 1;
+            }
+            Ok(())
+        })
+        .await?;
+        Ok(routed)
+    }
+
+    /// Takes open complaints from handlers who are absent or disabled, and routes them anew.
+    pub async fn release_from_absent(&self) -> Result<u32, DeskError> {
+        let policy = self.policy();
+        let now = self.now();
+        let mut released = 0;
+        let gone = self.store.roster().await?;
+        for member in gone.into_iter().filter(|member| member.workload > 0 && !member.agent.is_available(now)) {
+            let statuses =
+                vec![Status::Assigned, Status::InProgress, Status::AwaitingCustomer, Status::AwaitingThirdParty];
+            self.each(statuses, Some(member.agent.id), async |complaint| {
+                let context = Context::new(&policy, now).handler_available(false);
+                let former = complaint.handler.clone();
+                let command = Command::release_handler_gone();
+                let Ok(entries) = decide(&complaint, &command, &Actor::system(), &context) else { return Ok(()) };
+                let mut plan = Plan::new(now).with(complaint);
+                plan.add(entries);
+                self.place(&mut plan, &policy, former).await?;
+                released += u32::from(self.committed(plan, &policy).await?);
+                Ok(())
+            })
+            .await?;
+        }
+        Ok(released)
+    }
+
+    /// Commits, unless somebody else was faster: then the next sweep looks again.
+    async fn committed(&self, plan: Plan, policy: &crate::policy::Policy) -> Result<bool, DeskError> {
+        match self.commit(&plan.into_change(policy)).await {
+            Ok(()) => Ok(true),
+            Err(DeskError::Store(StoreError::Conflict { .. } | StoreError::CapacityExceeded { .. })) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Walks all complaints of these statuses, the most pressing first, page by page.
+    async fn each(
+        &self,
+        statuses: Vec<Status>,
+        handler: Option<crate::id::AgentId>,
+        mut with: impl AsyncFnMut(Complaint) -> Result<(), DeskError>,
+    ) -> Result<(), DeskError> {
+        let mut query = Query::within(Scope::All);
+        query.statuses = statuses;
+        query.handler = handler;
+        query.sort = Sort::Deadline;
+        query.limit = PAGE_MAX;
+        loop {
+            let page = self.store.search(&query).await?;
+            for complaint in page.items {
+                with(complaint).await?;
+            }
+            match page.next {
+                Some(next) => query.after = Some(next),
+                None => return Ok(()),
+            }
+        }
+    }
+}

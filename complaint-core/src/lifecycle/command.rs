@@ -1,0 +1,526 @@
+//! What can be done to a complaint, as callers ask for it.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::str::FromStr;
+
+use chrono::NaiveDate;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::complaint::{Attachment, Outcome, Priority, ReleaseCause, Remedy};
+use crate::deadline::ClockKind;
+use crate::id::{AgentId, Area, CategoryKey, InvalidId, Skill};
+
+/// A command with what the caller gives. Texts are raw: [`decide`](super::decide) checks them all and names every
+/// fault at once.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Command {
+    name: CommandName,
+    input: Input,
+}
+
+/// What callers may give with a command; each command reads its own fields, the rest must be absent.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Input {
+    /// A message, question, answer, note or notice.
+    pub text: Option<String>,
+    /// Why; for `dismiss` the name of a [`DismissalReason`](crate::complaint::DismissalReason).
+    pub reason: Option<String>,
+    /// A remark.
+    pub comment: Option<String>,
+    /// Why a decision is as it is.
+    pub explanation: Option<String>,
+    /// Words of apology.
+    pub apology: Option<String>,
+    /// What happens next.
+    pub next_steps: Option<String>,
+    /// What a lower level is to do.
+    pub instruction: Option<String>,
+    /// What proves that a remedy was delivered.
+    pub evidence: Option<String>,
+    /// The third party that must act.
+    pub party: Option<String>,
+    /// The body that is responsible.
+    pub body: Option<String>,
+    /// The day the third party is expected to have acted.
+    pub until: Option<NaiveDate>,
+    /// The day a remedy was delivered.
+    pub on: Option<NaiveDate>,
+    /// A remedy by number.
+    pub remedy: Option<u32>,
+    /// The decision.
+    pub outcome: Option<Outcome>,
+    /// What is done.
+    pub remedies: Vec<Remedy>,
+    /// An agent by id.
+    pub agent: Option<AgentId>,
+    /// Whether the agent's capacity may be exceeded.
+    pub over_capacity: bool,
+    /// A category.
+    pub category: Option<CategoryKey>,
+    /// A priority.
+    pub priority: Option<Priority>,
+    /// What a handler must know.
+    pub skills: Option<BTreeSet<Skill>>,
+    /// Where it belongs.
+    pub area: Option<Area>,
+    /// What it adds to a workload.
+    pub weight: Option<u32>,
+    /// Whether evidence is brought that was not seen before.
+    pub new_evidence: bool,
+    /// 1 to 5.
+    pub score: Option<u8>,
+    /// Another complaint, by id or reference.
+    pub into: Option<String>,
+    /// Files, as the host took them in. Never read from a request body.
+    #[serde(skip)]
+    pub attachments: Vec<Attachment>,
+    /// The clocks that ask for it, where the system acts.
+    #[serde(skip)]
+    pub clocks: Vec<(ClockKind, u32)>,
+    /// How much of the time is used, where the system warns.
+    #[serde(skip)]
+    pub percent: u8,
+    /// Why it is taken from its handler, where the system acts.
+    #[serde(skip)]
+    pub release: Option<ReleaseCause>,
+}
+
+/// A body that is no input of a command.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{field}: {message}")]
+pub struct InvalidInput {
+    /// The field at fault.
+    pub field: String,
+    /// A stable code: `unknown_field`, `wrong_type`, `not_by_body`.
+    pub code: &'static str,
+    /// What is wrong with it.
+    pub message: String,
+}
+
+macro_rules! commands {
+    ($($(#[$doc:meta])* $variant:ident = $name:literal, $label:literal, [$($field:ident),*];)+) => {
+        /// The name of a command of the lifecycle.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        pub enum CommandName {
+            $($(#[$doc])* #[serde(rename = $name)] $variant,)+
+        }
+
+        impl CommandName {
+            /// All commands, in the order of the specification.
+            pub const ALL: &'static [CommandName] = &[$(Self::$variant,)+];
+
+            /// The stable name, as used by the API.
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)+ }
+            }
+
+            /// What people read on a button.
+            pub fn label(self) -> &'static str {
+                match self { $(Self::$variant => $label,)+ }
+            }
+
+            /// The fields of [`Input`] that it reads, in the order in which a form asks for them.
+            pub fn fields(self) -> &'static [Field] {
+                match self { $(Self::$variant => &[$(Field::$field,)*],)+ }
+            }
+        }
+    };
+}
+
+commands! {
+    /// Hand in a complaint.
+    Submit = "submit", "Submit", [];
+    /// Tell the customer that it is here.
+    Acknowledge = "acknowledge", "Acknowledge", [];
+    /// Describe it anew.
+    Triage = "triage", "Triage", [Category, Priority, Skills, Area, Weight, OptionalReason];
+    /// Give it to a handler.
+    Assign = "assign", "Assign", [OptionalAgent, OverCapacity, OptionalReason];
+    /// Not take it.
+    Decline = "decline", "Decline", [Reason];
+    /// Take it from its handler, back to the queue.
+    Release = "release", "Release to the queue", [Reason];
+    /// Give it to another handler.
+    Reassign = "reassign", "Reassign", [Agent, OverCapacity, Reason];
+    /// Start to work on it.
+    Begin = "begin", "Begin", [];
+    /// Ask the customer.
+    Ask = "ask", "Ask the customer", [Text];
+    /// Answer a question.
+    Answer = "answer", "Answer", [Text];
+    /// Wait for a third party.
+    Hold = "hold", "Wait for a third party", [Party, Until];
+    /// Go on.
+    Resume = "resume", "Resume", [OptionalReason];
+    /// Up the ladder.
+    Escalate = "escalate", "Escalate", [Reason];
+    /// Down the ladder.
+    HandBack = "hand_back", "Hand back", [Instruction];
+    /// Propose a resolution to a second person.
+    Propose = "propose", "Propose a resolution", [Outcome, Explanation, Apology, Remedies, NextSteps];
+    /// Approve a proposal.
+    Approve = "approve", "Approve", [OptionalComment];
+    /// Not approve it, or take it back.
+    SendBack = "send_back", "Send back", [Comment];
+    /// Decide.
+    Resolve = "resolve", "Resolve", [Outcome, Explanation, Apology, Remedies, NextSteps];
+    /// Settle it with a satisfied customer.
+    ResolveAtSource = "resolve_at_source", "Resolve at source", [Explanation];
+    /// Agree with the decision.
+    Accept = "accept", "Accept the answer", [];
+    /// Record that a remedy was delivered.
+    FulfilRemedy = "fulfil_remedy", "Record a remedy as fulfilled", [Remedy, Evidence, On];
+    /// Disagree with the decision.
+    Contest = "contest", "Contest the answer", [Reason, NewEvidence];
+    /// Open it again because of an error.
+    Reopen = "reopen", "Reopen", [Reason];
+    /// Finish it.
+    Close = "close", "Close", [];
+    /// Rate the resolution.
+    Rate = "rate", "Rate", [Score, OptionalComment];
+    /// Take it back.
+    Withdraw = "withdraw", "Withdraw", [OptionalReason];
+    /// Take it up again.
+    Reinstate = "reinstate", "Reinstate", [];
+    /// Not take it up.
+    Dismiss = "dismiss", "Dismiss", [Dismissal, Text];
+    /// Join it to another.
+    Merge = "merge", "Merge", [Into, OptionalReason];
+    /// Take it apart again.
+    Unmerge = "unmerge", "Unmerge", [];
+    /// Pass it to the body that is responsible.
+    Refer = "refer", "Refer", [Body, Text];
+    /// Take it back from the other body.
+    ReturnReferral = "return_referral", "Take back from the other body", [Reason];
+    /// Write a message.
+    Post = "post", "Send a message", [Text];
+    /// Write an internal note.
+    Note = "note", "Add a note", [Text];
+    /// Add files.
+    Attach = "attach", "Attach files", [Files];
+    /// Mark the customer's messages as read.
+    Read = "read", "Mark as read", [];
+    /// File a new complaint after a finished one.
+    FollowUp = "follow_up", "File a follow-up", [];
+    /// A clock is near its end.
+    Warn = "warn", "Warn", [];
+    /// A clock ran out.
+    Alarm = "alarm", "Raise the alarm", [];
+}
+
+/// One field that a command reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(missing_docs, reason = "each is the field of `Input` of the same name")]
+pub enum Field {
+    Text,
+    Reason,
+    OptionalReason,
+    Comment,
+    OptionalComment,
+    Explanation,
+    Apology,
+    NextSteps,
+    Instruction,
+    Evidence,
+    Party,
+    Body,
+    Until,
+    On,
+    Remedy,
+    Outcome,
+    Remedies,
+    Agent,
+    OptionalAgent,
+    OverCapacity,
+    Category,
+    Priority,
+    Skills,
+    Area,
+    Weight,
+    Dismissal,
+    NewEvidence,
+    Score,
+    Into,
+    Files,
+}
+
+impl Field {
+    /// The name of the field in a body.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Reason | Self::OptionalReason => "reason",
+            Self::Comment | Self::OptionalComment => "comment",
+            Self::Explanation => "explanation",
+            Self::Apology => "apology",
+            Self::NextSteps => "next_steps",
+            Self::Instruction => "instruction",
+            Self::Evidence => "evidence",
+            Self::Party => "party",
+            Self::Body => "body",
+            Self::Until => "until",
+            Self::On => "on",
+            Self::Remedy => "remedy",
+            Self::Outcome => "outcome",
+            Self::Remedies => "remedies",
+            Self::Agent | Self::OptionalAgent => "agent",
+            Self::OverCapacity => "over_capacity",
+            Self::Category => "category",
+            Self::Priority => "priority",
+            Self::Skills => "skills",
+            Self::Area => "area",
+            Self::Weight => "weight",
+            Self::Dismissal => "reason",
+            Self::NewEvidence => "new_evidence",
+            Self::Score => "score",
+            Self::Into => "into",
+            Self::Files => "files",
+        }
+    }
+
+    /// Whether the command is refused without it. An apology depends on the outcome.
+    pub fn is_required(self) -> bool {
+        matches!(
+            self,
+            Self::Text
+                | Self::Reason
+                | Self::Comment
+                | Self::Explanation
+                | Self::Instruction
+                | Self::Evidence
+                | Self::Party
+                | Self::Body
+                | Self::Until
+                | Self::Outcome
+                | Self::Agent
+                | Self::Dismissal
+                | Self::Score
+                | Self::Into
+                | Self::Files
+        )
+    }
+
+    /// What people read beside it.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Text => "Text",
+            Self::Reason | Self::OptionalReason => "Reason",
+            Self::Comment | Self::OptionalComment => "Comment",
+            Self::Explanation => "Explanation",
+            Self::Apology => "Apology",
+            Self::NextSteps => "What happens next",
+            Self::Instruction => "Instruction",
+            Self::Evidence => "Evidence",
+            Self::Party => "Who must act",
+            Self::Body => "Responsible body",
+            Self::Until => "Expected by",
+            Self::On => "Delivered on",
+            Self::Remedy => "Remedy",
+            Self::Outcome => "Outcome",
+            Self::Remedies => "Remedies",
+            Self::Agent | Self::OptionalAgent => "Agent",
+            Self::OverCapacity => "Even beyond capacity",
+            Self::Category => "Category",
+            Self::Priority => "Priority",
+            Self::Skills => "Skills needed",
+            Self::Area => "Area",
+            Self::Weight => "Weight",
+            Self::Dismissal => "Ground",
+            Self::NewEvidence => "I bring evidence not seen before",
+            Self::Score => "Score",
+            Self::Into => "Reference of the other complaint",
+            Self::Files => "Files",
+        }
+    }
+}
+
+impl Command {
+    /// A command with its input.
+    ///
+    /// # Errors
+    /// If the input has a field that the command does not read.
+    pub fn new(name: CommandName, input: Input) -> Result<Self, InvalidInput> {
+        let body = serde_json::to_value(&input).unwrap_or_default();
+        let blank = serde_json::to_value(Input::default()).unwrap_or_default();
+        let foreign = body.as_object().into_iter().flatten().find(|(field, value)| {
+            blank.get(field.as_str()) != Some(value)
+                && !name.fields().iter().any(|known| known.name() == field.as_str())
+        });
+        match foreign {
+            Some((field, _)) => Err(InvalidInput {
+                field: field.clone(),
+                code: "unknown_field",
+                message: format!("`{}` does not read this field", name.name()),
+            }),
+            None => Ok(Self { name, input }),
+        }
+    }
+
+    /// Reads a command from a JSON body.
+    ///
+    /// # Errors
+    /// If the body is no object, has a field that the command does not read, or a value of the wrong type. What is
+    /// missing is refused later, by `decide`, together with everything else that is wrong.
+    pub fn from_json(name: CommandName, body: &Value) -> Result<Self, InvalidInput> {
+        let Some(fields) = body.as_object() else {
+            return Err(InvalidInput {
+                field: String::new(),
+                code: "wrong_type",
+                message: "the body must be a JSON object".into(),
+            });
+        };
+        for (field, value) in fields {
+            let Some(known) = name.fields().iter().find(|known| known.name() == field) else {
+                return Err(InvalidInput {
+                    field: field.clone(),
+                    code: "unknown_field",
+                    message: format!(
+                        "`{}` does not read this field; it reads: {}",
+                        name.name(),
+                        name.fields().iter().map(|known| known.name()).collect::<Vec<_>>().join(", ")
+                    ),
+                });
+            };
+            if *known == Field::Files {
+                return Err(InvalidInput {
+                    field: field.clone(),
+                    code: "not_by_body",
+                    message: "files are sent to the attachments of the complaint".into(),
+                });
+            }
+            // One field at a time, so that the message can name it.
+            let single = serde_json::json!({ field.as_str(): value });
+            if let Err(error) = serde_json::from_value::<Input>(single) {
+                return Err(InvalidInput { field: field.clone(), code: "wrong_type", message: error.to_string() });
+            }
+        }
+        let input = serde_json::from_value(body.clone()).map_err(|error| InvalidInput {
+            field: String::new(),
+            code: "wrong_type",
+            message: error.to_string(),
+        })?;
+        Ok(Self { name, input })
+    }
+
+    /// Which command.
+    pub fn name(&self) -> CommandName {
+        self.name
+    }
+
+    /// What the caller gave.
+    pub fn input(&self) -> &Input {
+        &self.input
+    }
+
+    fn of(name: CommandName, input: Input) -> Self {
+        Self { name, input }
+    }
+
+    /// A command that needs nothing more: `begin`, `accept`, `acknowledge`, `reinstate`, `unmerge`, `read`, …
+    pub fn plain(name: CommandName) -> Self {
+        Self::of(name, Input::default())
+    }
+
+    /// A command with a text: `ask`, `answer`, `post`, `note`.
+    pub fn with_text(name: CommandName, text: impl Into<String>) -> Self {
+        Self::of(name, Input { text: Some(text.into()), ..Input::default() })
+    }
+
+    /// A command with a reason: `decline`, `release`, `escalate`, `reopen`, `withdraw`, `contest`, …
+    pub fn with_reason(name: CommandName, reason: impl Into<String>) -> Self {
+        Self::of(name, Input { reason: Some(reason.into()), ..Input::default() })
+    }
+
+    /// `assign` by the router, to whom it chooses.
+    pub(crate) fn route() -> Self {
+        Self::plain(CommandName::Assign)
+    }
+
+    /// `escalate`, asked for by clocks.
+    pub(crate) fn escalate_by_clock(clocks: Vec<ClockKind>) -> Self {
+        let clocks = clocks.into_iter().map(|clock| (clock, 0)).collect();
+        Self::of(CommandName::Escalate, Input { clocks, ..Input::default() })
+    }
+
+    /// `release`, because the handler did not begin in time.
+    pub(crate) fn release_not_begun() -> Self {
+        Self::of(CommandName::Release, Input { release: Some(ReleaseCause::NotBegun), ..Input::default() })
+    }
+
+    /// `release`, because the handler is absent or disabled.
+    pub(crate) fn release_handler_gone() -> Self {
+        Self::of(CommandName::Release, Input { release: Some(ReleaseCause::HandlerGone), ..Input::default() })
+    }
+
+    /// `close`.
+    pub(crate) fn close() -> Self {
+        Self::plain(CommandName::Close)
+    }
+
+    /// `warn`, asked for by a clock.
+    pub(crate) fn warn(clock: ClockKind, instance: u32, percent: u8) -> Self {
+        Self::of(CommandName::Warn, Input { clocks: vec![(clock, instance)], percent, ..Input::default() })
+    }
+
+    /// `alarm`, asked for by a clock.
+    pub(crate) fn alarm(clock: ClockKind, instance: u32) -> Self {
+        Self::of(CommandName::Alarm, Input { clocks: vec![(clock, instance)], ..Input::default() })
+    }
+
+    /// `attach`, with files that the host has taken in.
+    pub fn attach(attachments: Vec<Attachment>) -> Self {
+        Self::of(CommandName::Attach, Input { attachments, ..Input::default() })
+    }
+}
+
+impl fmt::Display for CommandName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for CommandName {
+    type Err = InvalidId;
+
+    fn from_str(name: &str) -> Result<Self, InvalidId> {
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|known| known.name() == name)
+            .ok_or_else(|| InvalidId::new("command", "one of the commands of the lifecycle, e.g. resolve"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_body_may_hold_only_what_the_command_reads() {
+        let read = |name, body| Command::from_json(name, &body);
+        assert!(read(CommandName::Ask, json!({"text": "When?"})).is_ok());
+        assert!(read(CommandName::Ask, json!({})).is_ok(), "what is missing is the business of decide");
+        let unknown = read(CommandName::Ask, json!({"text": "When?", "status": "closed"})).unwrap_err();
+        assert_eq!((unknown.field.as_str(), unknown.code), ("status", "unknown_field"));
+        let foreign = read(CommandName::Ask, json!({"reason": "x"})).unwrap_err();
+        assert_eq!((foreign.field.as_str(), foreign.code), ("reason", "unknown_field"));
+        let wrong = read(CommandName::Rate, json!({"score": "five"})).unwrap_err();
+        assert_eq!((wrong.field.as_str(), wrong.code), ("score", "wrong_type"));
+        assert_eq!(read(CommandName::Begin, json!([])).unwrap_err().code, "wrong_type");
+        assert_eq!(read(CommandName::Attach, json!({"files": []})).unwrap_err().code, "not_by_body");
+    }
+
+    #[test]
+    fn the_system_s_own_fields_never_come_from_a_body() {
+        for field in ["clocks", "percent", "release", "attachments"] {
+            for name in CommandName::ALL {
+                assert!(Command::from_json(*name, &json!({ field: 1 })).is_err(), "{name} read {field}");
+            }
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! What the rules are told beside the complaint: the time, the policy, and facts that the shell looked up.
+
+use chrono::{DateTime, Utc};
+
+use crate::complaint::Complaint;
+use crate::id::Version;
+use crate::policy::Policy;
+use crate::routing::Routing;
+
+/// The circumstances of a decision. Pure data: the same complaint, command, actor and context always give the same
+/// answer.
+#[derive(Debug, Clone, Copy)]
+pub struct Context<'a> {
+    pub(crate) policy: &'a Policy,
+    pub(crate) now: DateTime<Utc>,
+    pub(crate) seen: Option<Version>,
+    pub(crate) routing: Option<&'a Routing>,
+    pub(crate) other: Option<&'a Complaint>,
+    pub(crate) open_complaints: u32,
+    pub(crate) handler_available: bool,
+    pub(crate) continuing: bool,
+}
+
+impl<'a> Context<'a> {
+    /// The policy in force and the present instant, truncated to microseconds.
+    pub fn new(policy: &'a Policy, now: DateTime<Utc>) -> Self {
+        Self {
+            policy,
+            now: crate::clock::to_micros(now),
+            seen: None,
+            routing: None,
+            other: None,
+            open_complaints: 0,
+            handler_available: true,
+            continuing: false,
+        }
+    }
+
+    /// The version the caller saw; refused as stale when it is not the current one.
+    pub fn seen(mut self, version: Option<Version>) -> Self {
+        self.seen = version;
+        self
+    }
+
+    /// For `assign` and `reassign`: who was considered and who is chosen.
+    pub fn routed(mut self, routing: &'a Routing) -> Self {
+        self.routing = Some(routing);
+        self
+    }
+
+    /// For `merge` and `unmerge`: the other complaint.
+    pub fn other(mut self, other: &'a Complaint) -> Self {
+        self.other = Some(other);
+        self
+    }
+
+    /// For `submit`: how many open complaints the customer has.
+    pub fn open_complaints(mut self, count: u32) -> Self {
+        self.open_complaints = count;
+        self
+    }
+
+    /// Whether the handler can work: for `release` by the system and for `send_back`.
+    pub fn handler_available(mut self, available: bool) -> Self {
+        self.handler_available = available;
+        self
+    }
+
+    /// The decision continues a change already begun: its entries belong to the same version.
+    pub(crate) fn continuing(mut self) -> Self {
+        self.continuing = true;
+        self
+    }
+}

@@ -1,0 +1,543 @@
+//! Commands in, entries or a refusal out. No clock, no randomness, no I/O.
+
+use chrono::{DateTime, Utc};
+
+use super::context::Context;
+use super::evolve::{begin, evolve};
+use super::guards::{self, Scene};
+use super::refusal::{FailedGuard, Refusal};
+use super::table::{Rule, TABLE, Who, rule};
+use super::{Command, CommandName, Status};
+use crate::actor::{Actor, Party};
+use crate::complaint::{
+    Attachment, CloseCause, Complaint, Entry, EscalationCause, Event, Place, ReleaseCause, Remedy, Submission, Words,
+};
+use crate::deadline::{ClockChange, clock_changes};
+use crate::id::{AgentId, ComplaintId, Level, Version};
+use crate::reference::Reference;
+
+/// What a command does to a complaint: the entries it adds to the log, or every guard that refuses it.
+///
+/// Nearly all commands answer with one entry. `accept`, `fulfil_remedy` answer with two where they also close, and
+/// `merge`, `unmerge` with one for each of the two complaints.
+pub fn decide(
+    complaint: &Complaint,
+    command: &Command,
+    actor: &Actor,
+    context: &Context<'_>,
+) -> Result<Vec<Entry>, Refusal> {
+    let scene = Scene { complaint: Some(complaint), submission: None, command, actor, context };
+    let failed = guards::check(&scene, rule(command.name()), guards::Depth::Everything);
+    if failed.is_empty() {
+        Ok(effects(complaint, command, actor, context))
+    } else {
+        Err(refusal(command.name(), Some(complaint), failed))
+    }
+}
+
+/// What submitting does: the first entry of a new log, or every guard that refuses it.
+///
+/// The id and the reference are drawn by the caller. An agent or the system submits for `submission.customer`.
+pub fn submit(
+    id: ComplaintId,
+    reference: Reference,
+    submission: &Submission,
+    actor: &Actor,
+    context: &Context<'_>,
+) -> Result<Entry, Refusal> {
+    let command = Command::plain(CommandName::Submit);
+    let scene = Scene { complaint: None, submission: Some(submission), command: &command, actor, context };
+    let failed = guards::check(&scene, rule(CommandName::Submit), guards::Depth::Everything);
+    let customer = actor.customer_id().or(submission.customer.as_ref());
+    let category = context.policy.category(&submission.category);
+    let (true, Some(customer), Some(category)) = (failed.is_empty(), customer, category) else {
+        return Err(refusal(CommandName::Submit, None, failed));
+    };
+    let trimmed =
+        |text: &Option<String>| text.as_deref().map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned);
+    let contact = &submission.contact;
+    let mut words = Words::of("subject", submission.subject.trim())
+        .and("description", unified(&submission.description))
+        .maybe("contact.name", trimmed(&contact.name))
+        .maybe("contact.email", trimmed(&contact.email))
+        .maybe("contact.phone", trimmed(&contact.phone))
+        .maybe("contact.address", trimmed(&contact.address))
+        .maybe("product", trimmed(&submission.product))
+        .maybe("order_number", trimmed(&submission.order_number));
+    for (question, answer) in &submission.answers {
+        if !answer.trim().is_empty() {
+            words = words.and(&format!("answer.{question}"), unified(answer));
+        }
+    }
+    let mut entry = Entry {
+        complaint: id,
+        seq: 1,
+        version: Version::NONE.next(),
+        at: context.now,
+        by: actor.party().clone(),
+        place: Place { status: Status::Queued, level: Level::FIRST, handler: None },
+        event: Event::Submitted {
+            reference,
+            customer: customer.clone(),
+            channel: submission.channel,
+            category: category.key.clone(),
+            priority: category.priority,
+            skills: category.needed_skills(),
+            area: submission.area.clone().or_else(|| category.area.clone()),
+            language: submission.language.clone(),
+            weight: category.weight,
+            against: submission.against.clone(),
+            items: submission.items.clone(),
+            purchase_date: submission.purchase_date,
+            incident_date: submission.incident_date,
+            wish: submission.wish,
+            follows: submission.follows,
+            policy_version: context.policy.version,
+        },
+        clocks: Vec::new(),
+        words,
+    };
+    if let Some(fresh) = begin(&entry) {
+        entry.clocks = clock_changes(&fresh, context.policy, context.now, false);
+    }
+    Ok(entry)
+}
+
+/// One command that an actor could give, and why not where they cannot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Availability {
+    /// The command.
+    pub command: CommandName,
+    /// Whether it would be accepted with the right input.
+    pub allowed: bool,
+    /// Every guard that fails whatever the input is.
+    pub failed: Vec<FailedGuard>,
+}
+
+impl Complaint {
+    /// What an actor may do to this complaint now, from the same table and guards as [`decide`]: every command that
+    /// their role can ever give here, with the reasons against those that are not possible now.
+    pub fn available_commands(&self, actor: &Actor, context: &Context<'_>) -> Vec<Availability> {
+        TABLE
+            .iter()
+            .filter(|rule| rule.command != CommandName::Submit)
+            .filter_map(|rule| {
+                let command = Command::plain(rule.command);
+                let scene = Scene { complaint: Some(self), submission: None, command: &command, actor, context };
+                let failed = guards::check(&scene, rule, guards::Depth::StateOnly);
+                let foreign = failed.iter().any(|failed| failed.code == "not_permitted");
+                (!foreign).then(|| Availability { command: rule.command, allowed: failed.is_empty(), failed })
+            })
+            .collect()
+    }
+}
+
+pub(crate) fn refusal(command: CommandName, complaint: Option<&Complaint>, mut failed: Vec<FailedGuard>) -> Refusal {
+    failed.sort_by_key(|failed| failed.category);
+    Refusal {
+        command,
+        status: complaint.map(|complaint| complaint.status),
+        version: complaint.map_or(Version::NONE, |complaint| complaint.version),
+        failed,
+    }
+}
+
+/// Entries under construction: each sees the state that those before it made.
+struct Draft<'a> {
+    state: Complaint,
+    entries: Vec<Entry>,
+    version: Version,
+    by: &'a Party,
+    context: &'a Context<'a>,
+}
+
+impl<'a> Draft<'a> {
+    fn of(complaint: &Complaint, actor: &'a Actor, context: &'a Context<'a>) -> Self {
+        let version = if context.continuing { complaint.version } else { complaint.version.next() };
+        Self { state: complaint.clone(), entries: Vec::new(), version, by: actor.party(), context }
+    }
+
+    fn push(&mut self, place: Place, event: Event, words: Words) {
+        self.push_with(place, event, words, Vec::new());
+    }
+
+    /// `first` is what happened to the clocks before the state changed: what ran out, what was warned of.
+    fn push_with(&mut self, place: Place, event: Event, words: Words, first: Vec<ClockChange>) {
+        let described_anew = matches!(event, Event::Triaged { .. });
+        let mut entry = Entry {
+            complaint: self.state.id,
+            seq: self.state.entries + 1,
+            version: self.version,
+            at: self.context.now,
+            by: self.by.clone(),
+            place,
+            event,
+            clocks: first,
+            words,
+        };
+        let interim = evolve(self.state.clone(), &entry);
+        entry.clocks.extend(clock_changes(&interim, self.context.policy, self.context.now, described_anew));
+        self.state = evolve(self.state.clone(), &entry);
+        self.entries.push(entry);
+    }
+
+    fn place(&self) -> Place {
+        Place { status: self.state.status, level: self.state.level, handler: self.state.handler.clone() }
+    }
+
+    fn at(&self, status: Status) -> Place {
+        Place { status, ..self.place() }
+    }
+
+    fn queued(&self, level: Level) -> Place {
+        Place { status: Status::Queued, level, handler: None }
+    }
+}
+
+#[expect(
+    clippy::too_many_lines,
+    reason = "one arm per command, in the order of the table: the shape of the specification"
+)]
+fn effects(complaint: &Complaint, command: &Command, actor: &Actor, context: &Context<'_>) -> Vec<Entry> {
+    let input = command.input();
+    let level = complaint.level;
+    let now = context.now;
+    let mut draft = Draft::of(complaint, actor, context);
+    let holder = || complaint.handler.clone();
+    let acting = || actor.agent_id().cloned();
+    match command.name() {
+        // These make complaints, not entries of this one; their guards were all there was to decide.
+        CommandName::Submit | CommandName::FollowUp => {}
+        CommandName::Acknowledge => draft.push(draft.place(), Event::Acknowledged, Words::none()),
+        CommandName::Triage => {
+            let category = input.category.as_ref().and_then(|key| context.policy.category(key));
+            let event = Event::Triaged {
+                category: category.map_or_else(|| complaint.category.clone(), |category| category.key.clone()),
+                priority: input
+                    .priority
+                    .or_else(|| category.map(|category| category.priority))
+                    .unwrap_or(complaint.priority),
+                skills: input
+                    .skills
+                    .clone()
+                    .or_else(|| category.map(crate::policy::Category::needed_skills))
+                    .unwrap_or_else(|| complaint.skills.clone()),
+                area: input.area.clone().or_else(|| complaint.area.clone()),
+                weight: input.weight.or_else(|| category.map(|category| category.weight)).unwrap_or(complaint.weight),
+            };
+            draft.push(draft.place(), event, Words::none().maybe("reason", text(&input.reason)));
+        }
+        CommandName::Assign => {
+            if let Some(routing) = context.routing {
+                if let Some(agent) = routing.chosen.clone() {
+                    let place = Place { status: Status::Assigned, level, handler: Some(agent.clone()) };
+                    let event = Event::Assigned { agent, routing: routing.clone() };
+                    draft.push(place, event, Words::none().maybe("reason", text(&input.reason)));
+                }
+            }
+        }
+        CommandName::Decline => {
+            if let Some(agent) = acting() {
+                draft.push(draft.queued(level), Event::Declined { agent }, reason(command));
+            }
+        }
+        CommandName::Release => {
+            if let Some(agent) = holder() {
+                let cause = input.release.unwrap_or(ReleaseCause::ByHand);
+                let missed =
+                    if cause == ReleaseCause::NotBegun { missed_now(complaint, command, now) } else { Vec::new() };
+                draft.push_with(draft.queued(level), Event::Released { agent, cause }, reason(command), missed);
+            }
+        }
+        CommandName::Reassign => {
+            if let (Some(from), Some(routing)) = (holder(), context.routing) {
+                if let Some(to) = routing.chosen.clone() {
+                    let status = match complaint.status {
+                        Status::InProgress => Status::Assigned,
+                        other => other,
+                    };
+                    let place = Place { status, level, handler: Some(to.clone()) };
+                    draft.push(place, Event::Reassigned { from, to, routing: routing.clone() }, reason(command));
+                }
+            }
+        }
+        CommandName::Begin => draft.push(draft.at(Status::InProgress), Event::Begun, Words::none()),
+        CommandName::Ask => {
+            draft.push(draft.at(Status::AwaitingCustomer), Event::Asked, Words::of("text", body(&input.text)));
+        }
+        CommandName::Answer => {
+            draft.push(draft.at(Status::InProgress), Event::Answered, Words::none().maybe("text", text(&input.text)))
+        }
+        CommandName::Hold => {
+            let until = input.until.unwrap_or_else(|| now.date_naive());
+            let words = Words::of("party", body(&input.party));
+            draft.push(draft.at(Status::AwaitingThirdParty), Event::Held { until }, words);
+        }
+        CommandName::Resume => {
+            draft.push(
+                draft.at(Status::InProgress),
+                Event::Resumed,
+                Words::none().maybe("reason", text(&input.reason)),
+            );
+        }
+        CommandName::Escalate => {
+            let causes = escalation_causes(complaint, command, actor);
+            let missed = missed_now(complaint, command, now);
+            let event = Event::Escalated { from: level, causes };
+            draft.push_with(
+                draft.queued(level.above()),
+                event,
+                Words::none().maybe("reason", text(&input.reason)),
+                missed,
+            );
+        }
+        CommandName::HandBack => {
+            if let Some(agent) = acting() {
+                let words = Words::of("instruction", body(&input.instruction));
+                draft.push(draft.queued(level.below()), Event::HandedBack { from: level, agent }, words);
+            }
+        }
+        CommandName::Propose => {
+            if let (Some(agent), Some(outcome)) = (acting(), input.outcome) {
+                let event = Event::Proposed { agent, outcome, remedies: facts_of(&input.remedies) };
+                draft.push(draft.at(Status::PendingApproval), event, decision_words(command));
+            }
+        }
+        CommandName::Approve => {
+            if let Some(proposal) = &complaint.proposal {
+                let event = Event::Resolved {
+                    outcome: proposal.outcome,
+                    remedies: facts_of(&proposal.remedies),
+                    by: proposal.by.clone(),
+                    approved_by: acting(),
+                };
+                let words = remedy_words(
+                    Words::of("explanation", proposal.explanation.clone())
+                        .maybe("apology", proposal.apology.clone())
+                        .maybe("next_steps", proposal.next_steps.clone())
+                        .maybe("comment", text(&input.comment)),
+                    &proposal.remedies,
+                );
+                draft.push(draft.at(Status::Resolved), event, words);
+            }
+        }
+        CommandName::SendBack => {
+            let place = if complaint.handler.is_some() && context.handler_available {
+                draft.at(Status::InProgress)
+            } else {
+                draft.queued(level)
+            };
+            draft.push(place, Event::SentBack, Words::of("comment", body(&input.comment)));
+        }
+        CommandName::Resolve => {
+            if let (Some(by), Some(outcome)) = (acting(), input.outcome) {
+                let event = Event::Resolved { outcome, remedies: facts_of(&input.remedies), by, approved_by: None };
+                draft.push(draft.at(Status::Resolved), event, decision_words(command));
+            }
+        }
+        CommandName::ResolveAtSource => {
+            if let Some(by) = acting() {
+                let event = Event::Resolved {
+                    outcome: crate::complaint::Outcome::ResolvedAtSource,
+                    remedies: Vec::new(),
+                    by: by.clone(),
+                    approved_by: None,
+                };
+                let place = Place { status: Status::Resolved, level, handler: Some(by) };
+                draft.push(place, event, Words::of("explanation", body(&input.explanation)));
+            }
+        }
+        CommandName::Accept => {
+            draft.push(draft.place(), Event::Accepted, Words::none());
+            if draft.state.outstanding_remedies().next().is_none() {
+                draft.push(draft.at(Status::Closed), Event::Closed { cause: CloseCause::Accepted }, Words::none());
+            }
+        }
+        CommandName::FulfilRemedy => {
+            if let Some(remedy) = guards::remedy_meant(complaint, command) {
+                let on = input.on.unwrap_or_else(|| now.date_naive());
+                let words = Words::of("evidence", body(&input.evidence));
+                draft.push(draft.place(), Event::RemedyFulfilled { remedy, on }, words);
+                let accepted = complaint.resolution().is_some_and(|resolution| resolution.accepted_at.is_some());
+                if accepted && draft.state.outstanding_remedies().next().is_none() {
+                    let event = Event::Closed { cause: CloseCause::RemediesFulfilled };
+                    draft.push(draft.at(Status::Closed), event, Words::none());
+                }
+            }
+        }
+        CommandName::Contest => {
+            let up = if level < context.policy.last_level() { level.above() } else { level };
+            let event =
+                Event::Contested { from: level, new_evidence: input.new_evidence, excluded: deciders(complaint) };
+            draft.push(draft.queued(up), event, reason(command));
+        }
+        CommandName::Reopen => draft.push(draft.queued(level), Event::Reopened, reason(command)),
+        CommandName::Close => {
+            let (cause, missed) = match actor.party() {
+                Party::System => (CloseCause::AcceptanceWindowOver, missed_now(complaint, command, now)),
+                _ => (CloseCause::ByHand, Vec::new()),
+            };
+            draft.push_with(draft.at(Status::Closed), Event::Closed { cause }, Words::none(), missed);
+        }
+        CommandName::Rate => {
+            let score = input.score.unwrap_or_default();
+            draft.push(draft.place(), Event::Rated { score }, Words::none().maybe("comment", text(&input.comment)));
+        }
+        CommandName::Withdraw => {
+            draft.push(
+                draft.at(Status::Withdrawn),
+                Event::Withdrawn,
+                Words::none().maybe("reason", text(&input.reason)),
+            );
+        }
+        CommandName::Reinstate => draft.push(draft.queued(level), Event::Reinstated, Words::none()),
+        CommandName::Dismiss => {
+            let ground = input.reason.as_deref().and_then(|reason| reason.trim().parse().ok());
+            if let (Some(reason), Some(by)) = (ground, acting()) {
+                let words = Words::of("text", body(&input.text));
+                draft.push(draft.at(Status::Dismissed), Event::Dismissed { reason, by }, words);
+            }
+        }
+        CommandName::Merge => {
+            if let Some(survivor) = context.other {
+                let words = Words::none().maybe("reason", text(&input.reason));
+                draft.push(draft.at(Status::Merged), Event::Merged { into: survivor.id }, words);
+                let mut joined = Draft::of(survivor, actor, context);
+                let received_at = survivor.received_at.min(complaint.received_at);
+                joined.push(joined.place(), Event::Absorbed { other: complaint.id, received_at }, Words::none());
+                draft.entries.extend(joined.entries);
+            }
+        }
+        CommandName::Unmerge => draft.push(draft.queued(level), Event::Unmerged, Words::none()),
+        CommandName::Refer => {
+            let words = Words::of("body", body(&input.body)).and("text", body(&input.text));
+            draft.push(draft.at(Status::Referred), Event::Referred, words);
+        }
+        CommandName::ReturnReferral => draft.push(draft.queued(level), Event::ReferralReturned, reason(command)),
+        CommandName::Post => {
+            let words = Words::none().maybe("text", text(&input.text));
+            let answers = complaint.status == Status::AwaitingCustomer && actor.customer_id().is_some();
+            if answers {
+                draft.push(draft.at(Status::InProgress), Event::Answered, words);
+            } else {
+                draft.push(draft.place(), Event::Posted, words);
+            }
+        }
+        CommandName::Note => draft.push(draft.place(), Event::Noted, Words::of("text", body(&input.text))),
+        CommandName::Attach => {
+            let mut words = Words::none();
+            let mut attachments = Vec::new();
+            for (at, attachment) in input.attachments.iter().enumerate() {
+                words = words.and(&format!("file.{}", at + 1), attachment.file_name.clone());
+                attachments.push(Attachment { file_name: String::new(), ..attachment.clone() });
+            }
+            draft.push(draft.place(), Event::Attached { attachments }, words);
+        }
+        CommandName::Read => draft.push(draft.place(), Event::Read, Words::none()),
+        CommandName::Warn => {
+            for (clock, instance) in &input.clocks {
+                let warned = ClockChange::Warned { clock: *clock, instance: *instance, percent: input.percent };
+                let event = Event::Warned { clock: *clock, percent: input.percent };
+                draft.push_with(draft.place(), event, Words::none(), vec![warned]);
+            }
+        }
+        CommandName::Alarm => {
+            for (clock, instance) in &input.clocks {
+                let missed = ClockChange::Missed { clock: *clock, instance: *instance };
+                draft.push_with(draft.place(), Event::Alarmed { clock: *clock }, Words::none(), vec![missed]);
+            }
+        }
+    }
+    draft.entries
+}
+
+/// The clocks by which the system asks for this command, as run out.
+fn missed_now(complaint: &Complaint, command: &Command, now: DateTime<Utc>) -> Vec<ClockChange> {
+    use crate::deadline::ClockKind;
+
+    let asked: Vec<ClockKind> = match command.name() {
+        CommandName::Release => vec![ClockKind::Acceptance],
+        CommandName::Close => vec![ClockKind::AutoClose],
+        _ => command.input().clocks.iter().map(|(clock, _)| *clock).collect(),
+    };
+    complaint
+        .deadlines
+        .iter()
+        .filter(|deadline| {
+            asked.contains(&deadline.clock)
+                && deadline.ended.is_none()
+                && deadline.missed_at.is_none()
+                && deadline.due_at.is_some_and(|due| due <= now)
+        })
+        .map(|deadline| ClockChange::Missed { clock: deadline.clock, instance: deadline.instance })
+        .collect()
+}
+
+fn escalation_causes(complaint: &Complaint, command: &Command, actor: &Actor) -> Vec<EscalationCause> {
+    match actor.party() {
+        Party::System => {
+            let mut causes: Vec<EscalationCause> =
+                command.input().clocks.iter().map(|(clock, _)| EscalationCause::Clock(*clock)).collect();
+            causes.dedup();
+            causes
+        }
+        Party::Customer(_) => vec![EscalationCause::Customer],
+        Party::Agent(id) if complaint.handler.as_ref() == Some(id) => vec![EscalationCause::Handler],
+        _ => vec![EscalationCause::Supervisor],
+    }
+}
+
+/// Everyone who took part in a decision until now.
+fn deciders(complaint: &Complaint) -> Vec<AgentId> {
+    let mut agents: Vec<AgentId> = complaint
+        .resolutions
+        .iter()
+        .flat_map(|resolution| [Some(resolution.by.clone()), resolution.approved_by.clone()])
+        .flatten()
+        .chain(complaint.dismissal.iter().map(|dismissal| dismissal.by.clone()))
+        .collect();
+    agents.sort();
+    agents.dedup();
+    agents
+}
+
+fn facts_of(remedies: &[Remedy]) -> Vec<Remedy> {
+    remedies.iter().map(|remedy| Remedy { instructions: None, ..remedy.clone() }).collect()
+}
+
+fn decision_words(command: &Command) -> Words {
+    let input = command.input();
+    let words = Words::of("explanation", body(&input.explanation))
+        .maybe("apology", text(&input.apology))
+        .maybe("next_steps", text(&input.next_steps));
+    remedy_words(words, &input.remedies)
+}
+
+fn remedy_words(words: Words, remedies: &[Remedy]) -> Words {
+    remedies.iter().enumerate().fold(words, |words, (at, remedy)| {
+        words.maybe(&format!("remedy.{}.instructions", at + 1), text(&remedy.instructions))
+    })
+}
+
+fn reason(command: &Command) -> Words {
+    Words::none().maybe("reason", text(&command.input().reason))
+}
+
+/// A text that may be absent, with line ends unified; guards have checked it.
+fn text(raw: &Option<String>) -> Option<String> {
+    raw.as_deref().filter(|text| !text.trim().is_empty()).map(unified)
+}
+
+/// A text that guards have found to be there.
+fn body(raw: &Option<String>) -> String {
+    text(raw).unwrap_or_default()
+}
+
+fn unified(text: &str) -> String {
+    text.replace("\r\n", "\n").replace('\r', "\n")
+}
+
+/// Who the table lets give a command, for the printed lifecycle.
+pub(crate) fn permitted(rule: &Rule) -> impl Iterator<Item = Who> + '_ {
+    rule.permits.iter().map(|permit| permit.who)
+}

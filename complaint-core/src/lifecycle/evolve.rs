@@ -1,0 +1,392 @@
+//! From entries to state. Holds no rule and cannot fail: a rule here would one day refuse to load old complaints.
+
+use crate::actor::Party;
+use crate::complaint::{
+    Complaint, Contact, Dismissal, Entry, Escalation, Event, Exclusion, ExclusionCause, Feedback, Proposal, Question,
+    ReleaseCause, Remedy, RemedyPromise, Resolution, Words,
+};
+use crate::deadline::ClockChange;
+use crate::id::{AgentId, Version};
+
+/// A log that is no complaint's log.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReplayError {
+    /// It is empty or does not begin with a submission.
+    #[error("the log does not begin with a submission")]
+    NoBeginning,
+    /// An entry is missing or out of order.
+    #[error("the log has entry {found} where entry {expected} belongs")]
+    Gap {
+        /// The number that belongs there.
+        expected: u32,
+        /// The number that is there.
+        found: u32,
+    },
+}
+
+/// Rebuilds a complaint from its whole log.
+pub fn replay<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> Result<Complaint, ReplayError> {
+    let mut state: Option<Complaint> = None;
+    for (at, entry) in entries.into_iter().enumerate() {
+        let expected = u32::try_from(at + 1).unwrap_or(u32::MAX);
+        if entry.seq != expected {
+            return Err(ReplayError::Gap { expected, found: entry.seq });
+        }
+        state = Some(match state {
+            None => begin(entry).ok_or(ReplayError::NoBeginning)?,
+            Some(complaint) => evolve(complaint, entry),
+        });
+    }
+    state.ok_or(ReplayError::NoBeginning)
+}
+
+/// The complaint that a submission makes; `None` if the entry is no submission.
+pub fn begin(entry: &Entry) -> Option<Complaint> {
+    let Event::Submitted {
+        reference,
+        customer,
+        channel,
+        category,
+        priority,
+        skills,
+        area,
+        language,
+        weight,
+        against,
+        items,
+        purchase_date,
+        incident_date,
+        wish,
+        follows,
+        policy_version,
+    } = &entry.event
+    else {
+        return None;
+    };
+    let words = &entry.words;
+    let own = |name: &str| words.get(name).map(str::to_owned);
+    let recorded_by = match &entry.by {
+        Party::Customer(id) if id == customer => None,
+        by => Some(by.clone()),
+    };
+    let complaint = Complaint {
+        id: entry.complaint,
+        reference: *reference,
+        version: Version::NONE,
+        entries: 0,
+        customer: customer.clone(),
+        recorded_by,
+        channel: *channel,
+        received_at: entry.at,
+        policy_version: *policy_version,
+        category: category.clone(),
+        priority: *priority,
+        skills: skills.clone(),
+        area: area.clone(),
+        language: language.clone(),
+        weight: *weight,
+        against: against.clone(),
+        items: items.clone(),
+        subject: words.text("subject"),
+        description: words.text("description"),
+        contact: Contact {
+            name: own("contact.name"),
+            email: own("contact.email"),
+            phone: own("contact.phone"),
+            address: own("contact.address"),
+        },
+        product: own("product"),
+        order_number: own("order_number"),
+        purchase_date: *purchase_date,
+        incident_date: *incident_date,
+        wish: *wish,
+        answers: words.under("answer.").map(|(key, text)| (key.to_owned(), text.to_owned())).collect(),
+        status: entry.place.status,
+        status_since: entry.at,
+        level: entry.place.level,
+        level_entries: 1,
+        handler: None,
+        assignments: 0,
+        routing: None,
+        exclusions: Vec::new(),
+        escalations: Vec::new(),
+        acknowledged_at: None,
+        first_action_at: None,
+        first_response_at: None,
+        questions: 0,
+        question: None,
+        unread_since: None,
+        proposals: 0,
+        proposal: None,
+        awaited: None,
+        decisions: 0,
+        resolutions: Vec::new(),
+        remedies: Vec::new(),
+        feedback: Vec::new(),
+        dismissal: None,
+        merged_into: None,
+        absorbed: Vec::new(),
+        follows: *follows,
+        referred_to: None,
+        attachments: Vec::new(),
+        deadlines: Vec::new(),
+    };
+    Some(settle(complaint, entry))
+}
+
+/// The complaint after an entry.
+pub fn evolve(mut complaint: Complaint, entry: &Entry) -> Complaint {
+    let words = &entry.words;
+    let own = |name: &str| words.get(name).map(str::to_owned);
+    let before = complaint.handler.clone();
+    match &entry.event {
+        // A second submission of the same complaint is not a thing that happens; the first one made the state.
+        Event::Submitted { .. } | Event::Noted | Event::Warned { .. } | Event::Alarmed { .. } => {}
+        Event::Acknowledged => complaint.acknowledged_at = Some(entry.at),
+        Event::Triaged { category, priority, skills, area, weight } => {
+            complaint.category = category.clone();
+            complaint.priority = *priority;
+            complaint.skills = skills.clone();
+            complaint.area = area.clone();
+            complaint.weight = *weight;
+        }
+        Event::Assigned { routing, .. } | Event::Reassigned { routing, .. } => {
+            complaint.assignments += 1;
+            complaint.routing = Some(routing.clone());
+        }
+        Event::Declined { agent } => exclude(&mut complaint, agent, ExclusionCause::Declined(entry.place.level)),
+        Event::Released { agent, cause } => {
+            if *cause == ReleaseCause::NotBegun {
+                exclude(&mut complaint, agent, ExclusionCause::Released(entry.place.level));
+            }
+            complaint.awaited = None;
+        }
+        Event::Begun => {
+            complaint.first_action_at.get_or_insert(entry.at);
+        }
+        Event::Asked => {
+            complaint.questions += 1;
+            complaint.question = Some(Question { seq: entry.seq, asked_at: entry.at });
+            written_by_staff(&mut complaint, entry);
+        }
+        Event::Answered => {
+            complaint.question = None;
+            // An agent who takes down an answer from the phone has read it.
+            if matches!(entry.by, Party::Customer(_)) {
+                complaint.unread_since = complaint.unread_since.or(Some(entry.at));
+            }
+        }
+        Event::Held { until } => complaint.awaited = Some(*until),
+        Event::Resumed => {
+            complaint.awaited = None;
+            complaint.question = None;
+        }
+        Event::Escalated { from, causes } => {
+            complaint.level_entries += 1;
+            complaint.awaited = None;
+            complaint.proposal = None;
+            complaint.escalations.push(Escalation {
+                at: entry.at,
+                from: *from,
+                to: entry.place.level,
+                handler: before,
+                causes: causes.clone(),
+            });
+        }
+        Event::HandedBack { .. } => complaint.level_entries += 1,
+        Event::Proposed { agent, outcome, remedies } => {
+            complaint.proposals += 1;
+            complaint.proposal = Some(Proposal {
+                by: agent.clone(),
+                at: entry.at,
+                outcome: *outcome,
+                remedies: with_instructions(remedies, words),
+                explanation: words.text("explanation"),
+                apology: own("apology"),
+                next_steps: own("next_steps"),
+            });
+        }
+        Event::SentBack => complaint.proposal = None,
+        Event::Resolved { outcome, remedies, by, approved_by } => {
+            complaint.decisions += 1;
+            complaint.proposal = None;
+            complaint.question = None;
+            complaint.resolutions.push(Resolution {
+                at: entry.at,
+                level: entry.place.level,
+                by: by.clone(),
+                approved_by: approved_by.clone(),
+                outcome: *outcome,
+                explanation: words.text("explanation"),
+                apology: own("apology"),
+                next_steps: own("next_steps"),
+                accepted_at: None,
+                contested_at: None,
+            });
+            promise(&mut complaint, entry, with_instructions(remedies, words));
+            written_by_staff(&mut complaint, entry);
+        }
+        Event::Accepted => {
+            if let Some(resolution) = complaint.resolutions.last_mut() {
+                resolution.accepted_at = Some(entry.at);
+            }
+        }
+        Event::RemedyFulfilled { remedy, on } => {
+            if let Some(promise) = complaint.remedies.iter_mut().find(|promise| promise.number == *remedy) {
+                promise.fulfilled_on = Some(*on);
+                promise.fulfilled_by = entry.by.agent().cloned();
+                promise.evidence = own("evidence");
+            }
+        }
+        Event::Contested { excluded, .. } => {
+            complaint.level_entries += 1;
+            complaint.dismissal = None;
+            for agent in excluded {
+                exclude(&mut complaint, agent, ExclusionCause::Decided);
+            }
+            if let Some(resolution) = complaint.resolutions.last_mut() {
+                resolution.contested_at.get_or_insert(entry.at);
+            }
+        }
+        Event::Reopened => {
+            complaint.level_entries += 1;
+            complaint.dismissal = None;
+        }
+        Event::Closed { .. } => {}
+        Event::Rated { score } => rate(&mut complaint, entry, *score),
+        Event::Withdrawn => {
+            complaint.question = None;
+            complaint.proposal = None;
+            complaint.awaited = None;
+        }
+        Event::Reinstated | Event::Unmerged => {
+            complaint.level_entries += 1;
+            complaint.merged_into = None;
+        }
+        Event::Dismissed { reason, by } => {
+            complaint.decisions += 1;
+            complaint.dismissal =
+                Some(Dismissal { at: entry.at, by: by.clone(), reason: *reason, text: words.text("text") });
+            written_by_staff(&mut complaint, entry);
+        }
+        Event::Merged { into } => {
+            complaint.merged_into = Some(*into);
+            complaint.question = None;
+            complaint.proposal = None;
+            complaint.awaited = None;
+        }
+        Event::Absorbed { other, received_at } => {
+            complaint.absorbed.push(*other);
+            complaint.received_at = *received_at;
+        }
+        Event::Referred => {
+            complaint.referred_to = own("body");
+            complaint.question = None;
+            complaint.proposal = None;
+            complaint.awaited = None;
+        }
+        Event::ReferralReturned => {
+            complaint.level_entries += 1;
+            complaint.referred_to = None;
+        }
+        Event::Posted => match &entry.by {
+            Party::Customer(_) => {
+                complaint.question = None;
+                complaint.unread_since = complaint.unread_since.or(Some(entry.at));
+            }
+            _ => written_by_staff(&mut complaint, entry),
+        },
+        Event::Attached { attachments } => {
+            for (at, attachment) in attachments.iter().enumerate() {
+                let mut attachment = attachment.clone();
+                attachment.file_name = words.text(&format!("file.{}", at + 1));
+                complaint.attachments.push(attachment);
+            }
+        }
+        Event::Read => complaint.unread_since = None,
+    }
+    settle(complaint, entry)
+}
+
+/// What every entry does: the place, the clocks, the numbers.
+fn settle(mut complaint: Complaint, entry: &Entry) -> Complaint {
+    if complaint.status != entry.place.status {
+        complaint.status_since = entry.at;
+    }
+    complaint.status = entry.place.status;
+    complaint.level = entry.place.level;
+    complaint.handler.clone_from(&entry.place.handler);
+    complaint.version = entry.version;
+    complaint.entries = entry.seq;
+    for change in &entry.clocks {
+        let key = change.key();
+        match change {
+            ClockChange::Started { deadline } => complaint.deadlines.push(deadline.clone()),
+            _ => {
+                let known = complaint.deadlines.iter_mut().find(|deadline| (deadline.clock, deadline.instance) == key);
+                if let Some(deadline) = known {
+                    deadline.apply(change, entry.at);
+                }
+            }
+        }
+    }
+    complaint
+}
+
+fn exclude(complaint: &mut Complaint, agent: &AgentId, cause: ExclusionCause) {
+    let exclusion = Exclusion { agent: agent.clone(), cause };
+    if !complaint.exclusions.contains(&exclusion) {
+        complaint.exclusions.push(exclusion);
+    }
+}
+
+fn written_by_staff(complaint: &mut Complaint, entry: &Entry) {
+    if entry.by != Party::System {
+        complaint.first_response_at.get_or_insert(entry.at);
+        complaint.unread_since = None;
+    }
+}
+
+fn with_instructions(remedies: &[Remedy], words: &Words) -> Vec<Remedy> {
+    remedies
+        .iter()
+        .enumerate()
+        .map(|(at, remedy)| Remedy {
+            instructions: words.get(&format!("remedy.{}.instructions", at + 1)).map(str::to_owned),
+            ..remedy.clone()
+        })
+        .collect()
+}
+
+fn promise(complaint: &mut Complaint, entry: &Entry, remedies: Vec<Remedy>) {
+    let resolution = u32::try_from(complaint.resolutions.len()).unwrap_or(u32::MAX);
+    for remedy in remedies {
+        let number = u32::try_from(complaint.remedies.len() + 1).unwrap_or(u32::MAX);
+        // What the decision itself delivers is delivered with it.
+        let given = remedy.kind.is_given_with_decision();
+        complaint.remedies.push(RemedyPromise {
+            number,
+            resolution,
+            remedy,
+            fulfilled_on: given.then(|| entry.at.date_naive()),
+            fulfilled_by: if given { entry.by.agent().cloned() } else { None },
+            evidence: None,
+        });
+    }
+}
+
+fn rate(complaint: &mut Complaint, entry: &Entry, score: u8) {
+    let resolution = u32::try_from(complaint.resolutions.len()).unwrap_or(u32::MAX);
+    let Some(agent) = complaint.resolutions.last().map(|resolution| resolution.by.clone()) else { return };
+    let comment = entry.words.get("comment").map(str::to_owned);
+    match complaint.feedback.iter_mut().find(|feedback| feedback.resolution == resolution) {
+        Some(feedback) => {
+            feedback.score = score;
+            feedback.comment = comment;
+        }
+        None => {
+            complaint.feedback.push(Feedback { resolution, agent, score, comment, first_given_at: entry.at });
+        }
+    }
+}

@@ -1,0 +1,928 @@
+//! What each guard of the table looks at.
+
+use chrono::{DateTime, Days, Utc};
+
+use super::context::Context;
+use super::refusal::FailedGuard;
+use super::table::{Guard, Permit, Rule, Who};
+use super::{Command, CommandName, Status};
+use crate::actor::{Actor, Party};
+use crate::complaint::{Complaint, DismissalReason, EscalationCause, Outcome, Remedy, Submission};
+use crate::deadline::{ClockKind, has_escalated};
+use crate::id::Level;
+use crate::store::Scope;
+use crate::text::{self, TextFault};
+
+/// The most files a complaint may have.
+pub const FILES_MAX: usize = 10;
+/// The largest file, in bytes.
+pub const FILE_SIZE_MAX: u64 = 10 * 1024 * 1024;
+/// The most remedies of one decision.
+pub const REMEDIES_MAX: usize = 20;
+/// The media types that are taken in.
+pub const MEDIA_TYPES: &[&str] = &[
+    "image/png",
+    "image/jpeg",
+    "image/gif",
+    "image/webp",
+    "image/heic",
+    "application/pdf",
+    "text/plain",
+    "application/zip",
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "application/vnd.oasis.opendocument.text",
+    "audio/mpeg",
+    "video/mp4",
+];
+
+/// Everything a guard may look at.
+pub(crate) struct Scene<'a> {
+    /// The complaint; `None` while it is being submitted.
+    pub(crate) complaint: Option<&'a Complaint>,
+    pub(crate) submission: Option<&'a Submission>,
+    pub(crate) command: &'a Command,
+    pub(crate) actor: &'a Actor,
+    pub(crate) context: &'a Context<'a>,
+}
+
+/// How much is asked: everything, or only what does not depend on input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Depth {
+    Everything,
+    StateOnly,
+}
+
+/// Every guard that fails, the most fundamental first.
+pub(crate) fn check(scene: &Scene<'_>, rule: &Rule, depth: Depth) -> Vec<FailedGuard> {
+    let mut failed = Vec::new();
+    let context = scene.context;
+    if let Some(complaint) = scene.complaint {
+        if context.seen.is_some_and(|seen| seen != complaint.version) {
+            failed.push(FailedGuard::stale(format!(
+                "it was changed meanwhile: version {} is current",
+                complaint.version
+            )));
+        }
+        if scene.actor.agent_id().is_some() && complaint.against.as_ref() == scene.actor.agent_id() {
+            failed.push(FailedGuard::forbidden(
+                "subject_of_complaint",
+                "the complaint is against you",
+                "somebody else must act",
+            ));
+            return failed;
+        }
+        if !rule.from.contains(&complaint.status) {
+            failed.push(wrong_status(complaint, rule));
+        }
+    }
+    let matching: Vec<&Permit> = rule.permits.iter().filter(|permit| is(scene, permit.who)).collect();
+    if matching.is_empty() {
+        let who: Vec<&str> = rule.permits.iter().map(|permit| permit.who.label()).collect();
+        let roles = who.join(", ");
+        let remedy = if rule.permits.iter().any(|permit| permit.who == Who::Handler) {
+            "the handler must do it".to_owned()
+        } else {
+            format!("one of these must do it: {roles}")
+        };
+        let could_be_handler = matches!(scene.actor.party(), Party::Agent(_))
+            && rule.permits.iter().any(|permit| matches!(permit.who, Who::Handler | Who::Proposer));
+        // An agent who does not hold it is told so; for everyone else the command is none of theirs.
+        let code = if could_be_handler { "not_the_handler" } else { "not_permitted" };
+        failed.push(FailedGuard::forbidden(code, format!("`{}` is for: {roles}", rule.command), remedy));
+    }
+    let asked = |guard: &&Guard| depth == Depth::Everything || !guard.reads_input();
+    // Of several roles that fit, the one with the fewest objections counts.
+    let own: Option<Vec<FailedGuard>> = matching
+        .iter()
+        .map(|permit| permit.guards.iter().filter(asked).flat_map(|guard| look(scene, *guard)).collect::<Vec<_>>())
+        .min_by_key(Vec::len);
+    failed.extend(own.into_iter().flatten());
+    failed.extend(rule.guards.iter().filter(asked).flat_map(|guard| look(scene, *guard)));
+    failed
+}
+
+fn wrong_status(complaint: &Complaint, rule: &Rule) -> FailedGuard {
+    let wanted: Vec<&str> = rule.from.iter().map(|status| status.name()).collect();
+    let by_customer = rule.permits.iter().any(|permit| permit.who == Who::Customer);
+    let remedy = if complaint.status.is_end() && by_customer {
+        "a finished complaint can be contested in time, or followed up".to_owned()
+    } else {
+        format!("it must be: {}", wanted.join(", "))
+    };
+    FailedGuard::state("wrong_status", format!("it is {}", complaint.status), remedy)
+}
+
+/// Whether the actor has this role in relation to the complaint.
+fn is(scene: &Scene<'_>, who: Who) -> bool {
+    let party = scene.actor.party();
+    match who {
+        Who::System => *party == Party::System,
+        Who::Admin => matches!(party, Party::Admin(_)),
+        Who::Customer => match (party, scene.complaint) {
+            (Party::Customer(id), Some(complaint)) => complaint.customer == *id,
+            (Party::Customer(_), None) => true,
+            _ => false,
+        },
+        Who::Agent => matches!(party, Party::Agent(_)) && sees(scene),
+        Who::Supervisor => scene.actor.is_supervisor() && sees(scene),
+        Who::Handler => {
+            let holder = scene.complaint.and_then(|complaint| complaint.handler.as_ref());
+            holder.is_some() && holder == party.agent()
+        }
+        Who::Proposer => {
+            let proposer = scene.complaint.and_then(|it| it.proposal.as_ref()).map(|proposal| &proposal.by);
+            proposer.is_some() && proposer == party.agent()
+        }
+    }
+}
+
+fn sees(scene: &Scene<'_>) -> bool {
+    let policy = scene.context.policy;
+    let scope = Scope::of(scene.actor, policy.last_level(), policy.agents_may_take);
+    scene.complaint.is_none_or(|complaint| scope.admits(complaint))
+}
+
+fn fail(code: &'static str, message: impl Into<String>, remedy: impl Into<String>) -> Vec<FailedGuard> {
+    vec![FailedGuard::state(code, message, remedy)]
+}
+
+fn fault(field: &str, fault: TextFault) -> FailedGuard {
+    let remedy = match fault {
+        TextFault::Empty => "give it",
+        TextFault::TooLong { .. } => "shorten it",
+        TextFault::Control => "remove them",
+        TextFault::LineEnd => "write it on one line",
+    };
+    FailedGuard::input(fault.code(), field, fault.to_string(), remedy)
+}
+
+fn given(field: &str, value: &Option<String>) -> Vec<FailedGuard> {
+    let raw = value.as_deref().unwrap_or_default();
+    text::text(raw).err().map(|it| fault(field, it)).into_iter().collect()
+}
+
+fn given_line(field: &str, value: &Option<String>) -> Vec<FailedGuard> {
+    let raw = value.as_deref().unwrap_or_default();
+    text::line(raw, text::FIELD_MAX).err().map(|it| fault(field, it)).into_iter().collect()
+}
+
+/// Optional texts are checked too, when they are there.
+fn fits(field: &str, value: &Option<String>) -> Vec<FailedGuard> {
+    match value.as_deref() {
+        Some(raw) if !raw.trim().is_empty() => given(field, value),
+        _ => Vec::new(),
+    }
+}
+
+fn look(scene: &Scene<'_>, guard: Guard) -> Vec<FailedGuard> {
+    let input = scene.command.input();
+    let context = scene.context;
+    match (scene.complaint, scene.submission) {
+        (None, Some(submission)) => look_at_submission(scene, submission, guard),
+        (Some(complaint), _) => {
+            let optional: Vec<FailedGuard> = match guard {
+                Guard::CandidateEligible
+                | Guard::TriageFits
+                | Guard::ReasonWhileQuestionOpen
+                | Guard::SurvivorFits
+                | Guard::ReleaseDue => fits("reason", &input.reason),
+                Guard::RatingGiven | Guard::WithinAuthority => fits("comment", &input.comment),
+                _ => Vec::new(),
+            };
+            let mut failed = look_at_complaint(scene, complaint, guard, context.now);
+            failed.extend(optional);
+            failed
+        }
+        (None, None) => Vec::new(),
+    }
+}
+
+fn look_at_submission(scene: &Scene<'_>, submission: &Submission, guard: Guard) -> Vec<FailedGuard> {
+    let policy = scene.context.policy;
+    match guard {
+        Guard::CategoryKnown => match policy.category(&submission.category) {
+            Some(category) if category.active => Vec::new(),
+            _ => vec![FailedGuard::input(
+                "unknown_category",
+                "category",
+                format!("`{}` cannot be complained about here", submission.category),
+                "choose a category of the catalogue",
+            )],
+        },
+        Guard::OpenComplaintLimit => {
+            let most = policy.open_complaints_per_customer;
+            if scene.context.open_complaints < most {
+                Vec::new()
+            } else {
+                fail(
+                    "too_many_open_complaints",
+                    format!("you have {most} open complaints, which is the most one customer may have"),
+                    "wait until one of them is finished, or withdraw one",
+                )
+            }
+        }
+        Guard::SubmissionComplete => submission_faults(scene, submission),
+        _ => Vec::new(),
+    }
+}
+
+fn submission_faults(scene: &Scene<'_>, submission: &Submission) -> Vec<FailedGuard> {
+    let mut failed = Vec::new();
+    let policy = scene.context.policy;
+    if let Err(it) = text::line(&submission.subject, text::SUBJECT_MAX) {
+        failed.push(fault("subject", it));
+    }
+    if let Err(it) = text::text(&submission.description) {
+        failed.push(fault("description", it));
+    }
+    let contact = &submission.contact;
+    let lines = [
+        ("contact.name", &contact.name),
+        ("contact.email", &contact.email),
+        ("contact.phone", &contact.phone),
+        ("product", &submission.product),
+        ("order_number", &submission.order_number),
+    ];
+    for (field, value) in lines {
+        if value.as_deref().is_some_and(|value| !value.trim().is_empty()) {
+            failed.extend(given_line(field, value));
+        }
+    }
+    failed.extend(fits("contact.address", &contact.address));
+    if contact.email.as_deref().is_some_and(|email| !email.trim().is_empty() && !looks_like_email(email.trim())) {
+        failed.push(FailedGuard::input(
+            "not_an_email",
+            "contact.email",
+            "is no e-mail address",
+            "write it as name@example.org",
+        ));
+    }
+    let today = latest_today(scene.context.now);
+    for (field, date) in [("purchase_date", submission.purchase_date), ("incident_date", submission.incident_date)] {
+        if date.is_some_and(|date| date > today) {
+            failed.push(FailedGuard::input(
+                "in_the_future",
+                field,
+                "must not be in the future",
+                "give the day it happened",
+            ));
+        }
+        if date.is_some_and(|date| date < chrono::NaiveDate::from_ymd_opt(1900, 1, 1).unwrap_or_default()) {
+            failed.push(FailedGuard::input(
+                "too_long_ago",
+                field,
+                "must not be before 1900",
+                "give the day it happened",
+            ));
+        }
+    }
+    if submission.items.len() > 20 {
+        failed.push(FailedGuard::input("too_many", "items", "must be at most 20", "name the most important ones"));
+    }
+    for (at, item) in submission.items.iter().enumerate() {
+        failed.extend(given_line(&format!("items.{at}.kind"), &Some(item.kind.clone())));
+        failed.extend(given_line(&format!("items.{at}.key"), &Some(item.key.clone())));
+    }
+    let questions = policy.category(&submission.category).map_or(&[][..], |category| &category.questions);
+    for question in questions {
+        let answer = submission.answers.get(&question.key);
+        let blank = answer.is_none_or(|answer| answer.trim().is_empty());
+        let field = format!("answers.{}", question.key);
+        if question.required && blank {
+            failed.push(FailedGuard::input(
+                "missing",
+                field,
+                format!("`{}` must be answered", question.label),
+                "answer it",
+            ));
+        } else if !blank {
+            failed.extend(fits(&field, &answer.cloned()));
+        }
+    }
+    for key in submission.answers.keys() {
+        if !questions.iter().any(|question| question.key == *key) {
+            failed.push(FailedGuard::input(
+                "unknown_question",
+                format!("answers.{key}"),
+                "is no question of this category",
+                "leave it out",
+            ));
+        }
+    }
+    match scene.actor.party() {
+        Party::Customer(id) if submission.customer.as_ref().is_some_and(|customer| customer != id) => {
+            failed.push(FailedGuard::input(
+                "not_permitted",
+                "customer",
+                "a customer complains for themself",
+                "leave it out",
+            ));
+        }
+        Party::Agent(_) | Party::System if submission.customer.is_none() => {
+            failed.push(FailedGuard::input("missing", "customer", "must say for whom", "give the customer's id"));
+        }
+        _ => {}
+    }
+    if submission.against.is_some() && submission.against.as_ref() == scene.actor.agent_id() {
+        failed.push(FailedGuard::forbidden(
+            "subject_of_complaint",
+            "the complaint is against you",
+            "somebody else must take it down",
+        ));
+    }
+    failed
+}
+
+/// The latest date it is anywhere on Earth now (UTC+14): nobody's today is refused as the future.
+fn latest_today(now: DateTime<Utc>) -> chrono::NaiveDate {
+    (now + chrono::TimeDelta::hours(14)).date_naive()
+}
+
+fn looks_like_email(text: &str) -> bool {
+    let Some((local, domain)) = text.rsplit_once('@') else { return false };
+    !local.is_empty()
+        && !domain.is_empty()
+        && text.len() <= 254
+        && !text.contains(char::is_whitespace)
+        && !domain.starts_with('.')
+        && !domain.ends_with('.')
+        && !text.contains(['<', '>', ',', ';', '"'])
+}
+
+#[expect(clippy::too_many_lines, reason = "one arm per guard, in the order of the enumeration")]
+fn look_at_complaint(scene: &Scene<'_>, complaint: &Complaint, guard: Guard, now: DateTime<Utc>) -> Vec<FailedGuard> {
+    let input = scene.command.input();
+    let policy = scene.context.policy;
+    match guard {
+        Guard::CategoryKnown | Guard::SubmissionComplete | Guard::OpenComplaintLimit => Vec::new(),
+        Guard::NotAcknowledged if complaint.acknowledged_at.is_some() => {
+            fail("already_acknowledged", "it was acknowledged before", "nothing more is needed")
+        }
+        Guard::NotAcknowledged => Vec::new(),
+        Guard::TriageFits => triage_faults(scene),
+        Guard::CandidateEligible => candidate_faults(scene),
+        Guard::TakingAllowed => {
+            if !policy.agents_may_take {
+                vec![FailedGuard::forbidden(
+                    "taking_not_allowed",
+                    "the policy does not let agents take from the queue",
+                    "wait for the router, or ask a supervisor",
+                )]
+            } else if input.agent.is_some() && input.agent.as_ref() != scene.actor.agent_id() {
+                vec![FailedGuard::forbidden(
+                    "only_for_oneself",
+                    "an agent takes for themself",
+                    "a supervisor can give it to somebody else",
+                )]
+            } else {
+                Vec::new()
+            }
+        }
+        Guard::DismissingAllowed if policy.agents_may_dismiss => Vec::new(),
+        Guard::DismissingAllowed => vec![FailedGuard::forbidden(
+            "dismissing_not_allowed",
+            "the policy does not let agents dismiss",
+            "ask a supervisor",
+        )],
+        Guard::ReasonGiven => given("reason", &input.reason),
+        Guard::TextGiven => given("text", &input.text),
+        Guard::TextOrFilesGiven => given("text", &input.text),
+        Guard::CommentGiven => given("comment", &input.comment),
+        Guard::InstructionGiven => given("instruction", &input.instruction),
+        Guard::HoldGiven => {
+            let mut failed = given_line("party", &input.party);
+            match input.until {
+                None => {
+                    failed.push(FailedGuard::input("missing", "until", "must not be empty", "give the expected day"))
+                }
+                Some(until) if until < (now - chrono::TimeDelta::hours(12)).date_naive() => failed.push(
+                    FailedGuard::input("in_the_past", "until", "must not be in the past", "give the expected day"),
+                ),
+                Some(_) => {}
+            }
+            failed
+        }
+        Guard::ReasonWhileQuestionOpen if complaint.status == Status::AwaitingCustomer => {
+            given("reason", &input.reason)
+        }
+        Guard::ReasonWhileQuestionOpen => Vec::new(),
+        Guard::BelowLastLevel if complaint.level >= policy.last_level() => fail(
+            "last_level",
+            format!("level {} is the last of the ladder", complaint.level),
+            "the handler at this level decides finally",
+        ),
+        Guard::BelowLastLevel => Vec::new(),
+        Guard::AboveFirstLevel if complaint.level == Level::FIRST => {
+            fail("first_level", "there is no level below", "release it to the queue instead")
+        }
+        Guard::AboveFirstLevel => Vec::new(),
+        Guard::DeadlineMissed => deadline_faults(complaint, now),
+        Guard::ClockRanOut => clock_faults(scene, complaint, now),
+        Guard::ReleaseDue => release_faults(scene, complaint, now),
+        Guard::DecisionComplete => decision_faults(scene, complaint),
+        Guard::WithinAuthority => authority_faults(scene, complaint),
+        Guard::NoSecondPersonNeeded if policy.four_eyes => {
+            fail("second_person_needed", "the policy asks for a second person", "propose the resolution instead")
+        }
+        Guard::NoSecondPersonNeeded => Vec::new(),
+        Guard::SecondPerson => {
+            let proposer = complaint.proposal.as_ref().map(|proposal| &proposal.by);
+            if proposer.is_some() && proposer == scene.actor.agent_id() {
+                vec![FailedGuard::forbidden(
+                    "own_proposal",
+                    "nobody approves their own proposal",
+                    "another supervisor must decide",
+                )]
+            } else if scene.actor.agent_id().is_some_and(|agent| complaint.exclusion(agent).is_some()) {
+                vec![FailedGuard::forbidden(
+                    "excluded",
+                    "you took part in an earlier decision of this complaint",
+                    "another supervisor must decide",
+                )]
+            } else {
+                Vec::new()
+            }
+        }
+        Guard::ExplanationGiven => given("explanation", &input.explanation),
+        Guard::NotAccepted => match complaint.resolution() {
+            Some(resolution) if resolution.accepted_at.is_some() => {
+                fail("already_accepted", "it was accepted before", "wait for the outstanding remedies")
+            }
+            _ => Vec::new(),
+        },
+        Guard::FulfilmentGiven => fulfilment_faults(complaint, scene.command, now),
+        Guard::ContestWindowOpen => match contest_window_end(complaint) {
+            Some(end) if end < now => fail(
+                "contest_window_over",
+                format!("the time to contest ended on {}", end.format("%-d %B %Y, %H:%M UTC")),
+                "file a follow-up complaint",
+            ),
+            None if complaint.decisions > 0 && complaint.status.is_end() => {
+                fail("contest_window_over", "the time to contest is over", "file a follow-up complaint")
+            }
+            _ => Vec::new(),
+        },
+        Guard::NotAtLastLevel => {
+            if complaint.level >= policy.last_level() && !input.new_evidence {
+                fail(
+                    "final_authority_reached",
+                    final_authority_text(policy.level_name(complaint.level)),
+                    "bring evidence that was not seen before, or turn to the body named in the decision",
+                )
+            } else {
+                Vec::new()
+            }
+        }
+        Guard::NoUnreadMessage if complaint.unread_since.is_some() => {
+            fail("unread_message", "a message of the customer is unread", "read and answer it first")
+        }
+        Guard::NoUnreadMessage => Vec::new(),
+        Guard::NoOutstandingRemedy if complaint.outstanding_remedies().next().is_some() => {
+            fail("outstanding_remedy", "a promised remedy is outstanding", "record it as fulfilled first")
+        }
+        Guard::NoOutstandingRemedy => Vec::new(),
+        Guard::AcceptanceWindowOver => {
+            let over = complaint
+                .deadline(ClockKind::AutoClose)
+                .is_some_and(|deadline| deadline.missed_at.is_some() || deadline.due_at.is_some_and(|due| due <= now));
+            if over {
+                Vec::new()
+            } else {
+                fail(
+                    "acceptance_window_open",
+                    "the customer may still accept or contest",
+                    "wait until the time is over",
+                )
+            }
+        }
+        Guard::RatingGiven => match input.score {
+            None => vec![FailedGuard::input("missing", "score", "must not be empty", "give 1 to 5")],
+            Some(score) if !(1..=5).contains(&score) => {
+                vec![FailedGuard::input("out_of_range", "score", "must be 1 to 5", "give 1 to 5")]
+            }
+            Some(_) => Vec::new(),
+        },
+        Guard::RatingEditable => rating_faults(scene, complaint, now),
+        Guard::ReinstateWindowOpen => {
+            let (_, end) = policy.reinstate_window.measure(&policy.working_calendar(), complaint.status_since);
+            if complaint.status == Status::Withdrawn && end < now {
+                fail("reinstate_window_over", "it was withdrawn too long ago", "file a follow-up complaint")
+            } else {
+                Vec::new()
+            }
+        }
+        Guard::DismissalGiven => {
+            let mut failed = given("text", &input.text);
+            let reason = input.reason.as_deref().unwrap_or_default().trim();
+            if reason.parse::<DismissalReason>().is_err() {
+                let known: Vec<&str> = DismissalReason::ALL.iter().map(|reason| reason.name()).collect();
+                let code = if reason.is_empty() { "missing" } else { "unknown_value" };
+                failed.push(FailedGuard::input(
+                    code,
+                    "reason",
+                    format!("must be one of: {}", known.join(", ")),
+                    "choose one",
+                ));
+            }
+            failed
+        }
+        Guard::SurvivorFits => survivor_faults(scene, complaint),
+        Guard::SurvivorNotClosed => match scene.context.other {
+            Some(survivor) if survivor.status.is_end() => fail(
+                "survivor_finished",
+                "the complaint it was joined to is finished",
+                "reopen that one, or file a follow-up",
+            ),
+            _ => Vec::new(),
+        },
+        Guard::ReferralGiven => {
+            let mut failed = given_line("body", &input.body);
+            failed.extend(given("text", &input.text));
+            failed
+        }
+        Guard::FilesFit => file_faults(scene, complaint),
+        Guard::UnreadMessage if complaint.unread_since.is_none() => {
+            fail("nothing_unread", "no message of the customer is unread", "nothing more is needed")
+        }
+        Guard::UnreadMessage => Vec::new(),
+        Guard::ContestNotPossible => {
+            let contestable = matches!(complaint.status, Status::Closed | Status::Dismissed)
+                && complaint.level < policy.last_level()
+                && contest_window_end(complaint).is_some_and(|end| now <= end);
+            if contestable {
+                fail("still_contestable", "the answer can still be contested", "contest it instead")
+            } else {
+                Vec::new()
+            }
+        }
+        Guard::WarningDue => {
+            let due =
+                input.clocks.iter().all(|(clock, instance)| {
+                    complaint.deadlines.iter().any(|deadline| {
+                        (deadline.clock, deadline.instance) == (*clock, *instance)
+                            && deadline.ended.is_none()
+                            && deadline.warned < input.percent
+                            && deadline.warn_at.is_some_and(|[early, late]| {
+                                if input.percent >= 90 { late <= now } else { early <= now }
+                            })
+                    })
+                });
+            if due && !input.clocks.is_empty() {
+                Vec::new()
+            } else {
+                fail("warning_not_due", "the clock has not reached the warning, or it was given", "wait for the clock")
+            }
+        }
+    }
+}
+
+fn final_authority_text(level: &str) -> String {
+    format!(
+        "The {} has decided with final authority. This ends our own procedure; your right to turn to an ombudsman or a court is not touched",
+        level.to_lowercase()
+    )
+}
+
+fn contest_window_end(complaint: &Complaint) -> Option<DateTime<Utc>> {
+    complaint.deadline(ClockKind::ContestWindow).and_then(|deadline| deadline.due_at)
+}
+
+fn triage_faults(scene: &Scene<'_>) -> Vec<FailedGuard> {
+    let input = scene.command.input();
+    let mut failed = Vec::new();
+    if let Some(key) = &input.category {
+        if scene.context.policy.category(key).is_none_or(|category| !category.active) {
+            failed.push(FailedGuard::input(
+                "unknown_category",
+                "category",
+                format!("`{key}` cannot be complained about here"),
+                "choose a category of the catalogue",
+            ));
+        }
+    }
+    if input.weight.is_some_and(|weight| weight == 0 || weight > 1000) {
+        failed.push(FailedGuard::input("out_of_range", "weight", "must be 1 to 1000", "give 1 to 1000"));
+    }
+    let nothing = input.category.is_none()
+        && input.priority.is_none()
+        && input.skills.is_none()
+        && input.area.is_none()
+        && input.weight.is_none();
+    if nothing {
+        failed.push(FailedGuard::input(
+            "missing",
+            "category",
+            "nothing to change was given",
+            "give a category, priority, skills, area or weight",
+        ));
+    }
+    failed
+}
+
+fn candidate_faults(scene: &Scene<'_>) -> Vec<FailedGuard> {
+    let input = scene.command.input();
+    let reassigning = scene.command.name() == CommandName::Reassign;
+    if reassigning && input.agent.is_none() {
+        return vec![FailedGuard::input("missing", "agent", "must not be empty", "name the new handler")];
+    }
+    if reassigning && scene.complaint.and_then(|it| it.handler.as_ref()) == input.agent.as_ref() {
+        return vec![FailedGuard::input("already_handler", "agent", "holds it already", "name somebody else")];
+    }
+    if input.over_capacity && input.reason.as_deref().is_none_or(|reason| reason.trim().is_empty()) {
+        return vec![FailedGuard::input("missing", "reason", "must say why the capacity is exceeded", "give a reason")];
+    }
+    match scene.context.routing {
+        Some(routing) if routing.chosen.is_some() => Vec::new(),
+        Some(routing) => {
+            let named = input.agent.as_ref();
+            let reasons: Vec<String> = routing
+                .candidates
+                .iter()
+                .filter(|candidate| named.is_none_or(|agent| candidate.agent == *agent))
+                .flat_map(|candidate| &candidate.reasons)
+                .map(crate::routing::Ineligible::message)
+                .collect();
+            match named {
+                Some(agent) => vec![FailedGuard::input(
+                    "not_eligible",
+                    "agent",
+                    if reasons.is_empty() {
+                        format!("`{agent}` is not an agent")
+                    } else {
+                        format!("`{agent}` {}", reasons.join("; "))
+                    },
+                    "choose an eligible agent; capacity may be exceeded with a reason",
+                )],
+                None => fail(
+                    "nobody_eligible",
+                    "nobody is eligible now",
+                    "wait until the roster changes, or assign by hand",
+                ),
+            }
+        }
+        None => fail("nobody_eligible", "nobody is eligible now", "wait until the roster changes, or assign by hand"),
+    }
+}
+
+fn deadline_faults(complaint: &Complaint, now: DateTime<Utc>) -> Vec<FailedGuard> {
+    let missed = complaint.deadlines.iter().any(|deadline| {
+        matches!(
+            deadline.clock,
+            ClockKind::FirstResponse | ClockKind::Resolution | ClockKind::Level | ClockKind::Statutory
+        ) && deadline.ended.is_none()
+            && (deadline.missed_at.is_some() || deadline.due_at.is_some_and(|due| due < now))
+    });
+    let escalated = has_escalated(complaint, complaint.level, &EscalationCause::Customer);
+    if missed && !escalated {
+        Vec::new()
+    } else {
+        fail(
+            "no_deadline_missed",
+            "no promised time was missed at this level",
+            "wait for the promised time, or write a message",
+        )
+    }
+}
+
+fn clock_faults(scene: &Scene<'_>, complaint: &Complaint, now: DateTime<Utc>) -> Vec<FailedGuard> {
+    let clocks = &scene.command.input().clocks;
+    let moving = scene.command.name() == CommandName::Escalate;
+    let all_ran_out = clocks.iter().all(|(clock, instance)| {
+        let ran_out = complaint.deadlines.iter().any(|deadline| {
+            deadline.clock == *clock
+                && (moving || deadline.instance == *instance)
+                && deadline.ended.is_none()
+                && deadline.missed_at.is_none()
+                && deadline.due_at.is_some_and(|due| due <= now)
+        });
+        ran_out && !(moving && has_escalated(complaint, complaint.level, &EscalationCause::Clock(*clock)))
+    });
+    if all_ran_out && !clocks.is_empty() {
+        Vec::new()
+    } else {
+        fail("clock_not_run_out", "the clock has not run out, or it moved this complaint before", "wait for the clock")
+    }
+}
+
+fn release_faults(scene: &Scene<'_>, complaint: &Complaint, now: DateTime<Utc>) -> Vec<FailedGuard> {
+    let not_begun = complaint.status == Status::Assigned
+        && complaint
+            .deadline(ClockKind::Acceptance)
+            .is_some_and(|deadline| deadline.due_at.is_some_and(|due| due <= now));
+    if not_begun || !scene.context.handler_available {
+        Vec::new()
+    } else {
+        fail("release_not_due", "the handler is there and has time left to begin", "wait for the clock")
+    }
+}
+
+fn decision_faults(scene: &Scene<'_>, complaint: &Complaint) -> Vec<FailedGuard> {
+    let input = scene.command.input();
+    let mut failed = given("explanation", &input.explanation);
+    match input.outcome {
+        None => failed.push(FailedGuard::input("missing", "outcome", "must not be empty", "choose an outcome")),
+        Some(Outcome::ResolvedAtSource) => failed.push(FailedGuard::input(
+            "not_this_way",
+            "outcome",
+            "belongs to `resolve_at_source`",
+            "use that command, or choose another outcome",
+        )),
+        Some(Outcome::Upheld | Outcome::PartlyUpheld) => failed.extend(given("apology", &input.apology)),
+        Some(Outcome::NotUpheld | Outcome::Goodwill) => failed.extend(fits("apology", &input.apology)),
+    }
+    failed.extend(fits("next_steps", &input.next_steps));
+    if input.remedies.len() > REMEDIES_MAX {
+        failed.push(FailedGuard::input("too_many", "remedies", "must be at most 20", "join some of them"));
+    }
+    if input.outcome == Some(Outcome::NotUpheld) && input.remedies.iter().any(|remedy| remedy.kind.is_money()) {
+        failed.push(FailedGuard::input(
+            "contradiction",
+            "remedies",
+            "money is promised although the complaint is not upheld",
+            "choose the outcome `goodwill`, or leave the money out",
+        ));
+    }
+    for (at, remedy) in input.remedies.iter().enumerate() {
+        failed.extend(remedy_faults(at, remedy, complaint));
+    }
+    failed
+}
+
+fn remedy_faults(at: usize, remedy: &Remedy, complaint: &Complaint) -> Vec<FailedGuard> {
+    let field = |name: &str| format!("remedies.{at}.{name}");
+    let mut failed = fits(&field("instructions"), &remedy.instructions);
+    match (remedy.kind.is_money(), remedy.amount) {
+        (true, None) => failed.push(FailedGuard::input(
+            "missing",
+            field("amount"),
+            format!("a {} needs an amount", remedy.kind),
+            "give an amount and a currency, e.g. 12.50 EUR",
+        )),
+        (true, Some(amount)) if amount.minor_units() == 0 => {
+            failed.push(FailedGuard::input(
+                "out_of_range",
+                field("amount"),
+                "must be more than nothing",
+                "give an amount",
+            ));
+        }
+        (false, Some(_)) => failed.push(FailedGuard::input(
+            "not_applicable",
+            field("amount"),
+            format!("a {} is no money", remedy.kind),
+            "leave the amount out",
+        )),
+        _ => {}
+    }
+    if remedy.due_on.is_some_and(|day| {
+        day.checked_add_days(Days::new(1)).is_none_or(|next| next <= complaint.received_at.date_naive())
+    }) {
+        failed.push(FailedGuard::input(
+            "in_the_past",
+            field("due_on"),
+            "must not be before the complaint",
+            "give the promised day",
+        ));
+    }
+    failed
+}
+
+fn authority_faults(scene: &Scene<'_>, complaint: &Complaint) -> Vec<FailedGuard> {
+    let policy = scene.context.policy;
+    let remedies = match (scene.command.name(), &complaint.proposal) {
+        (CommandName::Approve, Some(proposal)) => &proposal.remedies,
+        _ => &scene.command.input().remedies,
+    };
+    let level = scene.actor.level().unwrap_or(Level::FIRST);
+    if policy.has_authority(level, remedies.iter().filter_map(|remedy| remedy.amount)) {
+        Vec::new()
+    } else {
+        fail(
+            "over_authority",
+            format!("the money is more than a {} may decide alone", policy.level_name(level).to_lowercase()),
+            "propose the resolution to a second person, or escalate",
+        )
+    }
+}
+
+/// The remedy a fulfilment is about: the one named, or the only outstanding one.
+pub(crate) fn remedy_meant(complaint: &Complaint, command: &Command) -> Option<u32> {
+    let outstanding: Vec<u32> = complaint.outstanding_remedies().map(|promise| promise.number).collect();
+    match command.input().remedy {
+        Some(number) => outstanding.contains(&number).then_some(number),
+        None if outstanding.len() == 1 => outstanding.first().copied(),
+        None => None,
+    }
+}
+
+fn fulfilment_faults(complaint: &Complaint, command: &Command, now: DateTime<Utc>) -> Vec<FailedGuard> {
+    let input = command.input();
+    let mut failed = given("evidence", &input.evidence);
+    if remedy_meant(complaint, command).is_none() {
+        let numbers: Vec<String> = complaint.outstanding_remedies().map(|promise| promise.number.to_string()).collect();
+        let (code, message) = match (numbers.is_empty(), input.remedy) {
+            (true, _) => ("no_outstanding_remedy", "no remedy is outstanding".to_owned()),
+            (false, None) => ("missing", format!("several are outstanding: {}", numbers.join(", "))),
+            (false, Some(number)) => {
+                ("unknown_value", format!("{number} is not outstanding; these are: {}", numbers.join(", ")))
+            }
+        };
+        failed.push(FailedGuard::input(code, "remedy", message, "name an outstanding remedy by its number"));
+    }
+    if input.on.is_some_and(|on| on > latest_today(now)) {
+        failed.push(FailedGuard::input(
+            "in_the_future",
+            "on",
+            "must not be in the future",
+            "give the day it was delivered",
+        ));
+    }
+    failed
+}
+
+fn rating_faults(scene: &Scene<'_>, complaint: &Complaint, now: DateTime<Utc>) -> Vec<FailedGuard> {
+    let policy = scene.context.policy;
+    if complaint.resolutions.is_empty() {
+        return fail("nothing_to_rate", "it was not resolved yet", "wait for the answer");
+    }
+    let latest = complaint.resolutions.len();
+    let given = complaint.feedback.iter().find(|feedback| feedback.resolution as usize == latest);
+    let over = given.is_some_and(|feedback| {
+        let (_, end) = policy.rating_window.measure(&policy.working_calendar(), feedback.first_given_at);
+        end < now
+    });
+    if over {
+        fail("already_rated", "the rating can no longer be changed", "nothing more is needed")
+    } else {
+        Vec::new()
+    }
+}
+
+fn survivor_faults(scene: &Scene<'_>, complaint: &Complaint) -> Vec<FailedGuard> {
+    let field = |code, message: &str, remedy: &str| vec![FailedGuard::input(code, "into", message, remedy)];
+    let Some(survivor) = scene.context.other else {
+        let code = if scene.command.input().into.as_deref().is_none_or(|into| into.trim().is_empty()) {
+            "missing"
+        } else {
+            "unknown_complaint"
+        };
+        return field(code, "must name another complaint", "give its reference");
+    };
+    if survivor.id == complaint.id {
+        return field("same_complaint", "is this complaint itself", "give the reference of another one");
+    }
+    let policy = scene.context.policy;
+    let scope = Scope::of(scene.actor, policy.last_level(), policy.agents_may_take);
+    if !scope.admits(survivor) {
+        // The same answer as for one that does not exist: nobody learns of complaints that are not theirs.
+        return field("unknown_complaint", "must name another complaint", "give its reference");
+    }
+    if survivor.absorbed.contains(&complaint.id) || complaint.absorbed.contains(&survivor.id) {
+        return field("circle", "is joined to this complaint already", "take them apart first");
+    }
+    if survivor.customer != complaint.customer {
+        return field("other_customer", "is of another customer", "join only complaints of one customer");
+    }
+    if !survivor.status.is_open() {
+        return field("not_open", "is not open", "choose an open complaint");
+    }
+    Vec::new()
+}
+
+fn file_faults(scene: &Scene<'_>, complaint: &Complaint) -> Vec<FailedGuard> {
+    let files = &scene.command.input().attachments;
+    let mut failed = Vec::new();
+    if files.is_empty() {
+        failed.push(FailedGuard::input("missing", "files", "must not be empty", "send at least one file"));
+    }
+    if complaint.attachments.len() + files.len() > FILES_MAX {
+        failed.push(FailedGuard::input(
+            "too_many",
+            "files",
+            format!("must be at most {FILES_MAX} for one complaint"),
+            "send the most important ones",
+        ));
+    }
+    for (at, file) in files.iter().enumerate() {
+        let field = format!("files.{at}");
+        if text::line(&file.file_name, text::FIELD_MAX).is_err() {
+            failed.push(FailedGuard::input("bad_name", field.clone(), "has no usable name", "rename it"));
+        }
+        if file.size == 0 {
+            failed.push(FailedGuard::input("empty_file", field.clone(), "is empty", "send the file itself"));
+        }
+        if file.size > FILE_SIZE_MAX {
+            failed.push(FailedGuard::input("too_large", field.clone(), "is larger than 10 MiB", "send a smaller one"));
+        }
+        if !MEDIA_TYPES.contains(&file.media_type.as_str()) {
+            failed.push(FailedGuard::input(
+                "wrong_media_type",
+                field,
+                format!("is of a kind that is not taken in ({})", file.media_type),
+                "send a picture, PDF, text or office document",
+            ));
+        }
+    }
+    failed
+}

@@ -1,0 +1,666 @@
+//! The lifecycle as data: every command, from where to where, by whom, under which guards.
+//!
+//! [`decide`](super::decide) obeys this table, pages draw their buttons from it, the API prints it, the charts draw it.
+
+use super::{CommandName, Status};
+use CommandName as C;
+use Status::{
+    Assigned, AwaitingCustomer, AwaitingThirdParty, Closed, Dismissed, InProgress, Merged, PendingApproval, Queued,
+    Referred, Resolved, Withdrawn,
+};
+
+/// One row of the lifecycle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rule {
+    /// The command.
+    pub command: CommandName,
+    /// Where the complaint must be; empty for a command that makes a complaint.
+    pub from: &'static [Status],
+    /// Where it can be afterwards.
+    pub to: &'static [To],
+    /// What happens to the level.
+    pub level: LevelChange,
+    /// Who may, each with guards of their own.
+    pub permits: &'static [Permit],
+    /// What must hold for everyone.
+    pub guards: &'static [Guard],
+    /// What it does, for people.
+    pub effect: &'static str,
+}
+
+/// Where a complaint can be after a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum To {
+    /// Where it was.
+    Same,
+    /// In this status.
+    Status(Status),
+    /// A new complaint, in this status.
+    New(Status),
+}
+
+/// What a command does to the level.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LevelChange {
+    /// Nothing.
+    Kept,
+    /// One up; where the last level allows the command at all, it stays there.
+    Up,
+    /// One down.
+    Down,
+}
+
+/// Somebody who may give a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Permit {
+    /// Who.
+    pub who: Who,
+    /// What must hold for them in particular.
+    pub guards: &'static [Guard],
+}
+
+/// A role in relation to a complaint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Who {
+    /// The customer of this complaint.
+    Customer,
+    /// The agent who holds it.
+    Handler,
+    /// Any agent who may see it.
+    Agent,
+    /// An agent of level 2 or higher who may see it.
+    Supervisor,
+    /// The agent who proposed the resolution.
+    Proposer,
+    /// An admin.
+    Admin,
+    /// Time and automation.
+    System,
+}
+
+impl Who {
+    /// What people read.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Customer => "customer",
+            Self::Handler => "handler",
+            Self::Agent => "agent",
+            Self::Supervisor => "supervisor+",
+            Self::Proposer => "proposer",
+            Self::Admin => "admin",
+            Self::System => "system",
+        }
+    }
+}
+
+/// A condition of a command. Those that look at the caller's input are checked only when there is one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(missing_docs, reason = "`Guard::meaning` says each in words, and `GET /api/v1/lifecycle` prints them")]
+pub enum Guard {
+    NotAcknowledged,
+    CategoryKnown,
+    SubmissionComplete,
+    OpenComplaintLimit,
+    TriageFits,
+    CandidateEligible,
+    TakingAllowed,
+    DismissingAllowed,
+    ReasonGiven,
+    TextGiven,
+    TextOrFilesGiven,
+    CommentGiven,
+    InstructionGiven,
+    HoldGiven,
+    ReasonWhileQuestionOpen,
+    BelowLastLevel,
+    AboveFirstLevel,
+    DeadlineMissed,
+    ClockRanOut,
+    ReleaseDue,
+    DecisionComplete,
+    WithinAuthority,
+    NoSecondPersonNeeded,
+    SecondPerson,
+    ExplanationGiven,
+    NotAccepted,
+    FulfilmentGiven,
+    ContestWindowOpen,
+    NotAtLastLevel,
+    NoUnreadMessage,
+    NoOutstandingRemedy,
+    AcceptanceWindowOver,
+    RatingGiven,
+    RatingEditable,
+    ReinstateWindowOpen,
+    DismissalGiven,
+    SurvivorFits,
+    SurvivorNotClosed,
+    ReferralGiven,
+    FilesFit,
+    UnreadMessage,
+    ContestNotPossible,
+    WarningDue,
+}
+
+impl Guard {
+    /// The stable name.
+    pub fn name(self) -> &'static str {
+        self.both().0
+    }
+
+    /// What must hold, in words.
+    pub fn meaning(self) -> &'static str {
+        self.both().1
+    }
+
+    /// Whether it looks at what the caller gives, beside the state of things.
+    pub fn reads_input(self) -> bool {
+        matches!(
+            self,
+            Self::CategoryKnown
+                | Self::SubmissionComplete
+                | Self::TriageFits
+                | Self::CandidateEligible
+                | Self::ReasonGiven
+                | Self::TextGiven
+                | Self::TextOrFilesGiven
+                | Self::CommentGiven
+                | Self::InstructionGiven
+                | Self::HoldGiven
+                | Self::ReasonWhileQuestionOpen
+                | Self::ClockRanOut
+                | Self::ReleaseDue
+                | Self::DecisionComplete
+                | Self::WithinAuthority
+                | Self::ExplanationGiven
+                | Self::FulfilmentGiven
+                | Self::NotAtLastLevel
+                | Self::RatingGiven
+                | Self::DismissalGiven
+                | Self::SurvivorFits
+                | Self::ReferralGiven
+                | Self::FilesFit
+                | Self::WarningDue
+        )
+    }
+
+    fn both(self) -> (&'static str, &'static str) {
+        match self {
+            Self::NotAcknowledged => ("not_acknowledged", "it was not acknowledged before"),
+            Self::CategoryKnown => ("category_known", "the category is in the catalogue and active"),
+            Self::SubmissionComplete => {
+                ("submission_complete", "its texts are within bounds and required answers are given")
+            }
+            Self::OpenComplaintLimit => ("open_complaint_limit", "the customer has room for another open complaint"),
+            Self::TriageFits => ("triage_fits", "the new description fits the catalogue"),
+            Self::CandidateEligible => (
+                "candidate_eligible",
+                "the agent is eligible: level, skills, area, language, available, capacity, not excluded",
+            ),
+            Self::TakingAllowed => ("taking_allowed", "the policy lets agents take from their queue"),
+            Self::DismissingAllowed => ("dismissing_allowed", "the policy lets agents dismiss"),
+            Self::ReasonGiven => ("reason_given", "a reason is given"),
+            Self::TextGiven => ("text_given", "a text is given"),
+            Self::TextOrFilesGiven => ("text_or_files_given", "a text or a file is given"),
+            Self::CommentGiven => ("comment_given", "a comment is given"),
+            Self::InstructionGiven => ("instruction_given", "an instruction is given"),
+            Self::HoldGiven => ("hold_given", "the third party and the expected day are given"),
+            Self::ReasonWhileQuestionOpen => {
+                ("reason_while_question_open", "a reason is given while a question is open")
+            }
+            Self::BelowLastLevel => ("below_last_level", "there is a level above"),
+            Self::AboveFirstLevel => ("above_first_level", "there is a level below"),
+            Self::DeadlineMissed => ("deadline_missed", "a deadline was missed"),
+            Self::ClockRanOut => ("clock_ran_out", "the clock ran out and this cause did not move it before"),
+            Self::ReleaseDue => ("release_due", "the handler did not begin in time, or is gone"),
+            Self::DecisionComplete => (
+                "decision_complete",
+                "outcome and explanation are given, an apology where upheld, remedies are well formed",
+            ),
+            Self::WithinAuthority => ("within_authority", "the money is within the authority of whoever decides"),
+            Self::NoSecondPersonNeeded => ("no_second_person_needed", "the policy does not ask for a second person"),
+            Self::SecondPerson => ("second_person", "whoever approves is not the proposer"),
+            Self::ExplanationGiven => ("explanation_given", "an explanation is given"),
+            Self::NotAccepted => ("not_accepted", "the resolution was not accepted before"),
+            Self::FulfilmentGiven => {
+                ("fulfilment_given", "an outstanding remedy is named, with evidence and a day not in the future")
+            }
+            Self::ContestWindowOpen => {
+                ("contest_window_open", "the contest window, counted from the decision, is open")
+            }
+            Self::NotAtLastLevel => {
+                ("not_at_last_level", "the last level did not decide yet, or new evidence is brought")
+            }
+            Self::NoUnreadMessage => ("no_unread_message", "no message of the customer is unread"),
+            Self::NoOutstandingRemedy => ("no_outstanding_remedy", "no remedy is outstanding"),
+            Self::AcceptanceWindowOver => ("acceptance_window_over", "the time to accept or contest is over"),
+            Self::RatingGiven => ("rating_given", "a score of 1 to 5 is given"),
+            Self::RatingEditable => ("rating_editable", "the resolution was not rated before, or a day ago at most"),
+            Self::ReinstateWindowOpen => ("reinstate_window_open", "it was withdrawn recently enough"),
+            Self::DismissalGiven => ("dismissal_given", "a coded reason and a text for the customer are given"),
+            Self::SurvivorFits => (
+                "survivor_fits",
+                "the other complaint is another one, open, of the same customer, and not joined to this one",
+            ),
+            Self::SurvivorNotClosed => ("survivor_not_closed", "the complaint it was joined to is not finished"),
+            Self::ReferralGiven => ("referral_given", "the body is named and a notice is written"),
+            Self::FilesFit => ("files_fit", "the files are within the limits of number, size and type"),
+            Self::UnreadMessage => ("unread_message", "a message of the customer is unread"),
+            Self::ContestNotPossible => ("contest_not_possible", "it can no longer be contested"),
+            Self::WarningDue => ("warning_due", "the clock reached the warning and it was not given before"),
+        }
+    }
+}
+
+const fn may(who: Who) -> Permit {
+    Permit { who, guards: &[] }
+}
+
+const fn may_if(who: Who, guards: &'static [Guard]) -> Permit {
+    Permit { who, guards }
+}
+
+const OPEN: &[Status] = &Status::OPEN;
+const OPEN_OR_RESOLVED: &[Status] =
+    &[Queued, Assigned, InProgress, AwaitingCustomer, AwaitingThirdParty, PendingApproval, Resolved];
+const ANY: &[Status] = &Status::ALL;
+const FINISHED: &[Status] = &[Closed, Withdrawn, Dismissed, Referred];
+
+/// The whole lifecycle, in the order of the specification.
+pub static TABLE: &[Rule] = &[
+    Rule {
+        command: C::Submit,
+        from: &[],
+        to: &[To::New(Queued)],
+        level: LevelChange::Kept,
+        permits: &[may(Who::Customer), may(Who::Agent), may(Who::System)],
+        guards: &[Guard::CategoryKnown, Guard::SubmissionComplete, Guard::OpenComplaintLimit],
+        effect: "reference; receipt; channel; policy version stamped; clocks start; notice to customer",
+    },
+    Rule {
+        command: C::Acknowledge,
+        from: OPEN,
+        to: &[To::Same],
+        level: LevelChange::Kept,
+        permits: &[may(Who::System), may(Who::Agent)],
+        guards: &[Guard::NotAcknowledged],
+        effect: "milestone; the notice states the timeline that applies",
+    },
+    Rule {
+        command: C::Triage,
+        from: &[Queued, Assigned, InProgress],
+        to: &[To::Same],
+        level: LevelChange::Kept,
+        permits: &[may(Who::Agent), may(Who::System)],
+        guards: &[Guard::TriageFits],
+        effect: "category, priority, skills, area, weight; deadlines recomputed and explained",
+    },
+    Rule {
+        command: C::Assign,
+        from: &[Queued],
+        to: &[To::Status(Assigned)],
+        level: LevelChange::Kept,
+        permits: &[
+            may(Who::System),
+            may(Who::Supervisor),
+            may(Who::Admin),
+            may_if(Who::Agent, &[Guard::TakingAllowed]),
+        ],
+        guards: &[Guard::CandidateEligible],
+        effect: "explanation stored; notices to handler and customer",
+    },
+    Rule {
+        command: C::Decline,
+        from: &[Assigned],
+        to: &[To::Status(Queued)],
+        level: LevelChange::Kept,
+        permits: &[may(Who::Handler)],
+        guards: &[Guard::ReasonGiven],
+        effect: "that agent is excluded at this level",
+    },
+    Rule {
+        command: C::Release,
+        from: &[Assigned, InProgress, AwaitingCustomer, AwaitingThirdParty],
+        to: &[To::Status(Queued)],
+        level: LevelChange::Kept,
+        permits: &[may_if(Who::Supervisor, &[Guard::ReasonGiven]), may_if(Who::System, &[Guard::ReleaseDue])],
+        guards: &[],
+        effect: "back to the router; an open question to the customer stays open and its answer is kept",
+    },
+    Rule {
+        command: C::Reassign,
+        from: &[Assigned, InProgress, AwaitingCustomer, AwaitingThirdParty],
+        to: &[To::Status(Assigned), To::Same],
+        level: LevelChange::Kept,
+        permits: &[may(Who::Supervisor)],
+        guards: &[Guard::ReasonGiven, Guard::CandidateEligible],
+        effect: "workload moves; the former handler loses access at once",
+    },
+    Rule {
+        command: C::Begin,
+        from: &[Assigned],
+        to: &[To::Status(InProgress)],
+        level: LevelChange::Kept,
+        permits: &[may(Who::Handler)],
+        guards: &[],
+        effect: "first-action milestone",
+    },
+    Rule {
+        command: C::Ask,
+        from: &[InProgress],
+        to: &[To::Status(AwaitingCustomer)],
+        level: LevelChange::Kept,
+        permits: &[may(Who::Handler)],
+        guards: &[Guard::TextGiven],
+        effect: "public message; service clocks pause; silence clock starts",
+    },
+    Rule {
+        command: C::Answer,
+        from: &[AwaitingCustomer],
+        to: &[To::Status(InProgress)],
+        level: LevelChange::Kept,
+        permits: &[may(Who::Customer), may(Who::Agent)],
+        guards: &[Guard::TextOrFilesGiven],
+        effect: "clocks resume with what was left",
+    },
+    Rule {
+        command: C::Hold,
+        from: &[InProgress],
+        to: &[To::Status(AwaitingThirdParty)],
+        level: LevelChange::Kept,
+        permits: &[may(Who::Handler)],
+        guards: &[Guard::HoldGiven],
+        effect: "clocks pause only if the policy says so",
+    },
+    Rule {
+        command: C::Resume,
+        from: &[AwaitingThirdParty, AwaitingCustomer],
+        to: &[To::Status(InProgress)],
+        level: LevelChange::Kept,
+        permits: &[may(Who::Handler)],
+        guards: &[Guard::ReasonWhileQuestionOpen],
+        effect: "clocks resume with what was left",
+    },
+    Rule {
+        command: C::Escalate,
+        from: OPEN,
+        to: &[To::Status(Queued)],
+        level: LevelChange::Up,
+        permits: &[
+            may_if(Who::Handler, &[Guard::ReasonGiven]),
+            may_if(Who::Supervisor, &[Guard::ReasonGiven]),
+            may_if(Who::Customer, &[Guard::DeadlineMissed, Guard::ReasonGiven]),
+            may_if(Who::System, &[Guard::ClockRanOut]),
+        ],
+        guards: &[Guard::BelowLastLevel],
+        effect: "handler released; router looks at the next level; fires once per complaint, level and cause",
+    },
+    Rule {
+        command: C::HandBack,
+        from: &[InProgress],
+        to: &[To::Status(Queued)],
+        level: LevelChange::Down,
+        permits: &[may(Who::Handler)],
+        guards: &[Guard::AboveFirstLevel, Guard::InstructionGiven],
+        effect: "back to the level below, with an instruction",
+    },
+    Rule {
+        command: C::Propose,
+        from: &[InProgress],
+        to: &[To::Status(PendingApproval)],
+        level: LevelChange::Kept,
+        permits: &[may(Who::Handler)],
+        guards: &[Guard::DecisionComplete],
+        effect: "needed when over own authority or when the policy demands four eyes",
+    },
+    Rule {
+        command: C::Approve,
+        from: &[PendingApproval],
+        to: &[To::Status(Resolved)],
+        level: LevelChange::Kept,
+        permits: &[may(Who::Supervisor)],
+        guards: &[Guard::SecondPerson, Guard::WithinAuthority],
+        effect: "as resolve",
+    },
+    Rule {
+        command: C::SendBack,
+        from: &[PendingApproval],
+        to: &[To::Status(InProgress), To::Status(Queued)],
+        level: LevelChange::Kept,
+        permits: &[may(Who::Proposer), may(Who::Supervisor)],
+        guards: &[Guard::CommentGiven],
+        effect: "back to the handler, or to the queue when the handler is gone",
+    },
+    Rule {
+        command: C::Resolve,
+        from: &[InProgress],
+        to: &[To::Status(Resolved)],
+        level: LevelChange::Kept,
+        permits: &[may(Who::Handler)],
+        guards: &[Guard::NoSecondPersonNeeded, Guard::DecisionComplete, Guard::WithinAuthority],
+        effect: "decision notice with how to accept or contest; acceptance and contest clocks start; remedies enter the ledger",
+    },
+    Rule {
+        command: C::ResolveAtSource,
+        from: &[Queued, Assigned, InProgress],
+        to: &[To::Status(Resolved)],
+        level: LevelChange::Kept,
+        permits: &[may(Who::Agent)],
+        guards: &[Guard::ExplanationGiven],
+        effect: "the customer has said they are satisfied; summary notice; still counted",
+    },
+    Rule {
+        command: C::Accept,
+        from: &[Resolved],
+        to: &[To::Status(Closed), To::Same],
+        level: LevelChange::Kept,
+        permits: &[may(Who::Customer), may(Who::Agent)],
+        guards: &[Guard::NotAccepted],
+        effect: "closes, or waits for the outstanding remedies; feedback invitation on closing",
+    },
+    Rule {
+        command: C::FulfilRemedy,
+        from: &[Resolved],
+        to: &[To::Same, To::Status(Closed)],
+        level: LevelChange::Kept,
+        permits: &[may(Who::Agent)],
+        guards: &[Guard::FulfilmentGiven],
+        effect: "ledger entry; closes when it was the last and the resolution is accepted",
+    },
+    Rule {
+        command: C::Contest,
+        from: &[Resolved, Closed, Dismissed],
+        to: &[To::Status(Queued)],
+        level: LevelChange::Up,
+        permits: &[may(Who::Customer)],
+        guards: &[Guard::NotAtLastLevel, Guard::ContestWindowOpen, Guard::ReasonGiven],
+        effect: "everyone who decided before is excluded; earlier outcome kept as history",
+    },
+    Rule {
+        command: C::Reopen,
+        from: &[Closed, Dismissed],
+        to: &[To::Status(Queued)],
+        level: LevelChange::Kept,
+        permits: &[may(Who::Supervisor)],
+        guards: &[Guard::ReasonGiven],
+        effect: "an error was found; level kept",
+    },
+    Rule {
+        command: C::Close,
+        from: &[Resolved],
+        to: &[To::Status(Closed)],
+        level: LevelChange::Kept,
+        permits: &[may_if(Who::System, &[Guard::AcceptanceWindowOver]), may(Who::Supervisor)],
+        guards: &[Guard::NoUnreadMessage, Guard::NoOutstandingRemedy],
+        effect: "feedback invitation",
+    },
+    Rule {
+        command: C::Rate,
+        from: &[Resolved, Closed],
+        to: &[To::Same],
+        level: LevelChange::Kept,
+        permits: &[may(Who::Customer)],
+        guards: &[Guard::RatingEditable, Guard::RatingGiven],
+        effect: "one rating per resolution, editable for a day; a low rating offers to contest",
+    },
+    Rule {
+        command: C::Withdraw,
+        from: OPEN_OR_RESOLVED,
+        to: &[To::Status(Withdrawn)],
+        level: LevelChange::Kept,
+        permits: &[may(Who::Customer)],
+        guards: &[],
+        effect: "asks why",
+    },
+    Rule {
+        command: C::Reinstate,
+        from: &[Withdrawn],
+        to: &[To::Status(Queued)],
+        level: LevelChange::Kept,
+        permits: &[may(Who::Customer)],
+        guards: &[Guard::ReinstateWindowOpen],
+        effect: "level kept",
+    },
+    Rule {
+        command: C::Dismiss,
+        from: &[Queued, Assigned, InProgress],
+        to: &[To::Status(Dismissed)],
+        level: LevelChange::Kept,
+        permits: &[may(Who::Supervisor), may_if(Who::Agent, &[Guard::DismissingAllowed])],
+        guards: &[Guard::DismissalGiven],
+        effect: "row and evidence stay; nothing is ever deleted by a command",
+    },
+    Rule {
+        command: C::Merge,
+        from: OPEN,
+        to: &[To::Status(Merged)],
+        level: LevelChange::Kept,
+        permits: &[may(Who::Agent)],
+        guards: &[Guard::SurvivorFits],
+        effect: "survivor keeps the earliest receipt; one notice",
+    },
+    Rule {
+        command: C::Unmerge,
+        from: &[Merged],
+        to: &[To::Status(Queued)],
+        level: LevelChange::Kept,
+        permits: &[may(Who::Supervisor)],
+        guards: &[Guard::SurvivorNotClosed],
+        effect: "its own complaint again",
+    },
+    Rule {
+        command: C::Refer,
+        from: OPEN,
+        to: &[To::Status(Referred)],
+        level: LevelChange::Kept,
+        permits: &[may(Who::Supervisor)],
+        guards: &[Guard::ReferralGiven],
+        effect: "customer told",
+    },
+    Rule {
+        command: C::ReturnReferral,
+        from: &[Referred],
+        to: &[To::Status(Queued)],
+        level: LevelChange::Kept,
+        permits: &[may(Who::Supervisor)],
+        guards: &[Guard::ReasonGiven],
+        effect: "customer told",
+    },
+    Rule {
+        command: C::Post,
+        from: OPEN_OR_RESOLVED,
+        to: &[To::Same, To::Status(InProgress)],
+        level: LevelChange::Kept,
+        permits: &[may(Who::Customer), may(Who::Handler), may(Who::Supervisor)],
+        guards: &[Guard::TextOrFilesGiven],
+        effect: "public message; satisfies or starts clocks; notice to the other side; the customer's, while a question is open, is the answer",
+    },
+    Rule {
+        command: C::Note,
+        from: ANY,
+        to: &[To::Same],
+        level: LevelChange::Kept,
+        permits: &[may(Who::Agent)],
+        guards: &[Guard::TextGiven],
+        effect: "internal; a customer never sees it, not even in a count",
+    },
+    Rule {
+        command: C::Attach,
+        from: OPEN_OR_RESOLVED,
+        to: &[To::Same],
+        level: LevelChange::Kept,
+        permits: &[may(Who::Customer), may(Who::Handler), may(Who::Supervisor)],
+        guards: &[Guard::FilesFit],
+        effect: "metadata in the event, bytes in the attachment store",
+    },
+    Rule {
+        command: C::Read,
+        from: OPEN_OR_RESOLVED,
+        to: &[To::Same],
+        level: LevelChange::Kept,
+        permits: &[may(Who::Handler), may(Who::Supervisor)],
+        guards: &[Guard::UnreadMessage],
+        effect: "the customer's messages count as read; the auto-close clock goes on",
+    },
+    Rule {
+        command: C::FollowUp,
+        from: FINISHED,
+        to: &[To::New(Queued)],
+        level: LevelChange::Kept,
+        permits: &[may(Who::Customer)],
+        guards: &[Guard::ContestNotPossible],
+        effect: "a new, linked complaint; the old one is untouched",
+    },
+    Rule {
+        command: C::Warn,
+        from: OPEN_OR_RESOLVED,
+        to: &[To::Same],
+        level: LevelChange::Kept,
+        permits: &[may(Who::System)],
+        guards: &[Guard::WarningDue],
+        effect: "75 % or 90 % of a clock are used; whoever keeps the promise is told, once",
+    },
+    Rule {
+        command: C::Alarm,
+        from: OPEN_OR_RESOLVED,
+        to: &[To::Same],
+        level: LevelChange::Kept,
+        permits: &[may(Who::System)],
+        guards: &[Guard::ClockRanOut],
+        effect: "a clock ran out that moves nobody; those concerned are told, once",
+    },
+];
+
+/// The row of a command.
+pub fn rule(command: CommandName) -> &'static Rule {
+    // The table lists the commands in the order of the enumeration; a test holds them together.
+    &TABLE[command as usize]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_command_has_its_row() {
+        assert_eq!(TABLE.len(), CommandName::ALL.len());
+        for command in CommandName::ALL {
+            assert_eq!(rule(*command).command, *command);
+            assert!(!rule(*command).permits.is_empty(), "nobody may {command}");
+        }
+    }
+
+    #[test]
+    fn every_status_can_be_entered_and_left_or_is_an_end() {
+        for status in Status::ALL {
+            let entered = TABLE
+                .iter()
+                .any(|rule| rule.to.iter().any(|to| matches!(to, To::Status(to) | To::New(to) if *to == status)));
+            let left = TABLE.iter().any(|rule| {
+                rule.from.contains(&status) && rule.to.iter().any(|to| matches!(to, To::Status(to) if *to != status))
+            });
+            assert!(entered, "{status} cannot be entered");
+            assert!(left || status.is_end(), "{status} cannot be left");
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! Which notices a change calls for.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use super::{Notice, NoticeChannel, NoticeKind, Recipient};
+use crate::actor::Party;
+use crate::complaint::{Complaint, Entry, Event, ReleaseCause};
+use crate::deadline::ClockKind;
+use crate::id::{AgentId, ComplaintId, Level, NoticeId};
+use crate::lifecycle::Status;
+use crate::policy::Policy;
+
+/// The notices that entries call for: for each customer-visible change exactly one per recipient and channel.
+///
+/// `before` is the complaint before the entries, `None` for a new one; `after` is the complaint they lead to. Entries
+/// of other complaints, as `merge` makes them, are passed over. Ids are made from the complaint, the entry, the
+/// recipient's place and the channel, so announcing the same change again gives the same notices.
+pub fn announce(before: Option<&Complaint>, after: &Complaint, entries: &[Entry], policy: &Policy) -> Vec<Notice> {
+    let own: Vec<&Entry> = entries.iter().filter(|entry| entry.complaint == after.id).collect();
+    let acknowledged = own.iter().any(|entry| matches!(entry.event, Event::Acknowledged));
+    let mut handler = before.and_then(|complaint| complaint.handler.clone());
+    let mut notices = Vec::new();
+    for entry in own {
+        let mut planned = plan(after, entry, handler.as_ref());
+        // One mail says both: it is here, and this is what happens when.
+        planned.retain(|(_, kind)| !(acknowledged && *kind == NoticeKind::Received));
+        let mut told = BTreeSet::new();
+        for (recipient, kind) in planned {
+            for channel in channels(kind, &recipient, policy) {
+                // Nobody is told twice of one change, and nobody is told of what they did themself.
+                if !is_author(&recipient, &entry.by) && told.insert((recipient.clone(), channel)) {
+                    let place = u8::try_from(told.len()).unwrap_or(u8::MAX);
+                    notices.push(notice(after, entry, recipient.clone(), channel, kind, place));
+                }
+            }
+        }
+        handler.clone_from(&entry.place.handler);
+    }
+    notices
+}
+
+fn is_author(recipient: &Recipient, by: &Party) -> bool {
+    matches!((recipient, by), (Recipient::Agent(to), Party::Agent(by)) if to == by)
+}
+
+/// A text message for what cannot wait, where the policy has a gateway; a mail for everything.
+fn channels(kind: NoticeKind, recipient: &Recipient, policy: &Policy) -> Vec<NoticeChannel> {
+    let urgent = match recipient {
+        Recipient::Agent(_) => matches!(kind, NoticeKind::AssignedHandler | NoticeKind::Missed(_)),
+        Recipient::Customer(_) => {
+            matches!(kind, NoticeKind::Received | NoticeKind::Acknowledged | NoticeKind::Decision)
+        }
+        Recipient::Level(_) => matches!(kind, NoticeKind::Missed(_)),
+    };
+    policy.channels.iter().copied().filter(|channel| *channel != NoticeChannel::Sms || urgent).collect()
+}
+
+fn plan(complaint: &Complaint, entry: &Entry, former: Option<&AgentId>) -> Vec<(Recipient, NoticeKind)> {
+    use NoticeKind as K;
+
+    let customer = || Recipient::Customer(complaint.customer.clone());
+    let to_agent = |agent: Option<&AgentId>| agent.cloned().map(Recipient::Agent);
+    let holder = entry.place.handler.as_ref();
+    let mut planned: Vec<(Option<Recipient>, NoticeKind)> = Vec::new();
+    let mut tell = |recipient: Option<Recipient>, kind| planned.push((recipient, kind));
+    match &entry.event {
+        Event::Submitted { .. } => tell(Some(customer()), K::Received),
+        Event::Acknowledged => tell(Some(customer()), K::Acknowledged),
+        Event::Assigned { agent, .. } => {
+            tell(to_agent(Some(agent)), K::AssignedHandler);
+            tell(Some(customer()), K::AssignedCustomer);
+        }
+        Event::Reassigned { from, to, .. } => {
+            tell(to_agent(Some(to)), K::AssignedHandler);
+            tell(to_agent(Some(from)), K::TakenAway);
+            tell(Some(customer()), K::AssignedCustomer);
+        }
+        Event::Released { agent, cause } => {
+            tell(to_agent(Some(agent)), K::TakenAway);
+            if *cause == ReleaseCause::NotBegun {
+                tell(Some(above(entry.place.level)), K::Missed(ClockKind::Acceptance));
+            }
+        }
+        Event::Asked => tell(Some(customer()), K::Question),
+        Event::Answered => match entry.by {
+            Party::Customer(_) => tell(to_agent(holder), K::Answer),
+            _ => tell(Some(customer()), K::Message),
+        },
+        Event::Posted => match entry.by {
+            Party::Customer(_) => tell(to_agent(holder), K::Message),
+            _ => tell(Some(customer()), K::Message),
+        },
+        Event::Held { .. } => tell(Some(customer()), K::OnHold),
+        Event::Escalated { .. } => {
+            tell(Some(customer()), K::EscalatedCustomer);
+            tell(to_agent(former), K::EscalatedHandler);
+        }
+        Event::Proposed { .. } => tell(Some(above(entry.place.level)), K::ApprovalWanted),
+        Event::SentBack => tell(to_agent(former), K::SentBack),
+        Event::Resolved { approved_by, by, .. } => {
+            tell(Some(customer()), K::Decision);
+            if approved_by.is_some() {
+                tell(to_agent(Some(by)), K::AcceptedHandler);
+            }
+        }
+        Event::Accepted => tell(to_agent(holder), K::AcceptedHandler),
+        Event::RemedyFulfilled { .. } => tell(Some(customer()), K::RemedyFulfilled),
+        Event::Contested { .. } => {
+            tell(Some(customer()), K::ContestedCustomer);
+            tell(to_agent(former), K::ContestedHandler);
+        }
+        Event::Reopened => tell(Some(customer()), K::Reopened),
+        Event::Closed { .. } => tell(Some(customer()), K::Closed),
+        Event::Withdrawn => {
+            tell(Some(customer()), K::WithdrawnCustomer);
+            tell(to_agent(former), K::WithdrawnHandler);
+        }
+        Event::Reinstated => tell(Some(customer()), K::Reinstated),
+        Event::Dismissed { .. } => tell(Some(customer()), K::Dismissed),
+        Event::Merged { .. } => tell(Some(customer()), K::Merged),
+        Event::Unmerged => tell(Some(customer()), K::Unmerged),
+        Event::Referred => tell(Some(customer()), K::Referred),
+        Event::ReferralReturned => tell(Some(customer()), K::ReferralReturned),
+        Event::Warned { clock, .. } => match clock {
+            ClockKind::Silence | ClockKind::AutoClose => tell(Some(customer()), K::Warning(*clock)),
+            ClockKind::Acknowledgement | ClockKind::Approval => {
+                tell(Some(above(entry.place.level)), K::Warning(*clock))
+            }
+            _ => tell(Some(to_agent(holder).unwrap_or(above(entry.place.level))), K::Warning(*clock)),
+        },
+        Event::Alarmed { clock } => {
+            match clock {
+                ClockKind::Silence => tell(to_agent(holder), K::Missed(*clock)),
+                ClockKind::Statutory => {
+                    tell(Some(customer()), K::Missed(*clock));
+                    tell(Some(above(entry.place.level)), K::Missed(*clock));
+                }
+                _ => tell(Some(above(entry.place.level)), K::Missed(*clock)),
+            }
+            if !matches!(clock, ClockKind::Silence) {
+                tell(to_agent(holder), K::Missed(*clock));
+            }
+        }
+        // Nobody else can see these, or the same change has another entry that tells of it.
+        Event::Triaged { .. }
+        | Event::Declined { .. }
+        | Event::Begun
+        | Event::Resumed
+        | Event::HandedBack { .. }
+        | Event::Rated { .. }
+        | Event::Absorbed { .. }
+        | Event::Noted
+        | Event::Attached { .. }
+        | Event::Read => {}
+    }
+    planned.into_iter().filter_map(|(recipient, kind)| Some((recipient?, kind))).collect()
+}
+
+/// Whoever supervises a level: the one above it. The notifier finds the agents there, or the last level's own.
+fn above(level: Level) -> Recipient {
+    Recipient::Level(level.above())
+}
+
+fn notice(
+    after: &Complaint,
+    entry: &Entry,
+    recipient: Recipient,
+    channel: NoticeChannel,
+    kind: NoticeKind,
+    place: u8,
+) -> Notice {
+    let address = match &recipient {
+        Recipient::Customer(_) => after.contact.email.clone(),
+        _ => None,
+    };
+    Notice {
+        id: notice_id(after.id, entry.seq, place),
+        recipient,
+        channel,
+        kind,
+        complaint: after.id,
+        reference: after.reference,
+        subject: after.subject.clone(),
+        status: entry.place.status,
+        level: entry.place.level,
+        handler: entry.place.handler.clone(),
+        text: public_text(entry),
+        address,
+        due_at: due_at(after, kind),
+        planned_at: entry.at,
+    }
+}
+
+/// The words that the recipient may read. Internal notes never get here, because they announce nothing.
+fn public_text(entry: &Entry) -> Option<String> {
+    match entry.event {
+        Event::Asked | Event::Answered | Event::Posted | Event::Dismissed { .. } | Event::Referred => {
+            entry.words.get("text").map(str::to_owned)
+        }
+        Event::Resolved { .. } => {
+            let parts: Vec<&str> =
+                ["explanation", "apology", "next_steps"].iter().filter_map(|name| entry.words.get(name)).collect();
+            let instructions: Vec<&str> = entry
+                .words
+                .under("remedy.")
+                .filter(|(name, _)| name.ends_with(".instructions"))
+                .map(|(_, text)| text)
+                .collect();
+            Some([parts, instructions].concat().join("\n\n"))
+        }
+        Event::SentBack => entry.words.get("comment").map(str::to_owned),
+        Event::Held { .. } => entry.words.get("party").map(str::to_owned),
+        _ => None,
+    }
+}
+
+fn due_at(after: &Complaint, kind: NoticeKind) -> Option<DateTime<Utc>> {
+    let of = |clock: ClockKind| after.deadline(clock).and_then(|deadline| deadline.due_at);
+    match kind {
+        NoticeKind::Decision | NoticeKind::Dismissed => of(ClockKind::ContestWindow),
+        NoticeKind::Question => of(ClockKind::Silence),
+        NoticeKind::AssignedHandler => of(ClockKind::Acceptance).or_else(|| after.promised_at()),
+        NoticeKind::ApprovalWanted => of(ClockKind::Approval),
+        NoticeKind::Warning(clock) => of(clock),
+        NoticeKind::Missed(clock) => of(clock),
+        NoticeKind::Received
+        | NoticeKind::Acknowledged
+        | NoticeKind::AssignedCustomer
+        | NoticeKind::EscalatedCustomer
+        | NoticeKind::ContestedCustomer
+        | NoticeKind::Reopened
+            if after.status != Status::Resolved =>
+        {
+            after.promised_at()
+        }
+        _ => None,
+    }
+}
+
+/// The complaint's id with entry and place mixed into its random end. A complaint's id is random there, so ids of
+/// different complaints do not meet.
+fn notice_id(complaint: ComplaintId, seq: u32, place: u8) -> NoticeId {
+    let mixed = complaint.as_uuid().as_u128() ^ ((u128::from(seq) << 8) | u128::from(place));
+    NoticeId::from_uuid(Uuid::from_u128(mixed))
+}

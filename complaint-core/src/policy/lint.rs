@@ -1,0 +1,91 @@
+//! What does not hold together in a policy.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use super::Policy;
+use crate::text;
+
+/// One fault of a policy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// Where, e.g. `levels[1].name`.
+    pub path: String,
+    /// What is wrong and what would put it right.
+    pub message: String,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.path, self.message)
+    }
+}
+
+impl Policy {
+    /// Names every fault, in the order of the policy. An empty list means that the policy can be used.
+    pub fn lint(&self) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        let mut fault = |path: String, message: String| findings.push(Finding { path, message });
+
+        if text::line(&self.name, text::FIELD_MAX).is_err() {
+            fault("name".into(), "must be one line of 1 to 200 characters".into());
+        }
+        if !self.calendars.contains_key(&self.calendar) {
+            fault("calendar".into(), format!("names the calendar `{}`, which is not among `calendars`", self.calendar));
+        }
+        if self.open_complaints_per_customer == 0 {
+            fault("open_complaints_per_customer".into(), "must be at least 1, or nobody could complain".into());
+        }
+        if self.channels.is_empty() {
+            fault("channels".into(), "must name a way for notices to travel, e.g. [\"email\"]".into());
+        }
+        if self.levels.is_empty() || self.levels.len() > 9 {
+            fault("levels".into(), "must be a ladder of 1 to 9 levels".into());
+        }
+        for (at, level) in self.levels.iter().enumerate() {
+            if text::line(&level.name, text::FIELD_MAX).is_err() {
+                fault(format!("levels[{at}].name"), "must be one line of 1 to 200 characters".into());
+            }
+        }
+        if self.four_eyes && self.levels.len() < 2 {
+            fault("four_eyes".into(), "needs a level above the first, or nobody could approve".into());
+        }
+        let mut seen = BTreeSet::new();
+        for (at, category) in self.categories.iter().enumerate() {
+            if !seen.insert(&category.key) {
+                fault(format!("categories[{at}].key"), format!("`{}` is used twice", category.key));
+            }
+            if text::line(&category.name, text::FIELD_MAX).is_err() {
+                fault(format!("categories[{at}].name"), "must be one line of 1 to 200 characters".into());
+            }
+            if category.weight == 0 || category.weight > 1000 {
+                fault(format!("categories[{at}].weight"), "must be 1 to 1000".into());
+            }
+            let mut keys = BTreeSet::new();
+            for (number, question) in category.questions.iter().enumerate() {
+                let key_is_fine = !question.key.is_empty()
+                    && question.key.len() <= 64
+                    && question.key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+                if !key_is_fine {
+                    fault(
+                        format!("categories[{at}].questions[{number}].key"),
+                        "must be 1 to 64 letters, digits, hyphens or underscores".into(),
+                    );
+                }
+                if !keys.insert(&question.key) {
+                    fault(
+                        format!("categories[{at}].questions[{number}].key"),
+                        format!("`{}` is used twice", question.key),
+                    );
+                }
+                if text::line(&question.label, text::FIELD_MAX).is_err() {
+                    fault(
+                        format!("categories[{at}].questions[{number}].label"),
+                        "must be one line of 1 to 200 characters".into(),
+                    );
+                }
+            }
+        }
+        findings
+    }
+}

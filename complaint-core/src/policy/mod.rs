@@ -1,0 +1,410 @@
+//! The house rules as one value: catalogue, calendars, target times, ladder, windows, authority.
+
+mod lint;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::complaint::Priority;
+use crate::deadline::{Calendar, ClockKind, Span, SpanUnit};
+use crate::id::{Area, CategoryKey, InvalidId, Level, Skill};
+use crate::money::Money;
+use crate::notice::NoticeChannel;
+
+pub use lint::Finding;
+
+/// The house rules. Written as TOML; checked by [`Policy::lint`] before it is used.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Policy {
+    /// Which edition; every complaint and deadline is stamped with it. The host counts it up.
+    #[serde(default = "one")]
+    pub version: u64,
+    /// What people call it.
+    pub name: String,
+    /// The calendar that working time is measured on.
+    pub calendar: String,
+    /// Whether the system acknowledges a complaint as it comes in.
+    #[serde(default = "yes")]
+    pub acknowledge_at_once: bool,
+    /// Whether agents may take from the queue of their level.
+    #[serde(default)]
+    pub agents_may_take: bool,
+    /// Whether agents of the first level may dismiss.
+    #[serde(default)]
+    pub agents_may_dismiss: bool,
+    /// Whether every resolution needs a second person.
+    #[serde(default)]
+    pub four_eyes: bool,
+    /// Whether service clocks pause while a third party must act.
+    #[serde(default)]
+    pub third_party_pauses: bool,
+    /// How many open complaints one customer may have.
+    #[serde(default = "fifty")]
+    pub open_complaints_per_customer: u32,
+    /// How long a withdrawn complaint can be reinstated.
+    #[serde(default = "thirty_days")]
+    pub reinstate_window: Span,
+    /// How long a rating can be changed.
+    #[serde(default = "one_day")]
+    pub rating_window: Span,
+    /// The ways in which notices travel.
+    #[serde(default = "by_mail")]
+    pub channels: BTreeSet<NoticeChannel>,
+    /// Calendars by name.
+    pub calendars: BTreeMap<String, Calendar>,
+    /// Target times of every complaint.
+    pub targets: Targets,
+    /// Target times that differ by priority.
+    #[serde(default)]
+    pub priorities: BTreeMap<Priority, TargetOverrides>,
+    /// The ladder, first level first. The last level has final authority.
+    pub levels: Vec<LevelPolicy>,
+    /// What can be complained about.
+    #[serde(default)]
+    pub categories: Vec<Category>,
+}
+
+/// How much time each promise has.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Targets {
+    /// From receipt until the customer is told that it is here.
+    pub acknowledgement: Span,
+    /// From receipt until a person writes to the customer.
+    pub first_response: Span,
+    /// From receipt until it is resolved.
+    pub resolution: Span,
+    /// From assignment until the handler begins.
+    pub acceptance: Span,
+    /// From proposal until a second person decides.
+    pub approval: Span,
+    /// From a question until the customer answers.
+    pub silence: Span,
+    /// From the decision until it closes by itself.
+    pub auto_close: Span,
+    /// From the decision until it can no longer be contested.
+    pub contest_window: Span,
+    /// From the decision until a remedy without a day of its own is delivered.
+    pub remedy: Span,
+    /// From receipt until the law wants a final response, if it does.
+    #[serde(default)]
+    pub statutory: Option<Span>,
+}
+
+/// Target times that differ from the usual ones.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TargetOverrides {
+    /// As in [`Targets`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first_response: Option<Span>,
+    /// As in [`Targets`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resolution: Option<Span>,
+    /// As in [`Targets`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub acceptance: Option<Span>,
+    /// As in [`Targets`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub statutory: Option<Span>,
+}
+
+impl TargetOverrides {
+    fn of(&self, clock: ClockKind) -> Option<Span> {
+        match clock {
+            ClockKind::FirstResponse => self.first_response,
+            ClockKind::Resolution => self.resolution,
+            ClockKind::Acceptance => self.acceptance,
+            ClockKind::Statutory => self.statutory,
+            _ => None,
+        }
+    }
+}
+
+/// One step of the ladder.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LevelPolicy {
+    /// What its agents are called, e.g. `Supervisor`.
+    pub name: String,
+    /// How long a complaint may stay at this level.
+    pub target: Span,
+    /// The same where the priority changes it.
+    #[serde(default)]
+    pub priorities: BTreeMap<Priority, Span>,
+    /// The most money, a limit per currency, that one agent of this level may decide alone; other currencies: none.
+    /// Without this line: any amount.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authority: Option<Vec<Money>>,
+}
+
+/// What can be complained about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Category {
+    /// The key.
+    pub key: CategoryKey,
+    /// What people read.
+    pub name: String,
+    /// One or two sentences that help to choose it.
+    #[serde(default)]
+    pub description: String,
+    /// What a handler must know. Left out: the category's own key, so that an agent skilled in *damaged goods* gets
+    /// the complaints about damaged goods. Empty: nothing, any agent will do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub skills: Option<BTreeSet<Skill>>,
+    /// Where its complaints belong.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub area: Option<Area>,
+    /// How urgent its complaints are, as a rule.
+    #[serde(default)]
+    pub priority: Priority,
+    /// What each adds to a workload.
+    #[serde(default = "one_weight")]
+    pub weight: u32,
+    /// What is asked in addition.
+    #[serde(default)]
+    pub questions: Vec<CategoryQuestion>,
+    /// Target times that differ.
+    #[serde(default)]
+    pub targets: TargetOverrides,
+    /// Whether it can be chosen for new complaints.
+    #[serde(default = "yes")]
+    pub active: bool,
+}
+
+/// A question of a category.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CategoryQuestion {
+    /// The key of the answer.
+    pub key: String,
+    /// What is asked.
+    pub label: String,
+    /// Whether it must be answered.
+    #[serde(default)]
+    pub required: bool,
+}
+
+impl Category {
+    /// A category of ordinary priority and weight whose handler must know the category itself.
+    ///
+    /// # Errors
+    /// If the name gives no key.
+    pub fn named(name: &str) -> Result<Self, InvalidId> {
+        Ok(Self {
+            key: CategoryKey::new(name)?,
+            name: name.trim().to_owned(),
+            description: String::new(),
+            skills: None,
+            area: None,
+            priority: Priority::Normal,
+            weight: 1,
+            questions: Vec::new(),
+            targets: TargetOverrides::default(),
+            active: true,
+        })
+    }
+
+    /// What a handler must know.
+    pub fn needed_skills(&self) -> BTreeSet<Skill> {
+        match &self.skills {
+            Some(skills) => skills.clone(),
+            None => Skill::new(self.key.as_str()).into_iter().collect(),
+        }
+    }
+}
+
+/// A policy that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum PolicyError {
+    /// It cannot be read; the message names line and column.
+    #[error("the policy cannot be read")]
+    Unreadable(#[source] Box<toml::de::Error>),
+    /// It does not hold together.
+    #[error("the policy does not hold together: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Faulty(Vec<Finding>),
+}
+
+impl Policy {
+    /// Reads a policy and checks it.
+    pub fn from_toml(text: &str) -> Result<Self, PolicyError> {
+        let policy: Self = toml::from_str(text).map_err(|error| PolicyError::Unreadable(Box::new(error)))?;
+        let findings = policy.lint();
+        if findings.is_empty() { Ok(policy) } else { Err(PolicyError::Faulty(findings)) }
+    }
+
+    /// The policy a new organisation starts with: three levels, office hours in UTC, no categories yet.
+    pub fn standard() -> Self {
+        #[expect(clippy::expect_used, reason = "the text is part of the crate and a test reads it")]
+        Self::from_toml(include_str!("standard.toml")).expect("the standard policy can be read")
+    }
+
+    /// The policy as TOML, readable by [`Policy::from_toml`].
+    ///
+    /// # Errors
+    /// If a value does not fit TOML, which no checked policy does.
+    pub fn to_toml(&self) -> Result<String, toml::ser::Error> {
+        toml::to_string(self)
+    }
+
+    /// The policy with a category more, or with this one in place of the one with the same key.
+    pub fn with_category(mut self, category: Category) -> Self {
+        match self.categories.iter_mut().find(|known| known.key == category.key) {
+            Some(known) => *known = category,
+            None => self.categories.push(category),
+        }
+        self
+    }
+
+    /// A category by key.
+    pub fn category(&self, key: &CategoryKey) -> Option<&Category> {
+        self.categories.iter().find(|category| category.key == *key)
+    }
+
+    /// The level with final authority.
+    pub fn last_level(&self) -> Level {
+        u8::try_from(self.levels.len()).ok().and_then(|count| Level::new(count).ok()).unwrap_or(Level::FIRST)
+    }
+
+    /// The policy of a level; beyond the ladder, that of the last.
+    pub fn level(&self, level: Level) -> Option<&LevelPolicy> {
+        self.levels.get(usize::from(level.get()) - 1).or(self.levels.last())
+    }
+
+    /// What the agents of a level are called.
+    pub fn level_name(&self, level: Level) -> &str {
+        self.level(level).map_or("", |policy| policy.name.as_str())
+    }
+
+    /// The calendar that working time is measured on.
+    pub fn working_calendar(&self) -> Calendar {
+        self.calendars.get(&self.calendar).cloned().unwrap_or_else(Calendar::always)
+    }
+
+    /// The time promised by a clock to a complaint of this category, priority and level: the category's own target,
+    /// else the priority's, else the usual one.
+    pub fn target(&self, clock: ClockKind, category: &CategoryKey, priority: Priority, level: Level) -> Option<Span> {
+        if clock == ClockKind::Level {
+            let policy = self.level(level)?;
+            return Some(policy.priorities.get(&priority).copied().unwrap_or(policy.target));
+        }
+        let own = self.category(category).and_then(|category| category.targets.of(clock));
+        let by_priority = || self.priorities.get(&priority).and_then(|targets| targets.of(clock));
+        own.or_else(by_priority).or(match clock {
+            ClockKind::Acknowledgement => Some(self.targets.acknowledgement),
+            ClockKind::FirstResponse => Some(self.targets.first_response),
+            ClockKind::Resolution => Some(self.targets.resolution),
+            ClockKind::Acceptance => Some(self.targets.acceptance),
+            ClockKind::Approval => Some(self.targets.approval),
+            ClockKind::Silence => Some(self.targets.silence),
+            ClockKind::AutoClose => Some(self.targets.auto_close),
+            ClockKind::ContestWindow => Some(self.targets.contest_window),
+            ClockKind::Remedy => Some(self.targets.remedy),
+            ClockKind::Statutory => self.targets.statutory,
+            ClockKind::Level => None,
+        })
+    }
+
+    /// Whether an agent of a level may decide these amounts alone: per currency their sum is within the limit.
+    pub fn has_authority(&self, level: Level, amounts: impl IntoIterator<Item = Money>) -> bool {
+        let Some(limits) = self.level(level).and_then(|policy| policy.authority.as_ref()) else {
+            return true;
+        };
+        let mut sums = BTreeMap::new();
+        for amount in amounts {
+            let sum: &mut u64 = sums.entry(amount.currency()).or_default();
+            *sum = sum.saturating_add(amount.minor_units());
+        }
+        sums.into_iter().all(|(currency, sum)| {
+            limits.iter().any(|limit| limit.currency() == currency && limit.minor_units() >= sum)
+        })
+    }
+}
+
+fn one() -> u64 {
+    1
+}
+
+fn one_weight() -> u32 {
+    1
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn fifty() -> u32 {
+    50
+}
+
+fn thirty_days() -> Span {
+    Span::new(30, SpanUnit::Days)
+}
+
+fn one_day() -> Span {
+    Span::new(24, SpanUnit::Hours)
+}
+
+fn by_mail() -> BTreeSet<NoticeChannel> {
+    BTreeSet::from([NoticeChannel::Email])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_standard_policy_survives_a_round_trip() {
+        let policy = Policy::standard().with_category(Category::named("Damaged goods").unwrap());
+        let again = Policy::from_toml(&policy.to_toml().unwrap()).unwrap();
+        assert_eq!(again, policy);
+        assert_eq!(policy.last_level().get(), 3);
+    }
+
+    #[test]
+    fn a_category_asks_for_itself_unless_told_otherwise() {
+        let mut category = Category::named("Damaged goods").unwrap();
+        assert_eq!(category.needed_skills(), BTreeSet::from([Skill::new("damaged goods").unwrap()]));
+        category.skills = Some(BTreeSet::new());
+        assert!(category.needed_skills().is_empty());
+    }
+
+    #[test]
+    fn targets_go_from_the_special_to_the_general() {
+        let mut category = Category::named("Water").unwrap();
+        category.targets.resolution = Some("1 hour".parse().unwrap());
+        let key = category.key.clone();
+        let policy = Policy::standard().with_category(category);
+        let target = |clock, priority| policy.target(clock, &key, priority, Level::FIRST).unwrap().to_string();
+        assert_eq!(target(ClockKind::Resolution, Priority::Urgent), "1 hour");
+        assert_eq!(target(ClockKind::FirstResponse, Priority::Urgent), "2 working hours");
+        assert_eq!(target(ClockKind::FirstResponse, Priority::Low), "2 working days");
+        assert_eq!(target(ClockKind::Level, Priority::High), "3 working days");
+    }
+
+    #[test]
+    fn authority_is_summed_per_currency() {
+        let policy = Policy::standard();
+        let euros = |amount: &str| amount.parse::<Money>().unwrap();
+        assert!(policy.has_authority(Level::FIRST, [euros("60.00 EUR"), euros("40.00 EUR")]));
+        assert!(!policy.has_authority(Level::FIRST, [euros("60.00 EUR"), euros("40.01 EUR")]));
+        assert!(!policy.has_authority(Level::FIRST, [euros("1 JPY")]));
+        assert!(policy.has_authority(policy.last_level(), [euros("1000000 EUR")]));
+    }
+
+    #[test]
+    fn faults_are_named_with_line_or_path() {
+        let unreadable = Policy::from_toml("name = 1").unwrap_err();
+        assert!(matches!(unreadable, PolicyError::Unreadable(_)));
+        let mut policy = Policy::standard();
+        policy.calendar = "moon".into();
+        policy.levels[1].name = String::new();
+        let twice = Category::named("Water").unwrap();
+        policy.categories = vec![twice.clone(), twice];
+        let paths: Vec<String> = policy.lint().into_iter().map(|finding| finding.path).collect();
+        assert_eq!(paths, ["calendar", "levels[1].name", "categories[1].key"]);
+    }
+}

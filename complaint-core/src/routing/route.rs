@@ -1,0 +1,223 @@
+//! Choosing a handler: eligible first, then the least loaded, then the longest idle, then the id.
+
+use std::cmp::Ordering;
+
+use chrono::{DateTime, Utc};
+
+use super::{Candidate, EXPLAINED_MAX, Ineligible, Need, Roster, Routing};
+use crate::agent::Member;
+use crate::id::AgentId;
+
+/// Chooses a handler and explains the choice.
+///
+/// The order is total: eligible agents before others; the superior of the last handler before the rest; then the
+/// lowest share of capacity used after taking it; then whoever was given a complaint longest ago (never before
+/// anybody else); then the id. Shares are compared exactly, as fractions.
+pub fn route(need: &Need, roster: &Roster, now: DateTime<Utc>) -> Routing {
+    let mut eligible: Vec<&Member> = Vec::new();
+    let mut refused: Vec<(&Member, Vec<Ineligible>)> = Vec::new();
+    let mut others = 0_usize;
+    for member in &roster.members {
+        let reasons = eligibility(need, member, now);
+        if reasons.is_empty() {
+            eligible.push(member);
+        } else if member.agent.level == need.level {
+            refused.push((member, reasons));
+        } else {
+            others += 1;
+        }
+    }
+    eligible.sort_by(|a, b| order(need, a, b));
+    refused.sort_by(|(a, _), (b, _)| a.agent.id.cmp(&b.agent.id));
+    others += (eligible.len() + refused.len()).saturating_sub(EXPLAINED_MAX);
+
+    let candidates = (1_u32..)
+        .zip(&eligible)
+        .map(|(rank, member)| candidate(need, member, Some(rank), Vec::new()))
+        .chain(refused.into_iter().map(|(member, reasons)| candidate(need, member, None, reasons)))
+        .take(EXPLAINED_MAX)
+        .collect();
+    Routing {
+        chosen: eligible.first().map(|member| member.agent.id.clone()),
+        by_hand: false,
+        candidates,
+        others: u32::try_from(others).unwrap_or(u32::MAX),
+    }
+}
+
+/// Whether one named agent can be given a complaint, chosen by a person. `over_capacity` lifts the ceiling.
+pub(crate) fn route_by_hand(
+    need: &Need,
+    roster: &Roster,
+    agent: &AgentId,
+    over_capacity: bool,
+    now: DateTime<Utc>,
+) -> Routing {
+    let mut routing = route(need, roster, now);
+    let named = roster.member(agent);
+    let reasons: Option<Vec<Ineligible>> = named.map(|member| {
+        eligibility(need, member, now)
+            .into_iter()
+            .filter(|reason| !(over_capacity && matches!(reason, Ineligible::NoCapacity { .. })))
+            .collect()
+    });
+    routing.by_hand = true;
+    routing.chosen = (reasons.as_ref().is_some_and(Vec::is_empty)).then(|| agent.clone());
+    // The one that was asked about is always explained, whatever their place.
+    if let (Some(member), false) = (named, routing.candidates.iter().any(|it| it.agent == *agent)) {
+        routing.candidates.truncate(EXPLAINED_MAX - 1);
+        routing.candidates.push(candidate(need, member, None, reasons.unwrap_or_default()));
+    }
+    routing
+}
+
+/// Every reason why an agent cannot be given a complaint; empty when they can.
+pub fn eligibility(need: &Need, member: &Member, now: DateTime<Utc>) -> Vec<Ineligible> {
+    let agent = &member.agent;
+    let mut reasons = Vec::new();
+    if !agent.enabled {
+        reasons.push(Ineligible::Disabled);
+    }
+    if let Some(absence) = agent.absence.filter(|_| agent.enabled && !agent.is_available(now)) {
+        reasons.push(Ineligible::Absent { until: absence.until });
+    }
+    if agent.level != need.level {
+        reasons.push(Ineligible::OtherLevel { level: agent.level });
+    }
+    let lacking: std::collections::BTreeSet<_> = need.skills.difference(&agent.skills).cloned().collect();
+    // Above the first level an agent decides; knowing the matter is what the first level is chosen for. One who has
+    // no skills recorded at all is taken to know them all there.
+    let generalist = agent.level > crate::id::Level::FIRST && agent.skills.is_empty();
+    if !lacking.is_empty() && !generalist {
+        reasons.push(Ineligible::LacksSkills { skills: lacking });
+    }
+    if need.area.as_ref().is_some_and(|area| !agent.areas.is_empty() && !agent.areas.contains(area)) {
+        reasons.push(Ineligible::OtherArea);
+    }
+    if need.language.as_ref().is_some_and(|it| !agent.languages.is_empty() && !agent.languages.contains(it)) {
+        reasons.push(Ineligible::OtherLanguage);
+    }
+    if member.workload.saturating_add(need.weight) > agent.capacity {
+        reasons.push(Ineligible::NoCapacity { workload: member.workload, capacity: agent.capacity });
+    }
+    reasons.extend(need.excluded.iter().filter(|(id, _)| *id == agent.id).map(|(_, why)| why.clone()));
+    reasons
+}
+
+fn order(need: &Need, a: &Member, b: &Member) -> Ordering {
+    let preferred = |member: &Member| need.preferred.as_ref() == Some(&member.agent.id);
+    preferred(b)
+        .cmp(&preferred(a))
+        .then_with(|| {
+            let after = |member: &Member| u64::from(member.workload) + u64::from(need.weight);
+            // after(a) / capacity(a) against after(b) / capacity(b), without dividing.
+            (after(a) * u64::from(b.agent.capacity)).cmp(&(after(b) * u64::from(a.agent.capacity)))
+        })
+        .then_with(|| a.last_assigned_at.cmp(&b.last_assigned_at))
+        .then_with(|| a.agent.id.cmp(&b.agent.id))
+}
+
+fn candidate(need: &Need, member: &Member, rank: Option<u32>, reasons: Vec<Ineligible>) -> Candidate {
+    Candidate {
+        agent: member.agent.id.clone(),
+        rank,
+        workload: member.workload,
+        capacity: member.agent.capacity,
+        preferred: need.preferred.as_ref() == Some(&member.agent.id),
+        last_assigned_at: member.last_assigned_at,
+        reasons,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::agent::Agent;
+    use crate::id::{Level, Skill};
+
+    fn at(minute: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(1_800_000_000 + minute * 60, 0).unwrap()
+    }
+
+    fn member(id: &str, skills: &[&str], workload: u32, capacity: u32, last: Option<i64>) -> Member {
+        let agent = Agent::named(id, id).unwrap().skilled_in(skills.iter().copied()).with_capacity(capacity);
+        Member { agent, workload, last_assigned_at: last.map(at) }
+    }
+
+    fn need(skills: &[&str]) -> Need {
+        Need {
+            level: Level::FIRST,
+            skills: skills.iter().map(|skill| Skill::new(skill).unwrap()).collect::<BTreeSet<_>>(),
+            area: None,
+            language: None,
+            weight: 1,
+            excluded: Vec::new(),
+            preferred: None,
+        }
+    }
+
+    fn chosen(need: &Need, members: Vec<Member>) -> Option<String> {
+        route(need, &Roster { members }, at(0)).chosen.map(String::from)
+    }
+
+    #[test]
+    fn expertise_goes_before_workload() {
+        let members = vec![member("idle", &["other"], 0, 10, None), member("busy", &["water"], 8, 10, None)];
+        assert_eq!(chosen(&need(&["water"]), members).as_deref(), Some("busy"));
+    }
+
+    #[test]
+    fn the_lowest_share_of_capacity_wins_then_the_longest_idle_then_the_id() {
+        let share = vec![member("a", &[], 2, 4, None), member("b", &[], 4, 10, None)];
+        assert_eq!(chosen(&need(&[]), share).as_deref(), Some("b"));
+        let idle = vec![member("a", &[], 1, 4, Some(9)), member("b", &[], 1, 4, Some(3))];
+        assert_eq!(chosen(&need(&[]), idle).as_deref(), Some("b"));
+        let never = vec![member("a", &[], 1, 4, Some(9)), member("b", &[], 1, 4, None)];
+        assert_eq!(chosen(&need(&[]), never).as_deref(), Some("b"));
+        let id = vec![member("b", &[], 1, 4, None), member("a", &[], 1, 4, None)];
+        assert_eq!(chosen(&need(&[]), id).as_deref(), Some("a"));
+    }
+
+    #[test]
+    fn capacity_is_hard_and_the_explanation_says_so() {
+        let roster = Roster { members: vec![member("full", &[], 3, 3, None)] };
+        let routing = route(&need(&[]), &roster, at(0));
+        assert_eq!(routing.chosen, None);
+        assert_eq!(routing.candidates[0].reasons, [Ineligible::NoCapacity { workload: 3, capacity: 3 }]);
+        let by_hand = route_by_hand(&need(&[]), &roster, &AgentId::new("full").unwrap(), true, at(0));
+        assert_eq!(by_hand.chosen, Some(AgentId::new("full").unwrap()));
+        let refused = route_by_hand(&need(&[]), &roster, &AgentId::new("full").unwrap(), false, at(0));
+        assert_eq!(refused.chosen, None);
+    }
+
+    #[test]
+    fn the_superior_goes_first_when_eligible() {
+        let mut need = need(&[]);
+        need.preferred = Some(AgentId::new("boss").unwrap());
+        let members = vec![member("idle", &[], 0, 9, None), member("boss", &[], 5, 9, None)];
+        assert_eq!(chosen(&need, members).as_deref(), Some("boss"));
+        let full = vec![member("idle", &[], 0, 9, None), member("boss", &[], 9, 9, None)];
+        assert_eq!(chosen(&need, full).as_deref(), Some("idle"));
+    }
+
+    #[test]
+    fn every_reason_is_named() {
+        let mut need = need(&["water"]);
+        need.excluded.push((AgentId::new("a").unwrap(), Ineligible::Decided));
+        let mut member = member("a", &[], 9, 9, None);
+        member.agent.enabled = false;
+        let codes: Vec<&str> = eligibility(&need, &member, at(0)).iter().map(Ineligible::code).collect();
+        assert_eq!(codes, ["disabled", "lacks_skills", "no_capacity", "decided"]);
+    }
+
+    #[test]
+    fn a_long_roster_is_explained_briefly() {
+        let members: Vec<Member> = (0..50).map(|n| member(&format!("a{n:02}"), &[], n, 100, None)).collect();
+        let routing = route(&need(&[]), &Roster { members }, at(0));
+        assert_eq!(routing.candidates.len(), EXPLAINED_MAX);
+        assert_eq!(routing.others, 30);
+        assert_eq!(routing.chosen, Some(AgentId::new("a00").unwrap()));
+    }
+}

@@ -1,0 +1,240 @@
+//! A store in memory: the model that every other store is measured by, and enough for tests and trials.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard};
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+
+use super::{
+    AgentStore, Change, ComplaintStore, Cursor, IdempotencyKey, Outbox, PAGE_MAX, Page, Query, Recalled, Scope,
+    StoreError, Summary,
+};
+use crate::agent::{Agent, Member};
+use crate::complaint::{Complaint, Entry};
+use crate::id::{AgentId, ComplaintId, NoticeId, Version};
+use crate::notice::{ClaimedNotice, Notice, Settlement};
+use crate::reference::Reference;
+
+/// Keeps everything in memory and forgets it when dropped.
+#[derive(Debug, Default)]
+pub struct MemoryStore {
+    shelves: Mutex<Shelves>,
+}
+
+#[derive(Debug, Default, Clone)]
+struct Shelves {
+    complaints: BTreeMap<ComplaintId, Row>,
+    agents: BTreeMap<AgentId, Member>,
+    outbox: BTreeMap<(DateTime<Utc>, NoticeId), Parcel>,
+    keys: BTreeMap<IdempotencyKey, Recalled>,
+}
+
+#[derive(Debug, Clone)]
+struct Row {
+    state: Complaint,
+    next_action_at: Option<DateTime<Utc>>,
+    log: Vec<Entry>,
+}
+
+#[derive(Debug, Clone)]
+struct Parcel {
+    notice: Notice,
+    attempts: u32,
+    free_from: DateTime<Utc>,
+    settled: bool,
+}
+
+impl MemoryStore {
+    /// An empty store.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn shelves(&self) -> MutexGuard<'_, Shelves> {
+        // A panic elsewhere cannot leave half a change: changes are made on a copy and put back whole.
+        self.shelves.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl ComplaintStore for MemoryStore {
+    async fn load(&self, id: ComplaintId) -> Result<Option<Complaint>, StoreError> {
+        Ok(self.shelves().complaints.get(&id).map(|row| row.state.clone()))
+    }
+
+    async fn by_reference(&self, reference: Reference) -> Result<Option<Complaint>, StoreError> {
+        let shelves = self.shelves();
+        Ok(shelves.complaints.values().map(|row| &row.state).find(|state| state.reference == reference).cloned())
+    }
+
+    async fn commit(&self, change: &Change) -> Result<(), StoreError> {
+        let mut shelves = self.shelves();
+        shelves.admit(change)?;
+        shelves.apply(change);
+        Ok(())
+    }
+
+    async fn log(&self, id: ComplaintId, after: u32, limit: u32) -> Result<Vec<Entry>, StoreError> {
+        let shelves = self.shelves();
+        let log = shelves.complaints.get(&id).map_or(&[][..], |row| &row.log);
+        Ok(log.iter().filter(|entry| entry.seq > after).take(limit as usize).cloned().collect())
+    }
+
+    async fn search(&self, query: &Query) -> Result<Page, StoreError> {
+        let shelves = self.shelves();
+        let mut found: Vec<(i64, &Complaint)> = shelves
+            .complaints
+            .values()
+            .map(|row| &row.state)
+            .filter(|state| query.matches(state))
+            .map(|state| (query.sort.key(state), state))
+            .filter(|(key, state)| query.after.is_none_or(|after| (*key, state.id) > (after.key, after.id)))
+            .collect();
+        found.sort_by_key(|(key, state)| (*key, state.id));
+        let limit = usize::from(query.limit.clamp(1, PAGE_MAX));
+        let more = found.len() > limit;
+        found.truncate(limit);
+        let next =
+            found.last().filter(|_| more).map(|(key, state)| Cursor { sort: query.sort, key: *key, id: state.id });
+        Ok(Page { items: found.into_iter().map(|(_, state)| state.clone()).collect(), next })
+    }
+
+    async fn due(&self, at: DateTime<Utc>, limit: u32) -> Result<Vec<ComplaintId>, StoreError> {
+        let shelves = self.shelves();
+        let mut due: Vec<(DateTime<Utc>, ComplaintId)> = shelves
+            .complaints
+            .iter()
+            .filter_map(|(id, row)| row.next_action_at.filter(|next| *next <= at).map(|next| (next, *id)))
+            .collect();
+        due.sort();
+        Ok(due.into_iter().take(limit as usize).map(|(_, id)| id).collect())
+    }
+
+    async fn recall(&self, key: &IdempotencyKey) -> Result<Option<Recalled>, StoreError> {
+        Ok(self.shelves().keys.get(key).cloned())
+    }
+
+    async fn summary(&self, scope: &Scope) -> Result<Summary, StoreError> {
+        let shelves = self.shelves();
+        let mut summary = Summary::default();
+        for row in shelves.complaints.values().filter(|row| scope.admits(&row.state)) {
+            summary.add(&row.state);
+        }
+        Ok(summary)
+    }
+}
+
+impl Shelves {
+    fn admit(&self, change: &Change) -> Result<(), StoreError> {
+        if change.idempotency().is_some_and(|(key, _)| self.keys.contains_key(key)) {
+            return Err(StoreError::KeyUsed);
+        }
+        for part in change.parts() {
+            let current = self.complaints.get(&part.id()).map_or(Version::NONE, |row| row.state.version);
+            if current != part.expected() {
+                return Err(StoreError::Conflict { complaint: part.id(), current });
+            }
+            let taken = self
+                .complaints
+                .values()
+                .any(|row| row.state.reference == part.after().reference && row.state.id != part.id());
+            if taken {
+                return Err(StoreError::ReferenceTaken);
+            }
+        }
+        for delta in change.workload() {
+            let Some(member) = self.agents.get(&delta.agent) else {
+                return Err(StoreError::UnknownAgent { agent: delta.agent.clone() });
+            };
+            let after = i64::from(member.workload) + delta.delta;
+            if delta.ceiling.is_some_and(|ceiling| delta.delta > 0 && after > i64::from(ceiling)) {
+                return Err(StoreError::CapacityExceeded { agent: delta.agent.clone() });
+            }
+        }
+        Ok(())
+    }
+
+    fn apply(&mut self, change: &Change) {
+        for part in change.parts() {
+            let row = self.complaints.entry(part.id()).or_insert_with(|| Row {
+                state: part.after().clone(),
+                next_action_at: None,
+                log: Vec::new(),
+            });
+            row.state = part.after().clone();
+            row.next_action_at = part.next_action_at();
+            row.log.extend(part.entries().iter().cloned());
+        }
+        for notice in change.notices() {
+            let parcel = Parcel { notice: notice.clone(), attempts: 0, free_from: notice.planned_at, settled: false };
+            self.outbox.insert((notice.planned_at, notice.id), parcel);
+        }
+        for delta in change.workload() {
+            if let Some(member) = self.agents.get_mut(&delta.agent) {
+                let after = i64::from(member.workload) + delta.delta;
+                member.workload = u32::try_from(after).unwrap_or(0);
+                member.last_assigned_at = delta.assigned_at.or(member.last_assigned_at);
+            }
+        }
+        if let Some((key, recalled)) = change.idempotency() {
+            self.keys.insert(key.clone(), recalled);
+        }
+    }
+}
+
+#[async_trait]
+impl AgentStore for MemoryStore {
+    async fn save(&self, agent: &Agent) -> Result<(), StoreError> {
+        let mut shelves = self.shelves();
+        match shelves.agents.get_mut(&agent.id) {
+            Some(member) => member.agent = agent.clone(),
+            None => {
+                let member = Member { agent: agent.clone(), workload: 0, last_assigned_at: None };
+                shelves.agents.insert(agent.id.clone(), member);
+            }
+        }
+        Ok(())
+    }
+
+    async fn find(&self, id: &AgentId) -> Result<Option<Member>, StoreError> {
+        Ok(self.shelves().agents.get(id).cloned())
+    }
+
+    async fn roster(&self) -> Result<Vec<Member>, StoreError> {
+        Ok(self.shelves().agents.values().cloned().collect())
+    }
+}
+
+#[async_trait]
+impl Outbox for MemoryStore {
+    async fn claim(
+        &self,
+        now: DateTime<Utc>,
+        until: DateTime<Utc>,
+        limit: u32,
+    ) -> Result<Vec<ClaimedNotice>, StoreError> {
+        let mut shelves = self.shelves();
+        let waiting = shelves.outbox.values_mut().filter(|parcel| !parcel.settled && parcel.free_from <= now);
+        Ok(waiting
+            .take(limit as usize)
+            .map(|parcel| {
+                parcel.attempts += 1;
+                parcel.free_from = until;
+                ClaimedNotice { notice: parcel.notice.clone(), attempt: parcel.attempts }
+            })
+            .collect())
+    }
+
+    async fn settle(&self, id: NoticeId, settlement: Settlement, _now: DateTime<Utc>) -> Result<(), StoreError> {
+        let mut shelves = self.shelves();
+        let parcel = shelves.outbox.values_mut().find(|parcel| parcel.notice.id == id && !parcel.settled);
+        if let Some(parcel) = parcel {
+            match settlement {
+                Settlement::Delivered | Settlement::Dead { .. } => parcel.settled = true,
+                Settlement::Retry { at, .. } => parcel.free_from = at,
+            }
+        }
+        Ok(())
+    }
+}

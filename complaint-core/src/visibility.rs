@@ -1,0 +1,61 @@
+//! What of a log each kind of reader may see.
+
+use crate::actor::Party;
+use crate::complaint::{Entry, Event, Words};
+use crate::routing::Routing;
+
+/// The log as the customer of the complaint may read it: numbered anew, so that not even the number of internal
+/// entries shows; without explanations of routing, without reasons given among staff.
+pub(crate) fn for_customer(log: &[Entry]) -> Vec<Entry> {
+    let mut seen: Vec<Entry> = Vec::new();
+    for entry in log {
+        let public = match &entry.event {
+            Event::Noted
+            | Event::Triaged { .. }
+            | Event::Proposed { .. }
+            | Event::SentBack
+            | Event::Declined { .. }
+            | Event::Warned { .. }
+            | Event::Alarmed { .. }
+            | Event::Absorbed { .. }
+            | Event::Read => continue,
+            Event::Assigned { agent, routing } => {
+                Event::Assigned { agent: agent.clone(), routing: unexplained(routing) }
+            }
+            Event::Reassigned { from, to, routing } => {
+                Event::Reassigned { from: from.clone(), to: to.clone(), routing: unexplained(routing) }
+            }
+            event => event.clone(),
+        };
+        let own_words = matches!(entry.by, Party::Customer(_));
+        let public_words = matches!(
+            entry.event,
+            Event::Submitted { .. }
+                | Event::Asked
+                | Event::Answered
+                | Event::Resolved { .. }
+                | Event::RemedyFulfilled { .. }
+                | Event::Dismissed { .. }
+                | Event::Referred
+                | Event::Held { .. }
+                | Event::Posted
+                | Event::Attached { .. }
+        );
+        let mut words = if own_words || public_words { entry.words.clone() } else { Words::none() };
+        if matches!(entry.event, Event::Resolved { .. }) {
+            words = words.without("comment");
+        }
+        let seq = u32::try_from(seen.len() + 1).unwrap_or(u32::MAX);
+        seen.push(Entry { seq, event: public, words, clocks: Vec::new(), ..entry.clone() });
+    }
+    seen
+}
+
+/// The log without anything that people typed.
+pub(crate) fn without_words(log: &[Entry]) -> Vec<Entry> {
+    log.iter().map(|entry| Entry { words: Words::none(), ..entry.clone() }).collect()
+}
+
+fn unexplained(routing: &Routing) -> Routing {
+    Routing { candidates: Vec::new(), others: 0, ..routing.clone() }
+}

@@ -1,0 +1,179 @@
+//! The story of part one, through the desk, with a moved clock.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use complaint_core::complaint::{CloseCause, Event, RemedyKind};
+use complaint_core::deadline::ClockKind;
+use complaint_core::id::{AgentId, ComplaintId, Level};
+use complaint_core::lifecycle::{Command, CommandName, Status};
+use complaint_core::policy::Category;
+use complaint_core::store::MemoryStore;
+use complaint_core::testing::{CountedIds, ManualClock};
+use complaint_core::{Actor, Agent, Complaint, Desk, DeskError, Policy, Rating, Remedy, Resolution};
+
+struct House {
+    desk: Desk,
+    clock: ManualClock,
+    john: Actor,
+}
+
+fn monday_morning() -> DateTime<Utc> {
+    "2026-11-23T09:30:00Z".parse().unwrap()
+}
+
+async fn house() -> House {
+    let clock = ManualClock::at(monday_morning());
+    let policy = Policy::standard()
+        .with_category(Category::named("Damaged goods").unwrap())
+        .with_category(Category::named("Late delivery").unwrap());
+    let desk = Desk::new(MemoryStore::new(), policy)
+        .with_clock(Arc::new(clock.clone()))
+        .with_ids(Arc::new(CountedIds::default()));
+    let level = |number| Level::new(number).unwrap();
+    for agent in [
+        Agent::named("sarah", "Sarah").unwrap().skilled_in(["damaged goods"]).with_capacity(5),
+        Agent::named("ben", "Ben").unwrap().skilled_in(["late delivery"]),
+        Agent::named("maria", "Maria").unwrap().at_level(level(2)),
+        Agent::named("omar", "Omar").unwrap().at_level(level(3)),
+    ] {
+        desk.enrol(agent).await.unwrap();
+    }
+    House { desk, clock, john: Actor::customer("john").unwrap() }
+}
+
+impl House {
+    async fn agent(&self, id: &str) -> complaint_core::desk::Acting {
+        let member = self.desk.store().find(&AgentId::new(id).unwrap()).await.unwrap().unwrap();
+        self.desk.acting_as(Actor::agent(&member.agent))
+    }
+
+    fn john(&self) -> complaint_core::desk::Acting {
+        self.desk.acting_as(self.john.clone())
+    }
+
+    async fn submitted(&self) -> ComplaintId {
+        let submission = Complaint::about("Damaged goods", "Broken kettle", "The lid is cracked.").unwrap();
+        self.john().submit(submission).await.unwrap().id()
+    }
+
+    async fn state(&self, id: ComplaintId) -> Complaint {
+        self.desk.store().load(id).await.unwrap().unwrap()
+    }
+}
+
+#[tokio::test]
+async fn from_submission_to_feedback() {
+    let house = house().await;
+    let id = house.submitted().await;
+    let complaint = house.state(id).await;
+    assert_eq!((complaint.status, complaint.handler.as_ref().unwrap().as_str()), (Status::Assigned, "sarah"));
+    assert_eq!(complaint.version.get(), 1, "submission, acknowledgement and assignment are one change");
+    assert_eq!(complaint.entries, 3);
+    let routing = complaint.routing.as_ref().unwrap();
+    assert_eq!(routing.candidates.len(), 2);
+    assert_eq!(routing.candidates[1].reasons[0].code(), "lacks_skills");
+
+    let sarah = house.agent("sarah").await;
+    sarah.begin(id).await.unwrap();
+    sarah.ask(id, "Was the parcel damaged too?").await.unwrap();
+    let asked = house.state(id).await;
+    assert!(asked.deadline(ClockKind::Resolution).unwrap().due_at.is_none(), "service clocks pause");
+    assert!(asked.deadline(ClockKind::Statutory).unwrap().due_at.is_some(), "statutory clocks never do");
+    house.clock.advance(TimeDelta::days(3));
+    house.john().answer(id, "No, only the kettle.").await.unwrap();
+    assert!(house.state(id).await.deadline(ClockKind::Resolution).unwrap().due_at.is_some());
+
+    let resolution = Resolution::upheld("It left us with a cracked lid.")
+        .apologising()
+        .with(Remedy::replacement().with_instructions("Keep the old one; the new one comes on Friday."));
+    sarah.resolve(id, resolution).await.unwrap();
+    house.john().accept(id).await.unwrap();
+    assert_eq!(house.state(id).await.status, Status::Resolved, "a remedy is outstanding");
+    let fulfil = Command::from_json(CommandName::FulfilRemedy, &serde_json::json!({"evidence": "Parcel 17"})).unwrap();
+    let closed = sarah.perform(id, fulfil).await.unwrap();
+    assert_eq!(closed.status, Status::Closed);
+    assert_eq!(closed.remedies[0].remedy.kind, RemedyKind::Replacement);
+    house.john().rate(id, Rating::FIVE, "Quick and kind.").await.unwrap();
+    assert_eq!(house.desk.store().summary(&house.john().scope()).await.unwrap().satisfaction(), (1, Some(500)));
+    assert!(house.desk.replays(id).await.unwrap());
+
+    let log = house.desk.whole_log(id).await.unwrap();
+    assert!(matches!(log[log.len() - 2].event, Event::Closed { cause: CloseCause::RemediesFulfilled }));
+    let member = house.desk.store().find(&AgentId::new("sarah").unwrap()).await.unwrap().unwrap();
+    assert_eq!(member.workload, 0);
+}
+
+#[tokio::test]
+async fn escalated_contested_and_finally_decided() {
+    let house = house().await;
+    let id = house.submitted().await;
+    let sarah = house.agent("sarah").await;
+    sarah.begin(id).await.unwrap();
+    sarah.escalate(id, "I cannot decide this.").await.unwrap();
+    assert!(matches!(sarah.read(id).await, Err(DeskError::NotFound)), "the former handler loses access at once");
+    let at_two = house.state(id).await;
+    assert_eq!((at_two.level.get(), at_two.handler.unwrap().as_str()), (2, "maria"));
+
+    let maria = house.agent("maria").await;
+    maria.begin(id).await.unwrap();
+    maria.resolve(id, Resolution::not_upheld("It worked when we tried it.")).await.unwrap();
+    house.john().contest(id, "It does not work here.").await.unwrap();
+    let at_three = house.state(id).await;
+    assert_eq!((at_three.level.get(), at_three.handler.as_ref().unwrap().as_str()), (3, "omar"));
+    assert!(at_three.exclusion(&AgentId::new("maria").unwrap()).is_some());
+
+    let omar = house.agent("omar").await;
+    omar.begin(id).await.unwrap();
+    omar.resolve(id, Resolution::not_upheld("Nor can we find a fault.")).await.unwrap();
+    let refused = house.john().contest(id, "Still broken.").await.unwrap_err();
+    let DeskError::Refused(refusal) = refused else { panic!("{refused}") };
+    assert_eq!(refusal.code(), "final_authority_reached");
+    assert!(house.desk.replays(id).await.unwrap());
+}
+
+#[tokio::test]
+async fn nobody_acts_and_it_escalates_once() {
+    let house = house().await;
+    let id = house.submitted().await;
+    house.clock.advance(TimeDelta::days(3));
+    house.desk.sweep().await.unwrap();
+    house.desk.sweep().await.unwrap();
+    let complaint = house.state(id).await;
+    assert_eq!(complaint.escalations.len(), 1, "{:?}", complaint.escalations);
+    assert_eq!((complaint.level.get(), complaint.handler.as_ref().unwrap().as_str()), (2, "maria"));
+    let notices = house.desk.store().claim(house.desk.now(), house.desk.now(), 100).await.unwrap();
+    let told = notices
+        .iter()
+        .filter(|claimed| claimed.notice.kind == complaint_core::notice::NoticeKind::EscalatedCustomer)
+        .count();
+    assert_eq!(told, 1, "the customer is told, once");
+    assert!(house.desk.replays(id).await.unwrap());
+}
+
+#[tokio::test]
+async fn an_outage_does_not_race_a_complaint_up_the_ladder() {
+    let house = house().await;
+    let id = house.submitted().await;
+    house.clock.advance(TimeDelta::days(400));
+    house.desk.sweep().await.unwrap();
+    let complaint = house.state(id).await;
+    assert_eq!(complaint.escalations.len(), 1);
+    assert!(complaint.escalations[0].causes.len() > 1, "one step answers for every broken promise");
+    assert!(house.desk.replays(id).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_repeated_request_gives_the_first_answer() {
+    let house = house().await;
+    let submission = || Complaint::about("Damaged goods", "Broken kettle", "The lid is cracked.").unwrap();
+    let under = |fingerprint: &str| house.john().under_key("k1", fingerprint).unwrap();
+    let first = under("a").submit(submission()).await.unwrap();
+    house.agent("sarah").await.begin(first.id()).await.unwrap();
+    let again = under("a").submit(submission()).await.unwrap();
+    assert!(again.is_repeated());
+    assert_eq!(again.complaint(), first.complaint());
+    assert!(matches!(under("b").submit(submission()).await, Err(DeskError::KeyReused)));
+    let all = house.john().summary().await.unwrap();
+    assert_eq!(all.total(), 1);
+}

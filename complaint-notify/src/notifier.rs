@@ -1,0 +1,186 @@
+//! The notifier: finds the people, writes the letters, sends them.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use complaint_core::clock::Clock;
+use complaint_core::notice::{Notice, NoticeChannel, Recipient};
+use complaint_core::{Notifier, NotifyError};
+
+use crate::address_book::{AddressBook, Addressee};
+use crate::header;
+use crate::letter::Letter;
+use crate::mail::{Conversation, Draft, Mailer, PlainMail};
+use crate::settings::Settings;
+use crate::transport::MailTransport;
+
+/// Delivers notices as e-mail.
+///
+/// Delivery is **at least once**. A notice for a level becomes one message for each agent there; if some of them could
+/// not be sent now, the whole notice is tried again and those who had theirs get it again under the same `Message-ID`.
+#[derive(Clone)]
+pub struct EmailNotifier {
+    mailer: Mailer,
+    book: Arc<dyn AddressBook>,
+}
+
+impl EmailNotifier {
+    /// A notifier. The clock gives the `Date` of each message.
+    pub fn new(
+        transport: impl MailTransport + 'static,
+        book: impl AddressBook + 'static,
+        settings: Settings,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self::with_mailer(
+            Mailer::new(Arc::new(transport), settings, clock),
+            Arc::new(book),
+        )
+    }
+
+    /// A notifier that shares a mailer with other parts of the host.
+    pub fn with_mailer(mailer: Mailer, book: Arc<dyn AddressBook>) -> Self {
+        Self { mailer, book }
+    }
+
+    /// The mailer, for messages that are not about a complaint.
+    pub fn mailer(&self) -> &Mailer {
+        &self.mailer
+    }
+
+    /// Sends a message that is not about a complaint, through the same checks and transport. See [`Mailer::send_plain`].
+    pub async fn send_plain(&self, mail: &PlainMail) -> Result<(), NotifyError> {
+        self.mailer.send_plain(mail).await
+    }
+
+    async fn people(&self, notice: &Notice) -> Result<Vec<Addressee>, NotifyError> {
+        let known = self.book.find(&notice.recipient).await?;
+        let mut people: Vec<Addressee> = Vec::with_capacity(known.len());
+        for person in known {
+            // The same address twice would be the same Message-ID twice.
+            if person.email.is_some() && people.iter().all(|other| other.email != person.email) {
+                people.push(person);
+            }
+        }
+        if people.is_empty() && matches!(notice.recipient, Recipient::Customer(_)) {
+            people.extend(notice.address.clone().map(Addressee::at));
+        }
+        if people.is_empty() {
+            let whom = match &notice.recipient {
+                Recipient::Customer(id) => format!("customer {id}"),
+                Recipient::Agent(id) => format!("agent {id}"),
+                Recipient::Level(level) => format!("anybody at level {level}"),
+            };
+            return Err(NotifyError::Never(format!(
+                "no e-mail address is known for {whom}"
+            )));
+        }
+        Ok(people)
+    }
+
+    async fn write_to(
+        &self,
+        person: &Addressee,
+        id: &str,
+        notice: &Notice,
+        handler: Option<&str>,
+    ) -> Result<(), NotifyError> {
+        let name = person
+            .name
+            .as_deref()
+            .map(str::trim)
+            .filter(|name| !name.is_empty());
+        if let Some(name) = name {
+            header::check(name).map_err(|fault| fault.of("recipient's name"))?;
+        }
+        let settings = self.mailer.settings();
+        let letter = Letter::about(notice, handler, person.zone.as_deref())?;
+        let link = format!("{}/complaints/{}", settings.base_url, notice.reference);
+        let quoted = notice.text.as_deref().unwrap_or_default();
+        let (text, html) = letter.render(
+            name,
+            quoted,
+            &link,
+            notice.reference,
+            &settings.organisation,
+        )?;
+        let subject = format!("[{}] {}", notice.reference, letter.subject);
+        self.mailer
+            .send(&Draft {
+                id,
+                to: person.email.as_deref().unwrap_or_default(),
+                name,
+                subject: &subject,
+                text: &text,
+                html: Some(&html),
+                conversation: Some(Conversation {
+                    root: format!("complaint.{}", notice.complaint),
+                    reference: notice.reference.to_string(),
+                }),
+                planned_at: notice.planned_at,
+            })
+            .await
+    }
+}
+
+#[async_trait]
+impl Notifier for EmailNotifier {
+    async fn deliver(&self, notice: &Notice) -> Result<(), NotifyError> {
+        match notice.channel {
+            NoticeChannel::Email => {}
+            NoticeChannel::Sms => {
+                return Err(NotifyError::Never(
+                    "no SMS gateway is configured".to_owned(),
+                ));
+            }
+        }
+        header::check(&notice.subject).map_err(|fault| fault.of("subject"))?;
+        let people = self.people(notice).await?;
+        let handler = match &notice.handler {
+            Some(agent) => self.book.agent_name(agent).await,
+            None => None,
+        };
+        if let Some(name) = &handler {
+            header::check(name).map_err(|fault| fault.of("handler's name"))?;
+        }
+
+        let mut sent = 0_usize;
+        let mut later = None;
+        let mut never = None;
+        for (at, person) in people.iter().enumerate() {
+            let id = message_id(notice, at, person);
+            match self.write_to(person, &id, notice, handler.as_deref()).await {
+                Ok(()) => sent += 1,
+                Err(NotifyError::Never(why)) => {
+                    tracing::warn!(notice = %notice.id, message = id, why, "a message cannot be delivered");
+                    never = Some(NotifyError::Never(why));
+                }
+                Err(error) => later = Some(error),
+            }
+        }
+        match (later, never) {
+            (Some(later), _) => Err(later),
+            // A colleague with a broken address must not make a dead letter of a notice that the others have.
+            (None, Some(never)) if sent == 0 => Err(never),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The notice's id; for one of several people followed by a mark of their address, so that it stays the same when
+/// people join or leave between two tries.
+fn message_id(notice: &Notice, at: usize, person: &Addressee) -> String {
+    match (&notice.recipient, at, &person.email) {
+        (Recipient::Level(_), _, Some(email)) | (_, 1.., Some(email)) => {
+            format!("{}.{:016x}", notice.id, fnv1a(email.as_bytes()))
+        }
+        _ => notice.id.to_string(),
+    }
+}
+
+/// FNV-1a, 64 bit: stable over releases, which the standard library's hasher does not promise.
+fn fnv1a(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}

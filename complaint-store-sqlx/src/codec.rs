@@ -1,0 +1,184 @@
+//! How values become columns and back, the same on every engine.
+
+use chrono::{DateTime, Utc};
+use complaint_core::complaint::Complaint;
+use complaint_core::id::ComplaintId;
+use complaint_core::store::{StoreError, search_words};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// The version of the documents written now. All versions ever released are read.
+pub(crate) const CODEC: i64 = 1;
+
+/// Stands for "nothing is promised" where lists are ordered by the promised instant.
+const NEVER: i64 = i64::MAX;
+
+/// A place where a stored value was read, so that an operator finds it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place {
+    pub(crate) table: &'static str,
+    pub(crate) column: &'static str,
+}
+
+/// What lists filter and sort by, repeated beside the document.
+pub(crate) struct StateColumns {
+    pub(crate) id: ComplaintId,
+    pub(crate) reference: String,
+    pub(crate) version: i64,
+    pub(crate) customer: String,
+    pub(crate) against: Option<String>,
+    pub(crate) category: String,
+    pub(crate) status: &'static str,
+    pub(crate) is_open: bool,
+    pub(crate) level: i64,
+    pub(crate) handler: Option<String>,
+    pub(crate) weight: i64,
+    pub(crate) received_at: i64,
+    pub(crate) promised_at: i64,
+    pub(crate) next_action_at: Option<i64>,
+    pub(crate) has_missed_deadline: bool,
+    pub(crate) ratings: String,
+    pub(crate) words: String,
+    pub(crate) words_hash: i64,
+    pub(crate) state: String,
+}
+
+impl StateColumns {
+    pub(crate) fn of(
+        complaint: &Complaint,
+        next_action_at: Option<DateTime<Utc>>,
+    ) -> Result<Self, StoreError> {
+        let words = indexed_words(complaint);
+        Ok(Self {
+            id: complaint.id,
+            reference: complaint.reference.to_string(),
+            version: number(complaint.version.get())?,
+            customer: complaint.customer.as_str().to_owned(),
+            against: complaint.against.as_ref().map(|id| id.as_str().to_owned()),
+            category: complaint.category.as_str().to_owned(),
+            status: complaint.status.name(),
+            is_open: complaint.status.is_open(),
+            level: i64::from(u8::from(complaint.level)),
+            handler: complaint.handler.as_ref().map(|id| id.as_str().to_owned()),
+            weight: i64::from(complaint.weight),
+            received_at: complaint.received_at.timestamp_micros(),
+            promised_at: complaint
+                .promised_at()
+                .map_or(NEVER, |at| at.timestamp_micros()),
+            next_action_at: next_action_at.map(|at| at.timestamp_micros()),
+            has_missed_deadline: complaint.has_missed_deadline(),
+            ratings: complaint
+                .feedback
+                .iter()
+                .map(|given| given.score.to_string())
+                .collect::<Vec<_>>()
+                .join(","),
+            words_hash: hash(&words),
+            words,
+            state: encode(complaint)?,
+        })
+    }
+}
+
+/// A number as databases keep it.
+pub(crate) fn number(number: u64) -> Result<i64, StoreError> {
+    i64::try_from(number)
+        .map_err(|_| StoreError::Unusable(format!("{number} is more than a database can count")))
+}
+
+/// A document of the present version.
+pub(crate) fn encode<T: Serialize>(value: &T) -> Result<String, StoreError> {
+    serde_json::to_string(value)
+        .map_err(|fault| StoreError::Unusable(format!("a value cannot be written: {fault}")))
+}
+
+/// Reads a document back.
+pub(crate) fn decode<T: DeserializeOwned>(
+    codec: i64,
+    document: &str,
+    place: Place,
+) -> Result<T, StoreError> {
+    if codec != CODEC {
+        return Err(place.corrupt(format!("unknown document version {codec}")));
+    }
+    serde_json::from_str(document).map_err(|fault| place.corrupt(fault))
+}
+
+/// Reads an instant back.
+pub(crate) fn instant(micros: i64, place: Place) -> Result<DateTime<Utc>, StoreError> {
+    DateTime::from_timestamp_micros(micros)
+        .ok_or_else(|| place.corrupt(format!("{micros} is no instant")))
+}
+
+/// Reads a score list back.
+pub(crate) fn scores(text: &str, place: Place) -> Result<Vec<u8>, StoreError> {
+    text.split(',')
+        .filter(|score| !score.is_empty())
+        .map(|score| score.parse().map_err(|fault| place.corrupt(fault)))
+        .collect()
+}
+
+impl Place {
+    /// The error for a value that cannot be read.
+    pub(crate) fn corrupt(
+        self,
+        fault: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> StoreError {
+        StoreError::Corrupt {
+            table: self.table,
+            column: self.column,
+            source: fault.into(),
+        }
+    }
+}
+
+/// The words a search can find, cut by the core itself, so that index and filter cannot disagree.
+fn indexed_words(complaint: &Complaint) -> String {
+    search_words(&complaint.searchable()).join(" ")
+}
+
+// FNV-1a. Stored, so it must never change with the compiler, which the standard library's hasher may.
+fn hash(text: &str) -> i64 {
+    let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    hash.cast_signed()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PLACE: Place = Place {
+        table: "complaint_state",
+        column: "state",
+    };
+
+    #[test]
+    fn a_value_that_cannot_be_read_names_its_place() {
+        let unread = [
+            decode::<Complaint>(CODEC, "{}", PLACE).unwrap_err(),
+            decode::<Vec<u8>>(CODEC + 1, "[]", PLACE).unwrap_err(),
+            instant(i64::MAX, PLACE).unwrap_err(),
+            scores("5,x", PLACE).unwrap_err(),
+        ];
+        for error in unread {
+            assert_eq!(
+                error.to_string(),
+                "complaint_state.state holds a value that cannot be read"
+            );
+        }
+    }
+
+    #[test]
+    fn scores_come_back() {
+        assert_eq!(scores("", PLACE).unwrap(), Vec::<u8>::new());
+        assert_eq!(scores("5,1", PLACE).unwrap(), vec![5, 1]);
+    }
+
+    #[test]
+    fn the_stored_hash_is_the_published_one() {
+        // FNV-1a, 64 bit, of "foobar" as its authors print it.
+        assert_eq!(hash("foobar").cast_unsigned(), 0x8594_4171_f739_67e8);
+    }
+}

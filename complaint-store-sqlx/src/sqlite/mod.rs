@@ -1,0 +1,139 @@
+//! The store on SQLite: one file, one writer, many readers.
+
+mod agents;
+mod complaints;
+mod fault;
+mod list;
+mod migrate;
+mod outbox;
+mod settings;
+mod statements;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use complaint_core::store::StoreError;
+use sqlx::Sqlite;
+use sqlx::query::Query;
+use sqlx::sqlite::{SqliteArguments, SqlitePool};
+
+pub use complaints::commit_in;
+use migrate::Standing;
+
+/// Begins a transaction that writes. A deferred one that turns to writing later is refused at once when another
+/// writer was faster, however long the busy timeout is.
+pub const IMMEDIATE: &str = "BEGIN IMMEDIATE";
+
+/// Complaints in one SQLite file.
+///
+/// One connection writes, others read; with the write-ahead log a reader never waits for the writer. Every
+/// acknowledged commit survives a killed process and power loss (`synchronous=FULL`). Several processes may use one
+/// file on one machine. Cloning is cheap and shares the connections.
+#[derive(Debug, Clone)]
+pub struct SqliteStore {
+    writer: SqlitePool,
+    readers: SqlitePool,
+    ready: Arc<AtomicBool>,
+}
+
+impl SqliteStore {
+    /// Opens a file, and creates an empty one if there is none. Never migrates: call [`migrate`](Self::migrate).
+    ///
+    /// The URL is `sqlite:complaints.db`, `sqlite:///var/lib/complaints.db` or a path. With `?mode=rw` a missing file
+    /// is refused; with `?mode=ro` everything that writes is.
+    ///
+    /// # Errors
+    /// [`StoreError::Unusable`] for a database in memory, a file that cannot be opened or does not take the durable
+    /// settings, an engine with known faults, or a schema newer than this library.
+    /// [`StoreError::Unavailable`] while another process holds the file.
+    pub async fn open(url: &str) -> Result<Self, StoreError> {
+        let options = settings::options(url)?;
+        settings::probe(&options).await?;
+        let store = Self {
+            writer: settings::writer(options.clone()),
+            readers: settings::readers(options),
+            ready: Arc::new(AtomicBool::new(false)),
+        };
+        store.look_at_schema().await?;
+        Ok(store)
+    }
+
+    /// Brings the schema up to date, each step in one transaction. Does nothing if it is; safe to call from several
+    /// processes at once.
+    ///
+    /// # Errors
+    /// [`StoreError::Unusable`] for a schema newer than this library, or a file that is read-only.
+    pub async fn migrate(&self) -> Result<(), StoreError> {
+        migrate::run(&self.writer).await?;
+        self.ready.store(true, Ordering::Release);
+        Ok(())
+    }
+
+    /// The one connection that writes, for a host that keeps its own tables in the same file. Begin with
+    /// [`IMMEDIATE`], hold it shortly: every other writer waits meanwhile.
+    pub fn writer(&self) -> &SqlitePool {
+        &self.writer
+    }
+
+    /// The connections that read; a statement that writes is refused there.
+    pub fn readers(&self) -> &SqlitePool {
+        &self.readers
+    }
+
+    /// Closes all connections and folds the write-ahead log into the file. Calls after it fail as unavailable.
+    pub async fn close(&self) {
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+
+    /// The readers, once the schema is known to be fit.
+    async fn reading(&self) -> Result<&SqlitePool, StoreError> {
+        self.ready().await?;
+        Ok(&self.readers)
+    }
+
+    /// The writer, once the schema is known to be fit.
+    async fn writing(&self) -> Result<&SqlitePool, StoreError> {
+        self.ready().await?;
+        Ok(&self.writer)
+    }
+
+    /// One statement in a transaction of its own, so that its failure can be told from that of COMMIT.
+    async fn write(
+        &self,
+        statement: Query<'static, Sqlite, SqliteArguments>,
+    ) -> Result<(), StoreError> {
+        let mut tx = self
+            .writing()
+            .await?
+            .begin_with(IMMEDIATE)
+            .await
+            .map_err(fault::meaning)?;
+        statement.execute(&mut *tx).await.map_err(fault::meaning)?;
+        tx.commit().await.map_err(fault::commit_meaning)
+    }
+
+    async fn ready(&self) -> Result<(), StoreError> {
+        if self.ready.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        // Another process may have migrated meanwhile.
+        match self.look_at_schema().await? {
+            Standing::Current => Ok(()),
+            Standing::Behind(applied) => Err(StoreError::Unusable(format!(
+                "the complaint schema is at version {applied}, older than this library: call migrate"
+            ))),
+        }
+    }
+
+    async fn look_at_schema(&self) -> Result<Standing, StoreError> {
+        let mut connection = self.writer.acquire().await.map_err(fault::meaning)?;
+        let standing = migrate::standing(&mut connection).await?;
+        if standing == Standing::Current {
+            self.ready.store(true, Ordering::Release);
+        }
+        Ok(standing)
+    }
+}

@@ -1,0 +1,806 @@
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Utc};
+use complaint_core::agent::Agent;
+use complaint_core::complaint::Complaint;
+use complaint_core::id::{AgentId, CategoryKey, ComplaintId, CustomerId, Level, NoticeId};
+use complaint_core::lifecycle::Status;
+use complaint_core::notice::Settlement;
+use complaint_core::reference::Reference;
+use complaint_core::store::{
+    AgentStore, ComplaintStore, Outbox, PAGE_MAX, Query, Reach, Scope, Sort, StoreError, Summary,
+};
+use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
+use sqlx::{AssertSqlSafe, Executor, Row, SqlSafeStr};
+use uuid::Uuid;
+
+use super::complaints::insert_state;
+use super::{IMMEDIATE, SqliteStore, list, statements};
+use crate::codec::StateColumns;
+
+struct Scratch {
+    folder: tempfile::TempDir,
+    store: SqliteStore,
+}
+
+impl Scratch {
+    async fn new() -> Self {
+        let scratch = Self::unmigrated().await;
+        scratch.store.migrate().await.unwrap();
+        scratch
+    }
+
+    async fn unmigrated() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(&url(&folder, "")).await.unwrap();
+        Self { folder, store }
+    }
+
+    async fn again(&self, parameters: &str) -> Result<SqliteStore, StoreError> {
+        SqliteStore::open(&url(&self.folder, parameters)).await
+    }
+
+    async fn insert(&self, complaints: &[Complaint]) {
+        let mut tx = self.store.writer().begin_with(IMMEDIATE).await.unwrap();
+        for complaint in complaints {
+            insert_state(&mut tx, StateColumns::of(complaint, None).unwrap())
+                .await
+                .unwrap();
+        }
+        tx.commit().await.unwrap();
+    }
+
+    async fn execute(&self, sql: &'static str) -> Result<(), sqlx::Error> {
+        self.store.writer().execute(sql).await.map(|_| ())
+    }
+}
+
+fn url(folder: &tempfile::TempDir, parameters: &str) -> String {
+    format!(
+        "sqlite:{}{parameters}",
+        folder.path().join("complaints.db").display()
+    )
+}
+
+fn instant(seconds: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp(1_760_000_000 + seconds, 0).unwrap()
+}
+
+fn complaint(number: u128) -> Complaint {
+    serde_json::from_value(serde_json::json!({
+        "id": ComplaintId::from_uuid(Uuid::from_u128(number)),
+        "reference": Reference::from_entropy(number),
+        "version": 1, "entries": 1, "customer": "john@example.org", "channel": "web",
+        "received_at": instant(0), "policy_version": 1, "category": "late-delivery", "priority": "normal",
+        "skills": [], "weight": 1, "items": [], "subject": "", "description": "", "contact": {}, "answers": {},
+        "status": "queued", "status_since": instant(0), "level": 1, "level_entries": 1, "assignments": 0,
+        "exclusions": [], "escalations": [], "questions": 0, "proposals": 0, "resolutions": [], "remedies": [],
+        "feedback": [], "absorbed": [], "attachments": [], "deadlines": [],
+    }))
+    .unwrap()
+}
+
+fn deadline(due_at: DateTime<Utc>, missed: bool) -> complaint_core::deadline::Deadline {
+    serde_json::from_value(serde_json::json!({
+        "clock": "resolution", "instance": 1, "target": "8 weeks", "policy_version": 1,
+        "started_at": instant(0), "total_micros": 1, "due_at": due_at, "warned": 0,
+        "missed_at": missed.then_some(due_at), "segments": [],
+    }))
+    .unwrap()
+}
+
+fn agent(name: &str) -> AgentId {
+    AgentId::new(name).unwrap()
+}
+
+fn unusable(error: StoreError) -> String {
+    match error {
+        StoreError::Unusable(why) => why,
+        other => panic!("{other:?} instead of unusable"),
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_was_not_migrated_is_refused_and_not_changed() {
+    let scratch = Scratch::unmigrated().await;
+    let why = unusable(scratch.store.load(complaint(1).id).await.unwrap_err());
+    assert!(why.contains("call migrate"), "{why}");
+    unusable(
+        scratch
+            .store
+            .save(&Agent::named("asha", "Asha").unwrap())
+            .await
+            .unwrap_err(),
+    );
+    let tables: i64 = sqlx::query_scalar("SELECT count(*) FROM sqlite_schema")
+        .fetch_one(scratch.store.readers())
+        .await
+        .unwrap();
+    assert_eq!(tables, 0, "opening made tables");
+
+    // What another process migrates is seen without opening again.
+    scratch.again("").await.unwrap().migrate().await.unwrap();
+    assert_eq!(scratch.store.load(complaint(1).id).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn migrating_is_safe_to_repeat_and_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut tasks = tokio::task::JoinSet::new();
+    for _ in 0..8 {
+        let url = url(&folder, "");
+        tasks.spawn(async move { SqliteStore::open(&url).await?.migrate().await });
+    }
+    while let Some(done) = tasks.join_next().await {
+        done.unwrap().unwrap();
+    }
+    let first = SqliteStore::open(&url(&folder, "")).await.unwrap();
+    first.migrate().await.unwrap();
+    let applied: i64 = sqlx::query_scalar("SELECT count(*) FROM complaint_schema")
+        .fetch_one(first.readers())
+        .await
+        .unwrap();
+    assert_eq!(applied, 1);
+}
+
+#[tokio::test]
+async fn a_newer_schema_and_an_edited_one_are_refused() {
+    let scratch = Scratch::new().await;
+    let newer = "INSERT INTO complaint_schema (version, name, hash, applied_at) VALUES (2, 'later', x'00', 0)";
+    scratch.execute(newer).await.unwrap();
+    let why = unusable(scratch.again("").await.unwrap_err());
+    assert!(
+        why.contains("version 2") && why.contains("up to 1"),
+        "{why}"
+    );
+    unusable(scratch.store.migrate().await.unwrap_err());
+
+    scratch
+        .execute("DELETE FROM complaint_schema WHERE version = 2")
+        .await
+        .unwrap();
+    scratch.again("").await.unwrap();
+    scratch
+        .execute("UPDATE complaint_schema SET hash = x'00'")
+        .await
+        .unwrap();
+    let why = unusable(scratch.again("").await.unwrap_err());
+    assert!(why.contains("not the one this library knows"), "{why}");
+}
+
+#[tokio::test]
+async fn the_migrations_of_a_host_live_in_the_same_file() {
+    use sqlx::migrate::{Migration, MigrationType, Migrator};
+
+    let scratch = Scratch::unmigrated().await;
+    let host = Migrator::with_migrations(vec![Migration::new(
+        1,
+        "host".into(),
+        MigrationType::Simple,
+        "CREATE TABLE server_accounts (id TEXT PRIMARY KEY) STRICT".into_sql_str(),
+        false,
+    )]);
+    host.run(scratch.store.writer()).await.unwrap();
+    scratch.store.migrate().await.unwrap();
+    host.run(scratch.store.writer()).await.unwrap();
+    scratch
+        .again("")
+        .await
+        .unwrap()
+        .load(complaint(1).id)
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn every_connection_is_durable_and_readers_cannot_write() {
+    let scratch = Scratch::new().await;
+    let mut readers = Vec::new();
+    for _ in 0..8 {
+        readers.push(scratch.store.readers().acquire().await.unwrap());
+    }
+    readers.push(scratch.store.writer().acquire().await.unwrap());
+    for connection in &mut readers {
+        let journal: String = sqlx::query_scalar("PRAGMA journal_mode")
+            .fetch_one(&mut **connection)
+            .await
+            .unwrap();
+        let synchronous: i64 = sqlx::query_scalar("PRAGMA synchronous")
+            .fetch_one(&mut **connection)
+            .await
+            .unwrap();
+        let foreign_keys: i64 = sqlx::query_scalar("PRAGMA foreign_keys")
+            .fetch_one(&mut **connection)
+            .await
+            .unwrap();
+        assert_eq!((journal.as_str(), synchronous, foreign_keys), ("wal", 2, 1));
+    }
+    drop(readers);
+    assert!(
+        scratch
+            .store
+            .readers()
+            .execute("DELETE FROM complaint_agents")
+            .await
+            .is_err()
+    );
+}
+
+#[tokio::test]
+async fn a_read_only_store_reads_and_says_that_it_cannot_write() {
+    let scratch = Scratch::new().await;
+    let asha = Agent::named("asha", "Asha").unwrap();
+    scratch.store.save(&asha).await.unwrap();
+    let store = scratch.again("?mode=ro").await.unwrap();
+    assert_eq!(store.find(&asha.id).await.unwrap().unwrap().agent, asha);
+    let why = unusable(store.save(&asha).await.unwrap_err());
+    assert!(why.contains("readonly"), "{why}");
+    unusable(
+        store
+            .settle(
+                NoticeId::from_uuid(Uuid::nil()),
+                Settlement::Delivered,
+                instant(0),
+            )
+            .await
+            .unwrap_err(),
+    );
+}
+
+#[tokio::test]
+async fn what_cannot_be_opened_is_refused() {
+    let scratch = Scratch::unmigrated().await;
+    let folder = scratch.folder.path();
+    std::fs::write(
+        folder.join("text.db"),
+        "A letter, and no database at all. ".repeat(100),
+    )
+    .unwrap();
+    for name in ["missing/complaints.db", "missing.db?mode=rw", "text.db"] {
+        unusable(
+            SqliteStore::open(&format!("sqlite:{}", folder.join(name).display()))
+                .await
+                .unwrap_err(),
+        );
+    }
+    assert!(!folder.join("missing.db").exists());
+}
+
+#[tokio::test]
+async fn every_statement_fits_the_schema() {
+    let scratch = Scratch::new().await;
+    assert!(statements::ALL.len() > 20);
+    for (name, sql) in statements::ALL {
+        if let Err(fault) = scratch.store.writer().prepare(sql.into_sql_str()).await {
+            panic!("{name}: {fault}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_log_takes_additions_only() {
+    let scratch = Scratch::new().await;
+    scratch.insert(&[complaint(1)]).await;
+    let insert = "INSERT INTO complaint_log (complaint, seq, version, at, codec, entry) \
+                  SELECT id, 1, 1, 0, 1, '{}' FROM complaint_state";
+    scratch.execute(insert).await.unwrap();
+    for tampering in [
+        "UPDATE complaint_log SET entry = '[]'",
+        "DELETE FROM complaint_log",
+        "INSERT OR REPLACE INTO complaint_log (complaint, seq, version, at, codec, entry) \
+         SELECT id, 1, 1, 0, 1, '[]' FROM complaint_state",
+        "REPLACE INTO complaint_log (row, complaint, seq, version, at, codec, entry) \
+         SELECT 1, id, 2, 1, 0, 1, '[]' FROM complaint_state",
+    ] {
+        let fault = scratch.execute(tampering).await.unwrap_err().to_string();
+        assert!(fault.contains("append-only"), "{tampering}: {fault}");
+    }
+    let entry: String = sqlx::query_scalar("SELECT entry FROM complaint_log")
+        .fetch_one(scratch.store.readers())
+        .await
+        .unwrap();
+    assert_eq!(entry, "{}");
+}
+
+#[tokio::test]
+async fn a_value_that_cannot_be_read_is_named() {
+    let scratch = Scratch::new().await;
+    scratch.insert(&[complaint(1)]).await;
+    scratch
+        .store
+        .save(&Agent::named("asha", "Asha").unwrap())
+        .await
+        .unwrap();
+    for (tampering, named) in [
+        (
+            "UPDATE complaint_state SET state = '{}'",
+            "complaint_state.state",
+        ),
+        (
+            "UPDATE complaint_state SET codec = 99",
+            "complaint_state.state",
+        ),
+        (
+            "UPDATE complaint_state SET status = 'lost'",
+            "complaint_state.status",
+        ),
+        (
+            "UPDATE complaint_state SET status = 'queued', ratings = 'five'",
+            "complaint_state.ratings",
+        ),
+        (
+            "UPDATE complaint_agents SET workload = 99999999999",
+            "complaint_agents.workload",
+        ),
+    ] {
+        scratch.execute(tampering).await.unwrap();
+        let store = &scratch.store;
+        let error = match store.load(complaint(1).id).await.err() {
+            Some(error) if named.ends_with("state") => error,
+            _ if named.starts_with("complaint_agents") => store.roster().await.unwrap_err(),
+            _ => store.summary(&Scope::All).await.unwrap_err(),
+        };
+        assert_eq!(
+            error.to_string(),
+            format!("{named} holds a value that cannot be read")
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_notice_that_cannot_be_read_holds_up_no_other() {
+    let scratch = Scratch::new().await;
+    scratch.insert(&[complaint(1)]).await;
+    let id = Uuid::from_u128(7);
+    let notice = serde_json::json!({
+        "id": id, "recipient": {"role": "agent", "id": "asha"}, "channel": "email", "kind": {"kind": "answer"},
+        "complaint": complaint(1).id, "reference": complaint(1).reference, "subject": "Broken", "status": "queued",
+        "level": 1, "text": "Secret", "planned_at": instant(0),
+    });
+    let insert = "INSERT INTO complaint_outbox (id, complaint, state, planned_at, available_at, codec, notice) \
+                  SELECT $1, id, 'waiting', $2, $2, 1, $3 FROM complaint_state";
+    for (id, at, document) in [
+        (Uuid::from_u128(6), 0, "{}".to_owned()),
+        (id, 1, notice.to_string()),
+    ] {
+        sqlx::query(insert)
+            .bind(id)
+            .bind(at)
+            .bind(document)
+            .execute(scratch.store.writer())
+            .await
+            .unwrap();
+    }
+    let claimed = scratch
+        .store
+        .claim(instant(0), instant(60), 10)
+        .await
+        .unwrap();
+    assert_eq!(claimed.len(), 1);
+    let id = claimed[0].notice.id;
+    scratch
+        .store
+        .settle(id, Settlement::Delivered, instant(1))
+        .await
+        .unwrap();
+
+    let rows = sqlx::query(
+        "SELECT state, coalesce(last_error, ''), notice FROM complaint_outbox ORDER BY row",
+    )
+    .fetch_all(scratch.store.readers())
+    .await
+    .unwrap();
+    let text = |row: usize, column: usize| rows[row].get::<String, _>(column);
+    assert_eq!(
+        (text(0, 0).as_str(), text(1, 0).as_str()),
+        ("dead", "delivered")
+    );
+    assert_eq!(
+        text(0, 1),
+        "complaint_outbox.notice holds a value that cannot be read"
+    );
+    assert!(
+        !text(1, 2).contains("Secret") && !text(1, 2).contains("Broken"),
+        "{}",
+        text(1, 2)
+    );
+    let kept: complaint_core::notice::Notice = serde_json::from_str(&text(1, 2)).unwrap();
+    assert_eq!((kept.id, kept.text), (id, None));
+}
+
+#[tokio::test]
+async fn an_agent_saved_late_gets_what_they_hold() {
+    let scratch = Scratch::new().await;
+    let held = |number, status, weight| {
+        let mut held = complaint(number);
+        (held.handler, held.status, held.weight) = (Some(agent("asha")), status, weight);
+        held
+    };
+    scratch
+        .insert(&[
+            held(1, Status::InProgress, 3),
+            held(2, Status::Assigned, 4),
+            held(3, Status::Closed, 9),
+        ])
+        .await;
+    scratch
+        .store
+        .save(&Agent::named("asha", "Asha").unwrap())
+        .await
+        .unwrap();
+    assert_eq!(
+        scratch
+            .store
+            .find(&agent("asha"))
+            .await
+            .unwrap()
+            .unwrap()
+            .workload,
+        7
+    );
+}
+
+/// A population in which every filter, scope and order has something to tell apart.
+fn population(runner: &mut TestRunner, size: u128) -> Vec<Complaint> {
+    let text = proptest::collection::vec(
+        prop_oneof![
+            3 => "[a-cA-C]{1,3}",
+            1 => "[ _.,'\"*^:+-]",
+            1 => "[äÄßİıΣςσ]{1,2}",
+            1 => "[中文日本語ーｶ]{1,3}",
+            1 => "[a-c]\u{301}{1,2}[a-c]?",
+            1 => "[🙂👩‍🚀♥️]",
+            1 => "\\PC{0,4}",
+            1 => any::<String>(),
+        ],
+        0..8,
+    )
+    .prop_map(|pieces| pieces.concat());
+    let strategy = (
+        (
+            0..2_i64,
+            0..4_usize,
+            0..12_usize,
+            1..=3_u8,
+            0..4_usize,
+            0..4_usize,
+        ),
+        (
+            text.clone(),
+            text.clone(),
+            proptest::option::of(text.clone()),
+            proptest::option::of(text),
+        ),
+        (
+            proptest::option::of(0..3_i64),
+            any::<bool>(),
+            proptest::collection::vec(1..=5_u8, 0..3),
+        ),
+    );
+    let agents = [
+        None,
+        Some(agent("asha")),
+        Some(agent("ben")),
+        Some(agent("cho")),
+    ];
+    (1..=size)
+        .map(|number| {
+            let ((at, customer, status, level, handler, against), words, (due, missed, scores)) =
+                strategy.new_tree(runner).unwrap().current();
+            let mut made =
+                complaint(number.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835));
+            made.received_at = instant(at);
+            made.customer = CustomerId::new(format!("customer-{customer}")).unwrap();
+            made.category = CategoryKey::new(["late", "damaged"][status % 2]).unwrap();
+            made.status = Status::ALL[status];
+            made.level = Level::new(level).unwrap();
+            made.handler = agents[handler].clone();
+            made.against = agents[against].clone();
+            (
+                made.subject,
+                made.description,
+                made.product,
+                made.order_number,
+            ) = words;
+            made.deadlines
+                .extend(due.map(|due| deadline(instant(due), missed)));
+            made.feedback = scores
+                .iter()
+                .map(|score| complaint_core::complaint::Feedback {
+                    resolution: 1,
+                    agent: agent("asha"),
+                    score: *score,
+                    comment: None,
+                    first_given_at: instant(0),
+                })
+                .collect();
+            made
+        })
+        .collect()
+}
+
+fn scopes() -> Vec<Scope> {
+    let level = |number| Level::new(number).unwrap();
+    let mut scopes = vec![
+        Scope::All,
+        Scope::Customer(CustomerId::new("customer-1").unwrap()),
+    ];
+    for reach in [
+        Reach::Own,
+        Reach::Queue(level(1)),
+        Reach::Queue(level(2)),
+        Reach::UpTo(level(2)),
+        Reach::Everything,
+    ] {
+        scopes.push(Scope::Agent {
+            id: agent("asha"),
+            reach,
+        });
+    }
+    scopes
+}
+
+async fn found(store: &SqliteStore, query: &Query) -> Vec<ComplaintId> {
+    let mut query = query.clone();
+    let mut found = Vec::new();
+    loop {
+        let page = store.search(&query).await.unwrap();
+        assert!(page.items.len() <= usize::from(query.limit.clamp(1, PAGE_MAX)));
+        found.extend(page.items.iter().map(|item| item.id));
+        match page.next {
+            Some(next) => query.after = Some(next),
+            None => return found,
+        }
+    }
+}
+
+fn expected(population: &[Complaint], query: &Query) -> Vec<ComplaintId> {
+    let mut matching: Vec<_> = population
+        .iter()
+        .filter(|c| query.matches(c))
+        .map(|c| (query.sort.key(c), c.id))
+        .collect();
+    matching.sort_unstable();
+    matching.into_iter().map(|(_, id)| id).collect()
+}
+
+#[tokio::test]
+async fn a_list_is_what_matches_in_every_scope_order_and_page() {
+    let mut runner = TestRunner::deterministic();
+    let scratch = Scratch::new().await;
+    let population = population(&mut runner, 120);
+    scratch.insert(&population).await;
+    let mut texts: Vec<Option<String>> =
+        vec![None, Some(" -_* ".into()), Some("\"a\" OR NOT b*".into())];
+    texts.extend(population.iter().take(12).map(|c| Some(c.subject.clone())));
+    let filters = (
+        prop_oneof![
+            Just(Vec::new()),
+            Just(Status::OPEN.to_vec()),
+            proptest::sample::subsequence(&Status::ALL[..], 1..4)
+        ],
+        proptest::option::of(prop_oneof![Just("late"), Just("damaged")]),
+        proptest::option::weighted(0.3, prop_oneof![Just("asha"), Just("ben")]),
+        proptest::option::weighted(0.3, prop_oneof![Just("customer-1"), Just("customer-2")]),
+        proptest::option::weighted(0.3, 1..=3_u8),
+        proptest::sample::select(texts),
+        prop_oneof![
+            Just(1_u16),
+            Just(2),
+            Just(7),
+            Just(100),
+            Just(0),
+            Just(u16::MAX)
+        ],
+    );
+    let mut hits = 0;
+    for scope in scopes() {
+        for sort in [Sort::Newest, Sort::Oldest, Sort::Deadline] {
+            let mut query = Query {
+                sort,
+                limit: 7,
+                ..Query::within(scope.clone())
+            };
+            assert_eq!(
+                found(&scratch.store, &query).await,
+                expected(&population, &query),
+                "{query:?}"
+            );
+            for _ in 0..25 {
+                let (statuses, category, handler, customer, level, text, limit) =
+                    filters.new_tree(&mut runner).unwrap().current();
+                query.statuses = statuses;
+                query.category = category.map(|key| CategoryKey::new(key).unwrap());
+                query.handler = handler.map(agent);
+                query.customer = customer.map(|key| CustomerId::new(key).unwrap());
+                query.level = level.map(|number| Level::new(number).unwrap());
+                (query.text, query.limit) = (text, limit);
+                let expected = expected(&population, &query);
+                hits += expected.len();
+                assert_eq!(found(&scratch.store, &query).await, expected, "{query:?}");
+            }
+        }
+        let mut counted = Summary::default();
+        population
+            .iter()
+            .filter(|c| scope.admits(c))
+            .for_each(|c| counted.add(c));
+        assert_eq!(
+            scratch.store.summary(&scope).await.unwrap(),
+            counted,
+            "{scope:?}"
+        );
+    }
+    assert!(hits > 500, "only {hits} complaints were ever expected");
+}
+
+#[tokio::test]
+async fn a_search_finds_the_words_that_the_core_sees() {
+    let mut runner = TestRunner::deterministic();
+    let scratch = Scratch::new().await;
+    let population = population(&mut runner, 150);
+    scratch.insert(&population).await;
+    let mut texts = BTreeSet::new();
+    for complaint in &population {
+        for word in complaint_core::store::search_words(&complaint.searchable()) {
+            let cut = word.chars().count().div_ceil(2);
+            texts.extend([
+                word.chars().take(cut).collect::<String>(),
+                word.to_uppercase(),
+                word,
+            ]);
+        }
+    }
+    assert!(texts.len() > 300, "only {} words", texts.len());
+    for text in texts {
+        let query = Query {
+            text: Some(text),
+            limit: PAGE_MAX,
+            ..Query::within(Scope::All)
+        };
+        assert_eq!(
+            found(&scratch.store, &query).await,
+            expected(&population, &query),
+            "{query:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn words_beyond_what_the_index_keeps_are_told_apart() {
+    let scratch = Scratch::new().await;
+    let long = "語".repeat(11_000);
+    let ends = ["a", "b", "c"];
+    let population: Vec<Complaint> = (1..=6_u8)
+        .map(|number| {
+            let mut made = complaint(u128::from(number));
+            made.description = format!("{long}{}", ends[usize::from(number) % 3]);
+            made
+        })
+        .collect();
+    scratch.insert(&population).await;
+    let many = (0..3000)
+        .map(|number| format!("w{number}"))
+        .collect::<Vec<_>>()
+        .join(" ");
+    for text in [format!("{long}b"), long, many] {
+        let query = Query {
+            text: Some(text),
+            limit: 1,
+            ..Query::within(Scope::All)
+        };
+        assert_eq!(
+            found(&scratch.store, &query).await,
+            expected(&population, &query)
+        );
+    }
+}
+
+#[tokio::test]
+async fn daily_work_scans_no_table() {
+    let scratch = Scratch::new().await;
+    let asha = || agent("asha");
+    let daily = |scope, sort, statuses: &[Status], handler| {
+        let query = Query {
+            sort,
+            statuses: statuses.to_vec(),
+            handler,
+            ..Query::within(scope)
+        };
+        list::page(
+            &query,
+            &[],
+            Some(
+                "newest.-5.00000000-0000-7000-8000-000000000001"
+                    .parse()
+                    .unwrap(),
+            ),
+            26,
+        )
+        .sql()
+        .as_str()
+        .to_owned()
+    };
+    let mine = Scope::Customer(CustomerId::new("john@example.org").unwrap());
+    let agents = |reach| Scope::Agent { id: asha(), reach };
+    let mut statements: Vec<(&str, String)> = vec![
+        (
+            "my complaints",
+            daily(mine.clone(), Sort::Newest, &[], None),
+        ),
+        (
+            "my open complaints",
+            daily(mine, Sort::Newest, &Status::OPEN, None),
+        ),
+        (
+            "agent's work",
+            daily(
+                agents(Reach::Queue(Level::FIRST)),
+                Sort::Deadline,
+                &Status::OPEN,
+                Some(asha()),
+            ),
+        ),
+        (
+            "agent's queue",
+            daily(
+                agents(Reach::Queue(Level::FIRST)),
+                Sort::Deadline,
+                &Status::OPEN,
+                None,
+            ),
+        ),
+        (
+            "agent's newest",
+            daily(
+                agents(Reach::Queue(Level::FIRST)),
+                Sort::Newest,
+                &Status::OPEN,
+                None,
+            ),
+        ),
+        (
+            "what they held",
+            daily(agents(Reach::Own), Sort::Newest, &[], None),
+        ),
+    ];
+    let fixed = ["SCHEMA", "ROSTER"];
+    statements.extend(
+        statements::ALL
+            .iter()
+            .filter(|(name, _)| !fixed.contains(name))
+            .map(|(name, sql)| (*name, (*sql).to_owned())),
+    );
+    for (name, sql) in statements {
+        let mut explained = sqlx::query(AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}")));
+        for _ in 0..sql
+            .matches('$')
+            .count()
+            .max(sql.matches('?').count())
+            .min(40)
+        {
+            explained = explained.bind(1_i64);
+        }
+        let rows = explained
+            .fetch_all(scratch.store.writer())
+            .await
+            .unwrap_or_else(|fault| panic!("{name}: {fault}"));
+        let plan: Vec<String> = rows.iter().map(|row| row.get(3)).collect();
+        // `found` is the page that was cut already; `0:=` is FTS5 going to one row.
+        let scans = |step: &String| {
+            (step.starts_with("SCAN complaint_") || step.starts_with("SCAN s"))
+                && !step.ends_with("VIRTUAL TABLE INDEX 0:=")
+        };
+        assert!(!plan.iter().any(scans), "{name}: {plan:#?}\n{sql}");
+        let sorts = plan
+            .iter()
+            .filter(|step| step.contains("TEMP B-TREE"))
+            .count();
+        assert!(
+            sorts <= usize::from(sql.contains("found")),
+            "{name} sorts more than its page: {plan:#?}\n{sql}"
+        );
+    }
+}
