@@ -24,9 +24,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
-use metrics_exporter_prometheus::{
-    BuildError as MetricsError, PrometheusBuilder, PrometheusHandle,
-};
+use metrics_exporter_prometheus::{BuildError as MetricsError, PrometheusBuilder, PrometheusHandle};
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -87,20 +85,13 @@ pub struct Server {
 
 /// Puts the server together with the machine's clock and the mail the configuration names.
 pub async fn build(config: Config) -> Result<Server, BuildError> {
-    let mail = auth::mail_folder::FolderMail::open(&config.mail_folder()).map_err(|source| {
-        BuildError::Folder {
-            folder: config.mail_folder(),
-            source,
-        }
-    })?;
-    build_with(
-        config,
-        Parts {
-            clock: Arc::new(SystemClock),
-            mail: Arc::new(mail),
-        },
-    )
-    .await
+    if config.smtp.is_some() {
+        // Writing into a folder instead would look like sending.
+        return Err(BuildError::Mail("this build only writes mail into a folder; start it without --smtp".into()));
+    }
+    let mail = auth::mail_folder::FolderMail::open(&config.mail_folder())
+        .map_err(|source| BuildError::Folder { folder: config.mail_folder(), source })?;
+    build_with(config, Parts { clock: Arc::new(SystemClock), mail: Arc::new(mail) }).await
 }
 
 /// Puts the server together with parts of the caller's choice.
@@ -112,16 +103,9 @@ pub async fn build_with(config: Config, parts: Parts) -> Result<Server, BuildErr
     } else {
         (parts.clock, None)
     };
-    let database = SqliteAccounts::open(&config.database, config.durable)
-        .await
-        .map_err(BuildError::Database)?;
+    let database = SqliteAccounts::open(&config.database, config.durable).await.map_err(BuildError::Database)?;
     let passwords = Passwords::new().map_err(BuildError::Passwords)?;
-    let accounts = AccountService::new(
-        Arc::new(database.clone()),
-        passwords,
-        Arc::clone(&clock),
-        &config.base_url(),
-    );
+    let accounts = AccountService::new(Arc::new(database.clone()), passwords, Arc::clone(&clock), &config.base_url());
     let setup_link = accounts.setup_link().await.map_err(BuildError::Accounts)?;
     let (stop, stopping) = watch::channel(false);
     let state = AppState {
@@ -135,12 +119,7 @@ pub async fn build_with(config: Config, parts: Parts) -> Result<Server, BuildErr
         stopping,
         metrics: recorder().map_err(BuildError::Metrics)?,
     };
-    Ok(Server {
-        state,
-        stop,
-        setup_link,
-        database,
-    })
+    Ok(Server { state, stop, setup_link, database })
 }
 
 impl Server {
@@ -176,17 +155,12 @@ impl Server {
                 None => format!("Mail folder  {}", self.state.mail.destination()),
             },
         ];
-        lines.extend(self.setup_link.iter().map(|link| {
-            format!(
-                "Set-up link  {link}\n             makes the first admin; works once, for 24 hours"
-            )
-        }));
         lines.extend(
-            config
-                .warnings()
-                .into_iter()
-                .map(|warning| format!("WARNING      {warning}")),
+            self.setup_link.iter().map(|link| {
+                format!("Set-up link  {link}\n             makes the first admin; works once, for 24 hours")
+            }),
         );
+        lines.extend(config.warnings().into_iter().map(|warning| format!("WARNING      {warning}")));
         lines.join("\n")
     }
 
@@ -197,9 +171,7 @@ impl Server {
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) -> io::Result<()> {
         let workers = workers::start(&self.state);
-        let service = self
-            .router()
-            .into_make_service_with_connect_info::<SocketAddr>();
+        let service = self.router().into_make_service_with_connect_info::<SocketAddr>();
         let stop = self.stop;
         let mut stopping = self.state.stopping.clone();
         let serving = axum::serve(listener, service).with_graceful_shutdown(async move {
@@ -225,10 +197,7 @@ impl Server {
 
 /// Makes the data folder, readable by its owner alone: it holds customers' data.
 pub fn make_private_folder(folder: &Path) -> Result<(), BuildError> {
-    let fault = |source| BuildError::Folder {
-        folder: folder.to_owned(),
-        source,
-    };
+    let fault = |source| BuildError::Folder { folder: folder.to_owned(), source };
     if folder.is_dir() {
         return Ok(());
     }
@@ -246,11 +215,7 @@ fn recorder() -> Result<PrometheusHandle, MetricsError> {
     if let Some(handle) = installed.as_ref() {
         return Ok(handle.clone());
     }
-    let buckets = [
-        0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0,
-    ];
-    let handle = PrometheusBuilder::new()
-        .set_buckets(&buckets)?
-        .install_recorder()?;
+    let buckets = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0];
+    let handle = PrometheusBuilder::new().set_buckets(&buckets)?.install_recorder()?;
     Ok(installed.insert(handle).clone())
 }

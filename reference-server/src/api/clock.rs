@@ -37,10 +37,7 @@ pub(super) async fn advance(
     Admin(viewer): Admin,
     ApiJson(body): ApiJson<Advance>,
 ) -> Result<Json<Now>, Problem> {
-    let clock = state
-        .movable_clock
-        .as_ref()
-        .ok_or_else(Problem::not_found)?;
+    let clock = state.movable_clock.as_ref().ok_or_else(Problem::not_found)?;
     let by = TimeDelta::try_seconds(body.advance_seconds);
     let now = by.and_then(|by| clock.advance(by)).ok_or_else(|| {
         Problem::invalid().field(

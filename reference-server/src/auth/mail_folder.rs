@@ -15,9 +15,7 @@ impl FolderMail {
     /// Uses `folder`, made if missing.
     pub fn open(folder: &Path) -> std::io::Result<Self> {
         std::fs::create_dir_all(folder)?;
-        Ok(Self {
-            folder: folder.to_owned(),
-        })
+        Ok(Self { folder: folder.to_owned() })
     }
 }
 
@@ -41,17 +39,12 @@ impl AccountMail for FolderMail {
             part("html", &message.html),
         );
         // Written aside and renamed: a reader never sees half a mail, and a second try replaces the first.
-        let (aside, file) = (
-            self.folder.join(format!("{id}.tmp")),
-            self.folder.join(format!("{id}.eml")),
-        );
+        let (aside, file) = (self.folder.join(format!("{id}.tmp")), self.folder.join(format!("{id}.eml")));
         let written = async {
             tokio::fs::write(&aside, mail).await?;
             tokio::fs::rename(&aside, &file).await
         };
-        written
-            .await
-            .map_err(|error: std::io::Error| AccountMailError::Later(Box::new(error)))
+        written.await.map_err(|error: std::io::Error| AccountMailError::Later(Box::new(error)))
     }
 
     fn destination(&self) -> String {
@@ -86,21 +79,9 @@ mod tests {
             .collect();
         assert_eq!(files.len(), 1);
         let raw = std::fs::read(&files[0]).expect("reads");
-        let parsed = mail_parser::MessageParser::default()
-            .parse(&raw)
-            .expect("is a mail");
+        let parsed = mail_parser::MessageParser::default().parse(&raw).expect("is a mail");
         assert_eq!(parsed.subject(), Some("Please confirm your e-mail address"));
-        assert!(
-            parsed
-                .body_text(0)
-                .expect("text")
-                .contains("https://c.example/verify?token=T")
-        );
-        assert!(
-            parsed
-                .body_html(0)
-                .expect("html")
-                .contains("href=\"https://c.example/verify?token=T\"")
-        );
+        assert!(parsed.body_text(0).expect("text").contains("https://c.example/verify?token=T"));
+        assert!(parsed.body_html(0).expect("html").contains("href=\"https://c.example/verify?token=T\""));
     }
 }

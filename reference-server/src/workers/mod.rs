@@ -38,11 +38,7 @@ async fn deliver_account_mail(state: AppState, mut stopping: watch::Receiver<boo
     let mut poked = state.poked.subscribe();
     loop {
         poked.mark_unchanged();
-        if let Err(error) = state
-            .accounts
-            .deliver_account_mail(state.clock.now(), state.mail.as_ref())
-            .await
-        {
+        if let Err(error) = state.accounts.deliver_account_mail(state.clock.now(), state.mail.as_ref()).await {
             tracing::error!(error = %chain(&error), "mail about accounts could not be delivered");
         }
         tokio::select! {
