@@ -101,16 +101,8 @@ impl SqliteStore {
     }
 
     /// One statement in a transaction of its own, so that its failure can be told from that of COMMIT.
-    async fn write(
-        &self,
-        statement: Query<'static, Sqlite, SqliteArguments>,
-    ) -> Result<(), StoreError> {
-        let mut tx = self
-            .writing()
-            .await?
-            .begin_with(IMMEDIATE)
-            .await
-            .map_err(fault::meaning)?;
+    async fn write(&self, statement: Query<'static, Sqlite, SqliteArguments>) -> Result<(), StoreError> {
+        let mut tx = self.writing().await?.begin_with(IMMEDIATE).await.map_err(fault::meaning)?;
         statement.execute(&mut *tx).await.map_err(fault::meaning)?;
         tx.commit().await.map_err(fault::commit_meaning)
     }
