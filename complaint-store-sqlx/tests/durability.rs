@@ -184,6 +184,23 @@ async fn a_full_disk_is_said_and_survived() {
     assert_eq!(notices.len() as u64, story.state().version.get(), "one notice per committed change");
 }
 
+#[tokio::test]
+async fn a_transaction_that_the_engine_itself_rolled_back_spoils_no_connection() {
+    let scratch = Scratch::new().await;
+    let mut story = scratch.opened(1).await;
+    let change = story.note("Once the trouble is over.");
+    // As an I/O error does it: the engine rolls back and the driver is not told.
+    let trouble =
+        "CREATE TRIGGER trouble BEFORE INSERT ON complaint_outbox BEGIN SELECT RAISE(ROLLBACK, 'trouble'); END";
+    scratch.store.writer().execute(trouble).await.unwrap();
+    for _ in 0..3 {
+        scratch.store.commit(&change).await.unwrap_err();
+    }
+    scratch.store.writer().execute("DROP TRIGGER trouble").await.unwrap();
+    scratch.store.commit(&change).await.unwrap();
+    expect_stored(&scratch.elsewhere().await, &story).await;
+}
+
 async fn limit_pages(store: &SqliteStore, pages: i64) {
     let sql = sqlx::AssertSqlSafe(format!("PRAGMA max_page_count = {pages}"));
     store.writer().execute(sqlx::query(sql)).await.unwrap();

@@ -272,6 +272,9 @@ async fn a_notice_that_cannot_be_read_holds_up_no_other() {
     let id = claimed[0].notice.id;
     scratch.store.settle(id, Settlement::Delivered, instant(1)).await.unwrap();
 
+    let dead = Settlement::Dead { why: "told too late".into() };
+    scratch.store.settle(id, dead, instant(2)).await.unwrap();
+
     let rows = sqlx::query("SELECT state, coalesce(last_error, ''), notice FROM complaint_outbox ORDER BY row")
         .fetch_all(scratch.store.readers())
         .await
