@@ -1,5 +1,7 @@
 //! How each promise is tried. The names are those of the list in `mod.rs`.
 
+#![expect(clippy::similar_names, reason = "a store and the story it keeps: both are the words for it")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
@@ -323,7 +325,7 @@ pub(super) async fn the_log_rebuilds_the_state(store: &dyn Store) {
 }
 
 pub(super) async fn a_list_is_what_matches(store: &dyn Store) {
-    let population = states(populate(store).await);
+    let population = states(&populate(store).await);
     let mut found = 0;
     for scope in scopes() {
         for sort in SORTS {
@@ -338,7 +340,7 @@ pub(super) async fn a_list_is_what_matches(store: &dyn Store) {
 }
 
 pub(super) async fn pages_give_each_complaint_once(store: &dyn Store) {
-    let population = states(populate(store).await);
+    let population = states(&populate(store).await);
     for scope in scopes() {
         for sort in SORTS {
             for limit in [1, 2, 3, 7, PAGE_MAX] {
@@ -365,7 +367,7 @@ pub(super) async fn pages_give_each_complaint_once(store: &dyn Store) {
 
 pub(super) async fn words_are_found_by_their_beginnings(store: &dyn Store) {
     let subjects = [
-        "Wasser­schaden in der Küche",
+        "Wasser\u{ad}schaden in der Küche",
         "İstanbul'da ısıtma",
         "ΟΔΥΣΣΕΥΣ and ὀδυσσεύς",
         "水道が止まりました",
@@ -444,7 +446,7 @@ pub(super) async fn due_work_is_complete_and_oldest_first(store: &dyn Store) {
 }
 
 pub(super) async fn a_summary_counts_what_a_search_finds(store: &dyn Store) {
-    let population = states(populate(store).await);
+    let population = states(&populate(store).await);
     for scope in scopes() {
         let mut counted = Summary::default();
         population.iter().filter(|complaint| scope.admits(complaint)).for_each(|complaint| counted.add(complaint));
@@ -725,7 +727,7 @@ async fn populate(store: &dyn Store) -> Vec<Story> {
     stories
 }
 
-fn states(stories: Vec<Story>) -> Vec<Complaint> {
+fn states(stories: &[Story]) -> Vec<Complaint> {
     stories.iter().map(|story| story.state().clone()).collect()
 }
 
@@ -801,20 +803,16 @@ async fn expect_sums(store: &dyn Store, stories: &[Story]) {
 
 /// Runs futures side by side in this task: the core has no runtime to spawn them on.
 async fn at_once<F: Future>(futures: impl IntoIterator<Item = F>) -> Vec<F::Output> {
-    let mut running: Vec<(Pin<Box<F>>, Option<F::Output>)> =
-        futures.into_iter().map(|future| (Box::pin(future), None)).collect();
+    let mut running: Vec<Pin<Box<F>>> = futures.into_iter().map(Box::pin).collect();
+    let mut done: Vec<Option<F::Output>> = running.iter().map(|_| None).collect();
     poll_fn(|context| {
-        let mut waiting = false;
-        for (future, done) in &mut running {
-            if done.is_none() {
-                match future.as_mut().poll(context) {
-                    Poll::Ready(output) => *done = Some(output),
-                    Poll::Pending => waiting = true,
-                }
+        for (future, done) in running.iter_mut().zip(&mut done).filter(|(_, done)| done.is_none()) {
+            if let Poll::Ready(output) = future.as_mut().poll(context) {
+                *done = Some(output);
             }
         }
-        if waiting { Poll::Pending } else { Poll::Ready(()) }
+        if done.iter().all(Option::is_some) { Poll::Ready(()) } else { Poll::Pending }
     })
     .await;
-    running.into_iter().filter_map(|(_, done)| done).collect()
+    done.into_iter().flatten().collect()
 }

@@ -1,8 +1,13 @@
 //! The promises of the storage traits as tests, for whoever writes an adapter.
 //!
-//! ```ignore
-//! async fn fresh() -> std::sync::Arc<dyn complaint_core::store::Store> {
-//!     /* an empty store of its own */
+//! ```
+//! use std::sync::Arc;
+//! # use complaint_core::store::MemoryStore as YourStore;
+//! use complaint_core::store::Store;
+//!
+//! /// An empty store of its own for each test.
+//! async fn fresh() -> Arc<dyn Store> {
+//!     Arc::new(YourStore::new())
 //! }
 //!
 //! complaint_core::store_conformance!(fresh);

@@ -19,22 +19,25 @@ use crate::store::{
 };
 
 mod memory {
+    use std::future::{Ready, ready};
+
     use crate::store::MemoryStore;
 
-    async fn fresh() -> Box<MemoryStore> {
-        Box::new(MemoryStore::new())
+    fn fresh() -> Ready<Box<MemoryStore>> {
+        ready(Box::new(MemoryStore::new()))
     }
 
     crate::store_conformance!(fresh);
 }
 
 mod behind_an_arc {
+    use std::future::{Ready, ready};
     use std::sync::Arc;
 
     use crate::store::{MemoryStore, Store};
 
-    async fn fresh() -> Arc<dyn Store> {
-        Arc::new(MemoryStore::new())
+    fn fresh() -> Ready<Arc<dyn Store>> {
+        ready(Arc::new(MemoryStore::new()))
     }
 
     crate::store_conformance!(fresh);
@@ -242,7 +245,9 @@ impl ComplaintStore for Broken {
         let made = |parts, notices, workload| keyed(Change::new(parts, notices, workload), change);
         let without_ceilings = || {
             let mut workload = workload();
-            workload.iter_mut().for_each(|delta| delta.ceiling = None);
+            for delta in &mut workload {
+                delta.ceiling = None;
+            }
             made(parts(), notices(), workload)
         };
         match self.fault {
@@ -310,7 +315,9 @@ impl ComplaintStore for Broken {
             Fault::ErasesWords => entries.iter_mut().for_each(|entry| entry.words = Words::none()),
             Fault::RewritesLogs => {
                 let version = self.model.load(id).await?.map_or_else(Default::default, |c| c.version);
-                entries.iter_mut().for_each(|entry| entry.version = version);
+                for entry in &mut entries {
+                    entry.version = version;
+                }
             }
             _ => {}
         }

@@ -102,22 +102,24 @@ async fn a_file_that_was_not_migrated_is_refused_and_not_changed() {
     assert_eq!(scratch.store.load(complaint(1).id).await.unwrap(), None);
 }
 
-#[tokio::test]
-async fn migrating_is_safe_to_repeat_and_at_once() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut tasks = tokio::task::JoinSet::new();
-    for _ in 0..8 {
-        let url = url(&folder, "");
-        tasks.spawn(async move { SqliteStore::open(&url).await?.migrate().await });
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn opening_and_migrating_is_safe_to_repeat_and_at_once() {
+    for _ in 0..5 {
+        let folder = tempfile::tempdir().unwrap();
+        let mut tasks = tokio::task::JoinSet::new();
+        for _ in 0..16 {
+            let url = url(&folder, "");
+            tasks.spawn(async move { SqliteStore::open(&url).await?.migrate().await });
+        }
+        while let Some(done) = tasks.join_next().await {
+            done.unwrap().unwrap();
+        }
+        let again = SqliteStore::open(&url(&folder, "")).await.unwrap();
+        again.migrate().await.unwrap();
+        let applied: i64 =
+            sqlx::query_scalar("SELECT count(*) FROM complaint_schema").fetch_one(again.readers()).await.unwrap();
+        assert_eq!(applied, 1);
     }
-    while let Some(done) = tasks.join_next().await {
-        done.unwrap().unwrap();
-    }
-    let first = SqliteStore::open(&url(&folder, "")).await.unwrap();
-    first.migrate().await.unwrap();
-    let applied: i64 =
-        sqlx::query_scalar("SELECT count(*) FROM complaint_schema").fetch_one(first.readers()).await.unwrap();
-    assert_eq!(applied, 1);
 }
 
 #[tokio::test]
