@@ -51,6 +51,8 @@ pub mod actor;
 pub mod agent;
 pub mod clock;
 pub mod complaint;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 pub mod deadline;
 pub mod desk;
 pub mod id;
