@@ -3,15 +3,23 @@
 use std::num::NonZeroU32;
 
 use axum::extract::Request;
-use axum::http::header::{ACCEPT, ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::header::{ACCEPT, ALLOW, CONTENT_TYPE, ETAG, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{Html, IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use complaint_core::DeskError;
+use complaint_core::id::Version;
+use complaint_core::lifecycle::{Refusal, RefusalCategory};
+use complaint_core::policy::PolicyError;
+use complaint_core::store::StoreError;
+
 use crate::auth::accounts::AccountsError;
 use crate::auth::service::AuthError;
+use crate::catalogue::CatalogueError;
+use crate::files::FilesError;
 
 /// One wrong value of a request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -24,6 +32,9 @@ pub struct FieldError {
     pub code: String,
     /// For people.
     pub message: String,
+    /// What would satisfy it, where the rules of the lifecycle refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remedy: Option<String>,
 }
 
 /// Why a request was refused.
@@ -84,7 +95,12 @@ impl Problem {
     /// Names a wrong value.
     #[must_use]
     pub fn field(mut self, field: impl Into<String>, code: &str, message: impl Into<String>) -> Self {
-        self.errors.push(FieldError { field: field.into(), code: code.to_owned(), message: message.into() });
+        self.errors.push(FieldError {
+            field: field.into(),
+            code: code.to_owned(),
+            message: message.into(),
+            remedy: None,
+        });
         self
     }
 
@@ -214,6 +230,95 @@ impl From<AccountsError> for Problem {
     }
 }
 
+impl From<DeskError> for Problem {
+    fn from(error: DeskError) -> Self {
+        match error {
+            DeskError::Refused(refusal) => Self::from(refusal),
+            DeskError::NotFound => Self::not_found(),
+            DeskError::Contended { current } => stale(current),
+            DeskError::KeyReused => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "idempotency_key_reused",
+                "This Idempotency-Key was used with another request.",
+            ),
+            DeskError::Invalid(invalid) => Self::invalid().detail(invalid.to_string()),
+            DeskError::Policy(policy) => CatalogueError::from(policy).into(),
+            DeskError::Store(StoreError::Conflict { current, .. }) => stale(current),
+            DeskError::Store(StoreError::OutcomeUnknown(cause)) => {
+                tracing::error!(error = %chain(cause.as_ref()), "it is not known whether a change was committed");
+                Self::new(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "outcome_unknown",
+                    "It is not known whether this was done; look before you repeat it.",
+                )
+                .retry_after(5)
+            }
+            DeskError::Store(StoreError::Unavailable(cause)) => {
+                tracing::error!(error = %chain(cause.as_ref()), "the store is not available");
+                Self::unavailable()
+            }
+            other => Self::internal(&other),
+        }
+    }
+}
+
+impl From<Refusal> for Problem {
+    /// Every failed guard becomes an error with its code, the field at fault where one is, and what would satisfy it.
+    fn from(refusal: Refusal) -> Self {
+        let (status, title) = match refusal.category() {
+            RefusalCategory::Stale => (StatusCode::CONFLICT, "Somebody else changed it first."),
+            RefusalCategory::Forbidden => (StatusCode::FORBIDDEN, "You may not do this."),
+            RefusalCategory::State | RefusalCategory::Input => {
+                (StatusCode::UNPROCESSABLE_ENTITY, "This is not possible now, or not with these values.")
+            }
+        };
+        let mut problem = Self::new(status, refusal.code(), title)
+            .detail(refusal.to_string())
+            .with("command", refusal.command.name());
+        if refusal.version != Version::NONE {
+            problem = problem.with("current_version", refusal.version.get());
+        }
+        if let Some(at) = refusal.status {
+            problem = problem.with("complaint_status", at.name());
+        }
+        problem.errors = refusal
+            .failed
+            .into_iter()
+            .map(|failed| FieldError {
+                field: failed.field.unwrap_or_default(),
+                code: failed.code.to_owned(),
+                message: failed.message,
+                remedy: Some(failed.remedy),
+            })
+            .collect();
+        problem
+    }
+}
+
+impl From<CatalogueError> for Problem {
+    fn from(error: CatalogueError) -> Self {
+        match error {
+            CatalogueError::Kept(error) => error.into(),
+            CatalogueError::Policy(PolicyError::Faulty(findings)) => findings
+                .into_iter()
+                .fold(Self::invalid(), |problem, finding| problem.field(finding.path, "invalid", finding.message)),
+            other => Self::internal(&other),
+        }
+    }
+}
+
+impl From<FilesError> for Problem {
+    fn from(error: FilesError) -> Self {
+        tracing::error!(error = %chain(&error), "attachments cannot be read or written");
+        Self::unavailable()
+    }
+}
+
+fn stale(current: Version) -> Problem {
+    Problem::new(StatusCode::CONFLICT, "stale_version", "Somebody else changed it first.")
+        .with("current_version", current.get())
+}
+
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let body = serde_json::to_vec(&self).unwrap_or_default();
@@ -222,6 +327,12 @@ impl IntoResponse for Problem {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if let Some(seconds) = self.retry_after {
             headers.insert(RETRY_AFTER, seconds.get().into());
+        }
+        // The version to repeat with stands where it always stands.
+        let current =
+            (self.status == StatusCode::CONFLICT).then(|| self.more.get("current_version")?.as_u64()).flatten();
+        if let Some(tag) = current.and_then(|version| HeaderValue::from_str(&format!("\"{version}\"")).ok()) {
+            headers.insert(ETAG, tag);
         }
         if self.status == StatusCode::UNAUTHORIZED {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

@@ -4,7 +4,6 @@
 
 pub mod accounts;
 pub mod mail;
-pub mod mail_folder;
 pub mod password;
 pub mod secret;
 pub mod service;

@@ -10,6 +10,8 @@ use axum::extract::ConnectInfo;
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, SET_COOKIE};
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use chrono::{DateTime, TimeDelta, Utc};
+use complaint_core::clock::RandomIds;
+use complaint_notify::MailFolder;
 use reference_server::auth::{AccountMail, AccountMailError, AccountMessage};
 use reference_server::clock::Clock;
 use reference_server::config::{Config, ServeArgs};
@@ -153,8 +155,12 @@ impl Harness {
         let config = Config::from_args(&args, None).expect("a configuration");
         let start = "2026-03-02T09:00:00Z".parse().expect("an instant");
         let (clock, mail) = (Arc::new(StillClock(Mutex::new(start))), Arc::new(Mailbox::default()));
-        let parts =
-            Parts { clock: Arc::clone(&clock) as Arc<dyn Clock>, mail: Arc::clone(&mail) as Arc<dyn AccountMail> };
+        let parts = Parts {
+            clock: Arc::clone(&clock) as Arc<dyn Clock>,
+            ids: Arc::new(RandomIds),
+            transport: Arc::new(MailFolder::new(folder.path().join("data/mail"))),
+            account_mail: Some(Arc::clone(&mail) as Arc<dyn AccountMail>),
+        };
         let server = build_with(config, parts).await.expect("a server");
         let router = server.router();
         Self { server, clock, mail, folder, router }
