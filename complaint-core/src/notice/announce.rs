@@ -127,7 +127,7 @@ fn plan(complaint: &Complaint, entry: &Entry, former: Option<&AgentId>) -> Vec<(
         Event::Warned { clock, .. } => match clock {
             ClockKind::Silence | ClockKind::AutoClose => tell(Some(customer()), K::Warning(*clock)),
             ClockKind::Acknowledgement | ClockKind::Approval => {
-                tell(Some(above(entry.place.level)), K::Warning(*clock))
+                tell(Some(above(entry.place.level)), K::Warning(*clock));
             }
             _ => tell(Some(to_agent(holder).unwrap_or(above(entry.place.level))), K::Warning(*clock)),
         },
