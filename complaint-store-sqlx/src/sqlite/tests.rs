@@ -122,6 +122,23 @@ async fn opening_and_migrating_is_safe_to_repeat_and_at_once() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_new_file_is_waited_for() {
+    use sqlx::{ConnectOptions, Connection};
+
+    let folder = tempfile::tempdir().unwrap();
+    let options =
+        sqlx::sqlite::SqliteConnectOptions::new().filename(folder.path().join("complaints.db")).create_if_missing(true);
+    let mut maker = options.connect().await.unwrap();
+    let held = maker.begin_with("BEGIN EXCLUSIVE").await.unwrap();
+    let url = url(&folder, "");
+    let mut opening = tokio::spawn(async move { SqliteStore::open(&url).await });
+    let early = tokio::time::timeout(std::time::Duration::from_millis(200), &mut opening).await;
+    assert!(early.is_err(), "did not wait: {early:?}");
+    held.rollback().await.unwrap();
+    opening.await.unwrap().unwrap().migrate().await.unwrap();
+}
+
 #[tokio::test]
 async fn a_newer_schema_and_an_edited_one_are_refused() {
     let scratch = Scratch::new().await;
