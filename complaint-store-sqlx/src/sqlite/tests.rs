@@ -104,7 +104,7 @@ async fn a_file_that_was_not_migrated_is_refused_and_not_changed() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn opening_and_migrating_is_safe_to_repeat_and_at_once() {
-    for _ in 0..5 {
+    for _ in 0..15 {
         let folder = tempfile::tempdir().unwrap();
         let mut tasks = tokio::task::JoinSet::new();
         for _ in 0..16 {
