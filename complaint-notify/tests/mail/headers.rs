@@ -270,3 +270,57 @@ async fn a_dot_on_a_line_and_a_forged_boundary_stay_in_the_body() {
     );
     assert_eq!(message.text_body_count(), 1);
 }
+
+#[tokio::test]
+async fn a_subject_without_spaces_is_folded_up_to_the_limit_and_refused_above() {
+    let tray = Tray::default();
+    let notifier = notifier(&tray, Host::usual());
+    let longest = "x".repeat(1000);
+    notifier
+        .send_plain(&PlainMail {
+            subject: longest.clone(),
+            ..plain()
+        })
+        .await
+        .unwrap();
+    let mails = tray.taken();
+    let raw = std::str::from_utf8(mails[0].bytes()).unwrap();
+    assert!(raw.split("\r\n").all(|line| line.len() <= 998));
+    let message = MessageParser::default().parse(mails[0].bytes()).unwrap();
+    assert_eq!(message.subject(), Some(longest.as_str()));
+    let above = format!("{longest}x");
+    let refused = notifier
+        .send_plain(&PlainMail {
+            subject: above.clone(),
+            ..plain()
+        })
+        .await;
+    assert_never(&refused, "subject is longer than 1000", &above);
+}
+
+#[tokio::test]
+async fn a_very_long_line_arrives_whole_in_short_lines() {
+    let tray = Tray::default();
+    let mut sample = notice(NoticeKind::Message, customer());
+    for line in [
+        "x".repeat(60_000),
+        "漢".repeat(20_000),
+        "word ".repeat(12_000).trim_end().to_owned(),
+    ] {
+        sample.text = Some(line.clone());
+        notifier(&tray, Host::usual())
+            .deliver(&sample)
+            .await
+            .unwrap();
+        let mails = tray.taken();
+        let raw = std::str::from_utf8(mails[0].bytes()).unwrap();
+        // RFC 5322, 2.1.1.
+        assert!(
+            raw.split("\r\n").all(|line| line.len() <= 998),
+            "a line is too long for SMTP"
+        );
+        let message = MessageParser::default().parse(mails[0].bytes()).unwrap();
+        assert!(message.body_text(0).unwrap().contains(&format!("> {line}")));
+        assert!(message.body_html(0).unwrap().contains(&line));
+    }
+}

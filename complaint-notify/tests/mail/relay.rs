@@ -34,6 +34,8 @@ struct Script {
     hello: Turn,
     login: Turn,
     sender: Turn,
+    /// To the sender of a further message on the same connection.
+    sender_again: Turn,
     recipient: Turn,
     data: Turn,
     content: Turn,
@@ -46,6 +48,7 @@ const FINE: Script = Script {
     hello: Say("250-relay\r\n250 AUTH PLAIN"),
     login: Say("235 welcome"),
     sender: Say("250 ok"),
+    sender_again: Say("250 ok"),
     recipient: Say("250 ok"),
     data: Say("354 go on"),
     content: Say("250 taken"),
@@ -84,6 +87,10 @@ impl Relay {
         self.seen.lock().unwrap().commands.clone()
     }
 
+    fn connections(&self) -> usize {
+        self.seen.lock().unwrap().connections
+    }
+
     fn taken(&self) -> usize {
         self.seen.lock().unwrap().messages.len()
     }
@@ -109,7 +116,8 @@ async fn serve(stream: TcpStream, script: Script, seen: Arc<Mutex<Seen>>) -> Opt
         let answer = match verb.as_str() {
             "EHLO" => script.hello,
             "AUTH" => script.login,
-            "MAIL" => script.sender,
+            "MAIL" if messages == 0 => script.sender,
+            "MAIL" => script.sender_again,
             "RCPT" => script.recipient,
             "DATA" => script.data,
             "QUIT" => Cut,
@@ -187,7 +195,7 @@ async fn a_message_is_handed_over_whole_and_connections_are_used_again() {
         notifier.deliver(&sample).await.unwrap();
     }
     assert_eq!(relay.taken(), 3);
-    assert_eq!(relay.seen.lock().unwrap().connections, 1);
+    assert_eq!(relay.connections(), 1);
     let commands = relay.commands();
     assert_eq!(
         commands[1..4],
@@ -223,10 +231,30 @@ async fn a_connection_that_the_relay_closed_is_replaced_at_once() {
             .await
             .unwrap();
     }
-    assert_eq!(
-        (relay.taken(), relay.seen.lock().unwrap().connections),
-        (3, 3)
-    );
+    assert_eq!((relay.taken(), relay.connections()), (3, 3));
+}
+
+#[tokio::test]
+async fn a_kept_connection_is_given_up_for_a_goodbye_but_not_for_a_refusal() {
+    for (turn, connections, taken) in [(Say("421 closing"), 2, 2), (Say("451 slow down"), 1, 1)] {
+        let relay = Relay::playing(Script {
+            sender_again: turn,
+            ..FINE
+        })
+        .await;
+        let smtp = Smtp::from_url(&format!("smtp://127.0.0.1:{}", relay.port)).unwrap();
+        let notifier = notifier(smtp.with_timeouts(PATIENT));
+        notifier
+            .deliver(&notice(NoticeKind::Received, customer()))
+            .await
+            .unwrap();
+        let second = notifier
+            .deliver(&notice(NoticeKind::Received, customer()))
+            .await;
+        assert_eq!(second.is_ok(), taken == 2, "{turn:?}: {second:?}");
+        let seen = (relay.connections(), relay.taken());
+        assert_eq!(seen, (connections, taken), "{turn:?}");
+    }
 }
 
 const LATER: bool = true;
@@ -321,7 +349,7 @@ async fn a_message_after_one_that_was_given_up_has_its_own_connection() {
             .await;
         assert!(matches!(result, Err(NotifyError::Later(_))), "{result:?}");
     }
-    assert_eq!(relay.seen.lock().unwrap().connections, 2);
+    assert_eq!(relay.connections(), 2);
 }
 
 #[tokio::test]
