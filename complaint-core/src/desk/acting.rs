@@ -247,9 +247,10 @@ impl Acting {
         let former = before.handler.clone();
         let mut plan = Plan::new(now).with(&before);
         if command.name() == CommandName::Merge
-            && let Some(other) = other {
-                plan = plan.with(&other);
-            }
+            && let Some(other) = other
+        {
+            plan = plan.with(&other);
+        }
         if let (Some(roster), Some(agent)) = (&roster, routing.and_then(|routing| routing.chosen)) {
             // A person may decide to exceed a capacity; then it is no ceiling.
             if let Some(member) = roster.member(&agent).filter(|_| !command.input().over_capacity) {

@@ -188,7 +188,6 @@ impl<'a> Draft<'a> {
     fn at(&self, status: Status) -> Place {
         Place { status, ..self.place() }
     }
-
 }
 
 fn queued(level: Level) -> Place {
@@ -230,11 +229,12 @@ fn effects(complaint: &Complaint, command: &Command, actor: &Actor, context: &Co
         }
         CommandName::Assign => {
             if let Some(routing) = context.routing
-                && let Some(agent) = routing.chosen.clone() {
-                    let place = Place { status: Status::Assigned, level, handler: Some(agent.clone()) };
-                    let event = Event::Assigned { agent, routing: routing.clone() };
-                    draft.push(place, event, Words::none().maybe("reason", text(&input.reason)));
-                }
+                && let Some(agent) = routing.chosen.clone()
+            {
+                let place = Place { status: Status::Assigned, level, handler: Some(agent.clone()) };
+                let event = Event::Assigned { agent, routing: routing.clone() };
+                draft.push(place, event, Words::none().maybe("reason", text(&input.reason)));
+            }
         }
         CommandName::Decline => {
             if let Some(agent) = acting() {
@@ -251,14 +251,15 @@ fn effects(complaint: &Complaint, command: &Command, actor: &Actor, context: &Co
         }
         CommandName::Reassign => {
             if let (Some(from), Some(routing)) = (holder(), context.routing)
-                && let Some(to) = routing.chosen.clone() {
-                    let status = match complaint.status {
-                        Status::InProgress => Status::Assigned,
-                        other => other,
-                    };
-                    let place = Place { status, level, handler: Some(to.clone()) };
-                    draft.push(place, Event::Reassigned { from, to, routing: routing.clone() }, reason(command));
-                }
+                && let Some(to) = routing.chosen.clone()
+            {
+                let status = match complaint.status {
+                    Status::InProgress => Status::Assigned,
+                    other => other,
+                };
+                let place = Place { status, level, handler: Some(to.clone()) };
+                draft.push(place, Event::Reassigned { from, to, routing: routing.clone() }, reason(command));
+            }
         }
         CommandName::Begin => draft.push(draft.at(Status::InProgress), Event::Begun, Words::none()),
         CommandName::Ask => {
@@ -283,12 +284,7 @@ fn effects(complaint: &Complaint, command: &Command, actor: &Actor, context: &Co
             let causes = escalation_causes(complaint, command, actor);
             let missed = missed_now(complaint, command, now);
             let event = Event::Escalated { from: level, causes };
-            draft.push_with(
-                queued(level.above()),
-                event,
-                Words::none().maybe("reason", text(&input.reason)),
-                missed,
-            );
+            draft.push_with(queued(level.above()), event, Words::none().maybe("reason", text(&input.reason)), missed);
         }
         CommandName::HandBack => {
             if let Some(agent) = acting() {
@@ -324,7 +320,7 @@ fn effects(complaint: &Complaint, command: &Command, actor: &Actor, context: &Co
             let place = if complaint.handler.is_some() && context.handler_available {
                 draft.at(Status::InProgress)
             } else {
-                    queued(level)
+                queued(level)
             };
             draft.push(place, Event::SentBack, Words::of("comment", body(&input.comment)));
         }

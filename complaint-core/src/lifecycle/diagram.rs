@@ -164,13 +164,14 @@ mod tests {
             for from in rule.from {
                 for to in rule.to {
                     if let To::Status(to) = to
-                        && to != from {
-                            let line = chart
-                                .lines()
-                                .find(|line| line.trim().starts_with(&format!("{} --> {} :", from.name(), to.name())))
-                                .unwrap_or_else(|| panic!("no edge {from} --> {to}"));
-                            assert!(line.contains(rule.command.name()), "{line} lacks {}", rule.command);
-                        }
+                        && to != from
+                    {
+                        let line = chart
+                            .lines()
+                            .find(|line| line.trim().starts_with(&format!("{} --> {} :", from.name(), to.name())))
+                            .unwrap_or_else(|| panic!("no edge {from} --> {to}"));
+                        assert!(line.contains(rule.command.name()), "{line} lacks {}", rule.command);
+                    }
                 }
             }
         }

@@ -322,7 +322,9 @@ fn settle(mut complaint: Complaint, entry: &Entry) -> Complaint {
     complaint.entries = entry.seq;
     for change in &entry.clocks {
         let key = change.key();
-        if let ClockChange::Started { deadline } = change { complaint.deadlines.push(deadline.clone()) } else {
+        if let ClockChange::Started { deadline } = change {
+            complaint.deadlines.push(deadline.clone());
+        } else {
             let known = complaint.deadlines.iter_mut().find(|deadline| (deadline.clock, deadline.instance) == key);
             if let Some(deadline) = known {
                 deadline.apply(change, entry.at);

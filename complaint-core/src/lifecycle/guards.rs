@@ -593,14 +593,15 @@ fn triage_faults(scene: &Scene<'_>) -> Vec<FailedGuard> {
     let input = scene.command.input();
     let mut failed = Vec::new();
     if let Some(key) = &input.category
-        && scene.context.policy.category(key).is_none_or(|category| !category.active) {
-            failed.push(FailedGuard::input(
-                "unknown_category",
-                "category",
-                format!("`{key}` cannot be complained about here"),
-                "choose a category of the catalogue",
-            ));
-        }
+        && scene.context.policy.category(key).is_none_or(|category| !category.active)
+    {
+        failed.push(FailedGuard::input(
+            "unknown_category",
+            "category",
+            format!("`{key}` cannot be complained about here"),
+            "choose a category of the catalogue",
+        ));
+    }
     if input.weight.is_some_and(|weight| weight == 0 || weight > 1000) {
         failed.push(FailedGuard::input("out_of_range", "weight", "must be 1 to 1000", "give 1 to 1000"));
     }

@@ -191,7 +191,9 @@ impl Shelves {
 impl AgentStore for MemoryStore {
     async fn save(&self, agent: &Agent) -> Result<(), StoreError> {
         let mut shelves = self.shelves();
-        if let Some(member) = shelves.agents.get_mut(&agent.id) { member.agent = agent.clone() } else {
+        if let Some(member) = shelves.agents.get_mut(&agent.id) {
+            member.agent = agent.clone();
+        } else {
             let member = Member { agent: agent.clone(), workload: 0, last_assigned_at: None };
             shelves.agents.insert(agent.id.clone(), member);
         }
