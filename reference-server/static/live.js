@@ -50,7 +50,9 @@
   }
 
   const stream = new EventSource(source.dataset.live);
-  stream.onmessage = refresh;
-  for (const name of ["complaint", "changed", "change"]) stream.addEventListener(name, refresh);
+  let connected = false;
+  for (const name of ["changed", "missed"]) stream.addEventListener(name, refresh);
+  // After a break something may have been missed.
+  stream.onopen = () => { if (connected) refresh(); connected = true; };
   addEventListener("pagehide", () => stream.close());
 })();
