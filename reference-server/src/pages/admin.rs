@@ -357,7 +357,7 @@ async fn new_category(State(state): State<AppState>, person: Person) -> Answer {
 async fn add_category(State(state): State<AppState>, person: Person, typed: Typed) -> Answer {
     person.must_be(&[Role::Admin])?;
     let added = async {
-        let body = body_of(category_body(&typed))?;
+        let body = body_of(category_body(&typed, None))?;
         categories::add(State(state.clone()), Admin(person.0.clone()), ApiJson(body)).await.map(drop)
     };
     match added.await {
@@ -389,7 +389,7 @@ async fn change_category(
     person.must_be(&[Role::Admin])?;
     let category = category_of(&state.desk.policy(), &key)?;
     let changed = async {
-        let body = body_of(category_body(&typed))?;
+        let body = body_of(category_body(&typed, Some(&category)))?;
         let key = ApiPath(category.key.to_string());
         categories::change(State(state.clone()), Admin(person.0.clone()), key, ApiJson(body)).await.map(drop)
     };
@@ -773,7 +773,7 @@ fn category_page(
     )
 }
 
-fn category_body(typed: &Typed) -> Value {
+fn category_body(typed: &Typed, known: Option<&Category>) -> Value {
     let mut body = texts(typed, &["name", "priority"]);
     // Empty ones are said too: a change leaves what it does not name.
     body.entry("name").or_insert(json!(""));
@@ -792,7 +792,10 @@ fn category_body(typed: &Typed) -> Value {
     body.insert("targets".to_owned(), Value::Object(targets.collect()));
     let questions = (0..100).filter_map(|at| {
         let label = typed.get(&format!("questions.{at}.label"))?;
-        Some(json!({ "label": label, "required": typed.ticked(&format!("questions.{at}.required")) }))
+        let required = typed.ticked(&format!("questions.{at}.required"));
+        // A question that is worded anew stays the same question: answers are kept under its key.
+        let key = known.and_then(|it| it.questions.get(at)).map(|question| question.key.as_str());
+        Some(json!({ "key": key, "label": label, "required": required }))
     });
     body.insert("questions".to_owned(), Value::Array(questions.collect()));
     Value::Object(body)
