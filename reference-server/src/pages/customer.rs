@@ -21,7 +21,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::complaint::{agent_names, load};
 use super::form::{Choice, Control, Fault, Field, Summary, Typed, filled};
-use super::words::{Names, Tag, When, category_name, customer_status, fault_of, left};
+use super::words::{Names, Tag, When, category_name, customer_status, fault_of, left, promised};
 use super::{Answer, Me, Person, page, see, upload};
 use crate::auth::{Role, Viewer};
 use crate::error::Problem;
@@ -131,32 +131,31 @@ async fn list(State(state): State<AppState>, person: Person, ApiQuery(query): Ap
         cursor => Some(cursor.parse::<Cursor>().map_err(|_| Problem::not_found())?),
     };
     let text = query.q.trim().to_owned();
-    let wanted = Query {
-        text: (!text.is_empty()).then(|| text.clone()),
-        after,
-        ..Query::within(Scope::All)
-    };
+    let first = after.is_none() && text.is_empty();
+    let wanted = Query { text: (!text.is_empty()).then(|| text.clone()), after, ..Query::within(Scope::All) };
     let found = acting.list(wanted).await?;
+    // What waits for the customer comes first, however old it is.
+    let asking = Query { statuses: vec![Status::AwaitingCustomer, Status::Resolved], ..Query::within(Scope::All) };
+    let mut waiting = if first { acting.list(asking).await?.items } else { Vec::new() };
+    waiting.retain(|complaint| waits_for_customer(complaint).is_some());
     let members = state.desk.store().roster().await.map_err(DeskError::from)?;
     let names = Names { agents: agent_names(&Roster { members }), ..Names::default() };
     let (policy, now) = (state.desk.policy(), state.desk.now());
-    let rows: Vec<Row> = found
-        .items
-        .iter()
-        .map(|complaint| Row {
-            reference: complaint.reference.to_string(),
-            subject: complaint.subject.clone(),
-            category: category_name(&policy, &complaint.category),
-            status: customer_status(complaint, &names, None),
-            received: When(complaint.received_at),
-            promised: complaint
-                .promised_at()
-                .filter(|_| complaint.status.is_open())
-                .map(|at| (When(at), left(at, None, now))),
-            waits_for_you: waits_for_customer(complaint),
-        })
-        .collect();
-    let waiting = rows.iter().filter(|row| row.waits_for_you.is_some()).count();
+    let row = |complaint: &Complaint| Row {
+        reference: complaint.reference.to_string(),
+        subject: complaint.subject.clone(),
+        category: category_name(&policy, &complaint.category),
+        status: customer_status(complaint, &names, None),
+        received: When(complaint.received_at),
+        promised: promised(complaint)
+            .filter(|_| complaint.status.is_open())
+            .and_then(|deadline| deadline.due_at)
+            .map(|at| (When(at), left(at, None, now))),
+        waits_for_you: waits_for_customer(complaint),
+    };
+    let others = found.items.iter().filter(|complaint| waiting.iter().all(|known| known.id != complaint.id));
+    let rows: Vec<Row> = waiting.iter().chain(others).map(row).collect();
+    let waiting = waiting.len();
     let me = Me::of(&person.0, Some(&acting), &state, "/complaints");
     page(StatusCode::OK, &ListPage { me, text, rows, next: found.next.map(|cursor| cursor.to_string()), waiting })
 }

@@ -203,7 +203,7 @@ impl Floor {
             .any(|available| available.command == CommandName::Assign && available.allowed);
         let reasons: Vec<String> = match self.me().filter(|_| !actor.is_supervisor()) {
             Some(me) => self.roster.member(me).map_or_else(Vec::new, |member| {
-                eligibility(&need, member, self.now).iter().map(|why| format!("you: {}", why.message())).collect()
+                eligibility(&need, member, self.now).iter().map(Ineligible::message).collect()
             }),
             None => self.nobody_because(&need),
         };
@@ -211,7 +211,7 @@ impl Floor {
         Waiting {
             row: self.row(complaint),
             take: take.then(|| self.assign_form(complaint, actor)),
-            why_not: reasons.join("; "),
+            why_not: reasons.join(if actor.is_supervisor() { "; " } else { ", " }),
         }
     }
 

@@ -201,5 +201,5 @@ async fn by_hand_and_for_oneself() {
     maria.press(&at(&reference, "assign"), &[("agent", &id("Ben")), ("over_capacity", "true"), ("reason", "He has time.")]).await;
     assert!(maria.says("Done: Assign"), "{}", maria.text());
     taker.open("/work").await;
-    assert!(taker.says("Broken cup") && taker.says("held by Ben"), "{}", taker.text());
+    assert!(taker.says("Broken cup") && taker.says("1 open with me"), "{}", taker.text());
 }
