@@ -61,7 +61,8 @@ pub fn due_commands(complaint: &Complaint, policy: &Policy, now: DateTime<Utc>) 
     commands
 }
 
-fn moves_up(complaint: &Complaint, clock: ClockKind) -> bool {
+/// Whether a complaint goes up the ladder when this clock runs out.
+pub(crate) fn moves_up(complaint: &Complaint, clock: ClockKind) -> bool {
     match clock {
         ClockKind::FirstResponse | ClockKind::Resolution | ClockKind::Level => true,
         // The first handler who does not begin loses it; when the next one does not begin either, it goes up.
@@ -144,6 +145,17 @@ impl Deadline {
             total_micros: micros(total),
             due_at: Some(due),
             warn_at: Some(warnings(None, self.started_at, total, total)),
+            ..self
+        }
+    }
+
+    /// A promise that counts from later on, e.g. the time to accept while a remedy is outstanding.
+    fn start_paused(self) -> Self {
+        Self {
+            due_at: None,
+            warn_at: None,
+            left_micros: Some(self.total_micros),
+            segments: vec![Segment { from: self.started_at, to: None, ran: false }],
             ..self
         }
     }
@@ -288,10 +300,11 @@ fn started(
         Some(_) => now,
     };
     let deadline = Deadline::start(clock, want.instance, want.target?, policy, from);
-    Some(match want.fixed_due {
+    let deadline = match want.fixed_due {
         Some(due) => deadline.start_until(due),
         None => deadline,
-    })
+    };
+    Some(if want.runs { deadline } else { deadline.start_paused() })
 }
 
 fn counts_from_receipt(clock: ClockKind) -> bool {

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 pub use calendar::{Calendar, CalendarFault, CalendarFaults, CalendarProblem, CalendarSpec, HoursSpec};
-pub(crate) use clocks::{ClockCause, clock_changes, has_escalated};
+pub(crate) use clocks::{ClockCause, clock_changes, has_escalated, moves_up};
 pub use clocks::{due_commands, next_action_at};
 pub use span::{Span, SpanUnit};
 

@@ -8,7 +8,7 @@ use super::table::{Guard, Permit, Rule, Who};
 use super::{Command, CommandName, Field, Status};
 use crate::actor::{Actor, Party};
 use crate::complaint::{Complaint, DismissalReason, EscalationCause, Outcome, Remedy, Submission};
-use crate::deadline::{ClockKind, Deadline, has_escalated};
+use crate::deadline::{ClockKind, Deadline, due_commands, has_escalated, moves_up};
 use crate::id::Level;
 use crate::store::Scope;
 use crate::text::{self, TextFault};
@@ -132,20 +132,13 @@ fn satisfiable(scene: &Scene<'_>, guard: Guard) -> Vec<FailedGuard> {
         }
         // The money is the proposal's; nothing the approver writes changes it.
         Guard::WithinAuthority if scene.command.name() == CommandName::Approve => authority_faults(scene, complaint),
-        Guard::ClockRanOut => {
-            let moving = scene.command.name() == CommandName::Escalate;
-            let some = complaint.deadlines.iter().any(|deadline| {
-                ran_out(deadline, now)
-                    && !(moving && has_escalated(complaint, complaint.level, &EscalationCause::Clock(deadline.clock)))
-            });
-            if some { Vec::new() } else { clock_not_run_out() }
-        }
-        Guard::WarningDue => {
-            let some = complaint
-                .deadlines
-                .iter()
-                .any(|deadline| [75, 90].into_iter().any(|percent| warning_is_due(deadline, percent, now)));
-            if some { Vec::new() } else { warning_not_due() }
+        Guard::ClockRanOut | Guard::WarningDue => {
+            let name = scene.command.name();
+            match due_commands(complaint, scene.context.policy, now).iter().any(|command| command.name() == name) {
+                true => Vec::new(),
+                false if guard == Guard::WarningDue => warning_not_due(),
+                false => clock_not_run_out(),
+            }
         }
         _ => Vec::new(),
     }
@@ -763,7 +756,10 @@ fn clock_faults(scene: &Scene<'_>, complaint: &Complaint, now: DateTime<Utc>) ->
         let is_over = complaint.deadlines.iter().any(|deadline| {
             deadline.clock == *clock && (moving || deadline.instance == *instance) && ran_out(deadline, now)
         });
-        is_over && !(moving && has_escalated(complaint, complaint.level, &EscalationCause::Clock(*clock)))
+        let moves = || {
+            moves_up(complaint, *clock) && !has_escalated(complaint, complaint.level, &EscalationCause::Clock(*clock))
+        };
+        is_over && (!moving || moves())
     });
     if all_ran_out && !clocks.is_empty() { Vec::new() } else { clock_not_run_out() }
 }
