@@ -42,7 +42,7 @@ fn main() -> ExitCode {
             Command::Serve(args) => serve(args).await,
             Command::Demo(args) => demo::run(args).await.map(|()| ExitCode::SUCCESS),
             Command::Admin(AdminCommand::Create(args)) => admin_create(args).await,
-            Command::Import(args) => import::run(args).await.map(|()| ExitCode::SUCCESS),
+            Command::Import(args) => import::run(args).await,
         }
     });
     done.unwrap_or_else(|error| failed(error.as_ref()))
