@@ -21,10 +21,7 @@ pub struct MovableClock {
 impl MovableClock {
     /// Runs with `below`, not yet ahead of it.
     pub fn over(below: Arc<dyn Clock>) -> Self {
-        Self {
-            below,
-            ahead_micros: AtomicI64::new(0),
-        }
+        Self { below, ahead_micros: AtomicI64::new(0) }
     }
 
     /// Pushes the clock forward and returns the new instant.
@@ -63,14 +60,8 @@ mod tests {
     fn moves_forward_only_and_not_without_bound() {
         let start = DateTime::from_timestamp(1_000, 0).expect("in range");
         let clock = MovableClock::over(Arc::new(Fixed(start)));
-        assert_eq!(
-            clock.advance(TimeDelta::hours(2)),
-            Some(start + TimeDelta::hours(2))
-        );
-        assert_eq!(
-            clock.advance(TimeDelta::hours(1)),
-            Some(start + TimeDelta::hours(3))
-        );
+        assert_eq!(clock.advance(TimeDelta::hours(2)), Some(start + TimeDelta::hours(2)));
+        assert_eq!(clock.advance(TimeDelta::hours(1)), Some(start + TimeDelta::hours(3)));
         assert_eq!(clock.advance(TimeDelta::zero()), None);
         assert_eq!(clock.advance(TimeDelta::hours(-1)), None);
         assert_eq!(clock.advance(FURTHEST_ADVANCE), None);

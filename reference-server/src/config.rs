@@ -14,12 +14,7 @@ pub const SMTP_VARIABLE: &str = "COMPLAINT_SMTP";
 
 /// Handles complaints: from sign-up to feedback.
 #[derive(Debug, Parser)]
-#[command(
-    name = "reference-server",
-    version,
-    about,
-    args_conflicts_with_subcommands = true
-)]
+#[command(name = "reference-server", version, about, args_conflicts_with_subcommands = true)]
 pub struct Cli {
     /// What to do; `serve` if nothing is said.
     #[command(subcommand)]
@@ -162,17 +157,10 @@ impl fmt::Display for ConfigFaults {
 
 impl Config {
     /// Checks every argument and reports all faults together. `smtp_variable` is the value of [`SMTP_VARIABLE`].
-    pub fn from_args(
-        args: &ServeArgs,
-        smtp_variable: Option<String>,
-    ) -> Result<Self, ConfigFaults> {
+    pub fn from_args(args: &ServeArgs, smtp_variable: Option<String>) -> Result<Self, ConfigFaults> {
         let mut faults = Vec::new();
-        let listen = socket_address(&args.listen)
-            .map_err(|fault| faults.push(fault))
-            .ok();
-        let database = database_url(args.database.as_deref(), &args.data)
-            .map_err(|fault| faults.push(fault))
-            .ok();
+        let listen = socket_address(&args.listen).map_err(|fault| faults.push(fault)).ok();
+        let database = database_url(args.database.as_deref(), &args.data).map_err(|fault| faults.push(fault)).ok();
         let smtp = args
             .smtp
             .clone()
@@ -181,13 +169,7 @@ impl Config {
             .transpose()
             .map_err(|fault| faults.push(fault))
             .ok();
-        let base_url = args
-            .base_url
-            .as_deref()
-            .map(base_url)
-            .transpose()
-            .map_err(|fault| faults.push(fault))
-            .ok();
+        let base_url = args.base_url.as_deref().map(base_url).transpose().map_err(|fault| faults.push(fault)).ok();
         let mut trusted_proxies = Vec::new();
         for proxy in &args.trusted_proxy {
             match proxy.parse() {
@@ -196,24 +178,19 @@ impl Config {
             }
         }
         if args.data.is_file() {
-            faults.push(format!(
-                "--data {}: is a file, not a folder",
-                args.data.display()
-            ));
+            faults.push(format!("--data {}: is a file, not a folder", args.data.display()));
         }
         match (listen, database, smtp, base_url) {
-            (Some(listen), Some(database), Some(smtp), Some(base_url)) if faults.is_empty() => {
-                Ok(Self {
-                    listen,
-                    data: args.data.clone(),
-                    database,
-                    smtp,
-                    base_url,
-                    trusted_proxies,
-                    durable: !args.not_durable,
-                    movable_clock: args.movable_clock,
-                })
-            }
+            (Some(listen), Some(database), Some(smtp), Some(base_url)) if faults.is_empty() => Ok(Self {
+                listen,
+                data: args.data.clone(),
+                database,
+                smtp,
+                base_url,
+                trusted_proxies,
+                durable: !args.not_durable,
+                movable_clock: args.movable_clock,
+            }),
             _ => Err(ConfigFaults(faults)),
         }
     }
@@ -243,9 +220,7 @@ impl Config {
 
     /// Whether browsers reach the server over TLS.
     pub fn is_https(&self) -> bool {
-        self.base_url
-            .as_ref()
-            .is_some_and(|url| url.scheme() == "https")
+        self.base_url.as_ref().is_some_and(|url| url.scheme() == "https")
     }
 
     /// Where mail goes without a relay.
@@ -261,10 +236,7 @@ impl Config {
     /// The relay's host and port, without its password.
     pub fn smtp_host(&self) -> Option<String> {
         let url = Url::parse(self.smtp.as_ref()?.expose_secret()).ok()?;
-        let port = url
-            .port()
-            .map(|port| format!(":{port}"))
-            .unwrap_or_default();
+        let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
         Some(format!("{}{port}", url.host_str()?))
     }
 
@@ -283,7 +255,10 @@ impl Config {
             warnings.push("plain HTTP: session cookies are not marked Secure; for use beyond this machine put a TLS proxy in front and set --base-url https://…".into());
         }
         if !self.listen.ip().is_loopback() && self.base_url.is_none() {
-            warnings.push(format!("listening beyond this machine without --base-url: links in mails will start with {}", self.base_url()));
+            warnings.push(format!(
+                "listening beyond this machine without --base-url: links in mails will start with {}",
+                self.base_url()
+            ));
         }
         if !self.durable {
             warnings.push("--not-durable: what was answered may be lost with the power".into());
@@ -308,12 +283,8 @@ pub fn database_url(given: Option<&str>, data: &std::path::Path) -> Result<Strin
         }
         Some(url) => {
             // Only the scheme: the rest may hold a password.
-            let scheme = url
-                .split_once(':')
-                .map_or("no scheme", |(scheme, _)| scheme);
-            Err(format!(
-                "--database: {scheme} is not supported; use a sqlite: URL, as in sqlite:complaints.db"
-            ))
+            let scheme = url.split_once(':').map_or("no scheme", |(scheme, _)| scheme);
+            Err(format!("--database: {scheme} is not supported; use a sqlite: URL, as in sqlite:complaints.db"))
         }
     }
 }
@@ -328,9 +299,7 @@ fn socket_address(text: &str) -> Result<SocketAddr, String> {
 fn smtp_url(text: &str) -> Result<SecretString, String> {
     let wrong = "--smtp: not a relay's URL, as in smtp://relay.example:587 or smtps://user:password@relay.example";
     let url = Url::parse(text).map_err(|_| wrong.to_owned())?;
-    if matches!(url.scheme(), "smtp" | "smtps")
-        && url.host_str().is_some_and(|host| !host.is_empty())
-    {
+    if matches!(url.scheme(), "smtp" | "smtps") && url.host_str().is_some_and(|host| !host.is_empty()) {
         Ok(text.into())
     } else {
         Err(wrong.to_owned())
@@ -338,12 +307,10 @@ fn smtp_url(text: &str) -> Result<SecretString, String> {
 }
 
 fn base_url(text: &str) -> Result<Url, String> {
-    let url = Url::parse(text)
-        .map_err(|_| format!("--base-url {text:?}: not a URL, as in https://complaints.example"))?;
+    let url =
+        Url::parse(text).map_err(|_| format!("--base-url {text:?}: not a URL, as in https://complaints.example"))?;
     if !matches!(url.scheme(), "http" | "https") {
-        return Err(format!(
-            "--base-url {text:?}: must start with https:// (or http:// on this machine)"
-        ));
+        return Err(format!("--base-url {text:?}: must start with https:// (or http:// on this machine)"));
     }
     if url.path() != "/"
         || url.query().is_some()
@@ -398,11 +365,7 @@ mod tests {
     fn serve_is_the_default() {
         let plain = serve(&[]).expect("fine");
         assert_eq!(
-            (
-                plain.listen.to_string().as_str(),
-                plain.durable,
-                plain.movable_clock
-            ),
+            (plain.listen.to_string().as_str(), plain.durable, plain.movable_clock),
             ("127.0.0.1:8080", true, false)
         );
         assert_eq!(plain.database, "sqlite://./complaint-data/complaints.db");
@@ -412,41 +375,17 @@ mod tests {
             &["serve", "--listen", "127.0.0.1:9", "--data", "x"],
         ] {
             let config = serve(line).expect("fine");
-            assert_eq!(
-                (config.listen.port(), config.database.as_str()),
-                (9, "sqlite://x/complaints.db")
-            );
+            assert_eq!((config.listen.port(), config.database.as_str()), (9, "sqlite://x/complaints.db"));
         }
     }
 
     #[test]
     fn other_commands_parse() {
-        assert!(
-            matches!(parsed(&["demo"]), Command::Demo(args) if args.listen == "127.0.0.1:8080")
-        );
-        let admin = parsed(&[
-            "admin",
-            "create",
-            "--data",
-            "d",
-            "--name",
-            "A",
-            "--email",
-            "a@b.org",
-            "--password-stdin",
-        ]);
-        assert!(
-            matches!(admin, Command::Admin(AdminCommand::Create(args)) if args.data == std::path::Path::new("d"))
-        );
-        let import = parsed(&[
-            "import",
-            "--data",
-            "d",
-            "--mapping",
-            "m.toml",
-            "a.csv",
-            "b.csv.gz",
-        ]);
+        assert!(matches!(parsed(&["demo"]), Command::Demo(args) if args.listen == "127.0.0.1:8080"));
+        let admin =
+            parsed(&["admin", "create", "--data", "d", "--name", "A", "--email", "a@b.org", "--password-stdin"]);
+        assert!(matches!(admin, Command::Admin(AdminCommand::Create(args)) if args.data == std::path::Path::new("d")));
+        let import = parsed(&["import", "--data", "d", "--mapping", "m.toml", "a.csv", "b.csv.gz"]);
         assert!(matches!(import, Command::Import(args) if args.files.len() == 2));
         for wrong in [
             ["admin", "create", "--name", "A", "--email", "a@b.org"].as_slice(),
@@ -455,10 +394,7 @@ mod tests {
             &["sing"],
         ] {
             assert!(
-                Cli::try_parse_from(
-                    std::iter::once("reference-server").chain(wrong.iter().copied())
-                )
-                .is_err(),
+                Cli::try_parse_from(std::iter::once("reference-server").chain(wrong.iter().copied())).is_err(),
                 "{wrong:?}"
             );
         }
@@ -529,21 +465,13 @@ mod tests {
         ] {
             assert!(serve(&["--database", bad]).is_err(), "{bad}");
         }
-        assert_eq!(
-            serve(&["--database", "sqlite:/srv/c.db"])
-                .expect("fine")
-                .database_shown(),
-            "/srv/c.db"
-        );
+        assert_eq!(serve(&["--database", "sqlite:/srv/c.db"]).expect("fine").database_shown(), "/srv/c.db");
     }
 
     #[test]
     fn the_relay_is_shown_without_its_password() {
         let config = Config::from_args(
-            &ServeArgs {
-                listen: "127.0.0.1:0".into(),
-                ..ServeArgs::default()
-            },
+            &ServeArgs { listen: "127.0.0.1:0".into(), ..ServeArgs::default() },
             Some("smtps://u:hush@relay.example:465".into()),
         )
         .expect("fine");
@@ -553,15 +481,9 @@ mod tests {
 
     #[test]
     fn dangers_are_named() {
-        let config =
-            serve(&["--listen", "0.0.0.0:80", "--not-durable", "--movable-clock"]).expect("fine");
+        let config = serve(&["--listen", "0.0.0.0:80", "--not-durable", "--movable-clock"]).expect("fine");
         assert_eq!(config.warnings().len(), 4);
         assert_eq!(config.base_url().as_str(), "http://127.0.0.1/");
-        assert!(
-            serve(&["--base-url", "https://c.example"])
-                .expect("fine")
-                .warnings()
-                .is_empty()
-        );
+        assert!(serve(&["--base-url", "https://c.example"]).expect("fine").warnings().is_empty());
     }
 }

@@ -3,15 +3,23 @@
 use std::num::NonZeroU32;
 
 use axum::extract::Request;
-use axum::http::header::{ACCEPT, ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::header::{ACCEPT, ALLOW, CONTENT_TYPE, ETAG, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{Html, IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use complaint_core::DeskError;
+use complaint_core::id::Version;
+use complaint_core::lifecycle::{Refusal, RefusalCategory};
+use complaint_core::policy::PolicyError;
+use complaint_core::store::StoreError;
+
 use crate::auth::accounts::AccountsError;
 use crate::auth::service::AuthError;
+use crate::catalogue::CatalogueError;
+use crate::files::FilesError;
 
 /// One wrong value of a request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -24,6 +32,9 @@ pub struct FieldError {
     pub code: String,
     /// For people.
     pub message: String,
+    /// What would satisfy it, where the rules of the lifecycle refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remedy: Option<String>,
 }
 
 /// Why a request was refused.
@@ -83,16 +94,12 @@ impl Problem {
 
     /// Names a wrong value.
     #[must_use]
-    pub fn field(
-        mut self,
-        field: impl Into<String>,
-        code: &str,
-        message: impl Into<String>,
-    ) -> Self {
+    pub fn field(mut self, field: impl Into<String>, code: &str, message: impl Into<String>) -> Self {
         self.errors.push(FieldError {
             field: field.into(),
             code: code.to_owned(),
             message: message.into(),
+            remedy: None,
         });
         self
     }
@@ -120,20 +127,12 @@ impl Problem {
 
     /// 422: readable, but these values will not do. Add them with [`Problem::field`].
     pub fn invalid() -> Self {
-        Self::new(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            "invalid_body",
-            "Some values cannot be accepted.",
-        )
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_body", "Some values cannot be accepted.")
     }
 
     /// 401.
     pub fn not_logged_in() -> Self {
-        Self::new(
-            StatusCode::UNAUTHORIZED,
-            "not_logged_in",
-            "Please log in first.",
-        )
+        Self::new(StatusCode::UNAUTHORIZED, "not_logged_in", "Please log in first.")
     }
 
     /// 403.
@@ -159,11 +158,7 @@ impl Problem {
     /// 500: the chain of causes goes to the log, the caller learns nothing.
     pub fn internal(error: &(dyn std::error::Error + 'static)) -> Self {
         tracing::error!(error = %chain(error), "a request failed");
-        Self::new(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "internal",
-            "Something went wrong on our side.",
-        )
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "Something went wrong on our side.")
     }
 }
 
@@ -184,23 +179,34 @@ impl From<AuthError> for Problem {
         match error {
             AuthError::Invalid(faults) => {
                 let detail = faults.first().map(|first| first.fault.message.as_str().into());
-                let problem = faults
-                    .into_iter()
-                    .fold(Self::invalid(), |problem, wrong| problem.field(wrong.field, wrong.fault.code, wrong.fault.message));
+                let problem = faults.into_iter().fold(Self::invalid(), |problem, wrong| {
+                    problem.field(wrong.field, wrong.fault.code, wrong.fault.message)
+                });
                 Self { detail, ..problem }
             }
-            AuthError::InvalidCredentials => Self::new(StatusCode::UNAUTHORIZED, "invalid_credentials", "E-mail address or password is wrong."),
-            AuthError::EmailUnverified => Self::new(StatusCode::FORBIDDEN, "email_unverified", "Please confirm your e-mail address first.")
-                .detail("Open the link in the mail we sent you; POST /api/v1/accounts/verification sends it again."),
-            AuthError::InvalidToken => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_token", "This link does not work any more.")
-                .detail("It has been used, has expired, or was never given.")
-                .field("token", "invalid_token", "used, expired or unknown"),
+            AuthError::InvalidCredentials => {
+                Self::new(StatusCode::UNAUTHORIZED, "invalid_credentials", "E-mail address or password is wrong.")
+            }
+            AuthError::EmailUnverified => {
+                Self::new(StatusCode::FORBIDDEN, "email_unverified", "Please confirm your e-mail address first.")
+                    .detail("Open the link in the mail we sent you; POST /api/v1/accounts/verification sends it again.")
+            }
+            AuthError::InvalidToken => {
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_token", "This link does not work any more.")
+                    .detail("It has been used, has expired, or was never given.")
+                    .field("token", "invalid_token", "used, expired or unknown")
+            }
             AuthError::AlreadySetUp => Self::new(StatusCode::CONFLICT, "already_set_up", "There is an admin already."),
             AuthError::TooMany { retry_after_seconds } => {
-                Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", "Too many tries; please wait.").retry_after(retry_after_seconds)
+                Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", "Too many tries; please wait.")
+                    .retry_after(retry_after_seconds)
             }
-            AuthError::EmailTaken => Self::new(StatusCode::CONFLICT, "email_taken", "Another account has this e-mail address.")
-                .field("email", "taken", "Another account has this e-mail address."),
+            AuthError::EmailTaken => Self::new(
+                StatusCode::CONFLICT,
+                "email_taken",
+                "Another account has this e-mail address.",
+            )
+            .field("email", "taken", "Another account has this e-mail address."),
             AuthError::LastAdmin => Self::new(StatusCode::CONFLICT, "last_admin", "The last admin must stay."),
             AuthError::NoSuchAccount => Self::not_found(),
             AuthError::Accounts(AccountsError::Unavailable(error)) => {
@@ -215,15 +221,102 @@ impl From<AuthError> for Problem {
 impl From<AccountsError> for Problem {
     fn from(error: AccountsError) -> Self {
         match error {
-            AccountsError::Conflict { current } => Self::new(
-                StatusCode::CONFLICT,
-                "stale_version",
-                "Somebody else changed it first.",
-            )
-            .with("current_version", current),
+            AccountsError::Conflict { current } => {
+                Self::new(StatusCode::CONFLICT, "stale_version", "Somebody else changed it first.")
+                    .with("current_version", current)
+            }
             other => AuthError::from(other).into(),
         }
     }
+}
+
+impl From<DeskError> for Problem {
+    fn from(error: DeskError) -> Self {
+        match error {
+            DeskError::Refused(refusal) => Self::from(refusal),
+            DeskError::NotFound => Self::not_found(),
+            DeskError::Contended { current } => stale(current),
+            DeskError::KeyReused => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "idempotency_key_reused",
+                "This Idempotency-Key was used with another request.",
+            ),
+            DeskError::Invalid(invalid) => Self::invalid().detail(invalid.to_string()),
+            DeskError::Policy(policy) => CatalogueError::from(policy).into(),
+            DeskError::Store(StoreError::Conflict { current, .. }) => stale(current),
+            DeskError::Store(StoreError::OutcomeUnknown(cause)) => {
+                tracing::error!(error = %chain(cause.as_ref()), "it is not known whether a change was committed");
+                Self::new(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "outcome_unknown",
+                    "It is not known whether this was done; look before you repeat it.",
+                )
+                .retry_after(5)
+            }
+            DeskError::Store(StoreError::Unavailable(cause)) => {
+                tracing::error!(error = %chain(cause.as_ref()), "the store is not available");
+                Self::unavailable()
+            }
+            other => Self::internal(&other),
+        }
+    }
+}
+
+impl From<Refusal> for Problem {
+    /// Every failed guard becomes an error with its code, the field at fault where one is, and what would satisfy it.
+    fn from(refusal: Refusal) -> Self {
+        let (status, title) = match refusal.category() {
+            RefusalCategory::Stale => (StatusCode::CONFLICT, "Somebody else changed it first."),
+            RefusalCategory::Forbidden => (StatusCode::FORBIDDEN, "You may not do this."),
+            RefusalCategory::State | RefusalCategory::Input => {
+                (StatusCode::UNPROCESSABLE_ENTITY, "This is not possible now, or not with these values.")
+            }
+        };
+        let mut problem = Self::new(status, refusal.code(), title)
+            .detail(refusal.to_string())
+            .with("command", refusal.command.name());
+        if refusal.version != Version::NONE {
+            problem = problem.with("current_version", refusal.version.get());
+        }
+        if let Some(at) = refusal.status {
+            problem = problem.with("complaint_status", at.name());
+        }
+        problem.errors = refusal
+            .failed
+            .into_iter()
+            .map(|failed| FieldError {
+                field: failed.field.unwrap_or_default(),
+                code: failed.code.to_owned(),
+                message: failed.message,
+                remedy: Some(failed.remedy),
+            })
+            .collect();
+        problem
+    }
+}
+
+impl From<CatalogueError> for Problem {
+    fn from(error: CatalogueError) -> Self {
+        match error {
+            CatalogueError::Kept(error) => error.into(),
+            CatalogueError::Policy(PolicyError::Faulty(findings)) => findings
+                .into_iter()
+                .fold(Self::invalid(), |problem, finding| problem.field(finding.path, "invalid", finding.message)),
+            other => Self::internal(&other),
+        }
+    }
+}
+
+impl From<FilesError> for Problem {
+    fn from(error: FilesError) -> Self {
+        tracing::error!(error = %chain(&error), "attachments cannot be read or written");
+        Self::unavailable()
+    }
+}
+
+fn stale(current: Version) -> Problem {
+    Problem::new(StatusCode::CONFLICT, "stale_version", "Somebody else changed it first.")
+        .with("current_version", current.get())
 }
 
 impl IntoResponse for Problem {
@@ -231,12 +324,15 @@ impl IntoResponse for Problem {
         let body = serde_json::to_vec(&self).unwrap_or_default();
         let mut response = (self.status, body).into_response();
         let headers = response.headers_mut();
-        headers.insert(
-            CONTENT_TYPE,
-            HeaderValue::from_static("application/problem+json"),
-        );
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if let Some(seconds) = self.retry_after {
             headers.insert(RETRY_AFTER, seconds.get().into());
+        }
+        // The version to repeat with stands where it always stands.
+        let current =
+            (self.status == StatusCode::CONFLICT).then(|| self.more.get("current_version")?.as_u64()).flatten();
+        if let Some(tag) = current.and_then(|version| HeaderValue::from_str(&format!("\"{version}\"")).ok()) {
+            headers.insert(ETAG, tag);
         }
         if self.status == StatusCode::UNAUTHORIZED {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
@@ -271,19 +367,10 @@ pub async fn present(request: Request, next: Next) -> Response {
             }
         }
     }
-    let Some(problem) = response
-        .extensions()
-        .get::<Problem>()
-        .filter(|_| for_person)
-        .cloned()
-    else {
+    let Some(problem) = response.extensions().get::<Problem>().filter(|_| for_person).cloned() else {
         return response;
     };
-    let page = ProblemPage {
-        title: &problem.title,
-        detail: problem.detail.as_deref(),
-        status: status.as_u16(),
-    };
+    let page = ProblemPage { title: &problem.title, detail: problem.detail.as_deref(), status: status.as_u16() };
     match askama::Template::render(&page) {
         Ok(page) => {
             let mut answer = (status, Html(page)).into_response();
@@ -299,8 +386,7 @@ pub async fn present(request: Request, next: Next) -> Response {
 }
 
 fn wants_page(path: &str, headers: &HeaderMap) -> bool {
-    let is_page =
-        !(path.starts_with("/api/") || path.starts_with("/health/") || path == "/metrics");
+    let is_page = !(path.starts_with("/api/") || path.starts_with("/health/") || path == "/metrics");
     is_page
         && headers
             .get(ACCEPT)
@@ -309,39 +395,25 @@ fn wants_page(path: &str, headers: &HeaderMap) -> bool {
 }
 
 fn is_bare(response: &Response) -> bool {
-    response
-        .headers()
-        .get(CONTENT_TYPE)
-        .is_none_or(|kind| kind.as_bytes().starts_with(b"text/plain"))
+    response.headers().get(CONTENT_TYPE).is_none_or(|kind| kind.as_bytes().starts_with(b"text/plain"))
 }
 
 fn bare(status: StatusCode) -> Problem {
     match status {
         StatusCode::NOT_FOUND => Problem::not_found(),
-        StatusCode::METHOD_NOT_ALLOWED => {
-            Problem::new(status, "method_not_allowed", "This cannot be done here.")
+        StatusCode::METHOD_NOT_ALLOWED => Problem::new(status, "method_not_allowed", "This cannot be done here."),
+        StatusCode::PAYLOAD_TOO_LARGE => Problem::new(status, "too_large", "The request is too large."),
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => {
+            Problem::new(status, "unsupported_media_type", "This kind of content is not accepted here.")
         }
-        StatusCode::PAYLOAD_TOO_LARGE => {
-            Problem::new(status, "too_large", "The request is too large.")
-        }
-        StatusCode::UNSUPPORTED_MEDIA_TYPE => Problem::new(
-            status,
-            "unsupported_media_type",
-            "This kind of content is not accepted here.",
-        ),
         StatusCode::UNPROCESSABLE_ENTITY => Problem::invalid(),
         StatusCode::SERVICE_UNAVAILABLE => Problem::unavailable(),
-        status if status.is_client_error() => {
-            Problem::new(status, "refused", "The request was refused.")
-        }
+        status if status.is_client_error() => Problem::new(status, "refused", "The request was refused."),
         status => Problem::new(status, "internal", "Something went wrong on our side."),
     }
 }
 
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde calls it with a reference"
-)]
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
 fn as_number<S: serde::Serializer>(status: &StatusCode, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_u16(status.as_u16())
 }

@@ -39,15 +39,13 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for ApiJson<T> {
             )
             .detail("Send application/json."));
         }
-        let body = Bytes::from_request(request, state)
-            .await
-            .map_err(|rejection| {
-                if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-                    too_large()
-                } else {
-                    Problem::malformed("incomplete_body", "The body ended early.")
-                }
-            })?;
+        let body = Bytes::from_request(request, state).await.map_err(|rejection| {
+            if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+                too_large()
+            } else {
+                Problem::malformed("incomplete_body", "The body ended early.")
+            }
+        })?;
         if body.len() > JSON_MAX {
             return Err(too_large());
         }
@@ -57,16 +55,12 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for ApiJson<T> {
 
 /// Reads one JSON object as [`ApiJson`] does.
 pub fn parse_strictly<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
-    let text = std::str::from_utf8(body)
-        .map_err(|_| Problem::malformed("malformed_json", "The body is not UTF-8."))?;
+    let text = std::str::from_utf8(body).map_err(|_| Problem::malformed("malformed_json", "The body is not UTF-8."))?;
     inspect(text)?;
     let mut deserializer = serde_json::Deserializer::from_str(text);
     serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let path = error.path().to_string();
-        field_problem(
-            if path == "." { "" } else { &path },
-            &error.inner().to_string(),
-        )
+        field_problem(if path == "." { "" } else { &path }, &error.inner().to_string())
     })
 }
 
@@ -78,9 +72,7 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for ApiPath
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let Path(value) = Path::from_request_parts(parts, state)
-            .await
-            .map_err(|_| Problem::not_found())?;
+        let Path(value) = Path::from_request_parts(parts, state).await.map_err(|_| Problem::not_found())?;
         Ok(Self(value))
     }
 }
@@ -93,24 +85,16 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for ApiQuery<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let Query(value) = Query::from_request_parts(parts, state)
-            .await
-            .map_err(|rejection| {
-                let detail = rejection.body_text();
-                let reason = detail
-                    .split_once(": ")
-                    .map_or(detail.as_str(), |(_, reason)| reason);
-                // "field: reason" when a value is wrong, only the reason when a field is unknown or missing.
-                let (path, reason) = match reason.split_once(": ") {
-                    Some((path, reason)) if !path.contains([' ', '`']) => (path, reason),
-                    _ => ("", reason),
-                };
-                Problem {
-                    status: StatusCode::BAD_REQUEST,
-                    ..field_problem(path, reason)
-                }
-                .renamed("invalid_query")
-            })?;
+        let Query(value) = Query::from_request_parts(parts, state).await.map_err(|rejection| {
+            let detail = rejection.body_text();
+            let reason = detail.split_once(": ").map_or(detail.as_str(), |(_, reason)| reason);
+            // "field: reason" when a value is wrong, only the reason when a field is unknown or missing.
+            let (path, reason) = match reason.split_once(": ") {
+                Some((path, reason)) if !path.contains([' ', '`']) => (path, reason),
+                _ => ("", reason),
+            };
+            Problem { status: StatusCode::BAD_REQUEST, ..field_problem(path, reason) }.renamed("invalid_query")
+        })?;
         Ok(Self(value))
     }
 }
@@ -124,29 +108,16 @@ impl Problem {
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
-    let Some(kind) = headers
-        .get(CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-    else {
+    let Some(kind) = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()) else {
         return false;
     };
-    let essence = kind
-        .split(';')
-        .next()
-        .unwrap_or_default()
-        .trim()
-        .to_ascii_lowercase();
-    essence == "application/json"
-        || (essence.starts_with("application/") && essence.ends_with("+json"))
+    let essence = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
 }
 
 fn too_large() -> Problem {
-    Problem::new(
-        StatusCode::PAYLOAD_TOO_LARGE,
-        "too_large",
-        "The request is too large.",
-    )
-    .detail(format!("At most {JSON_MAX} bytes of JSON."))
+    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "The request is too large.")
+        .detail(format!("At most {JSON_MAX} bytes of JSON."))
 }
 
 /// Makes a field error of what serde says; its wording is translated, so that no type name of ours gets out.
@@ -158,98 +129,52 @@ fn field_problem(path: &str, said: &str) -> Problem {
         path => format!("{path}.{name}"),
     };
     let (field, code, message) = if said.starts_with("unknown field") {
-        (
-            below(named),
-            "unknown_field",
-            "There is no such field.".to_owned(),
-        )
+        (below(named), "unknown_field", "There is no such field.".to_owned())
     } else if said.starts_with("missing field") {
         (below(named), "missing", "This field is needed.".to_owned())
     } else if said.starts_with("duplicate field") {
-        (
-            below(named),
-            "duplicate",
-            "This field is given twice.".to_owned(),
-        )
+        (below(named), "duplicate", "This field is given twice.".to_owned())
     } else if said.starts_with("unknown variant") {
         let known = said
             .split_once("expected ")
-            .map_or(String::new(), |(_, known)| {
-                known
-                    .split(" at line")
-                    .next()
-                    .unwrap_or_default()
-                    .replace('`', "")
-            });
-        (
-            path.to_owned(),
-            "unknown_value",
-            format!("This value is not known; expected {known}."),
-        )
+            .map_or(String::new(), |(_, known)| known.split(" at line").next().unwrap_or_default().replace('`', ""));
+        (path.to_owned(), "unknown_value", format!("This value is not known; expected {known}."))
     } else if said.starts_with("invalid type")
         || said.starts_with("invalid value")
         || said.starts_with("invalid length")
     {
-        let wanted = said
-            .split_once("expected ")
-            .map_or("", |(_, wanted)| wanted)
-            .split(" at line")
-            .next()
-            .unwrap_or_default();
-        let wanted = if wanted.contains("struct ") || wanted.contains("enum ") || wanted.is_empty()
-        {
+        let wanted =
+            said.split_once("expected ").map_or("", |(_, wanted)| wanted).split(" at line").next().unwrap_or_default();
+        let wanted = if wanted.contains("struct ") || wanted.contains("enum ") || wanted.is_empty() {
             "another kind of value"
         } else {
             wanted
         };
-        (
-            path.to_owned(),
-            "invalid_type",
-            format!("Expected {wanted}."),
-        )
+        (path.to_owned(), "invalid_type", format!("Expected {wanted}."))
     } else {
         let reason = said.split(" at line").next().unwrap_or_default();
         (
             path.to_owned(),
             "invalid",
-            if reason.contains("::") {
-                "This value cannot be read.".to_owned()
-            } else {
-                reason.to_owned()
-            },
+            if reason.contains("::") { "This value cannot be read.".to_owned() } else { reason.to_owned() },
         )
     };
-    let detail = if field.is_empty() {
-        message.clone()
-    } else {
-        format!("{field}: {message}")
-    };
-    Problem::invalid()
-        .detail(detail)
-        .field(field, code, message)
+    let detail = if field.is_empty() { message.clone() } else { format!("{field}: {message}") };
+    Problem::invalid().detail(detail).field(field, code, message)
 }
 
 /// Walks the whole document once before it means anything: depth, keys given twice, controls in texts.
 fn inspect(text: &str) -> Result<(), Problem> {
     let walk = RefCell::new(Walk::default());
     let mut deserializer = serde_json::Deserializer::from_str(text);
-    let walked = Strict {
-        walk: &walk,
-        depth: 0,
-    }
-    .deserialize(&mut deserializer)
-    .and_then(|()| deserializer.end());
+    let walked = Strict { walk: &walk, depth: 0 }.deserialize(&mut deserializer).and_then(|()| deserializer.end());
     let walk = walk.into_inner();
     match (walked, walk.fault) {
         (Ok(()), _) => Ok(()),
         (Err(_), Some(fault)) => Err(fault),
         (Err(error), None) => Err(Problem::malformed(
             "malformed_json",
-            format!(
-                "The body is not JSON (line {}, column {}).",
-                error.line(),
-                error.column()
-            ),
+            format!("The body is not JSON (line {}, column {}).", error.line(), error.column()),
         )),
     }
 }
@@ -285,21 +210,18 @@ impl Strict<'_> {
                 format!("The body is nested deeper than {JSON_DEPTH_MAX} levels."),
             )));
         }
-        Ok(Self {
-            depth: self.depth + 1,
-            ..self
-        })
+        Ok(Self { depth: self.depth + 1, ..self })
     }
 
     fn top_must_be_object<E: serde::de::Error>(self) -> Result<(), E> {
         if self.depth > 0 {
             return Ok(());
         }
-        Err(self.stop(
-            Problem::invalid()
-                .detail("The body must be a JSON object.")
-                .field("", "invalid_type", "Expected an object."),
-        ))
+        Err(self.stop(Problem::invalid().detail("The body must be a JSON object.").field(
+            "",
+            "invalid_type",
+            "Expected an object.",
+        )))
     }
 }
 
@@ -340,10 +262,7 @@ impl<'de> Visitor<'de> for Strict<'_> {
 
     fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<(), E> {
         self.top_must_be_object()?;
-        if text
-            .chars()
-            .any(|c| c.is_control() && !matches!(c, '\t' | '\n' | '\r'))
-        {
+        if text.chars().any(|c| c.is_control() && !matches!(c, '\t' | '\n' | '\r')) {
             let field = self.walk.borrow().field();
             let detail = format!("{field}: The text contains control characters.");
             return Err(self.stop(Problem::invalid().detail(detail).field(
@@ -399,9 +318,7 @@ impl<'de> Visitor<'de> for Strict<'_> {
 pub fn given<'de, T: Deserialize<'de>, D: serde::Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Option<T>>, D::Error> {
-    Option::<T>::deserialize(deserializer)
-        .map(Some)
-        .map_err(D::Error::custom)
+    Option::<T>::deserialize(deserializer).map(Some).map_err(D::Error::custom)
 }
 
 #[cfg(test)]
@@ -440,9 +357,7 @@ mod tests {
         let (field, code) = problem
             .errors
             .first()
-            .map_or((String::new(), problem.code.to_string()), |e| {
-                (e.field.clone(), e.code.clone())
-            });
+            .map_or((String::new(), problem.code.to_string()), |e| (e.field.clone(), e.code.clone()));
         (problem.status.as_u16(), field, code)
     }
 
@@ -458,49 +373,19 @@ mod tests {
 
     #[test]
     fn names_what_is_wrong() {
-        assert_eq!(
-            refused(r#"{"name":"a","nmae":"b"}"#),
-            is(422, "nmae", "unknown_field")
-        );
+        assert_eq!(refused(r#"{"name":"a","nmae":"b"}"#), is(422, "nmae", "unknown_field"));
         assert_eq!(refused(r"{}"), is(422, "name", "missing"));
         assert_eq!(refused(r#"{"name":5}"#), is(422, "name", "invalid_type"));
         assert_eq!(refused(r#"{"name":null}"#), is(422, "name", "invalid_type"));
-        assert_eq!(
-            refused(r#"{"name":["a"]}"#),
-            is(422, "name", "invalid_type")
-        );
-        assert_eq!(
-            refused(r#"{"name":"a","count":256}"#),
-            is(422, "count", "invalid_type")
-        );
-        assert_eq!(
-            refused(r#"{"name":"a","count":9007199254740993}"#),
-            is(422, "count", "invalid_type")
-        );
-        assert_eq!(
-            refused(r#"{"name":"a","name":"b"}"#),
-            is(422, "name", "duplicate")
-        );
-        assert_eq!(
-            refused(r#"{"name":"a","free":{"x":[{"y":1,"y":2}]}}"#),
-            is(422, "free.x[0].y", "duplicate")
-        );
-        assert_eq!(
-            refused(r#"{"name":"a\u0000"}"#),
-            is(422, "name", "control_character")
-        );
-        assert_eq!(
-            refused("{\"name\":\"a\u{85}\"}"),
-            is(422, "name", "control_character")
-        );
-        assert_eq!(
-            refused(r#"{"name":"a","items":[{"kind":"gift"}]}"#),
-            is(422, "items[0].kind", "unknown_value")
-        );
-        assert_eq!(
-            refused(r#"{"name":"a","items":[{}]}"#),
-            is(422, "items[0].kind", "missing")
-        );
+        assert_eq!(refused(r#"{"name":["a"]}"#), is(422, "name", "invalid_type"));
+        assert_eq!(refused(r#"{"name":"a","count":256}"#), is(422, "count", "invalid_type"));
+        assert_eq!(refused(r#"{"name":"a","count":9007199254740993}"#), is(422, "count", "invalid_type"));
+        assert_eq!(refused(r#"{"name":"a","name":"b"}"#), is(422, "name", "duplicate"));
+        assert_eq!(refused(r#"{"name":"a","free":{"x":[{"y":1,"y":2}]}}"#), is(422, "free.x[0].y", "duplicate"));
+        assert_eq!(refused(r#"{"name":"a\u0000"}"#), is(422, "name", "control_character"));
+        assert_eq!(refused("{\"name\":\"a\u{85}\"}"), is(422, "name", "control_character"));
+        assert_eq!(refused(r#"{"name":"a","items":[{"kind":"gift"}]}"#), is(422, "items[0].kind", "unknown_value"));
+        assert_eq!(refused(r#"{"name":"a","items":[{}]}"#), is(422, "items[0].kind", "missing"));
         assert_eq!(
             refused(r#"{"name":"a","items":[{"kind":"refund","x":1}]}"#),
             is(422, "items[0].x", "unknown_field")
@@ -525,21 +410,12 @@ mod tests {
             assert_eq!(refused(body), is(400, "", "malformed_json"), "{body}");
         }
         let problem = parse_strictly::<Order>(b"{\"name\":\"\xff\"}").expect_err("not UTF-8");
-        assert_eq!(
-            (problem.status.as_u16(), &*problem.code),
-            (400, "malformed_json")
-        );
+        assert_eq!((problem.status.as_u16(), &*problem.code), (400, "malformed_json"));
     }
 
     #[test]
     fn depth_has_a_limit() {
-        let nested = |depth: usize| {
-            format!(
-                r#"{{"name":"a","free":{}{}}}"#,
-                "[".repeat(depth),
-                "]".repeat(depth)
-            )
-        };
+        let nested = |depth: usize| format!(r#"{{"name":"a","free":{}{}}}"#, "[".repeat(depth), "]".repeat(depth));
         assert!(parse_strictly::<Order>(nested(JSON_DEPTH_MAX - 1).as_bytes()).is_ok());
         assert_eq!(refused(&nested(JSON_DEPTH_MAX)), is(400, "", "too_deep"));
         assert_eq!(refused(&nested(100_000)), is(400, "", "too_deep"));

@@ -5,12 +5,16 @@
 
 pub mod api;
 pub mod auth;
+pub mod catalogue;
 pub mod clock;
 pub mod config;
 pub mod demo;
 pub mod error;
 pub mod extract;
+pub mod files;
 pub mod import;
+pub mod live;
+pub mod mail;
 pub mod pages;
 pub mod router;
 pub mod state;
@@ -24,17 +28,26 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
-use metrics_exporter_prometheus::{
-    BuildError as MetricsError, PrometheusBuilder, PrometheusHandle,
-};
+use metrics_exporter_prometheus::{BuildError as MetricsError, PrometheusBuilder, PrometheusHandle};
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+use complaint_core::Desk;
+use complaint_core::clock::{IdSource, RandomIds};
+use complaint_core::store::{Store, StoreError};
+use complaint_notify::{EmailNotifier, MailTransport, Mailer, Transport};
+use complaint_store_sqlx::SqliteStore;
+use secrecy::ExposeSecret;
+
 use crate::auth::password::{PasswordError, Passwords};
 use crate::auth::{AccountMail, AccountService, AccountsError, AuthError, SqliteAccounts};
+use crate::catalogue::CatalogueError;
 use crate::clock::{Clock, MovableClock, SystemClock};
 use crate::config::Config;
+use crate::files::{Attachments, FilesError};
+use crate::live::Live;
+use crate::mail::{AccountLetters, AccountsBook};
 pub use crate::state::AppState;
 
 /// How long open requests may take to finish once the server is told to stop.
@@ -55,6 +68,15 @@ pub enum BuildError {
     /// The database cannot be opened or brought up to date.
     #[error("the database cannot be opened")]
     Database(#[source] AccountsError),
+    /// The tables of complaints cannot be opened or brought up to date.
+    #[error("the complaints in the database cannot be opened")]
+    Complaints(#[source] StoreError),
+    /// The policy in force cannot be used.
+    #[error("the policy in force cannot be used")]
+    Policy(#[source] CatalogueError),
+    /// Attachments cannot be kept.
+    #[error("attachments cannot be kept")]
+    Attachments(#[source] FilesError),
     /// Something about accounts could not be prepared.
     #[error("accounts could not be prepared")]
     Accounts(#[source] AuthError),
@@ -73,8 +95,12 @@ pub enum BuildError {
 pub struct Parts {
     /// The clock below everything.
     pub clock: Arc<dyn Clock>,
-    /// Where mail about accounts leaves.
-    pub mail: Arc<dyn AccountMail>,
+    /// Where ids and references come from.
+    pub ids: Arc<dyn IdSource>,
+    /// Where all mail leaves.
+    pub transport: Arc<dyn MailTransport>,
+    /// Where mail about accounts leaves instead, if it is to leave elsewhere.
+    pub account_mail: Option<Arc<dyn AccountMail>>,
 }
 
 /// The server, ready to answer.
@@ -83,64 +109,75 @@ pub struct Server {
     stop: watch::Sender<bool>,
     setup_link: Option<String>,
     database: SqliteAccounts,
+    store: SqliteStore,
 }
 
 /// Puts the server together with the machine's clock and the mail the configuration names.
 pub async fn build(config: Config) -> Result<Server, BuildError> {
-    let mail = auth::mail_folder::FolderMail::open(&config.mail_folder()).map_err(|source| {
-        BuildError::Folder {
-            folder: config.mail_folder(),
-            source,
-        }
-    })?;
-    build_with(
-        config,
-        Parts {
-            clock: Arc::new(SystemClock),
-            mail: Arc::new(mail),
-        },
-    )
-    .await
+    let transport = Transport::from_config(config.smtp.as_ref().map(ExposeSecret::expose_secret), config.mail_folder())
+        .map_err(|error| BuildError::Mail(Box::new(error)))?;
+    if config.smtp.is_none() {
+        // Letters hold links that open accounts.
+        make_private_folder(&config.data)?;
+        make_private_folder(&config.mail_folder())?;
+    }
+    let parts = Parts {
+        clock: Arc::new(SystemClock),
+        ids: Arc::new(RandomIds),
+        transport: Arc::new(transport),
+        account_mail: None,
+    };
+    build_with(config, parts).await
 }
 
 /// Puts the server together with parts of the caller's choice.
 pub async fn build_with(config: Config, parts: Parts) -> Result<Server, BuildError> {
     make_private_folder(&config.data)?;
+    make_private_folder(&config.attachments_folder())?;
     let (clock, movable_clock): (Arc<dyn Clock>, _) = if config.movable_clock {
         let movable = Arc::new(MovableClock::over(parts.clock));
         (Arc::clone(&movable) as Arc<dyn Clock>, Some(movable))
     } else {
         (parts.clock, None)
     };
-    let database = SqliteAccounts::open(&config.database, config.durable)
-        .await
-        .map_err(BuildError::Database)?;
+    let database = SqliteAccounts::open(&config.database, config.durable).await.map_err(BuildError::Database)?;
     let passwords = Passwords::new().map_err(BuildError::Passwords)?;
-    let accounts = AccountService::new(
-        Arc::new(database.clone()),
-        passwords,
-        Arc::clone(&clock),
-        &config.base_url(),
-    );
+    let accounts = AccountService::new(Arc::new(database.clone()), passwords, Arc::clone(&clock), &config.base_url());
     let setup_link = accounts.setup_link().await.map_err(BuildError::Accounts)?;
+
+    let store = SqliteStore::open(&config.database).await.map_err(BuildError::Complaints)?;
+    store.migrate().await.map_err(BuildError::Complaints)?;
+    let policy = catalogue::load(&database, clock.as_ref()).await.map_err(BuildError::Policy)?;
+    let shared: Arc<dyn Store> = Arc::new(store.clone());
+    let settings = mail::settings(&config).map_err(|error| BuildError::Mail(Box::new(error)))?;
+    let mailer = Mailer::new(parts.transport, settings, Arc::clone(&clock));
+    let book = AccountsBook::over(accounts.clone(), Arc::clone(&shared));
+    let live = Live::new();
+    let desk = Desk::over(shared, policy)
+        .with_clock(Arc::clone(&clock))
+        .with_ids(parts.ids)
+        .notifying(EmailNotifier::with_mailer(mailer.clone(), Arc::new(book)))
+        .watched_by(Arc::new(live.clone()));
+    let attachments = Attachments::open(&config.attachments_folder()).map_err(BuildError::Attachments)?;
+
     let (stop, stopping) = watch::channel(false);
+    let destination = config.smtp_host().unwrap_or_else(|| config.mail_folder().display().to_string());
     let state = AppState {
+        desk,
+        live,
+        attachments,
         accounts,
         policies: Arc::new(database.clone()),
         clock,
         movable_clock,
         config: Arc::new(config),
-        mail: parts.mail,
+        mail: parts.account_mail.unwrap_or_else(|| Arc::new(AccountLetters::through(mailer, destination))),
         poked: watch::Sender::new(()),
         stopping,
         metrics: recorder().map_err(BuildError::Metrics)?,
+        rounds: Arc::default(),
     };
-    Ok(Server {
-        state,
-        stop,
-        setup_link,
-        database,
-    })
+    Ok(Server { state, stop, setup_link, database, store })
 }
 
 impl Server {
@@ -163,6 +200,7 @@ impl Server {
     #[doc(hidden)]
     pub async fn break_database(&self) {
         self.database.close().await;
+        self.store.close().await;
     }
 
     /// What to tell the operator at the start.
@@ -176,17 +214,12 @@ impl Server {
                 None => format!("Mail folder  {}", self.state.mail.destination()),
             },
         ];
-        lines.extend(self.setup_link.iter().map(|link| {
-            format!(
-                "Set-up link  {link}\n             makes the first admin; works once, for 24 hours"
-            )
-        }));
         lines.extend(
-            config
-                .warnings()
-                .into_iter()
-                .map(|warning| format!("WARNING      {warning}")),
+            self.setup_link.iter().map(|link| {
+                format!("Set-up link  {link}\n             makes the first admin; works once, for 24 hours")
+            }),
         );
+        lines.extend(config.warnings().into_iter().map(|warning| format!("WARNING      {warning}")));
         lines.join("\n")
     }
 
@@ -197,9 +230,7 @@ impl Server {
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) -> io::Result<()> {
         let workers = workers::start(&self.state);
-        let service = self
-            .router()
-            .into_make_service_with_connect_info::<SocketAddr>();
+        let service = self.router().into_make_service_with_connect_info::<SocketAddr>();
         let stop = self.stop;
         let mut stopping = self.state.stopping.clone();
         let serving = axum::serve(listener, service).with_graceful_shutdown(async move {
@@ -225,10 +256,7 @@ impl Server {
 
 /// Makes the data folder, readable by its owner alone: it holds customers' data.
 pub fn make_private_folder(folder: &Path) -> Result<(), BuildError> {
-    let fault = |source| BuildError::Folder {
-        folder: folder.to_owned(),
-        source,
-    };
+    let fault = |source| BuildError::Folder { folder: folder.to_owned(), source };
     if folder.is_dir() {
         return Ok(());
     }
@@ -246,11 +274,7 @@ fn recorder() -> Result<PrometheusHandle, MetricsError> {
     if let Some(handle) = installed.as_ref() {
         return Ok(handle.clone());
     }
-    let buckets = [
-        0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0,
-    ];
-    let handle = PrometheusBuilder::new()
-        .set_buckets(&buckets)?
-        .install_recorder()?;
+    let buckets = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0];
+    let handle = PrometheusBuilder::new().set_buckets(&buckets)?.install_recorder()?;
     Ok(installed.insert(handle).clone())
 }

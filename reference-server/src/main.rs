@@ -26,14 +26,8 @@ fn main() -> ExitCode {
     let command = Cli::parse().into_command();
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     // Standard output is for the operator's lines; the log goes beside it.
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .init();
-    let runtime = match tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-    {
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return failed(&error),
     };
@@ -76,27 +70,14 @@ async fn admin_create(args: AdminCreateArgs) -> Result<ExitCode, AnyError> {
     };
     let mut line = String::new();
     std::io::stdin().lock().read_line(&mut line)?;
-    let password = line.strip_suffix('\n').map_or(line.as_str(), |line| {
-        line.strip_suffix('\r').unwrap_or(line)
-    });
+    let password = line.strip_suffix('\n').map_or(line.as_str(), |line| line.strip_suffix('\r').unwrap_or(line));
     make_private_folder(&args.data)?;
     let accounts = Arc::new(SqliteAccounts::open(&database, true).await?);
     let base_url = "http://localhost/".parse()?;
-    let service = AccountService::new(
-        accounts,
-        Passwords::new()?,
-        Arc::new(SystemClock),
-        &base_url,
-    );
-    match service
-        .create_admin(&args.name, &args.email, password)
-        .await
-    {
+    let service = AccountService::new(accounts, Passwords::new()?, Arc::new(SystemClock), &base_url);
+    match service.create_admin(&args.name, &args.email, password).await {
         Ok(account) => {
-            println!(
-                "{} is an administrator now, by the name of {}.",
-                account.email, account.id
-            );
+            println!("{} is an administrator now, by the name of {}.", account.email, account.id);
             Ok(ExitCode::SUCCESS)
         }
         Err(AuthError::Invalid(faults)) => {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::http::header::{
-    AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, COOKIE, REFERRER_POLICY,
+    AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, COOKIE, REFERRER_POLICY,
     STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
@@ -22,8 +22,10 @@ use crate::extract::JSON_MAX;
 use crate::state::AppState;
 use crate::{api, pages};
 
-/// Until the head of a response must be there. Streams are not hurt: their head comes at once.
+/// Until the head of a response must be there, the body read. Streams are not hurt: their head comes at once.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+/// The same for uploads, which may come over a slow line.
+const UPLOAD_WITHIN: Duration = Duration::from_mins(5);
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const CSP: HeaderValue = HeaderValue::from_static(
     "default-src 'self'; base-uri 'none'; object-src 'none'; form-action 'self'; frame-ancestors 'none'; img-src 'self' data:",
@@ -31,51 +33,32 @@ const CSP: HeaderValue = HeaderValue::from_static(
 
 /// Every route. Resources of the API are listed in [`api::routes`], pages in [`pages::routes`].
 pub fn router(state: AppState) -> Router {
-    let (api, document) = OpenApiRouter::with_openapi(api::document())
-        .merge(api::routes(&state))
-        .split_for_parts();
+    let (api, document) = OpenApiRouter::with_openapi(api::document()).merge(api::routes(&state)).split_for_parts();
     let routes = api
         .merge(api::described_by(&document))
         .merge(pages::routes())
         .fallback(|| async { Problem::not_found() })
         .method_not_allowed_fallback(|| async {
-            Problem::new(
-                StatusCode::METHOD_NOT_ALLOWED,
-                "method_not_allowed",
-                "This cannot be done here.",
-            )
+            Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "This cannot be done here.")
         });
     around(routes, &state).with_state(state)
 }
 
 /// The layers around every route, outermost last.
 pub fn around(routes: Router<AppState>, state: &AppState) -> Router<AppState> {
-    let refusal = |_| {
-        Problem::new(
-            StatusCode::FORBIDDEN,
-            "cross_site",
-            "This request came from another site.",
-        )
-        .into_response()
-    };
+    let refusal =
+        |_| Problem::new(StatusCode::FORBIDDEN, "cross_site", "This request came from another site.").into_response();
     let csrf = CsrfLayer::new().with_rejection_response(refusal);
     // Behind a proxy that rewrites Host, pages of our own must still pass. An origin that cannot be one adds nothing.
-    let csrf = csrf
-        .clone()
-        .add_trusted_origin(state.config.base_url().origin().ascii_serialization())
-        .unwrap_or(csrf);
+    let csrf = csrf.clone().add_trusted_origin(state.config.base_url().origin().ascii_serialization()).unwrap_or(csrf);
     routes
         .layer(DefaultBodyLimit::max(JSON_MAX))
         .layer(csrf)
         .layer(from_fn(in_time))
         .layer(CatchPanicLayer::custom(|_| {
             tracing::error!("a handler panicked");
-            Problem::new(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "internal",
-                "Something went wrong on our side.",
-            )
-            .into_response()
+            Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "Something went wrong on our side.")
+                .into_response()
         }))
         .layer(from_fn(measure))
         .layer(from_fn(present))
@@ -84,25 +67,22 @@ pub fn around(routes: Router<AppState>, state: &AppState) -> Router<AppState> {
 }
 
 async fn in_time(request: Request, next: Next) -> Response {
-    match tokio::time::timeout(ANSWER_WITHIN, next.run(request)).await {
+    let is_upload = request.headers().get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"multipart/"));
+    let within = if is_upload { UPLOAD_WITHIN } else { ANSWER_WITHIN };
+    match tokio::time::timeout(within, next.run(request)).await {
         Ok(response) => response,
-        Err(_) => Problem::unavailable()
-            .detail("The answer took too long.")
-            .into_response(),
+        Err(_) => Problem::unavailable().detail("The answer took too long.").into_response(),
     }
 }
 
 async fn measure(request: Request, next: Next) -> Response {
     // The pattern, not the path: a label per id would fill the memory of whoever collects it.
-    let route = request
-        .extensions()
-        .get::<MatchedPath>()
-        .map_or("none", MatchedPath::as_str)
-        .to_owned();
+    let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
     let method = request.method().as_str().to_owned();
     let started = Instant::now();
     let response = next.run(request).await;
-    metrics::histogram!("http_request_seconds", "method" => method.clone(), "route" => route.clone()).record(started.elapsed().as_secs_f64());
+    metrics::histogram!("http_request_seconds", "method" => method.clone(), "route" => route.clone())
+        .record(started.elapsed().as_secs_f64());
     let status = response.status().as_str().to_owned();
     metrics::counter!("http_requests_total", "method" => method, "route" => route, "status" => status).increment(1);
     response
@@ -111,8 +91,7 @@ async fn measure(request: Request, next: Next) -> Response {
 /// Request id in and out, one span per request, and the headers every answer carries.
 async fn envelope(State(state): State<AppState>, request: Request, next: Next) -> Response {
     let id = request_id(request.headers());
-    let personal =
-        request.headers().contains_key(COOKIE) || request.headers().contains_key(AUTHORIZATION);
+    let personal = request.headers().contains_key(COOKIE) || request.headers().contains_key(AUTHORIZATION);
     // The path only: tokens stand in queries.
     let span = tracing::info_span!("request", id = %id.to_str().unwrap_or_default(), method = %request.method(), path = %request.uri().path());
     let mut response = next.run(request).instrument(span).await;
@@ -122,18 +101,13 @@ async fn envelope(State(state): State<AppState>, request: Request, next: Next) -
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     // Attachments bring a stricter policy of their own.
     headers.entry(CONTENT_SECURITY_POLICY).or_insert(CSP);
-    let public = headers
-        .get(CACHE_CONTROL)
-        .is_some_and(|said| said.as_bytes().starts_with(b"public"));
+    let public = headers.get(CACHE_CONTROL).is_some_and(|said| said.as_bytes().starts_with(b"public"));
     // Only what says of itself that it is everybody's (static files) may rest in a cache.
     if !public || (personal && headers.contains_key(axum::http::header::SET_COOKIE)) {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
     if state.config.is_https() {
-        headers.insert(
-            STRICT_TRANSPORT_SECURITY,
-            HeaderValue::from_static("max-age=63072000"),
-        );
+        headers.insert(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=63072000"));
     }
     response
 }
@@ -142,18 +116,10 @@ async fn envelope(State(state): State<AppState>, request: Request, next: Next) -
 fn request_id(headers: &HeaderMap) -> HeaderValue {
     let harmless = |value: &&HeaderValue| {
         (1..=64).contains(&value.len())
-            && value
-                .as_bytes()
-                .iter()
-                .all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(b))
+            && value.as_bytes().iter().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(b))
     };
-    headers
-        .get(REQUEST_ID)
-        .filter(harmless)
-        .cloned()
-        .unwrap_or_else(|| {
-            let id: u128 = rand::random();
-            HeaderValue::from_str(&format!("{id:032x}"))
-                .unwrap_or(HeaderValue::from_static("unknown"))
-        })
+    headers.get(REQUEST_ID).filter(harmless).cloned().unwrap_or_else(|| {
+        let id: u128 = rand::random();
+        HeaderValue::from_str(&format!("{id:032x}")).unwrap_or(HeaderValue::from_static("unknown"))
+    })
 }

@@ -2,16 +2,28 @@
 
 use std::sync::Arc;
 
+use complaint_core::desk::{Acting, Delivered, Swept};
+use complaint_core::id::{AgentId, InvalidId, StaffId};
+use complaint_core::{Actor, Desk, DeskError};
 use metrics_exporter_prometheus::PrometheusHandle;
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
 
-use crate::auth::{AccountMail, AccountService, PolicyVersions};
+use crate::auth::{AccountMail, AccountService, PolicyVersions, Role, Viewer};
 use crate::clock::{Clock, MovableClock};
 use crate::config::Config;
+use crate::error::Problem;
+use crate::files::Attachments;
+use crate::live::Live;
 
 /// The server's shared parts. Cheap to clone.
 #[derive(Clone)]
 pub struct AppState {
+    /// Complaints.
+    pub desk: Desk,
+    /// What changes, as it changes.
+    pub live: Live,
+    /// The bytes of attachments.
+    pub attachments: Attachments,
     /// Accounts, sessions and tokens.
     pub accounts: AccountService,
     /// Every version of the policy.
@@ -30,11 +42,60 @@ pub struct AppState {
     pub stopping: watch::Receiver<bool>,
     /// What `/metrics` renders.
     pub metrics: PrometheusHandle,
+    /// Held by whoever works through a round, so that a round that has ended has really done everything.
+    pub(crate) rounds: Arc<Rounds>,
+}
+
+/// One round of each kind at a time in this process.
+#[derive(Default)]
+pub(crate) struct Rounds {
+    sweeping: Mutex<()>,
+    delivering: Mutex<()>,
 }
 
 impl AppState {
     /// Wakes the workers before their time.
     pub fn poke(&self) {
         self.poked.send_replace(());
+    }
+
+    /// The desk in this viewer's hands. The rights are those of now: an agent's level is read anew.
+    ///
+    /// # Errors
+    /// 403 for a member of staff who is no agent (any more) in the core.
+    pub async fn acting(&self, viewer: &Viewer) -> Result<Acting, Problem> {
+        Ok(self.desk.acting_as(self.actor(viewer).await?))
+    }
+
+    async fn actor(&self, viewer: &Viewer) -> Result<Actor, Problem> {
+        let own = |error: InvalidId| Problem::internal(&error);
+        Ok(match viewer.role {
+            Role::Customer => Actor::customer(viewer.id.as_str()).map_err(own)?,
+            Role::Admin => Actor::admin(StaffId::new(viewer.id.as_str()).map_err(own)?),
+            Role::Auditor => Actor::auditor(StaffId::new(viewer.id.as_str()).map_err(own)?),
+            Role::Agent => {
+                let id = AgentId::new(viewer.id.as_str()).map_err(own)?;
+                let member = self.desk.store().find(&id).await.map_err(DeskError::from)?;
+                let agent = member.map(|member| member.agent).filter(|agent| agent.enabled);
+                Actor::agent(&agent.ok_or_else(|| {
+                    Problem::forbidden().detail("Your account is not enrolled as an agent; ask an administrator.")
+                })?)
+            }
+        })
+    }
+
+    /// Lets clocks act, takes complaints from those who are gone, gives waiting ones away. Delivers nothing.
+    pub async fn sweep(&self) -> Result<Swept, DeskError> {
+        let _round = self.rounds.sweeping.lock().await;
+        let mut swept = self.desk.sweep_clocks().await?;
+        swept.released = self.desk.release_from_absent().await?;
+        swept.routed = self.desk.route_waiting().await?;
+        Ok(swept)
+    }
+
+    /// Delivers the notices that wait. When it returns, none is under way any more.
+    pub async fn deliver(&self) -> Result<Delivered, DeskError> {
+        let _round = self.rounds.delivering.lock().await;
+        self.desk.deliver().await
     }
 }

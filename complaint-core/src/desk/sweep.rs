@@ -7,7 +7,7 @@ use super::{Desk, DeskError};
 use crate::actor::Actor;
 use crate::complaint::{Complaint, Event};
 use crate::deadline::due_commands;
-use crate::id::ComplaintId;
+use crate::id::{AgentId, ComplaintId};
 use crate::lifecycle::{Command, Context, Status, decide};
 use crate::store::{PAGE_MAX, Query, Scope, Sort, StoreError};
 
@@ -104,15 +104,16 @@ impl Desk {
     pub async fn route_waiting(&self) -> Result<u32, DeskError> {
         let policy = self.policy();
         let mut routed = 0;
-        self.each(vec![Status::Queued], None, async |complaint| {
-            let mut plan = Plan::new(self.now()).with(complaint);
-            self.place(&mut plan, &policy, None).await?;
-            if !plan.is_empty() && self.committed(plan, &policy).await? {
-                routed += 1;
+        let mut walk = Some(most_pressing(vec![Status::Queued], None));
+        while let Some(page) = self.next_page(&mut walk).await? {
+            for complaint in page {
+                let mut plan = Plan::new(self.now()).with(complaint);
+                self.place(&mut plan, &policy, None).await?;
+                if !plan.is_empty() && self.committed(plan, &policy).await? {
+                    routed += 1;
+                }
             }
-            Ok(())
-        })
-        .await?;
+        }
         Ok(routed)
     }
 
@@ -121,22 +122,23 @@ impl Desk {
         let policy = self.policy();
         let now = self.now();
         let mut released = 0;
-        let gone = self.store.roster().await?;
-        for member in gone.into_iter().filter(|member| member.workload > 0 && !member.agent.is_available(now)) {
+        let roster = self.store.roster().await?;
+        for member in roster.into_iter().filter(|member| member.workload > 0 && !member.agent.is_available(now)) {
             let statuses =
                 vec![Status::Assigned, Status::InProgress, Status::AwaitingCustomer, Status::AwaitingThirdParty];
-            self.each(statuses, Some(member.agent.id), async |complaint| {
-                let context = Context::new(&policy, now).handler_available(false);
-                let former = complaint.handler.clone();
-                let command = Command::release_handler_gone();
-                let Ok(entries) = decide(&complaint, &command, &Actor::system(), &context) else { return Ok(()) };
-                let mut plan = Plan::new(now).with(complaint);
-                plan.add(entries);
-                self.place(&mut plan, &policy, former).await?;
-                released += u32::from(self.committed(plan, &policy).await?);
-                Ok(())
-            })
-            .await?;
+            let mut walk = Some(most_pressing(statuses, Some(member.agent.id)));
+            while let Some(page) = self.next_page(&mut walk).await? {
+                for complaint in page {
+                    let context = Context::new(&policy, now).handler_available(false);
+                    let former = complaint.handler.clone();
+                    let command = Command::release_handler_gone();
+                    let Ok(entries) = decide(&complaint, &command, &Actor::system(), &context) else { continue };
+                    let mut plan = Plan::new(now).with(complaint);
+                    plan.add(entries);
+                    self.place(&mut plan, &policy, former).await?;
+                    released += u32::from(self.committed(plan, &policy).await?);
+                }
+            }
         }
         Ok(released)
     }
@@ -150,27 +152,16 @@ impl Desk {
         }
     }
 
-    /// Walks all complaints of these statuses, the most pressing first, page by page.
-    async fn each(
-        &self,
-        statuses: Vec<Status>,
-        handler: Option<crate::id::AgentId>,
-        mut with: impl AsyncFnMut(Complaint) -> Result<(), DeskError>,
-    ) -> Result<(), DeskError> {
-        let mut query = Query::within(Scope::All);
-        query.statuses = statuses;
-        query.handler = handler;
-        query.sort = Sort::Deadline;
-        query.limit = PAGE_MAX;
-        loop {
-            let page = self.store.search(&query).await?;
-            for complaint in page.items {
-                with(complaint).await?;
-            }
-            match page.next {
-                Some(next) => query.after = Some(next),
-                None => return Ok(()),
-            }
-        }
+    /// The next page of a walk; `None` once it is over.
+    async fn next_page(&self, walk: &mut Option<Query>) -> Result<Option<Vec<Complaint>>, DeskError> {
+        let Some(query) = walk.take() else { return Ok(None) };
+        let page = self.store.search(&query).await?;
+        *walk = page.next.map(|next| Query { after: Some(next), ..query });
+        Ok(Some(page.items))
     }
+}
+
+/// All complaints of these statuses, the most pressing first.
+fn most_pressing(statuses: Vec<Status>, handler: Option<AgentId>) -> Query {
+    Query { statuses, handler, sort: Sort::Deadline, limit: PAGE_MAX, ..Query::within(Scope::All) }
 }

@@ -52,9 +52,8 @@ pub(super) struct Confirmed {
     verified: bool,
 }
 
-const CHECK_YOUR_MAIL: CheckYourMail = CheckYourMail {
-    message: "If this address can be signed up, a mail is on its way to it.",
-};
+const CHECK_YOUR_MAIL: CheckYourMail =
+    CheckYourMail { message: "If this address can be signed up, a mail is on its way to it." };
 
 /// Sign up. The answer does not tell whether the address is known.
 #[utoipa::path(post, path = "/api/v1/accounts", tag = "accounts", request_body = SignUp, responses(
@@ -67,10 +66,7 @@ pub(super) async fn sign_up(
     ClientAddress(address): ClientAddress,
     ApiJson(body): ApiJson<SignUp>,
 ) -> Result<(StatusCode, Json<CheckYourMail>), Problem> {
-    state
-        .accounts
-        .sign_up(&body.name, &body.email, &body.password, address)
-        .await?;
+    state.accounts.sign_up(&body.name, &body.email, &body.password, address).await?;
     state.poke();
     Ok((StatusCode::ACCEPTED, Json(CHECK_YOUR_MAIL)))
 }
@@ -99,10 +95,7 @@ pub(super) async fn send_again(
     ClientAddress(address): ClientAddress,
     ApiJson(body): ApiJson<SendAgain>,
 ) -> Result<(StatusCode, Json<CheckYourMail>), Problem> {
-    state
-        .accounts
-        .send_verification_again(&body.email, address)
-        .await?;
+    state.accounts.send_verification_again(&body.email, address).await?;
     state.poke();
     Ok((StatusCode::ACCEPTED, Json(CHECK_YOUR_MAIL)))
 }

@@ -6,6 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
+use complaint_core::DeskError;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -33,22 +34,19 @@ pub(super) async fn live() -> Json<Health> {
     (status = 503, body = Problem, content_type = "application/problem+json"),
 ))]
 pub(super) async fn ready(State(state): State<AppState>) -> Result<Json<Health>, Problem> {
-    match tokio::time::timeout(PING_WITHIN, state.accounts.ping()).await {
+    let both = async {
+        state.accounts.ping().await.map_err(Problem::from)?;
+        state.desk.store().due(state.clock.now(), 1).await.map_err(|error| Problem::from(DeskError::from(error)))?;
+        Ok::<(), Problem>(())
+    };
+    match tokio::time::timeout(PING_WITHIN, both).await {
         Ok(Ok(())) => Ok(Json(Health { status: "ok" })),
-        Ok(Err(error)) => {
-            tracing::warn!(error = %crate::error::chain(&error), "not ready");
-            Err(Problem::unavailable())
-        }
-        Err(_) => Err(Problem::unavailable()),
+        Ok(Err(_)) | Err(_) => Err(Problem::unavailable()),
     }
 }
 
 /// Measurements in the text format of Prometheus.
 #[utoipa::path(get, path = "/metrics", tag = "operation", responses((status = 200, body = String, content_type = "text/plain")))]
 pub(super) async fn metrics(State(state): State<AppState>) -> Response {
-    (
-        [(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")],
-        state.metrics.render(),
-    )
-        .into_response()
+    ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], state.metrics.render()).into_response()
 }

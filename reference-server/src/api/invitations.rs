@@ -24,18 +24,7 @@ pub(super) struct Accept {
     (status = 200, body = Me),
     (status = 422, body = Problem, content_type = "application/problem+json"),
 ))]
-pub(super) async fn accept(
-    State(state): State<AppState>,
-    ApiJson(body): ApiJson<Accept>,
-) -> Result<Json<Me>, Problem> {
-    let account = state
-        .accounts
-        .accept_invitation(&body.token, &body.password)
-        .await?;
-    Ok(Json(Me {
-        id: account.id,
-        name: account.name,
-        email: account.email,
-        role: account.role,
-    }))
+pub(super) async fn accept(State(state): State<AppState>, ApiJson(body): ApiJson<Accept>) -> Result<Json<Me>, Problem> {
+    let account = state.accounts.accept_invitation(&body.token, &body.password).await?;
+    Ok(Json(Me { id: account.id, name: account.name, email: account.email, role: account.role }))
 }

@@ -23,10 +23,5 @@ pub(super) struct Me {
     (status = 401, body = Problem, content_type = "application/problem+json"),
 ))]
 pub(super) async fn show(viewer: Viewer) -> Json<Me> {
-    Json(Me {
-        id: viewer.id,
-        name: viewer.name,
-        email: viewer.email,
-        role: viewer.role,
-    })
+    Json(Me { id: viewer.id, name: viewer.name, email: viewer.email, role: viewer.role })
 }

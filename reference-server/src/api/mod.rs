@@ -52,13 +52,8 @@ pub fn document() -> utoipa::openapi::OpenApi {
 ///
 /// Never: a description is made of strings and numbers, which serialise.
 pub fn described_by(document: &utoipa::openapi::OpenApi) -> Router<AppState> {
-    let json = document
-        .to_json()
-        .expect("a description made of strings and numbers serialises");
-    Router::new().route(
-        "/api/openapi.json",
-        get(move || async move { ([(CONTENT_TYPE, "application/json")], json) }),
-    )
+    let json = document.to_json().expect("a description made of strings and numbers serialises");
+    Router::new().route("/api/openapi.json", get(move || async move { ([(CONTENT_TYPE, "application/json")], json) }))
 }
 
 #[derive(OpenApi)]
@@ -78,8 +73,7 @@ impl Modify for Schemes {
             .description(Some("A token of POST /api/v1/tokens."))
             .build();
         components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
-        let cookie =
-            ApiKeyValue::with_description("__Host-session", "Set by POST /api/v1/sessions.");
+        let cookie = ApiKeyValue::with_description("__Host-session", "Set by POST /api/v1/sessions.");
         components.add_security_scheme("cookie", SecurityScheme::ApiKey(ApiKey::Cookie(cookie)));
     }
 }

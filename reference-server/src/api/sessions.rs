@@ -36,25 +36,12 @@ pub(super) async fn log_in(
     ApiJson(body): ApiJson<LogIn>,
 ) -> Result<(CookieJar, Json<Me>), Problem> {
     let before = session_cookie(&headers, &state.config);
-    let opened = state
-        .accounts
-        .log_in(&body.email, &body.password, address, before.as_deref())
-        .await?;
-    let cookie = new_session_cookie(
-        &opened.secret,
-        opened.expires_at,
-        state.clock.now(),
-        &state.config,
-    );
+    let opened = state.accounts.log_in(&body.email, &body.password, address, before.as_deref()).await?;
+    let cookie = new_session_cookie(&opened.secret, opened.expires_at, state.clock.now(), &state.config);
     let account = opened.account;
     Ok((
         CookieJar::new().add(cookie),
-        Json(Me {
-            id: account.id,
-            name: account.name,
-            email: account.email,
-            role: account.role,
-        }),
+        Json(Me { id: account.id, name: account.name, email: account.email, role: account.role }),
     ))
 }
 
@@ -67,8 +54,5 @@ pub(super) async fn log_out(
     if let Some(cookie) = session_cookie(&headers, &state.config) {
         state.accounts.log_out(&cookie).await?;
     }
-    Ok((
-        CookieJar::new().add(no_session_cookie(&state.config)),
-        StatusCode::NO_CONTENT,
-    ))
+    Ok((CookieJar::new().add(no_session_cookie(&state.config)), StatusCode::NO_CONTENT))
 }

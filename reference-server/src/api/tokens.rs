@@ -33,16 +33,10 @@ pub(super) async fn issue(
     ClientAddress(address): ClientAddress,
     ApiJson(body): ApiJson<LogIn>,
 ) -> Result<(StatusCode, Json<NewToken>), Problem> {
-    let issued = state
-        .accounts
-        .issue_api_token(&body.email, &body.password, address)
-        .await?;
+    let issued = state.accounts.issue_api_token(&body.email, &body.password, address).await?;
     Ok((
         StatusCode::CREATED,
-        Json(NewToken {
-            token: issued.secret.expose().to_owned(),
-            expires_at: issued.expires_at,
-        }),
+        Json(NewToken { token: issued.secret.expose().to_owned(), expires_at: issued.expires_at }),
     ))
 }
 
@@ -56,9 +50,8 @@ pub(super) async fn revoke(
     _viewer: Viewer,
     headers: HeaderMap,
 ) -> Result<StatusCode, Problem> {
-    let token = bearer(&headers)?.ok_or_else(|| {
-        Problem::not_logged_in().detail("Send the token to revoke as Authorization: Bearer.")
-    })?;
+    let token = bearer(&headers)?
+        .ok_or_else(|| Problem::not_logged_in().detail("Send the token to revoke as Authorization: Bearer."))?;
     state.accounts.revoke_api_token(token).await?;
     Ok(StatusCode::NO_CONTENT)
 }

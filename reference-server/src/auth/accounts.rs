@@ -187,12 +187,7 @@ pub enum AccountMailKind {
 
 impl AccountMailKind {
     /// All kinds.
-    pub const ALL: [Self; 4] = [
-        Self::VerifyEmail,
-        Self::VerifyEmailAgain,
-        Self::AlreadyRegistered,
-        Self::Invitation,
-    ];
+    pub const ALL: [Self; 4] = [Self::VerifyEmail, Self::VerifyEmailAgain, Self::AlreadyRegistered, Self::Invitation];
 
     /// The stored name.
     pub fn as_str(self) -> &'static str {
@@ -320,19 +315,11 @@ pub trait Accounts: Send + Sync {
     /// Accounts in order of their ids.
     async fn list(&self, filter: AccountFilter) -> Result<Vec<Account>, AccountsError>;
     /// Changes an account; refuses to take away the last enabled admin. See [`AccountChange`] for what ends its sessions.
-    async fn change(
-        &self,
-        id: &str,
-        change: AccountChange,
-        now: DateTime<Utc>,
-    ) -> Result<Account, AccountsError>;
+    async fn change(&self, id: &str, change: AccountChange, now: DateTime<Utc>) -> Result<Account, AccountsError>;
     /// Stores a hash of the same password with newer settings, if the stored one is still `old`.
-    async fn renew_password_hash(
-        &self,
-        id: &str,
-        old: &str,
-        new: &str,
-    ) -> Result<(), AccountsError>;
+    async fn renew_password_hash(&self, id: &str, old: &str, new: &str) -> Result<(), AccountsError>;
+    /// Queues another invitation for an enabled member of staff who has not accepted one; otherwise [`AccountsError::NoSuchAccount`].
+    async fn invite_again(&self, id: &str, now: DateTime<Utc>) -> Result<(), AccountsError>;
     /// Whether an enabled admin exists.
     async fn has_admin(&self) -> Result<bool, AccountsError>;
 
@@ -353,11 +340,7 @@ pub trait Accounts: Send + Sync {
         now: DateTime<Utc>,
     ) -> Result<Option<Account>, AccountsError>;
     /// Uses up a token and confirms its account's address. Of any number of simultaneous calls exactly one gets the account.
-    async fn confirm_email(
-        &self,
-        hash: SecretHash,
-        now: DateTime<Utc>,
-    ) -> Result<Option<Account>, AccountsError>;
+    async fn confirm_email(&self, hash: SecretHash, now: DateTime<Utc>) -> Result<Option<Account>, AccountsError>;
     /// Uses up a token, stores the password, confirms the address (the link was mailed there) and ends all sessions and API tokens.
     async fn accept_invitation(
         &self,
@@ -373,11 +356,7 @@ pub trait Accounts: Send + Sync {
         expires_at: DateTime<Utc>,
     ) -> Result<(), AccountsError>;
     /// Whether [`Accounts::set_up`] would succeed now.
-    async fn setup_token_is_good(
-        &self,
-        hash: SecretHash,
-        now: DateTime<Utc>,
-    ) -> Result<bool, AccountsError>;
+    async fn setup_token_is_good(&self, hash: SecretHash, now: DateTime<Utc>) -> Result<bool, AccountsError>;
     /// Uses up the set-up token and makes the first admin; `None` if the token is not good or there is an admin already.
     async fn set_up(
         &self,
@@ -394,11 +373,7 @@ pub trait Accounts: Send + Sync {
         now: DateTime<Utc>,
     ) -> Result<(), AccountsError>;
     /// The open session with this hash; expired sessions and those of disabled accounts do not exist.
-    async fn session(
-        &self,
-        hash: SecretHash,
-        now: DateTime<Utc>,
-    ) -> Result<Option<SessionView>, AccountsError>;
+    async fn session(&self, hash: SecretHash, now: DateTime<Utc>) -> Result<Option<SessionView>, AccountsError>;
     /// Notes that a session was used.
     async fn touch_session(
         &self,
@@ -418,17 +393,9 @@ pub trait Accounts: Send + Sync {
         expires_at: DateTime<Utc>,
     ) -> Result<(), AccountsError>;
     /// Whose API token this is; expired and revoked ones and those of disabled accounts are nobody's.
-    async fn api_token(
-        &self,
-        hash: SecretHash,
-        now: DateTime<Utc>,
-    ) -> Result<Option<Account>, AccountsError>;
+    async fn api_token(&self, hash: SecretHash, now: DateTime<Utc>) -> Result<Option<Account>, AccountsError>;
     /// Revokes an API token.
-    async fn revoke_api_token(
-        &self,
-        hash: SecretHash,
-        now: DateTime<Utc>,
-    ) -> Result<(), AccountsError>;
+    async fn revoke_api_token(&self, hash: SecretHash, now: DateTime<Utc>) -> Result<(), AccountsError>;
 
     /// Counts a try, or refuses it; counting and refusing are one step, so parallel tries cannot slip through.
     async fn admit_attempt(
@@ -443,19 +410,10 @@ pub trait Accounts: Send + Sync {
     async fn forgive_attempt(&self, attempt: i64) -> Result<(), AccountsError>;
 
     /// Hands out due mail, oldest first, at most `limit`, each to one caller until `lease` has passed.
-    async fn claim_mail(
-        &self,
-        now: DateTime<Utc>,
-        lease: TimeDelta,
-        limit: u32,
-    ) -> Result<Vec<MailJob>, AccountsError>;
+    async fn claim_mail(&self, now: DateTime<Utc>, lease: TimeDelta, limit: u32)
+    -> Result<Vec<MailJob>, AccountsError>;
     /// Notes what became of a claimed mail.
-    async fn settle_mail(
-        &self,
-        id: Uuid,
-        outcome: MailOutcome,
-        now: DateTime<Utc>,
-    ) -> Result<(), AccountsError>;
+    async fn settle_mail(&self, id: Uuid, outcome: MailOutcome, now: DateTime<Utc>) -> Result<(), AccountsError>;
     /// Removes what has expired and can no longer be asked for; returns how many rows.
     async fn purge(&self, now: DateTime<Utc>) -> Result<u64, AccountsError>;
 }

@@ -86,13 +86,8 @@ pub(crate) fn compose(
     let fallback = format!("{base_url}/login");
     let link = link.unwrap_or(&fallback);
     let mut text = String::from("Hello,\n\n");
-    let mut html =
-        String::from("<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>");
-    let _ = write!(
-        html,
-        "{}</title></head><body>\n<p>Hello,</p>\n",
-        escaped(subject)
-    );
+    let mut html = String::from("<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>");
+    let _ = write!(html, "{}</title></head><body>\n<p>Hello,</p>\n", escaped(subject));
     for line in &before {
         let _ = write!(text, "{line}\n\n");
         let _ = writeln!(html, "<p>{}</p>", escaped(line));
@@ -115,10 +110,7 @@ pub(crate) fn compose(
 }
 
 fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 #[cfg(test)]
@@ -130,30 +122,13 @@ mod tests {
         let asked_at = DateTime::from_timestamp(1_790_000_000, 0).expect("in range");
         let mut all = String::new();
         for kind in AccountMailKind::ALL {
-            let link = (kind != AccountMailKind::AlreadyRegistered)
-                .then_some("https://c.example/verify?token=abc");
-            let message = compose(
-                Uuid::nil(),
-                "j@example.org",
-                kind,
-                "https://c.example",
-                link,
-                asked_at,
-            );
+            let link = (kind != AccountMailKind::AlreadyRegistered).then_some("https://c.example/verify?token=abc");
+            let message = compose(Uuid::nil(), "j@example.org", kind, "https://c.example", link, asked_at);
             assert!(message.subject.is_ascii() && !message.subject.contains(['\r', '\n']));
             assert!(
-                message
-                    .html
-                    .contains(link.unwrap_or("https://c.example/login"))
-                    && message.html.ends_with("</html>\n")
+                message.html.contains(link.unwrap_or("https://c.example/login")) && message.html.ends_with("</html>\n")
             );
-            let _ = write!(
-                all,
-                "== {}\nSubject: {}\n\n{}\n",
-                kind.as_str(),
-                message.subject,
-                message.text
-            );
+            let _ = write!(all, "== {}\nSubject: {}\n\n{}\n", kind.as_str(), message.subject, message.text);
         }
         insta::assert_snapshot!(all);
     }

@@ -4,7 +4,6 @@
 
 pub mod accounts;
 pub mod mail;
-pub mod mail_folder;
 pub mod password;
 pub mod secret;
 pub mod service;
@@ -12,9 +11,7 @@ pub mod sqlite;
 pub mod values;
 pub mod viewer;
 
-pub use accounts::{
-    Account, AccountChange, AccountFilter, Accounts, AccountsError, PolicyVersion, PolicyVersions,
-};
+pub use accounts::{Account, AccountChange, AccountFilter, Accounts, AccountsError, PolicyVersion, PolicyVersions};
 pub use mail::{AccountMail, AccountMailError, AccountMessage};
 pub use service::{AccountService, AuthError, NewStaff};
 pub use sqlite::SqliteAccounts;

@@ -54,24 +54,15 @@ const KNOWN: &[&str] = &[
 pub fn judge(password: &str, name: &str, email: &str) -> Result<(), Fault> {
     let length = password.chars().count();
     if length > PASSWORD_MAX {
-        return Err(Fault::new(
-            "too_long",
-            format!("The password may have at most {PASSWORD_MAX} characters."),
-        ));
+        return Err(Fault::new("too_long", format!("The password may have at most {PASSWORD_MAX} characters.")));
     }
     if length < PASSWORD_MIN {
         return Err(Fault::new(
             "too_short",
-            format!(
-                "The password needs at least {PASSWORD_MIN} characters; a few unrelated words do well."
-            ),
+            format!("The password needs at least {PASSWORD_MIN} characters; a few unrelated words do well."),
         ));
     }
-    let bare: String = password
-        .chars()
-        .filter(|c| c.is_alphanumeric())
-        .flat_map(char::to_lowercase)
-        .collect();
+    let bare: String = password.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect();
     let judged: String = password.chars().take(JUDGED).collect();
     let mut hints: Vec<&str> = name.split_whitespace().collect();
     hints.push(name);
@@ -79,13 +70,9 @@ pub fn judge(password: &str, name: &str, email: &str) -> Result<(), Fault> {
     hints.extend(email.split(['@', '.']).filter(|part| part.len() > 2));
     let is_weak = |text: &str| zxcvbn::zxcvbn(text, &hints).score() < zxcvbn::Score::Three;
     // Judged without its blanks and marks as well: they hide repeated words and names from zxcvbn, not from people who guess.
-    let bare_is_weak = bare.chars().count() >= PASSWORD_MIN
-        && is_weak(&bare.chars().take(JUDGED).collect::<String>());
+    let bare_is_weak = bare.chars().count() >= PASSWORD_MIN && is_weak(&bare.chars().take(JUDGED).collect::<String>());
     if KNOWN.contains(&bare.as_str()) || bare_is_weak || is_weak(&judged) {
-        return Err(Fault::new(
-            "too_weak",
-            "This password is easy to guess; a few unrelated words do well.",
-        ));
+        return Err(Fault::new("too_weak", "This password is easy to guess; a few unrelated words do well."));
     }
     Ok(())
 }
@@ -135,55 +122,33 @@ impl Passwords {
 
     /// As many hashes at once as `places`; who waits longer than `patience` gets [`PasswordError::Busy`].
     pub fn with_places(places: usize, patience: Duration) -> Result<Self, PasswordError> {
-        let dummy = argon2()
-            .hash_password(b"nobody has this password")
-            .map_err(PasswordError::Hash)?
-            .to_string();
-        Ok(Self {
-            places: Arc::new(Semaphore::new(places)),
-            patience,
-            dummy: dummy.into(),
-        })
+        let dummy = argon2().hash_password(b"nobody has this password").map_err(PasswordError::Hash)?.to_string();
+        Ok(Self { places: Arc::new(Semaphore::new(places)), patience, dummy: dummy.into() })
     }
 
     /// The PHC string to store for `password`.
     pub async fn hash(&self, password: &str) -> Result<String, PasswordError> {
         let password = bounded(password)?;
-        self.work(move || {
-            Ok(argon2()
-                .hash_password(password.as_bytes())
-                .map_err(PasswordError::Hash)?
-                .to_string())
-        })
-        .await
+        self.work(move || Ok(argon2().hash_password(password.as_bytes()).map_err(PasswordError::Hash)?.to_string()))
+            .await
     }
 
     /// Compares `password` with a stored hash. Without one, the same work is done on a hash nobody knows the password of, so that
     /// the time tells nothing.
-    pub async fn compare(
-        &self,
-        password: &str,
-        stored: Option<&str>,
-    ) -> Result<Comparison, PasswordError> {
+    pub async fn compare(&self, password: &str, stored: Option<&str>) -> Result<Comparison, PasswordError> {
         let password = bounded(password)?;
         let known = stored.is_some();
         let stored: Arc<str> = stored.map_or_else(|| Arc::clone(&self.dummy), Arc::from);
         self.work(move || {
-            let parsed =
-                PasswordHash::new(&stored).map_err(|error| PasswordError::Hash(error.into()))?;
+            let parsed = PasswordHash::new(&stored).map_err(|error| PasswordError::Hash(error.into()))?;
             let argon2 = argon2();
             match argon2.verify_password(password.as_bytes(), &parsed) {
                 Ok(()) if !known => Ok(Comparison::Wrong),
-                Ok(())
-                    if Params::try_from(&parsed)
-                        .is_ok_and(|params| same_cost(&params, argon2.params())) =>
-                {
+                Ok(()) if Params::try_from(&parsed).is_ok_and(|params| same_cost(&params, argon2.params())) => {
                     Ok(Comparison::Right)
                 }
                 Ok(()) => {
-                    let again = argon2
-                        .hash_password(password.as_bytes())
-                        .map_err(PasswordError::Hash)?;
+                    let again = argon2.hash_password(password.as_bytes()).map_err(PasswordError::Hash)?;
                     Ok(Comparison::RightRehashed(again.to_string()))
                 }
                 Err(password_hash::Error::PasswordInvalid) => Ok(Comparison::Wrong),
@@ -198,8 +163,7 @@ impl Passwords {
         T: Send + 'static,
         F: FnOnce() -> Result<T, PasswordError> + Send + 'static,
     {
-        let waited =
-            tokio::time::timeout(self.patience, Arc::clone(&self.places).acquire_owned()).await;
+        let waited = tokio::time::timeout(self.patience, Arc::clone(&self.places).acquire_owned()).await;
         let Ok(Ok(place)) = waited else {
             return Err(PasswordError::Busy);
         };
@@ -215,8 +179,7 @@ impl Passwords {
 }
 
 fn argon2() -> Argon2<'static> {
-    let params =
-        Params::new(19 * 1024, 2, 1, None).expect("constant parameters are within argon2's bounds");
+    let params = Params::new(19 * 1024, 2, 1, None).expect("constant parameters are within argon2's bounds");
     Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
 }
 
@@ -225,11 +188,7 @@ fn same_cost(one: &Params, other: &Params) -> bool {
 }
 
 fn bounded(password: &str) -> Result<String, PasswordError> {
-    if password.chars().count() > PASSWORD_MAX {
-        Err(PasswordError::TooLong)
-    } else {
-        Ok(password.to_owned())
-    }
+    if password.chars().count() > PASSWORD_MAX { Err(PasswordError::TooLong) } else { Ok(password.to_owned()) }
 }
 
 #[cfg(test)]
@@ -240,17 +199,13 @@ mod tests {
 
     #[test]
     fn judges_length_then_strength() {
-        let code = |password: &str| {
-            judge(password, "John Miller", "john.miller@example.org").map_err(|fault| fault.code)
-        };
+        let code =
+            |password: &str| judge(password, "John Miller", "john.miller@example.org").map_err(|fault| fault.code);
         assert_eq!(code(GOOD), Ok(()));
         assert_eq!(code("Tr0ub4dor&3"), Err("too_short"));
         assert_eq!(code(""), Err("too_short"));
         assert_eq!(code(&"ä".repeat(14)), Err("too_short"));
-        assert_eq!(
-            code(&format!("{GOOD}{}", "x".repeat(PASSWORD_MAX))),
-            Err("too_long")
-        );
+        assert_eq!(code(&format!("{GOOD}{}", "x".repeat(PASSWORD_MAX))), Err("too_long"));
         for weak in [
             "aaaaaaaaaaaaaaaaaaaa",
             "123456789012345678",
@@ -263,11 +218,7 @@ mod tests {
         ] {
             assert_eq!(code(weak), Err("too_weak"), "{weak}");
         }
-        assert_eq!(
-            code("john miller john miller"),
-            Err("too_weak"),
-            "blanks hide nothing"
-        );
+        assert_eq!(code("john miller john miller"), Err("too_weak"), "blanks hide nothing");
         assert_eq!(code("!#%&/()=?;:_*+~<>|"), Ok(()), "no composition rules");
         assert_eq!(code("пароль-ледяной-кувшин-море"), Ok(()), "any script");
     }
@@ -276,79 +227,34 @@ mod tests {
     async fn hashes_and_compares() {
         let passwords = Passwords::with_places(2, Duration::from_secs(10)).expect("hashes");
         let stored = passwords.hash(GOOD).await.expect("hashes");
-        assert!(
-            stored.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"),
-            "{stored}"
-        );
-        assert_ne!(
-            stored,
-            passwords.hash(GOOD).await.expect("hashes"),
-            "salted"
-        );
+        assert!(stored.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{stored}");
+        assert_ne!(stored, passwords.hash(GOOD).await.expect("hashes"), "salted");
+        assert_eq!(passwords.compare(GOOD, Some(&stored)).await.expect("compares"), Comparison::Right);
         assert_eq!(
-            passwords
-                .compare(GOOD, Some(&stored))
-                .await
-                .expect("compares"),
-            Comparison::Right
-        );
-        assert_eq!(
-            passwords
-                .compare("copper lantern winds 8 rivers", Some(&stored))
-                .await
-                .expect("compares"),
+            passwords.compare("copper lantern winds 8 rivers", Some(&stored)).await.expect("compares"),
             Comparison::Wrong
         );
-        assert_eq!(
-            passwords
-                .compare("nobody has this password", None)
-                .await
-                .expect("compares"),
-            Comparison::Wrong
-        );
-        assert!(matches!(
-            passwords.compare(&"x".repeat(257), Some(&stored)).await,
-            Err(PasswordError::TooLong)
-        ));
-        assert!(matches!(
-            passwords.compare(GOOD, Some("garbage")).await,
-            Err(PasswordError::Hash(_))
-        ));
+        assert_eq!(passwords.compare("nobody has this password", None).await.expect("compares"), Comparison::Wrong);
+        assert!(matches!(passwords.compare(&"x".repeat(257), Some(&stored)).await, Err(PasswordError::TooLong)));
+        assert!(matches!(passwords.compare(GOOD, Some("garbage")).await, Err(PasswordError::Hash(_))));
     }
 
     #[tokio::test]
     async fn an_older_hash_is_renewed() {
         let passwords = Passwords::with_places(1, Duration::from_secs(10)).expect("hashes");
-        let weak = Argon2::new(
-            Algorithm::Argon2id,
-            Version::V0x13,
-            Params::new(8 * 1024, 1, 1, None).expect("in bounds"),
-        );
-        let old = weak
-            .hash_password(GOOD.as_bytes())
-            .expect("hashes")
-            .to_string();
-        let Comparison::RightRehashed(renewed) =
-            passwords.compare(GOOD, Some(&old)).await.expect("compares")
-        else {
+        let weak =
+            Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::new(8 * 1024, 1, 1, None).expect("in bounds"));
+        let old = weak.hash_password(GOOD.as_bytes()).expect("hashes").to_string();
+        let Comparison::RightRehashed(renewed) = passwords.compare(GOOD, Some(&old)).await.expect("compares") else {
             panic!("not renewed")
         };
         assert!(renewed.contains("m=19456,t=2,p=1"), "{renewed}");
-        assert_eq!(
-            passwords
-                .compare(GOOD, Some(&renewed))
-                .await
-                .expect("compares"),
-            Comparison::Right
-        );
+        assert_eq!(passwords.compare(GOOD, Some(&renewed)).await.expect("compares"), Comparison::Right);
     }
 
     #[tokio::test]
     async fn says_busy_instead_of_piling_up() {
         let passwords = Passwords::with_places(0, Duration::from_millis(1)).expect("hashes");
-        assert!(matches!(
-            passwords.hash(GOOD).await,
-            Err(PasswordError::Busy)
-        ));
+        assert!(matches!(passwords.hash(GOOD).await, Err(PasswordError::Busy)));
     }
 }

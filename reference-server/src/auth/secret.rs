@@ -60,11 +60,7 @@ pub fn draw_account_id() -> String {
     rand::rng().fill_bytes(&mut bytes);
     let mut id = String::with_capacity(22);
     id.push_str("u_");
-    id.extend(
-        bytes
-            .iter()
-            .map(|byte| char::from(ALPHABET[usize::from(byte & 31)])),
-    );
+    id.extend(bytes.iter().map(|byte| char::from(ALPHABET[usize::from(byte & 31)])));
     id
 }
 
@@ -79,11 +75,7 @@ mod tests {
         assert_eq!(one.expose().len(), 43);
         assert_eq!(one.hash(), hash_of(one.expose()));
         assert!(!format!("{one:?}").contains(one.expose()));
-        assert!(
-            Secret::draw_with_prefix("cpl_")
-                .expose()
-                .starts_with("cpl_")
-        );
+        assert!(Secret::draw_with_prefix("cpl_").expose().starts_with("cpl_"));
     }
 
     #[test]

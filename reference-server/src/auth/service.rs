@@ -8,9 +8,8 @@ use thiserror::Error;
 use url::Url;
 
 use super::accounts::{
-    Account, AccountChange, AccountFilter, AccountMailKind, Accounts, AccountsError, Admission,
-    AttemptKind, AttemptLimits, MailJob, MailOutcome, NewAccount, NewSession,
-    SignUp as SignUpOutcome, TokenPurpose,
+    Account, AccountChange, AccountFilter, AccountMailKind, Accounts, AccountsError, Admission, AttemptKind,
+    AttemptLimits, MailJob, MailOutcome, NewAccount, NewSession, SignUp as SignUpOutcome, TokenPurpose,
 };
 use super::mail::{AccountMail, AccountMailError, compose};
 use super::password::{Comparison, PASSWORD_MAX, PasswordError, Passwords, judge};
@@ -30,17 +29,11 @@ pub const API_TOKEN_FOR: TimeDelta = TimeDelta::days(30);
 /// Tries per mail before it is given up.
 pub const MAIL_TRIES: u32 = 8;
 
-const LOGIN_LIMITS: AttemptLimits = AttemptLimits {
-    per_subject: Some(10),
-    per_address: 50,
-    window: TimeDelta::minutes(15),
-};
+const LOGIN_LIMITS: AttemptLimits =
+    AttemptLimits { per_subject: Some(10), per_address: 50, window: TimeDelta::minutes(15) };
 /// Generous: a whole company may sit behind one address; the outbox has its own limit per mailbox.
-const SIGN_UP_LIMITS: AttemptLimits = AttemptLimits {
-    per_subject: None,
-    per_address: 200,
-    window: TimeDelta::minutes(15),
-};
+const SIGN_UP_LIMITS: AttemptLimits =
+    AttemptLimits { per_subject: None, per_address: 200, window: TimeDelta::minutes(15) };
 /// A session's use is written down at most this often: reading a page must not cost a write each time.
 const TOUCH_EVERY: TimeDelta = TimeDelta::minutes(1);
 const MAIL_LEASE: TimeDelta = TimeDelta::minutes(5);
@@ -111,9 +104,7 @@ impl From<AccountsError> for AuthError {
 impl From<PasswordError> for AuthError {
     fn from(error: PasswordError) -> Self {
         match error {
-            PasswordError::Busy => Self::TooMany {
-                retry_after_seconds: 1,
-            },
+            PasswordError::Busy => Self::TooMany { retry_after_seconds: 1 },
             other => Self::Password(other),
         }
     }
@@ -178,18 +169,8 @@ pub struct AccountService {
 
 impl AccountService {
     /// Puts the parts together. Links are made from `base_url` alone, never from what a request says.
-    pub fn new(
-        accounts: Arc<dyn Accounts>,
-        passwords: Passwords,
-        clock: Arc<dyn Clock>,
-        base_url: &Url,
-    ) -> Self {
-        Self {
-            accounts,
-            passwords,
-            clock,
-            base_url: base_url.as_str().trim_end_matches('/').into(),
-        }
+    pub fn new(accounts: Arc<dyn Accounts>, passwords: Passwords, clock: Arc<dyn Clock>, base_url: &Url) -> Self {
+        Self { accounts, passwords, clock, base_url: base_url.as_str().trim_end_matches('/').into() }
     }
 
     /// Answers when the database does.
@@ -205,22 +186,13 @@ impl AccountService {
     ///
     /// Mail to an unconfirmed address: one caused by sign-ups and one by [`AccountService::send_verification_again`] in 24 hours. So a
     /// stranger can cause two mails a day, and a person whose first mail was lost is not locked out.
-    pub async fn sign_up(
-        &self,
-        name: &str,
-        email: &str,
-        password: &str,
-        address: IpAddr,
-    ) -> Result<(), AuthError> {
+    pub async fn sign_up(&self, name: &str, email: &str, password: &str, address: IpAddr) -> Result<(), AuthError> {
         let (name, email) = checked_person(name, email, Some(password))?;
         let now = self.clock.now();
-        self.admit(AttemptKind::SignUp, &email, address, SIGN_UP_LIMITS, now)
-            .await?;
+        self.admit(AttemptKind::SignUp, &email, address, SIGN_UP_LIMITS, now).await?;
         let password_hash = self.passwords.hash(password).await?;
         let known = self.accounts.by_email(&email).await?;
-        let stored = known
-            .as_ref()
-            .and_then(|known| known.password_hash.as_deref());
+        let stored = known.as_ref().and_then(|known| known.password_hash.as_deref());
         let same = self.passwords.compare(password, stored).await? != Comparison::Wrong;
         let new = NewAccount {
             id: draw_account_id(),
@@ -235,52 +207,26 @@ impl AccountService {
             && let Some(known) = known
         {
             let replacement = (!same).then_some((name, password_hash));
-            self.accounts
-                .sign_up_again(
-                    &known.account.id,
-                    replacement,
-                    AccountMailKind::VerifyEmail,
-                    now,
-                )
-                .await?;
+            self.accounts.sign_up_again(&known.account.id, replacement, AccountMailKind::VerifyEmail, now).await?;
         }
         Ok(())
     }
 
     /// Sends the confirmation once more, at most once in 24 hours. Succeeds alike whoever the address belongs to.
-    pub async fn send_verification_again(
-        &self,
-        email: &str,
-        address: IpAddr,
-    ) -> Result<(), AuthError> {
-        let email = EmailAddress::parse(email).map_err(|fault| {
-            AuthError::Invalid(vec![FieldFault {
-                field: "email",
-                fault,
-            }])
-        })?;
+    pub async fn send_verification_again(&self, email: &str, address: IpAddr) -> Result<(), AuthError> {
+        let email = EmailAddress::parse(email)
+            .map_err(|fault| AuthError::Invalid(vec![FieldFault { field: "email", fault }]))?;
         let now = self.clock.now();
-        self.admit(AttemptKind::SignUp, &email, address, SIGN_UP_LIMITS, now)
-            .await?;
+        self.admit(AttemptKind::SignUp, &email, address, SIGN_UP_LIMITS, now).await?;
         if let Some(known) = self.accounts.by_email(&email).await? {
-            self.accounts
-                .sign_up_again(
-                    &known.account.id,
-                    None,
-                    AccountMailKind::VerifyEmailAgain,
-                    now,
-                )
-                .await?;
+            self.accounts.sign_up_again(&known.account.id, None, AccountMailKind::VerifyEmailAgain, now).await?;
         }
         Ok(())
     }
 
     /// Uses up the token of a confirmation link.
     pub async fn confirm_email(&self, token: &str) -> Result<Account, AuthError> {
-        self.accounts
-            .confirm_email(hash_of(token), self.clock.now())
-            .await?
-            .ok_or(AuthError::InvalidToken)
+        self.accounts.confirm_email(hash_of(token), self.clock.now()).await?.ok_or(AuthError::InvalidToken)
     }
 
     /// Opens a session; `replaces` is the cookie the browser came with, which ends.
@@ -301,14 +247,8 @@ impl AccountService {
             idle_expires_at: now + idle,
             expires_at: now + absolute,
         };
-        self.accounts
-            .open_session(new, replaces.map(hash_of), now)
-            .await?;
-        Ok(OpenedSession {
-            secret,
-            account,
-            expires_at: now + absolute,
-        })
+        self.accounts.open_session(new, replaces.map(hash_of), now).await?;
+        Ok(OpenedSession { secret, account, expires_at: now + absolute })
     }
 
     /// Ends the session of this cookie.
@@ -340,26 +280,18 @@ impl AccountService {
         let account = self.authenticate(email, password, address).await?;
         let now = self.clock.now();
         let (secret, expires_at) = (Secret::draw_with_prefix("cpl_"), now + API_TOKEN_FOR);
-        self.accounts
-            .add_api_token(secret.hash(), &account.id, now, expires_at)
-            .await?;
+        self.accounts.add_api_token(secret.hash(), &account.id, now, expires_at).await?;
         Ok(IssuedToken { secret, expires_at })
     }
 
     /// Whose API token this is.
     pub async fn by_bearer(&self, token: &str) -> Result<Option<Account>, AuthError> {
-        Ok(self
-            .accounts
-            .api_token(hash_of(token), self.clock.now())
-            .await?)
+        Ok(self.accounts.api_token(hash_of(token), self.clock.now()).await?)
     }
 
     /// Ends an API token.
     pub async fn revoke_api_token(&self, token: &str) -> Result<(), AuthError> {
-        Ok(self
-            .accounts
-            .revoke_api_token(hash_of(token), self.clock.now())
-            .await?)
+        Ok(self.accounts.revoke_api_token(hash_of(token), self.clock.now()).await?)
     }
 
     /// A new one-time link for making the first admin, or `None` if there is one. Links given before are dead.
@@ -369,28 +301,17 @@ impl AccountService {
         }
         let secret = Secret::draw();
         let now = self.clock.now();
-        self.accounts
-            .replace_setup_token(secret.hash(), now, now + SETUP_FOR)
-            .await?;
+        self.accounts.replace_setup_token(secret.hash(), now, now + SETUP_FOR).await?;
         Ok(Some(self.link("setup", &secret)))
     }
 
     /// Whether [`AccountService::set_up`] would take this token now.
     pub async fn setup_token_is_good(&self, token: &str) -> Result<bool, AuthError> {
-        Ok(self
-            .accounts
-            .setup_token_is_good(hash_of(token), self.clock.now())
-            .await?)
+        Ok(self.accounts.setup_token_is_good(hash_of(token), self.clock.now()).await?)
     }
 
     /// Makes the first admin by the set-up link.
-    pub async fn set_up(
-        &self,
-        token: &str,
-        name: &str,
-        email: &str,
-        password: &str,
-    ) -> Result<Account, AuthError> {
+    pub async fn set_up(&self, token: &str, name: &str, email: &str, password: &str) -> Result<Account, AuthError> {
         let now = self.clock.now();
         let hash = hash_of(token);
         // The token first: hashing is work that strangers must not cause.
@@ -404,25 +325,14 @@ impl AccountService {
         let (name, email) = checked_person(name, email, Some(password))?;
         let password_hash = self.passwords.hash(password).await?;
         let new = admin(name, email, password_hash);
-        self.accounts
-            .set_up(hash, new, now)
-            .await?
-            .ok_or(AuthError::AlreadySetUp)
+        self.accounts.set_up(hash, new, now).await?.ok_or(AuthError::AlreadySetUp)
     }
 
     /// Makes an admin without a link: for the command line, whose user owns the data anyway.
-    pub async fn create_admin(
-        &self,
-        name: &str,
-        email: &str,
-        password: &str,
-    ) -> Result<Account, AuthError> {
+    pub async fn create_admin(&self, name: &str, email: &str, password: &str) -> Result<Account, AuthError> {
         let (name, email) = checked_person(name, email, Some(password))?;
         let password_hash = self.passwords.hash(password).await?;
-        Ok(self
-            .accounts
-            .insert(admin(name, email, password_hash), None, self.clock.now())
-            .await?)
+        Ok(self.accounts.insert(admin(name, email, password_hash), None, self.clock.now()).await?)
     }
 
     /// Makes an account for a member of staff and mails an invitation, unless a password is given.
@@ -431,10 +341,7 @@ impl AccountService {
         let phone = staff.phone.map(Phone::parse).transpose();
         let mut faults = Vec::new();
         if staff.role == Role::Customer {
-            faults.push(FieldFault {
-                field: "role",
-                fault: Fault::new("invalid", "Customers sign up themselves."),
-            });
+            faults.push(FieldFault { field: "role", fault: Fault::new("invalid", "Customers sign up themselves.") });
         }
         let (name, email) = match (person, &phone) {
             (Ok(person), Ok(_)) if faults.is_empty() => person,
@@ -443,10 +350,7 @@ impl AccountService {
                     faults.extend(more);
                 }
                 if let Err(fault) = phone {
-                    faults.push(FieldFault {
-                        field: "phone",
-                        fault: fault.clone(),
-                    });
+                    faults.push(FieldFault { field: "phone", fault: fault.clone() });
                 }
                 return Err(AuthError::Invalid(faults));
             }
@@ -455,9 +359,7 @@ impl AccountService {
             Some(password) => Some(self.passwords.hash(password).await?),
             None => None,
         };
-        let mail = password_hash
-            .is_none()
-            .then_some(AccountMailKind::Invitation);
+        let mail = password_hash.is_none().then_some(AccountMailKind::Invitation);
         let new = NewAccount {
             id: draw_account_id(),
             name,
@@ -470,38 +372,35 @@ impl AccountService {
         Ok(self.accounts.insert(new, mail, self.clock.now()).await?)
     }
 
+    /// Mails another invitation to a member of staff who has not accepted one yet; the former link works until one is used.
+    pub async fn invite_again(&self, id: &str) -> Result<(), AuthError> {
+        Ok(self.accounts.invite_again(id, self.clock.now()).await?)
+    }
+
+    /// Makes a customer's account whose address counts as confirmed: for demonstrations and for whoever owns the data anyway.
+    /// No request of a stranger may end here.
+    pub async fn create_customer(&self, name: &str, email: &str, password: &str) -> Result<Account, AuthError> {
+        let (name, email) = checked_person(name, email, Some(password))?;
+        let password_hash = self.passwords.hash(password).await?;
+        let new = NewAccount { role: Role::Customer, ..admin(name, email, password_hash) };
+        Ok(self.accounts.insert(new, None, self.clock.now()).await?)
+    }
+
     /// Uses up the token of an invitation and sets the password.
-    pub async fn accept_invitation(
-        &self,
-        token: &str,
-        password: &str,
-    ) -> Result<Account, AuthError> {
+    pub async fn accept_invitation(&self, token: &str, password: &str) -> Result<Account, AuthError> {
         let now = self.clock.now();
         let hash = hash_of(token);
-        let account = self
-            .accounts
-            .token_is_good(hash, TokenPurpose::Invitation, now)
-            .await?
-            .ok_or(AuthError::InvalidToken)?;
-        judge(password, &account.name, &account.email).map_err(|fault| {
-            AuthError::Invalid(vec![FieldFault {
-                field: "password",
-                fault,
-            }])
-        })?;
+        let account =
+            self.accounts.token_is_good(hash, TokenPurpose::Invitation, now).await?.ok_or(AuthError::InvalidToken)?;
+        judge(password, &account.name, &account.email)
+            .map_err(|fault| AuthError::Invalid(vec![FieldFault { field: "password", fault }]))?;
         let password_hash = self.passwords.hash(password).await?;
-        self.accounts
-            .accept_invitation(hash, &password_hash, now)
-            .await?
-            .ok_or(AuthError::InvalidToken)
+        self.accounts.accept_invitation(hash, &password_hash, now).await?.ok_or(AuthError::InvalidToken)
     }
 
     /// The account with this id.
     pub async fn account(&self, id: &str) -> Result<Account, AuthError> {
-        self.accounts
-            .by_id(id)
-            .await?
-            .ok_or(AuthError::NoSuchAccount)
+        self.accounts.by_id(id).await?.ok_or(AuthError::NoSuchAccount)
     }
 
     /// Accounts in order of their ids, at most 100.
@@ -524,10 +423,7 @@ impl AccountService {
     ) -> Result<Delivered, AuthError> {
         let mut delivered = Delivered::default();
         loop {
-            let jobs = self
-                .accounts
-                .claim_mail(now, MAIL_LEASE, MAIL_BATCH)
-                .await?;
+            let jobs = self.accounts.claim_mail(now, MAIL_LEASE, MAIL_BATCH).await?;
             if jobs.is_empty() {
                 return Ok(delivered);
             }
@@ -551,45 +447,25 @@ impl AccountService {
     ) -> Result<(), AuthError> {
         if !is_still_needed(job) {
             delivered.dropped += 1;
-            return Ok(self
-                .accounts
-                .settle_mail(job.id, MailOutcome::Done, now)
-                .await?);
+            return Ok(self.accounts.settle_mail(job.id, MailOutcome::Done, now).await?);
         }
         // The token is drawn only now: between asking and sending no secret lies in the database.
         let link = match job.kind {
             AccountMailKind::VerifyEmail | AccountMailKind::VerifyEmailAgain => {
                 Some(("verify", TokenPurpose::VerifyEmail, VERIFY_EMAIL_FOR))
             }
-            AccountMailKind::Invitation => {
-                Some(("invitation", TokenPurpose::Invitation, INVITATION_FOR))
-            }
+            AccountMailKind::Invitation => Some(("invitation", TokenPurpose::Invitation, INVITATION_FOR)),
             AccountMailKind::AlreadyRegistered => None,
         };
         let link = match link {
             Some((page, purpose, valid_for)) => {
                 let secret = Secret::draw();
-                self.accounts
-                    .add_token(
-                        secret.hash(),
-                        purpose,
-                        &job.account.id,
-                        now,
-                        now + valid_for,
-                    )
-                    .await?;
+                self.accounts.add_token(secret.hash(), purpose, &job.account.id, now, now + valid_for).await?;
                 Some(self.link(page, &secret))
             }
             None => None,
         };
-        let message = compose(
-            job.id,
-            &job.account.email,
-            job.kind,
-            &self.base_url,
-            link.as_deref(),
-            job.asked_at,
-        );
+        let message = compose(job.id, &job.account.email, job.kind, &self.base_url, link.as_deref(), job.asked_at);
         let outcome = match mail.send(&message).await {
             Ok(()) => {
                 delivered.sent += 1;
@@ -597,10 +473,7 @@ impl AccountService {
             }
             Err(AccountMailError::Later(error)) if job.attempts + 1 < MAIL_TRIES => {
                 delivered.postponed += 1;
-                MailOutcome::Retry {
-                    at: now + pause_after(job.attempts),
-                    error: for_operator(error.as_ref()),
-                }
+                MailOutcome::Retry { at: now + pause_after(job.attempts), error: for_operator(error.as_ref()) }
             }
             Err(AccountMailError::Later(error) | AccountMailError::Never(error)) => {
                 delivered.given_up += 1;
@@ -613,36 +486,17 @@ impl AccountService {
     }
 
     /// Compares a password, with the same answer and the same work whether the account is unknown, disabled or the password is wrong.
-    async fn authenticate(
-        &self,
-        email: &str,
-        password: &str,
-        address: IpAddr,
-    ) -> Result<Account, AuthError> {
+    async fn authenticate(&self, email: &str, password: &str, address: IpAddr) -> Result<Account, AuthError> {
         if password.chars().count() > PASSWORD_MAX {
-            let fault = Fault::new(
-                "too_long",
-                format!("The password may have at most {PASSWORD_MAX} characters."),
-            );
-            return Err(AuthError::Invalid(vec![FieldFault {
-                field: "password",
-                fault,
-            }]));
+            let fault = Fault::new("too_long", format!("The password may have at most {PASSWORD_MAX} characters."));
+            return Err(AuthError::Invalid(vec![FieldFault { field: "password", fault }]));
         }
-        let email = EmailAddress::parse(email).map_err(|fault| {
-            AuthError::Invalid(vec![FieldFault {
-                field: "email",
-                fault,
-            }])
-        })?;
+        let email = EmailAddress::parse(email)
+            .map_err(|fault| AuthError::Invalid(vec![FieldFault { field: "email", fault }]))?;
         let now = self.clock.now();
-        let attempt = self
-            .admit(AttemptKind::LogIn, &email, address, LOGIN_LIMITS, now)
-            .await?;
+        let attempt = self.admit(AttemptKind::LogIn, &email, address, LOGIN_LIMITS, now).await?;
         let known = self.accounts.by_email(&email).await?;
-        let stored = known
-            .as_ref()
-            .and_then(|known| known.password_hash.as_deref());
+        let stored = known.as_ref().and_then(|known| known.password_hash.as_deref());
         let comparison = match self.passwords.compare(password, stored).await {
             Ok(comparison) => comparison,
             Err(error) => {
@@ -651,8 +505,7 @@ impl AccountService {
                 return Err(error.into());
             }
         };
-        let Some(known) = known
-            .filter(|known| comparison != Comparison::Wrong && known.account.disabled_at.is_none())
+        let Some(known) = known.filter(|known| comparison != Comparison::Wrong && known.account.disabled_at.is_none())
         else {
             return Err(AuthError::InvalidCredentials);
         };
@@ -660,11 +513,8 @@ impl AccountService {
         if known.account.email_verified_at.is_none() {
             return Err(AuthError::EmailUnverified);
         }
-        if let (Comparison::RightRehashed(renewed), Some(old)) = (comparison, &known.password_hash)
-        {
-            self.accounts
-                .renew_password_hash(&known.account.id, old, &renewed)
-                .await?;
+        if let (Comparison::RightRehashed(renewed), Some(old)) = (comparison, &known.password_hash) {
+            self.accounts.renew_password_hash(&known.account.id, old, &renewed).await?;
         }
         Ok(known.account)
     }
@@ -678,17 +528,11 @@ impl AccountService {
         now: DateTime<Utc>,
     ) -> Result<i64, AuthError> {
         let subject: SecretHash = hash_of(&email.normalised());
-        match self
-            .accounts
-            .admit_attempt(kind, subject, &network_of(address), limits, now)
-            .await?
-        {
+        match self.accounts.admit_attempt(kind, subject, &network_of(address), limits, now).await? {
             Admission::Admitted { attempt } => Ok(attempt),
             Admission::Refused { until } => {
                 let wait = u64::try_from((until - now).num_seconds()).unwrap_or_default();
-                Err(AuthError::TooMany {
-                    retry_after_seconds: wait + 1,
-                })
+                Err(AuthError::TooMany { retry_after_seconds: wait + 1 })
             }
         }
     }
@@ -707,33 +551,20 @@ fn session_lengths(role: Role) -> (TimeDelta, TimeDelta) {
     }
 }
 
-fn checked_person(
-    name: &str,
-    email: &str,
-    password: Option<&str>,
-) -> Result<(FullName, EmailAddress), AuthError> {
+fn checked_person(name: &str, email: &str, password: Option<&str>) -> Result<(FullName, EmailAddress), AuthError> {
     let mut faults = Vec::new();
     let parsed_name = FullName::parse(name).map_err(|fault| {
-        faults.push(FieldFault {
-            field: "name",
-            fault,
-        });
+        faults.push(FieldFault { field: "name", fault });
     });
     let parsed_email = EmailAddress::parse(email).map_err(|fault| {
-        faults.push(FieldFault {
-            field: "email",
-            fault,
-        });
+        faults.push(FieldFault { field: "email", fault });
     });
     if let Some(password) = password {
         // Hints only from values that passed: zxcvbn's cost grows with them.
         let name_hint = parsed_name.as_ref().map_or("", FullName::as_str);
         let email_hint = parsed_email.as_ref().map_or("", EmailAddress::as_str);
         if let Err(fault) = judge(password, name_hint, email_hint) {
-            faults.push(FieldFault {
-                field: "password",
-                fault,
-            });
+            faults.push(FieldFault { field: "password", fault });
         }
     }
     match (parsed_name, parsed_email) {
@@ -757,9 +588,9 @@ fn admin(name: FullName, email: EmailAddress, password_hash: String) -> NewAccou
 fn is_still_needed(job: &MailJob) -> bool {
     job.account.disabled_at.is_none()
         && match job.kind {
-            AccountMailKind::VerifyEmail
-            | AccountMailKind::VerifyEmailAgain
-            | AccountMailKind::Invitation => job.account.email_verified_at.is_none(),
+            AccountMailKind::VerifyEmail | AccountMailKind::VerifyEmailAgain | AccountMailKind::Invitation => {
+                job.account.email_verified_at.is_none()
+            }
             AccountMailKind::AlreadyRegistered => true,
         }
 }
@@ -793,18 +624,13 @@ mod tests {
         let network = |text: &str| network_of(text.parse().expect("an address"));
         assert_eq!(network("203.0.113.7"), "203.0.113.7");
         assert_eq!(network("::ffff:203.0.113.7"), "203.0.113.7");
-        assert_eq!(
-            network("2001:db8:1:2:3::4"),
-            network("2001:db8:1:2:ffff::1")
-        );
+        assert_eq!(network("2001:db8:1:2:3::4"), network("2001:db8:1:2:ffff::1"));
         assert_ne!(network("2001:db8:1:2::1"), network("2001:db8:1:3::1"));
     }
 
     #[test]
     fn pauses_grow_and_end() {
-        let minutes: Vec<i64> = (0..7)
-            .map(|attempts| pause_after(attempts).num_minutes())
-            .collect();
+        let minutes: Vec<i64> = (0..7).map(|attempts| pause_after(attempts).num_minutes()).collect();
         assert_eq!(minutes, [1, 4, 16, 64, 256, 720, 720]);
         assert_eq!(pause_after(u32::MAX).num_minutes(), 720);
     }

@@ -7,18 +7,18 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
+use complaint_core::clock::{IdSource as _, RandomIds};
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow,
-    SqliteSynchronous,
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
 };
 use sqlx::{Row as _, SqlStr, Sqlite, SqliteConnection, Transaction};
 use uuid::Uuid;
 
 use super::accounts::{
-    Account, AccountChange, AccountFilter, AccountMailKind, Accounts, AccountsError, Admission,
-    AttemptKind, AttemptLimits, Credentials, MailJob, MailOutcome, NewAccount, NewSession,
-    PolicyVersion, PolicyVersions, SessionView, SignUp, TokenPurpose,
+    Account, AccountChange, AccountFilter, AccountMailKind, Accounts, AccountsError, Admission, AttemptKind,
+    AttemptLimits, Credentials, MailJob, MailOutcome, NewAccount, NewSession, PolicyVersion, PolicyVersions,
+    SessionView, SignUp, TokenPurpose,
 };
 use super::secret::SecretHash;
 use super::values::{EmailAddress, FullName, Role};
@@ -31,28 +31,29 @@ const MAIL_KEPT: TimeDelta = TimeDelta::days(30);
 
 const ACCOUNT: &str = "SELECT id, name, email, phone, role, email_verified_at, disabled_at, created_at, password_hash FROM server_accounts WHERE id = $1";
 const ACCOUNT_BY_EMAIL: &str = "SELECT id, name, email, phone, role, email_verified_at, disabled_at, created_at, password_hash FROM server_accounts WHERE email_normalised = $1";
-const ACCOUNTS_AFTER: &str = "SELECT id, name, email, phone, role, email_verified_at, disabled_at, created_at FROM server_accounts
+const ACCOUNTS_AFTER: &str =
+    "SELECT id, name, email, phone, role, email_verified_at, disabled_at, created_at FROM server_accounts
     WHERE id > $1 AND ($2 IS NULL OR role = $2) ORDER BY id LIMIT $3";
 const INSERT_ACCOUNT: &str = "INSERT INTO server_accounts (id, name, email, email_normalised, phone, password_hash, role, email_verified_at, created_at)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
 const UPDATE_ACCOUNT: &str =
     "UPDATE server_accounts SET name = $2, phone = $3, role = $4, disabled_at = $5 WHERE id = $1";
-const REPLACE_UNCONFIRMED: &str =
-    "UPDATE server_accounts SET name = $2, password_hash = $3 WHERE id = $1";
-const RENEW_HASH: &str =
-    "UPDATE server_accounts SET password_hash = $3 WHERE id = $1 AND password_hash = $2";
-const SET_PASSWORD: &str = "UPDATE server_accounts SET password_hash = $2, email_verified_at = coalesce(email_verified_at, $3) WHERE id = $1";
+const REPLACE_UNCONFIRMED: &str = "UPDATE server_accounts SET name = $2, password_hash = $3 WHERE id = $1";
+const RENEW_HASH: &str = "UPDATE server_accounts SET password_hash = $3 WHERE id = $1 AND password_hash = $2";
+const SET_PASSWORD: &str =
+    "UPDATE server_accounts SET password_hash = $2, email_verified_at = coalesce(email_verified_at, $3) WHERE id = $1";
 const CONFIRM_EMAIL: &str =
     "UPDATE server_accounts SET email_verified_at = coalesce(email_verified_at, $2) WHERE id = $1";
-const COUNT_ADMINS: &str =
-    "SELECT count(*) FROM server_accounts WHERE role = 'admin' AND disabled_at IS NULL";
+const COUNT_ADMINS: &str = "SELECT count(*) FROM server_accounts WHERE role = 'admin' AND disabled_at IS NULL";
 
 const INSERT_TOKEN: &str = "INSERT INTO server_one_time_tokens (hash, purpose, account_id, created_at, expires_at) VALUES ($1, $2, $3, $4, $5)";
-const GOOD_TOKEN: &str = "SELECT a.id, a.name, a.email, a.phone, a.role, a.email_verified_at, a.disabled_at, a.created_at
+const GOOD_TOKEN: &str =
+    "SELECT a.id, a.name, a.email, a.phone, a.role, a.email_verified_at, a.disabled_at, a.created_at
     FROM server_one_time_tokens t JOIN server_accounts a ON a.id = t.account_id
     WHERE t.hash = $1 AND t.purpose = $2 AND t.used_at IS NULL AND t.expires_at > $3 AND a.disabled_at IS NULL";
 const USE_TOKEN: &str = "UPDATE server_one_time_tokens SET used_at = $3 WHERE hash = $1 AND purpose = $2 AND used_at IS NULL AND expires_at > $3 RETURNING account_id";
-const END_TOKENS: &str = "UPDATE server_one_time_tokens SET used_at = $3 WHERE account_id = $1 AND purpose = $2 AND used_at IS NULL";
+const END_TOKENS: &str =
+    "UPDATE server_one_time_tokens SET used_at = $3 WHERE account_id = $1 AND purpose = $2 AND used_at IS NULL";
 const END_SETUP_TOKENS: &str = "DELETE FROM server_one_time_tokens WHERE purpose = 'setup_admin'";
 const GOOD_SETUP_TOKEN: &str = "SELECT count(*) FROM server_one_time_tokens WHERE hash = $1 AND purpose = 'setup_admin' AND used_at IS NULL AND expires_at > $2";
 
@@ -64,24 +65,29 @@ const TOUCH_SESSION: &str = "UPDATE server_sessions SET last_seen_at = $2, idle_
 const CLOSE_SESSION: &str = "DELETE FROM server_sessions WHERE hash = $1";
 const CLOSE_SESSIONS_OF: &str = "DELETE FROM server_sessions WHERE account_id = $1";
 
-const INSERT_API_TOKEN: &str = "INSERT INTO server_api_tokens (hash, account_id, created_at, expires_at) VALUES ($1, $2, $3, $4)";
-const API_TOKEN: &str = "SELECT a.id, a.name, a.email, a.phone, a.role, a.email_verified_at, a.disabled_at, a.created_at
+const INSERT_API_TOKEN: &str =
+    "INSERT INTO server_api_tokens (hash, account_id, created_at, expires_at) VALUES ($1, $2, $3, $4)";
+const API_TOKEN: &str =
+    "SELECT a.id, a.name, a.email, a.phone, a.role, a.email_verified_at, a.disabled_at, a.created_at
     FROM server_api_tokens t JOIN server_accounts a ON a.id = t.account_id
     WHERE t.hash = $1 AND t.revoked_at IS NULL AND t.expires_at > $2 AND a.disabled_at IS NULL";
-const REVOKE_API_TOKEN: &str =
-    "UPDATE server_api_tokens SET revoked_at = $2 WHERE hash = $1 AND revoked_at IS NULL";
+const REVOKE_API_TOKEN: &str = "UPDATE server_api_tokens SET revoked_at = $2 WHERE hash = $1 AND revoked_at IS NULL";
 const REVOKE_API_TOKENS_OF: &str =
     "UPDATE server_api_tokens SET revoked_at = $2 WHERE account_id = $1 AND revoked_at IS NULL";
 
 // The n-th newest try within the window decides: while it is inside, the limit is used up, and it says until when.
-const LIMITING_BY_SUBJECT: &str = "SELECT at FROM server_attempts WHERE kind = $1 AND subject = $2 AND at > $3 ORDER BY at DESC LIMIT 1 OFFSET $4";
-const LIMITING_BY_ADDRESS: &str = "SELECT at FROM server_attempts WHERE kind = $1 AND address = $2 AND at > $3 ORDER BY at DESC LIMIT 1 OFFSET $4";
+const LIMITING_BY_SUBJECT: &str =
+    "SELECT at FROM server_attempts WHERE kind = $1 AND subject = $2 AND at > $3 ORDER BY at DESC LIMIT 1 OFFSET $4";
+const LIMITING_BY_ADDRESS: &str =
+    "SELECT at FROM server_attempts WHERE kind = $1 AND address = $2 AND at > $3 ORDER BY at DESC LIMIT 1 OFFSET $4";
 const INSERT_ATTEMPT: &str =
     "INSERT INTO server_attempts (kind, subject, address, at) VALUES ($1, $2, $3, $4) RETURNING id";
 const FORGIVE_ATTEMPT: &str = "DELETE FROM server_attempts WHERE id = $1";
 
-const INSERT_MAIL: &str = "INSERT INTO server_mail_outbox (id, account_id, kind, created_at, next_try_at) VALUES ($1, $2, $3, $4, $4)";
-const RECENT_MAIL: &str = "SELECT count(*) FROM server_mail_outbox WHERE account_id = $1 AND kind = $2 AND created_at > $3";
+const INSERT_MAIL: &str =
+    "INSERT INTO server_mail_outbox (id, account_id, kind, created_at, next_try_at) VALUES ($1, $2, $3, $4, $4)";
+const RECENT_MAIL: &str =
+    "SELECT count(*) FROM server_mail_outbox WHERE account_id = $1 AND kind = $2 AND created_at > $3";
 const CLAIM_MAIL: &str = "UPDATE server_mail_outbox SET next_try_at = $2 WHERE id IN (
         SELECT id FROM server_mail_outbox WHERE sent_at IS NULL AND given_up_at IS NULL AND next_try_at <= $1 ORDER BY next_try_at, id LIMIT $3)
     RETURNING id, account_id, kind, attempts, created_at";
@@ -89,14 +95,15 @@ const MAIL_DONE: &str = "UPDATE server_mail_outbox SET sent_at = $2, attempts = 
 const MAIL_RETRY: &str = "UPDATE server_mail_outbox SET next_try_at = $2, attempts = attempts + 1, last_error = $3 WHERE id = $1 AND sent_at IS NULL";
 const MAIL_GIVEN_UP: &str = "UPDATE server_mail_outbox SET given_up_at = $2, attempts = attempts + 1, last_error = $3 WHERE id = $1 AND sent_at IS NULL";
 
-const PURGE_SESSIONS: &str =
-    "DELETE FROM server_sessions WHERE expires_at <= $1 OR idle_expires_at <= $1";
+const PURGE_SESSIONS: &str = "DELETE FROM server_sessions WHERE expires_at <= $1 OR idle_expires_at <= $1";
 const PURGE_TOKENS: &str = "DELETE FROM server_one_time_tokens WHERE expires_at <= $1";
 const PURGE_API_TOKENS: &str = "DELETE FROM server_api_tokens WHERE expires_at <= $1";
 const PURGE_ATTEMPTS: &str = "DELETE FROM server_attempts WHERE at <= $1";
-const PURGE_MAIL: &str = "DELETE FROM server_mail_outbox WHERE (sent_at IS NOT NULL OR given_up_at IS NOT NULL) AND created_at <= $1";
+const PURGE_MAIL: &str =
+    "DELETE FROM server_mail_outbox WHERE (sent_at IS NOT NULL OR given_up_at IS NOT NULL) AND created_at <= $1";
 
-const LATEST_POLICY: &str = "SELECT version, toml, made_at, made_by FROM server_policy_versions ORDER BY version DESC LIMIT 1";
+const LATEST_POLICY: &str =
+    "SELECT version, toml, made_at, made_by FROM server_policy_versions ORDER BY version DESC LIMIT 1";
 const INSERT_POLICY: &str =
     "INSERT INTO server_policy_versions (version, toml, made_at, made_by) VALUES ($1, $2, $3, $4)";
 
@@ -127,11 +134,7 @@ impl SqliteAccounts {
             .map_err(fault)?
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(if durable {
-                SqliteSynchronous::Full
-            } else {
-                SqliteSynchronous::Normal
-            })
+            .synchronous(if durable { SqliteSynchronous::Full } else { SqliteSynchronous::Normal })
             .foreign_keys(true)
             .busy_timeout(Duration::from_secs(5));
         let pool = SqlitePoolOptions::new()
@@ -140,10 +143,7 @@ impl SqliteAccounts {
             .connect_with(options)
             .await
             .map_err(fault)?;
-        MIGRATIONS
-            .run(&pool)
-            .await
-            .map_err(|error| AccountsError::Failed(Box::new(error)))?;
+        MIGRATIONS.run(&pool).await.map_err(|error| AccountsError::Failed(Box::new(error)))?;
         Ok(Self { pool })
     }
 
@@ -166,11 +166,7 @@ impl SqliteAccounts {
 #[async_trait]
 impl Accounts for SqliteAccounts {
     async fn ping(&self) -> Result<(), AccountsError> {
-        sqlx::query(COUNT_ADMINS)
-            .fetch_one(&self.pool)
-            .await
-            .map(drop)
-            .map_err(fault)
+        sqlx::query(COUNT_ADMINS).fetch_one(&self.pool).await.map(drop).map_err(fault)
     }
 
     async fn insert(
@@ -190,11 +186,8 @@ impl Accounts for SqliteAccounts {
 
     async fn sign_up(&self, new: NewAccount, now: DateTime<Utc>) -> Result<SignUp, AccountsError> {
         let mut tx = self.begin().await?;
-        let found = sqlx::query(ACCOUNT_BY_EMAIL)
-            .bind(new.email.normalised())
-            .fetch_optional(&mut *tx)
-            .await
-            .map_err(fault)?;
+        let found =
+            sqlx::query(ACCOUNT_BY_EMAIL).bind(new.email.normalised()).fetch_optional(&mut *tx).await.map_err(fault)?;
         let outcome = match found.as_ref().map(account).transpose()? {
             None => {
                 let account = insert_account(&mut tx, &new, now).await?;
@@ -204,13 +197,7 @@ impl Accounts for SqliteAccounts {
             Some(account) if is_unconfirmed_customer(&account) => SignUp::Unconfirmed,
             Some(account) => {
                 if account.disabled_at.is_none() && account.email_verified_at.is_some() {
-                    insert_mail_once_a_day(
-                        &mut tx,
-                        &account.id,
-                        AccountMailKind::AlreadyRegistered,
-                        now,
-                    )
-                    .await?;
+                    insert_mail_once_a_day(&mut tx, &account.id, AccountMailKind::AlreadyRegistered, now).await?;
                 }
                 SignUp::Known
             }
@@ -227,17 +214,8 @@ impl Accounts for SqliteAccounts {
         now: DateTime<Utc>,
     ) -> Result<(), AccountsError> {
         let mut tx = self.begin().await?;
-        let found = sqlx::query(ACCOUNT)
-            .bind(id)
-            .fetch_optional(&mut *tx)
-            .await
-            .map_err(fault)?;
-        let Some(account) = found
-            .as_ref()
-            .map(account)
-            .transpose()?
-            .filter(is_unconfirmed_customer)
-        else {
+        let found = sqlx::query(ACCOUNT).bind(id).fetch_optional(&mut *tx).await.map_err(fault)?;
+        let Some(account) = found.as_ref().map(account).transpose()?.filter(is_unconfirmed_customer) else {
             return Ok(());
         };
         if let Some((name, hash)) = replacement {
@@ -255,25 +233,15 @@ impl Accounts for SqliteAccounts {
     }
 
     async fn by_id(&self, id: &str) -> Result<Option<Account>, AccountsError> {
-        let row = sqlx::query(ACCOUNT)
-            .bind(id)
-            .fetch_optional(&self.pool)
-            .await
-            .map_err(fault)?;
+        let row = sqlx::query(ACCOUNT).bind(id).fetch_optional(&self.pool).await.map_err(fault)?;
         row.as_ref().map(account).transpose()
     }
 
     async fn by_email(&self, email: &EmailAddress) -> Result<Option<Credentials>, AccountsError> {
-        let row = sqlx::query(ACCOUNT_BY_EMAIL)
-            .bind(email.normalised())
-            .fetch_optional(&self.pool)
-            .await
-            .map_err(fault)?;
+        let row =
+            sqlx::query(ACCOUNT_BY_EMAIL).bind(email.normalised()).fetch_optional(&self.pool).await.map_err(fault)?;
         row.map(|row| {
-            Ok(Credentials {
-                account: account(&row)?,
-                password_hash: row.try_get("password_hash").map_err(fault)?,
-            })
+            Ok(Credentials { account: account(&row)?, password_hash: row.try_get("password_hash").map_err(fault)? })
         })
         .transpose()
     }
@@ -289,23 +257,10 @@ impl Accounts for SqliteAccounts {
         rows.iter().map(account).collect()
     }
 
-    async fn change(
-        &self,
-        id: &str,
-        change: AccountChange,
-        now: DateTime<Utc>,
-    ) -> Result<Account, AccountsError> {
+    async fn change(&self, id: &str, change: AccountChange, now: DateTime<Utc>) -> Result<Account, AccountsError> {
         let mut tx = self.begin().await?;
-        let found = sqlx::query(ACCOUNT)
-            .bind(id)
-            .fetch_optional(&mut *tx)
-            .await
-            .map_err(fault)?;
-        let before = found
-            .as_ref()
-            .map(account)
-            .transpose()?
-            .ok_or(AccountsError::NoSuchAccount)?;
+        let found = sqlx::query(ACCOUNT).bind(id).fetch_optional(&mut *tx).await.map_err(fault)?;
+        let before = found.as_ref().map(account).transpose()?.ok_or(AccountsError::NoSuchAccount)?;
         let mut after = before.clone();
         if let Some(name) = change.name {
             name.as_str().clone_into(&mut after.name);
@@ -317,11 +272,7 @@ impl Accounts for SqliteAccounts {
             after.role = role;
         }
         if let Some(disabled) = change.disabled {
-            after.disabled_at = if disabled {
-                before.disabled_at.or(Some(now))
-            } else {
-                None
-            };
+            after.disabled_at = if disabled { before.disabled_at.or(Some(now)) } else { None };
         }
         let runs = |account: &Account| account.role == Role::Admin && account.disabled_at.is_none();
         if runs(&before) && !runs(&after) && count_admins(&mut tx).await? <= 1 {
@@ -336,29 +287,26 @@ impl Accounts for SqliteAccounts {
             .execute(&mut *tx)
             .await
             .map_err(fault)?;
-        if before.role != after.role
-            || (before.disabled_at.is_none() && after.disabled_at.is_some())
-        {
+        if before.role != after.role || (before.disabled_at.is_none() && after.disabled_at.is_some()) {
             end_access(&mut tx, id, now).await?;
         }
         tx.commit().await.map_err(fault)?;
         Ok(after)
     }
 
-    async fn renew_password_hash(
-        &self,
-        id: &str,
-        old: &str,
-        new: &str,
-    ) -> Result<(), AccountsError> {
-        sqlx::query(RENEW_HASH)
-            .bind(id)
-            .bind(old)
-            .bind(new)
-            .execute(&self.pool)
-            .await
-            .map(drop)
-            .map_err(fault)
+    async fn renew_password_hash(&self, id: &str, old: &str, new: &str) -> Result<(), AccountsError> {
+        sqlx::query(RENEW_HASH).bind(id).bind(old).bind(new).execute(&self.pool).await.map(drop).map_err(fault)
+    }
+
+    async fn invite_again(&self, id: &str, now: DateTime<Utc>) -> Result<(), AccountsError> {
+        let mut tx = self.begin().await?;
+        let found = sqlx::query(ACCOUNT).bind(id).fetch_optional(&mut *tx).await.map_err(fault)?;
+        let account = found.as_ref().map(account).transpose()?.ok_or(AccountsError::NoSuchAccount)?;
+        if !account.role.is_staff() || account.email_verified_at.is_some() || account.disabled_at.is_some() {
+            return Err(AccountsError::NoSuchAccount);
+        }
+        insert_mail(&mut tx, id, AccountMailKind::Invitation, now).await?;
+        tx.commit().await.map_err(fault)
     }
 
     async fn has_admin(&self) -> Result<bool, AccountsError> {
@@ -399,21 +347,12 @@ impl Accounts for SqliteAccounts {
         row.as_ref().map(account).transpose()
     }
 
-    async fn confirm_email(
-        &self,
-        hash: SecretHash,
-        now: DateTime<Utc>,
-    ) -> Result<Option<Account>, AccountsError> {
+    async fn confirm_email(&self, hash: SecretHash, now: DateTime<Utc>) -> Result<Option<Account>, AccountsError> {
         let mut tx = self.begin().await?;
         let Some(account) = use_token(&mut tx, hash, TokenPurpose::VerifyEmail, now).await? else {
             return Ok(None);
         };
-        sqlx::query(CONFIRM_EMAIL)
-            .bind(&account.id)
-            .bind(micros(now))
-            .execute(&mut *tx)
-            .await
-            .map_err(fault)?;
+        sqlx::query(CONFIRM_EMAIL).bind(&account.id).bind(micros(now)).execute(&mut *tx).await.map_err(fault)?;
         tx.commit().await.map_err(fault)?;
         Ok(Some(account))
     }
@@ -447,28 +386,14 @@ impl Accounts for SqliteAccounts {
         expires_at: DateTime<Utc>,
     ) -> Result<(), AccountsError> {
         let mut tx = self.begin().await?;
-        sqlx::query(END_SETUP_TOKENS)
-            .execute(&mut *tx)
-            .await
-            .map_err(fault)?;
-        let insert = sqlx::query(INSERT_TOKEN)
-            .bind(hash.to_vec())
-            .bind(TokenPurpose::SetupAdmin.as_str())
-            .bind(None::<String>);
-        insert
-            .bind(micros(now))
-            .bind(micros(expires_at))
-            .execute(&mut *tx)
-            .await
-            .map_err(fault)?;
+        sqlx::query(END_SETUP_TOKENS).execute(&mut *tx).await.map_err(fault)?;
+        let insert =
+            sqlx::query(INSERT_TOKEN).bind(hash.to_vec()).bind(TokenPurpose::SetupAdmin.as_str()).bind(None::<String>);
+        insert.bind(micros(now)).bind(micros(expires_at)).execute(&mut *tx).await.map_err(fault)?;
         tx.commit().await.map_err(fault)
     }
 
-    async fn setup_token_is_good(
-        &self,
-        hash: SecretHash,
-        now: DateTime<Utc>,
-    ) -> Result<bool, AccountsError> {
+    async fn setup_token_is_good(&self, hash: SecretHash, now: DateTime<Utc>) -> Result<bool, AccountsError> {
         let row = sqlx::query(GOOD_SETUP_TOKEN)
             .bind(hash.to_vec())
             .bind(micros(now))
@@ -485,17 +410,8 @@ impl Accounts for SqliteAccounts {
         now: DateTime<Utc>,
     ) -> Result<Option<Account>, AccountsError> {
         let mut tx = self.begin().await?;
-        let used = sqlx::query(USE_TOKEN)
-            .bind(hash.to_vec())
-            .bind(TokenPurpose::SetupAdmin.as_str())
-            .bind(micros(now));
-        if used
-            .fetch_optional(&mut *tx)
-            .await
-            .map_err(fault)?
-            .is_none()
-            || count_admins(&mut tx).await? > 0
-        {
+        let used = sqlx::query(USE_TOKEN).bind(hash.to_vec()).bind(TokenPurpose::SetupAdmin.as_str()).bind(micros(now));
+        if used.fetch_optional(&mut *tx).await.map_err(fault)?.is_none() || count_admins(&mut tx).await? > 0 {
             return Ok(None);
         }
         let account = insert_account(&mut tx, &new, now).await?;
@@ -511,30 +427,14 @@ impl Accounts for SqliteAccounts {
     ) -> Result<(), AccountsError> {
         let mut tx = self.begin().await?;
         if let Some(old) = replaces {
-            sqlx::query(CLOSE_SESSION)
-                .bind(old.to_vec())
-                .execute(&mut *tx)
-                .await
-                .map_err(fault)?;
+            sqlx::query(CLOSE_SESSION).bind(old.to_vec()).execute(&mut *tx).await.map_err(fault)?;
         }
-        let insert = sqlx::query(INSERT_SESSION)
-            .bind(new.hash.to_vec())
-            .bind(&new.account_id)
-            .bind(micros(now));
-        insert
-            .bind(micros(new.idle_expires_at))
-            .bind(micros(new.expires_at))
-            .execute(&mut *tx)
-            .await
-            .map_err(fault)?;
+        let insert = sqlx::query(INSERT_SESSION).bind(new.hash.to_vec()).bind(&new.account_id).bind(micros(now));
+        insert.bind(micros(new.idle_expires_at)).bind(micros(new.expires_at)).execute(&mut *tx).await.map_err(fault)?;
         tx.commit().await.map_err(fault)
     }
 
-    async fn session(
-        &self,
-        hash: SecretHash,
-        now: DateTime<Utc>,
-    ) -> Result<Option<SessionView>, AccountsError> {
+    async fn session(&self, hash: SecretHash, now: DateTime<Utc>) -> Result<Option<SessionView>, AccountsError> {
         let row = sqlx::query(SESSION)
             .bind(hash.to_vec())
             .bind(micros(now))
@@ -557,20 +457,12 @@ impl Accounts for SqliteAccounts {
         now: DateTime<Utc>,
         idle_expires_at: DateTime<Utc>,
     ) -> Result<(), AccountsError> {
-        let touch = sqlx::query(TOUCH_SESSION)
-            .bind(hash.to_vec())
-            .bind(micros(now))
-            .bind(micros(idle_expires_at));
+        let touch = sqlx::query(TOUCH_SESSION).bind(hash.to_vec()).bind(micros(now)).bind(micros(idle_expires_at));
         touch.execute(&self.pool).await.map(drop).map_err(fault)
     }
 
     async fn close_session(&self, hash: SecretHash) -> Result<(), AccountsError> {
-        sqlx::query(CLOSE_SESSION)
-            .bind(hash.to_vec())
-            .execute(&self.pool)
-            .await
-            .map(drop)
-            .map_err(fault)
+        sqlx::query(CLOSE_SESSION).bind(hash.to_vec()).execute(&self.pool).await.map(drop).map_err(fault)
     }
 
     async fn add_api_token(
@@ -588,11 +480,7 @@ impl Accounts for SqliteAccounts {
         insert.execute(&self.pool).await.map(drop).map_err(fault)
     }
 
-    async fn api_token(
-        &self,
-        hash: SecretHash,
-        now: DateTime<Utc>,
-    ) -> Result<Option<Account>, AccountsError> {
+    async fn api_token(&self, hash: SecretHash, now: DateTime<Utc>) -> Result<Option<Account>, AccountsError> {
         let row = sqlx::query(API_TOKEN)
             .bind(hash.to_vec())
             .bind(micros(now))
@@ -602,11 +490,7 @@ impl Accounts for SqliteAccounts {
         row.as_ref().map(account).transpose()
     }
 
-    async fn revoke_api_token(
-        &self,
-        hash: SecretHash,
-        now: DateTime<Utc>,
-    ) -> Result<(), AccountsError> {
+    async fn revoke_api_token(&self, hash: SecretHash, now: DateTime<Utc>) -> Result<(), AccountsError> {
         sqlx::query(REVOKE_API_TOKEN)
             .bind(hash.to_vec())
             .bind(micros(now))
@@ -648,28 +532,15 @@ impl Accounts for SqliteAccounts {
         if let Some(until) = until {
             return Ok(Admission::Refused { until });
         }
-        let insert = sqlx::query(INSERT_ATTEMPT)
-            .bind(kind.as_str())
-            .bind(subject.to_vec())
-            .bind(address)
-            .bind(micros(now));
-        let attempt = insert
-            .fetch_one(&mut *tx)
-            .await
-            .map_err(fault)?
-            .try_get(0)
-            .map_err(fault)?;
+        let insert =
+            sqlx::query(INSERT_ATTEMPT).bind(kind.as_str()).bind(subject.to_vec()).bind(address).bind(micros(now));
+        let attempt = insert.fetch_one(&mut *tx).await.map_err(fault)?.try_get(0).map_err(fault)?;
         tx.commit().await.map_err(fault)?;
         Ok(Admission::Admitted { attempt })
     }
 
     async fn forgive_attempt(&self, attempt: i64) -> Result<(), AccountsError> {
-        sqlx::query(FORGIVE_ATTEMPT)
-            .bind(attempt)
-            .execute(&self.pool)
-            .await
-            .map(drop)
-            .map_err(fault)
+        sqlx::query(FORGIVE_ATTEMPT).bind(attempt).execute(&self.pool).await.map(drop).map_err(fault)
     }
 
     async fn claim_mail(
@@ -679,35 +550,22 @@ impl Accounts for SqliteAccounts {
         limit: u32,
     ) -> Result<Vec<MailJob>, AccountsError> {
         let mut tx = self.begin().await?;
-        let claim = sqlx::query(CLAIM_MAIL)
-            .bind(micros(now))
-            .bind(micros(now + lease))
-            .bind(limit);
+        let claim = sqlx::query(CLAIM_MAIL).bind(micros(now)).bind(micros(now + lease)).bind(limit);
         let mut rows = claim.fetch_all(&mut *tx).await.map_err(fault)?;
         rows.sort_by_key(|row| row.try_get::<i64, _>("created_at").unwrap_or_default());
         let mut jobs = Vec::with_capacity(rows.len());
         for row in &rows {
             let owner: String = row.try_get("account_id").map_err(fault)?;
-            let owner = sqlx::query(ACCOUNT)
-                .bind(owner)
-                .fetch_one(&mut *tx)
-                .await
-                .map_err(fault)?;
+            let owner = sqlx::query(ACCOUNT).bind(owner).fetch_one(&mut *tx).await.map_err(fault)?;
             let kind: String = row.try_get("kind").map_err(fault)?;
             let id: String = row.try_get("id").map_err(fault)?;
             jobs.push(MailJob {
-                id: id.parse().map_err(|_| AccountsError::Corrupt {
-                    table: "server_mail_outbox",
-                    column: "id",
-                })?,
+                id: id.parse().map_err(|_| AccountsError::Corrupt { table: "server_mail_outbox", column: "id" })?,
                 account: account(&owner)?,
                 kind: AccountMailKind::ALL
                     .into_iter()
                     .find(|known| known.as_str() == kind)
-                    .ok_or(AccountsError::Corrupt {
-                        table: "server_mail_outbox",
-                        column: "kind",
-                    })?,
+                    .ok_or(AccountsError::Corrupt { table: "server_mail_outbox", column: "kind" })?,
                 attempts: row.try_get("attempts").map_err(fault)?,
                 asked_at: instant(row, "server_mail_outbox", "created_at")?,
             });
@@ -716,23 +574,12 @@ impl Accounts for SqliteAccounts {
         Ok(jobs)
     }
 
-    async fn settle_mail(
-        &self,
-        id: Uuid,
-        outcome: MailOutcome,
-        now: DateTime<Utc>,
-    ) -> Result<(), AccountsError> {
+    async fn settle_mail(&self, id: Uuid, outcome: MailOutcome, now: DateTime<Utc>) -> Result<(), AccountsError> {
         let id = id.to_string();
         let settle = match outcome {
             MailOutcome::Done => sqlx::query(MAIL_DONE).bind(id).bind(micros(now)),
-            MailOutcome::Retry { at, error } => sqlx::query(MAIL_RETRY)
-                .bind(id)
-                .bind(micros(at))
-                .bind(error),
-            MailOutcome::GivenUp { error } => sqlx::query(MAIL_GIVEN_UP)
-                .bind(id)
-                .bind(micros(now))
-                .bind(error),
+            MailOutcome::Retry { at, error } => sqlx::query(MAIL_RETRY).bind(id).bind(micros(at)).bind(error),
+            MailOutcome::GivenUp { error } => sqlx::query(MAIL_GIVEN_UP).bind(id).bind(micros(now)).bind(error),
         };
         settle.execute(&self.pool).await.map(drop).map_err(fault)
     }
@@ -746,12 +593,8 @@ impl Accounts for SqliteAccounts {
             (PURGE_ATTEMPTS, now - ONE_DAY),
             (PURGE_MAIL, now - MAIL_KEPT),
         ] {
-            purged += sqlx::query(statement)
-                .bind(micros(before))
-                .execute(&self.pool)
-                .await
-                .map_err(fault)?
-                .rows_affected();
+            purged +=
+                sqlx::query(statement).bind(micros(before)).execute(&self.pool).await.map_err(fault)?.rows_affected();
         }
         Ok(purged)
     }
@@ -760,10 +603,7 @@ impl Accounts for SqliteAccounts {
 #[async_trait]
 impl PolicyVersions for SqliteAccounts {
     async fn latest(&self) -> Result<Option<PolicyVersion>, AccountsError> {
-        let row = sqlx::query(LATEST_POLICY)
-            .fetch_optional(&self.pool)
-            .await
-            .map_err(fault)?;
+        let row = sqlx::query(LATEST_POLICY).fetch_optional(&self.pool).await.map_err(fault)?;
         row.as_ref().map(policy_version).transpose()
     }
 
@@ -775,15 +615,8 @@ impl PolicyVersions for SqliteAccounts {
         now: DateTime<Utc>,
     ) -> Result<PolicyVersion, AccountsError> {
         let mut tx = self.begin().await?;
-        let row = sqlx::query(LATEST_POLICY)
-            .fetch_optional(&mut *tx)
-            .await
-            .map_err(fault)?;
-        let current = row
-            .as_ref()
-            .map(policy_version)
-            .transpose()?
-            .map_or(0, |latest| latest.version);
+        let row = sqlx::query(LATEST_POLICY).fetch_optional(&mut *tx).await.map_err(fault)?;
+        let current = row.as_ref().map(policy_version).transpose()?.map_or(0, |latest| latest.version);
         if current != expected {
             return Err(AccountsError::Conflict { current });
         }
@@ -793,10 +626,8 @@ impl PolicyVersions for SqliteAccounts {
             made_at: whole_micros(now),
             made_by: made_by.to_owned(),
         };
-        let version = i64::try_from(made.version).map_err(|_| AccountsError::Corrupt {
-            table: "server_policy_versions",
-            column: "version",
-        })?;
+        let version = i64::try_from(made.version)
+            .map_err(|_| AccountsError::Corrupt { table: "server_policy_versions", column: "version" })?;
         sqlx::query(INSERT_POLICY)
             .bind(version)
             .bind(&made.toml)
@@ -829,10 +660,7 @@ async fn insert_account(
         .execute(tx)
         .await
         .map_err(|error| match error.as_database_error() {
-            Some(database)
-                if database.is_unique_violation()
-                    && database.message().contains("email_normalised") =>
-            {
+            Some(database) if database.is_unique_violation() && database.message().contains("email_normalised") => {
                 AccountsError::EmailTaken
             }
             _ => fault(error),
@@ -855,16 +683,12 @@ async fn insert_mail(
     kind: AccountMailKind,
     now: DateTime<Utc>,
 ) -> Result<(), AccountsError> {
-    // Time-ordered by the caller's clock, so that mails of one instant go out in the order they were asked for.
-    let micros_now = micros(now);
-    let seconds = u64::try_from(micros_now.div_euclid(1_000_000)).unwrap_or_default();
-    let nanos = u32::try_from(micros_now.rem_euclid(1_000_000) * 1_000).unwrap_or_default();
-    let id = Uuid::new_v7(uuid::Timestamp::from_unix(uuid::NoContext, seconds, nanos)).to_string();
+    let id = RandomIds.next_id(now).to_string();
     sqlx::query(INSERT_MAIL)
         .bind(id)
         .bind(account_id)
         .bind(kind.as_str())
-        .bind(micros_now)
+        .bind(micros(now))
         .execute(tx)
         .await
         .map(drop)
@@ -877,21 +701,9 @@ async fn insert_mail_once_a_day(
     kind: AccountMailKind,
     now: DateTime<Utc>,
 ) -> Result<(), AccountsError> {
-    let recent = sqlx::query(RECENT_MAIL)
-        .bind(account_id)
-        .bind(kind.as_str())
-        .bind(micros(now - ONE_DAY));
-    let recent: i64 = recent
-        .fetch_one(&mut *tx)
-        .await
-        .map_err(fault)?
-        .try_get(0)
-        .map_err(fault)?;
-    if recent == 0 {
-        insert_mail(tx, account_id, kind, now).await
-    } else {
-        Ok(())
-    }
+    let recent = sqlx::query(RECENT_MAIL).bind(account_id).bind(kind.as_str()).bind(micros(now - ONE_DAY));
+    let recent: i64 = recent.fetch_one(&mut *tx).await.map_err(fault)?.try_get(0).map_err(fault)?;
+    if recent == 0 { insert_mail(tx, account_id, kind, now).await } else { Ok(()) }
 }
 
 async fn use_token(
@@ -932,38 +744,17 @@ async fn end_tokens(
         .map_err(fault)
 }
 
-async fn end_access(
-    tx: &mut SqliteConnection,
-    account_id: &str,
-    now: DateTime<Utc>,
-) -> Result<(), AccountsError> {
-    sqlx::query(CLOSE_SESSIONS_OF)
-        .bind(account_id)
-        .execute(&mut *tx)
-        .await
-        .map_err(fault)?;
-    sqlx::query(REVOKE_API_TOKENS_OF)
-        .bind(account_id)
-        .bind(micros(now))
-        .execute(tx)
-        .await
-        .map(drop)
-        .map_err(fault)
+async fn end_access(tx: &mut SqliteConnection, account_id: &str, now: DateTime<Utc>) -> Result<(), AccountsError> {
+    sqlx::query(CLOSE_SESSIONS_OF).bind(account_id).execute(&mut *tx).await.map_err(fault)?;
+    sqlx::query(REVOKE_API_TOKENS_OF).bind(account_id).bind(micros(now)).execute(tx).await.map(drop).map_err(fault)
 }
 
 async fn count_admins(connection: &mut SqliteConnection) -> Result<i64, AccountsError> {
-    sqlx::query(COUNT_ADMINS)
-        .fetch_one(connection)
-        .await
-        .map_err(fault)?
-        .try_get(0)
-        .map_err(fault)
+    sqlx::query(COUNT_ADMINS).fetch_one(connection).await.map_err(fault)?.try_get(0).map_err(fault)
 }
 
 fn is_unconfirmed_customer(account: &Account) -> bool {
-    account.role == Role::Customer
-        && account.email_verified_at.is_none()
-        && account.disabled_at.is_none()
+    account.role == Role::Customer && account.email_verified_at.is_none() && account.disabled_at.is_none()
 }
 
 fn account(row: &SqliteRow) -> Result<Account, AccountsError> {
@@ -973,10 +764,7 @@ fn account(row: &SqliteRow) -> Result<Account, AccountsError> {
         name: row.try_get("name").map_err(fault)?,
         email: row.try_get("email").map_err(fault)?,
         phone: row.try_get("phone").map_err(fault)?,
-        role: Role::from_name(&role).ok_or(AccountsError::Corrupt {
-            table: "server_accounts",
-            column: "role",
-        })?,
+        role: Role::from_name(&role).ok_or(AccountsError::Corrupt { table: "server_accounts", column: "role" })?,
         email_verified_at: optional_instant(row, "server_accounts", "email_verified_at")?,
         disabled_at: optional_instant(row, "server_accounts", "disabled_at")?,
         created_at: instant(row, "server_accounts", "created_at")?,
@@ -986,21 +774,15 @@ fn account(row: &SqliteRow) -> Result<Account, AccountsError> {
 fn policy_version(row: &SqliteRow) -> Result<PolicyVersion, AccountsError> {
     let version: i64 = row.try_get("version").map_err(fault)?;
     Ok(PolicyVersion {
-        version: u64::try_from(version).map_err(|_| AccountsError::Corrupt {
-            table: "server_policy_versions",
-            column: "version",
-        })?,
+        version: u64::try_from(version)
+            .map_err(|_| AccountsError::Corrupt { table: "server_policy_versions", column: "version" })?,
         toml: row.try_get("toml").map_err(fault)?,
         made_at: instant(row, "server_policy_versions", "made_at")?,
         made_by: row.try_get("made_by").map_err(fault)?,
     })
 }
 
-fn instant(
-    row: &SqliteRow,
-    table: &'static str,
-    column: &'static str,
-) -> Result<DateTime<Utc>, AccountsError> {
+fn instant(row: &SqliteRow, table: &'static str, column: &'static str) -> Result<DateTime<Utc>, AccountsError> {
     optional_instant(row, table, column)?.ok_or(AccountsError::Corrupt { table, column })
 }
 
@@ -1011,9 +793,7 @@ fn optional_instant(
 ) -> Result<Option<DateTime<Utc>>, AccountsError> {
     let stored: Option<i64> = row.try_get(column).map_err(fault)?;
     stored
-        .map(|micros| {
-            DateTime::from_timestamp_micros(micros).ok_or(AccountsError::Corrupt { table, column })
-        })
+        .map(|micros| DateTime::from_timestamp_micros(micros).ok_or(AccountsError::Corrupt { table, column }))
         .transpose()
 }
 
@@ -1029,19 +809,12 @@ fn whole_micros(at: DateTime<Utc>) -> DateTime<Utc> {
 fn fault(error: sqlx::Error) -> AccountsError {
     // Primary result codes of SQLite: 5 BUSY, 6 LOCKED, 10 IOERR, 13 FULL, 14 CANTOPEN; the extended code carries them in its low byte.
     let passing = match &error {
-        sqlx::Error::PoolTimedOut
-        | sqlx::Error::PoolClosed
-        | sqlx::Error::WorkerCrashed
-        | sqlx::Error::Io(_) => true,
+        sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed | sqlx::Error::Io(_) => true,
         sqlx::Error::Database(database) => database
             .code()
             .and_then(|code| code.parse::<u32>().ok())
             .is_some_and(|code| matches!(code & 0xff, 5 | 6 | 10 | 13 | 14)),
         _ => false,
     };
-    if passing {
-        AccountsError::Unavailable(Box::new(error))
-    } else {
-        AccountsError::Failed(Box::new(error))
-    }
+    if passing { AccountsError::Unavailable(Box::new(error)) } else { AccountsError::Failed(Box::new(error)) }
 }

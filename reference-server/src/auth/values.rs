@@ -19,10 +19,7 @@ pub struct Fault {
 
 impl Fault {
     pub(crate) fn new(code: &'static str, message: impl Into<String>) -> Self {
-        Self {
-            code,
-            message: message.into(),
-        }
+        Self { code, message: message.into() }
     }
 }
 
@@ -34,20 +31,14 @@ impl FullName {
     /// Checks `typed`; blanks around it are dropped, everything else is kept as it is.
     pub fn parse(typed: &str) -> Result<Self, Fault> {
         if typed.chars().any(is_hidden) {
-            return Err(Fault::new(
-                "control_character",
-                "The name contains characters that cannot be shown.",
-            ));
+            return Err(Fault::new("control_character", "The name contains characters that cannot be shown."));
         }
         let name = typed.trim();
         if name.is_empty() {
             return Err(Fault::new("missing", "Please give your full name."));
         }
         if name.chars().count() > NAME_MAX {
-            return Err(Fault::new(
-                "too_long",
-                format!("The name may have at most {NAME_MAX} characters."),
-            ));
+            return Err(Fault::new("too_long", format!("The name may have at most {NAME_MAX} characters.")));
         }
         Ok(Self(name.to_owned()))
     }
@@ -73,18 +64,11 @@ impl EmailAddress {
             return Err(Fault::new("missing", "Please give your e-mail address."));
         }
         if email.len() > EMAIL_MAX {
-            return Err(Fault::new(
-                "too_long",
-                format!("The e-mail address may have at most {EMAIL_MAX} characters."),
-            ));
+            return Err(Fault::new("too_long", format!("The e-mail address may have at most {EMAIL_MAX} characters.")));
         }
         let wrong = || Fault::new("invalid", "This is not an e-mail address we can write to.");
         let (local, domain) = email.rsplit_once('@').ok_or_else(wrong)?;
-        if is_local_part(local) && is_domain(domain) {
-            Ok(Self(email.to_owned()))
-        } else {
-            Err(wrong())
-        }
+        if is_local_part(local) && is_domain(domain) { Ok(Self(email.to_owned())) } else { Err(wrong()) }
     }
 
     /// As typed: mail goes here.
@@ -108,17 +92,10 @@ impl Phone {
         let phone = typed.trim_matches(' ');
         let digits = phone.bytes().filter(u8::is_ascii_digit).count();
         let fits = (3..=40).contains(&phone.len()) && digits >= 3;
-        if fits
-            && phone
-                .bytes()
-                .all(|b| b.is_ascii_digit() || b" +()-./".contains(&b))
-        {
+        if fits && phone.bytes().all(|b| b.is_ascii_digit() || b" +()-./".contains(&b)) {
             Ok(Self(phone.to_owned()))
         } else {
-            Err(Fault::new(
-                "invalid",
-                "This is not a phone number: use 3 to 40 digits, blanks and + ( ) - . /",
-            ))
+            Err(Fault::new("invalid", "This is not a phone number: use 3 to 40 digits, blanks and + ( ) - . /"))
         }
     }
 
@@ -155,9 +132,7 @@ impl Role {
 
     /// The role of that name.
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Customer, Self::Agent, Self::Admin, Self::Auditor]
-            .into_iter()
-            .find(|role| role.as_str() == name)
+        [Self::Customer, Self::Agent, Self::Admin, Self::Auditor].into_iter().find(|role| role.as_str() == name)
     }
 
     /// Everybody but customers.
@@ -175,10 +150,7 @@ fn is_hidden(c: char) -> bool {
 fn is_local_part(local: &str) -> bool {
     (1..=64).contains(&local.len())
         && local.split('.').all(|atom| {
-            !atom.is_empty()
-                && atom
-                    .bytes()
-                    .all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&b))
+            !atom.is_empty() && atom.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&b))
         })
 }
 
@@ -212,12 +184,7 @@ mod tests {
         ] {
             assert!(EmailAddress::parse(good).is_ok(), "{good}");
         }
-        assert_eq!(
-            EmailAddress::parse("JOHN@Example.ORG")
-                .expect("fine")
-                .normalised(),
-            "john@example.org"
-        );
+        assert_eq!(EmailAddress::parse("JOHN@Example.ORG").expect("fine").normalised(), "john@example.org");
     }
 
     #[test]
@@ -263,33 +230,12 @@ mod tests {
 
     #[test]
     fn names_are_kept_as_written() {
-        assert_eq!(
-            FullName::parse("  Zoë van der Berg-O'Neill ")
-                .expect("fine")
-                .as_str(),
-            "Zoë van der Berg-O'Neill"
-        );
+        assert_eq!(FullName::parse("  Zoë van der Berg-O'Neill ").expect("fine").as_str(), "Zoë van der Berg-O'Neill");
         assert!(FullName::parse(&"ß".repeat(NAME_MAX)).is_ok());
-        assert_eq!(
-            FullName::parse(&"ß".repeat(NAME_MAX + 1))
-                .expect_err("long")
-                .code,
-            "too_long"
-        );
+        assert_eq!(FullName::parse(&"ß".repeat(NAME_MAX + 1)).expect_err("long").code, "too_long");
         assert_eq!(FullName::parse("   ").expect_err("blank").code, "missing");
-        for bad in [
-            "a\0b",
-            "a\nb",
-            "a\u{9f}b",
-            "a\u{202e}b",
-            "a\u{200b}b",
-            "a\u{2066}b",
-        ] {
-            assert_eq!(
-                FullName::parse(bad).expect_err("hidden").code,
-                "control_character",
-                "{bad:?}"
-            );
+        for bad in ["a\0b", "a\nb", "a\u{9f}b", "a\u{202e}b", "a\u{200b}b", "a\u{2066}b"] {
+            assert_eq!(FullName::parse(bad).expect_err("hidden").code, "control_character", "{bad:?}");
         }
     }
 
@@ -305,10 +251,7 @@ mod tests {
     fn roles_have_one_name() {
         for role in [Role::Customer, Role::Agent, Role::Admin, Role::Auditor] {
             assert_eq!(Role::from_name(role.as_str()), Some(role));
-            assert_eq!(
-                serde_json::to_value(role).expect("serialises"),
-                role.as_str()
-            );
+            assert_eq!(serde_json::to_value(role).expect("serialises"), role.as_str());
         }
         assert_eq!(Role::from_name("Admin"), None);
         assert!(!Role::Customer.is_staff() && Role::Auditor.is_staff());

@@ -61,13 +61,7 @@ pub struct ClientAddress(pub IpAddr);
 
 impl Viewer {
     fn of(account: Account, shown_by: ShownBy) -> Self {
-        Self {
-            id: account.id,
-            role: account.role,
-            name: account.name,
-            email: account.email,
-            shown_by,
-        }
+        Self { id: account.id, role: account.role, name: account.name, email: account.email, shown_by }
     }
 }
 
@@ -79,17 +73,14 @@ impl FromRequestParts<AppState> for MaybeViewer {
             let account = state.accounts.by_bearer(token).await?;
             return match account {
                 Some(account) => Ok(Self(Some(Viewer::of(account, ShownBy::ApiToken)))),
-                None => Err(Problem::not_logged_in()
-                    .detail("The bearer token is unknown, revoked or expired.")),
+                None => Err(Problem::not_logged_in().detail("The bearer token is unknown, revoked or expired.")),
             };
         }
         let Some(cookie) = session_cookie(&parts.headers, &state.config) else {
             return Ok(Self(None));
         };
         let account = state.accounts.by_cookie(&cookie).await?;
-        Ok(Self(
-            account.map(|account| Viewer::of(account, ShownBy::Session)),
-        ))
+        Ok(Self(account.map(|account| Viewer::of(account, ShownBy::Session))))
     }
 }
 
@@ -97,10 +88,7 @@ impl FromRequestParts<AppState> for Viewer {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
-        MaybeViewer::from_request_parts(parts, state)
-            .await?
-            .0
-            .ok_or_else(Problem::not_logged_in)
+        MaybeViewer::from_request_parts(parts, state).await?.0.ok_or_else(Problem::not_logged_in)
     }
 }
 
@@ -109,11 +97,7 @@ impl FromRequestParts<AppState> for Staff {
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
         let viewer = Viewer::from_request_parts(parts, state).await?;
-        if viewer.role.is_staff() {
-            Ok(Self(viewer))
-        } else {
-            Err(Problem::forbidden())
-        }
+        if viewer.role.is_staff() { Ok(Self(viewer)) } else { Err(Problem::forbidden()) }
     }
 }
 
@@ -122,32 +106,19 @@ impl FromRequestParts<AppState> for Admin {
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
         let viewer = Viewer::from_request_parts(parts, state).await?;
-        if viewer.role == Role::Admin {
-            Ok(Self(viewer))
-        } else {
-            Err(Problem::forbidden())
-        }
+        if viewer.role == Role::Admin { Ok(Self(viewer)) } else { Err(Problem::forbidden()) }
     }
 }
 
 impl FromRequestParts<AppState> for ClientAddress {
     type Rejection = std::convert::Infallible;
 
-    async fn from_request_parts(
-        parts: &mut Parts,
-        state: &AppState,
-    ) -> Result<Self, Self::Rejection> {
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Self::Rejection> {
         let peer = parts
             .extensions
             .get::<ConnectInfo<SocketAddr>>()
-            .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |info| {
-                info.0.ip().to_canonical()
-            });
-        Ok(Self(client_behind(
-            peer,
-            &parts.headers,
-            &state.config.trusted_proxies,
-        )))
+            .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |info| info.0.ip().to_canonical());
+        Ok(Self(client_behind(peer, &parts.headers, &state.config.trusted_proxies)))
     }
 }
 
@@ -163,18 +134,13 @@ pub fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
         .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
     match token {
         Some((_, token)) if !token.trim().is_empty() => Ok(Some(token.trim())),
-        _ => {
-            Err(Problem::not_logged_in()
-                .detail("The Authorization header must be: Bearer <token>."))
-        }
+        _ => Err(Problem::not_logged_in().detail("The Authorization header must be: Bearer <token>.")),
     }
 }
 
 /// The value of the session cookie, if the browser sent one.
 pub fn session_cookie(headers: &HeaderMap, config: &Config) -> Option<String> {
-    CookieJar::from_headers(headers)
-        .get(cookie_name(config))
-        .map(|cookie| cookie.value().to_owned())
+    CookieJar::from_headers(headers).get(cookie_name(config)).map(|cookie| cookie.value().to_owned())
 }
 
 /// The cookie that carries a session. Over https its name makes the browser insist on `Secure`, this host and path `/`.
@@ -214,11 +180,7 @@ fn bare_cookie(value: String, config: &Config) -> Cookie<'static> {
 }
 
 fn cookie_name(config: &Config) -> &'static str {
-    if config.is_https() {
-        "__Host-session"
-    } else {
-        "session"
-    }
+    if config.is_https() { "__Host-session" } else { "session" }
 }
 
 /// Reads `X-Forwarded-For` from the right, past listed proxies: what stands further left anybody could have written.
@@ -253,24 +215,12 @@ mod tests {
     fn only_listed_proxies_are_believed() {
         let ip = |text: &str| text.parse::<IpAddr>().expect("an address");
         let mut headers = HeaderMap::new();
-        headers.append(
-            "x-forwarded-for",
-            "6.6.6.6, 198.51.100.9".parse().expect("a value"),
-        );
+        headers.append("x-forwarded-for", "6.6.6.6, 198.51.100.9".parse().expect("a value"));
         headers.append("x-forwarded-for", "10.0.0.2".parse().expect("a value"));
         let proxies = [ip("10.0.0.1"), ip("10.0.0.2")];
-        assert_eq!(
-            client_behind(ip("203.0.113.5"), &headers, &proxies),
-            ip("203.0.113.5")
-        );
-        assert_eq!(
-            client_behind(ip("10.0.0.1"), &headers, &proxies),
-            ip("198.51.100.9")
-        );
+        assert_eq!(client_behind(ip("203.0.113.5"), &headers, &proxies), ip("203.0.113.5"));
+        assert_eq!(client_behind(ip("10.0.0.1"), &headers, &proxies), ip("198.51.100.9"));
         assert_eq!(client_behind(ip("10.0.0.1"), &headers, &[]), ip("10.0.0.1"));
-        assert_eq!(
-            client_behind(ip("10.0.0.1"), &HeaderMap::new(), &proxies),
-            ip("10.0.0.1")
-        );
+        assert_eq!(client_behind(ip("10.0.0.1"), &HeaderMap::new(), &proxies), ip("10.0.0.1"));
     }
 }

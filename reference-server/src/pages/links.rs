@@ -33,21 +33,17 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for PageForm<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        let Form(form) = Form::from_request(request, state)
-            .await
-            .map_err(|rejection| match rejection {
-                FormRejection::InvalidFormContentType(_) => Problem::new(
-                    StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                    "unsupported_media_type",
-                    "This kind of content is not accepted here.",
-                ),
-                other if other.status() == StatusCode::PAYLOAD_TOO_LARGE => Problem::new(
-                    StatusCode::PAYLOAD_TOO_LARGE,
-                    "too_large",
-                    "The request is too large.",
-                ),
-                _ => Problem::malformed("malformed_form", "The form is not complete."),
-            })?;
+        let Form(form) = Form::from_request(request, state).await.map_err(|rejection| match rejection {
+            FormRejection::InvalidFormContentType(_) => Problem::new(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "unsupported_media_type",
+                "This kind of content is not accepted here.",
+            ),
+            other if other.status() == StatusCode::PAYLOAD_TOO_LARGE => {
+                Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "The request is too large.")
+            }
+            _ => Problem::malformed("malformed_form", "The form is not complete."),
+        })?;
         Ok(Self(form))
     }
 }
@@ -113,107 +109,49 @@ async fn show_verify(ApiQuery(link): ApiQuery<Link>) -> Result<Response, Problem
     page(StatusCode::OK, &VerifyPage { token: &link.token })
 }
 
-async fn verify(
-    State(state): State<AppState>,
-    PageForm(form): PageForm<VerifyForm>,
-) -> Result<Response, Problem> {
+async fn verify(State(state): State<AppState>, PageForm(form): PageForm<VerifyForm>) -> Result<Response, Problem> {
     state.accounts.confirm_email(&form.token).await?;
-    page(
-        StatusCode::OK,
-        &DonePage {
-            title: "Your e-mail address is confirmed",
-            text: "You can log in now.",
-        },
-    )
+    page(StatusCode::OK, &DonePage { title: "Your e-mail address is confirmed", text: "You can log in now." })
 }
 
 async fn show_invitation(ApiQuery(link): ApiQuery<Link>) -> Result<Response, Problem> {
-    page(
-        StatusCode::OK,
-        &InvitationPage {
-            token: &link.token,
-            faults: &[],
-        },
-    )
+    page(StatusCode::OK, &InvitationPage { token: &link.token, faults: &[] })
 }
 
 async fn accept_invitation(
     State(state): State<AppState>,
     PageForm(form): PageForm<InvitationForm>,
 ) -> Result<Response, Problem> {
-    match state
-        .accounts
-        .accept_invitation(&form.token, &form.password)
-        .await
-    {
-        Ok(_) => page(
-            StatusCode::OK,
-            &DonePage {
-                title: "Your password is set",
-                text: "You can log in now.",
-            },
-        ),
-        Err(AuthError::Invalid(faults)) => page(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            &InvitationPage {
-                token: &form.token,
-                faults: &faults,
-            },
-        ),
+    match state.accounts.accept_invitation(&form.token, &form.password).await {
+        Ok(_) => page(StatusCode::OK, &DonePage { title: "Your password is set", text: "You can log in now." }),
+        Err(AuthError::Invalid(faults)) => {
+            page(StatusCode::UNPROCESSABLE_ENTITY, &InvitationPage { token: &form.token, faults: &faults })
+        }
         Err(error) => Err(error.into()),
     }
 }
 
-async fn show_setup(
-    State(state): State<AppState>,
-    ApiQuery(link): ApiQuery<Link>,
-) -> Result<Response, Problem> {
+async fn show_setup(State(state): State<AppState>, ApiQuery(link): ApiQuery<Link>) -> Result<Response, Problem> {
     if !state.accounts.setup_token_is_good(&link.token).await? {
         return Err(AuthError::InvalidToken.into());
     }
-    page(
-        StatusCode::OK,
-        &SetupPage {
-            token: &link.token,
-            name: "",
-            email: "",
-            faults: &[],
-        },
-    )
+    page(StatusCode::OK, &SetupPage { token: &link.token, name: "", email: "", faults: &[] })
 }
 
-async fn set_up(
-    State(state): State<AppState>,
-    PageForm(form): PageForm<SetupForm>,
-) -> Result<Response, Problem> {
-    match state
-        .accounts
-        .set_up(&form.token, &form.name, &form.email, &form.password)
-        .await
-    {
-        Ok(_) => page(
-            StatusCode::OK,
-            &DonePage {
-                title: "The first administrator is made",
-                text: "You can log in now.",
-            },
-        ),
+async fn set_up(State(state): State<AppState>, PageForm(form): PageForm<SetupForm>) -> Result<Response, Problem> {
+    match state.accounts.set_up(&form.token, &form.name, &form.email, &form.password).await {
+        Ok(_) => {
+            page(StatusCode::OK, &DonePage { title: "The first administrator is made", text: "You can log in now." })
+        }
         Err(AuthError::Invalid(faults)) => page(
             StatusCode::UNPROCESSABLE_ENTITY,
-            &SetupPage {
-                token: &form.token,
-                name: &form.name,
-                email: &form.email,
-                faults: &faults,
-            },
+            &SetupPage { token: &form.token, name: &form.name, email: &form.email, faults: &faults },
         ),
         Err(error) => Err(error.into()),
     }
 }
 
 fn page(status: StatusCode, template: &impl Template) -> Result<Response, Problem> {
-    let html = template
-        .render()
-        .map_err(|error| Problem::internal(&error))?;
+    let html = template.render().map_err(|error| Problem::internal(&error))?;
     Ok((status, Html(html)).into_response())
 }

@@ -6,31 +6,13 @@ use crate::support::{Harness, PASSWORD, With};
 /// Every JSON door with a body that is right in form.
 fn doors() -> Vec<(&'static str, Value)> {
     vec![
-        (
-            "/api/v1/accounts",
-            json!({"name": "John", "email": "john@example.org", "password": PASSWORD}),
-        ),
+        ("/api/v1/accounts", json!({"name": "John", "email": "john@example.org", "password": PASSWORD})),
         ("/api/v1/accounts/verify", json!({"token": "x"})),
-        (
-            "/api/v1/accounts/verification",
-            json!({"email": "john@example.org"}),
-        ),
-        (
-            "/api/v1/sessions",
-            json!({"email": "john@example.org", "password": PASSWORD}),
-        ),
-        (
-            "/api/v1/tokens",
-            json!({"email": "john@example.org", "password": PASSWORD}),
-        ),
-        (
-            "/api/v1/setup",
-            json!({"token": "x", "name": "John", "email": "john@example.org", "password": PASSWORD}),
-        ),
-        (
-            "/api/v1/invitations/accept",
-            json!({"token": "x", "password": PASSWORD}),
-        ),
+        ("/api/v1/accounts/verification", json!({"email": "john@example.org"})),
+        ("/api/v1/sessions", json!({"email": "john@example.org", "password": PASSWORD})),
+        ("/api/v1/tokens", json!({"email": "john@example.org", "password": PASSWORD})),
+        ("/api/v1/setup", json!({"token": "x", "name": "John", "email": "john@example.org", "password": PASSWORD})),
+        ("/api/v1/invitations/accept", json!({"token": "x", "password": PASSWORD})),
     ]
 }
 
@@ -38,29 +20,15 @@ fn doors() -> Vec<(&'static str, Value)> {
 async fn every_door_names_what_is_wrong() {
     let it = Harness::new().await;
     for (path, right) in doors() {
-        let fields: Vec<String> = right
-            .as_object()
-            .expect("an object")
-            .keys()
-            .cloned()
-            .collect();
+        let fields: Vec<String> = right.as_object().expect("an object").keys().cloned().collect();
         for field in &fields {
             let mut body = right.clone();
             body.as_object_mut().expect("an object").remove(field);
             let answer = it.post(path, body).await;
-            assert_eq!(
-                (answer.problem().0, answer.fields()),
-                (422, vec![(field.clone(), "missing".into())]),
-                "{path}"
-            );
-            for wrong in [
-                json!(5),
-                json!(null),
-                json!(true),
-                json!(["a"]),
-                json!({"a": 1}),
-                json!(9_007_199_254_740_993_u64),
-            ] {
+            assert_eq!((answer.problem().0, answer.fields()), (422, vec![(field.clone(), "missing".into())]), "{path}");
+            for wrong in
+                [json!(5), json!(null), json!(true), json!(["a"]), json!({"a": 1}), json!(9_007_199_254_740_993_u64)]
+            {
                 let mut body = right.clone();
                 body[field] = wrong.clone();
                 let answer = it.post(path, body).await;
@@ -80,19 +48,9 @@ async fn every_door_names_what_is_wrong() {
                     "{path}"
                 );
             }
-            let twice = format!(
-                "{}, \"{field}\": \"again\"}}",
-                right.to_string().trim_end_matches('}')
-            );
-            let answer = it
-                .send(
-                    Method::POST,
-                    path,
-                    Some("application/json"),
-                    twice.into_bytes(),
-                    &With::default(),
-                )
-                .await;
+            let twice = format!("{}, \"{field}\": \"again\"}}", right.to_string().trim_end_matches('}'));
+            let answer =
+                it.send(Method::POST, path, Some("application/json"), twice.into_bytes(), &With::default()).await;
             assert_eq!(
                 (answer.problem().0, answer.fields()),
                 (422, vec![(field.clone(), "duplicate".into())]),
@@ -107,11 +65,7 @@ async fn every_door_names_what_is_wrong() {
             (422, vec![("role".into(), "unknown_field".into())]),
             "{path}"
         );
-        assert!(
-            answer.json()["detail"]
-                .as_str()
-                .is_some_and(|detail| detail.contains("role"))
-        );
+        assert!(answer.json()["detail"].as_str().is_some_and(|detail| detail.contains("role")));
     }
     assert!(it.mails().await.is_empty());
 }
@@ -121,60 +75,21 @@ async fn every_door_refuses_what_is_no_json() {
     let it = Harness::new().await;
     for (path, right) in doors() {
         let send = async |kind: Option<&str>, body: Vec<u8>| {
-            it.send(Method::POST, path, kind, body, &With::default())
-                .await
-                .problem()
+            it.send(Method::POST, path, kind, body, &With::default()).await.problem()
         };
         let json = Some("application/json");
-        assert_eq!(
-            send(json, Vec::new()).await,
-            (400, "malformed_json".into()),
-            "{path}"
-        );
-        assert_eq!(
-            send(json, b"{".to_vec()).await,
-            (400, "malformed_json".into()),
-            "{path}"
-        );
-        assert_eq!(
-            send(json, b"{\"email\":\"\xff\xfe\"}".to_vec()).await,
-            (400, "malformed_json".into()),
-            "{path}"
-        );
-        assert_eq!(
-            send(json, b"{\"email\":\"\\ud800\"}".to_vec()).await,
-            (400, "malformed_json".into()),
-            "{path}"
-        );
-        assert_eq!(
-            send(json, b"[]".to_vec()).await,
-            (422, "invalid_body".into()),
-            "{path}"
-        );
+        assert_eq!(send(json, Vec::new()).await, (400, "malformed_json".into()), "{path}");
+        assert_eq!(send(json, b"{".to_vec()).await, (400, "malformed_json".into()), "{path}");
+        assert_eq!(send(json, b"{\"email\":\"\xff\xfe\"}".to_vec()).await, (400, "malformed_json".into()), "{path}");
+        assert_eq!(send(json, b"{\"email\":\"\\ud800\"}".to_vec()).await, (400, "malformed_json".into()), "{path}");
+        assert_eq!(send(json, b"[]".to_vec()).await, (422, "invalid_body".into()), "{path}");
         let bomb = format!("{{\"a\":{}", "[".repeat(200_000));
-        assert_eq!(
-            send(json, bomb.into_bytes()).await,
-            (400, "too_deep".into()),
-            "{path}"
-        );
+        assert_eq!(send(json, bomb.into_bytes()).await, (400, "too_deep".into()), "{path}");
         let just_fits = format!("{{\"email\":\"{}\"}}", "a".repeat(1024 * 1024 - 12));
         assert_eq!(just_fits.len(), 1024 * 1024);
-        assert_eq!(
-            send(json, just_fits.clone().into_bytes()).await.0,
-            422,
-            "{path}"
-        );
-        assert_eq!(
-            send(json, format!("{just_fits} ").into_bytes()).await,
-            (413, "too_large".into()),
-            "{path}"
-        );
-        for kind in [
-            None,
-            Some("text/plain"),
-            Some("application/x-www-form-urlencoded"),
-            Some("application/jsonx"),
-        ] {
+        assert_eq!(send(json, just_fits.clone().into_bytes()).await.0, 422, "{path}");
+        assert_eq!(send(json, format!("{just_fits} ").into_bytes()).await, (413, "too_large".into()), "{path}");
+        for kind in [None, Some("text/plain"), Some("application/x-www-form-urlencoded"), Some("application/jsonx")] {
             assert_eq!(
                 send(kind, right.to_string().into_bytes()).await,
                 (415, "unsupported_media_type".into()),
@@ -187,22 +102,10 @@ async fn every_door_refuses_what_is_no_json() {
 #[tokio::test]
 async fn all_wrong_values_are_named_together() {
     let it = Harness::new().await;
-    let answer = it
-        .post(
-            "/api/v1/accounts",
-            json!({"name": " ", "email": "john@", "password": "short"}),
-        )
-        .await;
+    let answer = it.post("/api/v1/accounts", json!({"name": " ", "email": "john@", "password": "short"})).await;
     assert_eq!(answer.problem(), (422, "invalid_body".into()));
-    let expected = [
-        ("name", "missing"),
-        ("email", "invalid"),
-        ("password", "too_short"),
-    ];
-    assert_eq!(
-        answer.fields(),
-        expected.map(|(field, code)| (field.to_owned(), code.to_owned()))
-    );
+    let expected = [("name", "missing"), ("email", "invalid"), ("password", "too_short")];
+    assert_eq!(answer.fields(), expected.map(|(field, code)| (field.to_owned(), code.to_owned())));
 }
 
 #[tokio::test]
@@ -239,12 +142,8 @@ async fn values_have_their_limits() {
     }
     assert_eq!(with("name", &"ü".repeat(200)).await.status, 202);
     assert!(it.log_in(&long_email).await.problem().0 == 422);
-    let long_password = it
-        .post(
-            "/api/v1/sessions",
-            json!({"email": "john@example.org", "password": "p".repeat(257)}),
-        )
-        .await;
+    let long_password =
+        it.post("/api/v1/sessions", json!({"email": "john@example.org", "password": "p".repeat(257)})).await;
     assert_eq!(
         (long_password.problem().0, long_password.fields()),
         (422, vec![("password".into(), "too_long".into())])
@@ -254,59 +153,17 @@ async fn values_have_their_limits() {
 #[tokio::test]
 async fn wrong_paths_and_methods_are_problems_too() {
     let it = Harness::new().await;
-    for path in [
-        "/api/v1/nothing",
-        "/nothing",
-        "/api/v1/accounts/",
-        "/api/v1/../etc/passwd",
-        "/%00",
-        "/api/v1/clock",
-    ] {
-        assert_eq!(
-            it.get(path, &With::default()).await.problem(),
-            (404, "not_found".into()),
-            "{path}"
-        );
+    for path in ["/api/v1/nothing", "/nothing", "/api/v1/accounts/", "/api/v1/../etc/passwd", "/%00", "/api/v1/clock"] {
+        assert_eq!(it.get(path, &With::default()).await.problem(), (404, "not_found".into()), "{path}");
     }
-    let clock = it
-        .post("/api/v1/clock", json!({"advance_seconds": 1}))
-        .await;
-    assert_eq!(
-        clock.problem(),
-        (404, "not_found".into()),
-        "there only with --movable-clock"
-    );
-    let answer = it
-        .send(
-            Method::PUT,
-            "/api/v1/accounts",
-            None,
-            Vec::new(),
-            &With::default(),
-        )
-        .await;
+    let clock = it.post("/api/v1/clock", json!({"advance_seconds": 1})).await;
+    assert_eq!(clock.problem(), (404, "not_found".into()), "there only with --movable-clock");
+    let answer = it.send(Method::PUT, "/api/v1/accounts", None, Vec::new(), &With::default()).await;
     assert_eq!(answer.problem(), (405, "method_not_allowed".into()));
     assert_eq!(answer.header("allow"), "POST");
-    let person = it
-        .get(
-            "/nothing",
-            &With::default().header("accept", "text/html,*/*"),
-        )
-        .await;
-    assert_eq!(
-        (person.status.as_u16(), person.header("content-type")),
-        (404, "text/html; charset=utf-8")
-    );
-    assert!(
-        person.text.contains("There is nothing here."),
-        "{}",
-        person.text
-    );
-    let program = it
-        .get(
-            "/api/v1/nothing",
-            &With::default().header("accept", "text/html,*/*"),
-        )
-        .await;
+    let person = it.get("/nothing", &With::default().header("accept", "text/html,*/*")).await;
+    assert_eq!((person.status.as_u16(), person.header("content-type")), (404, "text/html; charset=utf-8"));
+    assert!(person.text.contains("There is nothing here."), "{}", person.text);
+    let program = it.get("/api/v1/nothing", &With::default().header("accept", "text/html,*/*")).await;
     assert_eq!(program.problem().0, 404);
 }

@@ -10,22 +10,11 @@ use crate::support::{Harness, With};
 #[tokio::test]
 async fn every_answer_is_guarded() {
     let it = Harness::new().await;
-    for path in [
-        "/health/live",
-        "/nothing",
-        "/verify?token=x",
-        "/api/v1/me",
-        "/api/openapi.json",
-        "/metrics",
-    ] {
+    for path in ["/health/live", "/nothing", "/verify?token=x", "/api/v1/me", "/api/openapi.json", "/metrics"] {
         let answer = it.get(path, &With::default()).await;
         assert!(
-            answer
-                .header("content-security-policy")
-                .contains("default-src 'self'")
-                && answer
-                    .header("content-security-policy")
-                    .contains("frame-ancestors 'none'")
+            answer.header("content-security-policy").contains("default-src 'self'")
+                && answer.header("content-security-policy").contains("frame-ancestors 'none'")
         );
         assert!(!answer.header("content-security-policy").contains("unsafe"));
         assert_eq!(answer.header("x-content-type-options"), "nosniff", "{path}");
@@ -39,13 +28,7 @@ async fn every_answer_is_guarded() {
 async fn request_ids_come_back_if_harmless() {
     let it = Harness::new().await;
     let id = async |sent: &str| {
-        it.get(
-            "/health/live",
-            &With::default().header("x-request-id", sent),
-        )
-        .await
-        .header("x-request-id")
-        .to_owned()
+        it.get("/health/live", &With::default().header("x-request-id", sent)).await.header("x-request-id").to_owned()
     };
     assert_eq!(id("trace-1.a_b").await, "trace-1.a_b");
     for odd in ["a b", "<script>", &"x".repeat(65), "a;b"] {
@@ -56,37 +39,20 @@ async fn request_ids_come_back_if_harmless() {
 #[tokio::test]
 async fn health_metrics_and_description_answer() {
     let it = Harness::new().await;
-    assert_eq!(
-        it.get("/health/live", &With::default()).await.json()["status"],
-        "ok"
-    );
-    assert_eq!(
-        it.get("/health/ready", &With::default()).await.json()["status"],
-        "ok"
-    );
+    assert_eq!(it.get("/health/live", &With::default()).await.json()["status"], "ok");
+    assert_eq!(it.get("/health/ready", &With::default()).await.json()["status"], "ok");
     it.get("/api/v1/me", &With::default()).await;
     let measured = it.get("/metrics", &With::default()).await;
     assert!(
-        measured
-            .text
-            .contains("http_requests_total{method=\"GET\",route=\"/api/v1/me\",status=\"401\"}"),
+        measured.text.contains("http_requests_total{method=\"GET\",route=\"/api/v1/me\",status=\"401\"}"),
         "{}",
         measured.text
     );
-    assert!(
-        measured
-            .text
-            .contains("http_request_seconds_bucket{method=\"GET\",route=\"/health/live\"")
-    );
+    assert!(measured.text.contains("http_request_seconds_bucket{method=\"GET\",route=\"/health/live\""));
 
     let document = it.get("/api/openapi.json", &With::default()).await.json();
     assert_eq!(document["openapi"], "3.1.0");
-    let mut paths: Vec<&str> = document["paths"]
-        .as_object()
-        .expect("paths")
-        .keys()
-        .map(String::as_str)
-        .collect();
+    let mut paths: Vec<&str> = document["paths"].as_object().expect("paths").keys().map(String::as_str).collect();
     paths.retain(|path| path.starts_with("/api/v1/"));
     for path in [
         "/api/v1/accounts",
@@ -103,13 +69,7 @@ async fn health_metrics_and_description_answer() {
         assert!(paths.contains(&path), "{path} is not described");
     }
     let problem = document["components"]["schemas"]["Problem"].to_string();
-    for member in [
-        "\"type\":",
-        "\"title\"",
-        "\"status\"",
-        "\"code\"",
-        "\"errors\"",
-    ] {
+    for member in ["\"type\":", "\"title\"", "\"status\"", "\"code\"", "\"errors\""] {
         assert!(problem.contains(member), "{member} in {problem}");
     }
 }
@@ -123,19 +83,12 @@ async fn a_panic_is_a_problem_and_tells_nothing() {
     let it = Harness::new().await;
     let state = it.server.state().clone();
     let router = around(axum::Router::new().route("/fails", get(fails)), &state).with_state(state);
-    let request = axum::http::Request::get("/fails")
-        .body(axum::body::Body::empty())
-        .expect("a request");
+    let request = axum::http::Request::get("/fails").body(axum::body::Body::empty()).expect("a request");
     let response = router.oneshot(request).await.expect("infallible");
     assert_eq!(response.status(), 500);
-    assert_eq!(
-        response.headers()["content-type"],
-        "application/problem+json"
-    );
+    assert_eq!(response.headers()["content-type"], "application/problem+json");
     assert_eq!(response.headers()["x-content-type-options"], "nosniff");
-    let body = axum::body::to_bytes(response.into_body(), 10_000)
-        .await
-        .expect("a body");
+    let body = axum::body::to_bytes(response.into_body(), 10_000).await.expect("a body");
     assert!(!String::from_utf8_lossy(&body).contains("secret"));
 }
 
@@ -146,12 +99,7 @@ async fn long_answers_are_compressed() {
         .header("accept-encoding", "br")
         .body(axum::body::Body::empty())
         .expect("a request");
-    let response = it
-        .server
-        .router()
-        .oneshot(request)
-        .await
-        .expect("infallible");
+    let response = it.server.router().oneshot(request).await.expect("infallible");
     assert_eq!(response.headers()["content-encoding"], "br");
 }
 
@@ -173,34 +121,20 @@ async fn a_dead_database_is_not_ready_and_not_a_secret_spilled() {
 #[tokio::test]
 async fn serves_a_socket_and_stops_when_told() {
     let it = Harness::new().await;
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
-        .await
-        .expect("binds");
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("binds");
     let address = listener.local_addr().expect("an address");
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let Harness {
-        server,
-        mail,
-        folder: _folder,
-        ..
-    } = it;
+    let Harness { server, mail, folder: _folder, .. } = it;
     server
         .state()
         .accounts
-        .sign_up(
-            "John",
-            "john@example.org",
-            crate::support::PASSWORD,
-            address.ip(),
-        )
+        .sign_up("John", "john@example.org", crate::support::PASSWORD, address.ip())
         .await
         .expect("signs up");
     let serving = tokio::spawn(server.serve(listener, async move {
         let _ = stopped.await;
     }));
-    let mut stream = tokio::net::TcpStream::connect(address)
-        .await
-        .expect("connects");
+    let mut stream = tokio::net::TcpStream::connect(address).await.expect("connects");
     tokio::io::AsyncWriteExt::write_all(
         &mut stream,
         b"GET /health/live HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
@@ -208,15 +142,22 @@ async fn serves_a_socket_and_stops_when_told() {
     .await
     .expect("sends");
     let mut answer = String::new();
-    tokio::io::AsyncReadExt::read_to_string(&mut stream, &mut answer)
-        .await
-        .expect("reads");
+    tokio::io::AsyncReadExt::read_to_string(&mut stream, &mut answer).await.expect("reads");
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     stop.send(()).expect("still serving");
     serving.await.expect("no panic").expect("ends well");
-    assert_eq!(
-        mail.sent.lock().expect("unpoisoned").len(),
-        1,
-        "the workers ran"
-    );
+    assert_eq!(mail.sent.lock().expect("unpoisoned").len(), 1, "the workers ran");
+}
+
+#[tokio::test]
+async fn a_relay_that_cannot_be_used_is_refused_at_the_start() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let args = reference_server::config::ServeArgs {
+        listen: "127.0.0.1:0".into(),
+        data: folder.path().join("data"),
+        smtp: Some("smtp://relay.example".into()),
+        ..reference_server::config::ServeArgs::default()
+    };
+    let config = reference_server::config::Config::from_args(&args, None).expect("a configuration");
+    assert!(matches!(reference_server::build(config).await, Err(reference_server::BuildError::Mail(_))));
 }

@@ -5,14 +5,7 @@ use crate::support::{Answer, Harness, PASSWORD, With, token_in};
 
 async fn submit(it: &Harness, path: &str, form: &str) -> Answer {
     let person = With::default().header("accept", "text/html");
-    it.send(
-        Method::POST,
-        path,
-        Some("application/x-www-form-urlencoded"),
-        form.as_bytes().to_vec(),
-        &person,
-    )
-    .await
+    it.send(Method::POST, path, Some("application/x-www-form-urlencoded"), form.as_bytes().to_vec(), &person).await
 }
 
 #[tokio::test]
@@ -21,18 +14,10 @@ async fn opening_the_link_changes_nothing_the_button_does() {
     it.sign_up("john@example.org").await;
     let token = it.mailed_token().await;
     for _ in 0..3 {
-        let shown = it
-            .get(&format!("/verify?token={token}"), &With::default())
-            .await;
-        assert_eq!(
-            (shown.status.as_u16(), shown.header("content-type")),
-            (200, "text/html; charset=utf-8")
-        );
+        let shown = it.get(&format!("/verify?token={token}"), &With::default()).await;
+        assert_eq!((shown.status.as_u16(), shown.header("content-type")), (200, "text/html; charset=utf-8"));
         assert!(
-            shown
-                .text
-                .contains(&format!("name=\"token\" value=\"{token}\""))
-                && shown.text.contains("method=\"post\""),
+            shown.text.contains(&format!("name=\"token\" value=\"{token}\"")) && shown.text.contains("method=\"post\""),
             "{}",
             shown.text
         );
@@ -42,30 +27,16 @@ async fn opening_the_link_changes_nothing_the_button_does() {
     assert_eq!(done.status, 200, "{}", done.text);
     assert_eq!(it.log_in("john@example.org").await.status, 200);
     let again = submit(&it, "/verify", &format!("token={token}")).await;
-    assert_eq!(
-        (again.status.as_u16(), again.header("content-type")),
-        (422, "text/html; charset=utf-8")
-    );
+    assert_eq!((again.status.as_u16(), again.header("content-type")), (422, "text/html; charset=utf-8"));
     assert!(again.text.contains("This link does not work any more."));
 }
 
 #[tokio::test]
 async fn tokens_on_pages_are_inert() {
     let it = Harness::new().await;
-    let shown = it
-        .get(
-            "/verify?token=%22%3E%3Cscript%3Ealert(1)%3C/script%3E",
-            &With::default(),
-        )
-        .await;
+    let shown = it.get("/verify?token=%22%3E%3Cscript%3Ealert(1)%3C/script%3E", &With::default()).await;
     assert!(!shown.text.contains("<script"), "{}", shown.text);
-    assert!(
-        it.get("/verify", &With::default())
-            .await
-            .status
-            .is_success(),
-        "no token at all: the button will say so"
-    );
+    assert!(it.get("/verify", &With::default()).await.status.is_success(), "no token at all: the button will say so");
 }
 
 #[tokio::test]
@@ -74,18 +45,8 @@ async fn the_set_up_page_makes_the_first_admin() {
     let person = With::default().header("accept", "text/html");
     assert_eq!(it.get("/setup?token=forged", &person).await.status, 422);
     let token = token_in(it.server.setup_link().expect("a link"));
-    assert!(
-        it.get(&format!("/setup?token={token}"), &person)
-            .await
-            .text
-            .contains("Make administrator")
-    );
-    let wrong = submit(
-        &it,
-        "/setup",
-        &format!("token={token}&name=Ada+%3Cb%3E&email=ada&password=short"),
-    )
-    .await;
+    assert!(it.get(&format!("/setup?token={token}"), &person).await.text.contains("Make administrator"));
+    let wrong = submit(&it, "/setup", &format!("token={token}&name=Ada+%3Cb%3E&email=ada&password=short")).await;
     assert_eq!(wrong.status, 422);
     assert!(
         wrong.text.contains("href=\"#email\"")
@@ -94,34 +55,20 @@ async fn the_set_up_page_makes_the_first_admin() {
         "{}",
         wrong.text
     );
-    assert!(
-        !wrong.text.contains("short"),
-        "a typed password is never shown again"
-    );
+    assert!(!wrong.text.contains("short"), "a typed password is never shown again");
     let done = submit(
         &it,
         "/setup",
-        &format!(
-            "token={token}&name=Ada+Root&email=ada%40example.org&password={}",
-            PASSWORD.replace(' ', "+")
-        ),
+        &format!("token={token}&name=Ada+Root&email=ada%40example.org&password={}", PASSWORD.replace(' ', "+")),
     )
     .await;
     assert_eq!(done.status, 200, "{}", done.text);
     assert_eq!(it.log_in("ada@example.org").await.json()["role"], "admin");
-    assert_eq!(
-        it.get(&format!("/setup?token={token}"), &person)
-            .await
-            .status,
-        422
-    );
+    assert_eq!(it.get(&format!("/setup?token={token}"), &person).await.status, 422);
     let second = submit(
         &it,
         "/setup",
-        &format!(
-            "token={token}&name=Eve&email=eve%40example.org&password={}",
-            PASSWORD.replace(' ', "+")
-        ),
+        &format!("token={token}&name=Eve&email=eve%40example.org&password={}", PASSWORD.replace(' ', "+")),
     )
     .await;
     assert_eq!(second.status, 409);
@@ -137,33 +84,12 @@ async fn the_invitation_page_sets_a_password() {
         role: reference_server::auth::Role::Agent,
         password: None,
     };
-    it.server
-        .state()
-        .accounts
-        .create_staff(staff)
-        .await
-        .expect("makes");
+    it.server.state().accounts.create_staff(staff).await.expect("makes");
     let token = it.mailed_token().await;
-    assert!(
-        it.get(&format!("/invitation?token={token}"), &With::default())
-            .await
-            .text
-            .contains("new-password")
-    );
+    assert!(it.get(&format!("/invitation?token={token}"), &With::default()).await.text.contains("new-password"));
+    assert_eq!(submit(&it, "/invitation", &format!("token={token}&password=short")).await.status, 422);
     assert_eq!(
-        submit(&it, "/invitation", &format!("token={token}&password=short"))
-            .await
-            .status,
-        422
-    );
-    assert_eq!(
-        submit(
-            &it,
-            "/invitation",
-            &format!("token={token}&password={}", PASSWORD.replace(' ', "+"))
-        )
-        .await
-        .status,
+        submit(&it, "/invitation", &format!("token={token}&password={}", PASSWORD.replace(' ', "+"))).await.status,
         200
     );
     assert_eq!(it.log_in("ben@example.org").await.status, 200);
@@ -172,13 +98,7 @@ async fn the_invitation_page_sets_a_password() {
 #[tokio::test]
 async fn broken_forms_are_refused() {
     let it = Harness::new().await;
-    for form in [
-        "",
-        "tokken=x",
-        "token=x&extra=1",
-        "token=x&token=y",
-        "token=%ff",
-    ] {
+    for form in ["", "tokken=x", "token=x&extra=1", "token=x&token=y", "token=%ff"] {
         let answer = it
             .send(
                 Method::POST,
@@ -188,25 +108,11 @@ async fn broken_forms_are_refused() {
                 &With::default(),
             )
             .await;
-        assert!(
-            matches!(answer.problem().0, 400 | 422),
-            "{form}: {}",
-            answer.text
-        );
+        assert!(matches!(answer.problem().0, 400 | 422), "{form}: {}", answer.text);
     }
-    assert_eq!(
-        it.post("/verify", json!({"token": "x"})).await.problem(),
-        (415, "unsupported_media_type".into())
-    );
+    assert_eq!(it.post("/verify", json!({"token": "x"})).await.problem(), (415, "unsupported_media_type".into()));
     let cross = With::default().header("sec-fetch-site", "cross-site");
-    let answer = it
-        .send(
-            Method::POST,
-            "/verify",
-            Some("application/x-www-form-urlencoded"),
-            b"token=x".to_vec(),
-            &cross,
-        )
-        .await;
+    let answer =
+        it.send(Method::POST, "/verify", Some("application/x-www-form-urlencoded"), b"token=x".to_vec(), &cross).await;
     assert_eq!(answer.problem(), (403, "cross_site".into()));
 }

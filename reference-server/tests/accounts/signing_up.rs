@@ -14,40 +14,16 @@ async fn from_sign_up_to_log_in() {
 
     let mails = it.mails().await;
     assert_eq!(mails.len(), 1);
-    assert_eq!(
-        (mails[0].to.as_str(), mails[0].kind),
-        ("John@Example.org", AccountMailKind::VerifyEmail)
-    );
-    assert!(
-        mails[0]
-            .text
-            .contains("http://127.0.0.1:8080/verify?token="),
-        "{}",
-        mails[0].text
-    );
-    let confirmed = it
-        .post(
-            "/api/v1/accounts/verify",
-            json!({"token": token_in(&mails[0].text)}),
-        )
-        .await;
-    assert_eq!(
-        (confirmed.status.as_u16(), confirmed.json()),
-        (200, json!({"verified": true}))
-    );
+    assert_eq!((mails[0].to.as_str(), mails[0].kind), ("John@Example.org", AccountMailKind::VerifyEmail));
+    assert!(mails[0].text.contains("http://127.0.0.1:8080/verify?token="), "{}", mails[0].text);
+    let confirmed = it.post("/api/v1/accounts/verify", json!({"token": token_in(&mails[0].text)})).await;
+    assert_eq!((confirmed.status.as_u16(), confirmed.json()), (200, json!({"verified": true})));
 
     let answer = it.log_in("JOHN@example.ORG").await;
     assert_eq!(answer.status, 200, "{}", answer.text);
     let me = answer.json();
-    assert_eq!(
-        (me["name"].as_str(), me["role"].as_str()),
-        (Some("John Miller"), Some("customer"))
-    );
-    assert!(
-        me["id"]
-            .as_str()
-            .is_some_and(|id| id.starts_with("u_") && id.len() == 22)
-    );
+    assert_eq!((me["name"].as_str(), me["role"].as_str()), (Some("John Miller"), Some("customer")));
+    assert!(me["id"].as_str().is_some_and(|id| id.starts_with("u_") && id.len() == 22));
     let seen = it.get("/api/v1/me", &With::cookie(&answer.cookie())).await;
     assert_eq!((seen.status.as_u16(), seen.json()), (200, me));
 }
@@ -56,50 +32,23 @@ async fn from_sign_up_to_log_in() {
 async fn known_and_unknown_addresses_look_alike() {
     let it = Harness::new().await;
     it.customer("john@example.org").await;
-    let (known, unknown) = (
-        it.sign_up("john@example.org").await,
-        it.sign_up("nobody@example.org").await,
-    );
+    let (known, unknown) = (it.sign_up("john@example.org").await, it.sign_up("nobody@example.org").await);
     assert_eq!((known.status, &known.text), (unknown.status, &unknown.text));
-    let names = |answer: &crate::support::Answer| {
-        answer
-            .headers
-            .keys()
-            .map(ToString::to_string)
-            .collect::<Vec<_>>()
-    };
+    let names = |answer: &crate::support::Answer| answer.headers.keys().map(ToString::to_string).collect::<Vec<_>>();
     assert_eq!(names(&known), names(&unknown));
 
     let mails = it.mails().await;
-    let of = |to: &str| {
-        mails
-            .iter()
-            .filter(|mail| mail.to == to)
-            .map(|mail| mail.kind)
-            .collect::<Vec<_>>()
-    };
+    let of = |to: &str| mails.iter().filter(|mail| mail.to == to).map(|mail| mail.kind).collect::<Vec<_>>();
     assert_eq!(of("john@example.org"), [AccountMailKind::AlreadyRegistered]);
     assert_eq!(of("nobody@example.org"), [AccountMailKind::VerifyEmail]);
 
     it.sign_up("john@example.org").await;
     assert!(it.mails().await.is_empty(), "the owner is told once a day");
-    assert_eq!(
-        it.log_in("john@example.org").await.status,
-        200,
-        "nothing changed for the owner"
-    );
+    assert_eq!(it.log_in("john@example.org").await.status, 200, "nothing changed for the owner");
 
     let (known, unknown) = (
-        it.post(
-            "/api/v1/accounts/verification",
-            json!({"email": "john@example.org"}),
-        )
-        .await,
-        it.post(
-            "/api/v1/accounts/verification",
-            json!({"email": "no-one@example.org"}),
-        )
-        .await,
+        it.post("/api/v1/accounts/verification", json!({"email": "john@example.org"})).await,
+        it.post("/api/v1/accounts/verification", json!({"email": "no-one@example.org"})).await,
     );
     assert_eq!((known.status.as_u16(), &known.text), (202, &unknown.text));
     assert_eq!(unknown.status, 202);
@@ -113,22 +62,14 @@ async fn mail_to_an_unconfirmed_address_holds_nothing_a_stranger_chose_and_is_ra
     assert_eq!(it.post("/api/v1/accounts", evil).await.status, 202);
     let mails = it.mails().await;
     let all = format!("{}{}{}", mails[0].subject, mails[0].text, mails[0].html);
-    assert!(
-        !all.contains("WIN") && !all.contains("evil") && mails[0].text.starts_with("Hello,\n"),
-        "{all}"
-    );
+    assert!(!all.contains("WIN") && !all.contains("evil") && mails[0].text.starts_with("Hello,\n"), "{all}");
 
     for _ in 0..3 {
         it.sign_up("john@example.org").await;
     }
     assert!(it.mails().await.is_empty(), "one mail a day by sign-ups");
     for _ in 0..3 {
-        let again = it
-            .post(
-                "/api/v1/accounts/verification",
-                json!({"email": "JOHN@example.org"}),
-            )
-            .await;
+        let again = it.post("/api/v1/accounts/verification", json!({"email": "JOHN@example.org"})).await;
         assert_eq!(again.status, 202);
     }
     let again = it.mails().await;
@@ -138,11 +79,7 @@ async fn mail_to_an_unconfirmed_address_holds_nothing_a_stranger_chose_and_is_ra
         "one more for a lost mail"
     );
     it.clock.advance(TimeDelta::hours(24));
-    it.post(
-        "/api/v1/accounts/verification",
-        json!({"email": "john@example.org"}),
-    )
-    .await;
+    it.post("/api/v1/accounts/verification", json!({"email": "john@example.org"})).await;
     assert_eq!(it.mails().await.len(), 1, "and another the next day");
 }
 
@@ -151,42 +88,18 @@ async fn who_signs_up_last_decides_and_older_links_die() {
     let it = Harness::new().await;
     it.sign_up("john@example.org").await;
     let first = it.mailed_token().await;
-    let owner =
-        json!({"name": "The Owner", "email": "john@example.org", "password": OTHER_PASSWORD});
+    let owner = json!({"name": "The Owner", "email": "john@example.org", "password": OTHER_PASSWORD});
     assert_eq!(it.post("/api/v1/accounts", owner.clone()).await.status, 202);
     assert_eq!(
-        it.post("/api/v1/accounts/verify", json!({"token": first}))
-            .await
-            .problem(),
+        it.post("/api/v1/accounts/verify", json!({"token": first})).await.problem(),
         (422, "invalid_token".into())
     );
-    it.post(
-        "/api/v1/accounts/verification",
-        json!({"email": "john@example.org"}),
-    )
-    .await;
+    it.post("/api/v1/accounts/verification", json!({"email": "john@example.org"})).await;
     let second = it.mailed_token().await;
-    assert_eq!(
-        it.post("/api/v1/accounts", owner).await.status,
-        202,
-        "the same password again: the link stays alive"
-    );
-    assert_eq!(
-        it.post("/api/v1/accounts/verify", json!({"token": second}))
-            .await
-            .status,
-        200
-    );
-    assert_eq!(
-        it.log_in("john@example.org").await.problem(),
-        (401, "invalid_credentials".into())
-    );
-    let answer = it
-        .post(
-            "/api/v1/sessions",
-            json!({"email": "john@example.org", "password": OTHER_PASSWORD}),
-        )
-        .await;
+    assert_eq!(it.post("/api/v1/accounts", owner).await.status, 202, "the same password again: the link stays alive");
+    assert_eq!(it.post("/api/v1/accounts/verify", json!({"token": second})).await.status, 200);
+    assert_eq!(it.log_in("john@example.org").await.problem(), (401, "invalid_credentials".into()));
+    let answer = it.post("/api/v1/sessions", json!({"email": "john@example.org", "password": OTHER_PASSWORD})).await;
     assert_eq!(answer.json()["name"], "The Owner");
 }
 
@@ -195,46 +108,23 @@ async fn a_link_works_once_and_for_a_day() {
     let it = Harness::new().await;
     it.sign_up("john@example.org").await;
     let token = it.mailed_token().await;
-    for forged in [
-        "",
-        "x",
-        &token[1..],
-        &token.to_uppercase(),
-        &format!("{token}="),
-        "' OR 1=1 --",
-    ] {
-        let answer = it
-            .post("/api/v1/accounts/verify", json!({"token": forged}))
-            .await;
+    for forged in ["", "x", &token[1..], &token.to_uppercase(), &format!("{token}="), "' OR 1=1 --"] {
+        let answer = it.post("/api/v1/accounts/verify", json!({"token": forged})).await;
         assert_eq!(answer.problem(), (422, "invalid_token".into()), "{forged}");
         assert_eq!(answer.fields(), [("token".into(), "invalid_token".into())]);
     }
     it.clock.advance(TimeDelta::hours(24));
     assert_eq!(
-        it.post("/api/v1/accounts/verify", json!({"token": token}))
-            .await
-            .problem(),
+        it.post("/api/v1/accounts/verify", json!({"token": token})).await.problem(),
         (422, "invalid_token".into())
     );
 
-    it.post(
-        "/api/v1/accounts/verification",
-        json!({"email": "john@example.org"}),
-    )
-    .await;
+    it.post("/api/v1/accounts/verification", json!({"email": "john@example.org"})).await;
     let token = it.mailed_token().await;
-    it.clock
-        .advance(TimeDelta::hours(24) - TimeDelta::seconds(1));
+    it.clock.advance(TimeDelta::hours(24) - TimeDelta::seconds(1));
+    assert_eq!(it.post("/api/v1/accounts/verify", json!({"token": token})).await.status, 200);
     assert_eq!(
-        it.post("/api/v1/accounts/verify", json!({"token": token}))
-            .await
-            .status,
-        200
-    );
-    assert_eq!(
-        it.post("/api/v1/accounts/verify", json!({"token": token}))
-            .await
-            .problem(),
+        it.post("/api/v1/accounts/verify", json!({"token": token})).await.problem(),
         (422, "invalid_token".into())
     );
 }
@@ -247,20 +137,12 @@ async fn of_fifty_tries_at_once_one_wins() {
     let mut tries = tokio::task::JoinSet::new();
     for _ in 0..50 {
         let (it, token) = (std::sync::Arc::clone(&it), token.clone());
-        tries.spawn(async move {
-            it.post("/api/v1/accounts/verify", json!({"token": token}))
-                .await
-                .status
-                .as_u16()
-        });
+        tries.spawn(async move { it.post("/api/v1/accounts/verify", json!({"token": token})).await.status.as_u16() });
     }
     let mut answers = tries.join_all().await;
     answers.sort_unstable();
     assert_eq!(answers[0], 200);
-    assert!(
-        answers[1..].iter().all(|status| *status == 422),
-        "{answers:?}"
-    );
+    assert!(answers[1..].iter().all(|status| *status == 422), "{answers:?}");
 }
 
 #[tokio::test]
@@ -270,25 +152,16 @@ async fn no_mail_is_lost_while_the_relay_is_down() {
     it.sign_up("john@example.org").await;
     for minutes in [1, 4, 16] {
         assert!(it.mails().await.is_empty());
-        it.clock
-            .advance(TimeDelta::minutes(minutes) - TimeDelta::seconds(1));
+        it.clock.advance(TimeDelta::minutes(minutes) - TimeDelta::seconds(1));
         *it.mail.down.lock().expect("unpoisoned") = false;
-        assert!(
-            it.mails().await.is_empty(),
-            "not before its pause of {minutes} minutes is over"
-        );
+        assert!(it.mails().await.is_empty(), "not before its pause of {minutes} minutes is over");
         *it.mail.down.lock().expect("unpoisoned") = true;
         it.clock.advance(TimeDelta::seconds(1));
     }
     *it.mail.down.lock().expect("unpoisoned") = false;
     let token = it.mailed_token().await;
     assert!(it.mails().await.is_empty(), "once");
-    assert_eq!(
-        it.post("/api/v1/accounts/verify", json!({"token": token}))
-            .await
-            .status,
-        200
-    );
+    assert_eq!(it.post("/api/v1/accounts/verify", json!({"token": token})).await.status, 200);
 }
 
 #[tokio::test]
@@ -299,11 +172,7 @@ async fn a_mail_is_given_up_after_eight_tries() {
     let state = it.server.state();
     let (mut postponed, mut given_up) = (0, 0);
     for _ in 0..20 {
-        let done = state
-            .accounts
-            .deliver_account_mail(it.clock_now(), it.mail.as_ref())
-            .await
-            .expect("delivers");
+        let done = state.accounts.deliver_account_mail(it.clock_now(), it.mail.as_ref()).await.expect("delivers");
         postponed += done.postponed;
         given_up += done.given_up;
         it.clock.advance(TimeDelta::hours(12));
@@ -316,43 +185,25 @@ async fn a_confirmed_account_gets_no_late_confirmation() {
     let it = Harness::new().await;
     it.sign_up("john@example.org").await;
     let token = it.mailed_token().await;
-    it.post(
-        "/api/v1/accounts/verification",
-        json!({"email": "john@example.org"}),
-    )
-    .await;
-    it.post("/api/v1/accounts/verify", json!({"token": token}))
-        .await;
+    it.post("/api/v1/accounts/verification", json!({"email": "john@example.org"})).await;
+    it.post("/api/v1/accounts/verify", json!({"token": token})).await;
     assert!(it.mails().await.is_empty());
 }
 
 #[tokio::test]
 async fn a_poisoned_host_reaches_no_link() {
     let it = Harness::new().await;
-    let with = With::default()
-        .header("x-forwarded-host", "evil.example")
-        .header("forwarded", "host=evil.example");
+    let with = With::default().header("x-forwarded-host", "evil.example").header("forwarded", "host=evil.example");
     let mut request = axum::http::Request::post("/api/v1/accounts")
         .header("host", "evil.example")
         .header("content-type", "application/json");
     for (name, value) in &with.headers {
         request = request.header(*name, value);
     }
-    let body =
-        json!({"name": "John", "email": "john@example.org", "password": PASSWORD}).to_string();
-    assert_eq!(
-        it.raw(request.body(body.into()).expect("a request"))
-            .await
-            .status,
-        202
-    );
+    let body = json!({"name": "John", "email": "john@example.org", "password": PASSWORD}).to_string();
+    assert_eq!(it.raw(request.body(body.into()).expect("a request")).await.status, 202);
     let mails = it.mails().await;
-    assert!(
-        !mails[0].text.contains("evil")
-            && mails[0]
-                .text
-                .contains("http://127.0.0.1:8080/verify?token=")
-    );
+    assert!(!mails[0].text.contains("evil") && mails[0].text.contains("http://127.0.0.1:8080/verify?token="));
 }
 
 #[tokio::test]
@@ -362,27 +213,16 @@ async fn sign_ups_from_one_address_have_a_limit() {
     for n in 0..=200 {
         // The cheap door that counts against the same limit.
         last = it
-            .post(
-                "/api/v1/accounts/verification",
-                json!({"email": format!("p{n}@example.org")}),
-            )
+            .post("/api/v1/accounts/verification", json!({"email": format!("p{n}@example.org")}))
             .await
             .status
             .as_u16();
     }
     assert_eq!(last, 429);
-    assert_eq!(
-        it.sign_up("john@example.org").await.problem(),
-        (429, "too_many_requests".into())
-    );
+    assert_eq!(it.sign_up("john@example.org").await.problem(), (429, "too_many_requests".into()));
     let elsewhere = With::from("198.51.100.1");
     let body = json!({"name": "John", "email": "john@example.org", "password": PASSWORD});
-    assert_eq!(
-        it.post_with("/api/v1/accounts", body, &elsewhere)
-            .await
-            .status,
-        202
-    );
+    assert_eq!(it.post_with("/api/v1/accounts", body, &elsewhere).await.status, 202);
 }
 
 impl Harness {

@@ -21,41 +21,18 @@ async fn the_set_up_link_makes_one_admin() {
     let link = it.server.setup_link().expect("a link").to_owned();
     assert!(link.starts_with("http://127.0.0.1:8080/setup?token="));
     assert!(it.server.greeting().contains(&link));
-    let body = |token: &str| json!({"token": token, "name": "Ada Root", "email": "ada@example.org", "password": PASSWORD});
-    assert_eq!(
-        it.post("/api/v1/setup", body("forged")).await.problem(),
-        (422, "invalid_token".into())
-    );
+    let body =
+        |token: &str| json!({"token": token, "name": "Ada Root", "email": "ada@example.org", "password": PASSWORD});
+    assert_eq!(it.post("/api/v1/setup", body("forged")).await.problem(), (422, "invalid_token".into()));
     let token = token_in(&link);
     let mut weak = body(&token);
     weak["password"] = json!("secret");
-    assert_eq!(
-        it.post("/api/v1/setup", weak).await.fields(),
-        [("password".into(), "too_short".into())]
-    );
+    assert_eq!(it.post("/api/v1/setup", weak).await.fields(), [("password".into(), "too_short".into())]);
     let made = it.post("/api/v1/setup", body(&token)).await;
-    assert_eq!(
-        (made.status.as_u16(), made.json()["role"].as_str()),
-        (201, Some("admin"))
-    );
-    assert_eq!(
-        it.log_in("ada@example.org").await.status,
-        200,
-        "counts as confirmed"
-    );
-    assert_eq!(
-        it.post("/api/v1/setup", body(&token)).await.problem(),
-        (409, "already_set_up".into())
-    );
-    assert!(
-        it.server
-            .state()
-            .accounts
-            .setup_link()
-            .await
-            .expect("asks")
-            .is_none()
-    );
+    assert_eq!((made.status.as_u16(), made.json()["role"].as_str()), (201, Some("admin")));
+    assert_eq!(it.log_in("ada@example.org").await.status, 200, "counts as confirmed");
+    assert_eq!(it.post("/api/v1/setup", body(&token)).await.problem(), (409, "already_set_up".into()));
+    assert!(it.server.state().accounts.setup_link().await.expect("asks").is_none());
     assert!(it.mails().await.is_empty());
 }
 
@@ -79,25 +56,18 @@ async fn simultaneous_set_ups_make_one_admin() {
     for n in 0..8 {
         let (it, token) = (std::sync::Arc::clone(&it), token.clone());
         tries.spawn(async move {
-            let body = json!({"token": token, "name": "Ada", "email": format!("ada{n}@example.org"), "password": PASSWORD});
+            let body =
+                json!({"token": token, "name": "Ada", "email": format!("ada{n}@example.org"), "password": PASSWORD});
             it.post("/api/v1/setup", body).await.status.as_u16()
         });
     }
     let answers = tries.join_all().await;
-    assert_eq!(
-        answers.iter().filter(|status| **status == 201).count(),
-        1,
-        "{answers:?}"
-    );
+    assert_eq!(answers.iter().filter(|status| **status == 201).count(), 1, "{answers:?}");
     let admins = it
         .server
         .state()
         .accounts
-        .list(AccountFilter {
-            role: Some(Role::Admin),
-            after: None,
-            limit: 100,
-        })
+        .list(AccountFilter { role: Some(Role::Admin), after: None, limit: 100 })
         .await
         .expect("lists");
     assert_eq!(admins.len(), 1);
@@ -106,66 +76,30 @@ async fn simultaneous_set_ups_make_one_admin() {
 #[tokio::test]
 async fn invited_staff_choose_a_password() {
     let it = Harness::new().await;
-    let made = it
-        .server
-        .state()
-        .accounts
-        .create_staff(sarah(None))
-        .await
-        .expect("makes");
+    let made = it.server.state().accounts.create_staff(sarah(None)).await.expect("makes");
     assert_eq!(
         (made.role, made.email_verified_at, made.phone.as_deref()),
         (Role::Agent, None, Some("+44 20 7946 0018"))
     );
-    assert_eq!(
-        it.log_in("sarah@example.org").await.problem(),
-        (401, "invalid_credentials".into()),
-        "no password yet"
-    );
-    assert_eq!(
-        it.sign_up("sarah@example.org").await.status,
-        202,
-        "a stranger learns nothing and takes nothing over"
-    );
+    assert_eq!(it.log_in("sarah@example.org").await.problem(), (401, "invalid_credentials".into()), "no password yet");
+    assert_eq!(it.sign_up("sarah@example.org").await.status, 202, "a stranger learns nothing and takes nothing over");
     let mails = it.mails().await;
-    assert_eq!(
-        mails.iter().map(|mail| mail.kind).collect::<Vec<_>>(),
-        [AccountMailKind::Invitation]
-    );
-    assert!(
-        mails[0]
-            .text
-            .contains("http://127.0.0.1:8080/invitation?token=")
-            && !mails[0].text.contains("Sarah")
-    );
+    assert_eq!(mails.iter().map(|mail| mail.kind).collect::<Vec<_>>(), [AccountMailKind::Invitation]);
+    assert!(mails[0].text.contains("http://127.0.0.1:8080/invitation?token=") && !mails[0].text.contains("Sarah"));
     let token = token_in(&mails[0].text);
 
     let accept = |token: &str, password: &str| json!({"token": token, "password": password});
     assert_eq!(
-        it.post("/api/v1/accounts/verify", json!({"token": token}))
-            .await
-            .status,
+        it.post("/api/v1/accounts/verify", json!({"token": token})).await.status,
         422,
         "a token is for one purpose"
     );
-    let weak = it
-        .post(
-            "/api/v1/invitations/accept",
-            accept(&token, "sarah cole sarah cole"),
-        )
-        .await;
+    let weak = it.post("/api/v1/invitations/accept", accept(&token, "sarah cole sarah cole")).await;
     assert_eq!(weak.fields(), [("password".into(), "too_weak".into())]);
-    let done = it
-        .post("/api/v1/invitations/accept", accept(&token, PASSWORD))
-        .await;
+    let done = it.post("/api/v1/invitations/accept", accept(&token, PASSWORD)).await;
+    assert_eq!((done.status.as_u16(), done.json()["role"].as_str()), (200, Some("agent")));
     assert_eq!(
-        (done.status.as_u16(), done.json()["role"].as_str()),
-        (200, Some("agent"))
-    );
-    assert_eq!(
-        it.post("/api/v1/invitations/accept", accept(&token, OTHER_PASSWORD))
-            .await
-            .problem(),
+        it.post("/api/v1/invitations/accept", accept(&token, OTHER_PASSWORD)).await.problem(),
         (422, "invalid_token".into())
     );
     assert_eq!(it.log_in("sarah@example.org").await.json()["id"], made.id);
@@ -174,47 +108,45 @@ async fn invited_staff_choose_a_password() {
 #[tokio::test]
 async fn invitations_age() {
     let it = Harness::new().await;
-    it.server
-        .state()
-        .accounts
-        .create_staff(sarah(None))
-        .await
-        .expect("makes");
+    it.server.state().accounts.create_staff(sarah(None)).await.expect("makes");
     let token = it.mailed_token().await;
     it.clock.advance(TimeDelta::days(7));
-    let late = it
-        .post(
-            "/api/v1/invitations/accept",
-            json!({"token": token, "password": PASSWORD}),
-        )
-        .await;
+    let late = it.post("/api/v1/invitations/accept", json!({"token": token, "password": PASSWORD})).await;
     assert_eq!(late.problem(), (422, "invalid_token".into()));
+}
+
+#[tokio::test]
+async fn an_invitation_can_be_sent_again_until_accepted() {
+    let it = Harness::new().await;
+    let accounts = &it.server.state().accounts;
+    let made = accounts.create_staff(sarah(None)).await.expect("makes");
+    let first = it.mailed_token().await;
+    accounts.invite_again(&made.id).await.expect("invites");
+    let second = it.mailed_token().await;
+    let accept = async |token: &str| {
+        let body = json!({"token": token, "password": PASSWORD});
+        it.post("/api/v1/invitations/accept", body).await.status.as_u16()
+    };
+    assert_eq!(accept(&second).await, 200);
+    assert_eq!(accept(&first).await, 422, "its sibling died with it");
+    assert!(matches!(accounts.invite_again(&made.id).await, Err(AuthError::NoSuchAccount)));
+    let customer = accounts.create_customer("John", "john@example.org", PASSWORD).await.expect("makes");
+    assert!(matches!(accounts.invite_again(&customer.id).await, Err(AuthError::NoSuchAccount)));
+    assert!(it.mails().await.is_empty());
+    assert_eq!(it.log_in("john@example.org").await.json()["role"], "customer");
 }
 
 #[tokio::test]
 async fn staff_with_a_password_start_at_once() {
     let it = Harness::new().await;
     let accounts = &it.server.state().accounts;
-    accounts
-        .create_staff(sarah(Some(PASSWORD)))
-        .await
-        .expect("makes");
+    accounts.create_staff(sarah(Some(PASSWORD))).await.expect("makes");
     assert!(it.mails().await.is_empty());
     assert_eq!(it.log_in("sarah@example.org").await.status, 200);
-    assert!(matches!(
-        accounts.create_staff(sarah(None)).await,
-        Err(AuthError::EmailTaken)
-    ));
-    let wrong = NewStaff {
-        name: "",
-        email: "x",
-        phone: Some("call me"),
-        role: Role::Customer,
-        password: Some("short"),
-    };
-    let Err(AuthError::Invalid(faults)) = accounts.create_staff(wrong).await else {
-        panic!("made")
-    };
+    assert!(matches!(accounts.create_staff(sarah(None)).await, Err(AuthError::EmailTaken)));
+    let wrong =
+        NewStaff { name: "", email: "x", phone: Some("call me"), role: Role::Customer, password: Some("short") };
+    let Err(AuthError::Invalid(faults)) = accounts.create_staff(wrong).await else { panic!("made") };
     let mut fields: Vec<_> = faults.iter().map(|wrong| wrong.field).collect();
     fields.sort_unstable();
     assert_eq!(fields, ["email", "name", "password", "phone", "role"]);
@@ -225,44 +157,16 @@ async fn the_last_admin_stays() {
     let it = Harness::new().await;
     it.admin().await;
     let accounts = &it.server.state().accounts;
-    let filter = AccountFilter {
-        role: Some(Role::Admin),
-        after: None,
-        limit: 10,
-    };
+    let filter = AccountFilter { role: Some(Role::Admin), after: None, limit: 10 };
     let ada = accounts.list(filter).await.expect("lists")[0].id.clone();
-    let disable = AccountChange {
-        disabled: Some(true),
-        ..AccountChange::default()
-    };
-    let demote = AccountChange {
-        role: Some(Role::Auditor),
-        ..AccountChange::default()
-    };
-    assert!(matches!(
-        accounts.change(&ada, disable.clone()).await,
-        Err(AuthError::LastAdmin)
-    ));
-    assert!(matches!(
-        accounts.change(&ada, demote).await,
-        Err(AuthError::LastAdmin)
-    ));
-    let second = accounts
-        .create_admin("Bo Root", "bo@example.org", PASSWORD)
-        .await
-        .expect("makes");
-    accounts
-        .change(&ada, disable.clone())
-        .await
-        .expect("another one is there");
-    assert!(matches!(
-        accounts.change(&second.id, disable.clone()).await,
-        Err(AuthError::LastAdmin)
-    ));
-    assert!(matches!(
-        accounts.change("u_nobody", disable).await,
-        Err(AuthError::NoSuchAccount)
-    ));
+    let disable = AccountChange { disabled: Some(true), ..AccountChange::default() };
+    let demote = AccountChange { role: Some(Role::Auditor), ..AccountChange::default() };
+    assert!(matches!(accounts.change(&ada, disable.clone()).await, Err(AuthError::LastAdmin)));
+    assert!(matches!(accounts.change(&ada, demote).await, Err(AuthError::LastAdmin)));
+    let second = accounts.create_admin("Bo Root", "bo@example.org", PASSWORD).await.expect("makes");
+    accounts.change(&ada, disable.clone()).await.expect("another one is there");
+    assert!(matches!(accounts.change(&second.id, disable.clone()).await, Err(AuthError::LastAdmin)));
+    assert!(matches!(accounts.change("u_nobody", disable).await, Err(AuthError::NoSuchAccount)));
 }
 
 #[tokio::test]
@@ -271,40 +175,18 @@ async fn lists_go_page_by_page() {
     let accounts = &it.server.state().accounts;
     for n in 0..5 {
         let email = format!("s{n}@example.org");
-        accounts
-            .create_staff(NewStaff {
-                email: &email,
-                ..sarah(None)
-            })
-            .await
-            .expect("makes");
+        accounts.create_staff(NewStaff { email: &email, ..sarah(None) }).await.expect("makes");
     }
     let mut seen = Vec::new();
     let mut after = None;
     loop {
-        let page = accounts
-            .list(AccountFilter {
-                role: Some(Role::Agent),
-                after,
-                limit: 2,
-            })
-            .await
-            .expect("lists");
+        let page = accounts.list(AccountFilter { role: Some(Role::Agent), after, limit: 2 }).await.expect("lists");
         let Some(last) = page.last() else { break };
         after = Some(last.id.clone());
         seen.extend(page.into_iter().map(|account| account.email));
     }
     seen.sort();
-    assert_eq!(
-        seen,
-        [
-            "s0@example.org",
-            "s1@example.org",
-            "s2@example.org",
-            "s3@example.org",
-            "s4@example.org"
-        ]
-    );
+    assert_eq!(seen, ["s0@example.org", "s1@example.org", "s2@example.org", "s3@example.org", "s4@example.org"]);
 }
 
 #[tokio::test]
@@ -315,40 +197,17 @@ async fn only_an_admin_moves_the_clock() {
     it.customer("john@example.org").await;
     let john = it.token("john@example.org").await;
     let hour = json!({"advance_seconds": 3600});
+    assert_eq!(it.post("/api/v1/clock", hour.clone()).await.problem(), (401, "not_logged_in".into()));
     assert_eq!(
-        it.post("/api/v1/clock", hour.clone()).await.problem(),
-        (401, "not_logged_in".into())
-    );
-    assert_eq!(
-        it.post_with("/api/v1/clock", hour.clone(), &With::bearer(&john))
-            .await
-            .problem(),
+        it.post_with("/api/v1/clock", hour.clone(), &With::bearer(&john)).await.problem(),
         (403, "forbidden".into())
     );
-    let moved = it
-        .post_with("/api/v1/clock", hour, &With::bearer(&admin))
-        .await;
-    assert_eq!(
-        (moved.status.as_u16(), moved.json()),
-        (200, json!({"now": "2026-03-02T10:00:00Z"}))
-    );
-    assert_eq!(
-        it.server.state().clock.now().to_rfc3339(),
-        "2026-03-02T10:00:00+00:00"
-    );
+    let moved = it.post_with("/api/v1/clock", hour, &With::bearer(&admin)).await;
+    assert_eq!((moved.status.as_u16(), moved.json()), (200, json!({"now": "2026-03-02T10:00:00Z"})));
+    assert_eq!(it.server.state().clock.now().to_rfc3339(), "2026-03-02T10:00:00+00:00");
     for wrong in [0, -1, i64::MIN, i64::MAX, 400_000_000] {
-        let answer = it
-            .post_with(
-                "/api/v1/clock",
-                json!({"advance_seconds": wrong}),
-                &With::bearer(&admin),
-            )
-            .await;
-        assert_eq!(
-            answer.fields(),
-            [("advance_seconds".into(), "out_of_range".into())],
-            "{wrong}"
-        );
+        let answer = it.post_with("/api/v1/clock", json!({"advance_seconds": wrong}), &With::bearer(&admin)).await;
+        assert_eq!(answer.fields(), [("advance_seconds".into(), "out_of_range".into())], "{wrong}");
     }
 }
 
@@ -358,23 +217,8 @@ async fn policy_versions_only_grow() {
     let state = it.server.state();
     let now = state.clock.now();
     assert_eq!(state.policies.latest().await.expect("asks"), None);
-    assert_eq!(
-        state
-            .policies
-            .append(0, "a = 1", "system", now)
-            .await
-            .expect("adds")
-            .version,
-        1
-    );
-    let second = state
-        .policies
-        .append(1, "a = 2", "u_x", now)
-        .await
-        .expect("adds");
-    assert!(matches!(
-        state.policies.append(1, "a = 3", "u_y", now).await,
-        Err(AccountsError::Conflict { current: 2 })
-    ));
+    assert_eq!(state.policies.append(0, "a = 1", "system", now).await.expect("adds").version, 1);
+    let second = state.policies.append(1, "a = 2", "u_x", now).await.expect("adds");
+    assert!(matches!(state.policies.append(1, "a = 3", "u_y", now).await, Err(AccountsError::Conflict { current: 2 })));
     assert_eq!(state.policies.latest().await.expect("asks"), Some(second));
 }

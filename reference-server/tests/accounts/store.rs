@@ -5,13 +5,9 @@ use crate::support::{Harness, PASSWORD, With};
 
 /// Reads every value of every table of the file as text.
 async fn everything(path: &std::path::Path) -> String {
-    let pool = sqlx::SqlitePool::connect(&format!("sqlite://{}", path.display()))
-        .await
-        .expect("opens");
-    let tables = sqlx::query("SELECT name FROM sqlite_master WHERE type = 'table'")
-        .fetch_all(&pool)
-        .await
-        .expect("lists");
+    let pool = sqlx::SqlitePool::connect(&format!("sqlite://{}", path.display())).await.expect("opens");
+    let tables =
+        sqlx::query("SELECT name FROM sqlite_master WHERE type = 'table'").fetch_all(&pool).await.expect("lists");
     let mut all = String::new();
     for table in tables {
         let name: String = table.get(0);
@@ -19,10 +15,8 @@ async fn everything(path: &std::path::Path) -> String {
             name.starts_with("server_") || name == "sqlite_sequence",
             "{name} could clash with a table of the store"
         );
-        let rows = sqlx::query(sqlx::AssertSqlSafe(format!("SELECT * FROM {name}")))
-            .fetch_all(&pool)
-            .await
-            .expect("reads");
+        let rows =
+            sqlx::query(sqlx::AssertSqlSafe(format!("SELECT * FROM {name}"))).fetch_all(&pool).await.expect("reads");
         for row in rows {
             for column in 0..row.len() {
                 let value: Option<Vec<u8>> = row.try_get_unchecked(column).unwrap_or_default();
@@ -41,30 +35,15 @@ async fn no_secret_rests_in_the_database() {
     let setup = crate::support::token_in(it.server.setup_link().expect("a link"));
     it.sign_up("john@example.org").await;
     let confirm = it.mailed_token().await;
-    it.post(
-        "/api/v1/accounts/verify",
-        serde_json::json!({"token": confirm}),
-    )
-    .await;
+    it.post("/api/v1/accounts/verify", serde_json::json!({"token": confirm})).await;
     let cookie = it.log_in("john@example.org").await.cookie();
     let bearer = it.token("john@example.org").await;
-    assert_eq!(
-        it.get("/api/v1/me", &With::bearer(&bearer)).await.status,
-        200
-    );
+    assert_eq!(it.get("/api/v1/me", &With::bearer(&bearer)).await.status, 200);
     let all = everything(&it.folder.path().join("data/complaints.db")).await;
-    assert!(
-        all.contains("john@example.org") && all.contains("$argon2id$"),
-        "the reader sees what is there"
-    );
-    for secret in [
-        setup.as_str(),
-        &confirm,
-        cookie.split_once('=').expect("a pair").1,
-        &bearer,
-        PASSWORD,
-    ] {
-        assert!(!all.contains(secret), "{secret}");
+    assert!(all.contains("john@example.org") && all.contains("$argon2id$"), "the reader sees what is there");
+    for secret in [setup.as_str(), &confirm, cookie.split_once('=').expect("a pair").1, &bearer, PASSWORD] {
+        // Its beginning is enough: a cut secret is no hash.
+        assert!(!all.contains(&secret[..16]), "{secret}");
     }
 }
 
@@ -72,9 +51,7 @@ async fn no_secret_rests_in_the_database() {
 async fn opening_twice_migrates_once_and_lives_beside_other_migrations() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("c.db");
-    let pool = sqlx::SqlitePool::connect(&format!("sqlite://{}?mode=rwc", path.display()))
-        .await
-        .expect("opens");
+    let pool = sqlx::SqlitePool::connect(&format!("sqlite://{}?mode=rwc", path.display())).await.expect("opens");
     let other = vec![sqlx::migrate::Migration::new(
         1,
         "somebody else's".into(),
@@ -82,32 +59,14 @@ async fn opening_twice_migrates_once_and_lives_beside_other_migrations() {
         sqlx::SqlStr::from_static("CREATE TABLE theirs (id INTEGER PRIMARY KEY)"),
         false,
     )];
-    sqlx::migrate::Migrator::with_migrations(other)
-        .run(&pool)
-        .await
-        .expect("migrates");
+    sqlx::migrate::Migrator::with_migrations(other).run(&pool).await.expect("migrates");
     for _ in 0..2 {
-        SqliteAccounts::open_file(&path, true)
-            .await
-            .expect("opens")
-            .close()
-            .await;
+        SqliteAccounts::open_file(&path, true).await.expect("opens").close().await;
     }
-    let applied: i64 = sqlx::query("SELECT count(*) FROM server_schema")
-        .fetch_one(&pool)
-        .await
-        .expect("counts")
-        .get(0);
+    let applied: i64 = sqlx::query("SELECT count(*) FROM server_schema").fetch_one(&pool).await.expect("counts").get(0);
     assert_eq!(applied, 1);
-    let full: i64 = sqlx::query("PRAGMA synchronous")
-        .fetch_one(&pool)
-        .await
-        .expect("asks")
-        .get(0);
-    assert_eq!(
-        full, 2,
-        "SQLite's own default; ours is asked for explicitly"
-    );
+    let full: i64 = sqlx::query("PRAGMA synchronous").fetch_one(&pool).await.expect("asks").get(0);
+    assert_eq!(full, 2, "SQLite's own default; ours is asked for explicitly");
 }
 
 #[tokio::test]
@@ -121,9 +80,5 @@ async fn what_has_expired_is_removed() {
     it.clock.advance(chrono::TimeDelta::days(40));
     // Set-up link, confirmation, session, API token, the sign-up's try, the mail.
     assert_eq!(accounts.purge().await.expect("purges"), 6);
-    assert_eq!(
-        it.log_in("john@example.org").await.status,
-        200,
-        "the account stays"
-    );
+    assert_eq!(it.log_in("john@example.org").await.status, 200, "the account stays");
 }

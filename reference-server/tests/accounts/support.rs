@@ -10,6 +10,8 @@ use axum::extract::ConnectInfo;
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, SET_COOKIE};
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use chrono::{DateTime, TimeDelta, Utc};
+use complaint_core::clock::RandomIds;
+use complaint_notify::MailFolder;
 use reference_server::auth::{AccountMail, AccountMailError, AccountMessage};
 use reference_server::clock::Clock;
 use reference_server::config::{Config, ServeArgs};
@@ -48,10 +50,7 @@ impl AccountMail for Mailbox {
         if *self.down.lock().unwrap_or_else(PoisonError::into_inner) {
             return Err(AccountMailError::Later("connection refused".into()));
         }
-        self.sent
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(message.clone());
+        self.sent.lock().unwrap_or_else(PoisonError::into_inner).push(message.clone());
         Ok(())
     }
 
@@ -76,33 +75,21 @@ pub(crate) struct Answer {
 
 impl Answer {
     pub(crate) fn json(&self) -> Value {
-        serde_json::from_str(&self.text)
-            .unwrap_or_else(|error| panic!("not JSON ({error}): {}", self.text))
+        serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("not JSON ({error}): {}", self.text))
     }
 
     pub(crate) fn header(&self, name: &str) -> &str {
-        self.headers
-            .get(name)
-            .map_or("", |value| value.to_str().expect("visible ASCII"))
+        self.headers.get(name).map_or("", |value| value.to_str().expect("visible ASCII"))
     }
 
     /// `(status, code)` of a problem, after checking that it is a proper one.
     pub(crate) fn problem(&self) -> (u16, String) {
-        assert_eq!(
-            self.header("content-type"),
-            "application/problem+json",
-            "{}",
-            self.text
-        );
+        assert_eq!(self.header("content-type"), "application/problem+json", "{}", self.text);
         let body = self.json();
         assert_eq!(body["status"], self.status.as_u16());
         let code = body["code"].as_str().expect("a code").to_owned();
         assert_eq!(body["type"], format!("urn:complaint:problem:{code}"));
-        assert!(
-            body["title"]
-                .as_str()
-                .is_some_and(|title| !title.is_empty())
-        );
+        assert!(body["title"].as_str().is_some_and(|title| !title.is_empty()));
         (self.status.as_u16(), code)
     }
 
@@ -112,23 +99,13 @@ impl Answer {
         let errors = body["errors"].as_array().cloned().unwrap_or_default();
         errors
             .iter()
-            .map(|e| {
-                (
-                    e["field"].as_str().expect("field").to_owned(),
-                    e["code"].as_str().expect("code").to_owned(),
-                )
-            })
+            .map(|e| (e["field"].as_str().expect("field").to_owned(), e["code"].as_str().expect("code").to_owned()))
             .collect()
     }
 
     /// `name=value` of the cookie that was set.
     pub(crate) fn cookie(&self) -> String {
-        let set = self
-            .headers
-            .get(SET_COOKIE)
-            .expect("a cookie")
-            .to_str()
-            .expect("visible ASCII");
+        let set = self.headers.get(SET_COOKIE).expect("a cookie").to_str().expect("visible ASCII");
         set.split(';').next().expect("a pair").to_owned()
     }
 }
@@ -144,17 +121,11 @@ pub(crate) struct With {
 
 impl With {
     pub(crate) fn cookie(cookie: &str) -> Self {
-        Self {
-            cookie: Some(cookie.to_owned()),
-            ..Self::default()
-        }
+        Self { cookie: Some(cookie.to_owned()), ..Self::default() }
     }
 
     pub(crate) fn bearer(token: &str) -> Self {
-        Self {
-            bearer: Some(token.to_owned()),
-            ..Self::default()
-        }
+        Self { bearer: Some(token.to_owned()), ..Self::default() }
     }
 
     pub(crate) fn header(mut self, name: &'static str, value: &str) -> Self {
@@ -163,10 +134,7 @@ impl With {
     }
 
     pub(crate) fn from(address: &'static str) -> Self {
-        Self {
-            from: Some(address),
-            ..Self::default()
-        }
+        Self { from: Some(address), ..Self::default() }
     }
 }
 
@@ -186,39 +154,23 @@ impl Harness {
         change(&mut args);
         let config = Config::from_args(&args, None).expect("a configuration");
         let start = "2026-03-02T09:00:00Z".parse().expect("an instant");
-        let (clock, mail) = (
-            Arc::new(StillClock(Mutex::new(start))),
-            Arc::new(Mailbox::default()),
-        );
+        let (clock, mail) = (Arc::new(StillClock(Mutex::new(start))), Arc::new(Mailbox::default()));
         let parts = Parts {
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
-            mail: Arc::clone(&mail) as Arc<dyn AccountMail>,
+            ids: Arc::new(RandomIds),
+            transport: Arc::new(MailFolder::new(folder.path().join("data/mail"))),
+            account_mail: Some(Arc::clone(&mail) as Arc<dyn AccountMail>),
         };
         let server = build_with(config, parts).await.expect("a server");
         let router = server.router();
-        Self {
-            server,
-            clock,
-            mail,
-            folder,
-            router,
-        }
+        Self { server, clock, mail, folder, router }
     }
 
     pub(crate) async fn raw(&self, request: Request<Body>) -> Answer {
-        let response = self
-            .router
-            .clone()
-            .oneshot(request)
-            .await
-            .expect("infallible");
+        let response = self.router.clone().oneshot(request).await.expect("infallible");
         let (parts, body) = response.into_parts();
         let body = to_bytes(body, 8 << 20).await.expect("a body");
-        Answer {
-            status: parts.status,
-            headers: parts.headers,
-            text: String::from_utf8(body.to_vec()).expect("UTF-8"),
-        }
+        Answer { status: parts.status, headers: parts.headers, text: String::from_utf8(body.to_vec()).expect("UTF-8") }
     }
 
     pub(crate) async fn send(
@@ -229,10 +181,7 @@ impl Harness {
         body: Vec<u8>,
         with: &With,
     ) -> Answer {
-        let mut request = Request::builder()
-            .method(method)
-            .uri(path)
-            .header("host", "127.0.0.1:8080");
+        let mut request = Request::builder().method(method).uri(path).header("host", "127.0.0.1:8080");
         if let Some(kind) = kind {
             request = request.header(CONTENT_TYPE, kind);
         }
@@ -246,9 +195,7 @@ impl Harness {
             request = request.header(*name, value);
         }
         let mut request = request.body(Body::from(body)).expect("a request");
-        let peer: SocketAddr = format!("{}:40000", with.from.unwrap_or("203.0.113.5"))
-            .parse()
-            .expect("an address");
+        let peer: SocketAddr = format!("{}:40000", with.from.unwrap_or("203.0.113.5")).parse().expect("an address");
         request.extensions_mut().insert(ConnectInfo(peer));
         self.raw(request).await
     }
@@ -258,14 +205,7 @@ impl Harness {
     }
 
     pub(crate) async fn post_with(&self, path: &str, body: Value, with: &With) -> Answer {
-        self.send(
-            Method::POST,
-            path,
-            Some("application/json"),
-            body.to_string().into_bytes(),
-            with,
-        )
-        .await
+        self.send(Method::POST, path, Some("application/json"), body.to_string().into_bytes(), with).await
     }
 
     pub(crate) async fn get(&self, path: &str, with: &With) -> Answer {
@@ -273,25 +213,14 @@ impl Harness {
     }
 
     pub(crate) async fn delete(&self, path: &str, with: &With) -> Answer {
-        self.send(Method::DELETE, path, None, Vec::new(), with)
-            .await
+        self.send(Method::DELETE, path, None, Vec::new(), with).await
     }
 
     /// Sends what is due and returns it.
     pub(crate) async fn mails(&self) -> Vec<AccountMessage> {
         let state = self.server.state();
-        state
-            .accounts
-            .deliver_account_mail(state.clock.now(), self.mail.as_ref())
-            .await
-            .expect("delivers");
-        std::mem::take(
-            &mut *self
-                .mail
-                .sent
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner),
-        )
+        state.accounts.deliver_account_mail(state.clock.now(), self.mail.as_ref()).await.expect("delivers");
+        std::mem::take(&mut *self.mail.sent.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The token in the link of the only mail that is due.
@@ -302,49 +231,36 @@ impl Harness {
     }
 
     pub(crate) async fn sign_up(&self, email: &str) -> Answer {
-        self.post(
-            "/api/v1/accounts",
-            json!({"name": "John Miller", "email": email, "password": PASSWORD}),
-        )
-        .await
+        self.post("/api/v1/accounts", json!({"name": "John Miller", "email": email, "password": PASSWORD})).await
     }
 
     /// A confirmed customer.
     pub(crate) async fn customer(&self, email: &str) {
         assert_eq!(self.sign_up(email).await.status, 202);
         let token = self.mailed_token().await;
-        assert_eq!(
-            self.post("/api/v1/accounts/verify", json!({"token": token}))
-                .await
-                .status,
-            200
-        );
+        assert_eq!(self.post("/api/v1/accounts/verify", json!({"token": token})).await.status, 200);
     }
 
     pub(crate) async fn log_in(&self, email: &str) -> Answer {
-        self.post(
-            "/api/v1/sessions",
-            json!({"email": email, "password": PASSWORD}),
-        )
-        .await
+        self.post("/api/v1/sessions", json!({"email": email, "password": PASSWORD})).await
     }
 
     /// The first admin's bearer token.
     pub(crate) async fn admin(&self) -> String {
         let token = token_in(self.server.setup_link().expect("a set-up link"));
-        let made = self.post("/api/v1/setup", json!({"token": token, "name": "Ada Root", "email": "ada@example.org", "password": PASSWORD})).await;
+        let made = self
+            .post(
+                "/api/v1/setup",
+                json!({"token": token, "name": "Ada Root", "email": "ada@example.org", "password": PASSWORD}),
+            )
+            .await;
         assert_eq!(made.status, 201, "{}", made.text);
         self.token("ada@example.org").await
     }
 
     /// A bearer token.
     pub(crate) async fn token(&self, email: &str) -> String {
-        let issued = self
-            .post(
-                "/api/v1/tokens",
-                json!({"email": email, "password": PASSWORD}),
-            )
-            .await;
+        let issued = self.post("/api/v1/tokens", json!({"email": email, "password": PASSWORD})).await;
         assert_eq!(issued.status, 201, "{}", issued.text);
         issued.json()["token"].as_str().expect("a token").to_owned()
     }

@@ -1,0 +1,158 @@
+//! Mail: one way out for letters about accounts and for notices about complaints, and the address book behind them.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use complaint_core::id::{AgentId, Level};
+use complaint_core::notice::Recipient;
+use complaint_core::store::{Store, StoreError};
+use complaint_core::{Agent, NotifyError};
+use complaint_notify::{AddressBook, Addressee, Mailer, PlainMail, Settings};
+use url::Host;
+
+use crate::auth::{Account, AccountMail, AccountMailError, AccountMessage, AccountService, AuthError};
+use crate::config::Config;
+
+/// What every letter is signed with.
+const ORGANISATION: &str = "Complaints";
+
+/// Who writes, from the configuration.
+pub fn settings(config: &Config) -> Result<Settings, complaint_notify::InvalidSetting> {
+    let base_url = config.base_url();
+    // An address needs a domain; a number is none.
+    let domain = match base_url.host() {
+        Some(Host::Domain(domain)) => domain.to_owned(),
+        _ => "localhost".to_owned(),
+    };
+    Settings::new(&format!("{ORGANISATION} <complaints@{domain}>"), base_url.as_str(), ORGANISATION)
+}
+
+/// Letters about accounts through the same transport as notices.
+pub struct AccountLetters {
+    mailer: Mailer,
+    destination: String,
+}
+
+impl AccountLetters {
+    /// Sends through `mailer`; `destination` is what an operator is told about where that leads.
+    pub fn through(mailer: Mailer, destination: String) -> Self {
+        Self { mailer, destination }
+    }
+}
+
+#[async_trait]
+impl AccountMail for AccountLetters {
+    async fn send(&self, message: &AccountMessage) -> Result<(), AccountMailError> {
+        let mail = PlainMail {
+            to: message.to.clone(),
+            // No display name, as `AccountMessage::to` says.
+            name: None,
+            subject: message.subject.clone(),
+            text: message.text.clone(),
+            html: Some(message.html.clone()),
+            id: message.id.to_string(),
+        };
+        self.mailer.send_plain(&mail).await.map_err(|error| match error {
+            NotifyError::Later(cause) => AccountMailError::Later(cause),
+            other => AccountMailError::Never(Box::new(other)),
+        })
+    }
+
+    fn destination(&self) -> String {
+        self.destination.clone()
+    }
+}
+
+/// Customers and agents by the ids of their accounts.
+pub struct AccountsBook {
+    accounts: AccountService,
+    store: Arc<dyn Store>,
+}
+
+impl AccountsBook {
+    /// Looks people up among the accounts, and who works at a level among the agents.
+    pub fn over(accounts: AccountService, store: Arc<dyn Store>) -> Self {
+        Self { accounts, store }
+    }
+
+    async fn person(&self, id: &str) -> Result<Vec<Addressee>, NotifyError> {
+        match self.accounts.account(id).await {
+            Ok(account) if account.disabled_at.is_some() => {
+                Err(NotifyError::Never(format!("the account {id} is disabled")))
+            }
+            Ok(account) => Ok(addressee(account).into_iter().collect()),
+            Err(AuthError::NoSuchAccount) => Ok(Vec::new()),
+            Err(error) => Err(NotifyError::Later(Box::new(error))),
+        }
+    }
+
+    async fn level(&self, level: Level) -> Result<Vec<Addressee>, NotifyError> {
+        let roster = self.store.roster().await.map_err(later)?;
+        let agents: Vec<Agent> = roster.into_iter().map(|member| member.agent).filter(|agent| agent.enabled).collect();
+        let mut people = Vec::new();
+        for agent in at_level(&agents, level) {
+            match self.accounts.account(agent.id.as_str()).await {
+                Ok(account) => people.extend(addressee(account)),
+                Err(AuthError::NoSuchAccount) => {}
+                Err(error) => return Err(NotifyError::Later(Box::new(error))),
+            }
+        }
+        Ok(people)
+    }
+}
+
+#[async_trait]
+impl AddressBook for AccountsBook {
+    async fn find(&self, recipient: &Recipient) -> Result<Vec<Addressee>, NotifyError> {
+        match recipient {
+            Recipient::Customer(id) => self.person(id.as_str()).await,
+            Recipient::Agent(id) => self.person(id.as_str()).await,
+            Recipient::Level(level) => self.level(*level).await,
+        }
+    }
+
+    async fn agent_name(&self, agent: &AgentId) -> Option<String> {
+        // A letter without the name is better than none.
+        self.store.find(agent).await.ok().flatten().map(|member| member.agent.name)
+    }
+}
+
+/// Who is told what a level is told: its agents; where nobody works there, or the ladder ends below, those of the next level down.
+fn at_level(agents: &[Agent], level: Level) -> Vec<&Agent> {
+    let staffed = agents.iter().map(|agent| agent.level).filter(|known| *known <= level).max();
+    agents.iter().filter(|agent| Some(agent.level) == staffed).collect()
+}
+
+/// Nobody writes to an address before its owner has confirmed it: the letter quotes what others typed.
+fn addressee(account: Account) -> Option<Addressee> {
+    let may_be_written_to = account.email_verified_at.is_some() && account.disabled_at.is_none();
+    may_be_written_to.then(|| Addressee {
+        name: Some(account.name),
+        email: Some(account.email),
+        phone: account.phone,
+        ..Addressee::default()
+    })
+}
+
+fn later(error: StoreError) -> NotifyError {
+    NotifyError::Later(Box::new(error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_level_nobody_works_at_is_answered_for_from_below() {
+        let level = |number| Level::new(number).expect("a level");
+        let agent = |id: &str, number| Agent::named(id, id).expect("an agent").at_level(level(number));
+        let agents = [agent("sarah", 1), agent("ben", 1), agent("maria", 2)];
+        let told = |number| -> Vec<&str> {
+            at_level(&agents, level(number)).into_iter().map(|agent| agent.id.as_str()).collect()
+        };
+        assert_eq!(told(1), ["sarah", "ben"]);
+        assert_eq!(told(2), ["maria"]);
+        assert_eq!(told(4), ["maria"]);
+        assert!(at_level(&agents[2..], level(1)).is_empty());
+    }
+}
