@@ -30,8 +30,8 @@ impl Chance {
     }
 
     /// One of these. The list must not be empty.
-    pub fn pick<'a, T>(&mut self, of: &'a [T]) -> &'a T {
+    pub fn pick<T: Copy>(&mut self, of: &[T]) -> T {
         let last = i64::try_from(of.len()).unwrap_or(i64::MAX) - 1;
-        &of[usize::try_from(self.between(0, last)).unwrap_or(0)]
+        of[usize::try_from(self.between(0, last)).unwrap_or(0)]
     }
 }

@@ -169,7 +169,7 @@ fn looking_into_it(by: &mut Chance) -> Course {
 }
 
 fn decision(by: &mut Chance) -> Deed {
-    Deed::Resolve(*by.pick(&[
+    Deed::Resolve(by.pick(&[
         Outcome::Upheld,
         Outcome::Upheld,
         Outcome::Upheld,
@@ -182,7 +182,7 @@ fn decision(by: &mut Chance) -> Deed {
 fn agreement(by: &mut Chance) -> Course {
     let mut course = vec![(Wait::Wall(60, 6000), Deed::Accept), (Wait::Work(200, 2500), Deed::Fulfil)];
     if by.percent(65) {
-        let (score, words) = *by.pick(RATINGS);
+        let (score, words) = by.pick(RATINGS);
         course.push((Wait::Wall(20, 3000), Deed::Rate(score, words)));
     }
     course
@@ -206,7 +206,7 @@ fn at_once(by: &mut Chance) -> Course {
         (Wait::Work(10, 200), Deed::Begin),
         (Wait::Work(5, 60), Deed::SettleAtOnce),
         (Wait::Wall(30, 3000), Deed::Accept),
-        (Wait::Wall(10, 400), Deed::Rate(by.pick(&[4, 5, 5]).to_owned(), "Settled in one call.")),
+        (Wait::Wall(10, 400), Deed::Rate(by.pick(&[4, 5, 5]), "Settled in one call.")),
     ]
 }
 
@@ -247,7 +247,7 @@ fn contested(by: &mut Chance) -> Course {
     course.push((Wait::Work(60, 900), Deed::Resolve(Outcome::NotUpheld)));
     course.push((Wait::Wall(400, 9000), Deed::Contest(by.pick(CONTESTS))));
     course.push((Wait::Work(30, 300), Deed::Begin));
-    course.push((Wait::Work(100, 1200), Deed::Resolve(*by.pick(&[Outcome::Upheld, Outcome::PartlyUpheld]))));
+    course.push((Wait::Work(100, 1200), Deed::Resolve(by.pick(&[Outcome::Upheld, Outcome::PartlyUpheld]))));
     course.extend(agreement(by));
     course
 }
@@ -282,7 +282,7 @@ fn reinstated(by: &mut Chance) -> Course {
 }
 
 fn dismissed(by: &mut Chance) -> Course {
-    let (ground, text) = *by.pick(DISMISSALS);
+    let (ground, text) = by.pick(DISMISSALS);
     vec![(Wait::Work(30, 500), Deed::Dismiss(ground, text))]
 }
 
@@ -298,7 +298,7 @@ fn dismissed_then_contested(by: &mut Chance) -> Course {
 }
 
 fn referred(by: &mut Chance) -> Course {
-    let (body, text) = *by.pick(REFERRALS);
+    let (body, text) = by.pick(REFERRALS);
     vec![
         (Wait::Work(20, 280), Deed::Begin),
         (Wait::Work(10, 200), Deed::Note("Looks as if it was not ours at all; asked Maria.")),

@@ -178,7 +178,8 @@ impl Life<'_> {
     fn plan(&mut self) {
         let start = self.until - TimeDelta::days(DAYS);
         self.enter(start + TimeDelta::minutes(7), What::Sweep);
-        self.enter(self.opening_time_ago(AWAY_SINCE), What::Leave);
+        let away = self.opening_time_ago(AWAY_SINCE);
+        self.enter(away, What::Leave);
         for fate in FATES {
             for _ in 0..fate.count {
                 let fitting: Vec<&'static Situation> = SITUATIONS
@@ -187,8 +188,9 @@ impl Life<'_> {
                     // What is to be unfinished now must not wait for somebody who is away.
                     .filter(|it| fate.category.is_some() || matches!(fate.since, Since::Days(..)) || it.category != "noise")
                     .collect();
-                let situation = *self.by.pick(&fitting);
-                let customer = self.by.pick(&self.people.customers).clone();
+                let situation = self.by.pick(&fitting);
+                let everybody: Vec<&Person> = self.people.customers.iter().collect();
+                let customer = self.by.pick(&everybody).clone();
                 let course = (fate.course)(&mut self.by).into();
                 let at = match fate.since {
                     Since::Days(least, most) => {
@@ -231,7 +233,7 @@ impl Life<'_> {
     fn handed_in_about(&mut self, day: DateTime<Utc>) -> DateTime<Utc> {
         let weekend = matches!(day.weekday(), Weekday::Sat | Weekday::Sun);
         let day = if weekend && self.by.percent(60) { day - TimeDelta::days(2) } else { day };
-        let hour = *self.by.pick(&[7, 8, 8, 9, 9, 9, 10, 10, 11, 11, 12, 13, 13, 14, 15, 16, 17, 18, 19, 20, 20, 21]);
+        let hour = self.by.pick(&[7, 8, 8, 9, 9, 9, 10, 10, 11, 11, 12, 13, 13, 14, 15, 16, 17, 18, 19, 20, 20, 21]);
         let at = day
             .with_hour(hour)
             .and_then(|at| at.with_minute(u32::try_from(self.by.between(0, 59)).unwrap_or(0)))
@@ -353,7 +355,7 @@ impl Life<'_> {
     /// An agent writes down what a customer says on the telephone.
     async fn take_down(&mut self, at: usize, submission: Submission) -> Result<ComplaintId, PastError> {
         let first: Vec<&Agent> = self.people.agents.iter().filter(|agent| agent.level == Level::FIRST).collect();
-        let agent = *self.by.pick(&first);
+        let agent = self.by.pick(&first);
         let customer = self.cases[at].customer.id.as_str().try_into()?;
         let submission = submission.on_behalf_of(customer, Channel::Phone);
         Ok(self.desk.acting_as(Actor::agent(agent)).submit(submission).await?.id())
@@ -555,9 +557,9 @@ impl Life<'_> {
     async fn by_a_superior(&mut self, complaint: &Complaint, command: Command) -> Result<Came, PastError> {
         let above = Level::FIRST.above().max(complaint.level);
         let mut superiors: Vec<&Agent> = self.people.agents.iter().filter(|agent| agent.level >= above).collect();
-        superiors.sort_by_key(|agent| agent.level);
-        let turn = usize::try_from(self.by.between(0, 2)).unwrap_or(0);
-        superiors.rotate_left(turn.min(superiors.len().saturating_sub(1)));
+        // Not always the same one of a level; the levels stay in order.
+        let turn = usize::try_from(self.by.between(0, 2)).unwrap_or(0) % superiors.len().max(1);
+        superiors.rotate_left(turn);
         superiors.sort_by_key(|agent| agent.level);
         let mut refusal = None;
         for superior in superiors {
