@@ -3,7 +3,10 @@
 use complaint_core::complaint::Outcome;
 
 use super::chance::Chance;
-use super::situations::{CONTESTS, DECLINES, DISMISSALS, ESCALATIONS, GREETINGS, NOTES, RATINGS, REASSIGNMENTS, REFERRALS, REMARKS, WITHDRAWALS};
+use super::situations::{
+    CONTESTS, DECLINES, DISMISSALS, ESCALATIONS, GREETINGS, NOTES, RATINGS, REASSIGNMENTS, REFERRALS, REMARKS,
+    WITHDRAWALS,
+};
 
 /// How much time passes before a deed, in minutes.
 #[derive(Debug, Clone, Copy)]
@@ -261,7 +264,10 @@ fn contested_twice(by: &mut Chance) -> Course {
             course.push((Wait::Wall(300, 4000), Deed::Contest(by.pick(CONTESTS))));
         }
     }
-    course.push((Wait::Wall(60, 1000), Deed::Rate(1, "Three people have now said the same to me. I see it differently.")));
+    course.push((
+        Wait::Wall(60, 1000),
+        Deed::Rate(1, "Three people have now said the same to me. I see it differently."),
+    ));
     course
 }
 

@@ -141,14 +141,20 @@ impl Filled {
         let staff = self.people.everybody.len() - self.people.customers.len();
         let named = self.people.everybody.iter().take(staff + CUSTOMERS_NAMED);
         let mut lines = vec![format!("{:<12} {:<18} {:<34} {}", "Role", "Name", "E-mail", "Password")];
-        lines.extend(named.map(|person| {
-            format!("{:<12} {:<18} {:<34} {}", person.title, person.name, person.email, self.password)
-        }));
+        lines.extend(
+            named.map(|person| {
+                format!("{:<12} {:<18} {:<34} {}", person.title, person.name, person.email, self.password)
+            }),
+        );
         let more = self.people.customers.len().saturating_sub(CUSTOMERS_NAMED);
         lines.push(format!("and {more} more customers with the same password"));
         let total: u64 = self.past.statuses.values().sum();
-        let statuses: Vec<String> =
-            self.past.statuses.iter().map(|(status, count)| format!("{count} {}", status.label().to_lowercase())).collect();
+        let statuses: Vec<String> = self
+            .past
+            .statuses
+            .iter()
+            .map(|(status, count)| format!("{count} {}", status.label().to_lowercase()))
+            .collect();
         lines.push(format!("\n{total} complaints: {}", statuses.join(", ")));
         lines.join("\n")
     }

@@ -186,7 +186,9 @@ impl Life<'_> {
                     .iter()
                     .filter(|it| fate.category.is_none_or(|category| it.category == category))
                     // What is to be unfinished now must not wait for somebody who is away.
-                    .filter(|it| fate.category.is_some() || matches!(fate.since, Since::Days(..)) || it.category != "noise")
+                    .filter(|it| {
+                        fate.category.is_some() || matches!(fate.since, Since::Days(..)) || it.category != "noise"
+                    })
                     .collect();
                 let situation = self.by.pick(&fitting);
                 let everybody: Vec<&Person> = self.people.customers.iter().collect();
@@ -203,7 +205,16 @@ impl Life<'_> {
                     }
                 };
                 let slots = self.slots(situation, at);
-                self.cases.push(Case { id: None, after: None, follows: false, customer, situation, slots, course, tries: 0 });
+                self.cases.push(Case {
+                    id: None,
+                    after: None,
+                    follows: false,
+                    customer,
+                    situation,
+                    slots,
+                    course,
+                    tries: 0,
+                });
                 self.enter(at, What::Case(self.cases.len() - 1));
             }
         }
@@ -282,7 +293,8 @@ impl Life<'_> {
             let id = self.submit(at, now).await?;
             self.cases[at].id = Some(id);
             self.past.complaints.push(id);
-            return Ok(self.schedule(at, now));
+            self.schedule(at, now);
+            return Ok(());
         };
         let Some((_, deed)) = self.cases[at].course.front().cloned() else { return Ok(()) };
         let came = match self.attempt(at, id, &deed, now).await {
@@ -362,15 +374,29 @@ impl Life<'_> {
     }
 
     #[expect(clippy::too_many_lines, reason = "one arm per deed, in the order of the enumeration")]
-    async fn attempt(&mut self, at: usize, id: ComplaintId, deed: &Deed, now: DateTime<Utc>) -> Result<Came, PastError> {
+    async fn attempt(
+        &mut self,
+        at: usize,
+        id: ComplaintId,
+        deed: &Deed,
+        now: DateTime<Utc>,
+    ) -> Result<Came, PastError> {
         let complaint = self.desk.acting_as(Actor::system()).read(id).await?;
         let status = complaint.status;
         let (situation, slots) = (self.cases[at].situation, self.cases[at].slots.clone());
         let again = Ok(Came::Later(Wait::Work(60, 300)));
         match deed {
             // These need a handler who has begun.
-            Deed::Write(_) | Deed::Note(_) | Deed::Ask | Deed::Hold | Deed::Escalate(_) | Deed::HandBack
-            | Deed::Triage | Deed::Resolve(_) | Deed::Propose | Deed::SettleAtOnce => {
+            Deed::Write(_)
+            | Deed::Note(_)
+            | Deed::Ask
+            | Deed::Hold
+            | Deed::Escalate(_)
+            | Deed::HandBack
+            | Deed::Triage
+            | Deed::Resolve(_)
+            | Deed::Propose
+            | Deed::SettleAtOnce => {
                 let handler = match self.handler(&complaint) {
                     Some(handler) if status.is_open() => handler,
                     _ if status == Status::Queued => return again,
@@ -391,33 +417,46 @@ impl Life<'_> {
                     Deed::Ask => Command::with_text(CommandName::Ask, slots.fill(situation.question)),
                     Deed::Hold => {
                         let until = (now + TimeDelta::days(self.by.between(4, 12))).date_naive();
-                        given(CommandName::Hold, Input {
-                            party: Some(situation.partner.to_owned()),
-                            until: Some(until),
-                            ..Input::default()
-                        })?
+                        given(
+                            CommandName::Hold,
+                            Input { party: Some(situation.partner.to_owned()), until: Some(until), ..Input::default() },
+                        )?
                     }
                     Deed::Escalate(reason) if complaint.level < self.desk.policy().last_level() => {
                         Command::with_reason(CommandName::Escalate, *reason)
                     }
-                    Deed::HandBack if complaint.level > Level::FIRST => given(CommandName::HandBack, Input {
-                        instruction: Some("You may decide this up to the usual amount; the contract allows it.".into()),
-                        ..Input::default()
-                    })?,
-                    Deed::Triage => given(CommandName::Triage, Input {
-                        priority: Some(Priority::High),
-                        reason: Some("A second report about the same thing came in.".into()),
-                        ..Input::default()
-                    })?,
+                    Deed::HandBack if complaint.level > Level::FIRST => given(
+                        CommandName::HandBack,
+                        Input {
+                            instruction: Some(
+                                "You may decide this up to the usual amount; the contract allows it.".into(),
+                            ),
+                            ..Input::default()
+                        },
+                    )?,
+                    Deed::Triage => given(
+                        CommandName::Triage,
+                        Input {
+                            priority: Some(Priority::High),
+                            reason: Some("A second report about the same thing came in.".into()),
+                            ..Input::default()
+                        },
+                    )?,
                     Deed::Resolve(outcome) => self.decision(CommandName::Resolve, *outcome, situation, &slots)?,
                     Deed::Propose => {
                         let amount = self.by.between(120, 640);
-                        self.proposal(amount, situation, &slots)?
+                        Self::proposal(amount, situation, &slots)?
                     }
-                    Deed::SettleAtOnce => given(CommandName::ResolveAtSource, Input {
-                        explanation: Some(format!("Settled on the telephone with the customer. {}", slots.fill(situation.upheld))),
-                        ..Input::default()
-                    })?,
+                    Deed::SettleAtOnce => given(
+                        CommandName::ResolveAtSource,
+                        Input {
+                            explanation: Some(format!(
+                                "Settled on the telephone with the customer. {}",
+                                slots.fill(situation.upheld)
+                            )),
+                            ..Input::default()
+                        },
+                    )?,
                     _ => return Ok(Came::Done),
                 };
                 if complaint.unread_since.is_some() {
@@ -455,10 +494,13 @@ impl Life<'_> {
                 let command = if matches!(deed, Deed::Approve) {
                     Command::plain(CommandName::Approve)
                 } else {
-                    given(CommandName::SendBack, Input {
-                        comment: Some("Please add the receipt, then I will gladly sign it.".into()),
-                        ..Input::default()
-                    })?
+                    given(
+                        CommandName::SendBack,
+                        Input {
+                            comment: Some("Please add the receipt, then I will gladly sign it.".into()),
+                            ..Input::default()
+                        },
+                    )?
                 };
                 return self.by_a_superior(&complaint, command).await;
             }
@@ -469,15 +511,16 @@ impl Life<'_> {
                 let Some(promise) = complaint.outstanding_remedies().next() else { return Ok(Came::Done) };
                 let Some(handler) = self.handler(&complaint) else { return Ok(Came::Done) };
                 let evidence = match promise.remedy.kind {
-                    RemedyKind::Refund | RemedyKind::Compensation => format!("Transfer {}", self.by.between(300_000, 399_999)),
+                    RemedyKind::Refund | RemedyKind::Compensation => {
+                        format!("Transfer {}", self.by.between(300_000, 399_999))
+                    }
                     RemedyKind::Replacement => format!("Parcel {}, signed for", self.by.between(70_000, 79_999)),
                     _ => format!("Work order {}, signed off", self.by.between(2_000, 2_999)),
                 };
-                let command = given(CommandName::FulfilRemedy, Input {
-                    remedy: Some(promise.number),
-                    evidence: Some(evidence),
-                    ..Input::default()
-                })?;
+                let command = given(
+                    CommandName::FulfilRemedy,
+                    Input { remedy: Some(promise.number), evidence: Some(evidence), ..Input::default() },
+                )?;
                 handler.perform(id, command).await?;
             }
             Deed::Rate(score, comment) if matches!(status, Status::Resolved | Status::Closed) => {
@@ -494,11 +537,13 @@ impl Life<'_> {
                 self.customer(at)?.perform(id, Command::plain(CommandName::Reinstate)).await?;
             }
             Deed::Dismiss(ground, text) if matches!(status, Status::Queued | Status::Assigned | Status::InProgress) => {
-                let input = Input { reason: Some((*ground).to_owned()), text: Some((*text).to_owned()), ..Input::default() };
+                let input =
+                    Input { reason: Some((*ground).to_owned()), text: Some((*text).to_owned()), ..Input::default() };
                 return self.by_a_superior(&complaint, given(CommandName::Dismiss, input)?).await;
             }
             Deed::Refer(body, text) if status.is_open() => {
-                let input = Input { body: Some((*body).to_owned()), text: Some((*text).to_owned()), ..Input::default() };
+                let input =
+                    Input { body: Some((*body).to_owned()), text: Some((*text).to_owned()), ..Input::default() };
                 return self.by_a_superior(&complaint, given(CommandName::Refer, input)?).await;
             }
             Deed::ReturnReferral if status == Status::Referred => {
@@ -506,7 +551,10 @@ impl Life<'_> {
                 return self.by_a_superior(&complaint, command).await;
             }
             Deed::Reopen if status == Status::Closed => {
-                let command = Command::with_reason(CommandName::Reopen, "We had looked at the wrong meter; the customer was right.");
+                let command = Command::with_reason(
+                    CommandName::Reopen,
+                    "We had looked at the wrong meter; the customer was right.",
+                );
                 return self.by_a_superior(&complaint, command).await;
             }
             Deed::Repeat | Deed::FollowUp => {
@@ -578,7 +626,9 @@ impl Life<'_> {
             .people
             .agents
             .iter()
-            .filter(|agent| agent.id != holder && agent.level == complaint.level && complaint.skills.is_subset(&agent.skills))
+            .filter(|agent| {
+                agent.id != holder && agent.level == complaint.level && complaint.skills.is_subset(&agent.skills)
+            })
             .cloned()
             .collect();
         for other in others {
@@ -618,13 +668,14 @@ impl Life<'_> {
             explanation: Some(explanation),
             apology: right.then(|| "We are sorry for the trouble and for the time it has cost you.".to_owned()),
             remedies,
-            next_steps: right.then(|| "You need not do anything; write here if something is still missing next week.".to_owned()),
+            next_steps: right
+                .then(|| "You need not do anything; write here if something is still missing next week.".to_owned()),
             ..Input::default()
         };
         given(name, input)
     }
 
-    fn proposal(&mut self, amount: i64, situation: &Situation, slots: &Slots) -> Result<Command, PastError> {
+    fn proposal(amount: i64, situation: &Situation, slots: &Slots) -> Result<Command, PastError> {
         let input = Input {
             outcome: Some(Outcome::Upheld),
             explanation: Some(slots.fill(situation.upheld)),

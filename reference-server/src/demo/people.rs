@@ -47,11 +47,36 @@ const AGENTS: [(&str, &[&str], u32, usize); 8] = [
 /// The only one who knows about noise: while she is away, complaints about it wait.
 pub const NOISE_EXPERT: &str = "Elif Demir";
 const CUSTOMERS: [&str; 30] = [
-    "John Harper", "Asha Rao", "Miguel Santos", "Ewa Kowalska", "Tom Whelan", "Nadia Benali", "Piotr Zielak",
-    "Sofia Marin", "Kwame Boateng", "Helen Moore", "Yusuf Kaya", "Brigid Nolan", "Lars Eriksen", "Chloe Dubois",
-    "Raj Patel", "Maeve Connolly", "Viktor Hrusa", "Amina Yusuf", "Declan Roche", "Greta Vogel", "Samuel Osei",
-    "Oona Virtanen", "Paolo Greco", "Fatima Zahra", "Liam Doyle", "Hana Suzuki", "Marek Dvorak", "Jean Okoro",
-    "Ruth Adler", "Conor Walsh",
+    "John Harper",
+    "Asha Rao",
+    "Miguel Santos",
+    "Ewa Kowalska",
+    "Tom Whelan",
+    "Nadia Benali",
+    "Piotr Zielak",
+    "Sofia Marin",
+    "Kwame Boateng",
+    "Helen Moore",
+    "Yusuf Kaya",
+    "Brigid Nolan",
+    "Lars Eriksen",
+    "Chloe Dubois",
+    "Raj Patel",
+    "Maeve Connolly",
+    "Viktor Hrusa",
+    "Amina Yusuf",
+    "Declan Roche",
+    "Greta Vogel",
+    "Samuel Osei",
+    "Oona Virtanen",
+    "Paolo Greco",
+    "Fatima Zahra",
+    "Liam Doyle",
+    "Hana Suzuki",
+    "Marek Dvorak",
+    "Jean Okoro",
+    "Ruth Adler",
+    "Conor Walsh",
 ];
 
 impl People {
@@ -102,5 +127,11 @@ impl People {
 
 fn person(name: &'static str, role: Role, title: &'static str) -> Person {
     let key = name.to_lowercase().replace(' ', ".");
-    Person { id: format!("demo-{}", key.replace('.', "-")), name, email: format!("{key}@tidewater.example"), role, title }
+    Person {
+        id: format!("demo-{}", key.replace('.', "-")),
+        name,
+        email: format!("{key}@tidewater.example"),
+        role,
+        title,
+    }
 }

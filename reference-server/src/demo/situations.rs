@@ -458,8 +458,16 @@ pub const SITUATIONS: &[Situation] = &[
 
 /// Where things happen.
 pub const PLACES: &[&str] = &[
-    "Chandler Row", "Mill Lane", "Saltmarsh Road", "Upper Quay", "Priory Street", "Weir Court", "Lantern Hill",
-    "Old Tannery Yard", "Ferry Walk", "Bellfield Terrace",
+    "Chandler Row",
+    "Mill Lane",
+    "Saltmarsh Road",
+    "Upper Quay",
+    "Priory Street",
+    "Weir Court",
+    "Lantern Hill",
+    "Old Tannery Yard",
+    "Ferry Walk",
+    "Bellfield Terrace",
 ];
 
 /// A handler's first message.
@@ -504,16 +512,12 @@ pub const CONTESTS: &[&str] = &[
 ];
 
 /// Why an agent does not take a complaint.
-pub const DECLINES: &[&str] = &[
-    "The customer is a cousin of mine.",
-    "I was at the counter on that day and am part of the story.",
-];
+pub const DECLINES: &[&str] =
+    &["The customer is a cousin of mine.", "I was at the counter on that day and am part of the story."];
 
 /// Why a supervisor gives a complaint to somebody else.
-pub const REASSIGNMENTS: &[&str] = &[
-    "Part-time this week; it cannot wait until Thursday.",
-    "Two of the same customer should be in one hand.",
-];
+pub const REASSIGNMENTS: &[&str] =
+    &["Part-time this week; it cannot wait until Thursday.", "Two of the same customer should be in one hand."];
 
 /// Why customers take a complaint back.
 pub const WITHDRAWALS: &[&str] = &[
@@ -524,16 +528,31 @@ pub const WITHDRAWALS: &[&str] = &[
 
 /// Other bodies and what the customer is told.
 pub const REFERRALS: &[(&str, &str)] = &[
-    ("Harbour Authority", "The quay and its lights belong to the Harbour Authority. We have passed your complaint on with everything you sent; they will write to you."),
-    ("County Transport Office", "Bus stops are run by the county. We have handed your complaint over and asked for an answer within three weeks."),
-    ("Consumer Mediation Board", "The seller is another company, for which the board is responsible. It has your complaint and our notes."),
+    (
+        "Harbour Authority",
+        "The quay and its lights belong to the Harbour Authority. We have passed your complaint on with everything you sent; they will write to you.",
+    ),
+    (
+        "County Transport Office",
+        "Bus stops are run by the county. We have handed your complaint over and asked for an answer within three weeks.",
+    ),
+    (
+        "Consumer Mediation Board",
+        "The seller is another company, for which the board is responsible. It has your complaint and our notes.",
+    ),
 ];
 
 /// Grounds of dismissal and what the customer is told.
 pub const DISMISSALS: &[(&str, &str)] = &[
-    ("not_a_complaint", "Thank you for your question. It is not a complaint, so we have passed it to the information desk, who will answer it."),
+    (
+        "not_a_complaint",
+        "Thank you for your question. It is not a complaint, so we have passed it to the information desk, who will answer it.",
+    ),
     ("out_of_scope", "This concerns a private contract in which we have no part, so we cannot decide on it."),
-    ("time_barred", "What you describe happened more than six years ago, which is longer than our records and the rules reach."),
+    (
+        "time_barred",
+        "What you describe happened more than six years ago, which is longer than our records and the rules reach.",
+    ),
     ("spam", "This message advertises goods and does not complain about anything of ours."),
 ];
 

@@ -296,7 +296,6 @@ impl Reader<'_> {
         })
     }
 
-    #[expect(clippy::type_complexity, reason = "the three parts of one table, taken apart by its only caller")]
     fn category(&mut self, top: &mut Table<'_, '_>) -> Option<(Column, BTreeMap<String, String>, Option<String>)> {
         let Some(value) = top.take("category") else {
             self.fault(top.span.clone(), "category: must be there, as a table [category] with a `column`");
@@ -357,27 +356,15 @@ impl Reader<'_> {
         let value = top.take(name)?;
         let mut table = self.table(name, value)?;
         let column = self.required_column(&mut table, "column");
-        let formats = match table.take("formats") {
-            Some(value) => {
-                let formats = self.texts("formats", value);
-                for format in &formats {
-                    if !is_day_format(format) {
-                        self.fault(
-                            value.span(),
-                            format!("{name}.formats: {format:?} does not write a day, as in \"%Y-%m-%d\""),
-                        );
-                    }
-                }
-                if formats.is_empty() {
-                    self.fault(value.span(), format!("{name}.formats: must name at least one, as in [\"%Y-%m-%d\"]"));
-                }
-                formats
-            }
-            None => {
-                self.fault(table.span.clone(), format!("{name}.formats: must be there, as in [\"%Y-%m-%d\"]"));
-                Vec::new()
-            }
-        };
+        let formats = table.take("formats").map(|value| (self.texts("formats", value), value.span()));
+        let (formats, span) = formats.unwrap_or_else(|| (Vec::new(), table.span.clone()));
+        for format in formats.iter().filter(|format| !is_day_format(format)) {
+            let message = format!("{name}.formats: {format:?} does not write a day, as in \"%Y-%m-%d\"");
+            self.fault(span.clone(), message);
+        }
+        if formats.is_empty() {
+            self.fault(span, format!("{name}.formats: must name at least one, as in [\"%Y-%m-%d\"]"));
+        }
         self.finish(&table);
         Some(DateColumn { column: column?, formats })
     }
@@ -444,7 +431,10 @@ impl Reader<'_> {
             email: email?.0,
             skills,
             capacity: capacity.unwrap_or(10),
-            level: level.and_then(|level| u8::try_from(level).ok()).and_then(|it| Level::new(it).ok()).unwrap_or(Level::FIRST),
+            level: level
+                .and_then(|level| u8::try_from(level).ok())
+                .and_then(|it| Level::new(it).ok())
+                .unwrap_or(Level::FIRST),
         })
     }
 
@@ -470,19 +460,16 @@ impl Reader<'_> {
     }
 
     fn required_templates(&mut self, table: &mut Table<'_, '_>, name: &'static str) -> Vec<Template> {
-        match table.take(name) {
-            Some(value) => {
-                let templates = self.templates(name, value);
-                if templates.is_empty() && self.faults.is_empty() {
-                    self.fault(value.span(), format!("{name}: must hold at least one template"));
-                }
-                templates
-            }
-            None => {
-                self.fault(table.span.clone(), format!("{name}: must be there, as in [\"{{Column}}\"]"));
-                Vec::new()
-            }
+        let Some(value) = table.take(name) else {
+            self.fault(table.span.clone(), format!("{name}: must be there, as in [\"{{Column}}\"]"));
+            return Vec::new();
+        };
+        let faults = self.faults.len();
+        let templates = self.templates(name, value);
+        if templates.is_empty() && self.faults.len() == faults {
+            self.fault(value.span(), format!("{name}: must hold at least one template"));
         }
+        templates
     }
 
     /// One template or a list of them, each tried when the one before it has a blank column.
@@ -542,13 +529,11 @@ impl Reader<'_> {
     }
 
     fn text(&mut self, name: &'static str, value: &Spanned<DeValue<'_>>) -> Option<(String, Range<usize>)> {
-        match value.get_ref().as_str() {
-            Some(text) => Some((text.to_owned(), value.span())),
-            None => {
-                self.wrong_type(name, value, "a text");
-                None
-            }
+        let text = value.get_ref().as_str();
+        if text.is_none() {
+            self.wrong_type(name, value, "a text");
         }
+        Some((text?.to_owned(), value.span()))
     }
 
     fn flag(&mut self, name: &'static str, value: &Spanned<DeValue<'_>>) -> Option<bool> {
@@ -572,13 +557,11 @@ impl Reader<'_> {
     }
 
     fn table<'d, 'i>(&mut self, name: &'static str, value: &'d Spanned<DeValue<'i>>) -> Option<Table<'d, 'i>> {
-        match value.get_ref().as_table() {
-            Some(entries) => Some(Table::new(entries, value.span())),
-            None => {
-                self.wrong_type(name, value, "a table");
-                None
-            }
+        let entries = value.get_ref().as_table();
+        if entries.is_none() {
+            self.wrong_type(name, value, "a table");
         }
+        Some(Table::new(entries?, value.span()))
     }
 
     fn wrong_type(&mut self, name: &str, value: &Spanned<DeValue<'_>>, wanted: &str) {
@@ -683,6 +666,13 @@ reason = "not ours"
     }
 
     #[test]
+    fn an_empty_list_of_templates_is_no_template() {
+        let found = faults(&SMALL.replace("\"{Title}\"\n", "[]\n").replace("source = \"shop\"", "source = 1"));
+        assert_eq!(found.len(), 2, "{found:?}");
+        assert_eq!(found[1], (4, "subject: must hold at least one template".to_owned()));
+    }
+
+    #[test]
     fn a_broken_line_is_named() {
         let found = faults("source = \"a\nkey = ");
         assert_eq!(found[0].0, 1, "{found:?}");
@@ -690,10 +680,9 @@ reason = "not ours"
 
     #[test]
     fn the_shipped_mappings_can_be_read() {
-        for text in [
-            include_str!("../../mappings/cfpb-mixed-products.toml"),
-            include_str!("../../mappings/cfpb-payday.toml"),
-        ] {
+        for text in
+            [include_str!("../../mappings/cfpb-mixed-products.toml"), include_str!("../../mappings/cfpb-payday.toml")]
+        {
             let mapping = Mapping::from_toml(text).unwrap();
             assert!(mapping.create_categories && !mapping.agents.is_empty());
         }

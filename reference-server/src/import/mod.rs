@@ -195,8 +195,7 @@ impl House {
         let policy = catalogue::load(&accounts, clock.as_ref()).await?;
         // Only mails hold links, and no mail leaves from here.
         let nowhere = Url::parse("http://localhost/").map_err(|_| PasswordError::Busy)?;
-        let service =
-            AccountService::new(Arc::new(accounts.clone()), Passwords::new()?, Arc::clone(&clock), &nowhere);
+        let service = AccountService::new(Arc::new(accounts.clone()), Passwords::new()?, Arc::clone(&clock), &nowhere);
         let desk = Desk::new(store, unlimited(policy)).with_clock(clock);
         Ok(Self { desk, database: accounts, accounts: service })
     }
@@ -278,18 +277,12 @@ impl House {
     async fn enrol(&self, entry: &AgentEntry) -> Result<bool, ImportError> {
         // The mapping was checked when it was read.
         let Ok(email) = EmailAddress::parse(&entry.email) else { return Ok(false) };
-        let account = match self.database.by_email(&email).await? {
-            Some(known) => known.account,
-            None => {
-                let staff = NewStaff {
-                    name: &entry.name,
-                    email: &entry.email,
-                    phone: None,
-                    role: Role::Agent,
-                    password: None,
-                };
-                self.accounts.create_staff(staff).await?
-            }
+        let account = if let Some(known) = self.database.by_email(&email).await? {
+            known.account
+        } else {
+            let (name, email) = (entry.name.as_str(), entry.email.as_str());
+            let staff = NewStaff { name, email, phone: None, role: Role::Agent, password: None };
+            self.accounts.create_staff(staff).await?
         };
         if account.role != Role::Agent {
             return Err(ImportError::NotAnAgent { email: entry.email.clone() });
@@ -387,6 +380,9 @@ async fn each_row(
     Ok(())
 }
 
+/// The number of a row and what it becomes.
+type NumberedRow = (u64, Result<Draft, Reason>);
+
 /// A walk over the rows of one file.
 struct Walk<'m> {
     file: &'m Path,
@@ -397,14 +393,13 @@ struct Walk<'m> {
 
 impl<'m> Walk<'m> {
     fn open(mapping: &'m Mapping, mapping_file: &Path, file: &'m Path) -> Result<Self, ImportError> {
-        let table = Table::open(file)
-            .map_err(|source| ImportError::Unreadable { file: file.to_owned(), source })?;
+        let table = Table::open(file).map_err(|source| ImportError::Unreadable { file: file.to_owned(), source })?;
         let bound = Bound::to_header(mapping, &table.header)
             .map_err(|faults| ImportError::Mapping { file: mapping_file.to_owned(), faults })?;
         Ok(Self { file, table, bound, row: ByteRecord::new() })
     }
 
-    fn next(&mut self) -> Result<Option<(u64, Result<Draft, Reason>)>, ImportError> {
+    fn next(&mut self) -> Result<Option<NumberedRow>, ImportError> {
         let unreadable = |source| ImportError::Unreadable { file: self.file.to_owned(), source };
         let number = self.table.next(&mut self.row).map_err(unreadable)?;
         Ok(number.map(|number| (number, self.bound.read(&self.row))))

@@ -144,7 +144,8 @@ impl<'m> Bound<'m> {
             .ok_or(Reason::BlankCategory)?;
         let category = mapping.renames.get(category).map_or(category, String::as_str);
         let category = Category::named(category).map_err(|_| Reason::UnusableCategory)?;
-        let subject = row.first(&mapping.subject).map(|subject| one_line(&subject)).ok_or(Reason::NothingFor("subject"))?;
+        let subject =
+            row.first(&mapping.subject).map(|subject| one_line(&subject)).ok_or(Reason::NothingFor("subject"))?;
         let description = row.first(&mapping.description).ok_or(Reason::NothingFor("description"))?;
         let customer = match &mapping.customer {
             CustomerOf::Row => named(&[&mapping.source, key], READABLE_MAX),
@@ -306,7 +307,10 @@ reason = "not a complaint"
         assert_eq!(refused(&["1", "None", "t", "x", "", "", ""]), Reason::BlankCategory);
         assert_eq!(refused(&["1", "<b>", "t", "x", "", "", ""]), Reason::UnusableCategory);
         assert_eq!(refused(&["1", "Late parcel", "t", "", "", "", ""]), Reason::NothingFor("description"));
-        assert_eq!(refused(&["1", "Late parcel", "t", "x", "", "2023-02-30", ""]), Reason::UnreadableDate("incident_date"));
+        assert_eq!(
+            refused(&["1", "Late parcel", "t", "x", "", "2023-02-30", ""]),
+            Reason::UnreadableDate("incident_date")
+        );
         assert_eq!(refused(&["1", "Praise", "t", "x", "", "", ""]), Reason::LeftOut("not a complaint".into()));
         let mapping = Mapping::from_toml(MAPPING).unwrap();
         let header = ByteRecord::from(HEADER.to_vec());
@@ -321,7 +325,11 @@ reason = "not a complaint"
         let header = ByteRecord::from(vec!["No", "Kind", "Kind", "Text", "Order", "Parcel"]);
         let Err(faults) = Bound::to_header(&mapping, &header) else { panic!("bound") };
         let text = faults.to_string();
-        for part in ["line 5: there is no column \"Title\"", "line 12: there is no column \"Day\"", "\"Kind\" is in the table twice"] {
+        for part in [
+            "line 5: there is no column \"Title\"",
+            "line 12: there is no column \"Day\"",
+            "\"Kind\" is in the table twice",
+        ] {
             assert!(text.contains(part), "{part}: {text}");
         }
     }

@@ -4,8 +4,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
-use chrono::{DateTime, Timelike as _, Utc, Weekday};
 use chrono::Datelike as _;
+use chrono::{DateTime, Timelike as _, Utc, Weekday};
 use complaint_core::complaint::{CloseCause, Complaint, EscalationCause, Event, Outcome};
 use complaint_core::id::Level;
 use complaint_core::lifecycle::Status;
@@ -78,7 +78,8 @@ async fn it_is_a_real_past() {
             before = entry.at;
             if matches!(entry.by, Party::Agent(_)) {
                 by_agents += 1;
-                let at_work = !matches!(entry.at.weekday(), Weekday::Sat | Weekday::Sun) && (7..18).contains(&entry.at.hour());
+                let at_work =
+                    !matches!(entry.at.weekday(), Weekday::Sat | Weekday::Sun) && (7..18).contains(&entry.at.hour());
                 in_hours += u32::from(at_work);
             }
             events.push(entry.event);
@@ -93,19 +94,28 @@ async fn it_is_a_real_past() {
     for outcome in Outcome::ALL {
         some(outcome.name(), any(&|event| matches!(event, Event::Resolved { outcome: it, .. } if it == outcome)));
     }
-    some("clock that escalates", any(&|event| match event {
-        Event::Escalated { causes, .. } => causes.iter().any(|cause| matches!(cause, EscalationCause::Clock(_))),
-        _ => false,
-    }));
-    some("escalation by hand", any(&|event| match event {
-        Event::Escalated { causes, .. } => causes.contains(&EscalationCause::Handler),
-        _ => false,
-    }));
+    some(
+        "clock that escalates",
+        any(&|event| match event {
+            Event::Escalated { causes, .. } => causes.iter().any(|cause| matches!(cause, EscalationCause::Clock(_))),
+            _ => false,
+        }),
+    );
+    some(
+        "escalation by hand",
+        any(&|event| match event {
+            Event::Escalated { causes, .. } => causes.contains(&EscalationCause::Handler),
+            _ => false,
+        }),
+    );
     for (what, found) in [
         ("auto-close", any(&|event| matches!(event, Event::Closed { cause: CloseCause::AcceptanceWindowOver }))),
         ("second person", any(&|event| matches!(event, Event::Resolved { approved_by: Some(_), .. }))),
         ("proposal sent back", any(&|event| matches!(event, Event::SentBack))),
-        ("contest up to the last level", any(&|event| matches!(event, Event::Contested { from, .. } if from.get() == 2))),
+        (
+            "contest up to the last level",
+            any(&|event| matches!(event, Event::Contested { from, .. } if from.get() == 2)),
+        ),
         ("reinstatement", any(&|event| matches!(event, Event::Reinstated))),
         ("referral that came back", any(&|event| matches!(event, Event::ReferralReturned))),
         ("reopening", any(&|event| matches!(event, Event::Reopened))),
@@ -115,7 +125,10 @@ async fn it_is_a_real_past() {
         ("rating", any(&|event| matches!(event, Event::Rated { .. }))),
         ("note", any(&|event| matches!(event, Event::Noted))),
         ("warning", any(&|event| matches!(event, Event::Warned { .. }))),
-        ("late remedy", complaints.iter().any(|it| it.has_missed_deadline() && it.outstanding_remedies().next().is_some())),
+        (
+            "late remedy",
+            complaints.iter().any(|it| it.has_missed_deadline() && it.outstanding_remedies().next().is_some()),
+        ),
         ("follow-up", complaints.iter().any(|it| it.subject.starts_with("After your answer"))),
         ("complaint at the last level", complaints.iter().any(|it| it.level.get() == 3)),
     ] {
