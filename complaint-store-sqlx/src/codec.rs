@@ -44,10 +44,7 @@ pub(crate) struct StateColumns {
 }
 
 impl StateColumns {
-    pub(crate) fn of(
-        complaint: &Complaint,
-        next_action_at: Option<DateTime<Utc>>,
-    ) -> Result<Self, StoreError> {
+    pub(crate) fn of(complaint: &Complaint, next_action_at: Option<DateTime<Utc>>) -> Result<Self, StoreError> {
         let words = indexed_words(complaint);
         Ok(Self {
             id: complaint.id,
@@ -62,17 +59,10 @@ impl StateColumns {
             handler: complaint.handler.as_ref().map(|id| id.as_str().to_owned()),
             weight: i64::from(complaint.weight),
             received_at: complaint.received_at.timestamp_micros(),
-            promised_at: complaint
-                .promised_at()
-                .map_or(NEVER, |at| at.timestamp_micros()),
+            promised_at: complaint.promised_at().map_or(NEVER, |at| at.timestamp_micros()),
             next_action_at: next_action_at.map(|at| at.timestamp_micros()),
             has_missed_deadline: complaint.has_missed_deadline(),
-            ratings: complaint
-                .feedback
-                .iter()
-                .map(|given| given.score.to_string())
-                .collect::<Vec<_>>()
-                .join(","),
+            ratings: complaint.feedback.iter().map(|given| given.score.to_string()).collect::<Vec<_>>().join(","),
             words_hash: hash(&words),
             words,
             state: encode(complaint)?,
@@ -82,22 +72,16 @@ impl StateColumns {
 
 /// A number as databases keep it.
 pub(crate) fn number(number: u64) -> Result<i64, StoreError> {
-    i64::try_from(number)
-        .map_err(|_| StoreError::Unusable(format!("{number} is more than a database can count")))
+    i64::try_from(number).map_err(|_| StoreError::Unusable(format!("{number} is more than a database can count")))
 }
 
 /// A document of the present version.
 pub(crate) fn encode<T: Serialize>(value: &T) -> Result<String, StoreError> {
-    serde_json::to_string(value)
-        .map_err(|fault| StoreError::Unusable(format!("a value cannot be written: {fault}")))
+    serde_json::to_string(value).map_err(|fault| StoreError::Unusable(format!("a value cannot be written: {fault}")))
 }
 
 /// Reads a document back.
-pub(crate) fn decode<T: DeserializeOwned>(
-    codec: i64,
-    document: &str,
-    place: Place,
-) -> Result<T, StoreError> {
+pub(crate) fn decode<T: DeserializeOwned>(codec: i64, document: &str, place: Place) -> Result<T, StoreError> {
     if codec != CODEC {
         return Err(place.corrupt(format!("unknown document version {codec}")));
     }
@@ -106,8 +90,7 @@ pub(crate) fn decode<T: DeserializeOwned>(
 
 /// Reads an instant back.
 pub(crate) fn instant(micros: i64, place: Place) -> Result<DateTime<Utc>, StoreError> {
-    DateTime::from_timestamp_micros(micros)
-        .ok_or_else(|| place.corrupt(format!("{micros} is no instant")))
+    DateTime::from_timestamp_micros(micros).ok_or_else(|| place.corrupt(format!("{micros} is no instant")))
 }
 
 /// Reads a score list back.
@@ -120,15 +103,8 @@ pub(crate) fn scores(text: &str, place: Place) -> Result<Vec<u8>, StoreError> {
 
 impl Place {
     /// The error for a value that cannot be read.
-    pub(crate) fn corrupt(
-        self,
-        fault: impl Into<Box<dyn std::error::Error + Send + Sync>>,
-    ) -> StoreError {
-        StoreError::Corrupt {
-            table: self.table,
-            column: self.column,
-            source: fault.into(),
-        }
+    pub(crate) fn corrupt(self, fault: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> StoreError {
+        StoreError::Corrupt { table: self.table, column: self.column, source: fault.into() }
     }
 }
 
@@ -139,9 +115,9 @@ fn indexed_words(complaint: &Complaint) -> String {
 
 // FNV-1a. Stored, so it must never change with the compiler, which the standard library's hasher may.
 fn hash(text: &str) -> i64 {
-    let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    });
+    let hash = text
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
     hash.cast_signed()
 }
 
@@ -149,10 +125,7 @@ fn hash(text: &str) -> i64 {
 mod tests {
     use super::*;
 
-    const PLACE: Place = Place {
-        table: "complaint_state",
-        column: "state",
-    };
+    const PLACE: Place = Place { table: "complaint_state", column: "state" };
 
     #[test]
     fn a_value_that_cannot_be_read_names_its_place() {
@@ -163,10 +136,7 @@ mod tests {
             scores("5,x", PLACE).unwrap_err(),
         ];
         for error in unread {
-            assert_eq!(
-                error.to_string(),
-                "complaint_state.state holds a value that cannot be read"
-            );
+            assert_eq!(error.to_string(), "complaint_state.state holds a value that cannot be read");
         }
     }
 

@@ -1,6 +1,6 @@
 //! SQL storage for `complaint-core`.
 //!
-//! [`SqliteStore`] keeps complaints, their logs, agents' workloads and the outbox in one SQLite file. All its tables
+//! [`SqliteStore`] keeps complaints, their logs, agents' workloads and the outbox in one `SQLite` file. All its tables
 //! begin with `complaint_`, so they can live beside a host's own tables, and [`commit_in`](sqlite::commit_in) commits
 //! a change inside the host's own transaction.
 //!

@@ -33,7 +33,7 @@ pub fn announce(before: Option<&Complaint>, after: &Complaint, entries: &[Entry]
                 // Nobody is told twice of one change, and nobody is told of what they did themself.
                 if !is_author(&recipient, &entry.by) && told.insert((recipient.clone(), channel)) {
                     let place = u8::try_from(told.len()).unwrap_or(u8::MAX);
-                    notices.push(notice(after, entry, recipient.clone(), channel, kind, place));
+                    notices.push(notice(after, entry, (recipient.clone(), channel, kind, place), policy));
                 }
             }
         }
@@ -127,7 +127,7 @@ fn plan(complaint: &Complaint, entry: &Entry, former: Option<&AgentId>) -> Vec<(
         Event::Warned { clock, .. } => match clock {
             ClockKind::Silence | ClockKind::AutoClose => tell(Some(customer()), K::Warning(*clock)),
             ClockKind::Acknowledgement | ClockKind::Approval => {
-                tell(Some(above(entry.place.level)), K::Warning(*clock))
+                tell(Some(above(entry.place.level)), K::Warning(*clock));
             }
             _ => tell(Some(to_agent(holder).unwrap_or(above(entry.place.level))), K::Warning(*clock)),
         },
@@ -167,10 +167,8 @@ fn above(level: Level) -> Recipient {
 fn notice(
     after: &Complaint,
     entry: &Entry,
-    recipient: Recipient,
-    channel: NoticeChannel,
-    kind: NoticeKind,
-    place: u8,
+    (recipient, channel, kind, place): (Recipient, NoticeChannel, NoticeKind, u8),
+    policy: &Policy,
 ) -> Notice {
     let address = match &recipient {
         Recipient::Customer(_) => after.contact.email.clone(),
@@ -189,7 +187,7 @@ fn notice(
         handler: entry.place.handler.clone(),
         text: public_text(entry),
         address,
-        due_at: due_at(after, kind),
+        due_at: due_at(after, kind, policy),
         planned_at: entry.at,
     }
 }
@@ -217,10 +215,13 @@ fn public_text(entry: &Entry) -> Option<String> {
     }
 }
 
-fn due_at(after: &Complaint, kind: NoticeKind) -> Option<DateTime<Utc>> {
+fn due_at(after: &Complaint, kind: NoticeKind, policy: &Policy) -> Option<DateTime<Utc>> {
     let of = |clock: ClockKind| after.deadline(clock).and_then(|deadline| deadline.due_at);
     match kind {
-        NoticeKind::Decision | NoticeKind::Dismissed => of(ClockKind::ContestWindow),
+        // The last level decides finally: no date until which to contest is promised there.
+        NoticeKind::Decision | NoticeKind::Dismissed | NoticeKind::Closed => {
+            of(ClockKind::ContestWindow).filter(|_| after.level < policy.last_level())
+        }
         NoticeKind::Question => of(ClockKind::Silence),
         NoticeKind::AssignedHandler => of(ClockKind::Acceptance).or_else(|| after.promised_at()),
         NoticeKind::ApprovalWanted => of(ClockKind::Approval),

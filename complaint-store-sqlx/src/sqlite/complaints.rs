@@ -6,8 +6,7 @@ use complaint_core::complaint::{Complaint, Entry};
 use complaint_core::id::{ComplaintId, Version};
 use complaint_core::reference::Reference;
 use complaint_core::store::{
-    Change, ComplaintStore, IdempotencyKey, Page, Part, Query, Recalled, Scope, StoreError,
-    Summary, WorkloadDelta,
+    Change, ComplaintStore, IdempotencyKey, Page, Part, Query, Recalled, Scope, StoreError, Summary, WorkloadDelta,
 };
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{Row, Sqlite, Transaction};
@@ -19,36 +18,20 @@ use crate::codec::{CODEC, Place, StateColumns, decode, encode, number};
 #[async_trait]
 impl ComplaintStore for SqliteStore {
     async fn load(&self, id: ComplaintId) -> Result<Option<Complaint>, StoreError> {
-        let row = sqlx::query(sql::LOAD)
-            .bind(id.as_uuid())
-            .fetch_optional(self.reading().await?)
-            .await;
-        row.map_err(fault::meaning)?
-            .as_ref()
-            .map(complaint)
-            .transpose()
+        let row = sqlx::query(sql::LOAD).bind(id.as_uuid()).fetch_optional(self.reading().await?).await;
+        row.map_err(fault::meaning)?.as_ref().map(complaint).transpose()
     }
 
     async fn by_reference(&self, reference: Reference) -> Result<Option<Complaint>, StoreError> {
-        let row = sqlx::query(sql::BY_REFERENCE)
-            .bind(reference.to_string())
-            .fetch_optional(self.reading().await?)
-            .await;
-        row.map_err(fault::meaning)?
-            .as_ref()
-            .map(complaint)
-            .transpose()
+        let row =
+            sqlx::query(sql::BY_REFERENCE).bind(reference.to_string()).fetch_optional(self.reading().await?).await;
+        row.map_err(fault::meaning)?.as_ref().map(complaint).transpose()
     }
 
     async fn commit(&self, change: &Change) -> Result<(), StoreError> {
         // Everything that needs no lock is done before it is taken.
         let rows = rows(change)?;
-        let mut tx = self
-            .writing()
-            .await?
-            .begin_with(IMMEDIATE)
-            .await
-            .map_err(fault::meaning)?;
+        let mut tx = self.writing().await?.begin_with(IMMEDIATE).await.map_err(fault::meaning)?;
         write(&mut tx, change, rows).await?;
         tx.commit().await.map_err(fault::commit_meaning)
     }
@@ -80,15 +63,9 @@ impl ComplaintStore for SqliteStore {
     }
 
     async fn recall(&self, key: &IdempotencyKey) -> Result<Option<Recalled>, StoreError> {
-        let row = sqlx::query(sql::RECALL)
-            .bind(key.owner())
-            .bind(key.key())
-            .fetch_optional(self.reading().await?)
-            .await;
-        row.map_err(fault::meaning)?
-            .as_ref()
-            .map(recalled)
-            .transpose()
+        let row =
+            sqlx::query(sql::RECALL).bind(key.owner()).bind(key.key()).fetch_optional(self.reading().await?).await;
+        row.map_err(fault::meaning)?.as_ref().map(recalled).transpose()
     }
 
     async fn summary(&self, scope: &Scope) -> Result<Summary, StoreError> {
@@ -102,10 +79,7 @@ impl ComplaintStore for SqliteStore {
 /// # Errors
 /// As [`ComplaintStore::commit`]. Nothing of the change is left in the transaction then, and the host may go on with
 /// it, unless the engine itself rolled it back (disk full, I/O error): then its commit fails too.
-pub async fn commit_in(
-    tx: &mut Transaction<'_, Sqlite>,
-    change: &Change,
-) -> Result<(), StoreError> {
+pub async fn commit_in(tx: &mut Transaction<'_, Sqlite>, change: &Change) -> Result<(), StoreError> {
     let rows = rows(change)?;
     let mut savepoint = sqlx::Acquire::begin(tx).await.map_err(fault::meaning)?;
     match write(&mut savepoint, change, rows).await {
@@ -117,30 +91,12 @@ pub async fn commit_in(
     }
 }
 
-pub(super) const STATE: Place = Place {
-    table: "complaint_state",
-    column: "state",
-};
-const STATE_ID: Place = Place {
-    table: "complaint_state",
-    column: "id",
-};
-const STATE_VERSION: Place = Place {
-    table: "complaint_state",
-    column: "version",
-};
-const ENTRY: Place = Place {
-    table: "complaint_log",
-    column: "entry",
-};
-const RECALLED: Place = Place {
-    table: "complaint_idempotency",
-    column: "fingerprint",
-};
-const WORKLOAD: Place = Place {
-    table: "complaint_agents",
-    column: "workload",
-};
+pub(super) const STATE: Place = Place { table: "complaint_state", column: "state" };
+const STATE_ID: Place = Place { table: "complaint_state", column: "id" };
+const STATE_VERSION: Place = Place { table: "complaint_state", column: "version" };
+const ENTRY: Place = Place { table: "complaint_log", column: "entry" };
+const RECALLED: Place = Place { table: "complaint_idempotency", column: "fingerprint" };
+const WORKLOAD: Place = Place { table: "complaint_agents", column: "workload" };
 
 /// A column of a row.
 pub(super) fn get<'r, T>(row: &'r SqliteRow, at: usize, place: Place) -> Result<T, StoreError>
@@ -152,61 +108,23 @@ where
 
 /// A complaint from its `codec` and `state`, the first two columns.
 pub(super) fn complaint(row: &SqliteRow) -> Result<Complaint, StoreError> {
-    decode(
-        get(
-            row,
-            0,
-            Place {
-                column: "codec",
-                ..STATE
-            },
-        )?,
-        get(row, 1, STATE)?,
-        STATE,
-    )
+    decode(get(row, 0, Place { column: "codec", ..STATE })?, get(row, 1, STATE)?, STATE)
 }
 
 fn entry(row: &SqliteRow) -> Result<Entry, StoreError> {
-    decode(
-        get(
-            row,
-            0,
-            Place {
-                column: "codec",
-                ..ENTRY
-            },
-        )?,
-        get(row, 1, ENTRY)?,
-        ENTRY,
-    )
+    decode(get(row, 0, Place { column: "codec", ..ENTRY })?, get(row, 1, ENTRY)?, ENTRY)
 }
 
 fn recalled(row: &SqliteRow) -> Result<Recalled, StoreError> {
     Ok(Recalled {
         fingerprint: get(row, 0, RECALLED)?,
-        complaint: ComplaintId::from_uuid(get(
-            row,
-            1,
-            Place {
-                column: "complaint",
-                ..RECALLED
-            },
-        )?),
-        version: version(get(
-            row,
-            2,
-            Place {
-                column: "version",
-                ..RECALLED
-            },
-        )?)?,
+        complaint: ComplaintId::from_uuid(get(row, 1, Place { column: "complaint", ..RECALLED })?),
+        version: version(get(row, 2, Place { column: "version", ..RECALLED })?)?,
     })
 }
 
 fn version(number: i64) -> Result<Version, StoreError> {
-    u64::try_from(number)
-        .map(Version::new)
-        .map_err(|fault| STATE_VERSION.corrupt(fault))
+    u64::try_from(number).map(Version::new).map_err(|fault| STATE_VERSION.corrupt(fault))
 }
 
 /// What a change writes, put into words before the lock is taken.
@@ -223,32 +141,15 @@ fn rows(change: &Change) -> Result<Rows, StoreError> {
             .iter()
             .map(|part| StateColumns::of(part.after(), part.next_action_at()))
             .collect::<Result<_, _>>()?,
-        entries: change
-            .parts()
-            .iter()
-            .flat_map(Part::entries)
-            .map(encode)
-            .collect::<Result<_, _>>()?,
-        notices: change
-            .notices()
-            .iter()
-            .map(encode)
-            .collect::<Result<_, _>>()?,
+        entries: change.parts().iter().flat_map(Part::entries).map(encode).collect::<Result<_, _>>()?,
+        notices: change.notices().iter().map(encode).collect::<Result<_, _>>()?,
     })
 }
 
-async fn write(
-    connection: &mut SqliteConnection,
-    change: &Change,
-    rows: Rows,
-) -> Result<(), StoreError> {
+async fn write(connection: &mut SqliteConnection, change: &Change, rows: Rows) -> Result<(), StoreError> {
     // First of all: a repeated request is also out of date, and must be told the former.
     if let Some((key, _)) = change.idempotency() {
-        let known = sqlx::query(sql::RECALL)
-            .bind(key.owner())
-            .bind(key.key())
-            .fetch_optional(&mut *connection)
-            .await;
+        let known = sqlx::query(sql::RECALL).bind(key.owner()).bind(key.key()).fetch_optional(&mut *connection).await;
         if known.map_err(fault::meaning)?.is_some() {
             return Err(StoreError::KeyUsed);
         }
@@ -284,11 +185,7 @@ async fn write(
             .map_err(fault::meaning)?;
     }
     if let Some((key, recalled)) = change.idempotency() {
-        let committed_at = change
-            .parts()
-            .first()
-            .and_then(|part| part.entries().last())
-            .map(|entry| entry.at);
+        let committed_at = change.parts().first().and_then(|part| part.entries().last()).map(|entry| entry.at);
         sqlx::query(sql::INSERT_KEY)
             .bind(key.owner())
             .bind(key.key())
@@ -303,11 +200,7 @@ async fn write(
     Ok(())
 }
 
-async fn write_state(
-    connection: &mut SqliteConnection,
-    part: &Part,
-    columns: StateColumns,
-) -> Result<(), StoreError> {
+async fn write_state(connection: &mut SqliteConnection, part: &Part, columns: StateColumns) -> Result<(), StoreError> {
     let stored = sqlx::query(sql::STORED)
         .bind(part.id().as_uuid())
         .fetch_optional(&mut *connection)
@@ -318,10 +211,7 @@ async fn write_state(
         None => Version::NONE,
     };
     if current != part.expected() {
-        return Err(StoreError::Conflict {
-            complaint: part.id(),
-            current,
-        });
+        return Err(StoreError::Conflict { complaint: part.id(), current });
     }
     if let Some(row) = stored {
         let (words, words_hash) = (columns.words.clone(), columns.words_hash);
@@ -331,33 +221,11 @@ async fn write_state(
             .await
             .map_err(fault::meaning)?;
         if changed.rows_affected() != 1 {
-            return Err(StoreError::Conflict {
-                complaint: part.id(),
-                current,
-            });
+            return Err(StoreError::Conflict { complaint: part.id(), current });
         }
-        if get::<i64>(
-            &row,
-            2,
-            Place {
-                column: "words_hash",
-                ..STATE
-            },
-        )? != words_hash
-        {
-            let at: i64 = get(
-                &row,
-                0,
-                Place {
-                    column: "row",
-                    ..STATE
-                },
-            )?;
-            sqlx::query(sql::DELETE_WORDS)
-                .bind(at)
-                .execute(&mut *connection)
-                .await
-                .map_err(fault::meaning)?;
+        if get::<i64>(&row, 2, Place { column: "words_hash", ..STATE })? != words_hash {
+            let at: i64 = get(&row, 0, Place { column: "row", ..STATE })?;
+            sqlx::query(sql::DELETE_WORDS).bind(at).execute(&mut *connection).await.map_err(fault::meaning)?;
             insert_words(connection, at, words).await?;
         }
         Ok(())
@@ -366,42 +234,15 @@ async fn write_state(
     }
 }
 
-pub(super) async fn insert_state(
-    connection: &mut SqliteConnection,
-    columns: StateColumns,
-) -> Result<(), StoreError> {
+pub(super) async fn insert_state(connection: &mut SqliteConnection, columns: StateColumns) -> Result<(), StoreError> {
     let words = columns.words.clone();
-    let inserted = bound(sql::INSERT_STATE, columns)
-        .fetch_optional(&mut *connection)
-        .await
-        .map_err(fault::meaning)?;
+    let inserted = bound(sql::INSERT_STATE, columns).fetch_optional(&mut *connection).await.map_err(fault::meaning)?;
     let row = inserted.ok_or(StoreError::ReferenceTaken)?;
-    insert_words(
-        connection,
-        get(
-            &row,
-            0,
-            Place {
-                column: "row",
-                ..STATE
-            },
-        )?,
-        words,
-    )
-    .await
+    insert_words(connection, get(&row, 0, Place { column: "row", ..STATE })?, words).await
 }
 
-async fn insert_words(
-    connection: &mut SqliteConnection,
-    at: i64,
-    words: String,
-) -> Result<(), StoreError> {
-    sqlx::query(sql::INSERT_WORDS)
-        .bind(at)
-        .bind(words)
-        .execute(connection)
-        .await
-        .map_err(fault::meaning)?;
+async fn insert_words(connection: &mut SqliteConnection, at: i64, words: String) -> Result<(), StoreError> {
+    sqlx::query(sql::INSERT_WORDS).bind(at).bind(words).execute(connection).await.map_err(fault::meaning)?;
     Ok(())
 }
 
@@ -431,10 +272,7 @@ fn bound(
         .bind(columns.state)
 }
 
-async fn add_workload(
-    connection: &mut SqliteConnection,
-    delta: &WorkloadDelta,
-) -> Result<(), StoreError> {
+async fn add_workload(connection: &mut SqliteConnection, delta: &WorkloadDelta) -> Result<(), StoreError> {
     let changed = sqlx::query(sql::ADD_WORKLOAD)
         .bind(delta.agent.as_str().to_owned())
         .bind(delta.delta)
@@ -444,9 +282,7 @@ async fn add_workload(
         .await
         .map_err(|error| match &error {
             // Only a workload that had gone wrong before can be brought below nothing.
-            sqlx::Error::Database(database) if database.is_check_violation() => {
-                WORKLOAD.corrupt(error)
-            }
+            sqlx::Error::Database(database) if database.is_check_violation() => WORKLOAD.corrupt(error),
             _ => fault::meaning(error),
         })?;
     if changed.rows_affected() == 1 {
@@ -458,12 +294,8 @@ async fn add_workload(
         .await
         .map_err(fault::meaning)?;
     match known {
-        Some(_) => Err(StoreError::CapacityExceeded {
-            agent: delta.agent.clone(),
-        }),
-        None if delta.delta > 0 => Err(StoreError::UnknownAgent {
-            agent: delta.agent.clone(),
-        }),
+        Some(_) => Err(StoreError::CapacityExceeded { agent: delta.agent.clone() }),
+        None if delta.delta > 0 => Err(StoreError::UnknownAgent { agent: delta.agent.clone() }),
         // Nothing is kept of an agent never saved, so there is nothing to take from.
         None => Ok(()),
     }

@@ -1,4 +1,4 @@
-//! What SQLite's result codes mean (<https://sqlite.org/rescode.html>).
+//! What `SQLite` result codes mean (<https://sqlite.org/rescode.html>).
 
 use complaint_core::store::StoreError;
 use sqlx::error::DatabaseError;

@@ -3,9 +3,7 @@
 use complaint_core::complaint::Complaint;
 use complaint_core::id::{AgentId, CategoryKey, CustomerId, Level};
 use complaint_core::lifecycle::Status;
-use complaint_core::store::{
-    Cursor, PAGE_MAX, Page, Query, Reach, Scope, Sort, StoreError, Summary, search_words,
-};
+use complaint_core::store::{Cursor, PAGE_MAX, Page, Query, Reach, Scope, Sort, StoreError, Summary, search_words};
 use sqlx::sqlite::SqlitePool;
 use sqlx::{QueryBuilder, Row, Sqlite};
 
@@ -25,11 +23,7 @@ pub(super) async fn search(pool: &SqlitePool, query: &Query) -> Result<Page, Sto
     let mut after = query.after;
     // One round, unless words beyond what the index can tell apart leave some out.
     while items.len() <= limit {
-        let rows = page(query, &words, after, limit + 1)
-            .build()
-            .fetch_all(pool)
-            .await
-            .map_err(fault::meaning)?;
+        let rows = page(query, &words, after, limit + 1).build().fetch_all(pool).await.map_err(fault::meaning)?;
         for row in &rows {
             let found = complaint(row)?;
             after = Some(cursor(query.sort, &found));
@@ -43,10 +37,7 @@ pub(super) async fn search(pool: &SqlitePool, query: &Query) -> Result<Page, Sto
     }
     let more = items.len() > limit;
     items.truncate(limit);
-    let next = items
-        .last()
-        .filter(|_| more)
-        .map(|last| cursor(query.sort, last));
+    let next = items.last().filter(|_| more).map(|last| cursor(query.sort, last));
     Ok(Page { items, next })
 }
 
@@ -54,22 +45,14 @@ pub(super) async fn search(pool: &SqlitePool, query: &Query) -> Result<Page, Sto
 pub(super) async fn summary(pool: &SqlitePool, scope: &Scope) -> Result<Summary, StoreError> {
     let mut statement = counts(scope);
     let mut summary = Summary::default();
-    for row in statement
-        .build()
-        .fetch_all(pool)
-        .await
-        .map_err(fault::meaning)?
-    {
+    for row in statement.build().fetch_all(pool).await.map_err(fault::meaning)? {
         let place = |column| Place { column, ..STATE };
         let status: &str = get(&row, 0, place("status"))?;
-        let status: Status = status
-            .parse()
-            .map_err(|fault| place("status").corrupt(fault))?;
+        let status: Status = status.parse().map_err(|fault| place("status").corrupt(fault))?;
         let level: u8 = get(&row, 1, place("level"))?;
         let level = Level::new(level).map_err(|fault| place("level").corrupt(fault))?;
         let category: &str = get(&row, 2, place("category"))?;
-        let category =
-            CategoryKey::new(category).map_err(|fault| place("category").corrupt(fault))?;
+        let category = CategoryKey::new(category).map_err(|fault| place("category").corrupt(fault))?;
         let missed: bool = get(&row, 3, place("has_missed_deadline"))?;
         let ratings = scores(get(&row, 4, place("ratings"))?, place("ratings"))?;
         let count: i64 = row.try_get(5).map_err(fault::meaning)?;
@@ -106,22 +89,10 @@ fn arms(scope: &Scope) -> Vec<Arm<'_>> {
     match scope {
         Scope::All => vec![Arm::All],
         Scope::Customer(id) => vec![Arm::Of(id)],
-        Scope::Agent {
-            id,
-            reach: Reach::Own,
-        } => vec![Arm::Held(id)],
-        Scope::Agent {
-            id,
-            reach: Reach::Queue(level),
-        } => vec![Arm::Held(id), Arm::Queue(id, *level)],
-        Scope::Agent {
-            id,
-            reach: Reach::UpTo(level),
-        } => vec![Arm::Held(id), Arm::UpTo(id, *level)],
-        Scope::Agent {
-            id,
-            reach: Reach::Everything,
-        } => vec![Arm::NotAgainst(id)],
+        Scope::Agent { id, reach: Reach::Own } => vec![Arm::Held(id)],
+        Scope::Agent { id, reach: Reach::Queue(level) } => vec![Arm::Held(id), Arm::Queue(id, *level)],
+        Scope::Agent { id, reach: Reach::UpTo(level) } => vec![Arm::Held(id), Arm::UpTo(id, *level)],
+        Scope::Agent { id, reach: Reach::Everything } => vec![Arm::NotAgainst(id)],
     }
 }
 
@@ -133,8 +104,7 @@ impl Arm<'_> {
                 sql.push("1 = 1");
             }
             Self::Of(customer) => {
-                sql.push("customer = ")
-                    .push_bind(customer.as_str().to_owned());
+                sql.push("customer = ").push_bind(customer.as_str().to_owned());
             }
             Self::Held(agent) => {
                 sql.push("handler = ").push_bind(agent.as_str().to_owned());
@@ -142,8 +112,7 @@ impl Arm<'_> {
             }
             Self::Queue(agent, at) => {
                 // Written out, not bound, because the planner must see that the partial index fits.
-                sql.push("status = 'queued' AND level = ")
-                    .push_bind(level(*at));
+                sql.push("status = 'queued' AND level = ").push_bind(level(*at));
                 not_held(sql, agent);
                 not_against(sql, agent);
             }
@@ -170,22 +139,15 @@ impl Arm<'_> {
 }
 
 fn not_held(sql: &mut QueryBuilder<Sqlite>, agent: &AgentId) {
-    sql.push(" AND handler IS NOT ")
-        .push_bind(agent.as_str().to_owned());
+    sql.push(" AND handler IS NOT ").push_bind(agent.as_str().to_owned());
 }
 
 fn not_against(sql: &mut QueryBuilder<Sqlite>, agent: &AgentId) {
-    sql.push(" AND against IS NOT ")
-        .push_bind(agent.as_str().to_owned());
+    sql.push(" AND against IS NOT ").push_bind(agent.as_str().to_owned());
 }
 
 /// Each arm in its own order, cut to the page, then merged: no arm reads more than a page.
-pub(super) fn page(
-    query: &Query,
-    words: &[String],
-    after: Option<Cursor>,
-    limit: usize,
-) -> QueryBuilder<Sqlite> {
+pub(super) fn page(query: &Query, words: &[String], after: Option<Cursor>, limit: usize) -> QueryBuilder<Sqlite> {
     let (key, order) = match query.sort {
         Sort::Newest => ("-received_at", "received_at DESC, id"),
         Sort::Oldest => ("received_at", "received_at, id"),
@@ -202,19 +164,13 @@ pub(super) fn page(
             sql.push(" UNION ALL ");
         }
         pushed += 1;
-        sql.push("SELECT * FROM (SELECT row, ")
-            .push(key)
-            .push(" AS place, id FROM complaint_state WHERE ");
+        sql.push("SELECT * FROM (SELECT row, ").push(key).push(" AS place, id FROM complaint_state WHERE ");
         arm.push(&mut sql);
         push_filters(&mut sql, query, words);
         if let Some(after) = after {
             push_after(&mut sql, query.sort, after);
         }
-        sql.push(" ORDER BY ")
-            .push(order)
-            .push(" LIMIT ")
-            .push_bind(limit)
-            .push(")");
+        sql.push(" ORDER BY ").push(order).push(" LIMIT ").push_bind(limit).push(")");
     }
     if pushed == 0 {
         sql.push("SELECT row, 0 AS place, id FROM complaint_state WHERE 0");
@@ -237,20 +193,16 @@ fn push_filters(sql: &mut QueryBuilder<Sqlite>, query: &Query, words: &[String])
         sql.push(")");
     }
     if let Some(category) = &query.category {
-        sql.push(" AND category = ")
-            .push_bind(category.as_str().to_owned());
+        sql.push(" AND category = ").push_bind(category.as_str().to_owned());
     }
     if let Some(handler) = &query.handler {
-        sql.push(" AND handler = ")
-            .push_bind(handler.as_str().to_owned());
+        sql.push(" AND handler = ").push_bind(handler.as_str().to_owned());
     }
     if let Some(customer) = &query.customer {
-        sql.push(" AND customer = ")
-            .push_bind(customer.as_str().to_owned());
+        sql.push(" AND customer = ").push_bind(customer.as_str().to_owned());
     }
     if let Some(level) = query.level {
-        sql.push(" AND level = ")
-            .push_bind(i64::from(u8::from(level)));
+        sql.push(" AND level = ").push_bind(i64::from(u8::from(level)));
     }
     if !words.is_empty() {
         sql.push(" AND row IN (SELECT rowid FROM complaint_search WHERE complaint_search MATCH ");
@@ -262,20 +214,13 @@ fn push_filters(sql: &mut QueryBuilder<Sqlite>, query: &Query, words: &[String])
 fn push_after(sql: &mut QueryBuilder<Sqlite>, sort: Sort, after: Cursor) {
     let (column, reaches, passes, key) = match sort {
         // A key is negated in a newest-first order; the least number has no negative, and nothing was received then.
-        Sort::Newest => (
-            "received_at",
-            " <= ",
-            " < ",
-            after.key.checked_neg().unwrap_or(i64::MAX),
-        ),
+        Sort::Newest => ("received_at", " <= ", " < ", after.key.checked_neg().unwrap_or(i64::MAX)),
         Sort::Oldest => ("received_at", " >= ", " > ", after.key),
         Sort::Deadline => ("promised_at", " >= ", " > ", after.key),
     };
     sql.push(" AND ").push(column).push(reaches).push_bind(key);
     sql.push(" AND (").push(column).push(passes).push_bind(key);
-    sql.push(" OR id > ")
-        .push_bind(after.id.as_uuid())
-        .push(")");
+    sql.push(" OR id > ").push_bind(after.id.as_uuid()).push(")");
 }
 
 fn counts(scope: &Scope) -> QueryBuilder<Sqlite> {
@@ -297,31 +242,15 @@ fn needed_words(text: &str) -> Vec<String> {
     words.dedup();
     let all = words.clone();
     // In sorted order a word is followed by the first of those that begin with it.
-    let implied = |at: usize| {
-        all.get(at + 1)
-            .is_some_and(|longer| longer.starts_with(&all[at]))
-    };
-    words
-        .into_iter()
-        .enumerate()
-        .filter(|(at, _)| !implied(*at))
-        .map(|(_, word)| word)
-        .collect()
+    let implied = |at: usize| all.get(at + 1).is_some_and(|longer| longer.starts_with(&all[at]));
+    words.into_iter().enumerate().filter(|(at, _)| !implied(*at)).map(|(_, word)| word).collect()
 }
 
 /// Words as an FTS5 expression: each quoted, because an unquoted one could be an operator; each the beginning of a word.
 fn prefixes(words: &[String]) -> String {
-    words
-        .iter()
-        .map(|word| format!("\"{word}\"*"))
-        .collect::<Vec<_>>()
-        .join(" ")
+    words.iter().map(|word| format!("\"{word}\"*")).collect::<Vec<_>>().join(" ")
 }
 
 fn cursor(sort: Sort, complaint: &Complaint) -> Cursor {
-    Cursor {
-        sort,
-        key: sort.key(complaint),
-        id: complaint.id,
-    }
+    Cursor { sort, key: sort.key(complaint), id: complaint.id }
 }

@@ -13,8 +13,7 @@ use sqlx::{Row, SqlSafeStr};
 use super::{IMMEDIATE, fault};
 use crate::codec::Place;
 
-const SCHEMA_EXISTS: &str =
-    "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'complaint_schema'";
+const SCHEMA_EXISTS: &str = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'complaint_schema'";
 const CREATE_SCHEMA: &str = "CREATE TABLE IF NOT EXISTS complaint_schema (version INTEGER PRIMARY KEY, \
                              name TEXT NOT NULL, hash BLOB NOT NULL, applied_at INTEGER NOT NULL) STRICT";
 const APPLIED: &str = "SELECT version, hash FROM complaint_schema ORDER BY version";
@@ -31,22 +30,13 @@ pub(super) enum Standing {
 }
 
 fn migrations() -> Vec<Migration> {
-    [(
-        "init",
-        include_str!("../../migrations/sqlite/0001_init.sql"),
-    )]
-    .into_iter()
-    .zip(1..)
-    .map(|((name, sql), version)| {
-        Migration::new(
-            version,
-            Cow::Borrowed(name),
-            MigrationType::Simple,
-            sql.into_sql_str(),
-            false,
-        )
-    })
-    .collect()
+    [("init", include_str!("../../migrations/sqlite/0001_init.sql"))]
+        .into_iter()
+        .zip(1..)
+        .map(|((name, sql), version)| {
+            Migration::new(version, Cow::Borrowed(name), MigrationType::Simple, sql.into_sql_str(), false)
+        })
+        .collect()
 }
 
 /// Applies what is missing, each migration in its own transaction. Safe to call from several processes at once.
@@ -59,14 +49,8 @@ pub(super) async fn run(writer: &SqlitePool) -> Result<(), StoreError> {
             return Ok(());
         };
         let migration = &migrations[applied];
-        sqlx::query(CREATE_SCHEMA)
-            .execute(&mut *tx)
-            .await
-            .map_err(fault::meaning)?;
-        sqlx::raw_sql(migration.sql.clone())
-            .execute(&mut *tx)
-            .await
-            .map_err(fault::meaning)?;
+        sqlx::query(CREATE_SCHEMA).execute(&mut *tx).await.map_err(fault::meaning)?;
+        sqlx::raw_sql(migration.sql.clone()).execute(&mut *tx).await.map_err(fault::meaning)?;
         sqlx::query(RECORD)
             .bind(migration.version)
             .bind(&*migration.description)
@@ -85,28 +69,15 @@ pub(super) async fn run(writer: &SqlitePool) -> Result<(), StoreError> {
 /// [`StoreError::Unusable`] for a schema of a later library, or of another one.
 pub(super) async fn standing(connection: &mut SqliteConnection) -> Result<Standing, StoreError> {
     let known = migrations();
-    let exists = sqlx::query(SCHEMA_EXISTS)
-        .fetch_optional(&mut *connection)
-        .await
-        .map_err(fault::meaning)?;
+    let exists = sqlx::query(SCHEMA_EXISTS).fetch_optional(&mut *connection).await.map_err(fault::meaning)?;
     if exists.is_none() {
         return Ok(Standing::Behind(0));
     }
-    let applied = sqlx::query(APPLIED)
-        .fetch_all(&mut *connection)
-        .await
-        .map_err(fault::meaning)?;
+    let applied = sqlx::query(APPLIED).fetch_all(&mut *connection).await.map_err(fault::meaning)?;
     for (at, row) in applied.iter().enumerate() {
-        let place = |column| Place {
-            table: "complaint_schema",
-            column,
-        };
-        let version: i64 = row
-            .try_get(0)
-            .map_err(|fault| place("version").corrupt(fault))?;
-        let hash: Vec<u8> = row
-            .try_get(1)
-            .map_err(|fault| place("hash").corrupt(fault))?;
+        let place = |column| Place { table: "complaint_schema", column };
+        let version: i64 = row.try_get(0).map_err(|fault| place("version").corrupt(fault))?;
+        let hash: Vec<u8> = row.try_get(1).map_err(|fault| place("hash").corrupt(fault))?;
         match known.get(at) {
             Some(migration) if migration.version == version && *migration.checksum == *hash => {}
             Some(migration) if migration.version == version => {
@@ -122,9 +93,5 @@ pub(super) async fn standing(connection: &mut SqliteConnection) -> Result<Standi
             }
         }
     }
-    Ok(if applied.len() == known.len() {
-        Standing::Current
-    } else {
-        Standing::Behind(applied.len())
-    })
+    Ok(if applied.len() == known.len() { Standing::Current } else { Standing::Behind(applied.len()) })
 }

@@ -1,4 +1,4 @@
-//! The store on SQLite: one file, one writer, many readers.
+//! The store on `SQLite`: one file, one writer, many readers.
 
 mod agents;
 mod complaints;
@@ -26,7 +26,7 @@ use migrate::Standing;
 /// writer was faster, however long the busy timeout is.
 pub const IMMEDIATE: &str = "BEGIN IMMEDIATE";
 
-/// Complaints in one SQLite file.
+/// Complaints in one `SQLite` file.
 ///
 /// One connection writes, others read; with the write-ahead log a reader never waits for the writer. Every
 /// acknowledged commit survives a killed process and power loss (`synchronous=FULL`). Several processes may use one
@@ -101,16 +101,8 @@ impl SqliteStore {
     }
 
     /// One statement in a transaction of its own, so that its failure can be told from that of COMMIT.
-    async fn write(
-        &self,
-        statement: Query<'static, Sqlite, SqliteArguments>,
-    ) -> Result<(), StoreError> {
-        let mut tx = self
-            .writing()
-            .await?
-            .begin_with(IMMEDIATE)
-            .await
-            .map_err(fault::meaning)?;
+    async fn write(&self, statement: Query<'static, Sqlite, SqliteArguments>) -> Result<(), StoreError> {
+        let mut tx = self.writing().await?.begin_with(IMMEDIATE).await.map_err(fault::meaning)?;
         statement.execute(&mut *tx).await.map_err(fault::meaning)?;
         tx.commit().await.map_err(fault::commit_meaning)
     }

@@ -27,12 +27,7 @@ impl Outbox for SqliteStore {
         if any.is_none() || limit == 0 {
             return Ok(Vec::new());
         }
-        let mut tx = self
-            .writing()
-            .await?
-            .begin_with(IMMEDIATE)
-            .await
-            .map_err(fault::meaning)?;
+        let mut tx = self.writing().await?.begin_with(IMMEDIATE).await.map_err(fault::meaning)?;
         let waiting = sqlx::query(sql::WAITING)
             .bind(now.timestamp_micros())
             .bind(i64::from(limit))
@@ -41,18 +36,14 @@ impl Outbox for SqliteStore {
             .map_err(fault::meaning)?;
         let mut claimed = Vec::with_capacity(waiting.len());
         for row in &waiting {
-            let place = |column| Place {
-                table: "complaint_outbox",
-                column,
-            };
+            let place = |column| Place { table: "complaint_outbox", column };
             let at: i64 = get(row, 0, place("row"))?;
             let attempts: i64 = get(row, 1, place("attempts"))?;
             let notice: Result<Notice, StoreError> = get(row, 2, place("codec"))
                 .and_then(|codec| decode(codec, get(row, 3, place("notice"))?, place("notice")));
             match notice {
                 Ok(notice) => {
-                    let attempt = u32::try_from(attempts + 1)
-                        .map_err(|fault| place("attempts").corrupt(fault))?;
+                    let attempt = u32::try_from(attempts + 1).map_err(|fault| place("attempts").corrupt(fault))?;
                     sqlx::query(sql::LEASE)
                         .bind(at)
                         .bind(until.timestamp_micros())
@@ -63,11 +54,7 @@ impl Outbox for SqliteStore {
                 }
                 // One that cannot be read must not hold up all that come after it.
                 Err(unreadable) => {
-                    tracing::error!(
-                        row = at,
-                        error = &unreadable as &dyn std::error::Error,
-                        "dead notice"
-                    );
+                    tracing::error!(row = at, error = &unreadable as &dyn std::error::Error, "dead notice");
                     sqlx::query(sql::BURY_UNREADABLE)
                         .bind(at)
                         .bind(now.timestamp_micros())
@@ -82,25 +69,14 @@ impl Outbox for SqliteStore {
         Ok(claimed)
     }
 
-    async fn settle(
-        &self,
-        id: NoticeId,
-        settlement: Settlement,
-        now: DateTime<Utc>,
-    ) -> Result<(), StoreError> {
+    async fn settle(&self, id: NoticeId, settlement: Settlement, now: DateTime<Utc>) -> Result<(), StoreError> {
         let now = now.timestamp_micros();
         self.write(match settlement {
-            Settlement::Delivered => sqlx::query(sql::SETTLE_DELIVERED)
-                .bind(id.as_uuid())
-                .bind(now),
-            Settlement::Retry { at, why } => sqlx::query(sql::SETTLE_RETRY)
-                .bind(id.as_uuid())
-                .bind(at.timestamp_micros())
-                .bind(why),
-            Settlement::Dead { why } => sqlx::query(sql::SETTLE_DEAD)
-                .bind(id.as_uuid())
-                .bind(now)
-                .bind(why),
+            Settlement::Delivered => sqlx::query(sql::SETTLE_DELIVERED).bind(id.as_uuid()).bind(now),
+            Settlement::Retry { at, why } => {
+                sqlx::query(sql::SETTLE_RETRY).bind(id.as_uuid()).bind(at.timestamp_micros()).bind(why)
+            }
+            Settlement::Dead { why } => sqlx::query(sql::SETTLE_DEAD).bind(id.as_uuid()).bind(now).bind(why),
         })
         .await
     }

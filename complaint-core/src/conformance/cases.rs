@@ -1,0 +1,818 @@
+//! How each promise is tried. The names are those of the list in `mod.rs`.
+
+#![expect(clippy::similar_names, reason = "a store and the story it keeps: both are the words for it")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::task::Poll;
+
+use super::story::{Opening, Story, agent_id, both, second, under_key};
+use crate::agent::Agent;
+use crate::complaint::Complaint;
+use crate::id::{AgentId, CategoryKey, ComplaintId, CustomerId, Level, NoticeId, Version};
+use crate::lifecycle::{Status, replay};
+use crate::notice::{ClaimedNotice, Settlement};
+use crate::store::{
+    Change, IdempotencyKey, PAGE_MAX, Query, Reach, Scope, Sort, Store, StoreError, Summary, search_words,
+};
+
+/// More than any of these trials makes.
+const ALL: u32 = 1_000;
+
+pub(super) async fn what_is_committed_is_loaded(store: &dyn Store) {
+    let (mut story, submitted) = Story::open(&Opening::numbered(1));
+    assert_eq!(load(store, &story).await, None, "a complaint never committed was loaded");
+    let reference = story.state().reference;
+    assert_eq!(store.by_reference(reference).await.expect("by_reference"), None);
+    let mut change = submitted;
+    for round in 0..5 {
+        store.commit(&change).await.expect("commit");
+        assert_eq!(load(store, &story).await.as_ref(), Some(story.state()));
+        assert_eq!(store.by_reference(reference).await.expect("by_reference").as_ref(), Some(story.state()));
+        change = story.note(&format!("Note {round}: \u{1d11e} e\u{301} \"quoted\" \\ 'and' \t\n more"));
+    }
+    let (other, _) = Story::open(&Opening::numbered(2));
+    assert_eq!(load(store, &other).await, None);
+    assert_eq!(store.by_reference(other.state().reference).await.expect("by_reference"), None);
+}
+
+pub(super) async fn a_change_is_committed_whole(store: &dyn Store) {
+    enrol(store, &["asha", "ben"]).await;
+    let (mut first, submitted) = Story::open(&Opening { weight: 3, ..Opening::numbered(1) });
+    store.commit(&submitted).await.expect("commit");
+    let (mut second_story, submitted) = Story::open(&Opening { weight: 4, ..Opening::numbered(2) });
+    store.commit(&submitted).await.expect("commit");
+    settle_all(store).await;
+
+    let joined = both(&first.assign(&agent_id("asha"), None), &second_story.assign(&agent_id("ben"), None));
+    let joined = under_key(joined, "john", "k1", "print");
+    store.commit(&joined).await.expect("commit of two parts");
+    for story in [&first, &second_story] {
+        assert_eq!(load(store, story).await.as_ref(), Some(story.state()));
+        assert_eq!(store.log(story.id(), 0, ALL).await.expect("log"), story.log());
+    }
+    let claimed: BTreeSet<NoticeId> = claim(store, ALL).await.iter().map(|c| c.notice.id).collect();
+    assert_eq!(claimed, joined.notices().iter().map(|notice| notice.id).collect());
+    assert_eq!((workload(store, "asha").await, workload(store, "ben").await), (3, 4));
+    assert!(store.recall(&key("john", "k1")).await.expect("recall").is_some(), "the key was not stored");
+
+    // What comes out of the outbox is what went in, word for word.
+    let (_, submitted) = Story::open(&Opening::numbered(3));
+    store.commit(&submitted).await.expect("commit");
+    let claimed = claim(store, ALL).await;
+    assert_eq!(claimed.iter().map(|c| &c.notice).collect::<Vec<_>>(), submitted.notices().iter().collect::<Vec<_>>());
+}
+
+pub(super) async fn a_refused_change_leaves_nothing(store: &dyn Store) {
+    enrol(store, &["asha", "ben"]).await;
+    let (stored, submitted) = Story::open(&Opening::numbered(1));
+    store.commit(&submitted).await.expect("commit");
+    settle_all(store).await;
+    let before = members(store).await;
+
+    let (fresh, opened) = Story::open(&Opening::numbered(2));
+    let assigned = {
+        let mut story = stored.clone();
+        let first = story.assign(&agent_id("asha"), None);
+        let late = story.note("The part before it was never committed.");
+        (first, late)
+    };
+    let twin = Story::open(&Opening { subject: "Another with the same id".into(), ..Opening::numbered(1) }).1;
+    let over = {
+        let (mut story, _) = Story::open(&Opening { weight: 9, ..Opening::numbered(1) });
+        story.assign(&agent_id("ben"), Some(8))
+    };
+    let unknown = stored.clone().assign(&agent_id("nobody"), None);
+    let refused: [(&str, Change); 6] = [
+        ("the second part is stale", both(&opened, &assigned.1)),
+        ("the first part is stale", both(&assigned.1, &opened)),
+        ("the second part is stored already", both(&opened, &twin)),
+        ("the workload is over its ceiling", both(&opened, &over)),
+        ("the agent is unknown", both(&opened, &unknown)),
+        ("the reference is taken", both(&assigned.0, &same_reference(3, 1))),
+    ];
+    for (why, change) in refused {
+        let change = under_key(change, "john", "k1", "print");
+        store.commit(&change).await.expect_err(why);
+        assert_eq!(load(store, &fresh).await, None, "{why}: a state was left");
+        assert_eq!(load(store, &stored).await.as_ref(), Some(stored.state()), "{why}: a state was changed");
+        assert_eq!(store.log(fresh.id(), 0, ALL).await.expect("log"), [], "{why}: an entry was left");
+        assert_eq!(store.log(stored.id(), 0, ALL).await.expect("log"), stored.log(), "{why}: an entry was left");
+        assert_eq!(claim(store, ALL).await, [], "{why}: a notice was left");
+        assert_eq!(members(store).await, before, "{why}: a workload was changed");
+        assert_eq!(store.recall(&key("john", "k1")).await.expect("recall"), None, "{why}: the key was left");
+        let text = Query { text: Some("parcel".into()), ..Query::within(Scope::All) };
+        assert_eq!(list(store, &text).await, [stored.id()], "{why}: it can be found");
+    }
+    // And nothing stands in the way of the next one.
+    store.commit(&opened).await.expect("commit after refusals");
+}
+
+pub(super) async fn a_stale_version_is_a_conflict(store: &dyn Store) {
+    let (mut story, submitted) = Story::open(&Opening::numbered(1));
+    let early = story.clone().note("Nothing is stored yet.");
+    expect_conflict(store, &early, Version::NONE).await;
+    store.commit(&submitted).await.expect("commit");
+    expect_conflict(store, &submitted, Version::new(1)).await;
+
+    let stale = story.clone().note("Too late.");
+    let mut ahead = story.clone();
+    store.commit(&story.note("First.")).await.expect("commit");
+    expect_conflict(store, &stale, Version::new(2)).await;
+    ahead.note("Never committed.");
+    ahead.note("Never committed.");
+    expect_conflict(store, &ahead.note("Too early."), Version::new(2)).await;
+    assert_eq!(load(store, &story).await.as_ref(), Some(story.state()));
+    assert_eq!(store.log(story.id(), 0, ALL).await.expect("log"), story.log());
+}
+
+pub(super) async fn one_of_many_writers_wins(store: &dyn Store) {
+    let (mut story, submitted) = Story::open(&Opening::numbered(1));
+    store.commit(&submitted).await.expect("commit");
+    for round in 0..5_u64 {
+        let writers: Vec<(Story, Change)> = (0..16)
+            .map(|writer| {
+                let mut copy = story.clone();
+                let change = copy.note(&format!("Round {round}, writer {writer}"));
+                (copy, change)
+            })
+            .collect();
+        let results = at_once(writers.iter().map(|(_, change)| store.commit(change))).await;
+        let mut winners = Vec::new();
+        for (result, (copy, _)) in results.into_iter().zip(&writers) {
+            match result {
+                Ok(()) => winners.push(copy),
+                Err(StoreError::Conflict { complaint, current }) => {
+                    assert_eq!((complaint, current), (story.id(), Version::new(round + 2)), "a loser was told wrong");
+                }
+                Err(other) => panic!("a loser was told {other:?}"),
+            }
+        }
+        assert_eq!(winners.len(), 1, "writers who won");
+        story = winners[0].clone();
+        assert_eq!(load(store, &story).await.as_ref(), Some(story.state()), "what is stored is not the winner's");
+        assert_eq!(store.log(story.id(), 0, ALL).await.expect("log"), story.log());
+    }
+}
+
+pub(super) async fn a_taken_reference_is_refused(store: &dyn Store) {
+    let (_, submitted) = Story::open(&Opening::numbered(1));
+    store.commit(&submitted).await.expect("commit");
+    let refused = store.commit(&same_reference(2, 1)).await;
+    assert!(matches!(refused, Err(StoreError::ReferenceTaken)), "{refused:?}");
+    let (_, other) = Story::open(&Opening::numbered(2));
+    store.commit(&other).await.expect("commit under a free reference");
+}
+
+pub(super) async fn a_ceiling_is_not_exceeded(store: &dyn Store) {
+    enrol(store, &["asha"]).await;
+    let asha = agent_id("asha");
+    let mut held = Vec::new();
+    for (number, weight, ceiling, fits) in [
+        (1, 6, Some(10), true),
+        (2, 5, Some(10), false),
+        (3, 4, Some(10), true),
+        (4, 1, Some(10), false),
+        (5, 7, None, true),
+    ] {
+        let (mut story, submitted) = Story::open(&Opening { weight, ..Opening::numbered(number) });
+        store.commit(&submitted).await.expect("commit");
+        let before = workload(store, "asha").await;
+        match store.commit(&story.assign(&asha, ceiling)).await {
+            Ok(()) if fits => held.push(story),
+            Err(StoreError::CapacityExceeded { agent }) if !fits => {
+                assert_eq!(agent, asha);
+                assert_eq!(workload(store, "asha").await, before, "a refused delta was applied");
+            }
+            other => panic!("weight {weight} on {before} with ceiling {ceiling:?}: {other:?}"),
+        }
+    }
+    assert_eq!(workload(store, "asha").await, 17);
+    // Seventeen is more than any ceiling above; what falls is never refused.
+    for story in &mut held {
+        store.commit(&story.release()).await.expect("a falling workload");
+    }
+    assert_eq!(workload(store, "asha").await, 0);
+}
+
+pub(super) async fn a_ceiling_holds_against_many_writers(store: &dyn Store) {
+    enrol(store, &["asha"]).await;
+    let asha = agent_id("asha");
+    let mut assignments = Vec::new();
+    for number in 1..=16 {
+        let (mut story, submitted) = Story::open(&Opening { weight: 2, ..Opening::numbered(number) });
+        store.commit(&submitted).await.expect("commit");
+        assignments.push(story.assign(&asha, Some(11)));
+    }
+    let results = at_once(assignments.iter().map(|change| store.commit(change))).await;
+    let given = results.iter().filter(|result| result.is_ok()).count();
+    let refused = results.iter().filter(|result| matches!(result, Err(StoreError::CapacityExceeded { .. }))).count();
+    assert_eq!((given, refused, workload(store, "asha").await), (5, 11, 10));
+}
+
+pub(super) async fn an_agent_never_saved_is_given_nothing(store: &dyn Store) {
+    let (mut story, submitted) = Story::open(&Opening::numbered(1));
+    store.commit(&submitted).await.expect("commit");
+    for ceiling in [None, Some(10)] {
+        match store.commit(&story.clone().assign(&agent_id("asha"), ceiling)).await {
+            Err(StoreError::UnknownAgent { agent }) => assert_eq!(agent, agent_id("asha")),
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(load(store, &story).await.as_ref(), Some(story.state()));
+    }
+    assert_eq!(store.find(&agent_id("asha")).await.expect("find"), None);
+    enrol(store, &["asha"]).await;
+    store.commit(&story.assign(&agent_id("asha"), None)).await.expect("commit for an agent who was saved");
+}
+
+pub(super) async fn a_used_key_is_refused_first(store: &dyn Store) {
+    let (mut story, submitted) = Story::open(&Opening::numbered(1));
+    let submitted = under_key(submitted, "john", "k1", "print");
+    store.commit(&submitted).await.expect("commit");
+    settle_all(store).await;
+    // The request itself again: its version is out of date as well, and the key must be told.
+    expect_key_used(store, &submitted).await;
+    // Another one under the same key, which would be fine without it.
+    let other = under_key(story.clone().note("Under a used key."), "john", "k1", "other print");
+    expect_key_used(store, &other).await;
+    assert_eq!(load(store, &story).await.as_ref(), Some(story.state()), "something happened under a used key");
+    assert_eq!(claim(store, ALL).await, [], "a notice was planned under a used key");
+    let recalled = store.recall(&key("john", "k1")).await.expect("recall").expect("the first one");
+    assert_eq!(recalled.fingerprint, "print");
+    store.commit(&story.note("Without a key.")).await.expect("commit");
+
+    // Two at once under one key.
+    let twins: Vec<Change> =
+        (0..8).map(|writer| under_key(Story::open(&Opening::numbered(10 + writer)).1, "john", "k2", "print")).collect();
+    let results = at_once(twins.iter().map(|change| store.commit(change))).await;
+    assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1, "{results:?}");
+    assert_eq!(results.iter().filter(|result| matches!(result, Err(StoreError::KeyUsed))).count(), 7, "{results:?}");
+}
+
+pub(super) async fn a_key_recalls_what_was_committed(store: &dyn Store) {
+    let (mut story, submitted) = Story::open(&Opening::numbered(1));
+    let used = [("john", "k1"), ("john", "K1"), ("jo", "hnk1"), ("mary", "k1")];
+    for (owner, name) in used {
+        assert_eq!(store.recall(&key(owner, name)).await.expect("recall"), None, "{owner} {name}");
+    }
+    store.commit(&submitted).await.expect("commit");
+    for (owner, name) in used {
+        let change = story.note("Under a key.");
+        store.commit(&under_key(change, owner, name, &format!("{owner}/{name}"))).await.expect("commit");
+        let version = story.state().version;
+        for _ in 0..2 {
+            let recalled = store.recall(&key(owner, name)).await.expect("recall").expect("committed under it");
+            assert_eq!(recalled.fingerprint, format!("{owner}/{name}"));
+            assert_eq!((recalled.complaint, recalled.version), (story.id(), version));
+        }
+    }
+    let first = store.recall(&key("john", "k1")).await.expect("recall").expect("committed under it");
+    assert_eq!(first.version, Version::new(2), "later changes moved what a key recalls");
+}
+
+pub(super) async fn the_log_is_in_order_without_gaps(store: &dyn Store) {
+    let story = long_story(store, 1).await;
+    // A neighbour, so that a log that mixes complaints is found out.
+    long_story(store, 2).await;
+    let whole = story.log();
+    let length = u32::try_from(whole.len()).expect("a short log");
+    for limit in [1, 2, 3, length, ALL] {
+        let mut read = Vec::new();
+        loop {
+            let after = u32::try_from(read.len()).expect("a short log");
+            let portion = store.log(story.id(), after, limit).await.expect("log");
+            assert!(portion.len() <= limit as usize, "more than {limit} entries at once");
+            if portion.is_empty() {
+                break;
+            }
+            read.extend(portion);
+            assert!(read.len() <= whole.len(), "more entries than were committed");
+        }
+        assert_eq!(read, whole, "in portions of {limit}");
+    }
+    assert_eq!(store.log(story.id(), 2, ALL).await.expect("log"), whole[2..]);
+    assert_eq!(store.log(story.id(), length, ALL).await.expect("log"), []);
+    assert_eq!(store.log(story.id(), u32::MAX, ALL).await.expect("log"), []);
+    assert_eq!(store.log(story.id(), 0, 0).await.expect("log"), []);
+    let (never, _) = Story::open(&Opening::numbered(3));
+    assert_eq!(store.log(never.id(), 0, ALL).await.expect("log"), []);
+}
+
+pub(super) async fn the_log_never_changes(store: &dyn Store) {
+    let mut story = long_story(store, 1).await;
+    let before = store.log(story.id(), 0, ALL).await.expect("log");
+    let stale = story.clone().note("Refused later.");
+    for _ in 0..3 {
+        store.commit(&story.acknowledge()).await.expect("commit");
+    }
+    store.commit(&story.withdraw()).await.expect("commit");
+    store.commit(&stale).await.expect_err("a stale change");
+    let after = store.log(story.id(), 0, ALL).await.expect("log");
+    assert_eq!(after[..before.len()], before);
+    assert_eq!(after.len(), before.len() + 7);
+}
+
+pub(super) async fn the_log_rebuilds_the_state(store: &dyn Store) {
+    for story in populate(store).await {
+        let stored = load(store, &story).await.expect("committed");
+        let log = store.log(story.id(), 0, ALL).await.expect("log");
+        let rebuilt = replay(&log).expect("a whole log");
+        assert_eq!(rebuilt, stored);
+        let bytes = |complaint: &Complaint| serde_json::to_vec(complaint).expect("a complaint is JSON");
+        assert_eq!(bytes(&rebuilt), bytes(&stored));
+    }
+}
+
+pub(super) async fn a_list_is_what_matches(store: &dyn Store) {
+    let population = states(&populate(store).await);
+    let mut found = 0;
+    for scope in scopes() {
+        for sort in SORTS {
+            for filtered in filters(&Query { sort, limit: PAGE_MAX, ..Query::within(scope.clone()) }) {
+                let expected = matching(&population, &filtered);
+                found += expected.len();
+                assert_eq!(list(store, &filtered).await, expected, "{filtered:?}");
+            }
+        }
+    }
+    assert!(found > 200, "the population does not tell queries apart: {found}");
+}
+
+pub(super) async fn pages_give_each_complaint_once(store: &dyn Store) {
+    let population = states(&populate(store).await);
+    for scope in scopes() {
+        for sort in SORTS {
+            for limit in [1, 2, 3, 7, PAGE_MAX] {
+                let query = Query { sort, limit, ..Query::within(scope.clone()) };
+                assert_eq!(list(store, &query).await, matching(&population, &query), "{query:?}");
+            }
+        }
+    }
+    // A cursor is good on another day: in its text form, and after the complaint it names was changed.
+    let query = Query { limit: 5, sort: Sort::Oldest, ..Query::within(Scope::All) };
+    let first = store.search(&query).await.expect("search");
+    let next = first.next.expect("more than five");
+    let query = Query { after: Some(next.to_string().parse().expect("a cursor reads itself")), ..query };
+    let second_page = store.search(&query).await.expect("search");
+    let seen: Vec<ComplaintId> = first.items.iter().chain(&second_page.items).map(|item| item.id).collect();
+    let all = matching(&population, &Query { after: None, ..query });
+    assert_eq!(seen, all[..seen.len()]);
+    // A whole page is not a reason to promise another one.
+    let last = Query { limit: PAGE_MAX, ..Query::within(Scope::All) };
+    assert_eq!(store.search(&last).await.expect("search").next, None);
+    let exact = Query { limit: u16::try_from(population.len()).expect("few"), ..last };
+    assert_eq!(store.search(&exact).await.expect("search").next, None, "a page that ends exactly promised another");
+}
+
+pub(super) async fn words_are_found_by_their_beginnings(store: &dyn Store) {
+    let subjects = [
+        "Wasser\u{ad}schaden in der Küche",
+        "İstanbul'da ısıtma",
+        "ΟΔΥΣΣΕΥΣ and ὀδυσσεύς",
+        "水道が止まりました",
+        "Zahlung_nicht-erhalten",
+        "order no. A-1009/77",
+        "e\u{301}clair Éclair",
+        "🙂 smile🙂smile",
+        "ﬁre Straße STRASSE",
+        "\"quoted\" AND OR NOT NEAR(x)",
+        "a* b^ c: col:umn",
+        "ﷺ العربية",
+        "ไม่มีน้ำ",
+        "x\u{0}y",
+        "naïve NAÏVE",
+        "١٢٣ ½ ² Ⅷ",
+        "𝔘𝔫𝔦 𞤀𞤁 ꮳꮃꭹ",
+    ];
+    let mut population = Vec::new();
+    for (number, subject) in (1..).zip(subjects) {
+        let order_number = (number % 2 == 0).then(|| format!("A-{number}"));
+        let opening = Opening { subject: subject.into(), order_number, ..Opening::numbered(number) };
+        let (story, submitted) = Story::open(&opening);
+        store.commit(&submitted).await.expect("commit");
+        population.push(story.state().clone());
+    }
+    let mut texts: BTreeSet<String> =
+        ["", " ", "-_-", "*", "\"", "'", "a OR b", "NOT", "100 %", "monday promised", "zzz"].map(str::to_owned).into();
+    for complaint in &population {
+        texts.insert(complaint.reference.to_string());
+        texts.insert(complaint.subject.clone());
+        for word in search_words(&complaint.searchable()) {
+            let half: String = word.chars().take(word.chars().count().div_ceil(2)).collect();
+            texts.extend([word.to_uppercase(), half, format!("{word}x"), word]);
+        }
+    }
+    for text in texts {
+        let query = Query { text: Some(text), limit: PAGE_MAX, ..Query::within(Scope::All) };
+        assert_eq!(list(store, &query).await, matching(&population, &query), "{query:?}");
+    }
+}
+
+pub(super) async fn due_work_is_complete_and_oldest_first(store: &dyn Store) {
+    let mut expected = BTreeSet::new();
+    let mut stories = BTreeMap::new();
+    for number in 1..=12_u32 {
+        let due_at = (number % 4 != 0).then(|| second(1_000 + i64::from(number * 7 % 5)));
+        let (story, submitted) = Story::open(&Opening { due_at, ..Opening::numbered(number) });
+        store.commit(&submitted).await.expect("commit");
+        expected.extend(due_at.map(|at| (at, story.id())));
+        stories.insert(story.id(), story);
+    }
+    assert_eq!(store.due(second(999), ALL).await.expect("due"), [], "something was due too early");
+    for at in [second(1_000), second(1_002), second(9_999)] {
+        let due: Vec<ComplaintId> = expected.iter().filter(|(due, _)| *due <= at).map(|(_, id)| *id).collect();
+        let answer = store.due(at, ALL).await.expect("due");
+        let instants = |ids: &[ComplaintId]| -> Vec<_> {
+            ids.iter().map(|id| expected.iter().find(|(_, known)| known == id).map(|(due, _)| *due)).collect()
+        };
+        assert_eq!(instants(&answer), instants(&due), "not the oldest first");
+        assert_eq!(answer.iter().collect::<BTreeSet<_>>(), due.iter().collect(), "not complete");
+        assert_eq!(instants(&store.due(at, 2).await.expect("due")), instants(&due[..2]), "not the oldest two");
+    }
+    let mut worked_off = BTreeSet::new();
+    loop {
+        let batch = store.due(second(9_999), 2).await.expect("due");
+        assert!(batch.len() <= 2);
+        if batch.is_empty() {
+            break;
+        }
+        for id in batch {
+            assert!(worked_off.insert(id), "worked off and due again");
+            store.commit(&stories.get_mut(&id).expect("a known one").escalate()).await.expect("commit");
+        }
+    }
+    assert_eq!(worked_off.len(), expected.len());
+}
+
+pub(super) async fn a_summary_counts_what_a_search_finds(store: &dyn Store) {
+    let population = states(&populate(store).await);
+    for scope in scopes() {
+        let mut counted = Summary::default();
+        population.iter().filter(|complaint| scope.admits(complaint)).for_each(|complaint| counted.add(complaint));
+        assert_eq!(store.summary(&scope).await.expect("summary"), counted, "{scope:?}");
+    }
+    let everything = store.summary(&Scope::All).await.expect("summary");
+    assert!(everything.open_with_missed_deadline > 0 && everything.ratings.len() > 2, "{everything:?}");
+}
+
+pub(super) async fn saving_an_agent_keeps_what_they_hold(store: &dyn Store) {
+    enrol(store, &["asha"]).await;
+    let asha = agent_id("asha");
+    let (mut story, submitted) = Story::open(&Opening { weight: 3, ..Opening::numbered(1) });
+    store.commit(&submitted).await.expect("commit");
+    store.commit(&story.assign(&asha, Some(10))).await.expect("commit");
+    let before = store.find(&asha).await.expect("find").expect("saved");
+    assert_eq!((before.workload, before.last_assigned_at), (3, story.log().last().map(|entry| entry.at)));
+
+    let mut changed = Agent::named("asha", "Asha Rao-Müller").expect("an agent").skilled_in(["water"]).with_capacity(1);
+    changed.enabled = false;
+    changed.reports_to = Some(agent_id("maria"));
+    store.save(&changed).await.expect("save");
+    let after = store.find(&asha).await.expect("find").expect("saved");
+    assert_eq!(after.agent, changed, "the agent was not kept as saved");
+    assert_eq!((after.workload, after.last_assigned_at), (before.workload, before.last_assigned_at));
+    assert_eq!(store.find(&agent_id("maria")).await.expect("find"), None);
+
+    // What falls away is no assignment.
+    store.commit(&story.release()).await.expect("commit");
+    let released = store.find(&asha).await.expect("find").expect("saved");
+    assert_eq!((released.workload, released.last_assigned_at), (0, before.last_assigned_at));
+}
+
+pub(super) async fn a_workload_is_the_sum_of_open_weights(store: &dyn Store) {
+    let mut stories = populate(store).await;
+    expect_sums(store, &stories).await;
+    for story in &mut stories {
+        match story.state().status {
+            Status::Assigned => store.commit(&story.triage("damaged-goods", 8)).await.expect("commit"),
+            Status::InProgress => store.commit(&story.assign(&agent_id("cho"), None)).await.expect("commit"),
+            Status::Queued => store.commit(&story.withdraw()).await.expect("commit"),
+            _ => {}
+        }
+    }
+    expect_sums(store, &stories).await;
+}
+
+pub(super) async fn the_roster_is_in_the_order_of_ids(store: &dyn Store) {
+    assert_eq!(store.roster().await.expect("roster"), []);
+    let names = ["zoe", "asha", "Ben", "asha2", "10", "9", "asha-1", "ASHA"];
+    enrol(store, &names).await;
+    enrol(store, &["asha"]).await;
+    let roster = store.roster().await.expect("roster");
+    let ids: Vec<AgentId> = roster.iter().map(|member| member.agent.id.clone()).collect();
+    let mut sorted: Vec<AgentId> = names.into_iter().map(agent_id).collect();
+    sorted.sort();
+    assert_eq!(ids, sorted);
+    for member in roster {
+        assert_eq!(store.find(&member.agent.id).await.expect("find"), Some(member));
+    }
+}
+
+pub(super) async fn a_notice_is_held_by_one_courier(store: &dyn Store) {
+    let planned = plan_notices(store, 20).await;
+    let now = second(10_000);
+    let until = second(10_060);
+    assert_eq!(claim_at(store, second(0), until, ALL).await, [], "a notice was claimed before it was planned");
+    let first = claim_at(store, now, until, 3).await;
+    assert_eq!(first.iter().map(|c| c.notice.id).collect::<Vec<_>>(), planned[..3], "not the three oldest");
+    assert!(first.iter().all(|claimed| claimed.attempt == 1));
+    assert_eq!(claim_at(store, now, until, 0).await, []);
+
+    let couriers = at_once((0..10).map(|_| store.claim(now, until, 4))).await;
+    let mut held: BTreeSet<NoticeId> = first.iter().map(|c| c.notice.id).collect();
+    for claimed in couriers {
+        let claimed = claimed.expect("claim");
+        assert!(claimed.len() <= 4, "more than was asked for");
+        for notice in claimed {
+            assert!(held.insert(notice.notice.id), "held by two couriers");
+        }
+    }
+    assert_eq!(held, planned.into_iter().collect(), "not every notice was claimed");
+    assert_eq!(claim_at(store, second(10_059), second(10_119), ALL).await, [], "claimed while its lease lasts");
+}
+
+pub(super) async fn an_unsettled_notice_returns(store: &dyn Store) {
+    let planned = plan_notices(store, 3).await;
+    for attempt in 1..=3_u32 {
+        let now = second(10_000 + i64::from(attempt) * 60);
+        let claimed = claim_at(store, now, now + chrono::TimeDelta::seconds(60), ALL).await;
+        assert_eq!(claimed.iter().map(|c| c.notice.id).collect::<BTreeSet<_>>(), planned.iter().copied().collect());
+        assert!(claimed.iter().all(|claimed| claimed.attempt == attempt), "attempts are not counted");
+    }
+}
+
+pub(super) async fn a_retry_waits_for_its_instant(store: &dyn Store) {
+    let planned = plan_notices(store, 2).await;
+    claim_at(store, second(10_000), second(10_060), ALL).await;
+    let later = Settlement::Retry { at: second(20_000), why: "relay said 451".into() };
+    store.settle(planned[0], later, second(10_001)).await.expect("settle");
+    let returned = claim_at(store, second(10_060), second(10_120), ALL).await;
+    assert_eq!(returned.iter().map(|c| c.notice.id).collect::<Vec<_>>(), planned[1..], "not only the unsettled one");
+    store.settle(planned[1], Settlement::Delivered, second(10_061)).await.expect("settle");
+    assert_eq!(claim_at(store, second(19_999), second(20_059), ALL).await, [], "a retry came too early");
+    let returned = claim_at(store, second(20_000), second(20_060), ALL).await;
+    assert_eq!(returned.iter().map(|c| (c.notice.id, c.attempt)).collect::<Vec<_>>(), [(planned[0], 2)]);
+    // An instant before the end of the lease ends the lease: the courier gave it back.
+    let soon = Settlement::Retry { at: second(20_010), why: "relay said 450".into() };
+    store.settle(planned[0], soon, second(20_001)).await.expect("settle");
+    assert_eq!(claim_at(store, second(20_010), second(20_070), ALL).await.len(), 1);
+}
+
+pub(super) async fn delivered_and_dead_are_final(store: &dyn Store) {
+    let planned = plan_notices(store, 3).await;
+    claim_at(store, second(10_000), second(10_060), ALL).await;
+    let dead = || Settlement::Dead { why: "no such mailbox".into() };
+    let retry = || Settlement::Retry { at: second(10_010), why: "too late".into() };
+    store.settle(planned[0], Settlement::Delivered, second(10_001)).await.expect("settle");
+    store.settle(planned[1], dead(), second(10_001)).await.expect("settle");
+    for settled in &planned[..2] {
+        for again in [Settlement::Delivered, dead(), retry()] {
+            store.settle(*settled, again, second(10_002)).await.expect("settling again");
+        }
+    }
+    let never = NoticeId::from_uuid(uuid::Uuid::from_u128(77));
+    store.settle(never, Settlement::Delivered, second(10_002)).await.expect("settling what is not there");
+    for now in [second(10_010), second(99_999)] {
+        let claimed = claim_at(store, now, now, ALL).await;
+        let ids: Vec<NoticeId> = claimed.iter().map(|c| c.notice.id).collect();
+        assert!(!ids.contains(&planned[0]) && !ids.contains(&planned[1]), "a settled notice came back");
+    }
+    // The third was never settled, so the outbox still works.
+    assert_eq!(claim_at(store, second(100_000), second(100_060), ALL).await.len(), 1);
+}
+
+const SORTS: [Sort; 3] = [Sort::Newest, Sort::Oldest, Sort::Deadline];
+
+async fn load(store: &dyn Store, story: &Story) -> Option<Complaint> {
+    store.load(story.id()).await.expect("load")
+}
+
+async fn enrol(store: &dyn Store, names: &[&str]) {
+    for name in names {
+        store.save(&Agent::named(*name, name).expect("an agent")).await.expect("save");
+    }
+}
+
+async fn workload(store: &dyn Store, name: &str) -> u32 {
+    store.find(&agent_id(name)).await.expect("find").expect("saved").workload
+}
+
+async fn members(store: &dyn Store) -> Vec<crate::agent::Member> {
+    store.roster().await.expect("roster")
+}
+
+fn key(owner: &str, key: &str) -> IdempotencyKey {
+    IdempotencyKey::new(owner, key).expect("a key")
+}
+
+async fn claim(store: &dyn Store, limit: u32) -> Vec<ClaimedNotice> {
+    claim_at(store, second(900_000), second(900_060), limit).await
+}
+
+async fn claim_at(
+    store: &dyn Store,
+    now: chrono::DateTime<chrono::Utc>,
+    until: chrono::DateTime<chrono::Utc>,
+    limit: u32,
+) -> Vec<ClaimedNotice> {
+    store.claim(now, until, limit).await.expect("claim")
+}
+
+async fn settle_all(store: &dyn Store) {
+    for claimed in claim(store, ALL).await {
+        store.settle(claimed.notice.id, Settlement::Delivered, second(900_001)).await.expect("settle");
+    }
+}
+
+/// Commits so many complaints with a notice each, and gives the notices, oldest first.
+async fn plan_notices(store: &dyn Store, count: u32) -> Vec<NoticeId> {
+    let mut planned = Vec::new();
+    for number in 1..=count {
+        let (_, submitted) = Story::open(&Opening::numbered(number));
+        store.commit(&submitted).await.expect("commit");
+        planned.extend(submitted.notices().iter().map(|notice| notice.id));
+    }
+    planned
+}
+
+async fn expect_conflict(store: &dyn Store, change: &Change, stored: Version) {
+    match store.commit(change).await {
+        Err(StoreError::Conflict { complaint, current }) => {
+            assert_eq!((complaint, current), (change.parts()[0].id(), stored));
+        }
+        other => panic!("{other:?} instead of a conflict"),
+    }
+}
+
+async fn expect_key_used(store: &dyn Store, change: &Change) {
+    let refused = store.commit(change).await;
+    assert!(matches!(refused, Err(StoreError::KeyUsed)), "{refused:?} instead of a used key");
+}
+
+/// A new complaint with the id of one number and the reference of another.
+fn same_reference(id: u32, reference: u32) -> Change {
+    let (_, ours) = Story::open(&Opening::numbered(id));
+    let (theirs, _) = Story::open(&Opening::numbered(reference));
+    let part = &ours.parts()[0];
+    let mut entry = part.entries()[0].clone();
+    if let crate::complaint::Event::Submitted { reference, .. } = &mut entry.event {
+        *reference = theirs.state().reference;
+    }
+    let state = crate::lifecycle::begin(&entry).expect("a submission begins a complaint");
+    let part = crate::store::Part::new(part.expected(), state, vec![entry]);
+    Change::new(vec![part], ours.notices().to_vec(), Vec::new())
+}
+
+async fn long_story(store: &dyn Store, number: u32) -> Story {
+    enrol(store, &["asha"]).await;
+    let (mut story, submitted) = Story::open(&Opening::numbered(number));
+    store.commit(&submitted).await.expect("commit");
+    store.commit(&story.acknowledge()).await.expect("commit");
+    store.commit(&story.assign(&agent_id("asha"), None)).await.expect("commit");
+    store.commit(&story.begin()).await.expect("commit");
+    store.commit(&story.acknowledge()).await.expect("commit");
+    story
+}
+
+/// Forty complaints of three customers in all places that lists tell apart, several with the same instants.
+async fn populate(store: &dyn Store) -> Vec<Story> {
+    enrol(store, &["asha", "ben", "cho"]).await;
+    let agents = ["asha", "ben", "cho"].map(agent_id);
+    let mut stories = Vec::new();
+    for number in 1..=40_u32 {
+        let pick = |of: u32| number.wrapping_mul(2_654_435_761).rotate_left(of * 5) / 7;
+        let opening = Opening {
+            customer: CustomerId::new(format!("customer-{}", pick(1) % 3)).expect("a customer"),
+            category: CategoryKey::new(["late-delivery", "damaged-goods"][pick(2) as usize % 2]).expect("a category"),
+            weight: 1 + pick(3) % 4,
+            against: (pick(4) % 4 == 0).then(|| agents[pick(5) as usize % 3].clone()),
+            due_at: (pick(6) % 3 != 0).then(|| second(5_000 + i64::from(pick(1) % 4))),
+            received_at: second(i64::from(pick(2) % 9)),
+            ..Opening::numbered(number)
+        };
+        let (mut story, submitted) = Story::open(&opening);
+        store.commit(&submitted).await.expect("commit");
+        let mut steps = Vec::new();
+        let agent = &agents[pick(3) as usize % 3];
+        if pick(5) % 4 == 0 {
+            steps.push(story.escalate());
+            if pick(6) % 2 == 0 {
+                steps.push(story.escalate());
+            }
+        }
+        let last = number % 8;
+        if last >= 2 {
+            steps.push(story.assign(agent, None));
+        }
+        if last >= 3 {
+            steps.push(story.begin());
+        }
+        if last >= 4 {
+            steps.push(story.resolve());
+        }
+        if last >= 5 {
+            steps.push(story.rate(1 + u8::try_from(pick(4) % 5).expect("small")));
+        }
+        match last {
+            6 => steps.push(story.close()),
+            7 => steps.push(story.withdraw()),
+            _ => {}
+        }
+        for step in steps {
+            store.commit(&step).await.expect("commit");
+        }
+        stories.push(story);
+    }
+    stories
+}
+
+fn states(stories: &[Story]) -> Vec<Complaint> {
+    stories.iter().map(|story| story.state().clone()).collect()
+}
+
+fn scopes() -> Vec<Scope> {
+    let level = |number| Level::new(number).expect("a level");
+    let mut scopes = vec![Scope::All, Scope::Customer(CustomerId::new("customer-1").expect("a customer"))];
+    let reaches =
+        [Reach::Own, Reach::Queue(level(1)), Reach::Queue(level(2)), Reach::UpTo(level(2)), Reach::Everything];
+    for reach in reaches {
+        scopes.push(Scope::Agent { id: agent_id("asha"), reach });
+    }
+    scopes
+}
+
+/// A query by itself, and with each filter alone and some together.
+fn filters(query: &Query) -> Vec<Query> {
+    let damaged = CategoryKey::new("damaged-goods").ok();
+    let open = Status::OPEN.to_vec();
+    let mut filtered = vec![
+        query.clone(),
+        Query { statuses: open.clone(), ..query.clone() },
+        Query { statuses: vec![Status::Closed, Status::Queued], ..query.clone() },
+        Query { statuses: vec![Status::Referred], ..query.clone() },
+        Query { category: damaged.clone(), ..query.clone() },
+        Query { customer: CustomerId::new("customer-2").ok(), ..query.clone() },
+        Query { level: Level::new(2).ok(), ..query.clone() },
+        Query { text: Some("parcel 1".into()), ..query.clone() },
+        Query { statuses: open, category: damaged, text: Some("late is".into()), ..query.clone() },
+    ];
+    for handler in ["asha", "ben"] {
+        filtered.push(Query { handler: Some(agent_id(handler)), ..query.clone() });
+    }
+    filtered
+}
+
+fn matching(population: &[Complaint], query: &Query) -> Vec<ComplaintId> {
+    let mut matching: Vec<_> = population
+        .iter()
+        .filter(|complaint| query.matches(complaint))
+        .map(|complaint| (query.sort.key(complaint), complaint.id))
+        .collect();
+    matching.sort_unstable();
+    matching.into_iter().map(|(_, id)| id).collect()
+}
+
+async fn list(store: &dyn Store, query: &Query) -> Vec<ComplaintId> {
+    let mut query = query.clone();
+    let mut found = Vec::new();
+    loop {
+        let page = store.search(&query).await.expect("search");
+        assert!(page.items.len() <= usize::from(query.limit), "a page larger than asked for");
+        found.extend(page.items.iter().map(|item| item.id));
+        assert!(found.len() <= 1_000, "the pages never end");
+        match page.next {
+            Some(next) => query.after = Some(next),
+            None => return found,
+        }
+    }
+}
+
+async fn expect_sums(store: &dyn Store, stories: &[Story]) {
+    let mut sums: BTreeMap<AgentId, u32> = BTreeMap::new();
+    for story in stories {
+        if let Some((agent, weight)) = story.state().workload() {
+            *sums.entry(agent.clone()).or_default() += weight;
+        }
+    }
+    assert!(sums.len() > 1, "nobody holds anything");
+    for member in members(store).await {
+        assert_eq!(member.workload, sums.get(&member.agent.id).copied().unwrap_or(0), "{}", member.agent.id);
+    }
+}
+
+/// Runs futures side by side in this task: the core has no runtime to spawn them on.
+async fn at_once<F: Future>(futures: impl IntoIterator<Item = F>) -> Vec<F::Output> {
+    let mut running: Vec<Pin<Box<F>>> = futures.into_iter().map(Box::pin).collect();
+    let mut done: Vec<Option<F::Output>> = running.iter().map(|_| None).collect();
+    poll_fn(|context| {
+        for (future, done) in running.iter_mut().zip(&mut done).filter(|(_, done)| done.is_none()) {
+            if let Poll::Ready(output) = future.as_mut().poll(context) {
+                *done = Some(output);
+            }
+        }
+        if done.iter().all(Option::is_some) { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+    done.into_iter().flatten().collect()
+}

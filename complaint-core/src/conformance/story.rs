@@ -1,0 +1,389 @@
+//! Made-up complaints and the changes that make them: something to commit without a policy, a desk or a clock.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use uuid::Uuid;
+
+use crate::actor::Party;
+use crate::complaint::{
+    Channel, CloseCause, Complaint, Entry, EscalationCause, Event, Outcome, Place, Priority, ReleaseCause, Words,
+};
+use crate::deadline::{ClockChange, ClockKind, Deadline, Ending, Span, SpanUnit};
+use crate::id::{AgentId, CategoryKey, ComplaintId, CustomerId, Level, NoticeId};
+use crate::lifecycle::{ReplayError, Status, begin, evolve, replay};
+use crate::notice::{Notice, NoticeChannel, NoticeKind, Recipient};
+use crate::reference::Reference;
+use crate::routing::Routing;
+use crate::store::{Change, IdempotencyKey, Part, WorkloadDelta};
+
+/// A made-up complaint that goes on: each method plans the next [`Change`] and takes it as committed.
+///
+/// The entries are as the lifecycle makes them, but no rule is asked, so that a store can be tried on any state. Each
+/// change carries one notice to the customer.
+#[derive(Debug, Clone)]
+pub struct Story {
+    state: Complaint,
+    log: Vec<Entry>,
+}
+
+/// What a made-up complaint begins with.
+#[derive(Debug, Clone)]
+pub struct Opening {
+    /// Makes the id and the reference; two stories with one number have both in common.
+    pub number: u32,
+    /// Who complains.
+    pub customer: CustomerId,
+    /// What it is about.
+    pub category: CategoryKey,
+    /// What it adds to a workload.
+    pub weight: u32,
+    /// Whom it is against.
+    pub against: Option<AgentId>,
+    /// One line.
+    pub subject: String,
+    /// What happened.
+    pub description: String,
+    /// The order number.
+    pub order_number: Option<String>,
+    /// When it came in.
+    pub received_at: DateTime<Utc>,
+    /// When its clock runs out, if it has one.
+    pub due_at: Option<DateTime<Utc>>,
+}
+
+/// An instant of the made-up time: this many seconds after its beginning.
+///
+/// # Panics
+/// Beyond the instants that can be represented.
+pub fn second(number: i64) -> DateTime<Utc> {
+    // A Monday in March 2026, with microseconds that a store must not lose.
+    DateTime::from_timestamp_micros(1_772_442_000_123_456).expect("constant") + TimeDelta::seconds(number)
+}
+
+/// An agent's id from a short name.
+///
+/// # Panics
+/// If the name is no host key.
+pub fn agent_id(name: &str) -> AgentId {
+    AgentId::new(name).expect("a host key")
+}
+
+impl Opening {
+    /// An ordinary complaint of weight 1 that came in that many seconds after the beginning of time.
+    ///
+    /// # Panics
+    /// Never.
+    pub fn numbered(number: u32) -> Self {
+        Self {
+            number,
+            customer: CustomerId::new("john@example.org").expect("constant"),
+            category: CategoryKey::new("late-delivery").expect("constant"),
+            weight: 1,
+            against: None,
+            subject: format!("Parcel {number} is late"),
+            description: "It was promised for Monday.".into(),
+            order_number: None,
+            received_at: second(i64::from(number)),
+            due_at: None,
+        }
+    }
+
+    fn id(&self) -> ComplaintId {
+        // Multiplied, so that the order of ids is not that of numbers and a store cannot get the one for the other.
+        let spread = u128::from(self.number).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
+        ComplaintId::from_uuid(uuid::Builder::from_random_bytes(spread.to_be_bytes()).into_uuid())
+    }
+}
+
+impl Story {
+    /// A complaint handed in, and the change that hands it in.
+    ///
+    /// # Panics
+    /// Never: a submission begins a complaint.
+    pub fn open(opening: &Opening) -> (Self, Change) {
+        let submitted = Event::Submitted {
+            reference: Reference::from_entropy(u128::from(opening.number)),
+            customer: opening.customer.clone(),
+            channel: Channel::default(),
+            category: opening.category.clone(),
+            priority: Priority::default(),
+            skills: BTreeSet::new(),
+            area: None,
+            language: None,
+            weight: opening.weight,
+            against: opening.against.clone(),
+            items: Vec::new(),
+            purchase_date: NaiveDate::from_ymd_opt(2026, 2, 27),
+            incident_date: None,
+            wish: None,
+            follows: None,
+            policy_version: 1,
+        };
+        let entry = Entry {
+            complaint: opening.id(),
+            seq: 1,
+            version: crate::id::Version::NONE.next(),
+            at: opening.received_at,
+            by: Party::Customer(opening.customer.clone()),
+            place: Place { status: Status::Queued, level: Level::FIRST, handler: None },
+            event: submitted,
+            clocks: opening.due_at.map(|due_at| started(opening.received_at, due_at)).into_iter().collect(),
+            words: Words::of("subject", opening.subject.as_str())
+                .and("description", opening.description.as_str())
+                .and("contact.name", "John Ümlaut 🙂")
+                .maybe("order_number", opening.order_number.as_deref()),
+        };
+        let state = begin(&entry).expect("a submission begins a complaint");
+        let notice = notice(&state, &entry);
+        let change = Change::new(
+            vec![Part::new(crate::id::Version::NONE, state.clone(), vec![entry.clone()])],
+            vec![notice],
+            Vec::new(),
+        );
+        (Self { state, log: vec![entry] }, change)
+    }
+
+    /// A complaint that goes on from its whole log, as another process would find it.
+    ///
+    /// # Errors
+    /// If it is no whole log.
+    pub fn resumed(log: Vec<Entry>) -> Result<Self, ReplayError> {
+        Ok(Self { state: replay(&log)?, log })
+    }
+
+    /// The state after the last change.
+    pub fn state(&self) -> &Complaint {
+        &self.state
+    }
+
+    /// All entries up to the last change.
+    pub fn log(&self) -> &[Entry] {
+        &self.log
+    }
+
+    /// Its id.
+    pub fn id(&self) -> ComplaintId {
+        self.state.id
+    }
+
+    /// An internal note.
+    pub fn note(&mut self, text: &str) -> Change {
+        let place = self.place();
+        self.then(vec![(place, Event::Noted, Vec::new(), Words::of("text", text))], None)
+    }
+
+    /// Acknowledged and noted in one change: two entries of one version.
+    pub fn acknowledge(&mut self) -> Change {
+        let place = self.place();
+        let note = (place.clone(), Event::Noted, Vec::new(), Words::of("text", "Told by telephone."));
+        self.then(vec![(place, Event::Acknowledged, Vec::new(), Words::none()), note], None)
+    }
+
+    /// Given to an agent whose workload must not exceed the ceiling, if there is one.
+    pub fn assign(&mut self, agent: &AgentId, ceiling: Option<u32>) -> Change {
+        let routing = Routing { chosen: Some(agent.clone()), by_hand: true, candidates: Vec::new(), others: 0 };
+        let event = match &self.state.handler {
+            Some(from) => Event::Reassigned { from: from.clone(), to: agent.clone(), routing },
+            None => Event::Assigned { agent: agent.clone(), routing },
+        };
+        let place = Place { status: Status::Assigned, handler: Some(agent.clone()), ..self.place() };
+        self.then(vec![(place, event, Vec::new(), Words::none())], ceiling)
+    }
+
+    /// Begun by its handler.
+    pub fn begin(&mut self) -> Change {
+        let place = Place { status: Status::InProgress, ..self.place() };
+        self.then(vec![(place, Event::Begun, Vec::new(), Words::none())], None)
+    }
+
+    /// Described anew, with another weight.
+    pub fn triage(&mut self, category: &str, weight: u32) -> Change {
+        let event = Event::Triaged {
+            category: CategoryKey::new(category).unwrap_or_else(|_| self.state.category.clone()),
+            priority: self.state.priority,
+            skills: self.state.skills.clone(),
+            area: self.state.area.clone(),
+            weight,
+        };
+        let place = self.place();
+        self.then(vec![(place, event, Vec::new(), Words::of("reason", "Looked closer."))], None)
+    }
+
+    /// Back to the queue.
+    pub fn release(&mut self) -> Change {
+        let agent = self.state.handler.clone().unwrap_or_else(|| agent_id("nobody"));
+        let place = Place { status: Status::Queued, handler: None, ..self.place() };
+        let event = Event::Released { agent, cause: ReleaseCause::ByHand };
+        self.then(vec![(place, event, Vec::new(), Words::of("reason", "Needed elsewhere."))], None)
+    }
+
+    /// Up the ladder by its clock, which is found to have run out if it runs.
+    pub fn escalate(&mut self) -> Change {
+        let clocks = match self.state.deadline(ClockKind::Resolution) {
+            Some(clock) => vec![ClockChange::Missed { clock: clock.clock, instance: clock.instance }],
+            None => Vec::new(),
+        };
+        let from = self.state.level;
+        let place = Place { status: Status::Queued, level: from.above(), handler: None };
+        let event = Event::Escalated { from, causes: vec![EscalationCause::Clock(ClockKind::Resolution)] };
+        self.then(vec![(place, event, clocks, Words::none())], None)
+    }
+
+    /// Decided by its handler; its clock ends.
+    pub fn resolve(&mut self) -> Change {
+        let by = self.state.handler.clone().unwrap_or_else(|| agent_id("nobody"));
+        let place = Place { status: Status::Resolved, ..self.place() };
+        let event = Event::Resolved { outcome: Outcome::Upheld, remedies: Vec::new(), by, approved_by: None };
+        let clocks = self.clock_ends();
+        self.then(vec![(place, event, clocks, Words::of("explanation", "The depot was flooded."))], None)
+    }
+
+    /// Rated.
+    pub fn rate(&mut self, score: u8) -> Change {
+        let place = self.place();
+        self.then(vec![(place, Event::Rated { score }, Vec::new(), Words::of("comment", "So so."))], None)
+    }
+
+    /// Finished.
+    pub fn close(&mut self) -> Change {
+        let place = Place { status: Status::Closed, ..self.place() };
+        let event = Event::Closed { cause: CloseCause::ByHand };
+        self.then(vec![(place, event, Vec::new(), Words::none())], None)
+    }
+
+    /// Taken back; its clock ends.
+    pub fn withdraw(&mut self) -> Change {
+        let place = Place { status: Status::Withdrawn, ..self.place() };
+        let clocks = self.clock_ends();
+        self.then(vec![(place, Event::Withdrawn, clocks, Words::none())], None)
+    }
+
+    fn clock_ends(&self) -> Vec<ClockChange> {
+        let clock = self.state.deadline(ClockKind::Resolution);
+        clock
+            .map(|clock| ClockChange::Ended { clock: clock.clock, instance: clock.instance, how: Ending::Met })
+            .into_iter()
+            .collect()
+    }
+
+    fn place(&self) -> Place {
+        Place { status: self.state.status, level: self.state.level, handler: self.state.handler.clone() }
+    }
+
+    fn then(&mut self, steps: Vec<(Place, Event, Vec<ClockChange>, Words)>, ceiling: Option<u32>) -> Change {
+        let before = self.state.clone();
+        let mut entries = Vec::new();
+        for (place, event, clocks, words) in steps {
+            let entry = Entry {
+                complaint: before.id,
+                seq: self.state.entries + 1,
+                version: before.version.next(),
+                at: self.log.last().map_or(before.received_at, |last| last.at) + TimeDelta::seconds(1),
+                by: Party::System,
+                place,
+                event,
+                clocks,
+                words,
+            };
+            self.state = evolve(self.state.clone(), &entry);
+            entries.push(entry);
+        }
+        self.log.extend(entries.iter().cloned());
+        let notices = entries.last().map(|entry| notice(&self.state, entry)).into_iter().collect();
+        let workload = deltas(&before, &self.state, ceiling, entries.last().map(|entry| entry.at));
+        Change::new(vec![Part::new(before.version, self.state.clone(), entries)], notices, workload)
+    }
+}
+
+/// One change that holds both, as joining two complaints does. An idempotency key is not kept.
+pub fn both(first: &Change, second: &Change) -> Change {
+    let join = |pick: fn(&Change) -> Vec<Part>| pick(first).into_iter().chain(pick(second)).collect();
+    let notices = first.notices().iter().chain(second.notices()).cloned().collect();
+    let mut workload = first.workload().to_vec();
+    for delta in second.workload() {
+        match workload.iter_mut().find(|known| known.agent == delta.agent) {
+            Some(known) => known.delta += delta.delta,
+            None => workload.push(delta.clone()),
+        }
+    }
+    Change::new(join(|change| change.parts().to_vec()), notices, workload)
+}
+
+/// The change under an idempotency key.
+///
+/// # Panics
+/// If owner or key are none.
+pub fn under_key(change: Change, owner: &str, key: &str, fingerprint: &str) -> Change {
+    change.under_key(IdempotencyKey::new(owner, key).expect("a key"), fingerprint.to_owned())
+}
+
+fn deltas(
+    before: &Complaint,
+    after: &Complaint,
+    ceiling: Option<u32>,
+    at: Option<DateTime<Utc>>,
+) -> Vec<WorkloadDelta> {
+    let held = |complaint: &Complaint, agent: &AgentId| match complaint.workload() {
+        Some((handler, weight)) if handler == agent => i64::from(weight),
+        _ => 0,
+    };
+    let agents: BTreeSet<&AgentId> =
+        [before, after].into_iter().filter_map(|c| c.workload()).map(|(id, _)| id).collect();
+    agents
+        .into_iter()
+        .map(|agent| {
+            let delta = held(after, agent) - held(before, agent);
+            let is_new = delta > 0 && before.handler.as_ref() != Some(agent);
+            WorkloadDelta {
+                agent: agent.clone(),
+                delta,
+                ceiling: if delta > 0 { ceiling } else { None },
+                assigned_at: at.filter(|_| is_new),
+            }
+        })
+        .filter(|delta| delta.delta != 0)
+        .collect()
+}
+
+fn started(at: DateTime<Utc>, due_at: DateTime<Utc>) -> ClockChange {
+    let total = due_at - at;
+    ClockChange::Started {
+        deadline: Deadline {
+            clock: ClockKind::Resolution,
+            instance: 1,
+            target: Span::new(8, SpanUnit::Weeks),
+            calendar: None,
+            policy_version: 1,
+            started_at: at,
+            total_micros: total.num_microseconds().unwrap_or(0).unsigned_abs(),
+            due_at: Some(due_at),
+            warn_at: None,
+            left_micros: None,
+            warned: 0,
+            missed_at: None,
+            ended: None,
+            segments: Vec::new(),
+        },
+    }
+}
+
+fn notice(state: &Complaint, entry: &Entry) -> Notice {
+    let id = state.id.as_uuid().as_u128() ^ (u128::from(entry.seq) << 96);
+    Notice {
+        id: NoticeId::from_uuid(Uuid::from_u128(id)),
+        recipient: Recipient::Customer(state.customer.clone()),
+        channel: NoticeChannel::Email,
+        kind: if entry.seq == 1 { NoticeKind::Received } else { NoticeKind::Message },
+        complaint: state.id,
+        reference: state.reference,
+        subject: state.subject.clone(),
+        status: state.status,
+        level: state.level,
+        handler: state.handler.clone(),
+        text: Some("Words for the customer.".into()),
+        address: None,
+        due_at: state.promised_at(),
+        planned_at: entry.at,
+    }
+}

@@ -1,0 +1,293 @@
+//! What happens when writers meet, requests are dropped, the disk is full, or a host brings its own transaction.
+
+#![expect(clippy::similar_names, reason = "a store and the story it keeps: both are the words for it")]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use complaint_core::agent::Agent;
+use complaint_core::conformance::{Opening, Story, agent_id};
+use complaint_core::id::Version;
+use complaint_core::store::{AgentStore, Change, ComplaintStore, Outbox, Query, Scope, StoreError};
+use complaint_store_sqlx::SqliteStore;
+use complaint_store_sqlx::sqlite::{IMMEDIATE, commit_in};
+use sqlx::Executor;
+
+struct Scratch {
+    store: SqliteStore,
+    folder: tempfile::TempDir,
+}
+
+impl Scratch {
+    async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let store = open(&folder, "").await;
+        store.migrate().await.unwrap();
+        Self { store, folder }
+    }
+
+    /// What another process would find.
+    async fn elsewhere(&self) -> SqliteStore {
+        open(&self.folder, "").await
+    }
+
+    async fn opened(&self, number: u32) -> Story {
+        let (story, submitted) = Story::open(&Opening::numbered(number));
+        self.store.commit(&submitted).await.unwrap();
+        story
+    }
+}
+
+async fn open(folder: &tempfile::TempDir, parameters: &str) -> SqliteStore {
+    let url = format!("sqlite:{}{parameters}", folder.path().join("complaints.db").display());
+    SqliteStore::open(&url).await.unwrap()
+}
+
+async fn expect_stored(store: &SqliteStore, story: &Story) {
+    assert_eq!(store.load(story.id()).await.unwrap().as_ref(), Some(story.state()));
+    assert_eq!(store.log(story.id(), 0, 10_000).await.unwrap(), story.log());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn increments_equal_accepted_writes() {
+    const WRITERS: usize = 16;
+    const EACH: usize = 10;
+    let scratch = Scratch::new().await;
+    let id = scratch.opened(1).await.id();
+    // Half of them through connections of their own, as another process has them.
+    let stores = [scratch.store.clone(), scratch.elsewhere().await];
+    let mut tasks = tokio::task::JoinSet::new();
+    for writer in 0..WRITERS {
+        let store = stores[writer % 2].clone();
+        tasks.spawn(async move {
+            let (mut accepted, mut refused) = (0, 0);
+            while accepted < EACH {
+                let mut story = Story::resumed(store.log(id, 0, 10_000).await.unwrap()).unwrap();
+                let seen = story.state().version;
+                match store.commit(&story.note(&format!("Writer {writer}"))).await {
+                    Ok(()) => accepted += 1,
+                    Err(StoreError::Conflict { current, .. }) => {
+                        assert!(current > seen, "a loser was told {current} having seen {seen}");
+                        refused += 1;
+                    }
+                    Err(other) => panic!("{other:?}"),
+                }
+            }
+            refused
+        });
+    }
+    let mut refused = 0;
+    while let Some(done) = tasks.join_next().await {
+        refused += done.unwrap();
+    }
+    assert!(refused > 0, "the writers never met");
+    let stored = scratch.store.load(id).await.unwrap().unwrap();
+    assert_eq!(stored.version, Version::new(1 + (WRITERS * EACH) as u64));
+    let log = scratch.store.log(id, 0, 10_000).await.unwrap();
+    assert_eq!(Story::resumed(log).unwrap().state(), &stored);
+}
+
+#[tokio::test]
+async fn readers_do_not_wait_for_the_writer() {
+    let scratch = Scratch::new().await;
+    let mut story = scratch.opened(1).await;
+    let before = story.state().clone();
+    let mut tx = scratch.store.writer().begin_with(IMMEDIATE).await.unwrap();
+    commit_in(&mut tx, &story.note("Not yet committed.")).await.unwrap();
+    let reading = async {
+        assert_eq!(scratch.store.load(before.id).await.unwrap(), Some(before.clone()));
+        let page = scratch.store.search(&Query::within(Scope::All)).await.unwrap();
+        assert_eq!(page.items, std::slice::from_ref(&before));
+        assert_eq!(scratch.store.summary(&Scope::All).await.unwrap().total(), 1);
+    };
+    tokio::time::timeout(Duration::from_secs(5), reading).await.expect("a reader waited for the writer");
+    tx.commit().await.unwrap();
+    expect_stored(&scratch.store, &story).await;
+}
+
+#[tokio::test]
+async fn a_dropped_request_leaves_no_half_change_and_no_lost_connection() {
+    let scratch = Scratch::new().await;
+    let mut story = scratch.opened(1).await;
+    let (mut done, mut undone) = (0, 0);
+    for patience in 0..300 {
+        let mut next = story.clone();
+        let change = next.acknowledge();
+        tokio::select! {
+            biased;
+            result = scratch.store.commit(&change) => result.unwrap(),
+            () = yields(patience % 60) => {}
+        }
+        let stored = scratch.elsewhere_version(&story).await;
+        if stored == next.state().version {
+            story = next;
+            done += 1;
+        } else {
+            assert_eq!(stored, story.state().version);
+            undone += 1;
+        }
+        expect_stored(&scratch.store, &story).await;
+    }
+    assert!(undone > 0, "no request was dropped in time: {done} done");
+    let last = story.note("After all that.");
+    scratch.store.commit(&last).await.unwrap();
+    expect_stored(&scratch.elsewhere().await, &story).await;
+}
+
+impl Scratch {
+    /// The version once the writer has come to rest: a transaction of a dropped request is rolled back behind it.
+    async fn elsewhere_version(&self, story: &Story) -> Version {
+        drop(self.store.writer().acquire().await.unwrap());
+        self.store.load(story.id()).await.unwrap().unwrap().version
+    }
+}
+
+async fn yields(count: u32) {
+    for _ in 0..count {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_full_disk_is_said_and_survived() {
+    let scratch = Scratch::new().await;
+    scratch.store.save(&Agent::named("asha", "Asha").unwrap()).await.unwrap();
+    let mut story = scratch.opened(1).await;
+    for round in 0..3 {
+        let pages: i64 = sqlx::query_scalar("PRAGMA page_count").fetch_one(scratch.store.writer()).await.unwrap();
+        limit_pages(&scratch.store, pages + 20).await;
+        let text = "The basement is full of water. ".repeat(200);
+        let mut accepted = 0;
+        let refused = loop {
+            let mut next = story.clone();
+            match scratch.store.commit(&next.note(&text)).await {
+                Ok(()) => story = next,
+                Err(error) => break error,
+            }
+            accepted += 1;
+            assert!(accepted < 1_000, "the disk is never full");
+        };
+        assert!(matches!(refused, StoreError::Unavailable(_)), "{refused:?}");
+        assert!(refused.is_transient());
+        let cause = std::error::Error::source(&refused).unwrap().to_string();
+        assert!(cause.contains("full"), "{cause}");
+        expect_stored(&scratch.store, &story).await;
+        expect_stored(&scratch.elsewhere().await, &story).await;
+
+        limit_pages(&scratch.store, 1_000_000).await;
+        let more = story.note(&format!("There is room again, round {round}."));
+        scratch.store.commit(&more).await.unwrap();
+        expect_stored(&scratch.store, &story).await;
+    }
+    let notices = scratch
+        .store
+        .claim(complaint_core::conformance::second(1_000_000), complaint_core::conformance::second(1_000_001), 1_000)
+        .await
+        .unwrap();
+    assert_eq!(notices.len() as u64, story.state().version.get(), "one notice per committed change");
+}
+
+#[tokio::test]
+async fn a_transaction_that_the_engine_itself_rolled_back_spoils_no_connection() {
+    let scratch = Scratch::new().await;
+    let mut story = scratch.opened(1).await;
+    let change = story.note("Once the trouble is over.");
+    // As an I/O error does it: the engine rolls back and the driver is not told.
+    let trouble =
+        "CREATE TRIGGER trouble BEFORE INSERT ON complaint_outbox BEGIN SELECT RAISE(ROLLBACK, 'trouble'); END";
+    scratch.store.writer().execute(trouble).await.unwrap();
+    for _ in 0..3 {
+        scratch.store.commit(&change).await.unwrap_err();
+    }
+    scratch.store.writer().execute("DROP TRIGGER trouble").await.unwrap();
+    scratch.store.commit(&change).await.unwrap();
+    expect_stored(&scratch.elsewhere().await, &story).await;
+}
+
+async fn limit_pages(store: &SqliteStore, pages: i64) {
+    let sql = sqlx::AssertSqlSafe(format!("PRAGMA max_page_count = {pages}"));
+    store.writer().execute(sqlx::query(sql)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_commit_into_a_read_only_file_says_so() {
+    let scratch = Scratch::new().await;
+    let mut story = scratch.opened(1).await;
+    let read_only = open(&scratch.folder, "?mode=ro").await;
+    expect_stored(&read_only, &story).await;
+    match read_only.commit(&story.note("Cannot be kept.")).await {
+        Err(StoreError::Unusable(why)) => assert!(why.contains("readonly"), "{why}"),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_change_goes_into_the_transaction_of_the_host() {
+    let scratch = Scratch::new().await;
+    let store = &scratch.store;
+    store.writer().execute("CREATE TABLE server_orders (id TEXT PRIMARY KEY) STRICT").await.unwrap();
+    let orders = async || {
+        sqlx::query_scalar::<_, i64>("SELECT count(*) FROM server_orders").fetch_one(store.readers()).await.unwrap()
+    };
+    let mut story = scratch.opened(1).await;
+    let stale = story.clone();
+
+    // Rolled back together.
+    let mut next = story.clone();
+    let change: Change = next.note("With an order.");
+    let mut tx = store.writer().begin_with(IMMEDIATE).await.unwrap();
+    tx.execute("INSERT INTO server_orders VALUES ('A-1')").await.unwrap();
+    commit_in(&mut tx, &change).await.unwrap();
+    tx.rollback().await.unwrap();
+    assert_eq!(orders().await, 0);
+    expect_stored(store, &story).await;
+
+    // Committed together.
+    let mut tx = store.writer().begin_with(IMMEDIATE).await.unwrap();
+    tx.execute("INSERT INTO server_orders VALUES ('A-1')").await.unwrap();
+    commit_in(&mut tx, &change).await.unwrap();
+    tx.commit().await.unwrap();
+    story = next;
+    assert_eq!(orders().await, 1);
+    expect_stored(store, &story).await;
+
+    // A refusal leaves nothing of the change, and the host goes on.
+    let unknown = story.clone().assign(&agent_id("nobody"), None);
+    let mut tx = store.writer().begin_with(IMMEDIATE).await.unwrap();
+    let refused = commit_in(&mut tx, &stale.clone().note("Too late.")).await;
+    assert!(matches!(refused, Err(StoreError::Conflict { .. })), "{refused:?}");
+    // Refused after its state and entries were written.
+    let refused = commit_in(&mut tx, &unknown).await;
+    assert!(matches!(refused, Err(StoreError::UnknownAgent { .. })), "{refused:?}");
+    tx.execute("INSERT INTO server_orders VALUES ('A-2')").await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(orders().await, 2);
+    expect_stored(store, &story).await;
+}
+
+#[tokio::test]
+async fn a_locked_file_is_a_passing_trouble() {
+    let scratch = Scratch::new().await;
+    let mut story = scratch.opened(1).await;
+    let other = scratch.elsewhere().await;
+    let held = other.writer().begin_with(IMMEDIATE).await.unwrap();
+    let change = story.note("While another process writes.");
+    let refused = scratch.store.commit(&change).await.unwrap_err();
+    assert!(matches!(refused, StoreError::Unavailable(_)), "{refused:?}");
+    held.rollback().await.unwrap();
+    scratch.store.commit(&change).await.unwrap();
+    expect_stored(&other, &story).await;
+}
+
+#[tokio::test]
+async fn what_was_committed_is_there_after_opening_again() {
+    let scratch = Scratch::new().await;
+    let story = scratch.opened(1).await;
+    let store = Arc::new(scratch.store);
+    store.close().await;
+    assert!(store.load(story.id()).await.unwrap_err().is_transient());
+    expect_stored(&open(&scratch.folder, "").await, &story).await;
+    let left: Vec<_> =
+        std::fs::read_dir(scratch.folder.path()).unwrap().map(|file| file.unwrap().file_name()).collect();
+    assert!(left.iter().any(|name| name == "complaints.db"), "{left:?}");
+}

@@ -1,0 +1,5 @@
+//! Journeys: the real binary on a fresh data folder, driven over HTTP and in a browser, with its real mail folder read.
+
+mod http;
+mod mailbox;
+mod server;

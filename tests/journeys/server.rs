@@ -1,0 +1,181 @@
+//! The real binary on a scratch folder.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+
+use complaint_core::store::{Query, Scope};
+use complaint_core::{Desk, Policy};
+use complaint_store_sqlx::SqliteStore;
+use reqwest::{Client, Method, RequestBuilder, StatusCode};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::mailbox::Mailbox;
+
+/// A password that passes for a good one.
+pub(crate) const PASSWORD: &str = "plum-kettle-orbit-saddle-91";
+
+/// A running server. Stopped when dropped.
+pub(crate) struct Server {
+    child: Child,
+    /// Where it listens, without a slash at the end.
+    pub(crate) url: String,
+    /// The token of the set-up link it printed.
+    pub(crate) setup_token: Option<String>,
+    /// What it printed at the start.
+    pub(crate) greeting: String,
+    pub(crate) mail: Mailbox,
+    client: Client,
+    data: TempDir,
+}
+
+impl Server {
+    /// Starts `serve` on a free port and an empty folder, with a clock that can be moved.
+    pub(crate) fn start() -> Self {
+        let data = tempfile::tempdir().expect("a scratch folder");
+        let mut child = Command::new(binary())
+            .args(["serve", "--listen", "127.0.0.1:0", "--movable-clock", "--data"])
+            .arg(data.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the server starts");
+        let output = BufReader::new(child.stdout.take().expect("piped"));
+        let mut greeting = String::new();
+        let (mut url, mut setup_token) = (None, None);
+        for line in output.lines().map_while(Result::ok) {
+            let word =
+                |prefix: &str| line.strip_prefix(prefix).map(|rest| rest.trim().trim_end_matches('/').to_owned());
+            url = url.or(word("Address"));
+            if let Some(link) = word("Set-up link") {
+                setup_token = link.split_once("token=").map(|(_, token)| token.to_owned());
+            }
+            greeting.push_str(&line);
+            greeting.push('\n');
+            if line.contains("--movable-clock") {
+                break;
+            }
+        }
+        let url = url.unwrap_or_else(|| panic!("the server printed no address: {greeting}"));
+        let mail = Mailbox::new(data.path().join("mail"));
+        Self { child, url, setup_token, greeting, mail, client: Client::new(), data }
+    }
+
+    /// Every stored complaint is what replaying its log gives, bit for bit; read from the data file beside the server.
+    pub(crate) async fn replays(&self) {
+        let file = format!("sqlite:{}", self.data.path().join("complaints.db").display());
+        let store = SqliteStore::open(&file).await.expect("the data file opens beside the server");
+        let desk = Desk::new(store, Policy::standard());
+        let all = desk.store().search(&Query::within(Scope::All)).await.expect("a page").items;
+        assert!(!all.is_empty(), "there is something to replay");
+        for complaint in all {
+            assert!(desk.replays(complaint.id).await.expect("a log"), "{} does not replay", complaint.reference);
+        }
+    }
+
+    /// A request in somebody's name; `token` may be empty for nobody.
+    pub(crate) fn request(&self, method: Method, path: &str, token: &str) -> RequestBuilder {
+        let request = self.client.request(method, format!("{}{path}", self.url));
+        if token.is_empty() { request } else { request.bearer_auth(token) }
+    }
+
+    /// Posts JSON and expects success.
+    pub(crate) async fn post(&self, path: &str, token: &str, body: Value) -> Value {
+        let (status, answer) = self.try_post(path, token, body).await;
+        assert!(status.is_success(), "POST {path}: {status} {answer}");
+        answer
+    }
+
+    /// Posts JSON and takes the answer as it is.
+    pub(crate) async fn try_post(&self, path: &str, token: &str, body: Value) -> (StatusCode, Value) {
+        let response = self.request(Method::POST, path, token).json(&body).send().await.expect("an answer");
+        let status = response.status();
+        let text = response.text().await.expect("a body");
+        (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
+    }
+
+    /// Gets JSON and expects success.
+    pub(crate) async fn get(&self, path: &str, token: &str) -> Value {
+        let response = self.request(Method::GET, path, token).send().await.expect("an answer");
+        let status = response.status();
+        let text = response.text().await.expect("a body");
+        assert!(status.is_success(), "GET {path}: {status} {text}");
+        serde_json::from_str(&text).expect("JSON")
+    }
+
+    /// A bearer token for an account.
+    pub(crate) async fn token(&self, email: &str) -> String {
+        let answer = self.post("/api/v1/tokens", "", json!({"email": email, "password": PASSWORD})).await;
+        answer["token"].as_str().expect("a token").to_owned()
+    }
+
+    /// Pushes the server's clock forward; when it answers, all that fell due has been done.
+    pub(crate) async fn advance(&self, admin: &str, hours: u64) {
+        self.post("/api/v1/clock", admin, json!({"advance_seconds": hours * 3600})).await;
+    }
+
+    /// The organisation of the story: an admin through the set-up link, two categories, four members of staff.
+    /// Returns the admin's token.
+    pub(crate) async fn founded(&self) -> String {
+        let setup = self.setup_token.as_deref().expect("a set-up link");
+        let admin = json!({"token": setup, "name": "Ada Admin", "email": "ada@shop.example", "password": PASSWORD});
+        self.post("/api/v1/setup", "", admin).await;
+        let admin = self.token("ada@shop.example").await;
+        for name in ["Damaged goods", "Late delivery"] {
+            self.post("/api/v1/categories", &admin, json!({"name": name})).await;
+        }
+        let staff = [
+            json!({"name": "Sarah Stone", "email": "sarah@shop.example", "skills": ["damaged goods"], "capacity": 5}),
+            json!({"name": "Ben Brook", "email": "ben@shop.example", "skills": ["late delivery"]}),
+            json!({"name": "Maria Marsh", "email": "maria@shop.example", "level": 2}),
+            json!({"name": "Omar Oak", "email": "omar@shop.example", "level": 3}),
+        ];
+        for member in staff {
+            let email = member["email"].as_str().expect("an address").to_owned();
+            self.post("/api/v1/agents", &admin, member).await;
+            // They choose their own password through the link that was mailed to them.
+            let invitation = self.mail.wait_for(&email, "").await;
+            let token = invitation.token().expect("a link in the invitation");
+            self.post("/api/v1/invitations/accept", "", json!({"token": token, "password": PASSWORD})).await;
+        }
+        admin
+    }
+
+    /// John, signed up and confirmed. Returns his token.
+    pub(crate) async fn john(&self) -> String {
+        let john = json!({"name": "John Field", "email": "john@home.example", "password": PASSWORD});
+        self.post("/api/v1/accounts", "", john).await;
+        let token = self.mail.wait_for("john@home.example", "").await.token().expect("a link");
+        self.post("/api/v1/accounts/verify", "", json!({"token": token})).await;
+        self.token("john@home.example").await
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The server's binary, built with the settings of this test.
+pub(crate) fn binary() -> PathBuf {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT
+        .get_or_init(|| {
+            let mut build = Command::new(env!("CARGO"));
+            build.args(["build", "--quiet", "--locked", "--package", "reference-server"]);
+            if !cfg!(debug_assertions) {
+                build.arg("--release");
+            }
+            let status = build.current_dir(env!("CARGO_MANIFEST_DIR")).status().expect("cargo runs");
+            assert!(status.success(), "the server does not build");
+            // target/PROFILE/deps/this-test → target/PROFILE/reference-server
+            let this = std::env::current_exe().expect("a path");
+            this.parent().and_then(Path::parent).expect("a target folder").join("reference-server")
+        })
+        .clone()
+}
