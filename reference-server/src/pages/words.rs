@@ -350,6 +350,7 @@ fn happened(entry: &Entry, names: &Names, policy: &Policy) -> String {
         Event::Dismissed { reason, .. } => format!("Not taken up: {}", reason.label().to_lowercase()),
         Event::Merged { .. } => "Joined to another complaint".to_owned(),
         Event::Absorbed { .. } => "Another complaint was joined to this one".to_owned(),
+        Event::Separated { .. } => "A complaint joined to this one stands by itself again".to_owned(),
         Event::Unmerged => "Taken apart again".to_owned(),
         Event::Referred => "Passed to the body that is responsible".to_owned(),
         Event::ReferralReturned => "Taken back from the other body".to_owned(),
