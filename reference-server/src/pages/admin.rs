@@ -202,8 +202,7 @@ async fn dashboard(State(state): State<AppState>, person: Person) -> Answer {
             total: summary.total(),
             missed: summary.open_with_missed_deadline,
             ratings,
-            satisfaction: mean
-                .map_or_else(|| "–".to_owned(), |mean| format!("{}.{:02}", mean / 100, mean % 100)),
+            satisfaction: mean.map_or_else(|| "–".to_owned(), |mean| format!("{}.{:02}", mean / 100, mean % 100)),
             by_status: Status::ALL
                 .into_iter()
                 .map(|status| Count {
@@ -225,11 +224,7 @@ async fn dashboard(State(state): State<AppState>, person: Person) -> Answer {
             by_category: summary
                 .by_category
                 .iter()
-                .map(|(key, count)| Count {
-                    label: category_name(&policy, key),
-                    name: key.to_string(),
-                    count: *count,
-                })
+                .map(|(key, count)| Count { label: category_name(&policy, key), name: key.to_string(), count: *count })
                 .collect(),
             load: loads(&Roster { members }, &policy, state.desk.now()),
             nothing_to_choose: !policy.categories.iter().any(|category| category.active),
@@ -306,7 +301,9 @@ async fn change_agent(
     person.must_be(&[Role::Admin])?;
     let changed = async {
         let body = body_of(agent_body(&typed, true))?;
-        agents::change(State(state.clone()), Admin(person.0.clone()), ApiPath(id.clone()), ApiJson(body)).await.map(drop)
+        agents::change(State(state.clone()), Admin(person.0.clone()), ApiPath(id.clone()), ApiJson(body))
+            .await
+            .map(drop)
     };
     match changed.await {
         Ok(()) => Ok(see(&format!("/admin/agents/{id}?saved=1"))),
@@ -651,7 +648,8 @@ fn agent_body(typed: &Typed, known: bool) -> Value {
             body.entry(name).or_insert(Value::Null);
         }
         // The browser's form of an instant has neither seconds nor zone.
-        let instant = |name: &str| typed.get(name).map(|at| if at.len() == 16 { format!("{at}:00Z") } else { at.to_owned() });
+        let instant =
+            |name: &str| typed.get(name).map(|at| if at.len() == 16 { format!("{at}:00Z") } else { at.to_owned() });
         let absence = match (instant("absence.from"), instant("absence.until")) {
             (None, None) => Value::Null,
             (from, until) => Value::Object(
@@ -715,7 +713,9 @@ fn category_page(
         Field::line("skills", "Skills a handler must have")
             .hint("Separated by commas. Empty: the category itself is the skill.")
             .max(2000)
-            .value(skills.map_or_else(String::new, |it| it.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))),
+            .value(
+                skills.map_or_else(String::new, |it| it.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")),
+            ),
         Field::new("any_agent", "Any agent will do, whatever they know", Control::Tick(false))
             .value(if skills.is_some_and(std::collections::BTreeSet::is_empty) { "true" } else { "" }),
         Field::new("priority", "Priority", Control::Select(priorities.collect()))
@@ -815,13 +815,7 @@ fn category_label(field: &str) -> &str {
     }
 }
 
-fn user_page(
-    state: &AppState,
-    person: &Person,
-    status: StatusCode,
-    typed: Option<&Typed>,
-    faults: &[Fault],
-) -> Answer {
+fn user_page(state: &AppState, person: &Person, status: StatusCode, typed: Option<&Typed>, faults: &[Fault]) -> Answer {
     let roles = [Role::Admin, Role::Auditor, Role::Customer];
     let roles = roles.into_iter().map(|role| Choice::new(role.as_str(), role_name(role), ""));
     let fields = vec![
@@ -906,7 +900,8 @@ fn faults_of(problem: Problem, label: fn(&str) -> &str) -> Result<(StatusCode, V
                 sentence(&format!("{} {}", label(&field), error.message))
             };
             // A list is one line of the form.
-            let listed = ["skills", "areas", "languages"].into_iter().find(|name| field.starts_with(&format!("{name}.")));
+            let listed =
+                ["skills", "areas", "languages"].into_iter().find(|name| field.starts_with(&format!("{name}.")));
             Fault::of(listed.map_or(field, str::to_owned), message)
         })
         .collect();

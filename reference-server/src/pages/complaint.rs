@@ -21,7 +21,8 @@ use serde::Deserialize;
 use super::commands::{Attempt, CommandForm, Scene, list, read};
 use super::form::Typed;
 use super::words::{
-    Day, LogLine, Names, Tag, When, amount, category_name, customer_status, left, log_lines, promised, staff_status, time_left,
+    Day, LogLine, Names, Tag, When, amount, category_name, customer_status, left, log_lines, promised, staff_status,
+    time_left,
 };
 use super::{Answer, Me, Person, page, see, start_of, upload};
 use crate::auth::{Role, Viewer};
@@ -269,7 +270,8 @@ async fn command(
     let command = match reading.command {
         Ok(command) => command,
         Err(faults) => {
-            let attempt = Attempt { command: name, typed, faults, status: StatusCode::UNPROCESSABLE_ENTITY, stale: false };
+            let attempt =
+                Attempt { command: name, typed, faults, status: StatusCode::UNPROCESSABLE_ENTITY, stale: false };
             return render(&state, &person.0, &loaded, None, Some(attempt)).await;
         }
     };
@@ -350,11 +352,8 @@ pub(super) async fn load(state: &AppState, viewer: &Viewer, reference: &str) -> 
     let available = acting.available_commands(complaint.id).await?;
     let members = state.desk.store().roster().await.map_err(DeskError::from)?;
     let roster = Roster { members };
-    let mut names = Names {
-        agents: agent_names(&roster),
-        reader: Some(acting.actor().party().clone()),
-        ..Names::default()
-    };
+    let mut names =
+        Names { agents: agent_names(&roster), reader: Some(acting.actor().party().clone()), ..Names::default() };
     names.customer = match &complaint.contact.name {
         // What people wrote is not for those who run the system; neither is who they are.
         _ if viewer.role == Role::Admin => "The customer".to_owned(),
@@ -404,7 +403,8 @@ impl Loaded {
     }
 
     fn steps(&self) -> Vec<Step> {
-        let first = |wanted: fn(&Event) -> bool| self.log.iter().find(|entry| wanted(&entry.event)).map(|it| When(it.at));
+        let first =
+            |wanted: fn(&Event) -> bool| self.log.iter().find(|entry| wanted(&entry.event)).map(|it| When(it.at));
         let complaint = &self.complaint;
         let finished = match complaint.status {
             Status::Withdrawn => "Withdrawn",
@@ -442,18 +442,14 @@ impl Loaded {
         let at = deadline.due_at?;
         let since = deadline.started_at.format("%-d %b %Y");
         let (what, why) = match deadline.clock {
-            ClockKind::Statutory => (
-                "You get a final answer by",
-                format!("The law gives us {} from {since}.", deadline.target),
-            ),
+            ClockKind::Statutory => {
+                ("You get a final answer by", format!("The law gives us {} from {since}.", deadline.target))
+            }
             ClockKind::FirstResponse => (
                 "A person writes to you by",
                 format!("We promise a first answer within {} of {since}.", deadline.target),
             ),
-            _ => (
-                "You get our decision by",
-                format!("We promise a decision within {} of {since}.", deadline.target),
-            ),
+            _ => ("You get our decision by", format!("We promise a decision within {} of {since}.", deadline.target)),
         };
         let warn = deadline.warn_at.map(|[early, _]| early);
         Some(Promise { what, at: When(at), left: left(at, warn, self.now), why })
@@ -467,11 +463,14 @@ impl Loaded {
 
     /// Instants the customer must know after a decision.
     fn until(&self) -> Vec<(String, When)> {
-        let due = |clock| self.complaint.deadline(clock).and_then(|it| it.due_at).filter(|due| *due > self.now).map(When);
+        let due =
+            |clock| self.complaint.deadline(clock).and_then(|it| it.due_at).filter(|due| *due > self.now).map(When);
         let accepted = self.complaint.resolution().is_some_and(|resolution| resolution.accepted_at.is_some());
         let mut until = Vec::new();
         if self.complaint.status == Status::Resolved && !accepted {
-            until.extend(due(ClockKind::AutoClose).map(|at| ("If we hear nothing from you, it closes on".to_owned(), at)));
+            until.extend(
+                due(ClockKind::AutoClose).map(|at| ("If we hear nothing from you, it closes on".to_owned(), at)),
+            );
         }
         if self.allows(CommandName::Contest) {
             until.extend(due(ClockKind::ContestWindow).map(|at| ("You can contest the decision until".to_owned(), at)));
@@ -498,7 +497,9 @@ impl Loaded {
                 Event::Held { .. } => ("waiting for", false, words(&["party"])),
                 Event::RemedyFulfilled { .. } => ("delivery", false, words(&["evidence"])),
                 Event::Rated { .. } => ("rating", false, words(&["comment"])),
-                Event::Attached { .. } => ("files", false, entry.words.under("file.").map(|(_, name)| name.to_owned()).collect()),
+                Event::Attached { .. } => {
+                    ("files", false, entry.words.under("file.").map(|(_, name)| name.to_owned()).collect())
+                }
                 Event::Escalated { .. } => {
                     ("why it is escalated", !matches!(entry.by, Party::Customer(_)), words(&["reason"]))
                 }
@@ -805,11 +806,8 @@ fn staff_page(
     let reply = loaded.allows(CommandName::Post);
     let at_once = [CommandName::Begin, CommandName::Read, CommandName::Acknowledge];
     let waiting = complaint.status == Status::Queued;
-    let routing = if waiting {
-        Some(route(&Need::of(complaint), &loaded.roster, loaded.now))
-    } else {
-        complaint.routing.clone()
-    };
+    let routing =
+        if waiting { Some(route(&Need::of(complaint), &loaded.roster, loaded.now)) } else { complaint.routing.clone() };
     let routing_intro = match (&routing, waiting) {
         (None, _) => "Nobody was considered yet.".to_owned(),
         (Some(routing), true) if routing.chosen.is_none() => {

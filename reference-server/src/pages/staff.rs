@@ -270,7 +270,8 @@ async fn work(State(state): State<AppState>, person: Person, ApiQuery(query): Ap
     let level = floor.acting.actor().level();
     let waiting = Query { statuses: vec![Status::Queued], level, ..Query::within(Scope::All) };
     let queue = floor.list(waiting).await?;
-    let count = |tone: &str| rows.iter().filter(|row| row.due.as_ref().is_some_and(|due| due.left.tone == tone)).count();
+    let count =
+        |tone: &str| rows.iter().filter(|row| row.due.as_ref().is_some_and(|due| due.left.tone == tone)).count();
     let command = query.done.parse::<CommandName>().ok();
     let reference = query.reference.parse::<complaint_core::reference::Reference>().ok();
     page(

@@ -11,7 +11,8 @@ async fn a_refused_form_keeps_what_was_typed_and_names_every_fault() {
     house.furnish().await;
     let mut john = house.customer("John Miller", "john@example.org").await;
     john.open("/complaints/new?category=late-delivery").await;
-    let typed = [("subject", " "), ("description", "Weeks late."), ("contact.email", "john"), ("purchase_date", "2031-01-01")];
+    let typed =
+        [("subject", " "), ("description", "Weeks late."), ("contact.email", "john"), ("purchase_date", "2031-01-01")];
     john.press_with("/complaints/new", &typed, &[Chosen { field: "files", name: "x.exe", bytes: b"MZ\x90\0" }]).await;
     assert_eq!(john.status(), 422);
     assert!(john.says("x.exe") && john.says("of a kind we cannot take in"), "{}", john.text());
@@ -127,7 +128,11 @@ async fn static_files_rest_in_caches_and_posts_from_elsewhere_are_refused() {
         let old = address.replacen(|c: char| c.is_ascii_digit(), "x", 1);
         let request = Request::get(&old).body(Body::empty()).expect("a request");
         let answer = house.router.clone().oneshot(request).await.expect("infallible");
-        assert_eq!((answer.status().as_u16(), &answer.headers()["cache-control"].as_bytes()[..]), (200, &b"public, max-age=60"[..]), "{old}");
+        assert_eq!(
+            (answer.status().as_u16(), &answer.headers()["cache-control"].as_bytes()[..]),
+            (200, &b"public, max-age=60"[..]),
+            "{old}"
+        );
     }
     let request = Request::post("/login")
         .header("sec-fetch-site", "cross-site")

@@ -16,12 +16,19 @@ async fn nothing_typed_becomes_markup() {
     for (number, payload) in PAYLOADS.into_iter().enumerate() {
         let name = format!("Odd {number}");
         admin.open("/admin/categories/new").await;
-        let typed = [("name", &*name), ("description", payload), ("questions.0.label", payload), ("skills", "damaged goods")];
+        let typed =
+            [("name", &*name), ("description", payload), ("questions.0.label", payload), ("skills", "damaged goods")];
         admin.press("/admin/categories/new", &typed).await;
         assert!(admin.says(&name), "{}", admin.text());
         let email = format!("agent{number}@example.org");
         admin.open("/admin/agents/new").await;
-        let typed = [("name", payload), ("email", &*email), ("skills", "damaged goods"), ("password", PASSWORD), ("level", "2")];
+        let typed = [
+            ("name", payload),
+            ("email", &*email),
+            ("skills", "damaged goods"),
+            ("password", PASSWORD),
+            ("level", "2"),
+        ];
         admin.press("/admin/agents/new", &typed).await;
         admin.open("/admin/agents").await;
         assert!(admin.says(payload), "{}", admin.text());
@@ -88,7 +95,9 @@ async fn nothing_typed_becomes_markup() {
         customer.open("/complaints").await;
 
         let mut omar = house.browser_of("omar@example.org").await;
-        for address in ["/work", "/team", "/search", &page, "/search?q=%3Cscript%3E&handler=%22%3E&status=%27&sort=x&after=y"] {
+        for address in
+            ["/work", "/team", "/search", &page, "/search?q=%3Cscript%3E&handler=%22%3E&status=%27&sort=x&after=y"]
+        {
             omar.open(address).await;
             assert_eq!(omar.status(), 200, "{address}");
         }
@@ -98,7 +107,11 @@ async fn nothing_typed_becomes_markup() {
         }
     }
     let mut visitor = house.visitor();
-    for address in ["/track?reference=%3Cscript%3Ealert(1)%3C/script%3E", "/login?next=%22%3E%3Cscript%3E", "/verify?token=%22%3E%3Cscript%3E"] {
+    for address in [
+        "/track?reference=%3Cscript%3Ealert(1)%3C/script%3E",
+        "/login?next=%22%3E%3Cscript%3E",
+        "/verify?token=%22%3E%3Cscript%3E",
+    ] {
         visitor.open(address).await;
     }
 }

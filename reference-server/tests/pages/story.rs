@@ -43,7 +43,11 @@ async fn from_submission_to_feedback_without_script() {
     let page = format!("/complaints/{reference}");
 
     john.open("/complaints").await;
-    assert!(john.says("Broken kettle") && john.says("Assigned to Sarah") && john.says("promised by"), "{}", john.text());
+    assert!(
+        john.says("Broken kettle") && john.says("Assigned to Sarah") && john.says("promised by"),
+        "{}",
+        john.text()
+    );
     assert!(john.has("main[data-live='/api/v1/live']"));
 
     let mut sarah = house.browser_of("sarah@example.org").await;
@@ -89,7 +93,9 @@ async fn from_submission_to_feedback_without_script() {
     assert!(sarah.says("Done: Resolve"), "{}", sarah.text());
 
     john.open(&page).await;
-    for words in ["Resolved: please confirm", "We are sorry for the trouble.", "The new one comes on Friday.", "Outstanding"] {
+    for words in
+        ["Resolved: please confirm", "We are sorry for the trouble.", "The new one comes on Friday.", "Outstanding"]
+    {
         assert!(john.says(words), "{words} is missing: {}", john.text());
     }
     john.press(&at(&reference, "accept"), &[]).await;
@@ -151,6 +157,8 @@ async fn nobody_acts_and_the_customer_sees_it_move_up() {
     let mut john = house.customer("John Miller", "john@example.org").await;
     let reference = complain(&mut john, "Broken kettle").await;
     house.after(3).await;
+    // The session of three days ago has ended.
+    let mut john = house.browser_of("john@example.org").await;
     john.open(&format!("/complaints/{reference}")).await;
     assert!(john.says("Escalated to supervisor") && john.says("Assigned to Maria"), "{}", john.text());
     let mut maria = house.browser_of("maria@example.org").await;
@@ -198,7 +206,12 @@ async fn by_hand_and_for_oneself() {
     let mut taker = house.browser_of("ben@example.org").await;
     assert!(taker.says("Broken cup") && taker.says("holds 0 of 0"), "{}", taker.text());
     maria.open("/team").await;
-    maria.press(&at(&reference, "assign"), &[("agent", &id("Ben")), ("over_capacity", "true"), ("reason", "He has time.")]).await;
+    maria
+        .press(
+            &at(&reference, "assign"),
+            &[("agent", &id("Ben")), ("over_capacity", "true"), ("reason", "He has time.")],
+        )
+        .await;
     assert!(maria.says("Done: Assign"), "{}", maria.text());
     taker.open("/work").await;
     assert!(taker.says("Broken cup") && taker.says("1 open with me"), "{}", taker.text());
