@@ -324,10 +324,10 @@ fn read_query(text: &str, acting: &Acting, policy: &Policy) -> Result<Query, Pro
                     CategoryKey::new(value).map_err(|_| wrong(name, "invalid", "A key or name of a category."))?;
                 query.category = Some(category_named(policy, key, &Value::from(value)));
             }
+            "handler" | "customer" if is_empty => {}
             "handler" | "customer" if !audience.is_internal() => {
                 return Err(wrong(name, "not_permitted", "Only staff filter by this."));
             }
-            "handler" if is_empty => {}
             "handler" if value == "me" => {
                 let me = acting.actor().agent_id().cloned();
                 query.handler = Some(me.ok_or_else(|| wrong(name, "invalid", "You hold no complaints."))?);
@@ -335,7 +335,6 @@ fn read_query(text: &str, acting: &Acting, policy: &Policy) -> Result<Query, Pro
             "handler" => {
                 query.handler = Some(value.parse().map_err(|_| wrong(name, "invalid", "An agent's id, or me."))?)
             }
-            "customer" if is_empty => {}
             "customer" => query.customer = Some(value.parse().map_err(|_| wrong(name, "invalid", "A customer's id."))?),
             "level" if is_empty => {}
             "level" => {

@@ -96,7 +96,9 @@ async fn home(MaybeViewer(viewer): MaybeViewer) -> Answer {
 async fn track(ApiQuery(query): ApiQuery<TrackQuery>) -> Answer {
     match query.reference.parse::<complaint_core::reference::Reference>() {
         Ok(reference) => Ok(see(&format!("/complaints/{reference}"))),
-        Err(invalid) => Err(Problem::not_found().detail(format!("{invalid}. Please compare it with the message we sent you."))),
+        Err(invalid) => {
+            Err(Problem::not_found().detail(format!("{invalid}. Please compare it with the message we sent you.")))
+        }
     }
 }
 
@@ -194,7 +196,8 @@ async fn log_in(
             log_in_page(StatusCode::UNAUTHORIZED, next, Some(&typed), &[fault], Below::SignUp)
         }
         Err(AuthError::EmailUnverified) => {
-            let fault = Fault::of("email", "Please confirm your e-mail address first: open the link in the mail we sent you.");
+            let fault =
+                Fault::of("email", "Please confirm your e-mail address first: open the link in the mail we sent you.");
             log_in_page(StatusCode::FORBIDDEN, next, Some(&typed), &[fault], Below::SendAgain)
         }
         Err(error) => Err(error.into()),
@@ -259,4 +262,3 @@ pub(super) fn email_field() -> Field {
 pub(super) fn faults_of(faults: Vec<crate::auth::service::FieldFault>) -> Vec<Fault> {
     faults.into_iter().map(|wrong| Fault::of(wrong.field, wrong.fault.message)).collect()
 }
-

@@ -202,8 +202,7 @@ async fn dashboard(State(state): State<AppState>, person: Person) -> Answer {
             total: summary.total(),
             missed: summary.open_with_missed_deadline,
             ratings,
-            satisfaction: mean
-                .map_or_else(|| "–".to_owned(), |mean| format!("{}.{:02}", mean / 100, mean % 100)),
+            satisfaction: mean.map_or_else(|| "–".to_owned(), |mean| format!("{}.{:02}", mean / 100, mean % 100)),
             by_status: Status::ALL
                 .into_iter()
                 .map(|status| Count {
@@ -225,11 +224,7 @@ async fn dashboard(State(state): State<AppState>, person: Person) -> Answer {
             by_category: summary
                 .by_category
                 .iter()
-                .map(|(key, count)| Count {
-                    label: category_name(&policy, key),
-                    name: key.to_string(),
-                    count: *count,
-                })
+                .map(|(key, count)| Count { label: category_name(&policy, key), name: key.to_string(), count: *count })
                 .collect(),
             load: loads(&Roster { members }, &policy, state.desk.now()),
             nothing_to_choose: !policy.categories.iter().any(|category| category.active),
@@ -306,7 +301,9 @@ async fn change_agent(
     person.must_be(&[Role::Admin])?;
     let changed = async {
         let body = body_of(agent_body(&typed, true))?;
-        agents::change(State(state.clone()), Admin(person.0.clone()), ApiPath(id.clone()), ApiJson(body)).await.map(drop)
+        agents::change(State(state.clone()), Admin(person.0.clone()), ApiPath(id.clone()), ApiJson(body))
+            .await
+            .map(drop)
     };
     match changed.await {
         Ok(()) => Ok(see(&format!("/admin/agents/{id}?saved=1"))),
@@ -357,7 +354,7 @@ async fn new_category(State(state): State<AppState>, person: Person) -> Answer {
 async fn add_category(State(state): State<AppState>, person: Person, typed: Typed) -> Answer {
     person.must_be(&[Role::Admin])?;
     let added = async {
-        let body = body_of(category_body(&typed))?;
+        let body = body_of(category_body(&typed, None))?;
         categories::add(State(state.clone()), Admin(person.0.clone()), ApiJson(body)).await.map(drop)
     };
     match added.await {
@@ -389,7 +386,7 @@ async fn change_category(
     person.must_be(&[Role::Admin])?;
     let category = category_of(&state.desk.policy(), &key)?;
     let changed = async {
-        let body = body_of(category_body(&typed))?;
+        let body = body_of(category_body(&typed, Some(&category)))?;
         let key = ApiPath(category.key.to_string());
         categories::change(State(state.clone()), Admin(person.0.clone()), key, ApiJson(body)).await.map(drop)
     };
@@ -651,7 +648,8 @@ fn agent_body(typed: &Typed, known: bool) -> Value {
             body.entry(name).or_insert(Value::Null);
         }
         // The browser's form of an instant has neither seconds nor zone.
-        let instant = |name: &str| typed.get(name).map(|at| if at.len() == 16 { format!("{at}:00Z") } else { at.to_owned() });
+        let instant =
+            |name: &str| typed.get(name).map(|at| if at.len() == 16 { format!("{at}:00Z") } else { at.to_owned() });
         let absence = match (instant("absence.from"), instant("absence.until")) {
             (None, None) => Value::Null,
             (from, until) => Value::Object(
@@ -715,7 +713,9 @@ fn category_page(
         Field::line("skills", "Skills a handler must have")
             .hint("Separated by commas. Empty: the category itself is the skill.")
             .max(2000)
-            .value(skills.map_or_else(String::new, |it| it.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))),
+            .value(
+                skills.map_or_else(String::new, |it| it.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")),
+            ),
         Field::new("any_agent", "Any agent will do, whatever they know", Control::Tick(false))
             .value(if skills.is_some_and(std::collections::BTreeSet::is_empty) { "true" } else { "" }),
         Field::new("priority", "Priority", Control::Select(priorities.collect()))
@@ -773,7 +773,7 @@ fn category_page(
     )
 }
 
-fn category_body(typed: &Typed) -> Value {
+fn category_body(typed: &Typed, known: Option<&Category>) -> Value {
     let mut body = texts(typed, &["name", "priority"]);
     // Empty ones are said too: a change leaves what it does not name.
     body.entry("name").or_insert(json!(""));
@@ -792,7 +792,10 @@ fn category_body(typed: &Typed) -> Value {
     body.insert("targets".to_owned(), Value::Object(targets.collect()));
     let questions = (0..100).filter_map(|at| {
         let label = typed.get(&format!("questions.{at}.label"))?;
-        Some(json!({ "label": label, "required": typed.ticked(&format!("questions.{at}.required")) }))
+        let required = typed.ticked(&format!("questions.{at}.required"));
+        // A question that is worded anew stays the same question: answers are kept under its key.
+        let key = known.and_then(|it| it.questions.get(at)).map(|question| question.key.as_str());
+        Some(json!({ "key": key, "label": label, "required": required }))
     });
     body.insert("questions".to_owned(), Value::Array(questions.collect()));
     Value::Object(body)
@@ -812,13 +815,7 @@ fn category_label(field: &str) -> &str {
     }
 }
 
-fn user_page(
-    state: &AppState,
-    person: &Person,
-    status: StatusCode,
-    typed: Option<&Typed>,
-    faults: &[Fault],
-) -> Answer {
+fn user_page(state: &AppState, person: &Person, status: StatusCode, typed: Option<&Typed>, faults: &[Fault]) -> Answer {
     let roles = [Role::Admin, Role::Auditor, Role::Customer];
     let roles = roles.into_iter().map(|role| Choice::new(role.as_str(), role_name(role), ""));
     let fields = vec![
@@ -903,7 +900,8 @@ fn faults_of(problem: Problem, label: fn(&str) -> &str) -> Result<(StatusCode, V
                 sentence(&format!("{} {}", label(&field), error.message))
             };
             // A list is one line of the form.
-            let listed = ["skills", "areas", "languages"].into_iter().find(|name| field.starts_with(&format!("{name}.")));
+            let listed =
+                ["skills", "areas", "languages"].into_iter().find(|name| field.starts_with(&format!("{name}.")));
             Fault::of(listed.map_or(field, str::to_owned), message)
         })
         .collect();

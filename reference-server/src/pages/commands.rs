@@ -174,18 +174,16 @@ impl Scene<'_> {
                 "We have not kept a promise to you. Somebody one level higher takes over.".into()
             }
             CommandName::Reinstate => "We go on where we stopped.".into(),
-            CommandName::Dismiss => {
-                "The complaint ends here. The customer gets your text and may contest it.".into()
-            }
+            CommandName::Dismiss => "The complaint ends here. The customer gets your text and may contest it.".into(),
             CommandName::Refer => "The complaint ends here. The customer gets your text as written notice.".into(),
             CommandName::Merge => "This one ends; work goes on at the other one.".into(),
             CommandName::Decline => "It goes back to the queue and does not come to you again at this level.".into(),
             CommandName::Release => "It goes back to the queue; the router looks for somebody else.".into(),
             CommandName::Escalate => "It leaves your hands and goes to the next level.".into(),
-            CommandName::Close => "The customer has not answered; the complaint ends with the decision as it is.".into(),
-            CommandName::Resolve => {
-                "The customer gets this as the decision and may accept or contest it.".into()
+            CommandName::Close => {
+                "The customer has not answered; the complaint ends with the decision as it is.".into()
             }
+            CommandName::Resolve => "The customer gets this as the decision and may accept or contest it.".into(),
             CommandName::Propose => "A second person approves it before the customer gets it.".into(),
             CommandName::Approve => self.complaint.proposal.as_ref().map_or_else(String::new, |proposal| {
                 format!("The proposal of {} becomes the decision.", self.names.agent(&proposal.by))
@@ -195,7 +193,9 @@ impl Scene<'_> {
             CommandName::Answer if !by_customer => "What the customer told you, by phone or letter.".into(),
             CommandName::Unmerge => "It becomes a complaint of its own again.".into(),
             CommandName::Note => "Only staff see it.".into(),
-            CommandName::Ask => "The customer gets your question; the clocks of our promises pause until they answer.".into(),
+            CommandName::Ask => {
+                "The customer gets your question; the clocks of our promises pause until they answer.".into()
+            }
             _ => String::new(),
         }
     }
@@ -548,9 +548,7 @@ mod tests {
 
     #[test]
     fn every_wrong_value_is_named() {
-        let typed = Typed::default()
-            .with("remedies.0.amount", "12,50")
-            .with("remedies.0.due_on", "tomorrow");
+        let typed = Typed::default().with("remedies.0.amount", "12,50").with("remedies.0.due_on", "tomorrow");
         let faults = read(CommandName::Resolve, &typed).command.expect_err("wrong");
         let fields: Vec<&str> = faults.iter().map(|fault| fault.field.as_str()).collect();
         assert_eq!(fields, ["remedies.0.amount", "remedies.0.due_on", "remedies.0.kind"]);

@@ -21,7 +21,8 @@ use serde::Deserialize;
 use super::commands::{Attempt, CommandForm, Scene, list, read};
 use super::form::Typed;
 use super::words::{
-    Day, LogLine, Names, Tag, When, amount, category_name, customer_status, left, log_lines, staff_status, time_left,
+    Day, LogLine, Names, Tag, When, amount, category_name, customer_status, left, log_lines, promised, staff_status,
+    time_left,
 };
 use super::{Answer, Me, Person, page, see, start_of, upload};
 use crate::auth::{Role, Viewer};
@@ -62,6 +63,7 @@ struct Step {
 
 /// What was promised, and why.
 struct Promise {
+    what: &'static str,
     at: When,
     left: Tag,
     why: String,
@@ -175,6 +177,7 @@ struct CustomerPage {
     promise: Option<Promise>,
     paused: bool,
     until: Vec<(String, When)>,
+    answer_by: Option<When>,
     facts: Vec<Fact>,
     talk: Vec<Message>,
     files: Vec<File>,
@@ -182,6 +185,7 @@ struct CustomerPage {
     reply: Option<CommandForm>,
     upload: Option<CommandForm>,
     acts: Vec<CommandForm>,
+    last_acts: Vec<CommandForm>,
     refused: Vec<Impossible>,
     follow_up: bool,
     ending: Option<(String, String)>,
@@ -208,6 +212,7 @@ struct StaffPage {
     files: Vec<File>,
     decisions: Vec<Decision>,
     proposal: Option<Decision>,
+    reply: Option<CommandForm>,
     write: Vec<CommandForm>,
     at_once: Vec<CommandForm>,
     acts: Vec<CommandForm>,
@@ -265,7 +270,8 @@ async fn command(
     let command = match reading.command {
         Ok(command) => command,
         Err(faults) => {
-            let attempt = Attempt { command: name, typed, faults, status: StatusCode::UNPROCESSABLE_ENTITY, stale: false };
+            let attempt =
+                Attempt { command: name, typed, faults, status: StatusCode::UNPROCESSABLE_ENTITY, stale: false };
             return render(&state, &person.0, &loaded, None, Some(attempt)).await;
         }
     };
@@ -346,11 +352,8 @@ pub(super) async fn load(state: &AppState, viewer: &Viewer, reference: &str) -> 
     let available = acting.available_commands(complaint.id).await?;
     let members = state.desk.store().roster().await.map_err(DeskError::from)?;
     let roster = Roster { members };
-    let mut names = Names {
-        agents: agent_names(&roster),
-        reader: Some(acting.actor().party().clone()),
-        ..Names::default()
-    };
+    let mut names =
+        Names { agents: agent_names(&roster), reader: Some(acting.actor().party().clone()), ..Names::default() };
     names.customer = match &complaint.contact.name {
         // What people wrote is not for those who run the system; neither is who they are.
         _ if viewer.role == Role::Admin => "The customer".to_owned(),
@@ -400,7 +403,8 @@ impl Loaded {
     }
 
     fn steps(&self) -> Vec<Step> {
-        let first = |wanted: fn(&Event) -> bool| self.log.iter().find(|entry| wanted(&entry.event)).map(|it| When(it.at));
+        let first =
+            |wanted: fn(&Event) -> bool| self.log.iter().find(|entry| wanted(&entry.event)).map(|it| When(it.at));
         let complaint = &self.complaint;
         let finished = match complaint.status {
             Status::Withdrawn => "Withdrawn",
@@ -434,35 +438,42 @@ impl Loaded {
     }
 
     fn promise(&self) -> Option<Promise> {
-        let at = self.complaint.promised_at()?;
-        let promised = [ClockKind::Resolution, ClockKind::Level, ClockKind::Statutory];
-        let deadline =
-            promised.into_iter().filter_map(|clock| self.complaint.deadline(clock)).find(|it| it.due_at == Some(at))?;
+        let deadline = promised(&self.complaint)?;
+        let at = deadline.due_at?;
         let since = deadline.started_at.format("%-d %b %Y");
-        let why = match deadline.clock {
-            ClockKind::Statutory => format!("By law you get a final answer within {} of {since}.", deadline.target),
-            ClockKind::Level => {
-                format!("Whoever deals with it now has {} from {since}; then it moves up by itself.", deadline.target)
+        let (what, why) = match deadline.clock {
+            ClockKind::Statutory => {
+                ("You get a final answer by", format!("The law gives us {} from {since}.", deadline.target))
             }
-            _ => format!("We promise a decision within {} of {since}.", deadline.target),
+            ClockKind::FirstResponse => (
+                "A person writes to you by",
+                format!("We promise a first answer within {} of {since}.", deadline.target),
+            ),
+            _ => ("You get our decision by", format!("We promise a decision within {} of {since}.", deadline.target)),
         };
         let warn = deadline.warn_at.map(|[early, _]| early);
-        Some(Promise { at: When(at), left: left(at, warn, self.now), why })
+        Some(Promise { what, at: When(at), left: left(at, warn, self.now), why })
+    }
+
+    /// By when the customer is to answer, while a question is open.
+    fn answer_by(&self) -> Option<When> {
+        self.complaint.question.as_ref()?;
+        self.complaint.deadline(ClockKind::Silence).and_then(|deadline| deadline.due_at).map(When)
     }
 
     /// Instants the customer must know after a decision.
     fn until(&self) -> Vec<(String, When)> {
-        let due = |clock| self.complaint.deadline(clock).and_then(|it| it.due_at).filter(|due| *due > self.now).map(When);
+        let due =
+            |clock| self.complaint.deadline(clock).and_then(|it| it.due_at).filter(|due| *due > self.now).map(When);
         let accepted = self.complaint.resolution().is_some_and(|resolution| resolution.accepted_at.is_some());
         let mut until = Vec::new();
         if self.complaint.status == Status::Resolved && !accepted {
-            until.extend(due(ClockKind::AutoClose).map(|at| ("If we hear nothing from you, it closes on".to_owned(), at)));
+            until.extend(
+                due(ClockKind::AutoClose).map(|at| ("If we hear nothing from you, it closes on".to_owned(), at)),
+            );
         }
         if self.allows(CommandName::Contest) {
             until.extend(due(ClockKind::ContestWindow).map(|at| ("You can contest the decision until".to_owned(), at)));
-        }
-        if self.complaint.status == Status::AwaitingCustomer {
-            until.extend(due(ClockKind::Silence).map(|at| ("Please answer by".to_owned(), at)));
         }
         until
     }
@@ -475,25 +486,27 @@ impl Loaded {
                 names.iter().filter_map(|name| entry.words.get(name)).map(str::to_owned).collect()
             };
             let (what, internal, texts) = match &entry.event {
-                Event::Asked => ("asks", false, words(&["text"])),
-                Event::Answered => ("answers", false, words(&["text"])),
-                Event::Posted => ("writes", false, words(&["text"])),
-                Event::Resolved { .. } => ("decides", false, words(&["explanation", "apology", "next_steps"])),
-                Event::Contested { .. } => ("contests the decision", false, words(&["reason"])),
-                Event::Withdrawn => ("withdraws the complaint", false, words(&["reason"])),
-                Event::Dismissed { .. } => ("does not take it up", false, words(&["text"])),
-                Event::Referred => ("passes it on", false, words(&["body", "text"])),
-                Event::Held { .. } => ("waits for", false, words(&["party"])),
-                Event::RemedyFulfilled { .. } => ("records a delivery", false, words(&["evidence"])),
-                Event::Rated { .. } => ("rates", false, words(&["comment"])),
-                Event::Attached { .. } => ("adds files", false, entry.words.under("file.").map(|(_, name)| name.to_owned()).collect()),
-                Event::Escalated { .. } => {
-                    ("escalates", !matches!(entry.by, Party::Customer(_)), words(&["reason"]))
+                Event::Asked => ("question", false, words(&["text"])),
+                Event::Answered => ("answer", false, words(&["text"])),
+                Event::Posted => ("message", false, words(&["text"])),
+                Event::Resolved { .. } => ("decision", false, words(&["explanation"])),
+                Event::Contested { .. } => ("why the decision is contested", false, words(&["reason"])),
+                Event::Withdrawn => ("why it is withdrawn", false, words(&["reason"])),
+                Event::Dismissed { .. } => ("why it is not taken up", false, words(&["text"])),
+                Event::Referred => ("passed on to", false, words(&["body", "text"])),
+                Event::Held { .. } => ("waiting for", false, words(&["party"])),
+                Event::RemedyFulfilled { .. } => ("delivery", false, words(&["evidence"])),
+                Event::Rated { .. } => ("rating", false, words(&["comment"])),
+                Event::Attached { .. } => {
+                    ("files", false, entry.words.under("file.").map(|(_, name)| name.to_owned()).collect())
                 }
-                Event::Noted => ("notes", true, words(&["text"])),
-                Event::HandedBack { .. } => ("hands back", true, words(&["instruction"])),
-                Event::SentBack => ("sends the proposal back", true, words(&["comment"])),
-                Event::Declined { .. } => ("declines", true, words(&["reason"])),
+                Event::Escalated { .. } => {
+                    ("why it is escalated", !matches!(entry.by, Party::Customer(_)), words(&["reason"]))
+                }
+                Event::Noted => ("note", true, words(&["text"])),
+                Event::HandedBack { .. } => ("why it is handed back", true, words(&["instruction"])),
+                Event::SentBack => ("why the proposal is sent back", true, words(&["comment"])),
+                Event::Declined { .. } => ("why it is declined", true, words(&["reason"])),
                 _ => continue,
             };
             if texts.is_empty() || (internal && !staff) {
@@ -734,8 +747,8 @@ fn customer_page(
         loaded.allows(command).then(|| CommandForm { folded: false, ..loaded.scene(attempt).form(command) })
     };
     let apart = [CommandName::Answer, CommandName::Post, CommandName::Attach, CommandName::FollowUp];
-    let mut acts = loaded.forms(attempt, |command| !apart.contains(&command));
-    // What is usually wanted comes first, what ends everything last.
+    let mut acts = loaded.forms(attempt, |command| !apart.contains(&command) && command != CommandName::Withdraw);
+    // What is usually wanted comes first; what ends everything stands below the conversation.
     acts.sort_by_key(|form| {
         let order = ["accept", "rate", "contest", "escalate", "reinstate"];
         order.iter().position(|name| *name == form.name).unwrap_or(order.len())
@@ -754,6 +767,7 @@ fn customer_page(
         promise: loaded.promise().filter(|_| complaint.status.is_open()),
         paused: complaint.deadline(ClockKind::Resolution).is_some_and(|deadline| deadline.due_at.is_none()),
         until: loaded.until(),
+        answer_by: loaded.answer_by().filter(|_| loaded.allows(CommandName::Answer)),
         facts: loaded.facts(),
         talk: loaded.talk(false),
         files: loaded.files(),
@@ -761,6 +775,7 @@ fn customer_page(
         reply: unfolded(reply),
         upload: unfolded(CommandName::Attach),
         acts,
+        last_acts: loaded.forms(attempt, |command| command == CommandName::Withdraw),
         refused: loaded.impossible(|command| command == CommandName::Contest && decided),
         follow_up: loaded.allows(CommandName::FollowUp),
         ending: match (&complaint.dismissal, &complaint.referred_to) {
@@ -787,14 +802,12 @@ fn staff_page(
     let complaint = &loaded.complaint;
     // An admin runs the system; what people wrote is read by those who handle it.
     let content = viewer.role != Role::Admin;
-    let written = [CommandName::Post, CommandName::Ask, CommandName::Note, CommandName::Attach];
+    let written = [CommandName::Ask, CommandName::Note, CommandName::Attach];
+    let reply = loaded.allows(CommandName::Post);
     let at_once = [CommandName::Begin, CommandName::Read, CommandName::Acknowledge];
     let waiting = complaint.status == Status::Queued;
-    let routing = if waiting {
-        Some(route(&Need::of(complaint), &loaded.roster, loaded.now))
-    } else {
-        complaint.routing.clone()
-    };
+    let routing =
+        if waiting { Some(route(&Need::of(complaint), &loaded.roster, loaded.now)) } else { complaint.routing.clone() };
     let routing_intro = match (&routing, waiting) {
         (None, _) => "Nobody was considered yet.".to_owned(),
         (Some(routing), true) if routing.chosen.is_none() => {
@@ -868,9 +881,12 @@ fn staff_page(
         files: if content { loaded.files() } else { Vec::new() },
         decisions: if content { loaded.decisions() } else { Vec::new() },
         proposal: proposal.filter(|_| content),
+        reply: reply.then(|| CommandForm { folded: false, ..loaded.scene(attempt).form(CommandName::Post) }),
         write: loaded.forms(attempt, |command| written.contains(&command)),
         at_once: loaded.forms(attempt, |command| at_once.contains(&command)),
-        acts: loaded.forms(attempt, |command| !written.contains(&command) && !at_once.contains(&command)),
+        acts: loaded.forms(attempt, |command| {
+            command != CommandName::Post && !written.contains(&command) && !at_once.contains(&command)
+        }),
         impossible: loaded.impossible(|_| true),
         clocks: loaded.clocks(false),
         ended_clocks: loaded.clocks(true),

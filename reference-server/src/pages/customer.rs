@@ -7,6 +7,7 @@ use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use axum::routing::get;
 use chrono::NaiveDate;
+use complaint_core::DeskError;
 use complaint_core::complaint::{Complaint, Contact, Submission, Wish};
 use complaint_core::deadline::ClockKind;
 use complaint_core::id::CategoryKey;
@@ -15,13 +16,12 @@ use complaint_core::policy::{Category, Policy};
 use complaint_core::routing::Roster;
 use complaint_core::store::{Cursor, Query, Scope};
 use complaint_core::text::SUBJECT_MAX;
-use complaint_core::DeskError;
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
 use super::complaint::{agent_names, load};
 use super::form::{Choice, Control, Fault, Field, Summary, Typed, filled};
-use super::words::{Names, Tag, When, category_name, customer_status, fault_of, left};
+use super::words::{Names, Tag, When, category_name, customer_status, fault_of, left, promised};
 use super::{Answer, Me, Person, page, see, upload};
 use crate::auth::{Role, Viewer};
 use crate::error::Problem;
@@ -32,10 +32,7 @@ use crate::state::AppState;
 pub fn routes() -> Router<AppState> {
     Router::new()
         .route("/complaints", get(list))
-        .route(
-            "/complaints/new",
-            get(show_new).post(submit).layer(DefaultBodyLimit::max(upload::UPLOAD_MAX)),
-        )
+        .route("/complaints/new", get(show_new).post(submit).layer(DefaultBodyLimit::max(upload::UPLOAD_MAX)))
         .route("/complaints/{reference}/receipt", get(receipt))
 }
 
@@ -131,32 +128,31 @@ async fn list(State(state): State<AppState>, person: Person, ApiQuery(query): Ap
         cursor => Some(cursor.parse::<Cursor>().map_err(|_| Problem::not_found())?),
     };
     let text = query.q.trim().to_owned();
-    let wanted = Query {
-        text: (!text.is_empty()).then(|| text.clone()),
-        after,
-        ..Query::within(Scope::All)
-    };
+    let first = after.is_none() && text.is_empty();
+    let wanted = Query { text: (!text.is_empty()).then(|| text.clone()), after, ..Query::within(Scope::All) };
     let found = acting.list(wanted).await?;
+    // What waits for the customer comes first, however old it is.
+    let asking = Query { statuses: vec![Status::AwaitingCustomer, Status::Resolved], ..Query::within(Scope::All) };
+    let mut waiting = if first { acting.list(asking).await?.items } else { Vec::new() };
+    waiting.retain(|complaint| waits_for_customer(complaint).is_some());
     let members = state.desk.store().roster().await.map_err(DeskError::from)?;
     let names = Names { agents: agent_names(&Roster { members }), ..Names::default() };
     let (policy, now) = (state.desk.policy(), state.desk.now());
-    let rows: Vec<Row> = found
-        .items
-        .iter()
-        .map(|complaint| Row {
-            reference: complaint.reference.to_string(),
-            subject: complaint.subject.clone(),
-            category: category_name(&policy, &complaint.category),
-            status: customer_status(complaint, &names, None),
-            received: When(complaint.received_at),
-            promised: complaint
-                .promised_at()
-                .filter(|_| complaint.status.is_open())
-                .map(|at| (When(at), left(at, None, now))),
-            waits_for_you: waits_for_customer(complaint),
-        })
-        .collect();
-    let waiting = rows.iter().filter(|row| row.waits_for_you.is_some()).count();
+    let row = |complaint: &Complaint| Row {
+        reference: complaint.reference.to_string(),
+        subject: complaint.subject.clone(),
+        category: category_name(&policy, &complaint.category),
+        status: customer_status(complaint, &names, None),
+        received: When(complaint.received_at),
+        promised: promised(complaint)
+            .filter(|_| complaint.status.is_open())
+            .and_then(|deadline| deadline.due_at)
+            .map(|at| (When(at), left(at, None, now))),
+        waits_for_you: waits_for_customer(complaint),
+    };
+    let others = found.items.iter().filter(|complaint| waiting.iter().all(|known| known.id != complaint.id));
+    let rows: Vec<Row> = waiting.iter().chain(others).map(row).collect();
+    let waiting = waiting.len();
     let me = Me::of(&person.0, Some(&acting), &state, "/complaints");
     page(StatusCode::OK, &ListPage { me, text, rows, next: found.next.map(|cursor| cursor.to_string()), waiting })
 }
@@ -188,9 +184,8 @@ async fn submit(State(state): State<AppState>, person: Person, form: Multipart) 
         return Ok(see("/complaints/new"));
     };
     let chosen = !sent.files.is_empty() || !sent.faults.is_empty();
-    let again = |status, faults: &[Fault]| {
-        new_page(&state, &person.0, status, category, &follows, Some(typed), faults, chosen)
-    };
+    let again =
+        |status, faults: &[Fault]| new_page(&state, &person.0, status, category, &follows, Some(typed), faults, chosen);
     let (submission, mut faults) = submission(category, typed);
     faults.extend(sent.faults.iter().cloned());
     if !faults.is_empty() {
@@ -215,7 +210,8 @@ async fn submit(State(state): State<AppState>, person: Person, form: Multipart) 
             return again(StatusCode::UNPROCESSABLE_ENTITY, &faults);
         }
         Err(DeskError::KeyReused) => {
-            let said = "You have sent this form already, with other words. If you mean a second complaint, send it once more.";
+            let said =
+                "You have sent this form already, with other words. If you mean a second complaint, send it once more.";
             return again(StatusCode::CONFLICT, &[Fault::of("", said)]);
         }
         Err(error) => return Err(error.into()),
@@ -283,7 +279,10 @@ fn followed(typed: &str) -> String {
     reference.map_or_else(|_| String::new(), |reference| reference.to_string())
 }
 
-#[expect(clippy::too_many_arguments, reason = "the form as it is shown first and as it comes back differ in all of them")]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "the form as it is shown first and as it comes back differ in all of them"
+)]
 fn new_page(
     state: &AppState,
     viewer: &Viewer,
@@ -295,10 +294,7 @@ fn new_page(
     files_lost: bool,
 ) -> Answer {
     let about = vec![
-        Field::line("subject", "In one line")
-            .hint("As in: The kettle arrived broken.")
-            .required()
-            .max(SUBJECT_MAX),
+        Field::line("subject", "In one line").hint("As in: The kettle arrived broken.").required().max(SUBJECT_MAX),
         Field::area("description", "What happened?")
             .hint("What you expected, what you got, and what you have tried already.")
             .required(),
@@ -329,13 +325,13 @@ fn new_page(
         Field::new("contact.phone", "Phone", Control::Line("tel")).autocomplete("tel").max(200),
         Field::area("contact.address", "Postal address").autocomplete("street-address"),
     ];
-    let files = Field::new("files", "Photos and documents", Control::Files(MEDIA_TYPES.join(",")))
-        .hint("At most ten files, 10 MB each: pictures, PDF, text, office documents, MP3, MP4. Choose them all at once.");
+    let files = Field::new("files", "Photos and documents", Control::Files(MEDIA_TYPES.join(","))).hint(
+        "At most ten files, 10 MB each: pictures, PDF, text, office documents, MP3, MP4. Choose them all at once.",
+    );
     let fill = |fields| filled(fields, typed, faults);
     let (about, questions, details, contact) = (fill(about), fill(questions), fill(details), fill(contact));
     let files = files.filled(typed, faults);
-    let all: Vec<Field> =
-        [&about[..], &questions, &details, &contact, std::slice::from_ref(&files)].concat();
+    let all: Vec<Field> = [&about[..], &questions, &details, &contact, std::slice::from_ref(&files)].concat();
     // Sending the same form twice makes one complaint; after a refusal for that very reason it gets a new key.
     let reused = status == StatusCode::CONFLICT;
     let key = typed.and_then(|typed| typed.get("key")).filter(|_| !reused).map(str::to_owned);

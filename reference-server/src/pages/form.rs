@@ -77,20 +77,11 @@ impl<S: Send + Sync> FromRequest<S> for Typed {
         }
         let body = axum::body::to_bytes(request.into_body(), FORM_MAX)
             .await
-            .map_err(|_| {
-                Problem::new(
-                    StatusCode::PAYLOAD_TOO_LARGE,
-                    "too_large",
-                    "The request is too large.",
-                )
-            })?;
+            .map_err(|_| Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "The request is too large."))?;
         let mut typed = Self::default();
         for (at, (name, value)) in url::form_urlencoded::parse(&body).enumerate() {
             if at >= FIELDS_MAX {
-                return Err(Problem::malformed(
-                    "malformed_form",
-                    "The form has too many fields.",
-                ));
+                return Err(Problem::malformed("malformed_form", "The form has too many fields."));
             }
             typed.add(name, value);
         }
@@ -110,10 +101,7 @@ pub struct Fault {
 impl Fault {
     /// A fault of one field.
     pub fn of(field: impl Into<String>, message: impl Into<String>) -> Self {
-        Self {
-            field: field.into(),
-            message: message.into(),
-        }
+        Self { field: field.into(), message: message.into() }
     }
 }
 
@@ -142,11 +130,7 @@ impl Choice {
     pub fn new(value: impl Display, label: impl Display, now: &str) -> Self {
         let value = value.to_string();
         let chosen = value == now;
-        Self {
-            value,
-            label: label.to_string(),
-            chosen,
-        }
+        Self { value, label: label.to_string(), chosen }
     }
 }
 
@@ -296,17 +280,9 @@ impl Field {
     /// Puts back what was typed, and what was wrong with it.
     #[must_use]
     pub fn filled(mut self, typed: Option<&Typed>, faults: &[Fault]) -> Self {
-        self.fault = faults
-            .iter()
-            .find(|fault| fault.field == self.name)
-            .map(|fault| fault.message.clone());
+        self.fault = faults.iter().find(|fault| fault.field == self.name).map(|fault| fault.message.clone());
         if let Control::Set(fields) = self.control {
-            self.control = Control::Set(
-                fields
-                    .into_iter()
-                    .map(|field| field.filled(typed, faults))
-                    .collect(),
-            );
+            self.control = Control::Set(fields.into_iter().map(|field| field.filled(typed, faults)).collect());
             return self;
         }
         let never = matches!(self.control, Control::Files(_) | Control::Line("password"));
@@ -372,19 +348,12 @@ impl Summary {
 
 /// Puts what was typed and what was wrong into every field.
 pub fn filled(fields: Vec<Field>, typed: Option<&Typed>, faults: &[Fault]) -> Vec<Field> {
-    fields
-        .into_iter()
-        .map(|field| field.filled(typed, faults))
-        .collect()
+    fields.into_iter().map(|field| field.filled(typed, faults)).collect()
 }
 
 fn id_of(form: &str, name: &str) -> String {
     let name = name.replace(['.', '[', ']', ' '], "-");
-    if form.is_empty() {
-        name
-    } else {
-        format!("{form}-{name}")
-    }
+    if form.is_empty() { name } else { format!("{form}-{name}") }
 }
 
 #[cfg(test)]
@@ -393,12 +362,10 @@ mod tests {
 
     #[test]
     fn a_field_ties_label_hint_and_fault_to_its_control() {
-        let field = Field::line("order_number", "Order number")
-            .hint("On the invoice.")
-            .filled(
-                Some(&Typed::default().with("order_number", "\"><script>alert(1)</script>")),
-                &[Fault::of("order_number", "The order number must be one line.")],
-            );
+        let field = Field::line("order_number", "Order number").hint("On the invoice.").filled(
+            Some(&Typed::default().with("order_number", "\"><script>alert(1)</script>")),
+            &[Fault::of("order_number", "The order number must be one line.")],
+        );
         let html = field.render().expect("renders");
         for part in [
             "<label for=\"order_number\">",
@@ -421,35 +388,18 @@ mod tests {
 
     #[test]
     fn the_summary_leads_into_groups() {
-        let radios = Field::new(
-            "score",
-            "Score",
-            Control::Radios(vec![Choice::new(1, "1", ""), Choice::new(2, "2", "")]),
-        )
-        .within("rate");
-        let set = Field::new(
-            "remedies",
-            "Remedies",
-            Control::Set(vec![Field::line("remedies.0.amount", "Amount")]),
-        )
-        .within("resolve");
+        let radios =
+            Field::new("score", "Score", Control::Radios(vec![Choice::new(1, "1", ""), Choice::new(2, "2", "")]))
+                .within("rate");
+        let set = Field::new("remedies", "Remedies", Control::Set(vec![Field::line("remedies.0.amount", "Amount")]))
+            .within("resolve");
         let faults = [
             Fault::of("score", "Choose a score."),
             Fault::of("remedies.0.amount", "Give an amount."),
             Fault::of("", "Nothing was changed."),
         ];
-        let targets: Vec<Option<String>> = Summary::of(&faults, &[radios, set])
-            .faults
-            .into_iter()
-            .map(|fault| fault.target)
-            .collect();
-        assert_eq!(
-            targets,
-            [
-                Some("rate-score-1".to_owned()),
-                Some("resolve-remedies-0-amount".to_owned()),
-                None
-            ]
-        );
+        let targets: Vec<Option<String>> =
+            Summary::of(&faults, &[radios, set]).faults.into_iter().map(|fault| fault.target).collect();
+        assert_eq!(targets, [Some("rate-score-1".to_owned()), Some("resolve-remedies-0-amount".to_owned()), None]);
     }
 }

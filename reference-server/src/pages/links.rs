@@ -172,8 +172,5 @@ fn new_password() -> Field {
 }
 
 fn done(title: &str) -> Answer {
-    page(
-        StatusCode::OK,
-        &DonePage { me: Me::nobody(), title, text: "You can log in now.", below: Below::Nothing },
-    )
+    page(StatusCode::OK, &DonePage { me: Me::nobody(), title, text: "You can log in now.", below: Below::Nothing })
 }

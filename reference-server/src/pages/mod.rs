@@ -195,7 +195,9 @@ mod tests {
         for good in ["/", "/complaints/C7KQ-2M9X-4?done=ask", "/search?q=a%20b"] {
             assert_eq!(local_address(good), Some(good));
         }
-        for bad in ["", "//evil.example", "https://evil.example", "/\\evil.example", "javascript:alert(1)", "/a\r\nX: y"] {
+        for bad in
+            ["", "//evil.example", "https://evil.example", "/\\evil.example", "javascript:alert(1)", "/a\r\nX: y"]
+        {
             assert_eq!(local_address(bad), None, "{bad}");
         }
     }

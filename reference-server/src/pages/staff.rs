@@ -203,7 +203,7 @@ impl Floor {
             .any(|available| available.command == CommandName::Assign && available.allowed);
         let reasons: Vec<String> = match self.me().filter(|_| !actor.is_supervisor()) {
             Some(me) => self.roster.member(me).map_or_else(Vec::new, |member| {
-                eligibility(&need, member, self.now).iter().map(|why| format!("you: {}", why.message())).collect()
+                eligibility(&need, member, self.now).iter().map(Ineligible::message).collect()
             }),
             None => self.nobody_because(&need),
         };
@@ -211,7 +211,7 @@ impl Floor {
         Waiting {
             row: self.row(complaint),
             take: take.then(|| self.assign_form(complaint, actor)),
-            why_not: reasons.join("; "),
+            why_not: reasons.join(if actor.is_supervisor() { "; " } else { ", " }),
         }
     }
 
@@ -270,7 +270,8 @@ async fn work(State(state): State<AppState>, person: Person, ApiQuery(query): Ap
     let level = floor.acting.actor().level();
     let waiting = Query { statuses: vec![Status::Queued], level, ..Query::within(Scope::All) };
     let queue = floor.list(waiting).await?;
-    let count = |tone: &str| rows.iter().filter(|row| row.due.as_ref().is_some_and(|due| due.left.tone == tone)).count();
+    let count =
+        |tone: &str| rows.iter().filter(|row| row.due.as_ref().is_some_and(|due| due.left.tone == tone)).count();
     let command = query.done.parse::<CommandName>().ok();
     let reference = query.reference.parse::<complaint_core::reference::Reference>().ok();
     page(

@@ -62,8 +62,8 @@ pub async fn take_in(state: &AppState, mut form: Multipart, room: usize) -> Resu
                     value.extend_from_slice(&chunk);
                 }
             }
-            let value = String::from_utf8(value)
-                .map_err(|_| Problem::malformed("malformed_form", "The form is not UTF-8."))?;
+            let value =
+                String::from_utf8(value).map_err(|_| Problem::malformed("malformed_form", "The form is not UTF-8."))?;
             sent.typed.add(name, value);
             continue;
         };
@@ -86,7 +86,8 @@ pub async fn take_in(state: &AppState, mut form: Multipart, room: usize) -> Resu
             }
         }
         if sent.files.len() >= room {
-            let fault = Fault::of("files", format!("A complaint has at most {FILES_MAX} files; “{file_name}” is too much."));
+            let fault =
+                Fault::of("files", format!("A complaint has at most {FILES_MAX} files; “{file_name}” is too much."));
             sent.faults.push(fault);
             continue;
         }

@@ -179,6 +179,16 @@ pub fn nearest(complaint: &Complaint) -> Option<&Deadline> {
         .min_by_key(|deadline| deadline.due_at)
 }
 
+/// What the customer was promised next: that a person writes, a decision, or what the law sets. How long each level has is the
+/// organisation's own business.
+pub fn promised(complaint: &Complaint) -> Option<&Deadline> {
+    [ClockKind::FirstResponse, ClockKind::Resolution, ClockKind::Statutory]
+        .into_iter()
+        .filter_map(|clock| complaint.deadline(clock))
+        .filter(|deadline| deadline.due_at.is_some())
+        .min_by_key(|deadline| deadline.due_at)
+}
+
 /// A stretch of time as people say it.
 pub fn amount(length: TimeDelta) -> String {
     let count = |number: i64, unit: &str| format!("{number} {unit}{}", if number == 1 { "" } else { "s" });
@@ -247,7 +257,7 @@ pub fn log_lines(log: &[Entry], names: &Names, policy: &Policy) -> Vec<LogLine> 
 
 fn word_name(name: &str) -> String {
     let name = match name {
-        "text" => "Text",
+        "text" => "",
         "reason" => "Reason",
         "comment" => "Comment",
         "explanation" => "Explanation",

@@ -10,8 +10,9 @@ use axum::extract::ConnectInfo;
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, SET_COOKIE};
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use chrono::{DateTime, TimeDelta, Utc};
+use complaint_core::NotifyError;
 use complaint_core::clock::RandomIds;
-use complaint_notify::MailFolder;
+use complaint_notify::{Mail, MailTransport};
 use reference_server::auth::{AccountMail, AccountMailError, AccountMessage};
 use reference_server::clock::Clock;
 use reference_server::config::{Config, ServeArgs};
@@ -59,10 +60,31 @@ impl AccountMail for Mailbox {
     }
 }
 
+/// Keeps letters about complaints: to whom, and what.
+#[derive(Default)]
+pub(crate) struct Letters(Mutex<Vec<(String, String)>>);
+
+#[async_trait]
+impl MailTransport for Letters {
+    async fn send(&self, mail: &Mail) -> Result<(), NotifyError> {
+        let letter = mail_parser::MessageParser::default().parse(mail.bytes()).expect("a letter");
+        let text = format!("{}\n{}", letter.subject().expect("a subject"), letter.body_text(0).expect("a text"));
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push((mail.to().to_string(), text));
+        Ok(())
+    }
+}
+
+impl Letters {
+    pub(crate) fn count(&self) -> usize {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+}
+
 pub(crate) struct Harness {
     pub(crate) server: Server,
     pub(crate) clock: Arc<StillClock>,
     pub(crate) mail: Arc<Mailbox>,
+    pub(crate) letters: Arc<Letters>,
     pub(crate) folder: TempDir,
     router: Router,
 }
@@ -155,15 +177,16 @@ impl Harness {
         let config = Config::from_args(&args, None).expect("a configuration");
         let start = "2026-03-02T09:00:00Z".parse().expect("an instant");
         let (clock, mail) = (Arc::new(StillClock(Mutex::new(start))), Arc::new(Mailbox::default()));
+        let letters = Arc::new(Letters::default());
         let parts = Parts {
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             ids: Arc::new(RandomIds),
-            transport: Arc::new(MailFolder::new(folder.path().join("data/mail"))),
+            transport: Arc::clone(&letters) as Arc<dyn MailTransport>,
             account_mail: Some(Arc::clone(&mail) as Arc<dyn AccountMail>),
         };
         let server = build_with(config, parts).await.expect("a server");
         let router = server.router();
-        Self { server, clock, mail, folder, router }
+        Self { server, clock, mail, letters, folder, router }
     }
 
     pub(crate) async fn raw(&self, request: Request<Body>) -> Answer {
@@ -210,6 +233,23 @@ impl Harness {
 
     pub(crate) async fn get(&self, path: &str, with: &With) -> Answer {
         self.send(Method::GET, path, None, Vec::new(), with).await
+    }
+
+    pub(crate) async fn patch(&self, path: &str, body: Value, with: &With) -> Answer {
+        self.send(Method::PATCH, path, Some("application/json"), body.to_string().into_bytes(), with).await
+    }
+
+    /// Whatever is due now is done: clocks, routing, letters. Returns the letters about complaints.
+    pub(crate) async fn letters(&self) -> Vec<(String, String)> {
+        let state = self.server.state();
+        state.sweep().await.expect("sweeps");
+        state.deliver().await.expect("delivers");
+        std::mem::take(&mut *self.letters.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The answer as it comes, for bodies that do not end.
+    pub(crate) async fn open(&self, request: Request<Body>) -> axum::response::Response {
+        self.router.clone().oneshot(request).await.expect("infallible")
     }
 
     pub(crate) async fn delete(&self, path: &str, with: &With) -> Answer {

@@ -1,0 +1,249 @@
+//! Categories, lifecycle, agents, users: what admins look after.
+
+use chrono::TimeDelta;
+use serde_json::json;
+
+use crate::house::House;
+use crate::support::{PASSWORD, With};
+
+#[tokio::test]
+async fn categories_are_versions_of_the_policy() {
+    let house = House::new().await;
+    let it = &house.it;
+    let before = it.server.state().desk.policy().version;
+    let body = json!({
+        "name": "Water & pipes", "description": "Leaks.", "skills": ["plumbing"], "priority": "high", "weight": 2,
+        "questions": [{"label": "Which street?", "required": true}, {"key": "since", "label": "Since when?"}],
+        "targets": {"resolution": "5 working days"},
+    });
+    let made = it.post_with("/api/v1/categories", body.clone(), &house.admin).await;
+    assert_eq!(made.status, 201, "{}", made.text);
+    let key = made.json()["key"].as_str().expect("a key").to_owned();
+    assert_eq!(made.json()["questions"][0]["key"], "which-street");
+    assert_eq!(it.post_with("/api/v1/categories", body, &house.admin).await.problem(), (409, "category_exists".into()));
+    assert_eq!(it.server.state().desk.policy().version, before + 1, "in force at once");
+    let kept = it.server.state().policies.latest().await.expect("reads").expect("a policy");
+    assert_eq!(kept.version, before + 1);
+    assert!(kept.toml.contains(&key) && kept.made_by != "system");
+
+    let list = house.read("/api/v1/categories", &house.john).await;
+    let water = list["items"].as_array().expect("items").iter().find(|c| c["key"] == key.as_str()).cloned();
+    let water = water.expect("listed");
+    assert_eq!(water["questions"][0]["required"], true);
+    assert!(water.get("skills").is_none() && water.get("weight").is_none(), "rules are for staff");
+    let mut complaint = House::broken_kettle();
+    complaint["category"] = json!("water & pipes");
+    let refused = it.post_with("/api/v1/complaints", complaint.clone(), &house.john).await;
+    assert_eq!(refused.status, 422);
+    assert!(refused.fields().iter().any(|(field, _)| field == "answers.which-street"), "{}", refused.text);
+
+    let path = format!("/api/v1/categories/{key}");
+    let changed = it.patch(&path, json!({"active": false, "name": "Water", "skills": null}), &house.admin).await;
+    assert_eq!((changed.status.as_u16(), changed.json()["name"].as_str()), (200, Some("Water")), "{}", changed.text);
+    assert_eq!(changed.json()["skills"], json!([key]));
+    let list = house.read("/api/v1/categories", &With::default()).await;
+    assert_eq!(list["items"].as_array().map(Vec::len), Some(2), "before signing up, too");
+    let refused = it.post_with("/api/v1/complaints", complaint, &house.john).await;
+    assert!(refused.fields().contains(&("category".into(), "unknown_category".into())), "{}", refused.text);
+
+    for (body, field) in [
+        (json!({"name": "x".repeat(201)}), "name"),
+        (json!({"weight": 0}), "weight"),
+        (json!({"weight": 1001}), "weight"),
+        (json!({"description": "x".repeat(2001)}), "description"),
+        (json!({"questions": [{"key": "a b", "label": "?"}]}), "questions[0].key"),
+        (json!({"questions": [{"key": "a", "label": "?"}, {"key": "a", "label": "!"}]}), "questions[1].key"),
+        (json!({"key": "other"}), "key"),
+        (json!({"priority": "top"}), "priority"),
+        (json!({"targets": {"resolution": "soon"}}), "targets.resolution"),
+    ] {
+        let refused = it.patch(&path, body, &house.admin).await;
+        assert_eq!((refused.status.as_u16(), refused.fields()[0].0.as_str()), (422, field), "{}", refused.text);
+    }
+    assert_eq!(it.patch("/api/v1/categories/none", json!({}), &house.admin).await.status, 404);
+    for name in ["", "!!", &"x".repeat(65)] {
+        let refused = it.post_with("/api/v1/categories", json!({"name": name}), &house.admin).await;
+        assert_eq!((refused.status.as_u16(), refused.fields()[0].0.as_str()), (422, "name"), "{name}");
+    }
+    for who in [&house.john, &house.sarah, &house.omar] {
+        assert_eq!(it.patch(&path, json!({"weight": 3}), who).await.problem(), (403, "forbidden".into()));
+        assert_eq!(
+            it.post_with("/api/v1/categories", json!({"name": "Noise"}), who).await.problem(),
+            (403, "forbidden".into())
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_lifecycle_is_printed() {
+    let house = House::new().await;
+    let table = house.read("/api/v1/lifecycle", &house.john).await;
+    assert_eq!(table["statuses"].as_array().map(Vec::len), Some(12));
+    for chart in [
+        house.it.get("/api/v1/lifecycle?format=mermaid", &house.john).await,
+        house.it.get("/api/v1/lifecycle", &house.john.clone().header("accept", "text/plain")).await,
+    ] {
+        assert!(chart.text.starts_with("stateDiagram-v2") && chart.header("content-type").starts_with("text/plain"));
+    }
+    assert_eq!(
+        house.it.get("/api/v1/lifecycle?format=dot", &house.john).await.problem(),
+        (400, "invalid_query".into())
+    );
+}
+
+#[tokio::test]
+async fn agents_are_accounts_that_hold_complaints() {
+    let house = House::new().await;
+    let it = &house.it;
+    let path = house.complaint().await;
+    let list = house.read("/api/v1/agents", &house.maria).await;
+    let sarah =
+        list["items"].as_array().expect("items").iter().find(|a| a["name"] == "Sarah Cole").cloned().expect("listed");
+    assert_eq!((sarah["workload"].as_u64(), sarah["capacity"].as_u64()), (Some(1), Some(5)));
+    assert_eq!((sarah["email"].as_str(), sarah["available"].as_bool()), (Some("sarah@example.org"), Some(true)));
+    assert_eq!(house.read("/api/v1/me", &house.sarah).await["id"], sarah["id"], "one id for both");
+    for who in [&house.john, &house.sarah] {
+        assert_eq!(it.get("/api/v1/agents", who).await.problem(), (403, "forbidden".into()));
+        assert_eq!(it.get("/api/v1/reports/summary", who).await.problem(), (403, "forbidden".into()));
+    }
+
+    let invited = it
+        .post_with(
+            "/api/v1/agents",
+            json!({"name": "Zoe", "email": "zoe@example.org", "skills": ["damaged goods"]}),
+            &house.admin,
+        )
+        .await;
+    assert_eq!(invited.status, 201, "{}", invited.text);
+    assert_eq!(it.mails().await.len(), 1, "an invitation");
+    let taken = it.post_with("/api/v1/agents", json!({"name": "Zoe", "email": "zoe@example.org"}), &house.admin).await;
+    assert_eq!(taken.problem(), (409, "email_taken".into()));
+
+    // Absent: what she holds goes to somebody else, and back she may come.
+    let sarahs = format!("/api/v1/agents/{}", sarah["id"].as_str().expect("an id"));
+    let absence = json!({"absence": {"from": "2026-03-01T00:00:00Z", "until": "2026-03-09T00:00:00Z"}});
+    let away = it.patch(&sarahs, absence, &house.admin).await;
+    assert_eq!((away.status.as_u16(), away.json()["available"].as_bool()), (200, Some(false)), "{}", away.text);
+    assert_eq!(house.read(&path, &house.maria).await["handler"]["name"], "Zoe");
+    let back = it.patch(&sarahs, json!({"absence": null, "capacity": 7}), &house.admin).await;
+    assert_eq!((back.json()["available"].as_bool(), back.json()["capacity"].as_u64()), (Some(true), Some(7)));
+
+    // A new level ends what was opened with the old one.
+    let promoted = it.patch(&sarahs, json!({"level": 2}), &house.admin).await;
+    assert_eq!(promoted.json()["level_name"], "Supervisor");
+    assert_eq!(it.get("/api/v1/me", &house.sarah).await.status, 401);
+    let again = With::bearer(&it.token("sarah@example.org").await);
+    assert_eq!(it.get("/api/v1/agents", &again).await.status, 200);
+
+    let disabled = it.patch(&sarahs, json!({"enabled": false}), &house.admin).await;
+    assert_eq!(disabled.json()["enabled"], false);
+    assert_eq!(it.get("/api/v1/me", &again).await.status, 401);
+    assert_eq!(it.log_in("sarah@example.org").await.status, 401);
+
+    for (body, field) in [
+        (json!({"level": 4}), "level"),
+        (json!({"level": 0}), "level"),
+        (json!({"capacity": 10_001}), "capacity"),
+        (json!({"capacity": -1}), "capacity"),
+        (json!({"skills": "plumbing"}), "skills"),
+        (json!({"skills": ["*"]}), "skills[0]"),
+        (json!({"reports_to": "u_nobody"}), "reports_to"),
+        (json!({"reports_to": sarah["id"]}), "reports_to"),
+        (json!({"email": "new@example.org"}), "email"),
+        (json!({"name": ""}), "name"),
+        (json!({"phone": "call me"}), "phone"),
+        (json!({"absence": {"from": "2026-03-02T00:00:00Z", "until": "2026-03-01T00:00:00Z"}}), "absence.until"),
+    ] {
+        let refused = it.patch(&sarahs, body.clone(), &house.admin).await;
+        assert_eq!((refused.status.as_u16(), refused.fields()[0].0.as_str()), (422, field), "{body}: {}", refused.text);
+    }
+    for who in [&house.john, &house.maria] {
+        assert_eq!(it.patch(&sarahs, json!({"capacity": 1}), who).await.problem(), (403, "forbidden".into()));
+    }
+    let john = house.read("/api/v1/me", &house.john).await["id"].as_str().expect("an id").to_owned();
+    assert_eq!(it.patch(&format!("/api/v1/agents/{john}"), json!({}), &house.admin).await.status, 404, "no agent");
+}
+
+#[tokio::test]
+async fn an_agent_is_made_whole_or_not_at_all() {
+    let house = House::new().await;
+    for body in [
+        json!({"name": "Zoe", "email": "zoe@example.org", "level": 9}),
+        json!({"name": "Zoe", "email": "zoe@example.org", "reports_to": "u_nobody"}),
+        json!({"name": "Zoe", "email": "zoe@example.org", "password": "short"}),
+        json!({"name": "Zoe", "email": "zoe"}),
+    ] {
+        assert_eq!(house.it.post_with("/api/v1/agents", body, &house.admin).await.status, 422);
+    }
+    assert_eq!(house.read("/api/v1/agents", &house.admin).await["items"].as_array().map(Vec::len), Some(4));
+    let users = house.read("/api/v1/users?role=agent", &house.admin).await;
+    assert_eq!(users["items"].as_array().map(Vec::len), Some(4));
+    assert!(house.it.mails().await.is_empty());
+}
+
+#[tokio::test]
+async fn users_are_looked_after_by_admins() {
+    let house = House::new().await;
+    let it = &house.it;
+    let me = house.read("/api/v1/me", &house.admin).await["id"].as_str().expect("an id").to_owned();
+    let own = it.patch(&format!("/api/v1/users/{me}"), json!({"enabled": false}), &house.admin).await;
+    assert_eq!(own.problem(), (403, "not_yourself".into()));
+
+    let auditor = json!({"name": "Ann Udit", "email": "ann@example.org", "role": "auditor", "password": PASSWORD});
+    assert_eq!(it.post_with("/api/v1/users", auditor, &house.admin).await.status, 201);
+    let ann = With::bearer(&it.token("ann@example.org").await);
+    let path = house.complaint().await;
+    assert_eq!(house.read(&path, &ann).await["subject"], "Broken kettle", "an auditor reads everything");
+    assert_eq!(house.command(&path, "note", json!({"text": "a"}), &ann).await.status, 403, "and writes nothing");
+    assert_eq!(it.get("/api/v1/users", &ann).await.status, 200);
+    assert_eq!(
+        it.post_with("/api/v1/users", json!({"name": "X", "email": "x@example.org", "role": "admin"}), &ann)
+            .await
+            .status,
+        403
+    );
+
+    let second = json!({"name": "Eve Root", "email": "eve@example.org", "role": "admin", "password": PASSWORD});
+    assert_eq!(it.post_with("/api/v1/users", second, &house.admin).await.status, 201);
+    let eve = With::bearer(&it.token("eve@example.org").await);
+    assert_eq!(it.patch(&format!("/api/v1/users/{me}"), json!({"enabled": false}), &eve).await.status, 200);
+    assert_eq!(it.get("/api/v1/me", &house.admin).await.status, 401, "at once");
+
+    let mut seen = Vec::new();
+    let mut cursor = String::new();
+    loop {
+        let page = house.read(&format!("/api/v1/users?limit=3&cursor={cursor}"), &eve).await;
+        seen.extend(page["items"].as_array().expect("items").iter().map(|user| user["email"].to_string()));
+        match page["next"].as_str() {
+            Some(next) => next.clone_into(&mut cursor),
+            None => break,
+        }
+    }
+    seen.sort();
+    seen.dedup();
+    assert_eq!(seen.len(), 9, "{seen:?}");
+    for query in ["limit=0", "limit=101", "role=boss", "x=1"] {
+        assert_eq!(
+            it.get(&format!("/api/v1/users?{query}"), &eve).await.problem(),
+            (400, "invalid_query".into()),
+            "{query}"
+        );
+    }
+
+    // Disabling an agent's account takes their complaints away like any absence.
+    let sarah = house.read("/api/v1/me", &house.sarah).await["id"].as_str().expect("an id").to_owned();
+    assert_eq!(it.patch(&format!("/api/v1/users/{sarah}"), json!({"enabled": false}), &eve).await.status, 200);
+    assert_eq!(house.read(&path, &eve).await["status"], "queued");
+    let agents = house.read("/api/v1/agents", &eve).await;
+    let sarah = agents["items"].as_array().expect("items").iter().find(|a| a["name"] == "Sarah Cole").cloned();
+    assert_eq!(sarah.expect("listed")["enabled"], false);
+    for body in [
+        json!({"name": "A", "email": "a@example.org", "role": "agent", "password": PASSWORD}),
+        json!({"name": "A", "email": "a@example.org", "role": "customer"}),
+        json!({"name": "A", "email": "a@example.org", "role": "boss"}),
+    ] {
+        assert_eq!(it.post_with("/api/v1/users", body, &eve).await.status, 422);
+    }
+    it.clock.advance(TimeDelta::days(31));
+    assert_eq!(it.get("/api/v1/users", &eve).await.status, 401);
+}

@@ -1,0 +1,240 @@
+//! Attachments: in, out, and every way in which it goes wrong.
+
+use std::path::Path;
+
+use axum::body::{Body, Bytes};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
+use axum::http::{Method, Request};
+use futures_util::stream;
+use serde_json::json;
+use tokio::sync::mpsc;
+
+use crate::house::{House, form};
+
+const PNG: &[u8] = b"\x89PNG\r\n\x1a\n0000";
+const PDF: &[u8] = b"%PDF-1.7\nlid";
+const MIB: usize = 1024 * 1024;
+
+fn count(folder: &Path) -> usize {
+    std::fs::read_dir(folder)
+        .expect("a folder")
+        .map(|entry| entry.expect("an entry").path())
+        .map(|path| if path.is_dir() { count(&path) } else { 1 })
+        .sum()
+}
+
+impl House {
+    fn kept(&self) -> usize {
+        count(&self.it.folder.path().join("data/attachments"))
+    }
+
+    /// What broke off is removed in the background.
+    async fn keeps(&self, wanted: usize) {
+        for _ in 0..10_000 {
+            if self.kept() == wanted {
+                return;
+            }
+            tokio::task::yield_now().await;
+            std::thread::yield_now();
+        }
+        panic!("{} files instead of {wanted}", self.kept());
+    }
+}
+
+#[tokio::test]
+async fn a_photo_and_a_document_come_back_as_they_were() {
+    let house = House::new().await;
+    let path = house.complaint().await;
+    let sent = house
+        .upload(&path, &[("Gerät.png", "text/html", PNG), ("../invoice.pdf", "image/png", PDF)], &house.john)
+        .await;
+    assert_eq!(sent.status, 201, "{}", sent.text);
+    assert_eq!(sent.header("etag"), "\"2\"");
+    let view = sent.json();
+    let files = view["attachments"].as_array().expect("files");
+    let facts: Vec<(&str, &str, u64)> = files
+        .iter()
+        .map(|f| {
+            (
+                f["file_name"].as_str().expect("a name"),
+                f["media_type"].as_str().expect("a type"),
+                f["size"].as_u64().expect("a size"),
+            )
+        })
+        .collect();
+    assert_eq!(
+        facts,
+        [("Gerät.png", "image/png", 12), ("invoice.pdf", "application/pdf", 12)],
+        "the bytes say what they are"
+    );
+    let href = files[1]["href"].as_str().expect("a path");
+    for who in [&house.john, &house.sarah] {
+        let got = house.it.get(href, who).await;
+        assert_eq!((got.status.as_u16(), got.text.as_bytes()), (200, PDF));
+        assert_eq!(got.header("content-type"), "application/pdf");
+        assert_eq!(
+            got.header("content-disposition"),
+            "attachment; filename=\"invoice.pdf\"; filename*=UTF-8''invoice.pdf"
+        );
+        assert_eq!(got.header("content-security-policy"), "default-src 'none'; sandbox");
+        assert_eq!(got.header("cross-origin-resource-policy"), "same-origin");
+        assert_eq!((got.header("x-content-type-options"), got.header("content-length")), ("nosniff", "12"));
+    }
+    for who in [&house.jane, &house.ben] {
+        assert_eq!(house.it.get(href, who).await.problem(), (404, "not_found".into()));
+    }
+    let forged = format!("{path}/attachments/0190c6e6-0000-7000-8000-000000000000");
+    assert_eq!(house.it.get(&forged, &house.john).await.problem(), (404, "not_found".into()));
+    let messages = house.read(&format!("{path}/messages"), &house.sarah).await;
+    assert_eq!(messages["items"][0]["attachments"][0]["file_name"], "Gerät.png");
+    assert_eq!(house.kept(), 2);
+}
+
+#[tokio::test]
+async fn what_is_refused_leaves_nothing() {
+    let house = House::new().await;
+    let path = house.complaint().await;
+    let eleven: Vec<(&str, &str, &[u8])> = vec![("a.txt", "text/plain", b"a"); 11];
+    let long = "x".repeat(201);
+    for (files, status, field, code) in [
+        (vec![("a.txt", "text/plain", b"".as_slice())], 422, "files[0]", "empty_file"),
+        (
+            vec![("ok.txt", "text/plain", b"ok"), ("page.html", "text/plain", b"<!DOCTYPE html><script>")],
+            422,
+            "files.1",
+            "wrong_media_type",
+        ),
+        (vec![("a.png", "image/png", b"MZ\x90\x00\x03")], 422, "files.0", "wrong_media_type"),
+        (vec![("a.txt", "text/plain", b"a\0b")], 422, "files.0", "wrong_media_type"),
+        (
+            vec![("a.svg", "image/png", b"<?xml version=\"1.0\"?><svg xmlns=\"http://www.w3.org/2000/svg\"/>")],
+            422,
+            "files.0",
+            "wrong_media_type",
+        ),
+        (eleven, 422, "files", "too_many"),
+        (vec![], 422, "files", "missing"),
+        (vec![("/", "text/plain", b"a")], 422, "files[0]", "bad_name"),
+        (vec![(long.as_str(), "text/plain", b"a")], 422, "files[0]", "bad_name"),
+        (vec![("p\u{202E}gnp.exe", "text/plain", b"a")], 422, "files[0]", "bad_name"),
+    ] {
+        let refused = house.upload(&path, &files, &house.john).await;
+        assert_eq!(refused.status.as_u16(), status, "{code}: {}", refused.text);
+        assert!(refused.fields().contains(&(field.to_owned(), code.to_owned())), "{code}: {}", refused.text);
+        house.keeps(0).await;
+    }
+    let text = b"--XX\r\nContent-Disposition: form-data; name=\"status\"\r\n\r\nclosed\r\n--XX--\r\n".to_vec();
+    let send = |kind: &'static str, body: Vec<u8>| {
+        let path = format!("{path}/attachments");
+        async move { (path, kind, body) }
+    };
+    for (kind, body, problem) in [
+        ("multipart/form-data; boundary=XX", text, (422, "invalid_body")),
+        (
+            "multipart/form-data; boundary=XX",
+            form(&[("a.txt", "text/plain", b"abc")])[..90].to_vec(),
+            (400, "malformed_multipart"),
+        ),
+        ("multipart/form-data; boundary=XX", b"nonsense".to_vec(), (400, "malformed_multipart")),
+        ("multipart/form-data", form(&[("a.txt", "text/plain", b"abc")]), (415, "unsupported_media_type")),
+        ("application/json", b"{}".to_vec(), (415, "unsupported_media_type")),
+    ] {
+        let (path, kind, body) = send(kind, body).await;
+        let refused = house.it.send(Method::POST, &path, Some(kind), body, &house.john).await;
+        let (status, code) = refused.problem();
+        assert_eq!((status, code.as_str()), problem, "{}", refused.text);
+        house.keeps(0).await;
+    }
+    assert_eq!(house.read(&path, &house.john).await["version"], 1);
+}
+
+#[tokio::test]
+async fn limits_are_exact() {
+    let house = House::new().await;
+    let path = house.complaint().await;
+    let exactly = vec![b'x'; 10 * MIB];
+    let more = vec![b'x'; 10 * MIB + 1];
+    let refused = house.upload(&path, &[("big.txt", "text/plain", &more)], &house.john).await;
+    assert_eq!(refused.problem(), (413, "file_too_large".into()));
+    let third = vec![b'y'; 5 * MIB + 1];
+    let together: [(&str, &str, &[u8]); 3] =
+        [("1.txt", "text/plain", &exactly), ("2.txt", "text/plain", &exactly), ("3.txt", "text/plain", &third)];
+    assert_eq!(house.upload(&path, &together, &house.john).await.problem(), (413, "too_large".into()));
+    house.keeps(0).await;
+    let taken = house.upload(&path, &[("big.txt", "text/plain", &exactly)], &house.john).await;
+    assert_eq!(taken.status, 201, "{}", taken.text);
+    let names: Vec<String> = (0..9).map(|n| format!("{n}.txt")).collect();
+    let nine: Vec<(&str, &str, &[u8])> =
+        names.iter().map(|name| (name.as_str(), "text/plain", name.as_bytes())).collect();
+    assert_eq!(house.upload(&path, &nine, &house.john).await.status, 201, "ten in all");
+    let eleventh = house.upload(&path, &[("11.txt", "text/plain", b"eleven")], &house.john).await;
+    assert_eq!((eleventh.status.as_u16(), eleventh.fields()), (422, vec![("files".into(), "too_many".into())]));
+    house.keeps(10).await;
+}
+
+#[tokio::test]
+async fn a_refused_command_takes_away_only_its_own() {
+    let house = House::new().await;
+    let (first, second) = (house.complaint().await, house.complaint().await);
+    assert_eq!(house.upload(&first, &[("a.pdf", "x/y", PDF)], &house.john).await.status, 201);
+    house.done(&second, "withdraw", json!({}), &house.john).await;
+    let refused = house.upload(&second, &[("b.pdf", "x/y", PDF), ("c.png", "x/y", PNG)], &house.john).await;
+    assert_eq!(refused.problem(), (422, "wrong_status".into()));
+    house.keeps(1).await;
+    let stale = house.john.clone().header("if-match", "\"1\"");
+    assert_eq!(house.upload(&first, &[("c.png", "x/y", PNG)], &stale).await.problem(), (409, "stale_version".into()));
+    house.keeps(1).await;
+    let href = house.read(&first, &house.john).await["attachments"][0]["href"].as_str().expect("a path").to_owned();
+    assert_eq!(house.it.get(&href, &house.john).await.text.as_bytes(), PDF);
+    let once = house.john.clone().header("idempotency-key", "files-1");
+    let sent = house.upload(&first, &[("c.png", "x/y", PNG)], &once).await;
+    assert_eq!(sent.status, 201);
+    assert_eq!(house.upload(&first, &[("c.png", "x/y", PNG)], &once).await.text, sent.text, "sent twice, taken once");
+}
+
+#[tokio::test]
+async fn whoever_hangs_up_leaves_nothing() {
+    let house = House::new().await;
+    let path = house.complaint().await;
+    let token = house.john.bearer.clone().expect("a token");
+    let request = |body: Body| {
+        Request::builder()
+            .method(Method::POST)
+            .uri(format!("{path}/attachments"))
+            .header("host", "127.0.0.1:8080")
+            .header(CONTENT_TYPE, "multipart/form-data; boundary=XX")
+            .header(AUTHORIZATION, format!("Bearer {token}"))
+            .body(body)
+            .expect("a request")
+    };
+    let whole = form(&[("one.txt", "text/plain", b"first"), ("two.txt", "text/plain", &vec![b'x'; 200_000])]);
+    let half = Bytes::from(whole[..100_000].to_vec());
+
+    // The connection breaks while the second file comes in.
+    let broken = stream::iter([Ok(half.clone()), Err(std::io::Error::other("gone"))]);
+    let answer = house.it.raw(request(Body::from_stream(broken))).await;
+    assert_eq!(answer.problem(), (400, "malformed_multipart".into()));
+    house.keeps(0).await;
+
+    // The server drops the request while it waits for more.
+    let (waits, mut waiting) = mpsc::unbounded_channel();
+    let stalled = stream::unfold(Some(half), move |next| {
+        let waits = waits.clone();
+        async move {
+            match next {
+                Some(half) => Some((Ok::<_, std::io::Error>(half), None)),
+                None => {
+                    let _ = waits.send(());
+                    std::future::pending().await
+                }
+            }
+        }
+    });
+    let upload = house.it.open(request(Body::from_stream(stalled)));
+    tokio::select! {
+        _ = upload => panic!("answered before the end"),
+        said = waiting.recv() => assert!(said.is_some()),
+    }
+    house.keeps(0).await;
+    assert_eq!(house.read(&path, &house.john).await["version"], 1);
+}

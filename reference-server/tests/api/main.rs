@@ -1,0 +1,20 @@
+//! Drives the real router, without a socket, over the whole API: each door with its right and its wrong keys.
+
+#![expect(clippy::expect_used, reason = "a test that cannot go on should say where")]
+
+mod bad_input;
+mod catalogue;
+mod doors;
+mod files;
+mod headers;
+mod house;
+mod link_pages;
+mod lists;
+mod logging_in;
+mod secrets;
+mod signing_up;
+mod staff;
+mod store;
+mod story;
+mod streams;
+mod support;

@@ -1,0 +1,112 @@
+//! Live streams: what is told, to whom, and until when.
+
+use std::time::Duration;
+
+use axum::body::{Body, BodyDataStream};
+use axum::http::Request;
+use axum::http::header::{AUTHORIZATION, COOKIE};
+use chrono::TimeDelta;
+use futures_util::StreamExt as _;
+use serde_json::{Value, json};
+use tokio::time::timeout;
+
+use crate::house::House;
+use crate::support::With;
+
+/// Longer than a stream takes to see that its session has ended.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+struct Stream(BodyDataStream);
+
+impl Stream {
+    async fn open(house: &House, path: &str, who: &With) -> Self {
+        let mut request = Request::builder().uri(path).header("host", "127.0.0.1:8080");
+        if let Some(bearer) = &who.bearer {
+            request = request.header(AUTHORIZATION, format!("Bearer {bearer}"));
+        }
+        if let Some(cookie) = &who.cookie {
+            request = request.header(COOKIE, cookie);
+        }
+        let response = house.it.open(request.body(Body::empty()).expect("a request")).await;
+        assert_eq!(response.status(), 200);
+        assert_eq!(response.headers()["content-type"], "text/event-stream");
+        Self(response.into_body().into_data_stream())
+    }
+
+    /// The next event with its data; `None` at the end of the stream.
+    async fn next(&mut self) -> Option<(String, Value)> {
+        loop {
+            let chunk = timeout(PATIENCE, self.0.next()).await.expect("something happens")?.expect("bytes");
+            let text = String::from_utf8(chunk.to_vec()).expect("UTF-8");
+            let field = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)).map(|v| v.trim().to_owned());
+            if let (Some(event), Some(data)) = (field("event:"), field("data:")) {
+                return Some((event, serde_json::from_str(&data).expect("JSON")));
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn customer_and_handler_see_each_other_live() {
+    let house = House::new().await;
+    let made = house.submitted().await;
+    let path = format!("/api/v1/complaints/{}", made["id"].as_str().expect("an id"));
+    let mut johns = Stream::open(&house, &format!("{path}/live"), &house.john).await;
+    let mut sarahs = Stream::open(&house, "/api/v1/live", &house.sarah).await;
+    let mut janes = Stream::open(&house, "/api/v1/live", &house.jane).await;
+    assert_eq!(johns.next().await.expect("an event").0, "now");
+    house.done(&path, "begin", json!({}), &house.sarah).await;
+    let wanted =
+        json!({"complaint": made["id"], "reference": made["reference"], "version": 2, "status": "in_progress"});
+    assert_eq!(johns.next().await, Some(("changed".to_owned(), wanted.clone())));
+    assert_eq!(sarahs.next().await, Some(("changed".to_owned(), wanted)));
+    house.done(&path, "post", json!({"text": "Any news?"}), &house.john).await;
+    assert_eq!(sarahs.next().await.expect("an event").1["version"], 3);
+    let other = house.it.post_with("/api/v1/complaints", House::broken_kettle(), &house.jane).await.json();
+    assert_eq!(janes.next().await.expect("an event").1["complaint"], other["id"], "only her own");
+}
+
+#[tokio::test]
+async fn a_stream_ends_with_the_right_to_it() {
+    let house = House::new().await;
+    let path = house.complaint().await;
+    house.done(&path, "begin", json!({}), &house.sarah).await;
+    let mut sarahs = Stream::open(&house, &format!("{path}/live"), &house.sarah).await;
+    assert_eq!(sarahs.next().await.expect("an event").0, "now");
+    house.done(&path, "escalate", json!({"reason": "Not mine."}), &house.sarah).await;
+    assert_eq!(sarahs.next().await, None, "it is no longer hers");
+    let missing = house.it.get("/api/v1/complaints/0190c6e6-0000-7000-8000-000000000000/live", &house.jane).await;
+    assert_eq!(house.it.get(&format!("{path}/live"), &house.jane).await.text, missing.text);
+}
+
+#[tokio::test]
+async fn a_stream_ends_with_its_session() {
+    let house = House::new().await;
+    let cookie = house.it.log_in("john@example.org").await.cookie();
+    let mut johns = Stream::open(&house, "/api/v1/live", &With::cookie(&cookie)).await;
+    let logged_out = house.it.delete("/api/v1/sessions/current", &With::cookie(&cookie)).await;
+    assert_eq!(logged_out.status, 204);
+    house.complaint().await;
+    assert_eq!(johns.next().await, None);
+
+    // A stream does not keep its session alive: half an hour without a request ends it.
+    let cookie = house.it.log_in("sarah@example.org").await.cookie();
+    let mut sarahs = Stream::open(&house, "/api/v1/live", &With::cookie(&cookie)).await;
+    let mut told = 0;
+    for _ in 0..4 {
+        house.it.clock.advance(TimeDelta::minutes(9));
+        house.complaint().await;
+        told += u32::from(sarahs.next().await.is_some_and(|(event, _)| event == "changed"));
+    }
+    assert_eq!(told, 3);
+}
+
+#[tokio::test]
+async fn a_disabled_agent_s_stream_ends() {
+    let house = House::new().await;
+    let id = house.read("/api/v1/me", &house.sarah).await["id"].as_str().expect("an id").to_owned();
+    let mut sarahs = Stream::open(&house, "/api/v1/live", &house.sarah).await;
+    let disabled = house.it.patch(&format!("/api/v1/agents/{id}"), json!({"enabled": false}), &house.admin).await;
+    assert_eq!(disabled.status, 200, "{}", disabled.text);
+    assert_eq!(sarahs.next().await, None);
+}
