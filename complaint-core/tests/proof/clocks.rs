@@ -155,7 +155,9 @@ fn who_does_not_begin_loses_it_and_the_second_time_it_goes_up() {
     world.now = at("2026-11-25T09:30:00Z");
     let escalated = world.tick(again);
     assert_eq!((escalated.status, escalated.level), (Status::Queued, level(2)));
-    assert!(escalated.escalations[0].causes.contains(&complaint_core::complaint::EscalationCause::Clock(K::Acceptance)));
+    assert!(
+        escalated.escalations[0].causes.contains(&complaint_core::complaint::EscalationCause::Clock(K::Acceptance))
+    );
     // The exclusion was for level 1 alone.
     assert!(escalated.exclusion(&agent_id("sarah")).is_none());
 }
@@ -185,8 +187,7 @@ fn silence_reminds_the_customer_and_then_tells_the_handler_who_decides() {
     assert!(world.log.iter().any(|it| it.event == Event::Warned { clock: K::Silence, percent: 75 }));
     world.now = clock.due_at.unwrap();
     let alarmed = world.tick(reminded);
-    let alarms =
-        |world: &World| world.log.iter().filter(|it| it.event == Event::Alarmed { clock: K::Silence }).count();
+    let alarms = |world: &World| world.log.iter().filter(|it| it.event == Event::Alarmed { clock: K::Silence }).count();
     assert_eq!((alarms(&world), alarmed.status), (1, Status::AwaitingCustomer), "nothing moves by itself");
     world.later(TimeDelta::hours(1));
     let still = world.tick(alarmed);
