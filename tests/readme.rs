@@ -8,12 +8,8 @@ fn read(file: &str) -> String {
 
 /// The lines between two marks, without their common indentation.
 fn between<'a>(text: &'a str, begin: &str, end: &str) -> Vec<&'a str> {
-    let lines: Vec<&str> = text
-        .lines()
-        .skip_while(|line| line.trim() != begin)
-        .skip(1)
-        .take_while(|line| line.trim() != end)
-        .collect();
+    let lines: Vec<&str> =
+        text.lines().skip_while(|line| line.trim() != begin).skip(1).take_while(|line| line.trim() != end).collect();
     let indent = lines
         .iter()
         .filter(|line| !line.trim().is_empty())

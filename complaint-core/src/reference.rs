@@ -31,7 +31,7 @@ impl Reference {
         Self(drawn)
     }
 
-    fn check(drawn: &[u8; DRAWN]) -> u8 {
+    fn check(drawn: [u8; DRAWN]) -> u8 {
         let sum: usize = drawn.iter().enumerate().map(|(at, symbol)| (at + 1) * value(*symbol).unwrap_or(0)).sum();
         ALPHABET[sum % 31]
     }
@@ -49,7 +49,7 @@ impl fmt::Display for Reference {
             }
             write!(f, "{}", char::from(*symbol))?;
         }
-        write!(f, "-{}", char::from(Self::check(&self.0)))
+        write!(f, "-{}", char::from(Self::check(self.0)))
     }
 }
 
@@ -67,7 +67,7 @@ impl FromStr for Reference {
             return Err(wrong());
         }
         let drawn: [u8; DRAWN] = symbols[..DRAWN].try_into().map_err(|_| wrong())?;
-        if Self::check(&drawn) == symbols[DRAWN] { Ok(Self(drawn)) } else { Err(wrong()) }
+        if Self::check(drawn) == symbols[DRAWN] { Ok(Self(drawn)) } else { Err(wrong()) }
     }
 }
 

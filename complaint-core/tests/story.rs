@@ -70,6 +70,8 @@ async fn from_submission_to_feedback() {
     assert_eq!((complaint.status, complaint.handler.as_ref().unwrap().as_str()), (Status::Assigned, "sarah"));
     assert_eq!(complaint.version.get(), 1, "submission, acknowledgement and assignment are one change");
     assert_eq!(complaint.entries, 3);
+    assert_eq!(complaint.status_for_customer(Some("Sarah"), None), "Assigned to Sarah");
+    assert_eq!(complaint.status_for_customer(None, None), "Assigned");
     let routing = complaint.routing.as_ref().unwrap();
     assert_eq!(routing.candidates.len(), 2);
     assert_eq!(routing.candidates[1].reasons[0].code(), "lacks_skills");
@@ -78,6 +80,7 @@ async fn from_submission_to_feedback() {
     sarah.begin(id).await.unwrap();
     sarah.ask(id, "Was the parcel damaged too?").await.unwrap();
     let asked = house.state(id).await;
+    assert_eq!(asked.status_for_customer(Some("Sarah"), None), "We need your answer");
     assert!(asked.deadline(ClockKind::Resolution).unwrap().due_at.is_none(), "service clocks pause");
     assert!(asked.deadline(ClockKind::Statutory).unwrap().due_at.is_some(), "statutory clocks never do");
     house.clock.advance(TimeDelta::days(3));

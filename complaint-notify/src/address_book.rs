@@ -25,10 +25,7 @@ pub struct Addressee {
 impl Addressee {
     /// Somebody of whom only the address is known.
     pub fn at(email: impl Into<String>) -> Self {
-        Self {
-            email: Some(email.into()),
-            ..Self::default()
-        }
+        Self { email: Some(email.into()), ..Self::default() }
     }
 
     /// Sets the name.
@@ -66,10 +63,7 @@ impl AddressBook for IdsAreAddresses {
             Recipient::Agent(id) => id.as_str(),
             Recipient::Level(_) => return Ok(Vec::new()),
         };
-        Ok(header::address(id)
-            .map(|_| Addressee::at(id))
-            .into_iter()
-            .collect())
+        Ok(header::address(id).map(|_| Addressee::at(id)).into_iter().collect())
     }
 
     /// Nobody is named: the id is an address, and customers do not get to see those of staff.

@@ -24,10 +24,7 @@ pub struct MailFolder {
 impl MailFolder {
     /// A folder, made when the first message is written.
     pub fn new(folder: impl Into<PathBuf>) -> Self {
-        Self {
-            folder: folder.into(),
-            written: AtomicU64::new(0),
-        }
+        Self { folder: folder.into(), written: AtomicU64::new(0) }
     }
 
     /// Where the files are.
@@ -37,17 +34,9 @@ impl MailFolder {
 
     async fn write(&self, mail: &Mail) -> io::Result<()> {
         tokio::fs::create_dir_all(&self.folder).await?;
-        let name = format!(
-            "{:020}-{}.eml",
-            mail.planned_at().timestamp_micros().max(0),
-            mail.id()
-        );
+        let name = format!("{:020}-{}.eml", mail.planned_at().timestamp_micros().max(0), mail.id());
         // Two couriers may hold the same message for a moment: each writes its own draft.
-        let draft = format!(
-            ".{name}.{}.{}",
-            std::process::id(),
-            self.written.fetch_add(1, Ordering::Relaxed)
-        );
+        let draft = format!(".{name}.{}.{}", std::process::id(), self.written.fetch_add(1, Ordering::Relaxed));
         let draft = self.folder.join(draft);
         let written = match tokio::fs::write(&draft, mail.bytes()).await {
             Ok(()) => tokio::fs::rename(&draft, self.folder.join(name)).await,
@@ -64,8 +53,6 @@ impl MailFolder {
 #[async_trait]
 impl MailTransport for MailFolder {
     async fn send(&self, mail: &Mail) -> Result<(), NotifyError> {
-        self.write(mail)
-            .await
-            .map_err(|error| NotifyError::Later(Box::new(error)))
+        self.write(mail).await.map_err(|error| NotifyError::Later(Box::new(error)))
     }
 }

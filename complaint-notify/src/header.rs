@@ -58,13 +58,8 @@ pub(crate) fn check(value: &str) -> Result<(), HeaderFault> {
 pub(crate) fn address(text: &str) -> Result<Address, HeaderFault> {
     check(text)?;
     let (user, domain) = text.rsplit_once('@').ok_or(HeaderFault::NotAnAddress)?;
-    let plain = |b: u8| {
-        b.is_ascii_graphic()
-            && !matches!(
-                b,
-                b'<' | b'>' | b',' | b';' | b':' | b'"' | b'(' | b')' | b'\\'
-            )
-    };
+    let plain =
+        |b: u8| b.is_ascii_graphic() && !matches!(b, b'<' | b'>' | b',' | b';' | b':' | b'"' | b'(' | b')' | b'\\');
     if text.len() > ADDRESS_MAX || !user.bytes().all(plain) || text.contains("=?") {
         return Err(HeaderFault::NotAnAddress);
     }
@@ -103,18 +98,10 @@ pub(crate) fn to(name: Option<&str>, email: Address) -> Result<HeaderValue, Head
         check(name)?;
         if reads_as_encoded(name) {
             let encoded = format!("{}\r\n <{email}>", encoded_words(name));
-            return Ok(HeaderValue::dangerous_new_pre_encoded(
-                To::name(),
-                format!("{name} <{email}>"),
-                encoded,
-            ));
+            return Ok(HeaderValue::dangerous_new_pre_encoded(To::name(), format!("{name} <{email}>"), encoded));
         }
     }
-    Ok(To::from(lettre::message::Mailboxes::from(Mailbox::new(
-        name.map(str::to_owned),
-        email,
-    )))
-    .display())
+    Ok(To::from(lettre::message::Mailboxes::from(Mailbox::new(name.map(str::to_owned), email))).display())
 }
 
 fn is_control(c: char) -> bool {
@@ -124,10 +111,7 @@ fn is_control(c: char) -> bool {
 /// lettre leaves ASCII as it is; text that looks like an encoded word would then be decoded by the reader, and a run
 /// without spaces would make a line longer than RFC 5322 allows.
 fn reads_as_encoded(value: &str) -> bool {
-    value.contains("=?")
-        || value
-            .split(' ')
-            .any(|word| word.len() > 60 && word.is_ascii())
+    value.contains("=?") || value.split(' ').any(|word| word.len() > 60 && word.is_ascii())
 }
 
 /// The whole value as encoded words (`Q`, every byte in hex: no exceptions to get wrong), one per line.
@@ -143,9 +127,7 @@ fn encoded_words(value: &str) -> String {
             let _ = write!(hex, "={byte:02X}");
         }
         // A character must not be split over two words (RFC 2047, section 5).
-        let full = words
-            .last()
-            .is_some_and(|word| word.len() + hex.len() + END.len() > ENCODED_WORD_MAX - 10);
+        let full = words.last().is_some_and(|word| word.len() + hex.len() + END.len() > ENCODED_WORD_MAX - 10);
         if full {
             words.push(String::from(START));
         }
@@ -166,9 +148,7 @@ fn hides_control(value: &[u8]) -> bool {
     while let Some(at) = find(rest, b"=?") {
         rest = &rest[at + 2..];
         let mut parts = rest.splitn(3, |b| *b == b'?');
-        let (Some(charset), Some(encoding), Some(tail)) =
-            (parts.next(), parts.next(), parts.next())
-        else {
+        let (Some(charset), Some(encoding), Some(tail)) = (parts.next(), parts.next(), parts.next()) else {
             return false;
         };
         let body = &tail[..find(tail, b"?=").unwrap_or(tail.len())];
@@ -178,13 +158,9 @@ fn hides_control(value: &[u8]) -> bool {
             _ => continue,
         };
         let bytes = decoded.iter().any(|b| *b < 0x20 || *b == 0x7f);
-        let characters =
-            std::str::from_utf8(&decoded).is_ok_and(|text| text.chars().any(is_control));
+        let characters = std::str::from_utf8(&decoded).is_ok_and(|text| text.chars().any(is_control));
         // UTF-7 writes a line end in visible ASCII; no honest sender uses it.
-        let utf7 = charset
-            .to_ascii_lowercase()
-            .windows(5)
-            .any(|w| w == b"utf-7");
+        let utf7 = charset.to_ascii_lowercase().windows(5).any(|w| w == b"utf-7");
         // Terminates: what is decoded is always shorter than what encoded it.
         if bytes || characters || utf7 || hides_control(&decoded) {
             return true;
@@ -194,24 +170,15 @@ fn hides_control(value: &[u8]) -> bool {
 }
 
 fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
-    haystack
-        .windows(needle.len())
-        .position(|window| window == needle)
+    haystack.windows(needle.len()).position(|window| window == needle)
 }
 
 fn from_q(body: &[u8]) -> Vec<u8> {
-    let digit = |b: &u8| {
-        char::from(*b)
-            .to_digit(16)
-            .and_then(|d| u8::try_from(d).ok())
-    };
+    let digit = |b: &u8| char::from(*b).to_digit(16).and_then(|d| u8::try_from(d).ok());
     let mut decoded = Vec::with_capacity(body.len());
     let mut at = 0;
     while at < body.len() {
-        let pair = (
-            body.get(at + 1).and_then(digit),
-            body.get(at + 2).and_then(digit),
-        );
+        let pair = (body.get(at + 1).and_then(digit), body.get(at + 2).and_then(digit));
         match (body[at], pair) {
             (b'=', (Some(high), Some(low))) => {
                 decoded.push(high << 4 | low);
@@ -254,15 +221,7 @@ mod tests {
 
     #[test]
     fn controls_are_refused_openly_and_inside_encoded_words() {
-        for bad in [
-            "a\r\nBcc: x@example.org",
-            "a\nb",
-            "a\rb",
-            "a\0b",
-            "a\u{85}b",
-            "a\u{2028}b",
-            "a\x7f",
-        ] {
+        for bad in ["a\r\nBcc: x@example.org", "a\nb", "a\rb", "a\0b", "a\u{85}b", "a\u{2028}b", "a\x7f"] {
             assert_eq!(check(bad), Err(HeaderFault::Control), "{bad:?}");
         }
         for bad in [
@@ -283,30 +242,15 @@ mod tests {
         ] {
             assert_eq!(check(bad), Err(HeaderFault::HiddenControl), "{bad:?}");
         }
-        for good in [
-            "",
-            "Straße",
-            "=?utf-8?q?fine?=",
-            "1 =? 2",
-            "=?x?",
-            "=?utf-8?x?=0a?=",
-            "a=?b?q",
-            "=?utf-8?q??=",
-        ] {
+        for good in ["", "Straße", "=?utf-8?q?fine?=", "1 =? 2", "=?x?", "=?utf-8?x?=0a?=", "a=?b?q", "=?utf-8?q??="] {
             assert_eq!(check(good), Ok(()), "{good:?}");
         }
     }
 
     #[test]
     fn addresses_are_exact() {
-        assert_eq!(
-            address("john.o'neil+x@example.org").unwrap().to_string(),
-            "john.o'neil+x@example.org"
-        );
-        assert_eq!(
-            address("a@bücher.example").unwrap().to_string(),
-            "a@xn--bcher-kva.example"
-        );
+        assert_eq!(address("john.o'neil+x@example.org").unwrap().to_string(), "john.o'neil+x@example.org");
+        assert_eq!(address("a@bücher.example").unwrap().to_string(), "a@xn--bcher-kva.example");
         for bad in [
             "",
             "john",
@@ -333,20 +277,7 @@ mod tests {
         for good in ["a", "0199-x.1", "verify_7"] {
             assert_eq!(id(good), Ok(()));
         }
-        for bad in [
-            "",
-            ".",
-            "..",
-            "a/b",
-            "../x",
-            "a b",
-            "a@b",
-            "a\n",
-            "a..b",
-            "a.",
-            "ü",
-            &"x".repeat(101),
-        ] {
+        for bad in ["", ".", "..", "a/b", "../x", "a b", "a@b", "a\n", "a..b", "a.", "ü", &"x".repeat(101)] {
             assert_eq!(id(bad), Err(HeaderFault::NotAnId), "{bad:?}");
         }
     }

@@ -36,11 +36,7 @@ pub(crate) enum Block {
 impl Letter {
     /// The words for this notice. Every value that stands inside a sentence must have passed
     /// [`header::check`](crate::header::check).
-    pub(crate) fn about(
-        notice: &Notice,
-        handler: Option<&str>,
-        zone: Option<&str>,
-    ) -> Result<Self, NotifyError> {
+    pub(crate) fn about(notice: &Notice, handler: Option<&str>, zone: Option<&str>) -> Result<Self, NotifyError> {
         let facts = Facts {
             reference: notice.reference,
             subject: isolated(&notice.subject),
@@ -62,10 +58,7 @@ impl Letter {
             .map(|paragraph| paragraph.split_whitespace().collect::<Vec<_>>().join(" "))
             .filter(|paragraph| !paragraph.is_empty());
         let subject = paragraphs.next().unwrap_or_default();
-        let has_text = notice
-            .text
-            .as_deref()
-            .is_some_and(|text| !text.trim().is_empty());
+        let has_text = notice.text.as_deref().is_some_and(|text| !text.trim().is_empty());
         let blocks = paragraphs
             .filter_map(|paragraph| {
                 if let Some(heading) = paragraph.strip_prefix(QUOTE) {
@@ -90,26 +83,9 @@ impl Letter {
         organisation: &str,
     ) -> Result<(String, String), NotifyError> {
         let quoted = quoted.trim();
-        let text = TextLayout {
-            letter: self,
-            name,
-            quoted,
-            link,
-            reference,
-            organisation,
-        };
-        let html = HtmlLayout {
-            letter: self,
-            name,
-            quoted,
-            link,
-            reference,
-            organisation,
-        };
-        Ok((
-            text.render().map_err(unrendered)?,
-            html.render().map_err(unrendered)?,
-        ))
+        let text = TextLayout { letter: self, name, quoted, link, reference, organisation };
+        let html = HtmlLayout { letter: self, name, quoted, link, reference, organisation };
+        Ok((text.render().map_err(unrendered)?, html.render().map_err(unrendered)?))
     }
 }
 
@@ -255,25 +231,13 @@ fn isolated(value: &str) -> String {
         return value.to_owned();
     }
     let closing = value.chars().filter(|c| *c == '\u{2069}').count();
-    let opening = value
-        .chars()
-        .filter(|c| matches!(c, '\u{2066}'..='\u{2068}'))
-        .count();
-    format!(
-        "{}{value}{}",
-        "\u{2068}".repeat(1 + closing),
-        "\u{2069}".repeat(1 + opening)
-    )
+    let opening = value.chars().filter(|c| matches!(c, '\u{2066}'..='\u{2068}')).count();
+    format!("{}{value}{}", "\u{2068}".repeat(1 + closing), "\u{2069}".repeat(1 + opening))
 }
 
 /// An instant as people read it: `Monday 23 November 2026, 17:00 UTC`, or in their zone if it is known.
 fn in_words(at: DateTime<Utc>, zone: Option<&str>) -> String {
-    let local = zone.and_then(|zone| {
-        jiff::Timestamp::from_microsecond(at.timestamp_micros())
-            .ok()?
-            .in_tz(zone)
-            .ok()
-    });
+    let local = zone.and_then(|zone| jiff::Timestamp::from_microsecond(at.timestamp_micros()).ok()?.in_tz(zone).ok());
     match local {
         Some(local) => local.strftime("%A %-d %B %Y, %H:%M %Z").to_string(),
         None => at.format("%A %-d %B %Y, %H:%M UTC").to_string(),
@@ -288,14 +252,8 @@ mod tests {
     fn instants_read_well_in_every_zone() {
         let at = "2026-11-23T17:00:00Z".parse().unwrap();
         assert_eq!(in_words(at, None), "Monday 23 November 2026, 17:00 UTC");
-        assert_eq!(
-            in_words(at, Some("Europe/Berlin")),
-            "Monday 23 November 2026, 18:00 CET"
-        );
-        assert_eq!(
-            in_words(at, Some("No/Such")),
-            "Monday 23 November 2026, 17:00 UTC"
-        );
+        assert_eq!(in_words(at, Some("Europe/Berlin")), "Monday 23 November 2026, 18:00 CET");
+        assert_eq!(in_words(at, Some("No/Such")), "Monday 23 November 2026, 17:00 UTC");
     }
 
     #[test]
@@ -303,9 +261,6 @@ mod tests {
         assert_eq!(isolated("No water"), "No water");
         assert_eq!(isolated("لا ماء"), "\u{2068}لا ماء\u{2069}");
         let tricky = isolated("\u{2069}\u{202e}evil");
-        assert_eq!(
-            tricky.matches('\u{2068}').count(),
-            tricky.matches('\u{2069}').count()
-        );
+        assert_eq!(tricky.matches('\u{2068}').count(), tricky.matches('\u{2069}').count());
     }
 }

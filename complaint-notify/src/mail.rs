@@ -79,16 +79,8 @@ pub struct Mailer {
 
 impl Mailer {
     /// A mailer. The clock gives the `Date` of each message.
-    pub fn new(
-        transport: Arc<dyn MailTransport>,
-        settings: Settings,
-        clock: Arc<dyn Clock>,
-    ) -> Self {
-        Self {
-            transport,
-            settings: Arc::new(settings),
-            clock,
-        }
+    pub fn new(transport: Arc<dyn MailTransport>, settings: Settings, clock: Arc<dyn Clock>) -> Self {
+        Self { transport, settings: Arc::new(settings), clock }
     }
 
     /// Sends a message that is not about a complaint.
@@ -131,12 +123,8 @@ impl Mailer {
             .envelope(envelope)
             .date(SystemTime::from(self.clock.now()))
             .from(from)
-            .raw_header(
-                header::to(draft.name, to.clone()).map_err(|fault| fault.of("recipient's name"))?,
-            )
-            .raw_header(
-                header::text("Subject", draft.subject).map_err(|fault| fault.of("subject"))?,
-            )
+            .raw_header(header::to(draft.name, to.clone()).map_err(|fault| fault.of("recipient's name"))?)
+            .raw_header(header::text("Subject", draft.subject).map_err(|fault| fault.of("subject"))?)
             .raw_header(fixed("Message-ID", format!("<{id}@{domain}>")))
             // RFC 3834: no vacation reply, no loop.
             .raw_header(fixed("Auto-Submitted", "auto-generated".to_owned()))
@@ -148,10 +136,7 @@ impl Mailer {
             builder = builder
                 .raw_header(fixed("In-Reply-To", root.clone()))
                 .raw_header(fixed("References", root))
-                .raw_header(fixed(
-                    "X-Complaint-Reference",
-                    conversation.reference.clone(),
-                ));
+                .raw_header(fixed("X-Complaint-Reference", conversation.reference.clone()));
         }
         let text = body(draft.text)?;
         let message = match draft.html {
@@ -165,15 +150,8 @@ impl Mailer {
             }
             None => builder.singlepart(SinglePart::plain(text)),
         };
-        let message = message
-            .map_err(|error| NotifyError::Never(format!("the message cannot be built: {error}")))?;
-        Ok(Mail {
-            id: id.to_owned(),
-            from: sender,
-            to,
-            planned_at: draft.planned_at,
-            bytes: message.formatted(),
-        })
+        let message = message.map_err(|error| NotifyError::Never(format!("the message cannot be built: {error}")))?;
+        Ok(Mail { id: id.to_owned(), from: sender, to, planned_at: draft.planned_at, bytes: message.formatted() })
     }
 }
 
@@ -197,30 +175,19 @@ pub(crate) struct Conversation {
 
 /// A field whose value is ours and short: never folded, never encoded.
 fn fixed(name: &'static str, value: String) -> HeaderValue {
-    HeaderValue::dangerous_new_pre_encoded(
-        HeaderName::new_from_ascii_str(name),
-        value.clone(),
-        value,
-    )
+    HeaderValue::dangerous_new_pre_encoded(HeaderName::new_from_ascii_str(name), value.clone(), value)
 }
 
 /// At most 70 characters (RFC 2046, 5.1.1); a line that a writer of text cannot foresee as long as the id is fresh.
 fn boundary(id: &str) -> String {
-    let end: String = id
-        .chars()
-        .rev()
-        .filter(char::is_ascii_alphanumeric)
-        .take(60)
-        .collect();
+    let end: String = id.chars().rev().filter(char::is_ascii_alphanumeric).take(60).collect();
     format!("part.{end}")
 }
 
 /// Refuses what no mail body may contain; line ends become LF, from which lettre makes CRLF.
 fn body(text: &str) -> Result<String, NotifyError> {
     if text.contains('\0') {
-        return Err(NotifyError::Never(
-            "the text contains a NUL character".to_owned(),
-        ));
+        return Err(NotifyError::Never("the text contains a NUL character".to_owned()));
     }
     Ok(text.replace("\r\n", "\n").replace('\r', "\n"))
 }

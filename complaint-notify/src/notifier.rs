@@ -32,10 +32,7 @@ impl EmailNotifier {
         settings: Settings,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self::with_mailer(
-            Mailer::new(Arc::new(transport), settings, clock),
-            Arc::new(book),
-        )
+        Self::with_mailer(Mailer::new(Arc::new(transport), settings, clock), Arc::new(book))
     }
 
     /// A notifier that shares a mailer with other parts of the host.
@@ -71,9 +68,7 @@ impl EmailNotifier {
                 Recipient::Agent(id) => format!("agent {id}"),
                 Recipient::Level(level) => format!("anybody at level {level}"),
             };
-            return Err(NotifyError::Never(format!(
-                "no e-mail address is known for {whom}"
-            )));
+            return Err(NotifyError::Never(format!("no e-mail address is known for {whom}")));
         }
         Ok(people)
     }
@@ -85,11 +80,7 @@ impl EmailNotifier {
         notice: &Notice,
         handler: Option<&str>,
     ) -> Result<(), NotifyError> {
-        let name = person
-            .name
-            .as_deref()
-            .map(str::trim)
-            .filter(|name| !name.is_empty());
+        let name = person.name.as_deref().map(str::trim).filter(|name| !name.is_empty());
         if let Some(name) = name {
             header::check(name).map_err(|fault| fault.of("recipient's name"))?;
         }
@@ -97,13 +88,7 @@ impl EmailNotifier {
         let letter = Letter::about(notice, handler, person.zone.as_deref())?;
         let link = format!("{}/complaints/{}", settings.base_url, notice.reference);
         let quoted = notice.text.as_deref().unwrap_or_default();
-        let (text, html) = letter.render(
-            name,
-            quoted,
-            &link,
-            notice.reference,
-            &settings.organisation,
-        )?;
+        let (text, html) = letter.render(name, quoted, &link, notice.reference, &settings.organisation)?;
         let subject = format!("[{}] {}", notice.reference, letter.subject);
         self.mailer
             .send(&Draft {
@@ -129,9 +114,7 @@ impl Notifier for EmailNotifier {
         match notice.channel {
             NoticeChannel::Email => {}
             NoticeChannel::Sms => {
-                return Err(NotifyError::Never(
-                    "no SMS gateway is configured".to_owned(),
-                ));
+                return Err(NotifyError::Never("no SMS gateway is configured".to_owned()));
             }
         }
         header::check(&notice.subject).map_err(|fault| fault.of("subject"))?;
@@ -180,7 +163,5 @@ fn message_id(notice: &Notice, at: usize, person: &Addressee) -> String {
 
 /// FNV-1a, 64 bit: stable over releases, which the standard library's hasher does not promise.
 fn fnv1a(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-    })
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
 }

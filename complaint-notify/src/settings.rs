@@ -38,18 +38,9 @@ impl Settings {
     /// - `organisation`: one line, signs every letter.
     pub fn new(from: &str, base_url: &str, organisation: &str) -> Result<Self, InvalidSetting> {
         Ok(Self {
-            from: mailbox(from).map_err(|fault| InvalidSetting {
-                setting: "from",
-                fault,
-            })?,
-            base_url: base(base_url).map_err(|fault| InvalidSetting {
-                setting: "base_url",
-                fault,
-            })?,
-            organisation: one_line(organisation).map_err(|fault| InvalidSetting {
-                setting: "organisation",
-                fault,
-            })?,
+            from: mailbox(from).map_err(|fault| InvalidSetting { setting: "from", fault })?,
+            base_url: base(base_url).map_err(|fault| InvalidSetting { setting: "base_url", fault })?,
+            organisation: one_line(organisation).map_err(|fault| InvalidSetting { setting: "organisation", fault })?,
         })
     }
 
@@ -61,19 +52,13 @@ impl Settings {
 
 fn mailbox(text: &str) -> Result<Mailbox, String> {
     let text = text.trim();
-    let (name, address) = match text
-        .strip_suffix('>')
-        .and_then(|rest| rest.rsplit_once('<'))
-    {
+    let (name, address) = match text.strip_suffix('>').and_then(|rest| rest.rsplit_once('<')) {
         Some((name, address)) => (name.trim().trim_matches('"'), address),
         None => ("", text),
     };
     let email = header::address(address).map_err(|fault| fault.to_string())?;
     header::check(name).map_err(|fault| fault.to_string())?;
-    Ok(Mailbox::new(
-        (!name.is_empty()).then(|| name.to_owned()),
-        email,
-    ))
+    Ok(Mailbox::new((!name.is_empty()).then(|| name.to_owned()), email))
 }
 
 fn base(text: &str) -> Result<String, String> {
@@ -81,11 +66,7 @@ fn base(text: &str) -> Result<String, String> {
     if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
         return Err("must begin with http:// or https://".to_owned());
     }
-    if url.query().is_some()
-        || url.fragment().is_some()
-        || url.password().is_some()
-        || !url.username().is_empty()
-    {
+    if url.query().is_some() || url.fragment().is_some() || url.password().is_some() || !url.username().is_empty() {
         return Err("must have no query, fragment, user or password".to_owned());
     }
     Ok(url.as_str().trim_end_matches('/').to_owned())
@@ -93,11 +74,7 @@ fn base(text: &str) -> Result<String, String> {
 
 fn one_line(text: &str) -> Result<String, String> {
     header::check(text).map_err(|fault| fault.to_string())?;
-    if text.trim().is_empty() {
-        Err("must not be empty".to_owned())
-    } else {
-        Ok(text.trim().to_owned())
-    }
+    if text.trim().is_empty() { Err("must not be empty".to_owned()) } else { Ok(text.trim().to_owned()) }
 }
 
 #[cfg(test)]
@@ -106,12 +83,9 @@ mod tests {
 
     #[test]
     fn settings_are_read_and_faults_name_the_setting() {
-        let settings = Settings::new(
-            "Example Ltd <complaints@example.org>",
-            "https://help.example.org/desk/",
-            "Example Ltd",
-        )
-        .unwrap();
+        let settings =
+            Settings::new("Example Ltd <complaints@example.org>", "https://help.example.org/desk/", "Example Ltd")
+                .unwrap();
         assert_eq!(settings.domain(), "example.org");
         assert_eq!(settings.base_url, "https://help.example.org/desk");
         assert_eq!(settings.from.name.as_deref(), Some("Example Ltd"));
@@ -126,12 +100,7 @@ mod tests {
             ("a@e.org", "https://e.org", " ", "organisation"),
             ("a@e.org", "https://e.org", "E\nF", "organisation"),
         ] {
-            assert_eq!(
-                Settings::new(from, base_url, organisation)
-                    .unwrap_err()
-                    .setting(),
-                setting
-            );
+            assert_eq!(Settings::new(from, base_url, organisation).unwrap_err().setting(), setting);
         }
     }
 }

@@ -75,11 +75,7 @@ pub struct Timeouts {
 
 impl Default for Timeouts {
     fn default() -> Self {
-        Self {
-            connect: Duration::from_secs(30),
-            command: Duration::from_mins(1),
-            content: Duration::from_mins(5),
-        }
+        Self { connect: Duration::from_secs(30), command: Duration::from_mins(1), content: Duration::from_mins(5) }
     }
 }
 
@@ -126,10 +122,7 @@ impl Smtp {
     /// Certificates are verified against Mozilla's roots; see [`Smtp::trusting`].
     pub fn from_url(url: &str) -> Result<Self, InvalidRelay> {
         let url = Url::parse(url).map_err(|_| InvalidRelay::NotARelay)?;
-        let host = url
-            .host_str()
-            .filter(|host| !host.is_empty())
-            .ok_or(InvalidRelay::NotARelay)?;
+        let host = url.host_str().filter(|host| !host.is_empty()).ok_or(InvalidRelay::NotARelay)?;
         let host = host.trim_matches(['[', ']']).to_owned();
         let port = match url.scheme() {
             "smtps" => 465,
@@ -160,11 +153,7 @@ impl Smtp {
             "smtp" => Security::Plain,
             scheme => {
                 let tls = TlsParameters::new_rustls(host.clone()).map_err(|_| InvalidRelay::Tls)?;
-                if scheme == "smtps" {
-                    Security::Wrapped(tls)
-                } else {
-                    Security::Upgraded(tls)
-                }
+                if scheme == "smtps" { Security::Wrapped(tls) } else { Security::Upgraded(tls) }
             }
         };
         Ok(Self {
@@ -181,10 +170,7 @@ impl Smtp {
     /// Trusts one more certificate (PEM), such as that of a company's own authority. The host name is still verified.
     pub fn trusting(mut self, pem: &[u8]) -> Result<Self, InvalidRelay> {
         // lettre takes a file without any certificate for one with none to add.
-        if !pem
-            .windows(PEM_START.len())
-            .any(|window| window == PEM_START)
-        {
+        if !pem.windows(PEM_START.len()).any(|window| window == PEM_START) {
             return Err(InvalidRelay::Certificate);
         }
         let certificate = Certificate::from_pem(pem).map_err(|_| InvalidRelay::Certificate)?;
@@ -215,8 +201,7 @@ impl Smtp {
             let address = (self.host.as_str(), self.port);
             let limit = Some(self.timeouts.connect);
             let mut connection =
-                AsyncSmtpConnection::connect_tokio1(address, limit, &self.hello, wrapped, None)
-                    .await?;
+                AsyncSmtpConnection::connect_tokio1(address, limit, &self.hello, wrapped, None).await?;
             if let Security::Upgraded(tls) = &self.security {
                 connection.starttls(tls.clone(), &self.hello).await?;
             }
@@ -232,23 +217,13 @@ impl Smtp {
     }
 
     /// One message over one connection. `Err` leaves the connection in an unknown state.
-    async fn hand_over(
-        &self,
-        connection: &mut AsyncSmtpConnection,
-        mail: &Mail,
-    ) -> Result<(), (Phase, Fault)> {
+    async fn hand_over(&self, connection: &mut AsyncSmtpConnection, mail: &Mail) -> Result<(), (Phase, Fault)> {
         let limit = self.timeouts.command;
         let sender = MailFrom::new(Some(mail.from().clone()), Vec::new());
-        limited(limit, connection.command(sender))
-            .await
-            .map_err(|fault| (Phase::Sender, fault))?;
+        limited(limit, connection.command(sender)).await.map_err(|fault| (Phase::Sender, fault))?;
         let recipient = Rcpt::new(mail.to().clone(), Vec::new());
-        limited(limit, connection.command(recipient))
-            .await
-            .map_err(|fault| (Phase::Recipient, fault))?;
-        let go = limited(limit, connection.command(Data))
-            .await
-            .map_err(|fault| (Phase::Data, fault))?;
+        limited(limit, connection.command(recipient)).await.map_err(|fault| (Phase::Recipient, fault))?;
+        let go = limited(limit, connection.command(Data)).await.map_err(|fault| (Phase::Data, fault))?;
         if !go.has_code(354) {
             // Answers are one off, for instance because somebody slipped one in before TLS began: what follows would be
             // taken for the answer to the message.
@@ -257,11 +232,7 @@ impl Smtp {
         let taken = limited(self.timeouts.content, connection.message(mail.bytes()))
             .await
             .map_err(|fault| (Phase::Content, fault))?;
-        if taken.has_code(250) {
-            Ok(())
-        } else {
-            Err((Phase::Content, Fault::OutOfStep))
-        }
+        if taken.has_code(250) { Ok(()) } else { Err((Phase::Content, Fault::OutOfStep)) }
     }
 
     fn take_kept(&self) -> Option<AsyncSmtpConnection> {
@@ -273,10 +244,7 @@ impl Smtp {
     fn keep(&self, connection: AsyncSmtpConnection) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.len() < KEPT_MAX {
-            kept.push(Kept {
-                connection,
-                since: Instant::now(),
-            });
+            kept.push(Kept { connection, since: Instant::now() });
         }
     }
 }
@@ -295,13 +263,8 @@ impl MailTransport for Smtp {
                 Err((phase, fault)) => return Err(fault.told(phase)),
             }
         }
-        let mut connection = self
-            .connect()
-            .await
-            .map_err(|fault| fault.told(Phase::Connection))?;
-        self.hand_over(&mut connection, mail)
-            .await
-            .map_err(|(phase, fault)| fault.told(phase))?;
+        let mut connection = self.connect().await.map_err(|fault| fault.told(Phase::Connection))?;
+        self.hand_over(&mut connection, mail).await.map_err(|(phase, fault)| fault.told(phase))?;
         self.keep(connection);
         Ok(())
     }
@@ -362,18 +325,12 @@ impl Fault {
         if let Self::Smtp(error) = &self
             && error.is_permanent()
             && matches!(phase, Phase::Recipient | Phase::Data | Phase::Content)
-            && !error
-                .status()
-                .is_some_and(|code| matches!(u16::from(code), 530 | 534 | 535 | 538))
+            && !error.status().is_some_and(|code| matches!(u16::from(code), 530 | 534 | 535 | 538))
         {
             let code = error.status().map_or(0, u16::from);
             let words = error.source().map(ToString::to_string).unwrap_or_default();
             // For operators; a relay's words end where a log line ends.
-            let words: String = words
-                .chars()
-                .filter(|c| !c.is_control())
-                .take(200)
-                .collect();
+            let words: String = words.chars().filter(|c| !c.is_control()).take(200).collect();
             return NotifyError::Never(format!("{phase}: {code} {words}"));
         }
         NotifyError::Later(Box::new(Refused { phase, fault: self }))
@@ -389,10 +346,7 @@ struct Refused {
     fault: Fault,
 }
 
-async fn limited<T, E>(
-    limit: Duration,
-    work: impl Future<Output = Result<T, E>>,
-) -> Result<T, Fault>
+async fn limited<T, E>(limit: Duration, work: impl Future<Output = Result<T, E>>) -> Result<T, Fault>
 where
     Fault: From<E>,
 {
@@ -406,10 +360,7 @@ fn credentials(url: &Url) -> Result<Option<Credentials>, InvalidRelay> {
     match (url.username(), url.password()) {
         ("", None) => Ok(None),
         ("", Some(_)) | (_, None) => Err(InvalidRelay::Credentials),
-        (user, Some(password)) => Ok(Some(Credentials::new(
-            percent_decoded(user)?,
-            percent_decoded(password)?,
-        ))),
+        (user, Some(password)) => Ok(Some(Credentials::new(percent_decoded(user)?, percent_decoded(password)?))),
     }
 }
 
@@ -454,21 +405,14 @@ mod tests {
             ("smtps://", InvalidRelay::NotARelay),
             ("smtp://mail.example.org", InvalidRelay::Unencrypted),
             ("smtp://localhost.example.org", InvalidRelay::Unencrypted),
-            (
-                "smtp://u:p@mail.example.org?tls=none",
-                InvalidRelay::PasswordInTheClear,
-            ),
+            ("smtp://u:p@mail.example.org?tls=none", InvalidRelay::PasswordInTheClear),
             ("smtps://mail.example.org?tls=none", InvalidRelay::Unknown),
             ("smtp://localhost?tls=opportunistic", InvalidRelay::Unknown),
             ("smtps://mail.example.org/x", InvalidRelay::Unknown),
             ("smtps://u@mail.example.org", InvalidRelay::Credentials),
             ("smtps://u:%ff@mail.example.org", InvalidRelay::Credentials),
         ] {
-            assert_eq!(
-                Smtp::from_url(url).map(|smtp| smtp.port),
-                Err(fault),
-                "{url}"
-            );
+            assert_eq!(Smtp::from_url(url).map(|smtp| smtp.port), Err(fault), "{url}");
         }
     }
 

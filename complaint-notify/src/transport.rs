@@ -33,10 +33,7 @@ pub enum Transport {
 
 impl Transport {
     /// Chooses: `smtp` names the relay as in [`Smtp::from_url`]; without it, messages are written into `folder`.
-    pub fn from_config(
-        smtp: Option<&str>,
-        folder: impl Into<PathBuf>,
-    ) -> Result<Self, InvalidRelay> {
+    pub fn from_config(smtp: Option<&str>, folder: impl Into<PathBuf>) -> Result<Self, InvalidRelay> {
         Ok(match smtp {
             Some(url) => Self::Smtp(Smtp::from_url(url)?),
             None => Self::Folder(MailFolder::new(folder)),

@@ -309,6 +309,9 @@ impl From<CatalogueError> for Problem {
 
 impl From<FilesError> for Problem {
     fn from(error: FilesError) -> Self {
+        if matches!(error, FilesError::TooLarge) {
+            return Self::new(StatusCode::PAYLOAD_TOO_LARGE, "file_too_large", "A file is larger than 10 MiB.");
+        }
         tracing::error!(error = %chain(&error), "attachments cannot be read or written");
         Self::unavailable()
     }

@@ -6,11 +6,12 @@ use std::fmt;
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{CONTENT_TYPE, IF_MATCH};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
+use sha2::{Digest as _, Sha256};
 
 use crate::error::Problem;
 
@@ -32,25 +33,110 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for ApiJson<T> {
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         if !is_json(request.headers()) {
-            return Err(Problem::new(
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "unsupported_media_type",
-                "This kind of content is not accepted here.",
-            )
-            .detail("Send application/json."));
+            return Err(not_json());
         }
-        let body = Bytes::from_request(request, state).await.map_err(|rejection| {
-            if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-                too_large()
-            } else {
-                Problem::malformed("incomplete_body", "The body ended early.")
-            }
-        })?;
-        if body.len() > JSON_MAX {
-            return Err(too_large());
-        }
-        parse_strictly(&body).map(Self)
+        parse_strictly(&whole_body(request, state).await?).map(Self)
     }
+}
+
+/// A JSON body that may be sent again under an `Idempotency-Key`. An empty body is an empty object.
+#[derive(Debug, Clone)]
+pub struct Repeatable {
+    body: Bytes,
+    /// The key with a fingerprint of method, path and body, if the caller gave one.
+    pub key: Option<(String, String)>,
+}
+
+impl Repeatable {
+    /// Reads the body as [`ApiJson`] does.
+    pub fn parse<T: DeserializeOwned>(&self) -> Result<T, Problem> {
+        parse_strictly(if self.body.is_empty() { b"{}" } else { &self.body })
+    }
+}
+
+impl<S: Send + Sync> FromRequest<S> for Repeatable {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let kind = is_json(request.headers());
+        let key = idempotency_key(request.headers())?;
+        let mut digest = Sha256::new();
+        for part in [request.method().as_str(), request.uri().path()] {
+            digest.update(part.as_bytes());
+            digest.update(b"\n");
+        }
+        let typed = request.headers().contains_key(CONTENT_TYPE);
+        let body = whole_body(request, state).await?;
+        if !kind && (typed || !body.is_empty()) {
+            return Err(not_json());
+        }
+        digest.update(&body);
+        Ok(Self { body, key: key.map(|key| (key, hex(&digest.finalize()))) })
+    }
+}
+
+/// The `Idempotency-Key` header, if it is there.
+pub fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+    let Some(value) = headers.get("idempotency-key") else {
+        return Ok(None);
+    };
+    let key = value.to_str().map(str::trim).unwrap_or_default();
+    if key.is_empty() || key.len() > 255 || !key.bytes().all(|b| b.is_ascii_graphic()) {
+        return Err(Problem::malformed(
+            "invalid_idempotency_key",
+            "Idempotency-Key must be 1 to 255 visible ASCII characters.",
+        ));
+    }
+    Ok(Some(key.to_owned()))
+}
+
+/// The version a caller saw, from `If-Match: "version"`; none for `*` or without the header.
+pub fn seen_version(headers: &HeaderMap) -> Result<Option<u64>, Problem> {
+    let Some(value) = headers.get(IF_MATCH) else {
+        return Ok(None);
+    };
+    let value = value.to_str().map(str::trim).unwrap_or_default();
+    if value == "*" {
+        return Ok(None);
+    }
+    let version = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+    // Strong comparison (RFC 9110, section 13.1.1): a weak tag never matches, so it is a mistake of the caller.
+    match version.and_then(|version| version.parse().ok()) {
+        Some(version) => Ok(Some(version)),
+        None => Err(Problem::malformed(
+            "invalid_if_match",
+            "If-Match must be the version in double quotes, as in the ETag: \"7\".",
+        )),
+    }
+}
+
+/// Bytes as lower-case hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+async fn whole_body<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Problem> {
+    let body = Bytes::from_request(request, state).await.map_err(|rejection| {
+        if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+            too_large()
+        } else {
+            Problem::malformed("incomplete_body", "The body ended early.")
+        }
+    })?;
+    if body.len() > JSON_MAX { Err(too_large()) } else { Ok(body) }
+}
+
+fn not_json() -> Problem {
+    Problem::new(
+        StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        "unsupported_media_type",
+        "This kind of content is not accepted here.",
+    )
+    .detail("Send application/json.")
 }
 
 /// Reads one JSON object as [`ApiJson`] does.

@@ -1,20 +1,27 @@
 //! What changes, as it changes: from every commit of the desk to whoever watches.
 
+use std::sync::Arc;
+
 use complaint_core::desk::Observer;
 use complaint_core::id::{ComplaintId, CustomerId, Version};
 use complaint_core::lifecycle::Status;
 use complaint_core::reference::Reference;
 use complaint_core::store::Change;
-use tokio::sync::{broadcast, watch};
+use tokio::sync::{Semaphore, broadcast, watch};
 
 /// How many changes a watcher may be behind before it is told that it missed some.
 const BEHIND_MAX: usize = 256;
+
+/// How many streams may be open at once in this process.
+const STREAMS_MAX: usize = 2000;
 
 /// Told of every commit; hands it to streams and wakes the courier.
 #[derive(Debug, Clone)]
 pub struct Live {
     changes: broadcast::Sender<Changed>,
     committed: watch::Sender<()>,
+    /// A place for each open stream.
+    pub(crate) places: Arc<Semaphore>,
 }
 
 /// That a complaint changed: facts enough to see whether it can concern a watcher. What it looks like now, a stream reads anew.
@@ -35,7 +42,11 @@ pub struct Changed {
 impl Live {
     /// Nobody watches yet.
     pub fn new() -> Self {
-        Self { changes: broadcast::Sender::new(BEHIND_MAX), committed: watch::Sender::new(()) }
+        Self {
+            changes: broadcast::Sender::new(BEHIND_MAX),
+            committed: watch::Sender::new(()),
+            places: Arc::new(Semaphore::new(STREAMS_MAX)),
+        }
     }
 
     /// Every change from now on. A receiver that is too slow learns that it lagged, not what it missed.

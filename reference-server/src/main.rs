@@ -25,6 +25,11 @@ type AnyError = Box<dyn Error + Send + Sync>;
 fn main() -> ExitCode {
     let command = Cli::parse().into_command();
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    // The mail library writes passwords and letters into its debug log: never, whatever RUST_LOG says.
+    let filter = match "lettre=info".parse() {
+        Ok(directive) => filter.add_directive(directive),
+        Err(_) => filter,
+    };
     // Standard output is for the operator's lines; the log goes beside it.
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
@@ -34,9 +39,9 @@ fn main() -> ExitCode {
     let done: Result<ExitCode, AnyError> = runtime.block_on(async {
         match command {
             Command::Serve(args) => serve(args).await,
-            Command::Demo(args) => demo::run(args).await.map(|()| ExitCode::SUCCESS),
+            Command::Demo(args) => demo::run(args, told_to_stop()?).await,
             Command::Admin(AdminCommand::Create(args)) => admin_create(args).await,
-            Command::Import(args) => import::run(args).await.map(|()| ExitCode::SUCCESS),
+            Command::Import(args) => import::run(args).await,
         }
     });
     done.unwrap_or_else(|error| failed(error.as_ref()))

@@ -5,15 +5,15 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use reqwest::multipart::{Form, Part};
 use reqwest::{Method, StatusCode};
-use serde_json::{json, Value};
+use serde_json::{Value, json};
 
-use crate::server::{Server, PASSWORD};
+use crate::server::{PASSWORD, Server};
 
 /// A picture of one pixel.
 const PNG: &[u8] = &[
-    0x89, b'P', b'N', b'G', 0x0d, 0x0a, 0x1a, 0x0a, 0, 0, 0, 13, b'I', b'H', b'D', b'R', 0, 0, 0, 1, 0, 0, 0, 1, 8, 6, 0,
-    0, 0, 0x1f, 0x15, 0xc4, 0x89, 0, 0, 0, 10, b'I', b'D', b'A', b'T', 0x78, 0x9c, 0x63, 0, 1, 0, 0, 5, 0, 1, 0x0d, 0x0a,
-    0x2d, 0xb4, 0, 0, 0, 0, b'I', b'E', b'N', b'D', 0xae, 0x42, 0x60, 0x82,
+    0x89, b'P', b'N', b'G', 0x0d, 0x0a, 0x1a, 0x0a, 0, 0, 0, 13, b'I', b'H', b'D', b'R', 0, 0, 0, 1, 0, 0, 0, 1, 8, 6,
+    0, 0, 0, 0x1f, 0x15, 0xc4, 0x89, 0, 0, 0, 10, b'I', b'D', b'A', b'T', 0x78, 0x9c, 0x63, 0, 1, 0, 0, 5, 0, 1, 0x0d,
+    0x0a, 0x2d, 0xb4, 0, 0, 0, 0, b'I', b'E', b'N', b'D', 0xae, 0x42, 0x60, 0x82,
 ];
 const PDF: &[u8] = b"%PDF-1.4\n1 0 obj<</Type/Catalog>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF\n";
 
@@ -165,7 +165,8 @@ async fn john_s_complaint_from_sign_up_to_feedback() {
     assert!(decision.text.contains("We are sorry."));
     let accepted = do_it(&server, &john, &id, "accept", json!({})).await;
     assert_eq!(field(&accepted, "status"), "resolved", "the replacement is outstanding");
-    let closed = do_it(&server, &sarah, &id, "fulfil_remedy", json!({"evidence": "Parcel 17, signed for by John."})).await;
+    let closed =
+        do_it(&server, &sarah, &id, "fulfil_remedy", json!({"evidence": "Parcel 17, signed for by John."})).await;
     assert_eq!(field(&closed, "status"), "closed");
     do_it(&server, &john, &id, "rate", json!({"score": 5, "comment": "Quick and kind."})).await;
     let summary = server.get("/api/v1/reports/summary", &admin).await;
@@ -237,7 +238,8 @@ async fn nobody_acts_and_it_escalates_by_itself_once() {
     let now = server.get(&format!("/api/v1/complaints/{id}"), &john).await;
     assert_eq!(now["level"].as_u64(), Some(2), "{now}");
     let log = server.get(&format!("/api/v1/complaints/{id}/log"), &john).await;
-    let escalations = log["items"].as_array().expect("entries").iter().filter(|entry| entry["type"] == "escalated").count();
+    let escalations =
+        log["items"].as_array().expect("entries").iter().filter(|entry| entry["type"] == "escalated").count();
     assert_eq!(escalations, 1, "{log}");
     server.mail.wait_for("john@home.example", "has been escalated").await;
     let told = server.mail.read("john@home.example", "has been escalated");

@@ -9,7 +9,7 @@ use complaint_core::store::{Query, Scope};
 use complaint_core::{Desk, Policy};
 use complaint_store_sqlx::SqliteStore;
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
-use serde_json::{json, Value};
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::mailbox::Mailbox;
@@ -47,7 +47,8 @@ impl Server {
         let mut greeting = String::new();
         let (mut url, mut setup_token) = (None, None);
         for line in output.lines().map_while(Result::ok) {
-            let word = |prefix: &str| line.strip_prefix(prefix).map(|rest| rest.trim().trim_end_matches('/').to_owned());
+            let word =
+                |prefix: &str| line.strip_prefix(prefix).map(|rest| rest.trim().trim_end_matches('/').to_owned());
             url = url.or(word("Address"));
             if let Some(link) = word("Set-up link") {
                 setup_token = link.split_once("token=").map(|(_, token)| token.to_owned());

@@ -349,6 +349,27 @@ impl Complaint {
             .min()
     }
 
+    /// Where the work is, in the customer's words. `handler` is what the handler is called, `survivor` the reference of
+    /// the complaint it was joined to.
+    pub fn status_for_customer(&self, handler: Option<&str>, survivor: Option<Reference>) -> String {
+        let with =
+            |words: &str, name: Option<String>| name.map_or(words.to_owned(), |name| format!("{words} to {name}"));
+        match self.status {
+            Status::Queued => "Received".into(),
+            Status::Assigned => with("Assigned", handler.map(str::to_owned)),
+            // That a second person looks at a proposal is the organisation's own business.
+            Status::InProgress | Status::PendingApproval => "In progress".into(),
+            Status::AwaitingCustomer => "We need your answer".into(),
+            Status::AwaitingThirdParty => "Waiting for a partner".into(),
+            Status::Resolved => "Resolved: please confirm".into(),
+            Status::Closed => "Closed".into(),
+            Status::Withdrawn => "Withdrawn".into(),
+            Status::Dismissed => "Not taken up".into(),
+            Status::Merged => with("Joined", survivor.map(|survivor| survivor.to_string())),
+            Status::Referred => with("Passed", self.referred_to.clone()),
+        }
+    }
+
     /// Why an agent may not hold it, decide it or be given it, at its present level.
     pub fn exclusion(&self, agent: &AgentId) -> Option<ExclusionCause> {
         self.exclusions

@@ -238,7 +238,7 @@ closed_list!(
         Letter = "letter", "Letter";
         /// A post elsewhere, taken down by an agent.
         SocialMedia = "social_media", "Social media";
-        /// Open311 GeoReport v2.
+        /// Open311 `GeoReport` v2.
         Open311 = "open311", "Open311";
         /// Brought over from another system.
         Import = "import", "Import";

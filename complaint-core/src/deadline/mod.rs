@@ -73,6 +73,11 @@ impl ClockKind {
         }
     }
 
+    /// Whether it is a promise to the customer or asks something of them; the others keep the house in order.
+    pub fn concerns_customer(self) -> bool {
+        !matches!(self, Self::Level | Self::Acceptance | Self::Approval)
+    }
+
     /// What people read.
     pub fn label(self) -> &'static str {
         match self {

@@ -245,11 +245,11 @@ impl Acting {
         }
         let entries = decide(&before, command, &self.actor, &context)?;
         let former = before.handler.clone();
-        let mut plan = Plan::new(now).with(before);
-        if matches!(command.name(), CommandName::Merge | CommandName::Unmerge) {
-            if let Some(other) = other {
-                plan = plan.with(other);
-            }
+        let mut plan = Plan::new(now).with(&before);
+        if matches!(command.name(), CommandName::Merge | CommandName::Unmerge)
+            && let Some(other) = other
+        {
+            plan = plan.with(&other);
         }
         if let (Some(roster), Some(agent)) = (&roster, routing.and_then(|routing| routing.chosen)) {
             // A person may decide to exceed a capacity; then it is no ceiling.

@@ -14,7 +14,7 @@ use crate::store::{Change, Part, WorkloadDelta};
 /// A change under construction: complaints before, and the entries decided so far.
 pub(crate) struct Plan {
     first: Option<ComplaintId>,
-    stages: BTreeMap<ComplaintId, Stage>,
+    parts: BTreeMap<ComplaintId, Stage>,
     ceilings: BTreeMap<AgentId, u32>,
     now: DateTime<Utc>,
 }
@@ -27,14 +27,14 @@ struct Stage {
 
 impl Plan {
     pub(crate) fn new(now: DateTime<Utc>) -> Self {
-        Self { first: None, stages: BTreeMap::new(), ceilings: BTreeMap::new(), now }
+        Self { first: None, parts: BTreeMap::new(), ceilings: BTreeMap::new(), now }
     }
 
     /// Takes a stored complaint in; the first one is the one the change is about.
-    pub(crate) fn with(mut self, complaint: Complaint) -> Self {
+    pub(crate) fn with(mut self, complaint: &Complaint) -> Self {
         self.first.get_or_insert(complaint.id);
         let stage = Stage { before: Some(complaint.clone()), after: Some(complaint.clone()), entries: Vec::new() };
-        self.stages.insert(complaint.id, stage);
+        self.parts.insert(complaint.id, stage);
         self
     }
 
@@ -42,16 +42,16 @@ impl Plan {
     pub(crate) fn add(&mut self, entries: Vec<Entry>) {
         for entry in entries {
             self.first.get_or_insert(entry.complaint);
-            let stage = self.stages.entry(entry.complaint).or_insert_with(|| Stage {
+            let part = self.parts.entry(entry.complaint).or_insert_with(|| Stage {
                 before: None,
                 after: None,
                 entries: Vec::new(),
             });
-            stage.after = match stage.after.take() {
+            part.after = match part.after.take() {
                 Some(state) => Some(evolve(state, &entry)),
                 None => begin(&entry),
             };
-            stage.entries.push(entry);
+            part.entries.push(entry);
         }
     }
 
@@ -62,12 +62,12 @@ impl Plan {
 
     /// The complaint the change is about, as it is after the entries so far.
     pub(crate) fn state(&self) -> Option<&Complaint> {
-        self.first.and_then(|id| self.stages.get(&id)).and_then(|stage| stage.after.as_ref())
+        self.first.and_then(|id| self.parts.get(&id)).and_then(|stage| stage.after.as_ref())
     }
 
     /// From whom a person took the complaint in this very change.
     pub(crate) fn taken_by_hand(&self) -> Option<AgentId> {
-        let stage = self.first.and_then(|id| self.stages.get(&id))?;
+        let stage = self.first.and_then(|id| self.parts.get(&id))?;
         stage.entries.iter().find_map(|entry| match &entry.event {
             Event::Released { agent, cause: ReleaseCause::ByHand } => Some(agent.clone()),
             _ => None,
@@ -76,14 +76,14 @@ impl Plan {
 
     /// Whether anything was decided yet.
     pub(crate) fn is_empty(&self) -> bool {
-        self.stages.values().all(|stage| stage.entries.is_empty())
+        self.parts.values().all(|stage| stage.entries.is_empty())
     }
 
     pub(crate) fn into_change(self, policy: &Policy) -> Change {
         let mut notices = Vec::new();
         let mut workload: BTreeMap<AgentId, WorkloadDelta> = BTreeMap::new();
         let mut parts = Vec::new();
-        for (id, stage) in self.stages {
+        for (id, stage) in self.parts {
             let Some(after) = stage.after else { continue };
             if stage.entries.is_empty() {
                 continue;

@@ -87,7 +87,7 @@ impl Desk {
         let policy = self.policy();
         let now = self.now();
         let former = before.handler.clone();
-        let mut plan = Plan::new(now).with(before);
+        let mut plan = Plan::new(now).with(&before);
         let mut escalated = false;
         for _ in 0..COMMANDS_MAX {
             let Some(state) = plan.state().cloned() else { break };
@@ -115,7 +115,7 @@ impl Desk {
         let mut walk = Some(most_pressing(vec![Status::Queued], None));
         while let Some(page) = self.next_page(&mut walk).await? {
             for complaint in page {
-                let mut plan = Plan::new(self.now()).with(complaint);
+                let mut plan = Plan::new(self.now()).with(&complaint);
                 self.place(&mut plan, &policy, None).await?;
                 if !plan.is_empty() && self.committed(plan, &policy).await? {
                     routed += 1;
@@ -141,7 +141,7 @@ impl Desk {
                     let former = complaint.handler.clone();
                     let command = Command::release_handler_gone();
                     let Ok(entries) = decide(&complaint, &command, &Actor::system(), &context) else { continue };
-                    let mut plan = Plan::new(now).with(complaint);
+                    let mut plan = Plan::new(now).with(&complaint);
                     plan.add(entries);
                     self.place(&mut plan, &policy, former).await?;
                     released += u32::from(self.committed(plan, &policy).await?);

@@ -126,7 +126,7 @@ impl Complaint {
                 let scene = Scene { complaint: Some(self), submission: None, command: &command, actor, context };
                 let failed = guards::check(&scene, rule, guards::Depth::StateOnly);
                 let foreign = failed.iter().any(|failed| failed.code == "not_permitted");
-                (!foreign).then(|| Availability { command: rule.command, allowed: failed.is_empty(), failed })
+                (!foreign).then_some(Availability { command: rule.command, allowed: failed.is_empty(), failed })
             })
             .collect()
     }
@@ -192,10 +192,10 @@ impl<'a> Draft<'a> {
     fn at(&self, status: Status) -> Place {
         Place { status, ..self.place() }
     }
+}
 
-    fn queued(&self, level: Level) -> Place {
-        Place { status: Status::Queued, level, handler: None }
-    }
+fn queued(level: Level) -> Place {
+    Place { status: Status::Queued, level, handler: None }
 }
 
 #[expect(
@@ -232,17 +232,17 @@ fn effects(complaint: &Complaint, command: &Command, actor: &Actor, context: &Co
             draft.push(draft.place(), event, Words::none().maybe("reason", text(&input.reason)));
         }
         CommandName::Assign => {
-            if let Some(routing) = context.routing {
-                if let Some(agent) = routing.chosen.clone() {
-                    let place = Place { status: Status::Assigned, level, handler: Some(agent.clone()) };
-                    let event = Event::Assigned { agent, routing: routing.clone() };
-                    draft.push(place, event, Words::none().maybe("reason", text(&input.reason)));
-                }
+            if let Some(routing) = context.routing
+                && let Some(agent) = routing.chosen.clone()
+            {
+                let place = Place { status: Status::Assigned, level, handler: Some(agent.clone()) };
+                let event = Event::Assigned { agent, routing: routing.clone() };
+                draft.push(place, event, Words::none().maybe("reason", text(&input.reason)));
             }
         }
         CommandName::Decline => {
             if let Some(agent) = acting() {
-                draft.push(draft.queued(level), Event::Declined { agent }, reason(command));
+                draft.push(queued(level), Event::Declined { agent }, reason(command));
             }
         }
         CommandName::Release => {
@@ -250,19 +250,19 @@ fn effects(complaint: &Complaint, command: &Command, actor: &Actor, context: &Co
                 let cause = input.release.unwrap_or(ReleaseCause::ByHand);
                 let missed =
                     if cause == ReleaseCause::NotBegun { missed_now(complaint, command, now) } else { Vec::new() };
-                draft.push_with(draft.queued(level), Event::Released { agent, cause }, reason(command), missed);
+                draft.push_with(queued(level), Event::Released { agent, cause }, reason(command), missed);
             }
         }
         CommandName::Reassign => {
-            if let (Some(from), Some(routing)) = (holder(), context.routing) {
-                if let Some(to) = routing.chosen.clone() {
-                    let status = match complaint.status {
-                        Status::InProgress => Status::Assigned,
-                        other => other,
-                    };
-                    let place = Place { status, level, handler: Some(to.clone()) };
-                    draft.push(place, Event::Reassigned { from, to, routing: routing.clone() }, reason(command));
-                }
+            if let (Some(from), Some(routing)) = (holder(), context.routing)
+                && let Some(to) = routing.chosen.clone()
+            {
+                let status = match complaint.status {
+                    Status::InProgress => Status::Assigned,
+                    other => other,
+                };
+                let place = Place { status, level, handler: Some(to.clone()) };
+                draft.push(place, Event::Reassigned { from, to, routing: routing.clone() }, reason(command));
             }
         }
         CommandName::Begin => draft.push(draft.at(Status::InProgress), Event::Begun, Words::none()),
@@ -270,7 +270,7 @@ fn effects(complaint: &Complaint, command: &Command, actor: &Actor, context: &Co
             draft.push(draft.at(Status::AwaitingCustomer), Event::Asked, Words::of("text", body(&input.text)));
         }
         CommandName::Answer => {
-            draft.push(draft.at(Status::InProgress), Event::Answered, Words::none().maybe("text", text(&input.text)))
+            draft.push(draft.at(Status::InProgress), Event::Answered, Words::none().maybe("text", text(&input.text)));
         }
         CommandName::Hold => {
             let until = input.until.unwrap_or_else(|| now.date_naive());
@@ -288,17 +288,12 @@ fn effects(complaint: &Complaint, command: &Command, actor: &Actor, context: &Co
             let causes = escalation_causes(complaint, command, actor);
             let missed = missed_now(complaint, command, now);
             let event = Event::Escalated { from: level, causes };
-            draft.push_with(
-                draft.queued(level.above()),
-                event,
-                Words::none().maybe("reason", text(&input.reason)),
-                missed,
-            );
+            draft.push_with(queued(level.above()), event, Words::none().maybe("reason", text(&input.reason)), missed);
         }
         CommandName::HandBack => {
             if let Some(agent) = acting() {
                 let words = Words::of("instruction", body(&input.instruction));
-                draft.push(draft.queued(level.below()), Event::HandedBack { from: level, agent }, words);
+                draft.push(queued(level.below()), Event::HandedBack { from: level, agent }, words);
             }
         }
         CommandName::Propose => {
@@ -329,7 +324,7 @@ fn effects(complaint: &Complaint, command: &Command, actor: &Actor, context: &Co
             let place = if complaint.handler.is_some() && context.handler_available {
                 draft.at(Status::InProgress)
             } else {
-                draft.queued(level)
+                queued(level)
             };
             draft.push(place, Event::SentBack, Words::of("comment", body(&input.comment)));
         }
@@ -373,9 +368,9 @@ fn effects(complaint: &Complaint, command: &Command, actor: &Actor, context: &Co
             let up = if level < context.policy.last_level() { level.above() } else { level };
             let excluded = complaint.deciders.clone();
             let event = Event::Contested { from: level, new_evidence: input.new_evidence, excluded };
-            draft.push(draft.queued(up), event, reason(command));
+            draft.push(queued(up), event, reason(command));
         }
-        CommandName::Reopen => draft.push(draft.queued(level), Event::Reopened, reason(command)),
+        CommandName::Reopen => draft.push(queued(level), Event::Reopened, reason(command)),
         CommandName::Close => {
             let (cause, missed) = match actor.party() {
                 Party::System => (CloseCause::AcceptanceWindowOver, missed_now(complaint, command, now)),
@@ -394,7 +389,7 @@ fn effects(complaint: &Complaint, command: &Command, actor: &Actor, context: &Co
                 Words::none().maybe("reason", text(&input.reason)),
             );
         }
-        CommandName::Reinstate => draft.push(draft.queued(level), Event::Reinstated, Words::none()),
+        CommandName::Reinstate => draft.push(queued(level), Event::Reinstated, Words::none()),
         CommandName::Dismiss => {
             let ground = input.reason.as_deref().and_then(|reason| reason.trim().parse().ok());
             if let (Some(reason), Some(by)) = (ground, acting()) {
@@ -413,7 +408,7 @@ fn effects(complaint: &Complaint, command: &Command, actor: &Actor, context: &Co
             }
         }
         CommandName::Unmerge => {
-            draft.push(draft.queued(level), Event::Unmerged, Words::none());
+            draft.push(queued(level), Event::Unmerged, Words::none());
             if let Some(survivor) = context.other {
                 let mut left = Draft::of(survivor, actor, context);
                 left.push(left.place(), Event::Separated { other: complaint.id }, Words::none());
@@ -424,7 +419,7 @@ fn effects(complaint: &Complaint, command: &Command, actor: &Actor, context: &Co
             let words = Words::of("body", line(&input.body)).and("text", body(&input.text));
             draft.push(draft.at(Status::Referred), Event::Referred, words);
         }
-        CommandName::ReturnReferral => draft.push(draft.queued(level), Event::ReferralReturned, reason(command)),
+        CommandName::ReturnReferral => draft.push(queued(level), Event::ReferralReturned, reason(command)),
         CommandName::Post => {
             let words = Words::none().maybe("text", text(&input.text));
             let answers = complaint.status == Status::AwaitingCustomer && actor.customer_id().is_some();

@@ -134,7 +134,7 @@ impl<'a> Lifecycle<'a> {
         chart
     }
 
-    fn edge(&self, command: CommandName, by_clock_only: bool) -> String {
+    fn edge(self, command: CommandName, by_clock_only: bool) -> String {
         let targets = &self.policy.targets;
         let note = match command {
             CommandName::Contest => Some(format!("within {}", targets.contest_window)),
@@ -163,14 +163,14 @@ mod tests {
         for rule in TABLE {
             for from in rule.from {
                 for to in rule.to {
-                    if let To::Status(to) = to {
-                        if to != from {
-                            let line = chart
-                                .lines()
-                                .find(|line| line.trim().starts_with(&format!("{} --> {} :", from.name(), to.name())))
-                                .unwrap_or_else(|| panic!("no edge {from} --> {to}"));
-                            assert!(line.contains(rule.command.name()), "{line} lacks {}", rule.command);
-                        }
+                    if let To::Status(to) = to
+                        && to != from
+                    {
+                        let line = chart
+                            .lines()
+                            .find(|line| line.trim().starts_with(&format!("{} --> {} :", from.name(), to.name())))
+                            .unwrap_or_else(|| panic!("no edge {from} --> {to}"));
+                        assert!(line.contains(rule.command.name()), "{line} lacks {}", rule.command);
                     }
                 }
             }

@@ -137,6 +137,7 @@ pub fn begin(entry: &Entry) -> Option<Complaint> {
 }
 
 /// The complaint after an entry.
+#[expect(clippy::too_many_lines, reason = "one arm per event, in the order of the enumeration")]
 pub fn evolve(mut complaint: Complaint, entry: &Entry) -> Complaint {
     let words = &entry.words;
     let own = |name: &str| words.get(name).map(str::to_owned);
@@ -148,8 +149,8 @@ pub fn evolve(mut complaint: Complaint, entry: &Entry) -> Complaint {
         Event::Triaged { category, priority, skills, area, weight } => {
             complaint.category = category.clone();
             complaint.priority = *priority;
-            complaint.skills = skills.clone();
-            complaint.area = area.clone();
+            complaint.skills.clone_from(skills);
+            complaint.area.clone_from(area);
             complaint.weight = *weight;
         }
         Event::Assigned { routing, .. } | Event::Reassigned { routing, .. } => {
@@ -330,13 +331,12 @@ fn settle(mut complaint: Complaint, entry: &Entry) -> Complaint {
     complaint.entries = entry.seq;
     for change in &entry.clocks {
         let key = change.key();
-        match change {
-            ClockChange::Started { deadline } => complaint.deadlines.push(deadline.clone()),
-            _ => {
-                let known = complaint.deadlines.iter_mut().find(|deadline| (deadline.clock, deadline.instance) == key);
-                if let Some(deadline) = known {
-                    deadline.apply(change, entry.at);
-                }
+        if let ClockChange::Started { deadline } = change {
+            complaint.deadlines.push(deadline.clone());
+        } else {
+            let known = complaint.deadlines.iter_mut().find(|deadline| (deadline.clock, deadline.instance) == key);
+            if let Some(deadline) = known {
+                deadline.apply(change, entry.at);
             }
         }
     }

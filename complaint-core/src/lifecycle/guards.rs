@@ -255,6 +255,7 @@ fn look_at_submission(scene: &Scene<'_>, submission: &Submission, guard: Guard) 
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "one paragraph per field, in the order of the submission")]
 fn submission_faults(scene: &Scene<'_>, submission: &Submission) -> Vec<FailedGuard> {
     let mut failed = Vec::new();
     let policy = scene.context.policy;
@@ -422,7 +423,7 @@ fn look_at_complaint(scene: &Scene<'_>, complaint: &Complaint, guard: Guard, now
             let mut failed = given_line("party", &input.party);
             match input.until {
                 None => {
-                    failed.push(FailedGuard::input("missing", "until", "must not be empty", "give the expected day"))
+                    failed.push(FailedGuard::input("missing", "until", "must not be empty", "give the expected day"));
                 }
                 Some(until) if until < (now - chrono::TimeDelta::hours(12)).date_naive() => failed.push(
                     FailedGuard::input("in_the_past", "until", "must not be in the past", "give the expected day"),
@@ -641,15 +642,15 @@ fn contest_window_end(complaint: &Complaint) -> Option<DateTime<Utc>> {
 fn triage_faults(scene: &Scene<'_>) -> Vec<FailedGuard> {
     let input = scene.command.input();
     let mut failed = Vec::new();
-    if let Some(key) = &input.category {
-        if scene.context.policy.category(key).is_none_or(|category| !category.active) {
-            failed.push(FailedGuard::input(
-                "unknown_category",
-                "category",
-                format!("`{key}` cannot be complained about here"),
-                "choose a category of the catalogue",
-            ));
-        }
+    if let Some(key) = &input.category
+        && scene.context.policy.category(key).is_none_or(|category| !category.active)
+    {
+        failed.push(FailedGuard::input(
+            "unknown_category",
+            "category",
+            format!("`{key}` cannot be complained about here"),
+            "choose a category of the catalogue",
+        ));
     }
     if input.weight.is_some_and(|weight| weight == 0 || weight > 1000) {
         failed.push(FailedGuard::input("out_of_range", "weight", "must be 1 to 1000", "give 1 to 1000"));

@@ -6,6 +6,11 @@ use std::fmt;
 use super::Policy;
 use crate::text;
 
+/// Longest description of a category, in characters: it helps to choose, it is no handbook.
+const DESCRIPTION_MAX: usize = 2000;
+/// The most questions of a category.
+const QUESTIONS_MAX: usize = 30;
+
 /// One fault of a policy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
@@ -57,6 +62,12 @@ impl Policy {
             }
             if text::line(&category.name, text::FIELD_MAX).is_err() {
                 fault(format!("categories[{at}].name"), "must be one line of 1 to 200 characters".into());
+            }
+            if category.description.chars().count() > DESCRIPTION_MAX {
+                fault(format!("categories[{at}].description"), format!("must be at most {DESCRIPTION_MAX} characters"));
+            }
+            if category.questions.len() > QUESTIONS_MAX {
+                fault(format!("categories[{at}].questions"), format!("must be at most {QUESTIONS_MAX}"));
             }
             if category.weight == 0 || category.weight > 1000 {
                 fault(format!("categories[{at}].weight"), "must be 1 to 1000".into());

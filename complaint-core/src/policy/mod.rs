@@ -17,6 +17,7 @@ pub use lint::Finding;
 /// The house rules. Written as TOML; checked by [`Policy::lint`] before it is used.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a house rule of its own; none excludes another")]
 pub struct Policy {
     /// Which edition; every complaint and deadline is stamped with it. The host counts it up.
     #[serde(default = "one")]
@@ -237,6 +238,9 @@ impl Policy {
     }
 
     /// The policy a new organisation starts with: three levels, office hours in UTC, no categories yet.
+    ///
+    /// # Panics
+    /// Never: its text is part of the crate and a test reads it.
     pub fn standard() -> Self {
         #[expect(clippy::expect_used, reason = "the text is part of the crate and a test reads it")]
         Self::from_toml(include_str!("standard.toml")).expect("the standard policy can be read")
@@ -406,5 +410,14 @@ mod tests {
         policy.categories = vec![twice.clone(), twice];
         let paths: Vec<String> = policy.lint().into_iter().map(|finding| finding.path).collect();
         assert_eq!(paths, ["calendar", "levels[1].name", "categories[1].key"]);
+        let mut wordy = Category::named("Water").unwrap();
+        wordy.description = "x".repeat(2000);
+        assert!(Policy::standard().with_category(wordy.clone()).lint().is_empty());
+        wordy.description.push('x');
+        let question = |n| CategoryQuestion { key: format!("q{n}"), label: "Which?".into(), required: false };
+        wordy.questions = (0..31).map(question).collect();
+        let paths: Vec<String> =
+            Policy::standard().with_category(wordy).lint().into_iter().map(|finding| finding.path).collect();
+        assert_eq!(paths, ["categories[0].description", "categories[0].questions"]);
     }
 }

@@ -145,6 +145,10 @@ impl Shelves {
         }
         for delta in change.workload() {
             let Some(member) = self.agents.get(&delta.agent) else {
+                // A workload that falls needs no row to fall in.
+                if delta.delta <= 0 {
+                    continue;
+                }
                 return Err(StoreError::UnknownAgent { agent: delta.agent.clone() });
             };
             let after = i64::from(member.workload) + delta.delta;
@@ -187,12 +191,11 @@ impl Shelves {
 impl AgentStore for MemoryStore {
     async fn save(&self, agent: &Agent) -> Result<(), StoreError> {
         let mut shelves = self.shelves();
-        match shelves.agents.get_mut(&agent.id) {
-            Some(member) => member.agent = agent.clone(),
-            None => {
-                let member = Member { agent: agent.clone(), workload: 0, last_assigned_at: None };
-                shelves.agents.insert(agent.id.clone(), member);
-            }
+        if let Some(member) = shelves.agents.get_mut(&agent.id) {
+            member.agent = agent.clone();
+        } else {
+            let member = Member { agent: agent.clone(), workload: 0, last_assigned_at: None };
+            shelves.agents.insert(agent.id.clone(), member);
         }
         Ok(())
     }

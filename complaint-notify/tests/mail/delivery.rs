@@ -19,15 +19,8 @@ async fn a_level_is_everybody_there_each_under_a_stable_id() {
     let tray = Tray::default();
     let mut host = Host::usual();
     let sample = notice(NoticeKind::ApprovalWanted, level());
-    notifier(&tray, host.clone())
-        .deliver(&sample)
-        .await
-        .unwrap();
-    let first: Vec<_> = tray
-        .taken()
-        .iter()
-        .map(|mail| (mail.to().to_string(), mail.id().to_owned()))
-        .collect();
+    notifier(&tray, host.clone()).deliver(&sample).await.unwrap();
+    let first: Vec<_> = tray.taken().iter().map(|mail| (mail.to().to_string(), mail.id().to_owned())).collect();
     assert_eq!(first.len(), 2);
     assert_ne!(first[0].1, first[1].1);
     for (_, id) in &first {
@@ -37,11 +30,7 @@ async fn a_level_is_everybody_there_each_under_a_stable_id() {
     host.level.insert(0, Addressee::at("ben@example.com"));
     host.level.push(Addressee::at("omar@example.com"));
     notifier(&tray, host).deliver(&sample).await.unwrap();
-    let second: Vec<_> = tray
-        .taken()
-        .iter()
-        .map(|mail| (mail.to().to_string(), mail.id().to_owned()))
-        .collect();
+    let second: Vec<_> = tray.taken().iter().map(|mail| (mail.to().to_string(), mail.id().to_owned())).collect();
     assert_eq!(second.len(), 3);
     assert_eq!(second[1..], first[..]);
 }
@@ -49,10 +38,7 @@ async fn a_level_is_everybody_there_each_under_a_stable_id() {
 #[tokio::test]
 async fn one_who_cannot_be_reached_now_makes_the_notice_return() {
     let tray = Tray::default();
-    tray.later
-        .lock()
-        .unwrap()
-        .push("maria@example.com".to_owned());
+    tray.later.lock().unwrap().push("maria@example.com".to_owned());
     let sample = notice(NoticeKind::ApprovalWanted, level());
     let result = notifier(&tray, Host::usual()).deliver(&sample).await;
     assert!(matches!(result, Err(NotifyError::Later(_))), "{result:?}");
@@ -66,20 +52,14 @@ async fn a_broken_address_among_good_ones_is_no_dead_letter_but_alone_it_is() {
     let sample = notice(NoticeKind::ApprovalWanted, level());
     let mut host = Host::usual();
     host.level[0].email = Some("nonsense".to_owned());
-    notifier(&tray, host.clone())
-        .deliver(&sample)
-        .await
-        .unwrap();
+    notifier(&tray, host.clone()).deliver(&sample).await.unwrap();
     assert_eq!(tray.taken().len(), 1);
     host.level.truncate(1);
     let result = notifier(&tray, host.clone()).deliver(&sample).await;
     assert!(matches!(result, Err(NotifyError::Never(_))), "{result:?}");
     host.level.clear();
     let result = notifier(&tray, host).deliver(&sample).await;
-    assert!(
-        matches!(&result, Err(NotifyError::Never(why)) if why.contains("level 2")),
-        "{result:?}"
-    );
+    assert!(matches!(&result, Err(NotifyError::Never(why)) if why.contains("level 2")), "{result:?}");
 }
 
 #[tokio::test]
@@ -88,10 +68,7 @@ async fn a_notice_on_a_channel_that_nobody_carries_is_not_called_delivered() {
     let mut sample = notice(NoticeKind::Received, customer());
     sample.channel = NoticeChannel::Sms;
     let result = notifier(&tray, Host::usual()).deliver(&sample).await;
-    assert!(
-        matches!(&result, Err(NotifyError::Never(why)) if why == "no SMS gateway is configured"),
-        "{result:?}"
-    );
+    assert!(matches!(&result, Err(NotifyError::Never(why)) if why == "no SMS gateway is configured"), "{result:?}");
     assert!(tray.taken().is_empty());
 }
 
@@ -99,31 +76,19 @@ async fn a_notice_on_a_channel_that_nobody_carries_is_not_called_delivered() {
 async fn ids_that_are_addresses_are_used_and_the_complaints_address_is_the_fallback() {
     let tray = Tray::default();
     let notifier = EmailNotifier::new(tray.clone(), IdsAreAddresses, settings(), Arc::new(Still));
-    let mut sample = notice(
-        NoticeKind::Received,
-        Recipient::Customer(CustomerId::new("john@example.org").unwrap()),
-    );
+    let mut sample = notice(NoticeKind::Received, Recipient::Customer(CustomerId::new("john@example.org").unwrap()));
     sample.address = Some("other@example.org".to_owned());
     notifier.deliver(&sample).await.unwrap();
     sample.recipient = Recipient::Customer(CustomerId::new("c-17").unwrap());
     notifier.deliver(&sample).await.unwrap();
-    let to: Vec<_> = tray
-        .taken()
-        .iter()
-        .map(|mail| mail.to().to_string())
-        .collect();
+    let to: Vec<_> = tray.taken().iter().map(|mail| mail.to().to_string()).collect();
     assert_eq!(to, ["john@example.org", "other@example.org"]);
 
     sample.address = None;
-    let unknown = [
-        sample.recipient.clone(),
-        Recipient::Agent(AgentId::new("asha").unwrap()),
-        level(),
-    ];
+    let unknown = [sample.recipient.clone(), Recipient::Agent(AgentId::new("asha").unwrap()), level()];
     for recipient in unknown {
         // An address given by the customer must never receive what is meant for staff.
-        sample.address =
-            (!matches!(recipient, Recipient::Customer(_))).then(|| "other@example.org".to_owned());
+        sample.address = (!matches!(recipient, Recipient::Customer(_))).then(|| "other@example.org".to_owned());
         sample.recipient = recipient;
         let result = notifier.deliver(&sample).await;
         assert!(matches!(result, Err(NotifyError::Never(_))), "{result:?}");
@@ -146,31 +111,17 @@ async fn the_folder_holds_whole_messages_that_sort_by_time() {
     // A repeat overwrites its own file.
     notifier.deliver(&earlier).await.unwrap();
 
-    let mut names: Vec<String> = std::fs::read_dir(&path)
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect();
+    let mut names: Vec<String> =
+        std::fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
     assert_eq!(
         names,
-        [
-            format!("00001795253400000123-{}.eml", earlier.id),
-            format!("00001796083200000000-{}.eml", later.id),
-        ]
+        [format!("00001795253400000123-{}.eml", earlier.id), format!("00001796083200000000-{}.eml", later.id),]
     );
     let bytes = std::fs::read(path.join(&names[0])).unwrap();
     let message = MessageParser::default().parse(&bytes).unwrap();
-    assert_eq!(
-        message.message_id(),
-        Some(format!("{}@example.com", earlier.id).as_str())
-    );
-    assert!(
-        message
-            .body_html(0)
-            .unwrap()
-            .trim_end()
-            .ends_with("</html>")
-    );
+    assert_eq!(message.message_id(), Some(format!("{}@example.com", earlier.id).as_str()));
+    assert!(message.body_html(0).unwrap().trim_end().ends_with("</html>"));
 }
 
 #[tokio::test]
@@ -178,14 +129,7 @@ async fn a_folder_that_cannot_be_written_is_tried_again_later() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("mail");
     std::fs::write(&file, "not a folder").unwrap();
-    let notifier = EmailNotifier::new(
-        MailFolder::new(&file),
-        Host::usual(),
-        settings(),
-        Arc::new(Still),
-    );
-    let result = notifier
-        .deliver(&notice(NoticeKind::Received, customer()))
-        .await;
+    let notifier = EmailNotifier::new(MailFolder::new(&file), Host::usual(), settings(), Arc::new(Still));
+    let result = notifier.deliver(&notice(NoticeKind::Received, customer())).await;
     assert!(matches!(result, Err(NotifyError::Later(_))), "{result:?}");
 }

@@ -43,13 +43,8 @@ fn samples() -> Vec<Notice> {
         K::ContestedHandler,
         K::WithdrawnHandler,
     ];
-    let clocks = ClockKind::ALL
-        .into_iter()
-        .flat_map(|clock| [K::Warning(clock), K::Missed(clock)]);
-    let mut all: Vec<Notice> = to_customer
-        .into_iter()
-        .map(|kind| notice(kind, customer()))
-        .collect();
+    let clocks = ClockKind::ALL.into_iter().flat_map(|clock| [K::Warning(clock), K::Missed(clock)]);
+    let mut all: Vec<Notice> = to_customer.into_iter().map(|kind| notice(kind, customer())).collect();
     all.extend(to_staff.into_iter().map(|kind| notice(kind, sarah())));
     for kind in clocks {
         all.push(notice(kind, customer()));
@@ -98,11 +93,7 @@ fn kind_name(kind: NoticeKind) -> String {
 }
 
 fn audience(notice: &Notice) -> &'static str {
-    if matches!(notice.recipient, Recipient::Customer(_)) {
-        "customer"
-    } else {
-        "staff"
-    }
+    if matches!(notice.recipient, Recipient::Customer(_)) { "customer" } else { "staff" }
 }
 
 fn header<'a>(message: &'a Message<'_>, name: &'static str) -> &'a str {
@@ -138,10 +129,7 @@ async fn every_letter_reads_well_with_nothing_to_say() {
     let tray = Tray::default();
     let notifier = notifier(
         &tray,
-        Host {
-            customer: vec![complaint_notify::Addressee::at("john@example.org")],
-            ..Host::default()
-        },
+        Host { customer: vec![complaint_notify::Addressee::at("john@example.org")], ..Host::default() },
     );
     for mut sample in samples() {
         (sample.text, sample.due_at, sample.handler) = (None, None, None);
@@ -150,24 +138,12 @@ async fn every_letter_reads_well_with_nothing_to_say() {
         let message = MessageParser::default().parse(mails[0].bytes()).unwrap();
         let text = message.body_text(0).unwrap().replace("\r\n", "\n");
         let kind = kind_name(sample.kind);
-        let greeted = if audience(&sample) == "customer" {
-            "Hello,\n\n"
-        } else {
-            "Dear Sarah Lee,\n\n"
-        };
+        let greeted = if audience(&sample) == "customer" { "Hello,\n\n" } else { "Dear Sarah Lee,\n\n" };
         assert!(text.starts_with(greeted), "{kind}: {text}");
-        for trace in [
-            "None", "Some(", "\n> ", "  ", " .", " ,", "\u{1}", "\u{2}", "\n\n\n",
-        ] {
-            assert!(
-                !text.replace("-- \n", "").contains(trace),
-                "{kind} contains {trace:?}:\n{text}"
-            );
+        for trace in ["None", "Some(", "\n> ", "  ", " .", " ,", "\u{1}", "\u{2}", "\n\n\n"] {
+            assert!(!text.replace("-- \n", "").contains(trace), "{kind} contains {trace:?}:\n{text}");
         }
-        assert!(
-            !message.body_html(0).unwrap().contains("<blockquote"),
-            "{kind}"
-        );
+        assert!(!message.body_html(0).unwrap().contains("<blockquote"), "{kind}");
     }
 }
 
@@ -181,46 +157,24 @@ async fn headers_tell_who_when_and_what() {
     notifier.deliver(&received).await.unwrap();
     notifier.deliver(&decision).await.unwrap();
     let mails = tray.taken();
-    let [first, second] =
-        [0, 1].map(|at: usize| MessageParser::default().parse(mails[at].bytes()).unwrap());
+    let [first, second] = [0, 1].map(|at: usize| MessageParser::default().parse(mails[at].bytes()).unwrap());
 
     let reference = received.reference.to_string();
     assert_eq!(
         first.subject(),
-        Some(
-            format!(
-                "[{reference}] We have received your complaint: Toaster <smokes> & trips the fuse"
-            )
-            .as_str()
-        )
+        Some(format!("[{reference}] We have received your complaint: Toaster <smokes> & trips the fuse").as_str())
     );
-    assert_eq!(
-        first.message_id(),
-        Some(format!("{}@example.com", received.id).as_str())
-    );
-    assert_eq!(
-        second.message_id(),
-        Some(format!("{}@example.com", decision.id).as_str())
-    );
+    assert_eq!(first.message_id(), Some(format!("{}@example.com", received.id).as_str()));
+    assert_eq!(second.message_id(), Some(format!("{}@example.com", decision.id).as_str()));
     assert_eq!(first.date().unwrap().to_rfc3339(), "2026-11-21T09:30:05Z");
     assert_eq!(header(&first, "Auto-Submitted"), "auto-generated");
     assert_eq!(header(&first, "X-Complaint-Reference"), reference);
-    let language = first
-        .headers()
-        .iter()
-        .find(|h| h.name().eq_ignore_ascii_case("Content-Language"))
-        .unwrap();
+    let language = first.headers().iter().find(|h| h.name().eq_ignore_ascii_case("Content-Language")).unwrap();
     assert_eq!(language.value().as_text_list().unwrap(), ["en"]);
     let from = first.from().unwrap().first().unwrap();
-    assert_eq!(
-        (from.name(), from.address()),
-        (Some("Example Ltd"), Some("complaints@example.com"))
-    );
+    assert_eq!((from.name(), from.address()), (Some("Example Ltd"), Some("complaints@example.com")));
     let to = first.to().unwrap().first().unwrap();
-    assert_eq!(
-        (to.name(), to.address()),
-        (Some("John Smith"), Some("john@example.org"))
-    );
+    assert_eq!((to.name(), to.address()), (Some("John Smith"), Some("john@example.org")));
     assert!(first.cc().is_none() && first.bcc().is_none());
 
     // One conversation.
@@ -230,46 +184,25 @@ async fn headers_tell_who_when_and_what() {
         assert_eq!(header(message, "In-Reply-To"), root);
     }
     assert_eq!((first.text_body_count(), first.html_body_count()), (1, 1));
-    assert!(
-        first
-            .header("Content-Type")
-            .unwrap()
-            .as_content_type()
-            .unwrap()
-            .subtype()
-            == Some("alternative")
-    );
+    assert!(first.header("Content-Type").unwrap().as_content_type().unwrap().subtype() == Some("alternative"));
 }
 
 #[tokio::test]
 async fn the_decision_says_what_why_and_until_when() {
     let tray = Tray::default();
     let decision = notice(NoticeKind::Decision, customer());
-    notifier(&tray, Host::usual())
-        .deliver(&decision)
-        .await
-        .unwrap();
+    notifier(&tray, Host::usual()).deliver(&decision).await.unwrap();
     let mails = tray.taken();
     let message = MessageParser::default().parse(mails[0].bytes()).unwrap();
     let text = message.body_text(0).unwrap();
     let link = format!("https://help.example.com/complaints/{}", decision.reference);
-    for needed in [
-        "Dear John Smith,",
-        "> First line <b>bold</b> & more.",
-        "Monday 23 November 2026, 17:00 UTC",
-        &link,
-    ] {
+    for needed in ["Dear John Smith,", "> First line <b>bold</b> & more.", "Monday 23 November 2026, 17:00 UTC", &link]
+    {
         assert!(text.contains(needed), "{needed} is missing in {text}");
     }
     let html = message.body_html(0).unwrap();
-    assert!(
-        html.contains("First line &#60;b&#62;bold&#60;/b&#62; &#38; more."),
-        "{html}"
-    );
-    assert!(
-        html.contains("Toaster &#60;smokes&#62; &#38; trips the fuse"),
-        "{html}"
-    );
+    assert!(html.contains("First line &#60;b&#62;bold&#60;/b&#62; &#38; more."), "{html}");
+    assert!(html.contains("Toaster &#60;smokes&#62; &#38; trips the fuse"), "{html}");
     assert!(!html.contains("<b>bold"));
     assert!(html.contains(&format!("href=\"{link}\"")));
 }
@@ -279,16 +212,8 @@ async fn dates_are_written_in_the_zone_of_the_reader() {
     let tray = Tray::default();
     let mut host = Host::usual();
     host.customer[0].zone = Some("Asia/Kolkata".to_owned());
-    notifier(&tray, host)
-        .deliver(&notice(NoticeKind::Question, customer()))
-        .await
-        .unwrap();
+    notifier(&tray, host).deliver(&notice(NoticeKind::Question, customer())).await.unwrap();
     let mails = tray.taken();
     let message = MessageParser::default().parse(mails[0].bytes()).unwrap();
-    assert!(
-        message
-            .body_text(0)
-            .unwrap()
-            .contains("Monday 23 November 2026, 22:30 IST")
-    );
+    assert!(message.body_text(0).unwrap().contains("Monday 23 November 2026, 22:30 IST"));
 }

@@ -92,12 +92,7 @@ impl AddressBook for Host {
 }
 
 pub(crate) fn settings() -> Settings {
-    Settings::new(
-        "Example Ltd <complaints@example.com>",
-        "https://help.example.com/",
-        "Example Ltd",
-    )
-    .unwrap()
+    Settings::new("Example Ltd <complaints@example.com>", "https://help.example.com/", "Example Ltd").unwrap()
 }
 
 pub(crate) fn notifier(tray: &Tray, host: Host) -> EmailNotifier {
@@ -118,9 +113,7 @@ pub(crate) fn notice(kind: NoticeKind, recipient: Recipient) -> Notice {
         recipient,
         channel: NoticeChannel::Email,
         kind,
-        complaint: ComplaintId::from_uuid(Uuid::from_u128(
-            0x0199_0000_0000_7000_8000_0000_0000_0c01,
-        )),
+        complaint: ComplaintId::from_uuid(Uuid::from_u128(0x0199_0000_0000_7000_8000_0000_0000_0c01)),
         reference: Reference::from_entropy(0x1234_5678_9abc_def0),
         subject: "Toaster <smokes> & trips the fuse".to_owned(),
         status: Status::InProgress,

@@ -108,11 +108,7 @@ async fn serve(stream: TcpStream, script: Script, seen: Arc<Mutex<Seen>>) -> Opt
         }
         let command = line.trim_end().to_owned();
         seen.lock().unwrap().commands.push(command.clone());
-        let verb = command
-            .split([' ', ':'])
-            .next()
-            .unwrap_or_default()
-            .to_ascii_uppercase();
+        let verb = command.split([' ', ':']).next().unwrap_or_default().to_ascii_uppercase();
         let answer = match verb.as_str() {
             "EHLO" => script.hello,
             "AUTH" => script.login,
@@ -145,10 +141,7 @@ async fn serve(stream: TcpStream, script: Script, seen: Arc<Mutex<Seen>>) -> Opt
 
 async fn turn(stream: &mut AsyncBufReader<TcpStream>, turn: Turn) -> Option<()> {
     match turn {
-        Say(words) => stream
-            .write_all(format!("{words}\r\n").as_bytes())
-            .await
-            .ok(),
+        Say(words) => stream.write_all(format!("{words}\r\n").as_bytes()).await.ok(),
         Cut => None,
         Silent => {
             // Until the other side gives up.
@@ -165,11 +158,8 @@ const SHORT: Timeouts = Timeouts {
     content: Duration::from_millis(300),
 };
 
-const PATIENT: Timeouts = Timeouts {
-    connect: Duration::from_secs(20),
-    command: Duration::from_secs(20),
-    content: Duration::from_secs(20),
-};
+const PATIENT: Timeouts =
+    Timeouts { connect: Duration::from_secs(20), command: Duration::from_secs(20), content: Duration::from_secs(20) };
 
 fn notifier(smtp: Smtp) -> EmailNotifier {
     EmailNotifier::new(smtp, Host::usual(), settings(), Arc::new(Still))
@@ -177,17 +167,13 @@ fn notifier(smtp: Smtp) -> EmailNotifier {
 
 async fn deliver(url: &str, timeouts: Timeouts) -> Result<(), NotifyError> {
     let smtp = Smtp::from_url(url).unwrap().with_timeouts(timeouts);
-    notifier(smtp)
-        .deliver(&notice(NoticeKind::Received, customer()))
-        .await
+    notifier(smtp).deliver(&notice(NoticeKind::Received, customer())).await
 }
 
 #[tokio::test]
 async fn a_message_is_handed_over_whole_and_connections_are_used_again() {
     let relay = Relay::playing(FINE).await;
-    let smtp = Smtp::from_url(&format!("smtp://127.0.0.1:{}", relay.port))
-        .unwrap()
-        .with_timeouts(PATIENT);
+    let smtp = Smtp::from_url(&format!("smtp://127.0.0.1:{}", relay.port)).unwrap().with_timeouts(PATIENT);
     let notifier = notifier(smtp);
     let mut sample = notice(NoticeKind::Message, customer());
     sample.text = Some(".\n..\nQUIT".to_owned());
@@ -197,39 +183,20 @@ async fn a_message_is_handed_over_whole_and_connections_are_used_again() {
     assert_eq!(relay.taken(), 3);
     assert_eq!(relay.connections(), 1);
     let commands = relay.commands();
-    assert_eq!(
-        commands[1..4],
-        [
-            "MAIL FROM:<complaints@example.com>",
-            "RCPT TO:<john@example.org>",
-            "DATA"
-        ]
-    );
+    assert_eq!(commands[1..4], ["MAIL FROM:<complaints@example.com>", "RCPT TO:<john@example.org>", "DATA"]);
     let sent = relay.seen.lock().unwrap().messages[0].clone();
     let message = MessageParser::default().parse(&sent).unwrap();
-    assert_eq!(
-        message.message_id(),
-        Some(format!("{}@example.com", sample.id).as_str())
-    );
+    assert_eq!(message.message_id(), Some(format!("{}@example.com", sample.id).as_str()));
     assert!(message.body_text(0).unwrap().contains("> QUIT"));
 }
 
 #[tokio::test]
 async fn a_connection_that_the_relay_closed_is_replaced_at_once() {
-    let relay = Relay::playing(Script {
-        messages: 1,
-        ..FINE
-    })
-    .await;
-    let smtp = Smtp::from_url(&format!("smtp://127.0.0.1:{}", relay.port))
-        .unwrap()
-        .with_timeouts(PATIENT);
+    let relay = Relay::playing(Script { messages: 1, ..FINE }).await;
+    let smtp = Smtp::from_url(&format!("smtp://127.0.0.1:{}", relay.port)).unwrap().with_timeouts(PATIENT);
     let notifier = notifier(smtp);
     for _ in 0..3 {
-        notifier
-            .deliver(&notice(NoticeKind::Received, customer()))
-            .await
-            .unwrap();
+        notifier.deliver(&notice(NoticeKind::Received, customer())).await.unwrap();
     }
     assert_eq!((relay.taken(), relay.connections()), (3, 3));
 }
@@ -237,20 +204,11 @@ async fn a_connection_that_the_relay_closed_is_replaced_at_once() {
 #[tokio::test]
 async fn a_kept_connection_is_given_up_for_a_goodbye_but_not_for_a_refusal() {
     for (turn, connections, taken) in [(Say("421 closing"), 2, 2), (Say("451 slow down"), 1, 1)] {
-        let relay = Relay::playing(Script {
-            sender_again: turn,
-            ..FINE
-        })
-        .await;
+        let relay = Relay::playing(Script { sender_again: turn, ..FINE }).await;
         let smtp = Smtp::from_url(&format!("smtp://127.0.0.1:{}", relay.port)).unwrap();
         let notifier = notifier(smtp.with_timeouts(PATIENT));
-        notifier
-            .deliver(&notice(NoticeKind::Received, customer()))
-            .await
-            .unwrap();
-        let second = notifier
-            .deliver(&notice(NoticeKind::Received, customer()))
-            .await;
+        notifier.deliver(&notice(NoticeKind::Received, customer())).await.unwrap();
+        let second = notifier.deliver(&notice(NoticeKind::Received, customer())).await;
         assert_eq!(second.is_ok(), taken == 2, "{turn:?}: {second:?}");
         let seen = (relay.connections(), relay.taken());
         assert_eq!(seen, (connections, taken), "{turn:?}");
@@ -281,11 +239,7 @@ const ANSWERS: [(&str, Turn, bool); 25] = [
     ("recipient", Silent, LATER),
     ("data", Say("451 later"), LATER),
     ("data", Say("554 no"), NEVER),
-    (
-        "data",
-        Say("250 an answer that belongs to another command"),
-        LATER,
-    ),
+    ("data", Say("250 an answer that belongs to another command"), LATER),
     ("content", Say("452 full"), LATER),
     ("content", Say("554 spam"), NEVER),
     ("content", Say("552 too big"), NEVER),
@@ -309,10 +263,7 @@ async fn answers_mean_later_or_never_as_the_table_says() {
         let relay = Relay::playing(script).await;
         // Only silence needs a short time limit; the others must not depend on a fast machine.
         let timeouts = if turn == Silent { SHORT } else { PATIENT };
-        match (
-            deliver(&format!("smtp://127.0.0.1:{}", relay.port), timeouts).await,
-            turn,
-        ) {
+        match (deliver(&format!("smtp://127.0.0.1:{}", relay.port), timeouts).await, turn) {
             (Err(NotifyError::Later(_)), _) => assert!(later, "{phase} {turn:?} should be never"),
             (Err(NotifyError::Never(why)), Say(words)) => {
                 assert!(!later, "{phase} {turn:?} should be later: {why}");
@@ -323,30 +274,18 @@ async fn answers_mean_later_or_never_as_the_table_says() {
         assert_eq!(relay.taken(), 0, "{phase} {turn:?}");
         // It got as far as the phase and no further.
         let data = relay.commands().contains(&"DATA".to_owned());
-        assert_eq!(
-            data,
-            matches!(phase, "data" | "content"),
-            "{phase} {turn:?}"
-        );
+        assert_eq!(data, matches!(phase, "data" | "content"), "{phase} {turn:?}");
     }
 }
 
 #[tokio::test]
 async fn a_message_after_one_that_was_given_up_has_its_own_connection() {
     // The relay keeps silent on the content: were that connection used again, its late answer would count for the next.
-    let relay = Relay::playing(Script {
-        content: Silent,
-        ..FINE
-    })
-    .await;
-    let smtp = Smtp::from_url(&format!("smtp://127.0.0.1:{}", relay.port))
-        .unwrap()
-        .with_timeouts(SHORT);
+    let relay = Relay::playing(Script { content: Silent, ..FINE }).await;
+    let smtp = Smtp::from_url(&format!("smtp://127.0.0.1:{}", relay.port)).unwrap().with_timeouts(SHORT);
     let notifier = notifier(smtp);
     for _ in 0..2 {
-        let result = notifier
-            .deliver(&notice(NoticeKind::Received, customer()))
-            .await;
+        let result = notifier.deliver(&notice(NoticeKind::Received, customer())).await;
         assert!(matches!(result, Err(NotifyError::Later(_))), "{result:?}");
     }
     assert_eq!(relay.connections(), 2);
@@ -355,48 +294,22 @@ async fn a_message_after_one_that_was_given_up_has_its_own_connection() {
 #[tokio::test]
 async fn without_the_starttls_that_was_asked_for_nothing_is_said() {
     let relay = Relay::playing(FINE).await;
-    let result = deliver(
-        &format!("smtp+starttls://user:word@localhost:{}", relay.port),
-        PATIENT,
-    )
-    .await;
+    let result = deliver(&format!("smtp+starttls://user:word@localhost:{}", relay.port), PATIENT).await;
     assert!(matches!(result, Err(NotifyError::Later(_))), "{result:?}");
     for command in relay.commands() {
-        assert!(
-            command.starts_with("EHLO") || command == "QUIT",
-            "{command}"
-        );
+        assert!(command.starts_with("EHLO") || command == "QUIT", "{command}");
     }
 }
 
 #[tokio::test]
 async fn a_user_logs_in_and_a_wrong_password_can_be_mended() {
     let relay = Relay::playing(FINE).await;
-    deliver(
-        &format!("smtp://user:p%40ss@127.0.0.1:{}", relay.port),
-        PATIENT,
-    )
-    .await
-    .unwrap();
+    deliver(&format!("smtp://user:p%40ss@127.0.0.1:{}", relay.port), PATIENT).await.unwrap();
     // NUL user NUL p@ss, in base64.
-    assert!(
-        relay
-            .commands()
-            .contains(&"AUTH PLAIN AHVzZXIAcEBzcw==".to_owned()),
-        "{:?}",
-        relay.commands()
-    );
+    assert!(relay.commands().contains(&"AUTH PLAIN AHVzZXIAcEBzcw==".to_owned()), "{:?}", relay.commands());
 
-    let relay = Relay::playing(Script {
-        login: Say("535 wrong"),
-        ..FINE
-    })
-    .await;
-    let result = deliver(
-        &format!("smtp://user:word@127.0.0.1:{}", relay.port),
-        PATIENT,
-    )
-    .await;
+    let relay = Relay::playing(Script { login: Say("535 wrong"), ..FINE }).await;
+    let result = deliver(&format!("smtp://user:word@127.0.0.1:{}", relay.port), PATIENT).await;
     assert!(matches!(result, Err(NotifyError::Later(_))), "{result:?}");
 }
 
@@ -412,8 +325,7 @@ async fn a_relay_that_is_not_there_is_tried_again_later() {
 /// A relay with TLS from the first byte and the test's own certificate, for `localhost`. Serves one connection and
 /// gives the messages it took.
 fn relay_with_tls() -> (u16, std::thread::JoinHandle<usize>) {
-    let certificate =
-        CertificateDer::from_pem_slice(include_bytes!("data/relay-cert.pem")).unwrap();
+    let certificate = CertificateDer::from_pem_slice(include_bytes!("data/relay-cert.pem")).unwrap();
     let key = PrivateKeyDer::from_pem_slice(include_bytes!("data/relay-key.pem")).unwrap();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = rustls::ServerConfig::builder_with_provider(provider)
@@ -470,21 +382,13 @@ async fn certificates_are_verified_by_authority_and_by_name() {
         ("127.0.0.1", true, false),
     ] {
         let (port, relay) = relay_with_tls();
-        let mut smtp = Smtp::from_url(&format!("smtps://{host}:{port}"))
-            .unwrap()
-            .with_timeouts(PATIENT);
+        let mut smtp = Smtp::from_url(&format!("smtps://{host}:{port}")).unwrap().with_timeouts(PATIENT);
         if trusting {
             smtp = smtp.trusting(own).unwrap();
         }
         let notifier = notifier(smtp);
-        let result = notifier
-            .deliver(&notice(NoticeKind::Received, customer()))
-            .await;
-        assert_eq!(
-            result.is_ok(),
-            delivered,
-            "{host}, trusting: {trusting}: {result:?}"
-        );
+        let result = notifier.deliver(&notice(NoticeKind::Received, customer())).await;
+        assert_eq!(result.is_ok(), delivered, "{host}, trusting: {trusting}: {result:?}");
         if !delivered {
             assert!(matches!(result, Err(NotifyError::Later(_))), "{result:?}");
         }
@@ -492,10 +396,5 @@ async fn certificates_are_verified_by_authority_and_by_name() {
         drop(notifier);
         assert_eq!(relay.join().unwrap(), usize::from(delivered));
     }
-    assert!(
-        Smtp::from_url("smtps://localhost")
-            .unwrap()
-            .trusting(b"no certificate")
-            .is_err()
-    );
+    assert!(Smtp::from_url("smtps://localhost").unwrap().trusting(b"no certificate").is_err());
 }

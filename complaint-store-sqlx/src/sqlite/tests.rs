@@ -104,7 +104,7 @@ async fn a_file_that_was_not_migrated_is_refused_and_not_changed() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn opening_and_migrating_is_safe_to_repeat_and_at_once() {
-    for _ in 0..5 {
+    for _ in 0..15 {
         let folder = tempfile::tempdir().unwrap();
         let mut tasks = tokio::task::JoinSet::new();
         for _ in 0..16 {
@@ -120,6 +120,23 @@ async fn opening_and_migrating_is_safe_to_repeat_and_at_once() {
             sqlx::query_scalar("SELECT count(*) FROM complaint_schema").fetch_one(again.readers()).await.unwrap();
         assert_eq!(applied, 1);
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_new_file_is_waited_for() {
+    use sqlx::{ConnectOptions, Connection};
+
+    let folder = tempfile::tempdir().unwrap();
+    let options =
+        sqlx::sqlite::SqliteConnectOptions::new().filename(folder.path().join("complaints.db")).create_if_missing(true);
+    let mut maker = options.connect().await.unwrap();
+    let held = maker.begin_with("BEGIN EXCLUSIVE").await.unwrap();
+    let url = url(&folder, "");
+    let mut opening = tokio::spawn(async move { SqliteStore::open(&url).await });
+    let early = tokio::time::timeout(std::time::Duration::from_millis(200), &mut opening).await;
+    assert!(early.is_err(), "did not wait: {early:?}");
+    held.rollback().await.unwrap();
+    opening.await.unwrap().unwrap().migrate().await.unwrap();
 }
 
 #[tokio::test]

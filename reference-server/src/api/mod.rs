@@ -1,20 +1,31 @@
 //! The JSON API, a file per resource. Its description is made from the same annotations as the routes.
 
 mod accounts;
+pub(crate) mod agents;
+mod attachments;
+pub(crate) mod categories;
 mod clock;
+mod commands;
+mod complaints;
 mod health;
 mod invitations;
+mod lifecycle;
 mod me;
+mod reports;
 mod sessions;
 mod setup;
+mod streams;
 mod tokens;
+pub(crate) mod users;
+pub mod view;
 
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::http::header::CONTENT_TYPE;
 use axum::routing::get;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
-use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
 use utoipa_axum::routes;
 
 use crate::state::AppState;
@@ -32,6 +43,28 @@ pub fn routes(state: &AppState) -> OpenApiRouter<AppState> {
         .routes(routes!(me::show))
         .routes(routes!(setup::set_up))
         .routes(routes!(invitations::accept))
+        .routes(routes!(categories::list, categories::add))
+        .routes(routes!(categories::change))
+        .routes(routes!(lifecycle::show))
+        .routes(routes!(complaints::list, complaints::submit))
+        .routes(routes!(complaints::show))
+        .routes(routes!(complaints::log))
+        .routes(routes!(complaints::messages))
+        .routes(routes!(complaints::deadlines))
+        .routes(routes!(complaints::routing))
+        .routes(routes!(commands::list))
+        .routes(routes!(commands::give))
+        .routes(
+            routes!(attachments::add).layer(DefaultBodyLimit::max(attachments::REQUEST_MAX + attachments::FRAME_MAX)),
+        )
+        .routes(routes!(attachments::download))
+        .routes(routes!(streams::one))
+        .routes(routes!(streams::all))
+        .routes(routes!(agents::list, agents::add))
+        .routes(routes!(agents::change))
+        .routes(routes!(users::list, users::add))
+        .routes(routes!(users::change))
+        .routes(routes!(reports::summary))
         .routes(routes!(health::live))
         .routes(routes!(health::ready))
         .routes(routes!(health::metrics));

@@ -68,6 +68,8 @@ pub struct AccountChange {
     pub role: Option<Role>,
     /// Disable (ends every session and API token) or enable.
     pub disabled: Option<bool>,
+    /// Ends every session and API token whatever else changes: they were opened with rights that are no longer the same.
+    pub ends_access: bool,
 }
 
 /// Which accounts to list, by id, at most `limit` after `after`.

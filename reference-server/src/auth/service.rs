@@ -270,6 +270,12 @@ impl AccountService {
         Ok(Some(session.account))
     }
 
+    /// Whose session this cookie opens, without counting as use: what a program does by itself must not keep a person logged in.
+    pub async fn look_at_cookie(&self, cookie: &str) -> Result<Option<Account>, AuthError> {
+        let session = self.accounts.session(hash_of(cookie), self.clock.now()).await?;
+        Ok(session.map(|session| session.account))
+    }
+
     /// Makes an API token for a program.
     pub async fn issue_api_token(
         &self,

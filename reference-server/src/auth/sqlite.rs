@@ -287,7 +287,10 @@ impl Accounts for SqliteAccounts {
             .execute(&mut *tx)
             .await
             .map_err(fault)?;
-        if before.role != after.role || (before.disabled_at.is_none() && after.disabled_at.is_some()) {
+        if change.ends_access
+            || before.role != after.role
+            || (before.disabled_at.is_none() && after.disabled_at.is_some())
+        {
             end_access(&mut tx, id, now).await?;
         }
         tx.commit().await.map_err(fault)?;

@@ -65,6 +65,19 @@ impl Viewer {
     }
 }
 
+/// Who sent these headers, looked at again: for a stream that lives on after its request. Does not count as use of a session.
+pub async fn look_again(headers: &HeaderMap, state: &AppState) -> Result<Option<Viewer>, Problem> {
+    if let Some(token) = bearer(headers)? {
+        let account = state.accounts.by_bearer(token).await?;
+        return Ok(account.map(|account| Viewer::of(account, ShownBy::ApiToken)));
+    }
+    let Some(cookie) = session_cookie(headers, &state.config) else {
+        return Ok(None);
+    };
+    let account = state.accounts.look_at_cookie(&cookie).await?;
+    Ok(account.map(|account| Viewer::of(account, ShownBy::Session)))
+}
+
 impl FromRequestParts<AppState> for MaybeViewer {
     type Rejection = Problem;
 

@@ -1,0 +1,313 @@
+//! `/api/v1/agents`: who handles complaints. An agent is an account and, under the same id, an agent of the core.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::header::LOCATION;
+use axum::http::{HeaderName, StatusCode};
+use chrono::{DateTime, Utc};
+use complaint_core::agent::{Absence, Agent, Member};
+use complaint_core::id::{AgentId, Area, Language, Level, Skill};
+use complaint_core::{Actor, DeskError};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::view::{AgentView, Audience, Lens};
+use crate::auth::accounts::AccountFilter;
+use crate::auth::values::{FullName, Phone};
+use crate::auth::{Account, AccountChange, Admin, NewStaff, Role, Viewer};
+use crate::error::Problem;
+use crate::extract::{ApiJson, ApiPath, given};
+use crate::state::AppState;
+
+/// The largest capacity: more is a mistake.
+const CAPACITY_MAX: u32 = 10_000;
+/// The most skills, areas or languages of one agent.
+const KEYS_MAX: usize = 200;
+
+/// Everybody who handles complaints.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Agents {
+    items: Vec<AgentView>,
+}
+
+/// A new agent.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewAgent {
+    #[schema(example = "Sarah Cole")]
+    name: String,
+    #[schema(example = "sarah@example.org")]
+    email: String,
+    /// 1 if left out.
+    #[schema(value_type = Option<u8>, minimum = 1)]
+    level: Option<Level>,
+    #[serde(default)]
+    #[schema(value_type = Vec<String>, example = json!(["damaged goods"]))]
+    skills: BTreeSet<Skill>,
+    /// Where they serve; empty: everywhere.
+    #[serde(default)]
+    #[schema(value_type = Vec<String>)]
+    areas: BTreeSet<Area>,
+    #[serde(default)]
+    #[schema(value_type = Vec<String>)]
+    languages: BTreeSet<Language>,
+    /// The greatest workload they are given automatically; 10 if left out.
+    capacity: Option<u32>,
+    /// The superior to whom their escalations go first.
+    #[schema(value_type = Option<String>)]
+    reports_to: Option<AgentId>,
+    /// With one, no invitation is mailed.
+    password: Option<String>,
+    phone: Option<String>,
+}
+
+/// What to change; what is left out stays.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AgentChange {
+    name: Option<String>,
+    /// Ends their sessions: rights change with it.
+    #[schema(value_type = Option<u8>)]
+    level: Option<Level>,
+    #[schema(value_type = Option<Vec<String>>)]
+    skills: Option<BTreeSet<Skill>>,
+    #[schema(value_type = Option<Vec<String>>)]
+    areas: Option<BTreeSet<Area>>,
+    #[schema(value_type = Option<Vec<String>>)]
+    languages: Option<BTreeSet<Language>>,
+    capacity: Option<u32>,
+    /// `false` disables the account too, ends its sessions and gives its complaints to others.
+    enabled: Option<bool>,
+    /// `null`: back again.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<NewAbsence>)]
+    absence: Option<Option<NewAbsence>>,
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<String>)]
+    reports_to: Option<Option<AgentId>>,
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<String>)]
+    phone: Option<Option<String>>,
+}
+
+/// From when until when.
+#[derive(Deserialize, Clone, Copy, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewAbsence {
+    /// First instant away.
+    from: DateTime<Utc>,
+    /// First instant back.
+    until: DateTime<Utc>,
+}
+
+/// List agents with workload, capacity and availability. Supervisors and above, admins, auditors.
+#[utoipa::path(get, path = "/api/v1/agents", tag = "staff", security(("bearer" = []), ("cookie" = [])), responses(
+    (status = 200, body = Agents),
+    (status = 403, body = Problem, content_type = "application/problem+json"),
+))]
+pub(crate) async fn list(State(state): State<AppState>, viewer: Viewer) -> Result<Json<Agents>, Problem> {
+    oversees(state.acting(&viewer).await?.actor())?;
+    Ok(Json(Agents { items: everybody(&state).await? }))
+}
+
+/// Make an agent: an account, which gets an invitation unless a password is given, and its place in routing.
+#[utoipa::path(post, path = "/api/v1/agents", tag = "staff", request_body = NewAgent, security(("bearer" = []), ("cookie" = [])), responses(
+    (status = 201, body = AgentView, headers(("Location" = String))),
+    (status = 403, body = Problem, content_type = "application/problem+json"),
+    (status = 409, body = Problem, content_type = "application/problem+json", description = "`email_taken`"),
+    (status = 422, body = Problem, content_type = "application/problem+json"),
+))]
+pub(crate) async fn add(
+    State(state): State<AppState>,
+    Admin(viewer): Admin,
+    ApiJson(body): ApiJson<NewAgent>,
+) -> Result<(StatusCode, [(HeaderName, String); 1], Json<AgentView>), Problem> {
+    // Everything about the agent is checked before the account is made: there is no half an agent. The id is drawn with the account.
+    let mut agent = Agent::named("new", "new").map_err(|error| Problem::internal(&error))?;
+    agent.level = body.level.unwrap_or(agent.level);
+    agent.skills = body.skills;
+    agent.areas = body.areas;
+    agent.languages = body.languages;
+    agent.capacity = body.capacity.unwrap_or(agent.capacity);
+    agent.reports_to = body.reports_to;
+    check(&state, &agent).await?;
+    let account = state
+        .accounts
+        .create_staff(NewStaff {
+            name: &body.name,
+            email: &body.email,
+            phone: body.phone.as_deref(),
+            role: Role::Agent,
+            password: body.password.as_deref(),
+        })
+        .await?;
+    state.poke();
+    agent.id = AgentId::new(account.id.as_str()).map_err(|error| Problem::internal(&error))?;
+    agent.name.clone_from(&account.name);
+    let agent = state.desk.enrol(agent).await?;
+    tracing::info!(by = %viewer.id, agent = %agent.id, "an agent was made");
+    let location = format!("/api/v1/agents/{}", agent.id);
+    Ok((StatusCode::CREATED, [(LOCATION, location)], Json(shown(&state, &agent.id, &account).await?)))
+}
+
+/// Change an agent.
+#[utoipa::path(patch, path = "/api/v1/agents/{id}", tag = "staff", request_body = AgentChange, security(("bearer" = []), ("cookie" = [])),
+    params(("id" = String, Path)), responses(
+    (status = 200, body = AgentView),
+    (status = 403, body = Problem, content_type = "application/problem+json"),
+    (status = 404, body = Problem, content_type = "application/problem+json"),
+    (status = 422, body = Problem, content_type = "application/problem+json"),
+))]
+pub(crate) async fn change(
+    State(state): State<AppState>,
+    Admin(viewer): Admin,
+    ApiPath(id): ApiPath<String>,
+    ApiJson(body): ApiJson<AgentChange>,
+) -> Result<Json<AgentView>, Problem> {
+    let account = state.accounts.account(&id).await?;
+    if account.role != Role::Agent {
+        return Err(Problem::not_found());
+    }
+    let id = AgentId::new(id).map_err(|_| Problem::not_found())?;
+    let mut agent = stored(&state, &id, &account).await?;
+    let level_before = agent.level;
+    let account_change = account_change(&body)?;
+    if let Some(name) = &account_change.name {
+        name.as_str().clone_into(&mut agent.name);
+    }
+    agent.level = body.level.unwrap_or(agent.level);
+    agent.skills = body.skills.unwrap_or(agent.skills);
+    agent.areas = body.areas.unwrap_or(agent.areas);
+    agent.languages = body.languages.unwrap_or(agent.languages);
+    agent.capacity = body.capacity.unwrap_or(agent.capacity);
+    agent.enabled = body.enabled.unwrap_or(agent.enabled);
+    agent.reports_to = body.reports_to.unwrap_or(agent.reports_to);
+    if let Some(absence) = body.absence {
+        agent.absence = absence.map(|absence| Absence { from: absence.from, until: absence.until });
+    }
+    check(&state, &agent).await?;
+    let account = state
+        .accounts
+        .change(id.as_str(), AccountChange { ends_access: agent.level != level_before, ..account_change })
+        .await?;
+    keep(&state, agent).await?;
+    tracing::info!(by = %viewer.id, agent = %id, "an agent was changed");
+    Ok(Json(shown(&state, &id, &account).await?))
+}
+
+/// Whether somebody may look at the whole staff and its numbers.
+pub(crate) fn oversees(actor: &Actor) -> Result<(), Problem> {
+    let may = actor.is_supervisor() || matches!(actor.party().role(), "admin" | "auditor");
+    if may { Ok(()) } else { Err(Problem::forbidden()) }
+}
+
+/// Every agent with what they hold and how they are reached.
+pub(crate) async fn everybody(state: &AppState) -> Result<Vec<AgentView>, Problem> {
+    let mut accounts: BTreeMap<String, Account> = BTreeMap::new();
+    let mut after = None;
+    loop {
+        let page = state.accounts.list(AccountFilter { role: Some(Role::Agent), after, limit: 100 }).await?;
+        after = page.last().map(|account| account.id.clone());
+        let is_last = page.len() < 100;
+        accounts.extend(page.into_iter().map(|account| (account.id.clone(), account)));
+        if is_last {
+            break;
+        }
+    }
+    let lens = Lens::plain(state, Audience::Staff).await?;
+    let roster = state.desk.store().roster().await.map_err(DeskError::from)?;
+    let now = state.desk.now();
+    let reached = |member: &Member| {
+        let account = accounts.get(member.agent.id.as_str())?;
+        Some((account.email.as_str(), account.phone.as_deref()))
+    };
+    Ok(roster.iter().map(|member| lens.agent(member, reached(member), now)).collect())
+}
+
+/// Brings the core in line with an account that was disabled or enabled, if it is an agent's.
+pub(crate) async fn follow_account(state: &AppState, account: &Account) -> Result<(), Problem> {
+    if account.role != Role::Agent {
+        return Ok(());
+    }
+    let id = AgentId::new(account.id.as_str()).map_err(|error| Problem::internal(&error))?;
+    let mut agent = stored(state, &id, account).await?;
+    agent.enabled = account.disabled_at.is_none();
+    agent.name.clone_from(&account.name);
+    keep(state, agent).await
+}
+
+/// Keeps an agent, gives them what waits for them and takes from them what they can no longer do.
+async fn keep(state: &AppState, agent: Agent) -> Result<(), Problem> {
+    state.desk.enrol(agent).await?;
+    state.desk.release_from_absent().await?;
+    Ok(())
+}
+
+/// The agent behind an account; a fresh one where the account was made and the agent was not.
+async fn stored(state: &AppState, id: &AgentId, account: &Account) -> Result<Agent, Problem> {
+    match state.desk.store().find(id).await.map_err(DeskError::from)? {
+        Some(member) => Ok(member.agent),
+        None => Agent::named(id.as_str(), &account.name).map_err(|error| Problem::internal(&error)),
+    }
+}
+
+async fn shown(state: &AppState, id: &AgentId, account: &Account) -> Result<AgentView, Problem> {
+    let lens = Lens::plain(state, Audience::Staff).await?;
+    let member = state.desk.store().find(id).await.map_err(DeskError::from)?.ok_or_else(Problem::not_found)?;
+    Ok(lens.agent(&member, Some((&account.email, account.phone.as_deref())), state.desk.now()))
+}
+
+fn account_change(body: &AgentChange) -> Result<AccountChange, Problem> {
+    let name = body.name.as_deref().map(FullName::parse).transpose();
+    let phone = body.phone.as_ref().map(|phone| phone.as_deref().map(Phone::parse).transpose()).transpose();
+    match (name, phone) {
+        (Ok(name), Ok(phone)) => Ok(AccountChange {
+            name,
+            phone,
+            disabled: body.enabled.map(|enabled| !enabled),
+            ..AccountChange::default()
+        }),
+        (name, phone) => {
+            let faults = [("name", name.err()), ("phone", phone.err())];
+            Err(faults
+                .into_iter()
+                .filter_map(|(field, fault)| Some((field, fault?)))
+                .fold(Problem::invalid(), |problem, (field, fault)| problem.field(field, fault.code, fault.message)))
+        }
+    }
+}
+
+/// What cannot be an agent of this organisation; every fault is named.
+async fn check(state: &AppState, agent: &Agent) -> Result<(), Problem> {
+    let mut problem = Problem::invalid();
+    let last = state.desk.policy().last_level();
+    if agent.level > last {
+        problem = problem.field("level", "out_of_range", format!("The ladder has {last} levels."));
+    }
+    if agent.capacity > CAPACITY_MAX {
+        problem = problem.field("capacity", "out_of_range", format!("At most {CAPACITY_MAX}."));
+    }
+    for (field, count) in
+        [("skills", agent.skills.len()), ("areas", agent.areas.len()), ("languages", agent.languages.len())]
+    {
+        if count > KEYS_MAX {
+            problem = problem.field(field, "too_many", format!("At most {KEYS_MAX}."));
+        }
+    }
+    if agent.absence.is_some_and(|absence| absence.until <= absence.from) {
+        problem = problem.field("absence.until", "out_of_range", "Must be after `from`.");
+    }
+    if let Some(superior) = &agent.reports_to {
+        let superior = state.desk.store().find(superior).await.map_err(DeskError::from)?;
+        match superior {
+            None => problem = problem.field("reports_to", "unknown_agent", "There is no such agent."),
+            Some(superior) if superior.agent.level <= agent.level => {
+                problem = problem.field("reports_to", "not_above", "A superior works at a higher level.");
+            }
+            Some(_) => {}
+        }
+    }
+    if problem.errors.is_empty() { Ok(()) } else { Err(problem) }
+}

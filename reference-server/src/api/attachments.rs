@@ -1,0 +1,288 @@
+//! `/api/v1/complaints/{id}/attachments`: files, streamed both ways.
+
+use axum::body::Body;
+use axum::extract::multipart::{Field, MultipartError};
+use axum::extract::{FromRequest as _, Multipart, Request, State};
+use axum::http::header::{CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
+use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use complaint_core::DeskError;
+use complaint_core::complaint::{Attachment, Complaint};
+use complaint_core::desk::Acting;
+use complaint_core::id::{AttachmentId, ComplaintId, Version};
+use complaint_core::lifecycle::{Command, FILES_MAX};
+use complaint_core::store::StoreError;
+use complaint_core::text::FIELD_MAX;
+use futures_util::TryStreamExt as _;
+use sha2::{Digest as _, Sha256};
+
+use super::complaints::present;
+use super::view::{Audience, ComplaintView};
+use crate::auth::Viewer;
+use crate::error::Problem;
+use crate::extract::{ApiPath, hex, idempotency_key, seen_version};
+use crate::files::{Attachments, Stored};
+use crate::state::AppState;
+
+/// The most bytes of files in one request.
+pub(super) const REQUEST_MAX: usize = 25 * 1024 * 1024;
+/// What the frame around the files may take beside them.
+pub(super) const FRAME_MAX: usize = 64 * 1024;
+const CORP: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
+
+/// Add files to a complaint: multipart/form-data, at most 10 files of 10 MiB, 25 MiB in all.
+///
+/// What a file is, its bytes say; the declared type does not count. All files are taken or none.
+#[utoipa::path(post, path = "/api/v1/complaints/{id}/attachments", tag = "complaints", security(("bearer" = []), ("cookie" = [])),
+    params(
+        ("id" = String, Path, description = "Id or reference"),
+        ("If-Match" = Option<String>, Header, description = "The version the caller saw, quoted"),
+        ("Idempotency-Key" = Option<String>, Header, description = "The same key with the same files gives the first answer again"),
+    ),
+    request_body(content = Object, content_type = "multipart/form-data", description = "Every part with a file name is a file"),
+    responses(
+        (status = 201, body = ComplaintView, headers(("ETag" = String, description = "The version, quoted"))),
+        (status = 404, body = Problem, content_type = "application/problem+json"),
+        (status = 409, body = Problem, content_type = "application/problem+json"),
+        (status = 413, body = Problem, content_type = "application/problem+json", description = "`file_too_large`, `too_large`"),
+        (status = 422, body = Problem, content_type = "application/problem+json"),
+    ))]
+pub(super) async fn add(
+    State(state): State<AppState>,
+    viewer: Viewer,
+    ApiPath(id): ApiPath<String>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let acting = state.acting(&viewer).await?;
+    let complaint = acting.find(&id).await?.id;
+    let seen = seen_version(request.headers())?.map(Version::new);
+    let key = idempotency_key(request.headers())?;
+    let form = Multipart::from_request(request, &state).await.map_err(|_| {
+        Problem::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "unsupported_media_type",
+            "This kind of content is not accepted here.",
+        )
+        .detail("Send multipart/form-data.")
+    })?;
+    let files = take_in(&state, form).await?;
+    let acting = match key {
+        Some(key) => acting
+            .under_key(&key, fingerprint(complaint, &files))
+            .map_err(|invalid| Problem::malformed("invalid_idempotency_key", invalid.to_string()))?,
+        None => acting,
+    };
+    let after = attach(acting.clone(), complaint, files, seen).await?;
+    present(&state, &acting, StatusCode::CREATED, &after).await
+}
+
+/// Download a file. Always as a download, never shown in place.
+#[utoipa::path(get, path = "/api/v1/complaints/{id}/attachments/{aid}", tag = "complaints", security(("bearer" = []), ("cookie" = [])),
+    params(("id" = String, Path, description = "Id or reference"), ("aid" = String, Path, description = "Id of the attachment")),
+    responses(
+        (status = 200, content_type = "application/octet-stream", description = "The bytes, with the media type they were found to be"),
+        (status = 403, body = Problem, content_type = "application/problem+json"),
+        (status = 404, body = Problem, content_type = "application/problem+json"),
+    ))]
+pub(super) async fn download(
+    State(state): State<AppState>,
+    viewer: Viewer,
+    ApiPath((id, aid)): ApiPath<(String, String)>,
+) -> Result<Response, Problem> {
+    let acting = state.acting(&viewer).await?;
+    let complaint = acting.find(&id).await?;
+    if !Audience::of(acting.actor()).reads_content() {
+        return Err(Problem::forbidden());
+    }
+    let aid: AttachmentId = aid.parse().map_err(|_| Problem::not_found())?;
+    let file = complaint.attachments.iter().find(|file| file.id == aid).ok_or_else(Problem::not_found)?;
+    let bytes = state.attachments.read(&file.sha256).await?;
+    let headers = [
+        (CONTENT_TYPE, header(&file.media_type)),
+        (CONTENT_LENGTH, header(&file.size.to_string())),
+        (CONTENT_DISPOSITION, header(&disposition(&file.file_name))),
+        (CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; sandbox")),
+        (CORP, HeaderValue::from_static("same-origin")),
+    ];
+    Ok((headers, Body::from_stream(bytes.map_err(std::io::Error::other))).into_response())
+}
+
+/// A file that has come in, with the name it had.
+pub(crate) struct Taken {
+    id: AttachmentId,
+    file_name: String,
+    stored: Stored,
+}
+
+/// Takes in every file of a form. If anything is wrong with any of them, none is left.
+pub(crate) async fn take_in(state: &AppState, mut form: Multipart) -> Result<Vec<Taken>, Problem> {
+    let mut files: Vec<Taken> = Vec::new();
+    let mut total = 0;
+    while let Some(field) = form.next_field().await.map_err(|error| broken(&error))? {
+        let number = files.len();
+        let Some(file_name) = field.file_name().map(str::to_owned) else {
+            let name = field.name().unwrap_or_default().to_owned();
+            return Err(Problem::invalid().detail("Only files are taken here.").field(
+                name,
+                "unknown_field",
+                "There is no such field; every part must be a file.",
+            ));
+        };
+        if number == FILES_MAX {
+            return Err(Problem::invalid().detail(format!("At most {FILES_MAX} files.")).field(
+                "files",
+                "too_many",
+                format!("At most {FILES_MAX} files."),
+            ));
+        }
+        let file_name = checked_name(&file_name, number)?;
+        let stored = take_one(state, field, &file_name, &mut total).await?;
+        if stored.size == 0 {
+            return Err(about(number, "empty_file", format!("{file_name} is empty.")));
+        }
+        files.push(Taken { id: AttachmentId::from_uuid(state.desk.draw_id()), file_name, stored });
+    }
+    if files.is_empty() {
+        return Err(Problem::invalid().detail("No file was sent.").field(
+            "files",
+            "missing",
+            "Send at least one file.",
+        ));
+    }
+    Ok(files)
+}
+
+/// Adds files to a complaint. Goes on to its end even if whoever asked goes away: between the log and the disk nothing is left half done.
+pub(crate) async fn attach(
+    acting: Acting,
+    complaint: ComplaintId,
+    files: Vec<Taken>,
+    seen: Option<Version>,
+) -> Result<Complaint, Problem> {
+    let finishing = tokio::spawn(async move {
+        let command = Command::attach(files.iter().map(Taken::facts).collect());
+        let after = acting.perform_seeing(complaint, command, seen).await;
+        // When nobody knows whether it was committed, bytes too many are better than bytes too few.
+        if matches!(after, Ok(_) | Err(DeskError::Store(StoreError::OutcomeUnknown(_)))) {
+            files.into_iter().for_each(|file| file.stored.keep());
+        }
+        after
+    });
+    match finishing.await {
+        Ok(after) => Ok(after?),
+        Err(error) => Err(Problem::internal(&error)),
+    }
+}
+
+impl Taken {
+    fn facts(&self) -> Attachment {
+        Attachment {
+            id: self.id,
+            file_name: self.file_name.clone(),
+            media_type: self.stored.media_type.to_owned(),
+            size: self.stored.size,
+            sha256: self.stored.sha256.clone(),
+        }
+    }
+}
+
+async fn take_one(
+    state: &AppState,
+    mut field: Field<'_>,
+    file_name: &str,
+    total: &mut usize,
+) -> Result<Stored, Problem> {
+    let files: &Attachments = &state.attachments;
+    let mut incoming = files.begin(state.desk.draw_id()).await?;
+    while let Some(chunk) = field.chunk().await.map_err(|error| broken(&error))? {
+        *total += chunk.len();
+        if *total > REQUEST_MAX {
+            return Err(too_large());
+        }
+        incoming
+            .take(chunk)
+            .await
+            .map_err(|error| Problem::from(error).detail(format!("{file_name} is too large.")))?;
+    }
+    Ok(incoming.finish().await?)
+}
+
+/// The name as metadata: kept as it is, refused where it could pass for another one.
+fn checked_name(name: &str, number: usize) -> Result<String, Problem> {
+    // Some browsers send the whole path.
+    let name = name.rsplit(['/', '\\']).next().unwrap_or_default().trim();
+    let hidden = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{2069}' | '\u{FEFF}')
+    };
+    if name.is_empty() || name.chars().count() > FIELD_MAX || name.chars().any(hidden) {
+        return Err(about(number, "bad_name", "The file has no usable name: 1 to 200 visible characters.".to_owned()));
+    }
+    Ok(name.to_owned())
+}
+
+fn about(number: usize, code: &str, message: String) -> Problem {
+    Problem::invalid().detail(message.clone()).field(format!("files[{number}]"), code, message)
+}
+
+fn broken(error: &MultipartError) -> Problem {
+    if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
+        too_large()
+    } else {
+        Problem::malformed("malformed_multipart", "The form cannot be read, or ended early.")
+    }
+}
+
+fn too_large() -> Problem {
+    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "The request is too large.")
+        .detail("At most 25 MiB of files in one request.")
+}
+
+/// Which request it was, by the complaint and the files; the frame around them differs from try to try.
+fn fingerprint(complaint: ComplaintId, files: &[Taken]) -> String {
+    let mut digest = Sha256::new();
+    digest.update(format!("POST\n{complaint}/attachments\n"));
+    for file in files {
+        digest.update(format!("{}\n{}\n", file.stored.sha256, file.file_name));
+    }
+    hex(&digest.finalize())
+}
+
+/// `attachment` with the name for old programs in ASCII and for all others as RFC 8187 writes it (RFC 6266).
+fn disposition(name: &str) -> String {
+    use std::fmt::Write as _;
+    let plain: String =
+        name.chars().map(|c| if c.is_ascii_alphanumeric() || " ._-()".contains(c) { c } else { '_' }).collect();
+    let mut encoded = String::new();
+    for byte in name.bytes() {
+        if byte.is_ascii_alphanumeric() || b"._-~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            let _ = write!(encoded, "%{byte:02X}");
+        }
+    }
+    format!("attachment; filename=\"{plain}\"; filename*=UTF-8''{encoded}")
+}
+
+fn header(value: &str) -> HeaderValue {
+    HeaderValue::from_str(value).unwrap_or(HeaderValue::from_static("application/octet-stream"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_metadata() {
+        assert_eq!(checked_name("../../etc/passwd", 0).expect("a name"), "passwd");
+        assert_eq!(checked_name("C:\\photos\\lid.png", 0).expect("a name"), "lid.png");
+        assert_eq!(checked_name("Gerät 1.png", 0).expect("a name"), "Gerät 1.png");
+        for bad in ["", "a/", "photo\u{202E}gpj.exe", "a\0b", "a\nb", &"x".repeat(201)] {
+            assert!(checked_name(bad, 0).is_err(), "{bad:?}");
+        }
+        assert_eq!(
+            disposition("Gerät \"1\".png"),
+            "attachment; filename=\"Ger_t _1_.png\"; filename*=UTF-8''Ger%C3%A4t%20%221%22.png"
+        );
+    }
+}

@@ -1,0 +1,217 @@
+//! `/api/v1/categories`: what can be complained about.
+
+use std::collections::BTreeSet;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::http::header::LOCATION;
+use complaint_core::complaint::Priority;
+use complaint_core::id::{Area, CategoryKey, Skill};
+use complaint_core::policy::{Category, CategoryQuestion, Policy, PolicyError, TargetOverrides};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::view::{self, CategoryView};
+use crate::auth::{Admin, MaybeViewer, Role};
+use crate::catalogue::{self, CatalogueError};
+use crate::error::Problem;
+use crate::extract::{ApiJson, ApiPath, given};
+use crate::state::AppState;
+
+/// The longest key a question can have.
+const KEY_MAX: usize = 64;
+
+/// What can be complained about.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Categories {
+    items: Vec<CategoryView>,
+}
+
+/// A question to be asked.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewQuestion {
+    /// Made from the label if left out.
+    key: Option<String>,
+    label: String,
+    #[serde(default)]
+    required: bool,
+}
+
+/// A new category.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewCategory {
+    #[schema(example = "Damaged goods", max_length = 200)]
+    name: String,
+    #[serde(default)]
+    #[schema(max_length = 2000)]
+    description: String,
+    /// What a handler must know; left out: the category itself; empty: nothing.
+    #[schema(value_type = Option<Vec<String>>)]
+    skills: Option<BTreeSet<Skill>>,
+    #[schema(value_type = Option<String>, example = "normal")]
+    priority: Option<Priority>,
+    /// 1 to 1000; 1 if left out.
+    weight: Option<u32>,
+    #[schema(value_type = Option<String>)]
+    area: Option<Area>,
+    #[serde(default)]
+    questions: Vec<NewQuestion>,
+    /// Target times that differ, e.g. `{"resolution": "5 working days"}`.
+    #[serde(default)]
+    #[schema(value_type = Object)]
+    targets: TargetOverrides,
+}
+
+/// What to change; what is left out stays.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CategoryChange {
+    name: Option<String>,
+    description: Option<String>,
+    /// `null`: the category itself again.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<Vec<String>>)]
+    skills: Option<Option<BTreeSet<Skill>>>,
+    #[schema(value_type = Option<String>)]
+    priority: Option<Priority>,
+    weight: Option<u32>,
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<String>)]
+    area: Option<Option<Area>>,
+    questions: Option<Vec<NewQuestion>>,
+    #[schema(value_type = Option<Object>)]
+    targets: Option<TargetOverrides>,
+    /// Whether it can be chosen for new complaints.
+    active: Option<bool>,
+}
+
+/// List what can be complained about, with the questions of each. Staff also see rules and categories that are no longer active.
+#[utoipa::path(get, path = "/api/v1/categories", tag = "catalogue", responses((status = 200, body = Categories)))]
+pub(crate) async fn list(State(state): State<AppState>, MaybeViewer(viewer): MaybeViewer) -> Json<Categories> {
+    let is_staff = viewer.is_some_and(|viewer| viewer.role != Role::Customer);
+    let policy = state.desk.policy();
+    let shown = policy.categories.iter().filter(|category| is_staff || category.active);
+    Json(Categories { items: shown.map(|category| view::category(category, is_staff)).collect() })
+}
+
+/// Add a category. Admins only; makes a new version of the policy.
+#[utoipa::path(post, path = "/api/v1/categories", tag = "catalogue", request_body = NewCategory, security(("bearer" = []), ("cookie" = [])), responses(
+    (status = 201, body = CategoryView, headers(("Location" = String))),
+    (status = 403, body = Problem, content_type = "application/problem+json"),
+    (status = 409, body = Problem, content_type = "application/problem+json", description = "`category_exists`"),
+    (status = 422, body = Problem, content_type = "application/problem+json"),
+))]
+pub(crate) async fn add(
+    State(state): State<AppState>,
+    Admin(viewer): Admin,
+    ApiJson(body): ApiJson<NewCategory>,
+) -> Result<(StatusCode, [(axum::http::HeaderName, String); 1], Json<CategoryView>), Problem> {
+    let mut category = Category::named(&body.name).map_err(|_| {
+        Problem::invalid().detail("name: a key must follow from it.").field(
+            "name",
+            if body.name.trim().is_empty() { "missing" } else { "invalid" },
+            "1 to 64 letters or digits, words joined by spaces or hyphens.",
+        )
+    })?;
+    category.description = body.description.trim().to_owned();
+    category.skills = body.skills;
+    category.priority = body.priority.unwrap_or(category.priority);
+    category.weight = body.weight.unwrap_or(category.weight);
+    category.area = body.area;
+    category.questions = questions(body.questions);
+    category.targets = body.targets;
+    let made = catalogue::change(state.policies.as_ref(), &state.desk, &viewer.id, |policy| {
+        if policy.category(&category.key).is_some() {
+            return Err(Problem::new(StatusCode::CONFLICT, "category_exists", "There is such a category already.")
+                .field("name", "taken", "There is such a category already."));
+        }
+        checked(policy, category.clone())
+    })
+    .await?;
+    let location = format!(
+        "/api/v1/categories/{}",
+        url::form_urlencoded::byte_serialize(made.key.as_str().as_bytes()).collect::<String>()
+    );
+    Ok((StatusCode::CREATED, [(LOCATION, location)], Json(view::category(&made, true))))
+}
+
+/// Change a category. Admins only; makes a new version of the policy. Its key stays.
+#[utoipa::path(patch, path = "/api/v1/categories/{key}", tag = "catalogue", request_body = CategoryChange, security(("bearer" = []), ("cookie" = [])),
+    params(("key" = String, Path)), responses(
+    (status = 200, body = CategoryView),
+    (status = 403, body = Problem, content_type = "application/problem+json"),
+    (status = 404, body = Problem, content_type = "application/problem+json"),
+    (status = 422, body = Problem, content_type = "application/problem+json"),
+))]
+pub(crate) async fn change(
+    State(state): State<AppState>,
+    Admin(viewer): Admin,
+    ApiPath(key): ApiPath<String>,
+    ApiJson(mut body): ApiJson<CategoryChange>,
+) -> Result<Json<CategoryView>, Problem> {
+    let key = CategoryKey::new(&key).map_err(|_| Problem::not_found())?;
+    let asked = body.questions.take().map(questions);
+    let changed = catalogue::change(state.policies.as_ref(), &state.desk, &viewer.id, |policy| {
+        let mut category = policy.category(&key).cloned().ok_or_else(Problem::not_found)?;
+        if let Some(name) = &body.name {
+            name.trim().clone_into(&mut category.name);
+        }
+        if let Some(description) = &body.description {
+            description.trim().clone_into(&mut category.description);
+        }
+        if let Some(skills) = &body.skills {
+            category.skills.clone_from(skills);
+        }
+        if let Some(area) = &body.area {
+            category.area.clone_from(area);
+        }
+        if let Some(questions) = &asked {
+            category.questions.clone_from(questions);
+        }
+        if let Some(targets) = &body.targets {
+            category.targets = targets.clone();
+        }
+        category.priority = body.priority.unwrap_or(category.priority);
+        category.weight = body.weight.unwrap_or(category.weight);
+        category.active = body.active.unwrap_or(category.active);
+        checked(policy, category)
+    })
+    .await?;
+    Ok(Json(view::category(&changed, true)))
+}
+
+/// The policy with the category, unless that has faults; they are named as fields of the request.
+fn checked(policy: Policy, category: Category) -> Result<(Policy, Category), Problem> {
+    let policy = policy.with_category(category.clone());
+    let at = policy.categories.iter().position(|known| known.key == category.key).unwrap_or_default();
+    let prefix = format!("categories[{at}].");
+    let mut findings = policy.lint();
+    if findings.is_empty() {
+        return Ok((policy, category));
+    }
+    for finding in &mut findings {
+        if let Some(field) = finding.path.strip_prefix(&prefix) {
+            finding.path = field.to_owned();
+        }
+    }
+    Err(CatalogueError::from(PolicyError::Faulty(findings)).into())
+}
+
+fn questions(asked: Vec<NewQuestion>) -> Vec<CategoryQuestion> {
+    let question = |(at, question): (usize, NewQuestion)| CategoryQuestion {
+        key: question.key.unwrap_or_else(|| key_of(&question.label, at)),
+        label: question.label.trim().to_owned(),
+        required: question.required,
+    };
+    asked.into_iter().enumerate().map(question).collect()
+}
+
+/// A key from a label; where no letters of it can stand in a key, its number.
+fn key_of(label: &str, at: usize) -> String {
+    let words = label.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    let key = words.map(str::to_ascii_lowercase).collect::<Vec<_>>().join("-");
+    if key.is_empty() { format!("q{}", at + 1) } else { key.chars().take(KEY_MAX).collect() }
+}

@@ -1,0 +1,101 @@
+//! `/api/v1/complaints/{id}/commands`: every command of the lifecycle through one handler, derived from the table.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use complaint_core::id::Version;
+use complaint_core::lifecycle::{Command, CommandName, InvalidInput};
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use super::complaints::{keyed, present, received, submission};
+use super::view::{self, CommandView, ComplaintView};
+use crate::auth::Viewer;
+use crate::error::Problem;
+use crate::extract::{ApiPath, Repeatable, seen_version};
+use crate::state::AppState;
+
+/// What the caller could do to a complaint.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Commands {
+    items: Vec<CommandView>,
+}
+
+/// Read what the caller may do now, with the reasons against the rest.
+#[utoipa::path(get, path = "/api/v1/complaints/{id}/commands", tag = "complaints", security(("bearer" = []), ("cookie" = [])),
+    params(("id" = String, Path, description = "Id or reference")),
+    responses((status = 200, body = Commands), (status = 404, body = Problem, content_type = "application/problem+json")))]
+pub(super) async fn list(
+    State(state): State<AppState>,
+    viewer: Viewer,
+    ApiPath(id): ApiPath<String>,
+) -> Result<Json<Commands>, Problem> {
+    let acting = state.acting(&viewer).await?;
+    let complaint = acting.find(&id).await?;
+    let available = acting.available_commands(complaint.id).await?;
+    Ok(Json(Commands { items: available.iter().map(view::command).collect() }))
+}
+
+/// Give a command. Its fields are listed by `GET /api/v1/lifecycle`; `follow_up` takes what `POST /api/v1/complaints` takes.
+#[utoipa::path(post, path = "/api/v1/complaints/{id}/commands/{name}", tag = "complaints", security(("bearer" = []), ("cookie" = [])),
+    params(
+        ("id" = String, Path, description = "Id or reference"),
+        ("name" = String, Path, description = "A command of the lifecycle, e.g. `resolve`"),
+        ("If-Match" = Option<String>, Header, description = "The version the caller saw, quoted"),
+        ("Idempotency-Key" = Option<String>, Header, description = "The same key with the same request gives the first answer again"),
+    ),
+    request_body(content = Object, example = json!({"outcome": "upheld", "explanation": "It left us with a cracked lid.", "apology": "We are sorry.", "remedies": [{"kind": "replacement", "instructions": "Keep the old one."}]})),
+    responses(
+        (status = 200, body = ComplaintView, headers(("ETag" = String, description = "The version, quoted"))),
+        (status = 201, body = ComplaintView, description = "`follow_up`: the new complaint"),
+        (status = 403, body = Problem, content_type = "application/problem+json"),
+        (status = 404, body = Problem, content_type = "application/problem+json"),
+        (status = 409, body = Problem, content_type = "application/problem+json", description = "`stale_version`, with `current_version` and `ETag`"),
+        (status = 422, body = Problem, content_type = "application/problem+json", description = "Every guard that failed"),
+    ))]
+pub(super) async fn give(
+    State(state): State<AppState>,
+    viewer: Viewer,
+    ApiPath((id, name)): ApiPath<(String, String)>,
+    headers: HeaderMap,
+    request: Repeatable,
+) -> Result<Response, Problem> {
+    let seen = seen_version(&headers)?.map(Version::new);
+    let acting = keyed(state.acting(&viewer).await?, &request)?;
+    // Which complaint before which command: the answer about one that is not theirs is always the same.
+    let complaint = match acting.find(&id).await {
+        Ok(complaint) => complaint.id,
+        // A repetition may come from somebody who handed the complaint on with this very request.
+        Err(complaint_core::DeskError::NotFound) if request.key.is_some() => {
+            id.parse().map_err(|_| Problem::not_found())?
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let name: CommandName = name.parse().map_err(|_| Problem::not_found())?;
+    match name {
+        // A complaint is submitted where complaints are listed.
+        CommandName::Submit => Err(Problem::not_found()),
+        CommandName::FollowUp => {
+            let submission = submission(&state, &viewer, &request).await?;
+            let receipt = acting.follow_up(complaint, submission).await?;
+            received(&state, &acting, &receipt).await
+        }
+        CommandName::Attach => Err(Problem::invalid()
+            .detail("Files are sent as multipart/form-data to the complaint's /attachments.")
+            .field("files", "not_by_body", "Send files to /attachments.")),
+        name => {
+            let body: Value = request.parse()?;
+            let command = Command::from_json(name, &body)?;
+            let after = acting.perform_seeing(complaint, command, seen).await?;
+            present(&state, &acting, StatusCode::OK, &after).await
+        }
+    }
+}
+
+impl From<InvalidInput> for Problem {
+    fn from(invalid: InvalidInput) -> Self {
+        Self::invalid().detail(invalid.to_string()).field(invalid.field, invalid.code, invalid.message)
+    }
+}

@@ -1,0 +1,388 @@
+//! `/api/v1/complaints`: handing in, listing, reading.
+
+use axum::Json;
+use axum::extract::{RawQuery, State};
+use axum::http::header::{ETAG, IF_NONE_MATCH, LOCATION};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use complaint_core::complaint::{Channel, Complaint, Submission};
+use complaint_core::desk::{Acting, Receipt};
+use complaint_core::id::{CategoryKey, CustomerId, Level};
+use complaint_core::policy::Policy;
+use complaint_core::store::{Cursor, PAGE_MAX, Query};
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use super::view::{Audience, ComplaintRow, ComplaintView, DeadlineView, EntryView, Lens, MessageView, RoutingView};
+use crate::auth::viewer::ShownBy;
+use crate::auth::{AuthError, Role, Viewer};
+use crate::error::Problem;
+use crate::extract::{ApiPath, Repeatable};
+use crate::state::AppState;
+
+/// Longest search text, in characters.
+const SEARCH_MAX: usize = 200;
+
+/// A page of complaints.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Complaints {
+    items: Vec<ComplaintRow>,
+    /// Give it as `cursor` to get the next page; null on the last.
+    next: Option<String>,
+}
+
+/// A whole log, conversation or list of clocks.
+#[derive(Serialize, ToSchema)]
+pub(super) struct All<T> {
+    items: Vec<T>,
+}
+
+/// Hand in a complaint.
+///
+/// Fields: `category` (key or name), `subject`, `description`; optional `contact {name, email, phone, address}`, `product`,
+/// `order_number`, `purchase_date`, `incident_date`, `wish`, `answers {question: answer}`, `items [{kind, key}]`, `against`, `area`,
+/// `language`. Agents also give `customer` (account id) and `channel`: `phone`, `counter`, `letter` or `social_media`.
+#[utoipa::path(post, path = "/api/v1/complaints", tag = "complaints", security(("bearer" = []), ("cookie" = [])),
+    params(("Idempotency-Key" = Option<String>, Header, description = "The same key with the same request gives the first answer again")),
+    request_body(content = Object, example = json!({"category": "Damaged goods", "subject": "Broken kettle", "description": "The lid is cracked.", "product": "Kettle K2", "order_number": "A-1009", "purchase_date": "2026-02-14", "wish": "replacement"})),
+    responses(
+        (status = 201, body = ComplaintView, headers(("Location" = String), ("ETag" = String, description = "The version, quoted"))),
+        (status = 401, body = Problem, content_type = "application/problem+json"),
+        (status = 403, body = Problem, content_type = "application/problem+json"),
+        (status = 422, body = Problem, content_type = "application/problem+json", description = "Every fault is named; `idempotency_key_reused`"),
+    ))]
+pub(super) async fn submit(
+    State(state): State<AppState>,
+    viewer: Viewer,
+    request: Repeatable,
+) -> Result<Response, Problem> {
+    let acting = keyed(state.acting(&viewer).await?, &request)?;
+    let submission = submission(&state, &viewer, &request).await?;
+    let receipt = acting.submit(submission).await?;
+    received(&state, &acting, &receipt).await
+}
+
+/// List the complaints the caller may see.
+#[utoipa::path(get, path = "/api/v1/complaints", tag = "complaints", security(("bearer" = []), ("cookie" = [])),
+    params(
+        ("status" = Option<String>, Query, description = "Statuses, repeated or separated by commas"),
+        ("category" = Option<String>, Query, description = "Key or name"),
+        ("handler" = Option<String>, Query, description = "An agent's id, or `me`; staff only"),
+        ("customer" = Option<String>, Query, description = "A customer's id; staff only"),
+        ("level" = Option<u8>, Query),
+        ("q" = Option<String>, Query, description = "Words that begin words of subject, description, product, order number or reference"),
+        ("sort" = Option<String>, Query, description = "`newest` (default), `oldest` or `deadline`"),
+        ("limit" = Option<u16>, Query, description = "1 to 100; 25 by default"),
+        ("cursor" = Option<String>, Query, description = "`next` of an earlier page with the same sort"),
+    ),
+    responses(
+        (status = 200, body = Complaints),
+        (status = 400, body = Problem, content_type = "application/problem+json", description = "`invalid_query` names the parameter"),
+        (status = 401, body = Problem, content_type = "application/problem+json"),
+    ))]
+pub(super) async fn list(
+    State(state): State<AppState>,
+    viewer: Viewer,
+    RawQuery(query): RawQuery,
+) -> Result<Json<Complaints>, Problem> {
+    let acting = state.acting(&viewer).await?;
+    let query = read_query(query.as_deref().unwrap_or_default(), &acting, &state.desk.policy())?;
+    let page = acting.list(query).await?;
+    let lens = Lens::over(&state, &acting, &page.items).await?;
+    Ok(Json(Complaints {
+        items: page.items.iter().map(|complaint| lens.row(complaint)).collect(),
+        next: page.next.map(|cursor| URL_SAFE_NO_PAD.encode(cursor.to_string())),
+    }))
+}
+
+/// Read a complaint by id or reference.
+#[utoipa::path(get, path = "/api/v1/complaints/{id}", tag = "complaints", security(("bearer" = []), ("cookie" = [])),
+    params(("id" = String, Path, description = "Id or reference"), ("If-None-Match" = Option<String>, Header)),
+    responses(
+        (status = 200, body = ComplaintView, headers(("ETag" = String, description = "The version, quoted"))),
+        (status = 304, description = "Still the version the caller has"),
+        (status = 404, body = Problem, content_type = "application/problem+json", description = "There is none, or it is none of the caller's business"),
+    ))]
+pub(super) async fn show(
+    State(state): State<AppState>,
+    viewer: Viewer,
+    ApiPath(id): ApiPath<String>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let acting = state.acting(&viewer).await?;
+    let complaint = acting.find(&id).await?;
+    if is_known(&headers, &complaint) {
+        return Ok((StatusCode::NOT_MODIFIED, [(ETAG, etag(&complaint))]).into_response());
+    }
+    present(&state, &acting, StatusCode::OK, &complaint).await
+}
+
+/// Read the log: what happened, who did it, when. Customers see what concerns them.
+#[utoipa::path(get, path = "/api/v1/complaints/{id}/log", tag = "complaints", security(("bearer" = []), ("cookie" = [])),
+    params(("id" = String, Path, description = "Id or reference")),
+    responses((status = 200, body = All<EntryView>), (status = 404, body = Problem, content_type = "application/problem+json")))]
+pub(super) async fn log(
+    State(state): State<AppState>,
+    viewer: Viewer,
+    ApiPath(id): ApiPath<String>,
+) -> Result<Json<All<EntryView>>, Problem> {
+    let acting = state.acting(&viewer).await?;
+    let complaint = acting.find(&id).await?;
+    let log = acting.log(complaint.id).await?;
+    let lens = Lens::over(&state, &acting, &[complaint]).await?;
+    Ok(Json(All { items: log.iter().map(|entry| lens.entry(entry)).collect() }))
+}
+
+/// Read the conversation between customer and staff, oldest first.
+#[utoipa::path(get, path = "/api/v1/complaints/{id}/messages", tag = "complaints", security(("bearer" = []), ("cookie" = [])),
+    params(("id" = String, Path, description = "Id or reference")),
+    responses((status = 200, body = All<MessageView>), (status = 404, body = Problem, content_type = "application/problem+json")))]
+pub(super) async fn messages(
+    State(state): State<AppState>,
+    viewer: Viewer,
+    ApiPath(id): ApiPath<String>,
+) -> Result<Json<All<MessageView>>, Problem> {
+    let acting = state.acting(&viewer).await?;
+    let complaint = acting.find(&id).await?;
+    let log = acting.log(complaint.id).await?;
+    let lens = Lens::over(&state, &acting, std::slice::from_ref(&complaint)).await?;
+    Ok(Json(All { items: lens.messages(&complaint, &log) }))
+}
+
+/// Read the clocks with the segments that explain them.
+#[utoipa::path(get, path = "/api/v1/complaints/{id}/deadlines", tag = "complaints", security(("bearer" = []), ("cookie" = [])),
+    params(("id" = String, Path, description = "Id or reference")),
+    responses((status = 200, body = All<DeadlineView>), (status = 404, body = Problem, content_type = "application/problem+json")))]
+pub(super) async fn deadlines(
+    State(state): State<AppState>,
+    viewer: Viewer,
+    ApiPath(id): ApiPath<String>,
+) -> Result<Json<All<DeadlineView>>, Problem> {
+    let acting = state.acting(&viewer).await?;
+    let complaint = acting.find(&id).await?;
+    let lens = Lens::over(&state, &acting, std::slice::from_ref(&complaint)).await?;
+    Ok(Json(All { items: lens.deadlines(&complaint) }))
+}
+
+/// Read why this handler, or who is considered now. Staff only.
+#[utoipa::path(get, path = "/api/v1/complaints/{id}/routing", tag = "complaints", security(("bearer" = []), ("cookie" = [])),
+    params(("id" = String, Path, description = "Id or reference")),
+    responses(
+        (status = 200, body = RoutingView),
+        (status = 403, body = Problem, content_type = "application/problem+json"),
+        (status = 404, body = Problem, content_type = "application/problem+json"),
+    ))]
+pub(super) async fn routing(
+    State(state): State<AppState>,
+    viewer: Viewer,
+    ApiPath(id): ApiPath<String>,
+) -> Result<Json<RoutingView>, Problem> {
+    let acting = state.acting(&viewer).await?;
+    let complaint = acting.find(&id).await?;
+    if !Audience::of(acting.actor()).is_internal() {
+        return Err(Problem::forbidden());
+    }
+    let routing = acting.routing(complaint.id).await?.ok_or_else(Problem::not_found)?;
+    let lens = Lens::over(&state, &acting, &[complaint]).await?;
+    Ok(Json(lens.routing(&routing)))
+}
+
+/// The desk in hands that may repeat this request.
+pub(super) fn keyed(acting: Acting, request: &Repeatable) -> Result<Acting, Problem> {
+    match &request.key {
+        Some((key, fingerprint)) => acting
+            .under_key(key, fingerprint.as_str())
+            .map_err(|invalid| Problem::malformed("invalid_idempotency_key", invalid.to_string())),
+        None => Ok(acting),
+    }
+}
+
+/// Reads a submission: what the server knows better than the caller is set here.
+pub(super) async fn submission(state: &AppState, viewer: &Viewer, request: &Repeatable) -> Result<Submission, Problem> {
+    let given: Value = request.parse()?;
+    let mut submission: Submission = request.parse()?;
+    submission.category = category_named(&state.desk.policy(), submission.category, &given["category"]);
+    let by_hand = [Channel::Phone, Channel::Counter, Channel::Letter, Channel::SocialMedia];
+    if viewer.role == Role::Agent {
+        if !by_hand.contains(&submission.channel) {
+            return Err(Problem::invalid().detail("channel: how did it reach you?").field(
+                "channel",
+                if given["channel"].is_null() { "missing" } else { "unknown_value" },
+                "One of phone, counter, letter, social_media.",
+            ));
+        }
+        known_customer(state, submission.customer.as_ref()).await?;
+        return Ok(submission);
+    }
+    for field in ["channel", "customer"] {
+        if given.get(field).is_some() {
+            return Err(Problem::invalid().detail(format!("{field}: There is no such field.")).field(
+                field,
+                "unknown_field",
+                "Only agents who take a complaint down give this.",
+            ));
+        }
+    }
+    submission.channel = match viewer.shown_by {
+        ShownBy::Session => Channel::Web,
+        ShownBy::ApiToken => Channel::Api,
+    };
+    Ok(submission)
+}
+
+/// 201 with the new complaint.
+pub(super) async fn received(state: &AppState, acting: &Acting, receipt: &Receipt) -> Result<Response, Problem> {
+    let mut response = present(state, acting, StatusCode::CREATED, receipt.complaint()).await?;
+    let location = format!("/api/v1/complaints/{}", receipt.id());
+    if let Ok(location) = HeaderValue::from_str(&location) {
+        response.headers_mut().insert(LOCATION, location);
+    }
+    Ok(response)
+}
+
+/// A complaint with its version as `ETag`.
+pub(super) async fn present(
+    state: &AppState,
+    acting: &Acting,
+    status: StatusCode,
+    complaint: &Complaint,
+) -> Result<Response, Problem> {
+    let lens = Lens::over(state, acting, std::slice::from_ref(complaint)).await?;
+    Ok((status, [(ETAG, etag(complaint))], Json(lens.complaint(complaint))).into_response())
+}
+
+fn etag(complaint: &Complaint) -> String {
+    format!("\"{}\"", complaint.version)
+}
+
+fn is_known(headers: &HeaderMap, complaint: &Complaint) -> bool {
+    let current = etag(complaint);
+    headers
+        .get_all(IF_NONE_MATCH)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        // Weak comparison (RFC 9110, section 13.1.2): caches may have weakened it.
+        .any(|tag| tag.trim().trim_start_matches("W/") == current || tag.trim() == "*")
+}
+
+/// A category by key, or by the name people read.
+fn category_named(policy: &Policy, key: CategoryKey, given: &Value) -> CategoryKey {
+    if policy.category(&key).is_some() {
+        return key;
+    }
+    let name = given.as_str().map(str::trim).unwrap_or_default().to_lowercase();
+    let named = policy.categories.iter().find(|category| category.name.to_lowercase() == name);
+    named.map_or(key, |category| category.key.clone())
+}
+
+async fn known_customer(state: &AppState, customer: Option<&CustomerId>) -> Result<(), Problem> {
+    let fault =
+        |code, message| Err(Problem::invalid().detail(format!("customer: {message}")).field("customer", code, message));
+    let Some(customer) = customer else {
+        return fault("missing", "For whom? The id of the customer's account.");
+    };
+    match state.accounts.account(customer.as_str()).await {
+        Ok(account) if account.role == Role::Customer && account.disabled_at.is_none() => Ok(()),
+        Ok(_) | Err(AuthError::NoSuchAccount) => fault("unknown_customer", "There is no such customer."),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn read_query(text: &str, acting: &Acting, policy: &Policy) -> Result<Query, Problem> {
+    let audience = Audience::of(acting.actor());
+    let mut query = Query::within(acting.scope());
+    let mut cursor = None;
+    let mut seen: Vec<String> = Vec::new();
+    for (name, value) in url::form_urlencoded::parse(text.as_bytes()) {
+        let (name, value) = (name.as_ref(), value.trim());
+        if name != "status" && seen.iter().any(|known| known == name) {
+            return Err(wrong(name, "duplicate", "This parameter is given twice."));
+        }
+        seen.push(name.to_owned());
+        if value.chars().any(char::is_control) {
+            return Err(wrong(name, "control_character", "The text contains control characters."));
+        }
+        // A form sends its empty fields too.
+        let is_empty = value.is_empty();
+        match name {
+            "status" => {
+                for status in value.split(',').map(str::trim).filter(|status| !status.is_empty()) {
+                    query.statuses.push(
+                        status.parse().map_err(|_| {
+                            wrong(name, "unknown_value", "Statuses of the lifecycle, e.g. in_progress.")
+                        })?,
+                    );
+                }
+            }
+            "category" if is_empty => {}
+            "category" => {
+                let key =
+                    CategoryKey::new(value).map_err(|_| wrong(name, "invalid", "A key or name of a category."))?;
+                query.category = Some(category_named(policy, key, &Value::from(value)));
+            }
+            "handler" | "customer" if !audience.is_internal() => {
+                return Err(wrong(name, "not_permitted", "Only staff filter by this."));
+            }
+            "handler" if is_empty => {}
+            "handler" if value == "me" => {
+                let me = acting.actor().agent_id().cloned();
+                query.handler = Some(me.ok_or_else(|| wrong(name, "invalid", "You hold no complaints."))?);
+            }
+            "handler" => {
+                query.handler = Some(value.parse().map_err(|_| wrong(name, "invalid", "An agent's id, or me."))?)
+            }
+            "customer" if is_empty => {}
+            "customer" => query.customer = Some(value.parse().map_err(|_| wrong(name, "invalid", "A customer's id."))?),
+            "level" if is_empty => {}
+            "level" => {
+                let level = value.parse().ok().and_then(|level| Level::new(level).ok());
+                query.level = Some(level.ok_or_else(|| wrong(name, "invalid", "A level of the ladder, from 1."))?);
+            }
+            "q" if is_empty => {}
+            "q" if !audience.reads_content() => {
+                return Err(wrong(name, "not_permitted", "What customers wrote is not searched for administrators."));
+            }
+            "q" if value.chars().count() > SEARCH_MAX => {
+                return Err(wrong(name, "too_long", "At most 200 characters."));
+            }
+            "q" => query.text = Some(value.to_owned()),
+            "sort" if is_empty => {}
+            "sort" => {
+                query.sort =
+                    value.parse().map_err(|_| wrong(name, "unknown_value", "One of newest, oldest, deadline."))?
+            }
+            "limit" if is_empty => {}
+            "limit" => query.limit = limit(value, PAGE_MAX)?,
+            "cursor" if is_empty => {}
+            "cursor" => {
+                cursor = Some(read_cursor(value).ok_or_else(|| wrong(name, "invalid", "The next of an earlier page."))?)
+            }
+            _ => return Err(wrong(name, "unknown_field", "There is no such parameter.")),
+        }
+    }
+    if cursor.is_some_and(|cursor: Cursor| cursor.sort != query.sort) {
+        return Err(wrong("cursor", "invalid", "This cursor belongs to another sort."));
+    }
+    query.after = cursor;
+    Ok(query)
+}
+
+fn read_cursor(value: &str) -> Option<Cursor> {
+    let text = String::from_utf8(URL_SAFE_NO_PAD.decode(value).ok()?).ok()?;
+    text.parse().ok()
+}
+
+/// A page size of 1 to `most`.
+pub(super) fn limit(value: &str, most: u16) -> Result<u16, Problem> {
+    let limit = value.parse().ok().filter(|limit| (1..=most).contains(limit));
+    limit.ok_or_else(|| wrong("limit", "out_of_range", &format!("A whole number from 1 to {most}.")))
+}
+
+/// 400 naming a parameter.
+pub(super) fn wrong(parameter: &str, code: &str, message: &str) -> Problem {
+    Problem::malformed("invalid_query", format!("{parameter}: {message}")).field(parameter, code, message)
+}

@@ -1,0 +1,164 @@
+//! `/api/v1/live`: server-sent events. Only that something changed; what it looks like now is read as always.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use complaint_core::DeskError;
+use complaint_core::complaint::Complaint;
+use complaint_core::id::ComplaintId;
+use futures_util::Stream;
+use futures_util::stream::unfold;
+use serde_json::json;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
+
+use crate::auth::viewer::look_again;
+use crate::auth::{Role, Viewer};
+use crate::error::Problem;
+use crate::extract::ApiPath;
+use crate::live::Changed;
+use crate::state::AppState;
+
+/// Proxies cut what is silent for longer.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// A stream ends at most this long after its session.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+
+/// Follow one complaint: `changed` with `{complaint, reference, version, status}` at each change, `now` with the same at the start.
+#[utoipa::path(get, path = "/api/v1/complaints/{id}/live", tag = "live", security(("bearer" = []), ("cookie" = [])),
+    params(("id" = String, Path, description = "Id or reference")),
+    responses(
+        (status = 200, content_type = "text/event-stream", body = String),
+        (status = 404, body = Problem, content_type = "application/problem+json"),
+    ))]
+pub(super) async fn one(
+    State(state): State<AppState>,
+    viewer: Viewer,
+    ApiPath(id): ApiPath<String>,
+    headers: HeaderMap,
+) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>> + use<>>, Problem> {
+    // Before reading: a change between the two is then seen twice rather than not at all.
+    let changes = state.live.watch();
+    let complaint = state.acting(&viewer).await?.find(&id).await?;
+    let first = Some(event("now", &complaint));
+    follow(state, headers, changes, Some(complaint.id), first)
+}
+
+/// Follow everything the caller may see: `changed` with `{complaint, reference, version, status}`; `missed` when too much came at once.
+#[utoipa::path(get, path = "/api/v1/live", tag = "live", security(("bearer" = []), ("cookie" = [])),
+    responses(
+        (status = 200, content_type = "text/event-stream", body = String),
+        (status = 401, body = Problem, content_type = "application/problem+json"),
+    ))]
+pub(super) async fn all(
+    State(state): State<AppState>,
+    viewer: Viewer,
+    headers: HeaderMap,
+) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>> + use<>>, Problem> {
+    state.acting(&viewer).await?;
+    let changes = state.live.watch();
+    follow(state, headers, changes, None, Some(Event::default().comment("watching")))
+}
+
+struct Watching {
+    state: AppState,
+    /// What the viewer came with, to look again whether it still counts.
+    headers: HeaderMap,
+    changes: Receiver<Changed>,
+    only: Option<ComplaintId>,
+    first: Option<Event>,
+    look: Interval,
+    _place: OwnedSemaphorePermit,
+}
+
+enum Next {
+    Send(Event),
+    Skip,
+    End,
+}
+
+fn follow(
+    state: AppState,
+    headers: HeaderMap,
+    changes: Receiver<Changed>,
+    only: Option<ComplaintId>,
+    first: Option<Event>,
+) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>> + use<>>, Problem> {
+    let place = Arc::clone(&state.live.places).try_acquire_owned().map_err(|_| Problem::unavailable())?;
+    let mut look = interval_at(Instant::now() + LOOK_EVERY, LOOK_EVERY);
+    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let watching = Watching { state, headers, changes, only, first, look, _place: place };
+    let events = unfold(watching, |mut watching| async move {
+        loop {
+            match watching.next().await {
+                Next::Send(event) => return Some((Ok(event), watching)),
+                Next::Skip => {}
+                Next::End => return None,
+            }
+        }
+    });
+    Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)))
+}
+
+impl Watching {
+    async fn next(&mut self) -> Next {
+        if let Some(first) = self.first.take() {
+            return Next::Send(first);
+        }
+        let mut stopping = self.state.stopping.clone();
+        let stopped = async {
+            let _ = stopping.wait_for(|stopping| *stopping).await;
+        };
+        tokio::select! {
+            () = stopped => Next::End,
+            _ = self.look.tick() => self.look_again().await.map_or(Next::End, |_| Next::Skip),
+            change = self.changes.recv() => match change {
+                Ok(change) => self.tell(&change).await,
+                Err(RecvError::Lagged(_)) => Next::Send(Event::default().event("missed").data("{}")),
+                Err(RecvError::Closed) => Next::End,
+            },
+        }
+    }
+
+    /// Nothing is told that the viewer could not read at this very moment.
+    async fn tell(&mut self, change: &Changed) -> Next {
+        if self.only.is_some_and(|only| only != change.complaint) {
+            return Next::Skip;
+        }
+        let Some(viewer) = self.look_again().await else { return Next::End };
+        if viewer.role == Role::Customer && change.customer.as_str() != viewer.id {
+            // Spares a look at the store for every change of somebody else.
+            return Next::Skip;
+        }
+        let Ok(acting) = self.state.acting(&viewer).await else { return Next::End };
+        match acting.read(change.complaint).await {
+            Ok(complaint) => Next::Send(event("changed", &complaint)),
+            Err(DeskError::NotFound) if self.only.is_some() => Next::End,
+            Err(DeskError::NotFound) => Next::Skip,
+            Err(error) => {
+                tracing::warn!(error = %crate::error::chain(&error), "a stream could not be continued");
+                Next::End
+            }
+        }
+    }
+
+    async fn look_again(&self) -> Option<Viewer> {
+        look_again(&self.headers, &self.state).await.ok().flatten()
+    }
+}
+
+fn event(name: &str, complaint: &Complaint) -> Event {
+    let data = json!({
+        "complaint": complaint.id,
+        "reference": complaint.reference,
+        "version": complaint.version.get(),
+        "status": complaint.status.name(),
+    });
+    Event::default().event(name).data(data.to_string())
+}

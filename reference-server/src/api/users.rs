@@ -1,0 +1,204 @@
+//! `/api/v1/users`: accounts of every role.
+
+use axum::Json;
+use axum::extract::{RawQuery, State};
+use axum::http::StatusCode;
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::agents::follow_account;
+use super::complaints::{limit, wrong};
+use crate::auth::accounts::AccountFilter;
+use crate::auth::values::{FullName, Phone};
+use crate::auth::{Account, AccountChange, Admin, NewStaff, Role, Viewer};
+use crate::error::Problem;
+use crate::extract::{ApiJson, ApiPath, given};
+use crate::state::AppState;
+
+/// The most accounts on a page.
+const PAGE_MAX: u16 = 100;
+const PAGE: u16 = 25;
+
+/// A page of accounts.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Users {
+    items: Vec<User>,
+    /// Give it as `cursor` to get the next page; null on the last.
+    next: Option<String>,
+}
+
+/// An account.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct User {
+    id: String,
+    name: String,
+    email: String,
+    phone: Option<String>,
+    role: Role,
+    enabled: bool,
+    email_verified: bool,
+    created_at: DateTime<Utc>,
+}
+
+/// A new account.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewUser {
+    name: String,
+    email: String,
+    /// `admin`, `auditor` or `customer`; agents are made by `POST /api/v1/agents`.
+    role: Role,
+    /// Staff without one get an invitation; a customer needs one.
+    password: Option<String>,
+    phone: Option<String>,
+}
+
+/// What to change; what is left out stays.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct UserChange {
+    name: Option<String>,
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<String>)]
+    phone: Option<Option<String>>,
+    /// `false` ends their sessions; an agent's complaints go to others.
+    enabled: Option<bool>,
+}
+
+/// List accounts, in order of their ids. Admins and auditors.
+#[utoipa::path(get, path = "/api/v1/users", tag = "staff", security(("bearer" = []), ("cookie" = [])),
+    params(("role" = Option<String>, Query), ("limit" = Option<u16>, Query, description = "1 to 100; 25 by default"), ("cursor" = Option<String>, Query)),
+    responses(
+        (status = 200, body = Users),
+        (status = 400, body = Problem, content_type = "application/problem+json"),
+        (status = 403, body = Problem, content_type = "application/problem+json"),
+    ))]
+pub(crate) async fn list(
+    State(state): State<AppState>,
+    viewer: Viewer,
+    RawQuery(query): RawQuery,
+) -> Result<Json<Users>, Problem> {
+    if !matches!(viewer.role, Role::Admin | Role::Auditor) {
+        return Err(Problem::forbidden());
+    }
+    let (mut role, mut after, mut most) = (None, None, PAGE);
+    for (name, value) in url::form_urlencoded::parse(query.as_deref().unwrap_or_default().as_bytes()) {
+        match name.as_ref() {
+            "role" | "limit" | "cursor" if value.is_empty() => {}
+            "role" => {
+                let known = Role::from_name(&value);
+                role = Some(
+                    known.ok_or_else(|| wrong("role", "unknown_value", "One of customer, agent, admin, auditor."))?,
+                );
+            }
+            "limit" => most = limit(&value, PAGE_MAX)?,
+            "cursor" if value.len() <= 64 && value.bytes().all(|b| b.is_ascii_graphic()) => {
+                after = Some(value.into_owned())
+            }
+            "cursor" => return Err(wrong("cursor", "invalid", "The next of an earlier page.")),
+            name => return Err(wrong(name, "unknown_field", "There is no such parameter.")),
+        }
+    }
+    // One more than asked for tells whether there is a next page.
+    let filter = AccountFilter { role, after, limit: u32::from(most) + 1 };
+    let mut accounts = state.accounts.list(filter).await?;
+    let more = accounts.len() > usize::from(most);
+    accounts.truncate(most.into());
+    let next = accounts.last().filter(|_| more).map(|account| account.id.clone());
+    Ok(Json(Users { items: accounts.into_iter().map(User::from).collect(), next }))
+}
+
+/// Make an admin's, auditor's or customer's account. A customer made here counts as confirmed.
+#[utoipa::path(post, path = "/api/v1/users", tag = "staff", request_body = NewUser, security(("bearer" = []), ("cookie" = [])), responses(
+    (status = 201, body = User),
+    (status = 403, body = Problem, content_type = "application/problem+json"),
+    (status = 409, body = Problem, content_type = "application/problem+json", description = "`email_taken`"),
+    (status = 422, body = Problem, content_type = "application/problem+json"),
+))]
+pub(crate) async fn add(
+    State(state): State<AppState>,
+    Admin(viewer): Admin,
+    ApiJson(body): ApiJson<NewUser>,
+) -> Result<(StatusCode, Json<User>), Problem> {
+    let account = match body.role {
+        Role::Agent => {
+            return Err(Problem::invalid().detail("role: agents are made by POST /api/v1/agents.").field(
+                "role",
+                "invalid",
+                "Agents are made by POST /api/v1/agents.",
+            ));
+        }
+        Role::Customer => {
+            if body.phone.is_some() {
+                return Err(Problem::invalid().field("phone", "unknown_field", "Only staff have a phone number here."));
+            }
+            let Some(password) = &body.password else {
+                return Err(Problem::invalid().field("password", "missing", "A customer needs a password."));
+            };
+            state.accounts.create_customer(&body.name, &body.email, password).await?
+        }
+        role => {
+            let staff = NewStaff {
+                name: &body.name,
+                email: &body.email,
+                phone: body.phone.as_deref(),
+                role,
+                password: body.password.as_deref(),
+            };
+            state.accounts.create_staff(staff).await?
+        }
+    };
+    tracing::info!(by = %viewer.id, account = %account.id, role = account.role.as_str(), "an account was made");
+    state.poke();
+    Ok((StatusCode::CREATED, Json(User::from(account))))
+}
+
+/// Change, disable or enable an account; never one's own. The last admin stays.
+#[utoipa::path(patch, path = "/api/v1/users/{id}", tag = "staff", request_body = UserChange, security(("bearer" = []), ("cookie" = [])),
+    params(("id" = String, Path)), responses(
+    (status = 200, body = User),
+    (status = 403, body = Problem, content_type = "application/problem+json", description = "`not_yourself`"),
+    (status = 404, body = Problem, content_type = "application/problem+json"),
+    (status = 409, body = Problem, content_type = "application/problem+json", description = "`last_admin`"),
+    (status = 422, body = Problem, content_type = "application/problem+json"),
+))]
+pub(crate) async fn change(
+    State(state): State<AppState>,
+    Admin(viewer): Admin,
+    ApiPath(id): ApiPath<String>,
+    ApiJson(body): ApiJson<UserChange>,
+) -> Result<Json<User>, Problem> {
+    if id == viewer.id {
+        return Err(Problem::new(StatusCode::FORBIDDEN, "not_yourself", "Somebody else must change your account."));
+    }
+    let fault = |field: &str, fault: crate::auth::values::Fault| {
+        Problem::invalid().detail(fault.message.clone()).field(field, fault.code, fault.message)
+    };
+    let name = body.name.as_deref().map(FullName::parse).transpose().map_err(|it| fault("name", it))?;
+    let phone = match &body.phone {
+        Some(phone) => Some(phone.as_deref().map(Phone::parse).transpose().map_err(|it| fault("phone", it))?),
+        None => None,
+    };
+    let change =
+        AccountChange { name, phone, disabled: body.enabled.map(|enabled| !enabled), ..AccountChange::default() };
+    let account = state.accounts.change(&id, change).await?;
+    follow_account(&state, &account).await?;
+    tracing::info!(by = %viewer.id, account = %account.id, "an account was changed");
+    Ok(Json(User::from(account)))
+}
+
+impl From<Account> for User {
+    fn from(account: Account) -> Self {
+        Self {
+            id: account.id,
+            name: account.name,
+            email: account.email,
+            phone: account.phone,
+            role: account.role,
+            enabled: account.disabled_at.is_none(),
+            email_verified: account.email_verified_at.is_some(),
+            created_at: account.created_at,
+        }
+    }
+}
