@@ -164,7 +164,9 @@ pub(crate) async fn attach(
         let after = acting.perform_seeing(complaint, command, seen).await;
         // When nobody knows whether it was committed, bytes too many are better than bytes too few.
         if matches!(after, Ok(_) | Err(DeskError::Store(StoreError::OutcomeUnknown(_)))) {
-            files.into_iter().for_each(|file| file.stored.keep());
+            for file in files {
+                file.stored.keep();
+            }
         }
         after
     });

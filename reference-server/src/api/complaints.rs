@@ -333,7 +333,7 @@ fn read_query(text: &str, acting: &Acting, policy: &Policy) -> Result<Query, Pro
                 query.handler = Some(me.ok_or_else(|| wrong(name, "invalid", "You hold no complaints."))?);
             }
             "handler" => {
-                query.handler = Some(value.parse().map_err(|_| wrong(name, "invalid", "An agent's id, or me."))?)
+                query.handler = Some(value.parse().map_err(|_| wrong(name, "invalid", "An agent's id, or me."))?);
             }
             "customer" => query.customer = Some(value.parse().map_err(|_| wrong(name, "invalid", "A customer's id."))?),
             "level" if is_empty => {}
@@ -352,13 +352,14 @@ fn read_query(text: &str, acting: &Acting, policy: &Policy) -> Result<Query, Pro
             "sort" if is_empty => {}
             "sort" => {
                 query.sort =
-                    value.parse().map_err(|_| wrong(name, "unknown_value", "One of newest, oldest, deadline."))?
+                    value.parse().map_err(|_| wrong(name, "unknown_value", "One of newest, oldest, deadline."))?;
             }
             "limit" if is_empty => {}
             "limit" => query.limit = limit(value, PAGE_MAX)?,
             "cursor" if is_empty => {}
             "cursor" => {
-                cursor = Some(read_cursor(value).ok_or_else(|| wrong(name, "invalid", "The next of an earlier page."))?)
+                cursor =
+                    Some(read_cursor(value).ok_or_else(|| wrong(name, "invalid", "The next of an earlier page."))?);
             }
             _ => return Err(wrong(name, "unknown_field", "There is no such parameter.")),
         }

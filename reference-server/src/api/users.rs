@@ -57,6 +57,7 @@ pub(crate) struct NewUser {
 /// What to change; what is left out stays.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::option_option, reason = "left out, null and a value are three things")]
 pub(crate) struct UserChange {
     name: Option<String>,
     #[serde(default, deserialize_with = "given")]
@@ -94,7 +95,7 @@ pub(crate) async fn list(
             }
             "limit" => most = limit(&value, PAGE_MAX)?,
             "cursor" if value.len() <= 64 && value.bytes().all(|b| b.is_ascii_graphic()) => {
-                after = Some(value.into_owned())
+                after = Some(value.into_owned());
             }
             "cursor" => return Err(wrong("cursor", "invalid", "The next of an earlier page.")),
             name => return Err(wrong(name, "unknown_field", "There is no such parameter.")),

@@ -128,12 +128,11 @@ impl Attachments {
         }
         let remove = claim.unkept;
         claims.remove(sha256);
-        if remove {
-            if let Ok(file) = self.store.path_to_filesystem(&place_of(sha256)) {
-                if let Err(error) = std::fs::remove_file(file) {
-                    tracing::warn!(%error, "an attachment that nobody refers to could not be removed");
-                }
-            }
+        if remove
+            && let Ok(file) = self.store.path_to_filesystem(&place_of(sha256))
+            && let Err(error) = std::fs::remove_file(file)
+        {
+            tracing::warn!(%error, "an attachment that nobody refers to could not be removed");
         }
     }
 }

@@ -241,7 +241,7 @@ async fn a_repetition_gives_the_first_answer() {
     assert_eq!(messages["items"].as_array().map(Vec::len), Some(1));
     for wrong in ["", "a b", &"x".repeat(256), "ü"] {
         let wrong = house.john.clone().header("idempotency-key", wrong);
-        let refused = house.it.post_with("/api/v1/complaints", House::broken_kettle(), &wrong).await;
-        assert_eq!(refused.problem(), (400, "invalid_idempotency_key".into()));
+        let answer = house.it.post_with("/api/v1/complaints", House::broken_kettle(), &wrong).await;
+        assert_eq!(answer.problem(), (400, "invalid_idempotency_key".into()));
     }
 }

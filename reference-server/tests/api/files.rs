@@ -221,13 +221,11 @@ async fn whoever_hangs_up_leaves_nothing() {
     let stalled = stream::unfold(Some(half), move |next| {
         let waits = waits.clone();
         async move {
-            match next {
-                Some(half) => Some((Ok::<_, std::io::Error>(half), None)),
-                None => {
-                    let _ = waits.send(());
-                    std::future::pending().await
-                }
+            if let Some(half) = next {
+                return Some((Ok::<_, std::io::Error>(half), None));
             }
+            let _ = waits.send(());
+            std::future::pending().await
         }
     });
     let upload = house.it.open(request(Body::from_stream(stalled)));

@@ -39,15 +39,8 @@ async fn lived(until: DateTime<Utc>) -> (Desk, Past) {
 
 #[tokio::test]
 async fn every_status_occurs_whenever_it_is_started() {
-    // Monday before opening, midweek noon, Friday night, Sunday, New Year, the day after clocks changed.
-    for now in [
-        "2026-11-23T06:10:00Z",
-        "2026-11-25T12:00:00Z",
-        "2026-11-20T22:45:00Z",
-        "2026-11-22T03:00:00Z",
-        "2027-01-01T00:00:01Z",
-        "2026-10-26T08:00:00Z",
-    ] {
+    // Monday before opening, Friday night, New Year, the day after clocks changed; the other tests take a Wednesday.
+    for now in ["2026-11-23T06:10:00Z", "2026-11-20T22:45:00Z", "2027-01-01T00:00:01Z", "2026-10-26T08:00:00Z"] {
         let (_, past) = lived(instant(now)).await;
         for status in Status::ALL {
             assert!(past.statuses.get(&status).is_some_and(|count| *count >= 2), "{now} {status}: {:?}", past.statuses);
