@@ -218,13 +218,21 @@ async fn dashboard(State(state): State<AppState>, person: Person) -> Answer {
                 .map(|(level, number)| Count {
                     label: level.name.clone(),
                     name: number.to_string(),
-                    complaints: summary.open_by_level.iter().find(|(it, _)| it.get() == number).map_or(0, |(_, it)| *it),
+                    complaints: summary
+                        .open_by_level
+                        .iter()
+                        .find(|(it, _)| it.get() == number)
+                        .map_or(0, |(_, it)| *it),
                 })
                 .collect(),
             by_category: summary
                 .by_category
                 .iter()
-                .map(|(key, count)| Count { label: category_name(&policy, key), name: key.to_string(), complaints: *count })
+                .map(|(key, count)| Count {
+                    label: category_name(&policy, key),
+                    name: key.to_string(),
+                    complaints: *count,
+                })
                 .collect(),
             load: loads(&Roster { members }, &policy, state.desk.now()),
             nothing_to_choose: !policy.categories.iter().any(|category| category.active),

@@ -272,7 +272,7 @@ async fn command(
         Err(faults) => {
             let attempt =
                 Attempt { command: name, typed, faults, status: StatusCode::UNPROCESSABLE_ENTITY, stale: false };
-            return render(&state, &person.0, &loaded, None, Some(attempt));
+            return render(&state, &person.0, &loaded, None, Some(&attempt));
         }
     };
     perform(&state, &person.0, loaded, command, seen, typed, &reading.rows).await
@@ -295,7 +295,7 @@ async fn attach(
             status: StatusCode::UNPROCESSABLE_ENTITY,
             stale: false,
         };
-        return render(&state, &person.0, &loaded, None, Some(attempt));
+        return render(&state, &person.0, &loaded, None, Some(&attempt));
     }
     let command = Command::attach(sent.files.iter().map(|file| file.attachment.clone()).collect());
     let answer = perform(&state, &person.0, loaded, command, None, Typed::default(), &[]).await;
@@ -332,13 +332,13 @@ async fn perform(
             // Shown as it is now, which is why it was refused.
             let loaded = load(state, viewer, &loaded.complaint.reference.to_string()).await?;
             let attempt = loaded.scene(None).refused(&refusal, typed, rows);
-            render(state, viewer, &loaded, None, Some(attempt))
+            render(state, viewer, &loaded, None, Some(&attempt))
         }
         Err(DeskError::Contended { .. }) => {
             let loaded = load(state, viewer, &loaded.complaint.reference.to_string()).await?;
             let attempt =
                 Attempt { command: name, typed, faults: Vec::new(), status: StatusCode::CONFLICT, stale: true };
-            render(state, viewer, &loaded, None, Some(attempt))
+            render(state, viewer, &loaded, None, Some(&attempt))
         }
         Err(error) => Err(error.into()),
     }
@@ -723,13 +723,13 @@ fn render(
     viewer: &Viewer,
     loaded: &Loaded,
     done: Option<CommandName>,
-    attempt: Option<Attempt>,
+    attempt: Option<&Attempt>,
 ) -> Answer {
-    let status = attempt.as_ref().map_or(StatusCode::OK, |attempt| attempt.status);
+    let status = attempt.map_or(StatusCode::OK, |attempt| attempt.status);
     if viewer.role == Role::Customer {
-        page(status, &customer_page(state, viewer, loaded, done, attempt.as_ref()))
+        page(status, &customer_page(state, viewer, loaded, done, attempt))
     } else {
-        page(status, &staff_page(state, viewer, loaded, done, attempt.as_ref()))
+        page(status, &staff_page(state, viewer, loaded, done, attempt))
     }
 }
 

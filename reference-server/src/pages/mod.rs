@@ -164,7 +164,9 @@ impl FromRequestParts<AppState> for Person {
         let back = match parts.method {
             Method::GET => parts.uri.path_and_query().map_or("/", |it| it.as_str()),
             _ if path.starts_with("/admin/users/") => "/admin/users",
-            _ => path.split("/commands/").next().unwrap_or("/").trim_end_matches("/enabled").trim_end_matches("/active"),
+            _ => {
+                path.split("/commands/").next().unwrap_or("/").trim_end_matches("/enabled").trim_end_matches("/active")
+            }
         };
         let mut query = url::form_urlencoded::Serializer::new(String::new());
         query.append_pair("next", back);
