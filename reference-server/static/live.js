@@ -55,4 +55,5 @@
   // After a break something may have been missed.
   stream.onopen = () => { if (connected) refresh(); connected = true; };
   addEventListener("pagehide", () => stream.close());
+  addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
 })();

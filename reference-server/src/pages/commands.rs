@@ -100,9 +100,11 @@ impl Scene<'_> {
         let (typed, faults) = attempt.map_or((None, &[][..]), |attempt| (Some(&attempt.typed), &attempt.faults[..]));
         let fields = filled(fields, typed, faults);
         let at_once = matches!(command, CommandName::Begin | CommandName::Acknowledge | CommandName::Read);
-        // Two people may write at the same time without one undoing the other's work.
-        let careless =
-            matches!(command, CommandName::Post | CommandName::Note | CommandName::Attach | CommandName::Read);
+        // Two people may write at the same time without one undoing the other's work; a question answered already refuses by itself.
+        let careless = matches!(
+            command,
+            CommandName::Post | CommandName::Answer | CommandName::Note | CommandName::Attach | CommandName::Read
+        );
         let files = command == CommandName::Attach;
         let reference = self.complaint.reference;
         CommandForm {

@@ -11,14 +11,20 @@ async fn a_refused_form_keeps_what_was_typed_and_names_every_fault() {
     house.furnish().await;
     let mut john = house.customer("John Miller", "john@example.org").await;
     john.open("/complaints/new?category=late-delivery").await;
-    let typed =
-        [("subject", " "), ("description", "Weeks late."), ("contact.email", "john"), ("purchase_date", "2031-01-01")];
+    let typed = [
+        ("subject", " "),
+        ("description", "Weeks late."),
+        ("wish", "refund"),
+        ("contact.email", "john"),
+        ("purchase_date", "2031-01-01"),
+    ];
     john.press_with("/complaints/new", &typed, &[Chosen { field: "files", name: "x.exe", bytes: b"MZ\x90\0" }]).await;
     assert_eq!(john.status(), 422);
     assert!(john.says("x.exe") && john.says("of a kind we cannot take in"), "{}", john.text());
     john.press("/complaints/new", &[]).await;
     assert_eq!(john.status(), 422);
     assert!(john.html().contains("Weeks late."), "what was typed is kept");
+    assert_eq!(john.attribute("#wish option[selected]", "value").as_deref(), Some("refund"), "what was chosen too");
     for id in ["subject", "contact-email", "purchase_date"] {
         assert!(john.has(&format!("#faults a[href='#{id}']")), "{id}: {}", john.text());
         assert!(john.has(&format!("#{id}[aria-invalid=true][aria-describedby~='{id}-fault']")), "{id}");
@@ -68,6 +74,29 @@ async fn a_stale_form_changes_nothing_and_keeps_the_words() {
     assert!(john.html().contains("It came at last."), "{}", john.text());
     john.press(&format!("{page}/commands/withdraw"), &[]).await;
     assert!(john.says("Withdrawn"), "{}", john.text());
+    john.open(&format!("/complaints/new?category=late-delivery&follows={reference}")).await;
+    assert!(john.says(&format!("It follows {reference}")), "{}", john.text());
+    john.press("/complaints/new", &[("subject", "Late again"), ("description", "It went back.")]).await;
+    assert!(john.says("We have your complaint") && john.reference() != reference, "{}", john.text());
+}
+
+#[tokio::test]
+async fn files_that_are_too_large_or_too_many_are_named() {
+    let house = House::new().await;
+    house.furnish().await;
+    let mut john = house.customer("John Miller", "john@example.org").await;
+    john.open("/complaints/new?category=late-delivery").await;
+    let mut large = b"%PDF-1.4\n".to_vec();
+    large.resize(10 * 1024 * 1024 + 1, b' ');
+    let typed = [("subject", "Late"), ("description", "Weeks late.")];
+    john.press_with("/complaints/new", &typed, &[Chosen { field: "files", name: "scan.pdf", bytes: &large }]).await;
+    assert!(john.status() == 422 && john.says("“scan.pdf” is larger than 10 MB."), "{}", john.text());
+    let many: Vec<Chosen<'_>> =
+        (0..11).map(|_| Chosen { field: "files", name: "note.txt", bytes: b"A note.\n" }).collect();
+    john.press_with("/complaints/new", &typed, &many).await;
+    assert!(john.status() == 422 && john.says("A complaint has at most 10 files"), "{}", john.text());
+    john.press_with("/complaints/new", &typed, &many[..10]).await;
+    assert!(john.says("with 10 files"), "{}", john.text());
 }
 
 #[tokio::test]
