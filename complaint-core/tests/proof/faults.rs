@@ -353,8 +353,8 @@ async fn many_writers_at_once_lose_nothing() {
         kept += u32::from(task.await.unwrap().is_ok());
     }
     let log = house.desk.whole_log(id).await.unwrap();
-    let noted = log.iter().filter(|entry| entry.event == Event::Noted).count();
-    assert_eq!((kept, noted), (6, 6));
+    let written = log.iter().filter(|entry| entry.event == Event::Noted).count();
+    assert_eq!((kept, written), (6, 6));
     assert!(house.desk.replays(id).await.unwrap());
 }
 

@@ -83,6 +83,7 @@ const PLACES: [&str; 24] = [
     "without its handler",
 ];
 
+#[expect(clippy::too_many_lines, reason = "one arm per place")]
 fn bring(world: &mut World, place: &str, at: u8, other: &mut Complaint) -> Option<Complaint> {
     let holder = || agent(["sarah", "maria", "omar"][usize::from(at) - 1]);
     let john = customer("john");
@@ -392,7 +393,8 @@ fn holds(stage: &Stage, actor: &Actor, name: C, guard: Guard) -> bool {
                 _ => u64::MAX,
             };
             let proposed = complaint.proposal.iter().filter(|_| name == C::Approve).flat_map(|it| &it.remedies);
-            proposed.filter_map(|remedy| remedy.amount).map(|amount| amount.minor_units()).sum::<u64>() <= limit
+            proposed.filter_map(|remedy| remedy.amount).map(complaint_core::money::Money::minor_units).sum::<u64>()
+                <= limit
         }
         Guard::NoSecondPersonNeeded => !policy.four_eyes,
         Guard::SecondPerson => {
