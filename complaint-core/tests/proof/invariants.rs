@@ -144,6 +144,8 @@ impl History {
                 self.toggle(step).await;
             }
             self.house.desk.sweep().await.unwrap();
+            let left = self.house.desk.store().due(self.house.desk.now(), 10).await.unwrap();
+            assert_eq!(left, [], "a sweep leaves work that is due");
         }
         self.check().await;
     }
