@@ -56,7 +56,7 @@ pub fn routes() -> Router<AppState> {
 struct Count {
     label: String,
     name: String,
-    count: u64,
+    complaints: u64,
 }
 
 #[derive(Template)]
@@ -208,7 +208,7 @@ async fn dashboard(State(state): State<AppState>, person: Person) -> Answer {
                 .map(|status| Count {
                     label: status.label().to_owned(),
                     name: status.name().to_owned(),
-                    count: summary.by_status.get(&status).copied().unwrap_or_default(),
+                    complaints: summary.by_status.get(&status).copied().unwrap_or_default(),
                 })
                 .collect(),
             by_level: policy
@@ -218,13 +218,21 @@ async fn dashboard(State(state): State<AppState>, person: Person) -> Answer {
                 .map(|(level, number)| Count {
                     label: level.name.clone(),
                     name: number.to_string(),
-                    count: summary.open_by_level.iter().find(|(it, _)| it.get() == number).map_or(0, |(_, it)| *it),
+                    complaints: summary
+                        .open_by_level
+                        .iter()
+                        .find(|(it, _)| it.get() == number)
+                        .map_or(0, |(_, it)| *it),
                 })
                 .collect(),
             by_category: summary
                 .by_category
                 .iter()
-                .map(|(key, count)| Count { label: category_name(&policy, key), name: key.to_string(), count: *count })
+                .map(|(key, count)| Count {
+                    label: category_name(&policy, key),
+                    name: key.to_string(),
+                    complaints: *count,
+                })
                 .collect(),
             load: loads(&Roster { members }, &policy, state.desk.now()),
             nothing_to_choose: !policy.categories.iter().any(|category| category.active),
@@ -269,7 +277,7 @@ async fn new_agent(State(state): State<AppState>, person: Person) -> Answer {
 async fn add_agent(State(state): State<AppState>, person: Person, typed: Typed) -> Answer {
     person.must_be(&[Role::Admin])?;
     let added = async {
-        let body = body_of(agent_body(&typed, false))?;
+        let body = body_of(&agent_body(&typed, false))?;
         agents::add(State(state.clone()), Admin(person.0.clone()), ApiJson(body)).await.map(drop)
     };
     match added.await {
@@ -300,7 +308,7 @@ async fn change_agent(
 ) -> Answer {
     person.must_be(&[Role::Admin])?;
     let changed = async {
-        let body = body_of(agent_body(&typed, true))?;
+        let body = body_of(&agent_body(&typed, true))?;
         agents::change(State(state.clone()), Admin(person.0.clone()), ApiPath(id.clone()), ApiJson(body))
             .await
             .map(drop)
@@ -322,7 +330,7 @@ async fn enable_agent(
     typed: Typed,
 ) -> Answer {
     person.must_be(&[Role::Admin])?;
-    let body = body_of(json!({ "enabled": typed.raw("enabled") == "true" }))?;
+    let body = body_of(&json!({ "enabled": typed.raw("enabled") == "true" }))?;
     let _changed = agents::change(State(state), Admin(person.0), ApiPath(id.clone()), ApiJson(body)).await?;
     Ok(see(&format!("/admin/agents/{id}?saved=1")))
 }
@@ -354,7 +362,7 @@ async fn new_category(State(state): State<AppState>, person: Person) -> Answer {
 async fn add_category(State(state): State<AppState>, person: Person, typed: Typed) -> Answer {
     person.must_be(&[Role::Admin])?;
     let added = async {
-        let body = body_of(category_body(&typed, None))?;
+        let body = body_of(&category_body(&typed, None))?;
         categories::add(State(state.clone()), Admin(person.0.clone()), ApiJson(body)).await.map(drop)
     };
     match added.await {
@@ -374,7 +382,7 @@ async fn show_category(
 ) -> Answer {
     person.must_be(&[Role::Admin])?;
     let category = category_of(&state.desk.policy(), &key)?;
-    category_page(&state, &person, StatusCode::OK, Some(category), None, &[], !query.saved.is_empty())
+    category_page(&state, &person, StatusCode::OK, Some(&category), None, &[], !query.saved.is_empty())
 }
 
 async fn change_category(
@@ -386,7 +394,7 @@ async fn change_category(
     person.must_be(&[Role::Admin])?;
     let category = category_of(&state.desk.policy(), &key)?;
     let changed = async {
-        let body = body_of(category_body(&typed, Some(&category)))?;
+        let body = body_of(&category_body(&typed, Some(&category)))?;
         let key = ApiPath(category.key.to_string());
         categories::change(State(state.clone()), Admin(person.0.clone()), key, ApiJson(body)).await.map(drop)
     };
@@ -394,7 +402,7 @@ async fn change_category(
         Ok(()) => Ok(see(&format!("{}?saved=1", address_of(&category.key)))),
         Err(problem) => {
             let (status, faults) = faults_of(problem, category_label)?;
-            category_page(&state, &person, status, Some(category), Some(&typed), &faults, false)
+            category_page(&state, &person, status, Some(&category), Some(&typed), &faults, false)
         }
     }
 }
@@ -407,7 +415,7 @@ async fn activate_category(
 ) -> Answer {
     person.must_be(&[Role::Admin])?;
     let category = category_of(&state.desk.policy(), &key)?;
-    let body = body_of(json!({ "active": typed.raw("active") == "true" }))?;
+    let body = body_of(&json!({ "active": typed.raw("active") == "true" }))?;
     let key = ApiPath(category.key.to_string());
     let _changed = categories::change(State(state), Admin(person.0), key, ApiJson(body)).await?;
     Ok(see(&format!("{}?saved=1", address_of(&category.key))))
@@ -443,7 +451,7 @@ async fn add_user(State(state): State<AppState>, person: Person, typed: Typed) -
     person.must_be(&[Role::Admin])?;
     let added = async {
         let body = texts(&typed, &["name", "email", "role", "phone", "password"]);
-        let body = body_of(Value::Object(body))?;
+        let body = body_of(&Value::Object(body))?;
         users::add(State(state.clone()), Admin(person.0.clone()), ApiJson(body)).await.map(drop)
     };
     match added.await {
@@ -462,7 +470,7 @@ async fn enable_user(
     typed: Typed,
 ) -> Answer {
     person.must_be(&[Role::Admin])?;
-    let body = body_of(json!({ "enabled": typed.raw("enabled") == "true" }))?;
+    let body = body_of(&json!({ "enabled": typed.raw("enabled") == "true" }))?;
     let _changed = users::change(State(state), Admin(person.0), ApiPath(id), ApiJson(body)).await?;
     Ok(see("/admin/users"))
 }
@@ -520,6 +528,7 @@ async fn agent_of(state: &AppState, id: &str) -> Result<Agent, Problem> {
     member.map(|member| member.agent).ok_or_else(Problem::not_found)
 }
 
+#[expect(clippy::too_many_lines, reason = "one line or two per field, in the order of the form")]
 async fn agent_page(
     state: &AppState,
     person: &Person,
@@ -697,12 +706,11 @@ fn category_page(
     state: &AppState,
     person: &Person,
     status: StatusCode,
-    category: Option<Category>,
+    known: Option<&Category>,
     typed: Option<&Typed>,
     faults: &[Fault],
     saved: bool,
 ) -> Answer {
-    let known = category.as_ref();
     let priorities = Priority::ALL.iter().map(|priority| Choice::new(priority.name(), priority.label(), ""));
     let skills = known.and_then(|category| category.skills.as_ref());
     let mut fields = vec![
@@ -877,7 +885,7 @@ fn texts(typed: &Typed, names: &[&str]) -> Map<String, Value> {
 }
 
 /// A body as the API would have read it.
-fn body_of<T: DeserializeOwned>(body: Value) -> Result<T, Problem> {
+fn body_of<T: DeserializeOwned>(body: &Value) -> Result<T, Problem> {
     parse_strictly(body.to_string().as_bytes())
 }
 

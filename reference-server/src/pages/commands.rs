@@ -9,7 +9,7 @@ use complaint_core::complaint::{Complaint, DismissalReason, Outcome, Priority, R
 use complaint_core::lifecycle::{Command, CommandName, Field as Wanted, MEDIA_TYPES, Refusal, RefusalCategory};
 use complaint_core::money::Money;
 use complaint_core::policy::Policy;
-use complaint_core::routing::{Need, Roster, route};
+use complaint_core::routing::{Ineligible, Need, Roster, route};
 use complaint_core::text::TEXT_MAX;
 use serde_json::{Map, Value, json};
 
@@ -37,6 +37,7 @@ pub struct Attempt {
 /// A form for one command.
 #[derive(Debug, Clone, Template)]
 #[template(path = "parts/command.html")]
+#[expect(clippy::struct_excessive_bools, reason = "each switches another part of the template")]
 pub struct CommandForm {
     /// Which command; also makes the ids of its fields unique.
     pub name: &'static str,
@@ -312,13 +313,11 @@ impl Scene<'_> {
             .map(|candidate| {
                 let name = self.names.agent(&candidate.agent);
                 let load = format!("{} of {}", candidate.workload, candidate.capacity);
-                let label = match candidate.rank {
-                    Some(rank) => format!("{rank}. {name} ({load})"),
-                    None => {
-                        let reasons: Vec<String> =
-                            candidate.reasons.iter().map(complaint_core::routing::Ineligible::message).collect();
-                        format!("{name} ({load}) – {}", reasons.join(", "))
-                    }
+                let label = if let Some(rank) = candidate.rank {
+                    format!("{rank}. {name} ({load})")
+                } else {
+                    let reasons: Vec<String> = candidate.reasons.iter().map(Ineligible::message).collect();
+                    format!("{name} ({load}) – {}", reasons.join(", "))
                 };
                 Choice::new(&candidate.agent, label, "")
             })

@@ -239,7 +239,7 @@ async fn show(
 ) -> Answer {
     let loaded = load(&state, &person.0, &reference).await?;
     let done = query.done.parse::<CommandName>().ok();
-    render(&state, &person.0, &loaded, done, None).await
+    render(&state, &person.0, &loaded, done, None)
 }
 
 /// Whoever reloads the answer to a refused form by typing its address gets the page it came from.
@@ -272,7 +272,7 @@ async fn command(
         Err(faults) => {
             let attempt =
                 Attempt { command: name, typed, faults, status: StatusCode::UNPROCESSABLE_ENTITY, stale: false };
-            return render(&state, &person.0, &loaded, None, Some(attempt)).await;
+            return render(&state, &person.0, &loaded, None, Some(&attempt));
         }
     };
     perform(&state, &person.0, loaded, command, seen, typed, &reading.rows).await
@@ -295,7 +295,7 @@ async fn attach(
             status: StatusCode::UNPROCESSABLE_ENTITY,
             stale: false,
         };
-        return render(&state, &person.0, &loaded, None, Some(attempt)).await;
+        return render(&state, &person.0, &loaded, None, Some(&attempt));
     }
     let command = Command::attach(sent.files.iter().map(|file| file.attachment.clone()).collect());
     let answer = perform(&state, &person.0, loaded, command, None, Typed::default(), &[]).await;
@@ -332,13 +332,13 @@ async fn perform(
             // Shown as it is now, which is why it was refused.
             let loaded = load(state, viewer, &loaded.complaint.reference.to_string()).await?;
             let attempt = loaded.scene(None).refused(&refusal, typed, rows);
-            render(state, viewer, &loaded, None, Some(attempt)).await
+            render(state, viewer, &loaded, None, Some(&attempt))
         }
         Err(DeskError::Contended { .. }) => {
             let loaded = load(state, viewer, &loaded.complaint.reference.to_string()).await?;
             let attempt =
                 Attempt { command: name, typed, faults: Vec::new(), status: StatusCode::CONFLICT, stale: true };
-            render(state, viewer, &loaded, None, Some(attempt)).await
+            render(state, viewer, &loaded, None, Some(&attempt))
         }
         Err(error) => Err(error.into()),
     }
@@ -366,10 +366,10 @@ pub(super) async fn load(state: &AppState, viewer: &Viewer, reference: &str) -> 
         },
     };
     for entry in &log {
-        if let Party::Admin(id) | Party::Auditor(id) = &entry.by {
-            if let Ok(account) = state.accounts.account(id.as_str()).await {
-                names.staff.insert(id.to_string(), account.name);
-            }
+        if let Party::Admin(id) | Party::Auditor(id) = &entry.by
+            && let Ok(account) = state.accounts.account(id.as_str()).await
+        {
+            names.staff.insert(id.to_string(), account.name);
         }
     }
     let joined_to = match complaint.merged_into {
@@ -683,7 +683,7 @@ impl Loaded {
                     why.push("is the superior it was escalated to".to_owned());
                 }
                 if let (true, Some(at)) = (candidate.reasons.is_empty(), candidate.last_assigned_at) {
-                    why.push(format!("last given one {} before", amount(self.now - at)));
+                    why.push(format!("last given one {} ago", amount(self.now - at)));
                 }
                 Considered {
                     name: self.names.agent(&candidate.agent),
@@ -718,18 +718,18 @@ impl Loaded {
     }
 }
 
-async fn render(
+fn render(
     state: &AppState,
     viewer: &Viewer,
     loaded: &Loaded,
     done: Option<CommandName>,
-    attempt: Option<Attempt>,
+    attempt: Option<&Attempt>,
 ) -> Answer {
-    let status = attempt.as_ref().map_or(StatusCode::OK, |attempt| attempt.status);
+    let status = attempt.map_or(StatusCode::OK, |attempt| attempt.status);
     if viewer.role == Role::Customer {
-        page(status, &customer_page(state, viewer, loaded, done, attempt.as_ref()))
+        page(status, &customer_page(state, viewer, loaded, done, attempt))
     } else {
-        page(status, &staff_page(state, viewer, loaded, done, attempt.as_ref()))
+        page(status, &staff_page(state, viewer, loaded, done, attempt))
     }
 }
 

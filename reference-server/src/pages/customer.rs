@@ -161,17 +161,15 @@ async fn show_new(State(state): State<AppState>, person: Person, ApiQuery(query)
     person.must_be(&[Role::Customer])?;
     let policy = state.desk.policy();
     let follows = followed(&query.follows);
-    match category(&policy, &query.category) {
-        Some(category) => new_page(&state, &person.0, StatusCode::OK, category, &follows, None, &[], false),
-        None => {
-            let categories = policy.categories.iter().filter(|category| category.active);
-            let categories = categories
-                .map(|category| (category.key.to_string(), category.name.clone(), category.description.clone()))
-                .collect();
-            let me = Me::of(&person.0, None, &state, "/complaints/new");
-            page(StatusCode::OK, &ChoosePage { me, categories, follows })
-        }
+    if let Some(category) = category(&policy, &query.category) {
+        return new_page(&state, &person.0, StatusCode::OK, category, &follows, None, &[], false);
     }
+    let categories = policy.categories.iter().filter(|category| category.active);
+    let categories = categories
+        .map(|category| (category.key.to_string(), category.name.clone(), category.description.clone()))
+        .collect();
+    let me = Me::of(&person.0, None, &state, "/complaints/new");
+    page(StatusCode::OK, &ChoosePage { me, categories, follows })
 }
 
 async fn submit(State(state): State<AppState>, person: Person, form: Multipart) -> Answer {
@@ -358,13 +356,11 @@ fn submission(category: &Category, typed: &Typed) -> (Submission, Vec<Fault>) {
     let given = |name: &str| typed.get(name).map(str::to_owned);
     let mut day = |name: &str| -> Option<NaiveDate> {
         let text = typed.get(name)?;
-        match text.parse() {
-            Ok(day) => Some(day),
-            Err(_) => {
-                faults.push(Fault::of(name, format!("{} must be a day, as in 2026-11-30.", label_of(category, name))));
-                None
-            }
+        let day = text.parse().ok();
+        if day.is_none() {
+            faults.push(Fault::of(name, format!("{} must be a day, as in 2026-11-30.", label_of(category, name))));
         }
+        day
     };
     let (purchase_date, incident_date) = (day("purchase_date"), day("incident_date"));
     let wish = match typed.get("wish").map(str::parse::<Wish>) {

@@ -156,19 +156,21 @@ impl FromRequestParts<AppState> for Person {
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Response> {
         let maybe = MaybeViewer::from_request_parts(parts, state).await.map_err(IntoResponse::into_response)?;
-        match maybe.0 {
-            Some(viewer) => Ok(Self(viewer)),
-            None => {
-                // What was posted is lost; the page it was posted from is not.
-                let back = match parts.method {
-                    Method::GET => parts.uri.path_and_query().map_or("/", |it| it.as_str()),
-                    _ => parts.uri.path().split("/commands/").next().unwrap_or("/"),
-                };
-                let mut query = url::form_urlencoded::Serializer::new(String::new());
-                query.append_pair("next", back);
-                Err(see(&format!("/login?{}", query.finish())))
-            }
+        if let Some(viewer) = maybe.0 {
+            return Ok(Self(viewer));
         }
+        // What was posted is lost; the page it was posted from is not.
+        let path = parts.uri.path();
+        let back = match parts.method {
+            Method::GET => parts.uri.path_and_query().map_or("/", |it| it.as_str()),
+            _ if path.starts_with("/admin/users/") => "/admin/users",
+            _ => {
+                path.split("/commands/").next().unwrap_or("/").trim_end_matches("/enabled").trim_end_matches("/active")
+            }
+        };
+        let mut query = url::form_urlencoded::Serializer::new(String::new());
+        query.append_pair("next", back);
+        Err(see(&format!("/login?{}", query.finish())))
     }
 }
 

@@ -330,10 +330,10 @@ async fn search(State(state): State<AppState>, person: Person, ApiQuery(query): 
     // What people wrote is not for admins, so they cannot search it either; a reference is nobody's words.
     let content = person.0.role != Role::Admin;
     let text = query.q.trim();
-    if let Ok(reference) = text.parse::<complaint_core::reference::Reference>() {
-        if floor.acting.find(text).await.is_ok() {
-            return Ok(see(&format!("/complaints/{reference}")));
-        }
+    if let Ok(reference) = text.parse::<complaint_core::reference::Reference>()
+        && floor.acting.find(text).await.is_ok()
+    {
+        return Ok(see(&format!("/complaints/{reference}")));
     }
     let wanted = Query {
         text: (content && !text.is_empty()).then(|| text.to_owned()),

@@ -274,7 +274,6 @@ fn word_name(name: &str) -> String {
     name.to_owned()
 }
 
-#[expect(clippy::too_many_lines, reason = "one arm per event, in the order of the enumeration")]
 fn happened(entry: &Entry, names: &Names, policy: &Policy) -> String {
     let level = |level| policy.level_name(level).to_lowercase();
     match &entry.event {

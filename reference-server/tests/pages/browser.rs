@@ -156,7 +156,7 @@ impl<'a> Browser<'a> {
 
     async fn go(&mut self, request: axum::http::request::Builder, body: Body, address: &str) {
         let (status, headers, html) = self.ask(request, body).await;
-        self.address = address.to_owned();
+        address.clone_into(&mut self.address);
         if (300..400).contains(&status) {
             assert_eq!(status, 303, "after a form comes a page, by GET");
             let to = headers.get(LOCATION).and_then(|to| to.to_str().ok()).expect("an address").to_owned();
@@ -167,7 +167,7 @@ impl<'a> Browser<'a> {
         self.html = html;
         assert!(status < 500, "{} answered {status}: {}", self.address, self.text());
         if headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/html")) {
-            assert_eq!(headers.get(CACHE_CONTROL).map(|it| it.as_bytes()), Some(&b"no-store"[..]));
+            assert_eq!(headers.get(CACHE_CONTROL).map(axum::http::HeaderValue::as_bytes), Some(&b"no-store"[..]));
             check(&self.html, &self.address);
         }
     }
