@@ -15,6 +15,8 @@ pub(crate) fn for_customer(log: &[Entry]) -> Vec<Entry> {
             | Event::Proposed { .. }
             | Event::SentBack
             | Event::Declined { .. }
+            | Event::Released { .. }
+            | Event::Separated { .. }
             | Event::Warned { .. }
             | Event::Alarmed { .. }
             | Event::Absorbed { .. }
@@ -56,6 +58,7 @@ pub(crate) fn without_words(log: &[Entry]) -> Vec<Entry> {
     log.iter().map(|entry| Entry { words: Words::none(), ..entry.clone() }).collect()
 }
 
-fn unexplained(routing: &Routing) -> Routing {
+/// A routing without those who were considered.
+pub(crate) fn unexplained(routing: &Routing) -> Routing {
     Routing { candidates: Vec::new(), others: 0, ..routing.clone() }
 }

@@ -77,9 +77,12 @@ pub struct ServeArgs {
 /// Arguments of `demo`.
 #[derive(Debug, Clone, Args)]
 pub struct DemoArgs {
-    /// Address and port to listen on.
+    /// Address and port to listen on, of this machine alone.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     pub listen: String,
+    /// Folder to keep it in, without a database yet [default: a scratch folder that is removed at the end].
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
 }
 
 /// Commands about administrators.

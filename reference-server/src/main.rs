@@ -39,9 +39,9 @@ fn main() -> ExitCode {
     let done: Result<ExitCode, AnyError> = runtime.block_on(async {
         match command {
             Command::Serve(args) => serve(args).await,
-            Command::Demo(args) => demo::run(args).await.map(|()| ExitCode::SUCCESS),
+            Command::Demo(args) => demo::run(args, told_to_stop()?).await,
             Command::Admin(AdminCommand::Create(args)) => admin_create(args).await,
-            Command::Import(args) => import::run(args).await.map(|()| ExitCode::SUCCESS),
+            Command::Import(args) => import::run(args).await,
         }
     });
     done.unwrap_or_else(|error| failed(error.as_ref()))

@@ -198,6 +198,11 @@ pub enum Event {
     },
     /// Taken apart again.
     Unmerged,
+    /// A complaint that was joined to this one was taken apart again.
+    Separated {
+        /// The one that left.
+        other: ComplaintId,
+    },
     /// Another body is responsible. Words: `body`, `text`.
     Referred,
     /// The other body gave it back. Words: `reason`.

@@ -114,6 +114,9 @@ pub struct Complaint {
 
     /// How often it was decided or dismissed; numbers the contest windows.
     pub decisions: u32,
+    /// Everyone who took part in a decision or dismissal, in order of the first time; excluded once it is contested.
+    #[serde(default)]
+    pub deciders: Vec<AgentId>,
     /// Every decision, oldest first; the last one stands unless it was contested.
     pub resolutions: Vec<Resolution>,
     /// What was promised, numbered from 1.
@@ -379,6 +382,11 @@ impl Complaint {
                     }
             })
             .map(|exclusion| exclusion.cause)
+    }
+
+    /// Whether an agent took part in a decision that was contested, and so never decides here again.
+    pub fn is_barred(&self, agent: &AgentId) -> bool {
+        self.exclusions.iter().any(|exclusion| exclusion.agent == *agent && exclusion.cause == ExclusionCause::Decided)
     }
 
     /// Whether a deadline was missed at the present level.

@@ -6,8 +6,8 @@ use chrono::{DateTime, Days, NaiveTime, Utc};
 
 use super::span::wall;
 use super::{Calendar, ClockChange, ClockKind, Deadline, Ended, Ending, Segment, Span};
-use crate::complaint::{Complaint, EscalationCause};
-use crate::id::Level;
+use crate::complaint::{Complaint, EscalationCause, Priority};
+use crate::id::{CategoryKey, Level};
 use crate::lifecycle::{Command, Status};
 use crate::policy::Policy;
 
@@ -61,7 +61,8 @@ pub fn due_commands(complaint: &Complaint, policy: &Policy, now: DateTime<Utc>) 
     commands
 }
 
-fn moves_up(complaint: &Complaint, clock: ClockKind) -> bool {
+/// Whether a complaint goes up the ladder when this clock runs out.
+pub(crate) fn moves_up(complaint: &Complaint, clock: ClockKind) -> bool {
     match clock {
         ClockKind::FirstResponse | ClockKind::Resolution | ClockKind::Level => true,
         // The first handler who does not begin loses it; when the next one does not begin either, it goes up.
@@ -114,19 +115,15 @@ impl Deadline {
         self.ended.is_none() && self.missed_at.is_none() && self.clock != ClockKind::ContestWindow
     }
 
-    fn start(clock: ClockKind, want: &Want, policy: &Policy, from: DateTime<Utc>) -> Self {
+    fn start(clock: ClockKind, instance: u32, target: Span, policy: &Policy, from: DateTime<Utc>) -> Self {
         let calendar = policy.working_calendar();
-        let (total, due_at) = match want.fixed_due {
-            Some(due) => (length(None, from, due), due),
-            None => want.target.measure(&calendar, from),
-        };
-        let working = want.target.is_working() && want.fixed_due.is_none();
-        let measured_on = working.then_some(&calendar);
+        let (total, due_at) = target.measure(&calendar, from);
+        let measured_on = target.is_working().then_some(&calendar);
         Self {
             clock,
-            instance: want.instance,
-            target: want.target,
-            calendar: working.then(|| policy.calendar.clone()),
+            instance,
+            target,
+            calendar: target.is_working().then(|| policy.calendar.clone()),
             policy_version: policy.version,
             started_at: from,
             total_micros: micros(total),
@@ -140,8 +137,39 @@ impl Deadline {
         }
     }
 
+    /// A promise for a certain instant instead of an amount of time.
+    fn start_until(self, due: DateTime<Utc>) -> Self {
+        let total = length(None, self.started_at, due);
+        Self {
+            calendar: None,
+            total_micros: micros(total),
+            due_at: Some(due),
+            warn_at: Some(warnings(None, self.started_at, total, total)),
+            ..self
+        }
+    }
+
+    /// A promise that counts from later on, e.g. the time to accept while a remedy is outstanding.
+    fn start_paused(self) -> Self {
+        Self {
+            due_at: None,
+            warn_at: None,
+            left_micros: Some(self.total_micros),
+            segments: vec![Segment { from: self.started_at, to: None, ran: false }],
+            ..self
+        }
+    }
+
+    /// The same promise taken up again, after the complaint was withdrawn, joined or passed on in between.
+    fn again(&self, instance: u32) -> Self {
+        let segments = vec![Segment { from: self.started_at, to: None, ran: true }];
+        Self { instance, ended: None, segments, ..self.clone() }
+    }
+
     fn measured_on<'a>(&self, policy: &'a Policy) -> Option<&'a Calendar> {
-        self.calendar.as_ref().and_then(|name| policy.calendars.get(name))
+        // A calendar that left the policy is followed by the one in force, never by wall time.
+        let name = self.calendar.as_ref()?;
+        policy.calendars.get(name).or_else(|| policy.calendars.get(&policy.calendar))
     }
 
     /// Applies what an entry did to this clock. Holds no rule.
@@ -196,20 +224,36 @@ impl ClockChange {
 /// A clock that a complaint wants in its present state.
 struct Want {
     instance: u32,
-    target: Span,
+    /// `None` where the policy promises nothing (any more): then nothing starts, and what runs goes on.
+    target: Option<Span>,
     runs: bool,
     fixed_due: Option<DateTime<Utc>>,
 }
 
+/// Why clocks are looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ClockCause {
+    /// Something happened; running clocks keep the promise they were started with, whatever the policy says meanwhile.
+    Moved,
+    /// The complaint was described anew, so that another promise applies.
+    Described,
+    /// Another complaint with an earlier receipt was joined.
+    EarlierReceipt,
+}
+
+impl ClockCause {
+    /// Whether a new description changes what is promised.
+    pub(crate) fn described(before: &Complaint, category: &CategoryKey, priority: Priority) -> Self {
+        if before.category == *category && before.priority == priority { Self::Moved } else { Self::Described }
+    }
+}
+
 /// The difference between the clocks a complaint has and those its state wants.
-///
-/// `retarget` is set when the complaint was described anew; otherwise running clocks keep the promise they were
-/// started with, whatever the policy says meanwhile.
 pub(crate) fn clock_changes(
     complaint: &Complaint,
     policy: &Policy,
     now: DateTime<Utc>,
-    retarget: bool,
+    cause: ClockCause,
 ) -> Vec<ClockChange> {
     let mut changes = Vec::new();
     for clock in ClockKind::ALL {
@@ -222,7 +266,7 @@ pub(crate) fn clock_changes(
                     instance: deadline.instance,
                     how: ending(complaint, deadline, now),
                 }),
-                Some(want) => changes.extend(adjustment(deadline, want, policy, now, retarget)),
+                Some(want) => changes.extend(adjustment(complaint, deadline, want, policy, now, cause)),
             }
         }
         for want in wants {
@@ -231,13 +275,36 @@ pub(crate) fn clock_changes(
                 .iter()
                 .any(|deadline| deadline.clock == clock && deadline.instance == want.instance);
             if !known {
-                let from = if counts_from_receipt(clock) { complaint.received_at } else { now };
-                let deadline = Deadline::start(clock, &want, policy, from);
-                changes.push(ClockChange::Started { deadline });
+                let fresh = started(complaint, clock, &want, policy, now);
+                changes.extend(fresh.map(|deadline| ClockChange::Started { deadline }));
             }
         }
     }
     changes
+}
+
+fn started(
+    complaint: &Complaint,
+    clock: ClockKind,
+    want: &Want,
+    policy: &Policy,
+    now: DateTime<Utc>,
+) -> Option<Deadline> {
+    let former = complaint.deadlines.iter().rev().find(|deadline| deadline.clock == clock);
+    let from = match former {
+        _ if !counts_from_receipt(clock) => now,
+        None => complaint.received_at,
+        // What the law asks for counts from the receipt, however often the complaint went away and came back.
+        Some(former) if clock == ClockKind::Statutory => return Some(former.again(want.instance)),
+        // What we promise ourselves is promised anew: nobody could work on it in between.
+        Some(_) => now,
+    };
+    let deadline = Deadline::start(clock, want.instance, want.target?, policy, from);
+    let deadline = match want.fixed_due {
+        Some(due) => deadline.start_until(due),
+        None => deadline,
+    };
+    Some(if want.runs { deadline } else { deadline.start_paused() })
 }
 
 fn counts_from_receipt(clock: ClockKind) -> bool {
@@ -248,17 +315,29 @@ fn counts_from_receipt(clock: ClockKind) -> bool {
 }
 
 fn adjustment(
+    complaint: &Complaint,
     deadline: &Deadline,
     want: &Want,
     policy: &Policy,
     now: DateTime<Utc>,
-    retarget: bool,
+    cause: ClockCause,
 ) -> Option<ClockChange> {
     let calendar = deadline.measured_on(policy);
-    if retarget && want.target != deadline.target && want.fixed_due.is_none() && deadline.missed_at.is_none() {
-        let moved = retargeted(deadline, want, policy, now);
+    let statutory = deadline.clock == ClockKind::Statutory;
+    if want.fixed_due.is_none() && deadline.missed_at.is_none() {
+        let moved = match (cause, want.target) {
+            (ClockCause::Described, Some(target)) if target != deadline.target => {
+                Some(retargeted(deadline, target, policy, now))
+            }
+            (ClockCause::EarlierReceipt, _) if statutory && complaint.received_at < deadline.started_at => {
+                let fresh =
+                    Deadline::start(deadline.clock, deadline.instance, deadline.target, policy, complaint.received_at);
+                Some(Deadline { warned: deadline.warned, ..fresh })
+            }
+            _ => None,
+        };
         // A statutory deadline never moves later.
-        if deadline.clock != ClockKind::Statutory || moved.due_at < deadline.due_at {
+        if let Some(moved) = moved.filter(|moved| !statutory || moved.due_at < deadline.due_at) {
             return Some(ClockChange::Retargeted { deadline: moved });
         }
     }
@@ -281,8 +360,8 @@ fn adjustment(
     }
 }
 
-fn retargeted(deadline: &Deadline, want: &Want, policy: &Policy, now: DateTime<Utc>) -> Deadline {
-    let fresh = Deadline::start(deadline.clock, want, policy, deadline.started_at);
+fn retargeted(deadline: &Deadline, target: Span, policy: &Policy, now: DateTime<Utc>) -> Deadline {
+    let fresh = Deadline::start(deadline.clock, deadline.instance, target, policy, deadline.started_at);
     let calendar = fresh.measured_on(policy);
     let total = Duration::from_micros(fresh.total_micros);
     let paused_before = deadline.segments.iter().any(|segment| !segment.ran);
@@ -316,10 +395,11 @@ fn wanted(complaint: &Complaint, policy: &Policy, clock: ClockKind) -> Vec<Want>
         _ => true,
     };
     let undecided = open && complaint.resolutions.is_empty();
+    let again = 1 + times_cancelled(complaint, clock);
     let (present, instance, runs) = match clock {
-        ClockKind::Acknowledgement => (open && complaint.acknowledged_at.is_none(), 1, true),
-        ClockKind::FirstResponse => (open && complaint.first_response_at.is_none(), 1, service_runs),
-        ClockKind::Resolution => (undecided, 1, service_runs),
+        ClockKind::Acknowledgement => (open && complaint.acknowledged_at.is_none(), again, true),
+        ClockKind::FirstResponse => (open && complaint.first_response_at.is_none(), again, service_runs),
+        ClockKind::Resolution => (undecided, again, service_runs),
         ClockKind::Level => (open, complaint.level_entries, service_runs),
         ClockKind::Acceptance => (status == Status::Assigned, complaint.assignments, true),
         ClockKind::Approval => (status == Status::PendingApproval, complaint.proposals, true),
@@ -332,14 +412,19 @@ fn wanted(complaint: &Complaint, policy: &Policy, clock: ClockKind) -> Vec<Want>
         ClockKind::ContestWindow => {
             (matches!(status, Status::Resolved | Status::Closed | Status::Dismissed), complaint.decisions, true)
         }
-        ClockKind::Statutory => (undecided, 1, true),
+        ClockKind::Statutory => (undecided, again, true),
         ClockKind::Remedy => return wanted_remedies(complaint, policy),
     };
     let target = policy.target(clock, &complaint.category, complaint.priority, complaint.level);
-    match (present, target) {
-        (true, Some(target)) => vec![Want { instance, target, runs, fixed_due: None }],
-        _ => Vec::new(),
-    }
+    if present { vec![Want { instance, target, runs, fixed_due: None }] } else { Vec::new() }
+}
+
+/// How often a clock fell away: it starts anew when the complaint comes back.
+fn times_cancelled(complaint: &Complaint, clock: ClockKind) -> u32 {
+    let cancelled = complaint.deadlines.iter().filter(|deadline| {
+        deadline.clock == clock && deadline.ended.is_some_and(|ended| ended.how == Ending::Cancelled)
+    });
+    u32::try_from(cancelled.count()).unwrap_or(u32::MAX)
 }
 
 fn wanted_remedies(complaint: &Complaint, policy: &Policy) -> Vec<Want> {
@@ -350,7 +435,7 @@ fn wanted_remedies(complaint: &Complaint, policy: &Policy) -> Vec<Want> {
         .outstanding_remedies()
         .map(|promise| Want {
             instance: promise.number,
-            target: policy.targets.remedy,
+            target: Some(policy.targets.remedy),
             runs: true,
             // Promised for a day: kept until that day is over.
             fixed_due: promise

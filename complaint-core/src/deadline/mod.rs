@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 pub use calendar::{Calendar, CalendarFault, CalendarFaults, CalendarProblem, CalendarSpec, HoursSpec};
-pub(crate) use clocks::{clock_changes, has_escalated};
+pub(crate) use clocks::{ClockCause, clock_changes, has_escalated, moves_up};
 pub use clocks::{due_commands, next_action_at};
 pub use span::{Span, SpanUnit};
 
@@ -101,7 +101,8 @@ impl ClockKind {
 pub struct Deadline {
     /// Which promise.
     pub clock: ClockKind,
-    /// Which of its kind: the n-th level entry, assignment, question, decision or remedy of this complaint; else 1.
+    /// Which of its kind: the n-th level entry, assignment, question, decision or remedy of this complaint; else 1,
+    /// and one more each time it fell away because the complaint was withdrawn, joined or passed on.
     pub instance: u32,
     /// How much time was promised.
     pub target: Span,

@@ -12,7 +12,7 @@ use crate::lifecycle::{
 };
 use crate::policy::Policy;
 use crate::reference::Reference;
-use crate::routing::{Need, Roster, Routing, route, route_by_hand};
+use crate::routing::{Ineligible, Need, Roster, Routing, route, route_by_hand};
 use crate::store::{IdempotencyKey, Page, Query, Scope, StoreError, Summary};
 
 /// How often a change is planned anew when somebody else was faster.
@@ -246,7 +246,7 @@ impl Acting {
         let entries = decide(&before, command, &self.actor, &context)?;
         let former = before.handler.clone();
         let mut plan = Plan::new(now).with(&before);
-        if command.name() == CommandName::Merge
+        if matches!(command.name(), CommandName::Merge | CommandName::Unmerge)
             && let Some(other) = other
         {
             plan = plan.with(&other);
@@ -374,9 +374,13 @@ impl Acting {
         Ok(complaint.available_commands(&self.actor, &context))
     }
 
-    /// Why the present handler; for one that waits, who is considered now and why nobody fits.
+    /// Why the present handler; for one that waits, who is considered now and why nobody fits. A customer learns who
+    /// was chosen, not who else was considered.
     pub async fn routing(&self, id: ComplaintId) -> Result<Option<Routing>, DeskError> {
         let complaint = self.read(id).await?;
+        if self.actor.customer_id().is_some() {
+            return Ok(complaint.routing.as_ref().map(crate::visibility::unexplained));
+        }
         if complaint.status == Status::Queued {
             let roster = self.desk.roster().await?;
             return Ok(Some(route(&Need::of(&complaint), &roster, self.desk.now())));
@@ -491,6 +495,8 @@ impl Desk {
         need.preferred = former
             .and_then(|former| roster.member(&former).and_then(|member| member.agent.reports_to.clone()))
             .filter(|_| state.level.get() > 1);
+        // Taken from somebody by hand, it does not go straight back to them.
+        need.excluded.extend(plan.taken_by_hand().map(|agent| (agent, Ineligible::TakenAway)));
         let routing = route(&need, &roster, now);
         let Some(member) = routing.chosen.as_ref().and_then(|agent| roster.member(agent)) else { return Ok(()) };
         let context = Context::new(policy, now).routed(&routing);

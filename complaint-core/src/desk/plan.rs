@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
-use crate::complaint::{Complaint, Entry, Event};
+use crate::complaint::{Complaint, Entry, Event, ReleaseCause};
 use crate::id::{AgentId, ComplaintId, Version};
 use crate::lifecycle::{begin, evolve};
 use crate::notice::announce;
@@ -63,6 +63,15 @@ impl Plan {
     /// The complaint the change is about, as it is after the entries so far.
     pub(crate) fn state(&self) -> Option<&Complaint> {
         self.first.and_then(|id| self.parts.get(&id)).and_then(|stage| stage.after.as_ref())
+    }
+
+    /// From whom a person took the complaint in this very change.
+    pub(crate) fn taken_by_hand(&self) -> Option<AgentId> {
+        let stage = self.first.and_then(|id| self.parts.get(&id))?;
+        stage.entries.iter().find_map(|entry| match &entry.event {
+            Event::Released { agent, cause: ReleaseCause::ByHand } => Some(agent.clone()),
+            _ => None,
+        })
     }
 
     /// Whether anything was decided yet.

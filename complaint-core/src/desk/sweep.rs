@@ -50,11 +50,14 @@ impl Desk {
         let mut swept = Swept::default();
         // A complaint whose clock cannot be satisfied must not hold up the others for ever.
         let mut tried = BTreeSet::new();
+        let mut unreadable = None;
         loop {
-            let due = self.store.due(self.now(), BATCH).await?;
+            // As many more as were passed over: those that stay due must not fill every batch.
+            let more = u32::try_from(tried.len()).unwrap_or(u32::MAX);
+            let due = self.store.due(self.now(), BATCH.saturating_add(more)).await?;
             let fresh: Vec<ComplaintId> = due.into_iter().filter(|id| !tried.contains(id)).collect();
             if fresh.is_empty() {
-                return Ok(swept);
+                return unreadable.map_or(Ok(swept), Err);
             }
             for id in fresh {
                 match self.tick(id).await {
@@ -67,6 +70,11 @@ impl Desk {
                     }
                     // Somebody else was faster: the next round sees what is left of it.
                     Err(DeskError::Store(StoreError::Conflict { .. } | StoreError::CapacityExceeded { .. })) => {}
+                    // Neither must one that cannot be read; it is told of at the end.
+                    Err(error @ DeskError::Store(StoreError::Corrupt { .. })) => {
+                        tried.insert(id);
+                        unreadable.get_or_insert(error);
+                    }
                     Err(error) => return Err(error),
                 }
             }

@@ -349,9 +349,17 @@ impl Command {
             blank.get(field.as_str()) != Some(value)
                 && !name.fields().iter().any(|known| known.name() == field.as_str())
         });
-        match foreign {
-            Some((field, _)) => Err(InvalidInput {
-                field: field.clone(),
+        // These never appear in a body, so they are looked at by themselves.
+        let internal = [
+            ("attachments", !input.attachments.is_empty() && name != CommandName::Attach),
+            ("clocks", !input.clocks.is_empty()),
+            ("percent", input.percent != 0),
+            ("release", input.release.is_some()),
+        ];
+        let internal = internal.into_iter().find(|(_, given)| *given).map(|(field, _)| field.to_owned());
+        match foreign.map(|(field, _)| field.clone()).or(internal) {
+            Some(field) => Err(InvalidInput {
+                field,
                 code: "unknown_field",
                 message: format!("`{}` does not read this field", name.name()),
             }),

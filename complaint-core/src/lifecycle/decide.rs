@@ -12,8 +12,8 @@ use crate::actor::{Actor, Party};
 use crate::complaint::{
     Attachment, CloseCause, Complaint, Entry, EscalationCause, Event, Place, ReleaseCause, Remedy, Submission, Words,
 };
-use crate::deadline::{ClockChange, clock_changes};
-use crate::id::{AgentId, ComplaintId, Level, Version};
+use crate::deadline::{ClockCause, ClockChange, clock_changes};
+use crate::id::{ComplaintId, Level, Version};
 use crate::reference::Reference;
 
 /// What a command does to a complaint: the entries it adds to the log, or every guard that refuses it.
@@ -98,7 +98,7 @@ pub fn submit(
         words,
     };
     if let Some(fresh) = begin(&entry) {
-        entry.clocks = clock_changes(&fresh, context.policy, context.now, false);
+        entry.clocks = clock_changes(&fresh, context.policy, context.now, ClockCause::Moved);
     }
     Ok(entry)
 }
@@ -163,7 +163,11 @@ impl<'a> Draft<'a> {
 
     /// `first` is what happened to the clocks before the state changed: what ran out, what was warned of.
     fn push_with(&mut self, place: Place, event: Event, words: Words, first: Vec<ClockChange>) {
-        let described_anew = matches!(event, Event::Triaged { .. });
+        let cause = match &event {
+            Event::Triaged { category, priority, .. } => ClockCause::described(&self.state, category, *priority),
+            Event::Absorbed { .. } => ClockCause::EarlierReceipt,
+            _ => ClockCause::Moved,
+        };
         let mut entry = Entry {
             complaint: self.state.id,
             seq: self.state.entries + 1,
@@ -176,7 +180,7 @@ impl<'a> Draft<'a> {
             words,
         };
         let interim = evolve(self.state.clone(), &entry);
-        entry.clocks.extend(clock_changes(&interim, self.context.policy, self.context.now, described_anew));
+        entry.clocks.extend(clock_changes(&interim, self.context.policy, self.context.now, cause));
         self.state = evolve(self.state.clone(), &entry);
         self.entries.push(entry);
     }
@@ -270,7 +274,7 @@ fn effects(complaint: &Complaint, command: &Command, actor: &Actor, context: &Co
         }
         CommandName::Hold => {
             let until = input.until.unwrap_or_else(|| now.date_naive());
-            let words = Words::of("party", body(&input.party));
+            let words = Words::of("party", line(&input.party));
             draft.push(draft.at(Status::AwaitingThirdParty), Event::Held { until }, words);
         }
         CommandName::Resume => {
@@ -362,8 +366,8 @@ fn effects(complaint: &Complaint, command: &Command, actor: &Actor, context: &Co
         }
         CommandName::Contest => {
             let up = if level < context.policy.last_level() { level.above() } else { level };
-            let event =
-                Event::Contested { from: level, new_evidence: input.new_evidence, excluded: deciders(complaint) };
+            let excluded = complaint.deciders.clone();
+            let event = Event::Contested { from: level, new_evidence: input.new_evidence, excluded };
             draft.push(queued(up), event, reason(command));
         }
         CommandName::Reopen => draft.push(queued(level), Event::Reopened, reason(command)),
@@ -403,9 +407,16 @@ fn effects(complaint: &Complaint, command: &Command, actor: &Actor, context: &Co
                 draft.entries.extend(joined.entries);
             }
         }
-        CommandName::Unmerge => draft.push(queued(level), Event::Unmerged, Words::none()),
+        CommandName::Unmerge => {
+            draft.push(queued(level), Event::Unmerged, Words::none());
+            if let Some(survivor) = context.other {
+                let mut left = Draft::of(survivor, actor, context);
+                left.push(left.place(), Event::Separated { other: complaint.id }, Words::none());
+                draft.entries.extend(left.entries);
+            }
+        }
         CommandName::Refer => {
-            let words = Words::of("body", body(&input.body)).and("text", body(&input.text));
+            let words = Words::of("body", line(&input.body)).and("text", body(&input.text));
             draft.push(draft.at(Status::Referred), Event::Referred, words);
         }
         CommandName::ReturnReferral => draft.push(queued(level), Event::ReferralReturned, reason(command)),
@@ -423,7 +434,7 @@ fn effects(complaint: &Complaint, command: &Command, actor: &Actor, context: &Co
             let mut words = Words::none();
             let mut attachments = Vec::new();
             for (at, attachment) in input.attachments.iter().enumerate() {
-                words = words.and(&format!("file.{}", at + 1), attachment.file_name.clone());
+                words = words.and(&format!("file.{}", at + 1), attachment.file_name.trim());
                 attachments.push(Attachment { file_name: String::new(), ..attachment.clone() });
             }
             draft.push(draft.place(), Event::Attached { attachments }, words);
@@ -482,20 +493,6 @@ fn escalation_causes(complaint: &Complaint, command: &Command, actor: &Actor) ->
     }
 }
 
-/// Everyone who took part in a decision until now.
-fn deciders(complaint: &Complaint) -> Vec<AgentId> {
-    let mut agents: Vec<AgentId> = complaint
-        .resolutions
-        .iter()
-        .flat_map(|resolution| [Some(resolution.by.clone()), resolution.approved_by.clone()])
-        .flatten()
-        .chain(complaint.dismissal.iter().map(|dismissal| dismissal.by.clone()))
-        .collect();
-    agents.sort();
-    agents.dedup();
-    agents
-}
-
 fn facts_of(remedies: &[Remedy]) -> Vec<Remedy> {
     remedies.iter().map(|remedy| Remedy { instructions: None, ..remedy.clone() }).collect()
 }
@@ -526,6 +523,11 @@ fn text(raw: &Option<String>) -> Option<String> {
 /// A text that guards have found to be there.
 fn body(raw: &Option<String>) -> String {
     text(raw).unwrap_or_default()
+}
+
+/// A text of one line that guards have found to be there.
+fn line(raw: &Option<String>) -> String {
+    body(raw).trim().to_owned()
 }
 
 fn unified(text: &str) -> String {

@@ -121,6 +121,7 @@ pub fn begin(entry: &Entry) -> Option<Complaint> {
         proposal: None,
         awaited: None,
         decisions: 0,
+        deciders: Vec::new(),
         resolutions: Vec::new(),
         remedies: Vec::new(),
         feedback: Vec::new(),
@@ -213,6 +214,10 @@ pub fn evolve(mut complaint: Complaint, entry: &Entry) -> Complaint {
             complaint.decisions += 1;
             complaint.proposal = None;
             complaint.question = None;
+            decided_by(&mut complaint, by);
+            if let Some(agent) = approved_by {
+                decided_by(&mut complaint, agent);
+            }
             complaint.resolutions.push(Resolution {
                 at: entry.at,
                 level: entry.place.level,
@@ -242,11 +247,12 @@ pub fn evolve(mut complaint: Complaint, entry: &Entry) -> Complaint {
         }
         Event::Contested { excluded, .. } => {
             complaint.level_entries += 1;
-            complaint.dismissal = None;
             for agent in excluded {
                 exclude(&mut complaint, agent, ExclusionCause::Decided);
             }
-            if let Some(resolution) = complaint.resolutions.last_mut() {
+            // Whoever contests a dismissal does not disagree with a decision that came before it.
+            let dismissed = complaint.dismissal.take().is_some();
+            if let Some(resolution) = complaint.resolutions.last_mut().filter(|_| !dismissed) {
                 resolution.contested_at.get_or_insert(entry.at);
             }
         }
@@ -267,6 +273,8 @@ pub fn evolve(mut complaint: Complaint, entry: &Entry) -> Complaint {
         }
         Event::Dismissed { reason, by } => {
             complaint.decisions += 1;
+            complaint.question = None;
+            decided_by(&mut complaint, by);
             complaint.dismissal =
                 Some(Dismissal { at: entry.at, by: by.clone(), reason: *reason, text: words.text("text") });
             written_by_staff(&mut complaint, entry);
@@ -281,6 +289,7 @@ pub fn evolve(mut complaint: Complaint, entry: &Entry) -> Complaint {
             complaint.absorbed.push(*other);
             complaint.received_at = *received_at;
         }
+        Event::Separated { other } => complaint.absorbed.retain(|absorbed| absorbed != other),
         Event::Referred => {
             complaint.referred_to = own("body");
             complaint.question = None;
@@ -338,6 +347,12 @@ fn exclude(complaint: &mut Complaint, agent: &AgentId, cause: ExclusionCause) {
     let exclusion = Exclusion { agent: agent.clone(), cause };
     if !complaint.exclusions.contains(&exclusion) {
         complaint.exclusions.push(exclusion);
+    }
+}
+
+fn decided_by(complaint: &mut Complaint, agent: &AgentId) {
+    if !complaint.deciders.contains(agent) {
+        complaint.deciders.push(agent.clone());
     }
 }
 

@@ -5,10 +5,10 @@ use chrono::{DateTime, Days, Utc};
 use super::context::Context;
 use super::refusal::FailedGuard;
 use super::table::{Guard, Permit, Rule, Who};
-use super::{Command, CommandName, Status};
+use super::{Command, CommandName, Field, Status};
 use crate::actor::{Actor, Party};
 use crate::complaint::{Complaint, DismissalReason, EscalationCause, Outcome, Remedy, Submission};
-use crate::deadline::{ClockKind, has_escalated};
+use crate::deadline::{ClockKind, Deadline, due_commands, has_escalated, moves_up};
 use crate::id::Level;
 use crate::store::Scope;
 use crate::text::{self, TextFault};
@@ -91,15 +91,57 @@ pub(crate) fn check(scene: &Scene<'_>, rule: &Rule, depth: Depth) -> Vec<FailedG
         let code = if could_be_handler { "not_the_handler" } else { "not_permitted" };
         failed.push(FailedGuard::forbidden(code, format!("`{}` is for: {roles}", rule.command), remedy));
     }
-    let asked = |guard: &&Guard| depth == Depth::Everything || !guard.reads_input();
+    let ask = |guard: &Guard| match depth {
+        Depth::StateOnly if guard.reads_input() => satisfiable(scene, *guard),
+        _ => look(scene, *guard),
+    };
     // Of several roles that fit, the one with the fewest objections counts.
-    let own: Option<Vec<FailedGuard>> = matching
-        .iter()
-        .map(|permit| permit.guards.iter().filter(asked).flat_map(|guard| look(scene, *guard)).collect::<Vec<_>>())
-        .min_by_key(Vec::len);
+    let own: Option<Vec<FailedGuard>> =
+        matching.iter().map(|permit| permit.guards.iter().flat_map(ask).collect::<Vec<_>>()).min_by_key(Vec::len);
     failed.extend(own.into_iter().flatten());
-    failed.extend(rule.guards.iter().filter(asked).flat_map(|guard| look(scene, *guard)));
+    failed.extend(rule.guards.iter().flat_map(ask));
+    if depth == Depth::Everything && scene.complaint.is_some() {
+        failed.extend(optional_texts(scene));
+    }
     failed
+}
+
+/// Texts that need not be given are within bounds when they are.
+fn optional_texts(scene: &Scene<'_>) -> Vec<FailedGuard> {
+    let input = scene.command.input();
+    let optional = |field: &Field| match field {
+        Field::OptionalReason => fits("reason", &input.reason),
+        Field::OptionalComment => fits("comment", &input.comment),
+        _ => Vec::new(),
+    };
+    let reason_is_due = scene.command.name() == CommandName::Resume
+        && scene.complaint.is_some_and(|complaint| complaint.status == Status::AwaitingCustomer);
+    scene.command.name().fields().iter().filter(|_| !reason_is_due).flat_map(optional).collect()
+}
+
+/// What fails of a guard that reads input, whatever the input is.
+fn satisfiable(scene: &Scene<'_>, guard: Guard) -> Vec<FailedGuard> {
+    let Some(complaint) = scene.complaint else { return Vec::new() };
+    let now = scene.context.now;
+    match guard {
+        Guard::FulfilmentGiven if complaint.outstanding_remedies().next().is_none() => {
+            fail("no_outstanding_remedy", "no remedy is outstanding", "nothing more is needed")
+        }
+        Guard::FilesFit if complaint.attachments.len() >= FILES_MAX => {
+            fail("too_many", format!("it has {FILES_MAX} files, which is the most"), "describe the rest in a message")
+        }
+        // The money is the proposal's; nothing the approver writes changes it.
+        Guard::WithinAuthority if scene.command.name() == CommandName::Approve => authority_faults(scene, complaint),
+        Guard::ClockRanOut | Guard::WarningDue => {
+            let name = scene.command.name();
+            match due_commands(complaint, scene.context.policy, now).iter().any(|command| command.name() == name) {
+                true => Vec::new(),
+                false if guard == Guard::WarningDue => warning_not_due(),
+                false => clock_not_run_out(),
+            }
+        }
+        _ => Vec::new(),
+    }
 }
 
 fn wrong_status(complaint: &Complaint, rule: &Rule) -> FailedGuard {
@@ -176,24 +218,10 @@ fn fits(field: &str, value: &Option<String>) -> Vec<FailedGuard> {
 }
 
 fn look(scene: &Scene<'_>, guard: Guard) -> Vec<FailedGuard> {
-    let input = scene.command.input();
     let context = scene.context;
     match (scene.complaint, scene.submission) {
         (None, Some(submission)) => look_at_submission(scene, submission, guard),
-        (Some(complaint), _) => {
-            let optional: Vec<FailedGuard> = match guard {
-                Guard::CandidateEligible
-                | Guard::TriageFits
-                | Guard::ReasonWhileQuestionOpen
-                | Guard::SurvivorFits
-                | Guard::ReleaseDue => fits("reason", &input.reason),
-                Guard::RatingGiven | Guard::WithinAuthority => fits("comment", &input.comment),
-                _ => Vec::new(),
-            };
-            let mut failed = look_at_complaint(scene, complaint, guard, context.now);
-            failed.extend(optional);
-            failed
-        }
+        (Some(complaint), _) => look_at_complaint(scene, complaint, guard, context.now),
         (None, None) => Vec::new(),
     }
 }
@@ -435,16 +463,18 @@ fn look_at_complaint(scene: &Scene<'_>, complaint: &Complaint, guard: Guard, now
                     "nobody approves their own proposal",
                     "another supervisor must decide",
                 )]
-            } else if scene.actor.agent_id().is_some_and(|agent| complaint.exclusion(agent).is_some()) {
-                vec![FailedGuard::forbidden(
-                    "excluded",
-                    "you took part in an earlier decision of this complaint",
-                    "another supervisor must decide",
-                )]
             } else {
                 Vec::new()
             }
         }
+        Guard::NotBarred if scene.actor.agent_id().is_some_and(|agent| complaint.is_barred(agent)) => {
+            vec![FailedGuard::forbidden(
+                "excluded",
+                "you took part in a decision of this complaint that was contested",
+                "somebody else must decide",
+            )]
+        }
+        Guard::NotBarred => Vec::new(),
         Guard::ExplanationGiven => given("explanation", &input.explanation),
         Guard::NotAccepted => match complaint.resolution() {
             Some(resolution) if resolution.accepted_at.is_some() => {
@@ -530,6 +560,12 @@ fn look_at_complaint(scene: &Scene<'_>, complaint: &Complaint, guard: Guard, now
         }
         Guard::SurvivorFits => survivor_faults(scene, complaint),
         Guard::SurvivorNotClosed => match scene.context.other {
+            None => fail("survivor_unknown", "the complaint it was joined to cannot be found", "ask an administrator"),
+            Some(survivor) if complaint.merged_into != Some(survivor.id) => fail(
+                "survivor_unknown",
+                "it was joined to another complaint than this one",
+                "give the one it was joined to",
+            ),
             Some(survivor) if survivor.status.is_end() => fail(
                 "survivor_finished",
                 "the complaint it was joined to is finished",
@@ -558,24 +594,38 @@ fn look_at_complaint(scene: &Scene<'_>, complaint: &Complaint, guard: Guard, now
             }
         }
         Guard::WarningDue => {
-            let due =
-                input.clocks.iter().all(|(clock, instance)| {
-                    complaint.deadlines.iter().any(|deadline| {
-                        (deadline.clock, deadline.instance) == (*clock, *instance)
-                            && deadline.ended.is_none()
-                            && deadline.warned < input.percent
-                            && deadline.warn_at.is_some_and(|[early, late]| {
-                                if input.percent >= 90 { late <= now } else { early <= now }
-                            })
-                    })
-                });
-            if due && !input.clocks.is_empty() {
-                Vec::new()
-            } else {
-                fail("warning_not_due", "the clock has not reached the warning, or it was given", "wait for the clock")
-            }
+            let due = input.clocks.iter().all(|(clock, instance)| {
+                complaint.deadlines.iter().any(|deadline| {
+                    (deadline.clock, deadline.instance) == (*clock, *instance)
+                        && warning_is_due(deadline, input.percent, now)
+                })
+            });
+            if due && !input.clocks.is_empty() { Vec::new() } else { warning_not_due() }
         }
     }
+}
+
+fn ran_out(deadline: &Deadline, now: DateTime<Utc>) -> bool {
+    deadline.ended.is_none()
+        && deadline.missed_at.is_none()
+        && deadline.clock != ClockKind::ContestWindow
+        && deadline.due_at.is_some_and(|due| due <= now)
+}
+
+fn warning_is_due(deadline: &Deadline, percent: u8, now: DateTime<Utc>) -> bool {
+    deadline.ended.is_none()
+        && deadline.missed_at.is_none()
+        && deadline.clock != ClockKind::ContestWindow
+        && deadline.warned < percent
+        && deadline.warn_at.is_some_and(|[early, late]| if percent >= 90 { late <= now } else { early <= now })
+}
+
+fn warning_not_due() -> Vec<FailedGuard> {
+    fail("warning_not_due", "the clock has not reached the warning, or it was given", "wait for the clock")
+}
+
+fn clock_not_run_out() -> Vec<FailedGuard> {
+    fail("clock_not_run_out", "the clock has not run out, or it moved this complaint before", "wait for the clock")
 }
 
 fn final_authority_text(level: &str) -> String {
@@ -632,6 +682,20 @@ fn candidate_faults(scene: &Scene<'_>) -> Vec<FailedGuard> {
     }
     if input.over_capacity && input.reason.as_deref().is_none_or(|reason| reason.trim().is_empty()) {
         return vec![FailedGuard::input("missing", "reason", "must say why the capacity is exceeded", "give a reason")];
+    }
+    // The router leaves them out; whoever brings a choice of their own gets the same answer.
+    let barred = scene.context.routing.and_then(|routing| routing.chosen.as_ref()).filter(|agent| {
+        scene
+            .complaint
+            .is_some_and(|complaint| complaint.against.as_ref() == Some(agent) || complaint.exclusion(agent).is_some())
+    });
+    if let Some(agent) = barred {
+        return vec![FailedGuard::input(
+            "not_eligible",
+            "agent",
+            format!("`{agent}` is excluded from this complaint"),
+            "choose an eligible agent",
+        )];
     }
     match scene.context.routing {
         Some(routing) if routing.chosen.is_some() => Vec::new(),
@@ -690,20 +754,15 @@ fn clock_faults(scene: &Scene<'_>, complaint: &Complaint, now: DateTime<Utc>) ->
     let clocks = &scene.command.input().clocks;
     let moving = scene.command.name() == CommandName::Escalate;
     let all_ran_out = clocks.iter().all(|(clock, instance)| {
-        let ran_out = complaint.deadlines.iter().any(|deadline| {
-            deadline.clock == *clock
-                && (moving || deadline.instance == *instance)
-                && deadline.ended.is_none()
-                && deadline.missed_at.is_none()
-                && deadline.due_at.is_some_and(|due| due <= now)
+        let is_over = complaint.deadlines.iter().any(|deadline| {
+            deadline.clock == *clock && (moving || deadline.instance == *instance) && ran_out(deadline, now)
         });
-        ran_out && !(moving && has_escalated(complaint, complaint.level, &EscalationCause::Clock(*clock)))
+        let moves = || {
+            moves_up(complaint, *clock) && !has_escalated(complaint, complaint.level, &EscalationCause::Clock(*clock))
+        };
+        is_over && (!moving || moves())
     });
-    if all_ran_out && !clocks.is_empty() {
-        Vec::new()
-    } else {
-        fail("clock_not_run_out", "the clock has not run out, or it moved this complaint before", "wait for the clock")
-    }
+    if all_ran_out && !clocks.is_empty() { Vec::new() } else { clock_not_run_out() }
 }
 
 fn release_faults(scene: &Scene<'_>, complaint: &Complaint, now: DateTime<Utc>) -> Vec<FailedGuard> {

@@ -121,6 +121,7 @@ pub enum Guard {
     WithinAuthority,
     NoSecondPersonNeeded,
     SecondPerson,
+    NotBarred,
     ExplanationGiven,
     NotAccepted,
     FulfilmentGiven,
@@ -169,7 +170,6 @@ impl Guard {
                 | Self::HoldGiven
                 | Self::ReasonWhileQuestionOpen
                 | Self::ClockRanOut
-                | Self::ReleaseDue
                 | Self::DecisionComplete
                 | Self::WithinAuthority
                 | Self::ExplanationGiven
@@ -178,6 +178,7 @@ impl Guard {
                 | Self::RatingGiven
                 | Self::DismissalGiven
                 | Self::SurvivorFits
+                | Self::SurvivorNotClosed
                 | Self::ReferralGiven
                 | Self::FilesFit
                 | Self::WarningDue
@@ -220,6 +221,7 @@ impl Guard {
             Self::WithinAuthority => ("within_authority", "the money is within the authority of whoever decides"),
             Self::NoSecondPersonNeeded => ("no_second_person_needed", "the policy does not ask for a second person"),
             Self::SecondPerson => ("second_person", "whoever approves is not the proposer"),
+            Self::NotBarred => ("not_barred", "whoever decides took no part in a decision that was contested"),
             Self::ExplanationGiven => ("explanation_given", "an explanation is given"),
             Self::NotAccepted => ("not_accepted", "the resolution was not accepted before"),
             Self::FulfilmentGiven => {
@@ -410,7 +412,7 @@ pub static TABLE: &[Rule] = &[
         to: &[To::Status(PendingApproval)],
         level: LevelChange::Kept,
         permits: &[may(Who::Handler)],
-        guards: &[Guard::DecisionComplete],
+        guards: &[Guard::NotBarred, Guard::DecisionComplete],
         effect: "needed when over own authority or when the policy demands four eyes",
     },
     Rule {
@@ -419,7 +421,7 @@ pub static TABLE: &[Rule] = &[
         to: &[To::Status(Resolved)],
         level: LevelChange::Kept,
         permits: &[may(Who::Supervisor)],
-        guards: &[Guard::SecondPerson, Guard::WithinAuthority],
+        guards: &[Guard::SecondPerson, Guard::NotBarred, Guard::WithinAuthority],
         effect: "as resolve",
     },
     Rule {
@@ -437,7 +439,7 @@ pub static TABLE: &[Rule] = &[
         to: &[To::Status(Resolved)],
         level: LevelChange::Kept,
         permits: &[may(Who::Handler)],
-        guards: &[Guard::NoSecondPersonNeeded, Guard::DecisionComplete, Guard::WithinAuthority],
+        guards: &[Guard::NotBarred, Guard::NoSecondPersonNeeded, Guard::DecisionComplete, Guard::WithinAuthority],
         effect: "decision notice with how to accept or contest; acceptance and contest clocks start; remedies enter the ledger",
     },
     Rule {
@@ -446,7 +448,7 @@ pub static TABLE: &[Rule] = &[
         to: &[To::Status(Resolved)],
         level: LevelChange::Kept,
         permits: &[may(Who::Agent)],
-        guards: &[Guard::ExplanationGiven],
+        guards: &[Guard::NotBarred, Guard::ExplanationGiven],
         effect: "the customer has said they are satisfied; summary notice; still counted",
     },
     Rule {
@@ -527,7 +529,7 @@ pub static TABLE: &[Rule] = &[
         to: &[To::Status(Dismissed)],
         level: LevelChange::Kept,
         permits: &[may(Who::Supervisor), may_if(Who::Agent, &[Guard::DismissingAllowed])],
-        guards: &[Guard::DismissalGiven],
+        guards: &[Guard::NotBarred, Guard::DismissalGiven],
         effect: "row and evidence stay; nothing is ever deleted by a command",
     },
     Rule {

@@ -24,7 +24,7 @@ pub fn announce(before: Option<&Complaint>, after: &Complaint, entries: &[Entry]
     let mut handler = before.and_then(|complaint| complaint.handler.clone());
     let mut notices = Vec::new();
     for entry in own {
-        let mut planned = plan(after, entry, handler.as_ref());
+        let mut planned = plan(after, entry, handler.as_ref(), policy);
         // One mail says both: it is here, and this is what happens when.
         planned.retain(|(_, kind)| !(acknowledged && *kind == NoticeKind::Received));
         let mut told = BTreeSet::new();
@@ -58,8 +58,17 @@ fn channels(kind: NoticeKind, recipient: &Recipient, policy: &Policy) -> Vec<Not
     policy.channels.iter().copied().filter(|channel| *channel != NoticeChannel::Sms || urgent).collect()
 }
 
-fn plan(complaint: &Complaint, entry: &Entry, former: Option<&AgentId>) -> Vec<(Recipient, NoticeKind)> {
+#[expect(clippy::too_many_lines, reason = "one arm per event, in the order of the enumeration")]
+fn plan(
+    complaint: &Complaint,
+    entry: &Entry,
+    former: Option<&AgentId>,
+    policy: &Policy,
+) -> Vec<(Recipient, NoticeKind)> {
     use NoticeKind as K;
+
+    let level = entry.place.level;
+    let above = |level: Level| above(level, policy);
 
     let customer = || Recipient::Customer(complaint.customer.clone());
     let to_agent = |agent: Option<&AgentId>| agent.cloned().map(Recipient::Agent);
@@ -81,7 +90,7 @@ fn plan(complaint: &Complaint, entry: &Entry, former: Option<&AgentId>) -> Vec<(
         Event::Released { agent, cause } => {
             tell(to_agent(Some(agent)), K::TakenAway);
             if *cause == ReleaseCause::NotBegun {
-                tell(Some(above(entry.place.level)), K::Missed(ClockKind::Acceptance));
+                tell(Some(above(level)), K::Missed(ClockKind::Acceptance));
             }
         }
         Event::Asked => tell(Some(customer()), K::Question),
@@ -93,18 +102,23 @@ fn plan(complaint: &Complaint, entry: &Entry, former: Option<&AgentId>) -> Vec<(
             Party::Customer(_) => tell(to_agent(holder), K::Message),
             _ => tell(Some(customer()), K::Message),
         },
+        Event::Attached { .. } => match entry.by {
+            // Until the handler begins, files are part of what they have yet to read.
+            Party::Customer(_) if matches!(entry.place.status, Status::Queued | Status::Assigned) => {}
+            Party::Customer(_) => tell(to_agent(holder), K::Message),
+            _ => tell(Some(customer()), K::Message),
+        },
         Event::Held { .. } => tell(Some(customer()), K::OnHold),
         Event::Escalated { .. } => {
             tell(Some(customer()), K::EscalatedCustomer);
             tell(to_agent(former), K::EscalatedHandler);
         }
-        Event::Proposed { .. } => tell(Some(above(entry.place.level)), K::ApprovalWanted),
+        Event::Proposed { .. } => tell(Some(above(level)), K::ApprovalWanted),
         Event::SentBack => tell(to_agent(former), K::SentBack),
-        Event::Resolved { approved_by, by, .. } => {
+        Event::Resolved { .. } => {
             tell(Some(customer()), K::Decision);
-            if approved_by.is_some() {
-                tell(to_agent(Some(by)), K::AcceptedHandler);
-            }
+            // Settled by somebody else, it is no longer the former handler's.
+            tell(to_agent(former.filter(|former| holder != Some(*former))), K::TakenAway);
         }
         Event::Accepted => tell(to_agent(holder), K::AcceptedHandler),
         Event::RemedyFulfilled { .. } => tell(Some(customer()), K::RemedyFulfilled),
@@ -119,26 +133,41 @@ fn plan(complaint: &Complaint, entry: &Entry, former: Option<&AgentId>) -> Vec<(
             tell(to_agent(former), K::WithdrawnHandler);
         }
         Event::Reinstated => tell(Some(customer()), K::Reinstated),
-        Event::Dismissed { .. } => tell(Some(customer()), K::Dismissed),
-        Event::Merged { .. } => tell(Some(customer()), K::Merged),
+        Event::Dismissed { .. } => {
+            tell(Some(customer()), K::Dismissed);
+            tell(to_agent(former), K::TakenAway);
+        }
+        Event::Merged { .. } => {
+            tell(Some(customer()), K::Merged);
+            tell(to_agent(former), K::TakenAway);
+        }
         Event::Unmerged => tell(Some(customer()), K::Unmerged),
-        Event::Referred => tell(Some(customer()), K::Referred),
+        Event::Referred => {
+            tell(Some(customer()), K::Referred);
+            tell(to_agent(former), K::TakenAway);
+        }
         Event::ReferralReturned => tell(Some(customer()), K::ReferralReturned),
-        Event::Warned { clock, .. } => match clock {
-            ClockKind::Silence | ClockKind::AutoClose => tell(Some(customer()), K::Warning(*clock)),
-            ClockKind::Acknowledgement | ClockKind::Approval => {
-                tell(Some(above(entry.place.level)), K::Warning(*clock));
+        Event::Warned { clock, percent } => match clock {
+            // The law's promise is kept by those who can still turn it: first a supervisor, then the last level.
+            ClockKind::Statutory if *percent >= 90 => {
+                tell(Some(Recipient::Level(policy.last_level())), K::Warning(*clock));
             }
-            _ => tell(Some(to_agent(holder).unwrap_or(above(entry.place.level))), K::Warning(*clock)),
+            ClockKind::Statutory => tell(Some(above(level)), K::Warning(*clock)),
+            ClockKind::Resolution if *percent >= 90 => tell(Some(above(level)), K::Warning(*clock)),
+            ClockKind::Silence | ClockKind::AutoClose => tell(Some(customer()), K::Warning(*clock)),
+            ClockKind::Acknowledgement | ClockKind::Approval => tell(Some(above(level)), K::Warning(*clock)),
+            _ => tell(Some(to_agent(holder).unwrap_or(above(level))), K::Warning(*clock)),
         },
         Event::Alarmed { clock } => {
             match clock {
                 ClockKind::Silence => tell(to_agent(holder), K::Missed(*clock)),
                 ClockKind::Statutory => {
                     tell(Some(customer()), K::Missed(*clock));
-                    tell(Some(above(entry.place.level)), K::Missed(*clock));
+                    tell(Some(above(level)), K::Missed(*clock));
                 }
-                _ => tell(Some(above(entry.place.level)), K::Missed(*clock)),
+                // The approvers of this level had their time: now the next level's.
+                ClockKind::Approval => tell(Some(above(level.above())), K::Missed(*clock)),
+                _ => tell(Some(above(level)), K::Missed(*clock)),
             }
             if !matches!(clock, ClockKind::Silence) {
                 tell(to_agent(holder), K::Missed(*clock));
@@ -152,16 +181,17 @@ fn plan(complaint: &Complaint, entry: &Entry, former: Option<&AgentId>) -> Vec<(
         | Event::HandedBack { .. }
         | Event::Rated { .. }
         | Event::Absorbed { .. }
+        | Event::Separated { .. }
         | Event::Noted
-        | Event::Attached { .. }
         | Event::Read => {}
     }
     planned.into_iter().filter_map(|(recipient, kind)| Some((recipient?, kind))).collect()
 }
 
-/// Whoever supervises a level: the one above it. The notifier finds the agents there, or the last level's own.
-fn above(level: Level) -> Recipient {
-    Recipient::Level(level.above())
+/// Whoever supervises a level: the one above it; of the last level, itself.
+fn above(level: Level, policy: &Policy) -> Recipient {
+    let last = policy.last_level();
+    Recipient::Level(if level < last { level.above() } else { last })
 }
 
 fn notice(

@@ -76,6 +76,8 @@ pub enum Ineligible {
     Declined,
     /// Did not begin with it at this level.
     NotBegun,
+    /// A supervisor has just taken it from them.
+    TakenAway,
     /// Took part in a decision that was contested.
     Decided,
     /// It is against them.
@@ -95,6 +97,7 @@ impl Ineligible {
             Self::NoCapacity { .. } => "no_capacity",
             Self::Declined => "declined",
             Self::NotBegun => "not_begun",
+            Self::TakenAway => "taken_away",
             Self::Decided => "decided",
             Self::Subject => "subject",
         }
@@ -115,6 +118,7 @@ impl Ineligible {
             Self::NoCapacity { workload, capacity } => format!("holds {workload} of {capacity}"),
             Self::Declined => "declined it at this level".into(),
             Self::NotBegun => "did not begin with it at this level".into(),
+            Self::TakenAway => "has just had it taken from them".into(),
             Self::Decided => "took part in a decision that was contested".into(),
             Self::Subject => "is whom the complaint is against".into(),
         }

@@ -28,14 +28,14 @@ const KEYS_MAX: usize = 200;
 
 /// Everybody who handles complaints.
 #[derive(Serialize, ToSchema)]
-pub(super) struct Agents {
+pub(crate) struct Agents {
     items: Vec<AgentView>,
 }
 
 /// A new agent.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct NewAgent {
+pub(crate) struct NewAgent {
     #[schema(example = "Sarah Cole")]
     name: String,
     #[schema(example = "sarah@example.org")]
@@ -67,7 +67,7 @@ pub(super) struct NewAgent {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[expect(clippy::option_option, reason = "left out, null and a value are three things")]
-pub(super) struct AgentChange {
+pub(crate) struct AgentChange {
     name: Option<String>,
     /// Ends their sessions: rights change with it.
     #[schema(value_type = Option<u8>)]
@@ -96,7 +96,7 @@ pub(super) struct AgentChange {
 /// From when until when.
 #[derive(Deserialize, Clone, Copy, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct NewAbsence {
+pub(crate) struct NewAbsence {
     /// First instant away.
     from: DateTime<Utc>,
     /// First instant back.
@@ -108,7 +108,7 @@ pub(super) struct NewAbsence {
     (status = 200, body = Agents),
     (status = 403, body = Problem, content_type = "application/problem+json"),
 ))]
-pub(super) async fn list(State(state): State<AppState>, viewer: Viewer) -> Result<Json<Agents>, Problem> {
+pub(crate) async fn list(State(state): State<AppState>, viewer: Viewer) -> Result<Json<Agents>, Problem> {
     oversees(state.acting(&viewer).await?.actor())?;
     Ok(Json(Agents { items: everybody(&state).await? }))
 }
@@ -120,7 +120,7 @@ pub(super) async fn list(State(state): State<AppState>, viewer: Viewer) -> Resul
     (status = 409, body = Problem, content_type = "application/problem+json", description = "`email_taken`"),
     (status = 422, body = Problem, content_type = "application/problem+json"),
 ))]
-pub(super) async fn add(
+pub(crate) async fn add(
     State(state): State<AppState>,
     Admin(viewer): Admin,
     ApiJson(body): ApiJson<NewAgent>,
@@ -161,7 +161,7 @@ pub(super) async fn add(
     (status = 404, body = Problem, content_type = "application/problem+json"),
     (status = 422, body = Problem, content_type = "application/problem+json"),
 ))]
-pub(super) async fn change(
+pub(crate) async fn change(
     State(state): State<AppState>,
     Admin(viewer): Admin,
     ApiPath(id): ApiPath<String>,
@@ -199,13 +199,13 @@ pub(super) async fn change(
 }
 
 /// Whether somebody may look at the whole staff and its numbers.
-pub(super) fn oversees(actor: &Actor) -> Result<(), Problem> {
+pub(crate) fn oversees(actor: &Actor) -> Result<(), Problem> {
     let may = actor.is_supervisor() || matches!(actor.party().role(), "admin" | "auditor");
     if may { Ok(()) } else { Err(Problem::forbidden()) }
 }
 
 /// Every agent with what they hold and how they are reached.
-pub(super) async fn everybody(state: &AppState) -> Result<Vec<AgentView>, Problem> {
+pub(crate) async fn everybody(state: &AppState) -> Result<Vec<AgentView>, Problem> {
     let mut accounts: BTreeMap<String, Account> = BTreeMap::new();
     let mut after = None;
     loop {
@@ -228,7 +228,7 @@ pub(super) async fn everybody(state: &AppState) -> Result<Vec<AgentView>, Proble
 }
 
 /// Brings the core in line with an account that was disabled or enabled, if it is an agent's.
-pub(super) async fn follow_account(state: &AppState, account: &Account) -> Result<(), Problem> {
+pub(crate) async fn follow_account(state: &AppState, account: &Account) -> Result<(), Problem> {
     if account.role != Role::Agent {
         return Ok(());
     }

@@ -24,14 +24,14 @@ const KEY_MAX: usize = 64;
 
 /// What can be complained about.
 #[derive(Serialize, ToSchema)]
-pub(super) struct Categories {
+pub(crate) struct Categories {
     items: Vec<CategoryView>,
 }
 
 /// A question to be asked.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct NewQuestion {
+pub(crate) struct NewQuestion {
     /// Made from the label if left out.
     key: Option<String>,
     label: String,
@@ -42,7 +42,7 @@ pub(super) struct NewQuestion {
 /// A new category.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct NewCategory {
+pub(crate) struct NewCategory {
     #[schema(example = "Damaged goods", max_length = 200)]
     name: String,
     #[serde(default)]
@@ -69,7 +69,7 @@ pub(super) struct NewCategory {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[expect(clippy::option_option, reason = "left out, null and a value are three things")]
-pub(super) struct CategoryChange {
+pub(crate) struct CategoryChange {
     name: Option<String>,
     description: Option<String>,
     /// `null`: the category itself again.
@@ -91,7 +91,7 @@ pub(super) struct CategoryChange {
 
 /// List what can be complained about, with the questions of each. Staff also see rules and categories that are no longer active.
 #[utoipa::path(get, path = "/api/v1/categories", tag = "catalogue", responses((status = 200, body = Categories)))]
-pub(super) async fn list(State(state): State<AppState>, MaybeViewer(viewer): MaybeViewer) -> Json<Categories> {
+pub(crate) async fn list(State(state): State<AppState>, MaybeViewer(viewer): MaybeViewer) -> Json<Categories> {
     let is_staff = viewer.is_some_and(|viewer| viewer.role != Role::Customer);
     let policy = state.desk.policy();
     let shown = policy.categories.iter().filter(|category| is_staff || category.active);
@@ -105,7 +105,7 @@ pub(super) async fn list(State(state): State<AppState>, MaybeViewer(viewer): May
     (status = 409, body = Problem, content_type = "application/problem+json", description = "`category_exists`"),
     (status = 422, body = Problem, content_type = "application/problem+json"),
 ))]
-pub(super) async fn add(
+pub(crate) async fn add(
     State(state): State<AppState>,
     Admin(viewer): Admin,
     ApiJson(body): ApiJson<NewCategory>,
@@ -147,7 +147,7 @@ pub(super) async fn add(
     (status = 404, body = Problem, content_type = "application/problem+json"),
     (status = 422, body = Problem, content_type = "application/problem+json"),
 ))]
-pub(super) async fn change(
+pub(crate) async fn change(
     State(state): State<AppState>,
     Admin(viewer): Admin,
     ApiPath(key): ApiPath<String>,

@@ -1,9 +1,9 @@
 //! The JSON API, a file per resource. Its description is made from the same annotations as the routes.
 
 mod accounts;
-mod agents;
+pub(crate) mod agents;
 mod attachments;
-mod categories;
+pub(crate) mod categories;
 mod clock;
 mod commands;
 mod complaints;
@@ -16,7 +16,7 @@ mod sessions;
 mod setup;
 mod streams;
 mod tokens;
-mod users;
+pub(crate) mod users;
 pub mod view;
 
 use axum::Router;

@@ -22,7 +22,7 @@ const PAGE: u16 = 25;
 
 /// A page of accounts.
 #[derive(Serialize, ToSchema)]
-pub(super) struct Users {
+pub(crate) struct Users {
     items: Vec<User>,
     /// Give it as `cursor` to get the next page; null on the last.
     next: Option<String>,
@@ -30,7 +30,7 @@ pub(super) struct Users {
 
 /// An account.
 #[derive(Serialize, ToSchema)]
-pub(super) struct User {
+pub(crate) struct User {
     id: String,
     name: String,
     email: String,
@@ -44,7 +44,7 @@ pub(super) struct User {
 /// A new account.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct NewUser {
+pub(crate) struct NewUser {
     name: String,
     email: String,
     /// `admin`, `auditor` or `customer`; agents are made by `POST /api/v1/agents`.
@@ -58,7 +58,7 @@ pub(super) struct NewUser {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[expect(clippy::option_option, reason = "left out, null and a value are three things")]
-pub(super) struct UserChange {
+pub(crate) struct UserChange {
     name: Option<String>,
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<String>)]
@@ -75,7 +75,7 @@ pub(super) struct UserChange {
         (status = 400, body = Problem, content_type = "application/problem+json"),
         (status = 403, body = Problem, content_type = "application/problem+json"),
     ))]
-pub(super) async fn list(
+pub(crate) async fn list(
     State(state): State<AppState>,
     viewer: Viewer,
     RawQuery(query): RawQuery,
@@ -117,7 +117,7 @@ pub(super) async fn list(
     (status = 409, body = Problem, content_type = "application/problem+json", description = "`email_taken`"),
     (status = 422, body = Problem, content_type = "application/problem+json"),
 ))]
-pub(super) async fn add(
+pub(crate) async fn add(
     State(state): State<AppState>,
     Admin(viewer): Admin,
     ApiJson(body): ApiJson<NewUser>,
@@ -164,7 +164,7 @@ pub(super) async fn add(
     (status = 409, body = Problem, content_type = "application/problem+json", description = "`last_admin`"),
     (status = 422, body = Problem, content_type = "application/problem+json"),
 ))]
-pub(super) async fn change(
+pub(crate) async fn change(
     State(state): State<AppState>,
     Admin(viewer): Admin,
     ApiPath(id): ApiPath<String>,

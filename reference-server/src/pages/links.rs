@@ -2,18 +2,18 @@
 //!
 //! Opening one changes nothing, because mail scanners open links too; the button on it does.
 
-use askama::Template;
 use axum::extract::rejection::FormRejection;
 use axum::extract::{FromRequest, Request, State};
 use axum::http::StatusCode;
-use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use axum::{Form, Router};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use super::account::{Below, DonePage, FormPage, email_field, faults_of};
+use super::form::{Fault, Field, Summary, Typed, filled};
+use super::{Answer, Me, page};
 use crate::auth::AuthError;
-use crate::auth::service::FieldFault;
 use crate::error::Problem;
 use crate::extract::ApiQuery;
 use crate::state::AppState;
@@ -76,82 +76,101 @@ struct SetupForm {
     password: String,
 }
 
-#[derive(Template)]
-#[template(path = "auth/verify.html")]
-struct VerifyPage<'a> {
-    token: &'a str,
+async fn show_verify(ApiQuery(link): ApiQuery<Link>) -> Answer {
+    page(
+        StatusCode::OK,
+        &FormPage {
+            me: Me::nobody(),
+            title: "Confirm your e-mail address",
+            intro: "One press, and you can log in.",
+            action: "/verify",
+            button: "Confirm",
+            hidden: &[("token", &link.token)],
+            summary: Summary::default(),
+            fields: Vec::new(),
+            below: Below::Nothing,
+        },
+    )
 }
 
-#[derive(Template)]
-#[template(path = "auth/invitation.html")]
-struct InvitationPage<'a> {
-    token: &'a str,
-    faults: &'a [FieldFault],
-}
-
-#[derive(Template)]
-#[template(path = "auth/setup.html")]
-struct SetupPage<'a> {
-    token: &'a str,
-    name: &'a str,
-    email: &'a str,
-    faults: &'a [FieldFault],
-}
-
-#[derive(Template)]
-#[template(path = "auth/done.html")]
-struct DonePage<'a> {
-    title: &'a str,
-    text: &'a str,
-}
-
-async fn show_verify(ApiQuery(link): ApiQuery<Link>) -> Result<Response, Problem> {
-    page(StatusCode::OK, &VerifyPage { token: &link.token })
-}
-
-async fn verify(State(state): State<AppState>, PageForm(form): PageForm<VerifyForm>) -> Result<Response, Problem> {
+async fn verify(State(state): State<AppState>, PageForm(form): PageForm<VerifyForm>) -> Answer {
     state.accounts.confirm_email(&form.token).await?;
-    page(StatusCode::OK, &DonePage { title: "Your e-mail address is confirmed", text: "You can log in now." })
+    done("Your e-mail address is confirmed")
 }
 
-async fn show_invitation(ApiQuery(link): ApiQuery<Link>) -> Result<Response, Problem> {
-    page(StatusCode::OK, &InvitationPage { token: &link.token, faults: &[] })
+async fn show_invitation(ApiQuery(link): ApiQuery<Link>) -> Answer {
+    invitation_page(StatusCode::OK, &link.token, &[])
 }
 
-async fn accept_invitation(
-    State(state): State<AppState>,
-    PageForm(form): PageForm<InvitationForm>,
-) -> Result<Response, Problem> {
+async fn accept_invitation(State(state): State<AppState>, PageForm(form): PageForm<InvitationForm>) -> Answer {
     match state.accounts.accept_invitation(&form.token, &form.password).await {
-        Ok(_) => page(StatusCode::OK, &DonePage { title: "Your password is set", text: "You can log in now." }),
+        Ok(_) => done("Your password is set"),
         Err(AuthError::Invalid(faults)) => {
-            page(StatusCode::UNPROCESSABLE_ENTITY, &InvitationPage { token: &form.token, faults: &faults })
+            invitation_page(StatusCode::UNPROCESSABLE_ENTITY, &form.token, &faults_of(faults))
         }
         Err(error) => Err(error.into()),
     }
 }
 
-async fn show_setup(State(state): State<AppState>, ApiQuery(link): ApiQuery<Link>) -> Result<Response, Problem> {
+async fn show_setup(State(state): State<AppState>, ApiQuery(link): ApiQuery<Link>) -> Answer {
     if !state.accounts.setup_token_is_good(&link.token).await? {
         return Err(AuthError::InvalidToken.into());
     }
-    page(StatusCode::OK, &SetupPage { token: &link.token, name: "", email: "", faults: &[] })
+    setup_page(StatusCode::OK, &link.token, None, &[])
 }
 
-async fn set_up(State(state): State<AppState>, PageForm(form): PageForm<SetupForm>) -> Result<Response, Problem> {
+async fn set_up(State(state): State<AppState>, PageForm(form): PageForm<SetupForm>) -> Answer {
     match state.accounts.set_up(&form.token, &form.name, &form.email, &form.password).await {
-        Ok(_) => {
-            page(StatusCode::OK, &DonePage { title: "The first administrator is made", text: "You can log in now." })
+        Ok(_) => done("The first administrator is made"),
+        Err(AuthError::Invalid(faults)) => {
+            let typed = Typed::default().with("name", &form.name).with("email", &form.email);
+            setup_page(StatusCode::UNPROCESSABLE_ENTITY, &form.token, Some(&typed), &faults_of(faults))
         }
-        Err(AuthError::Invalid(faults)) => page(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            &SetupPage { token: &form.token, name: &form.name, email: &form.email, faults: &faults },
-        ),
         Err(error) => Err(error.into()),
     }
 }
 
-fn page(status: StatusCode, template: &impl Template) -> Result<Response, Problem> {
-    let html = template.render().map_err(|error| Problem::internal(&error))?;
-    Ok((status, Html(html)).into_response())
+fn invitation_page(status: StatusCode, token: &str, faults: &[Fault]) -> Answer {
+    let fields = filled(vec![new_password()], None, faults);
+    page(
+        status,
+        &FormPage {
+            me: Me::nobody(),
+            title: "Choose a password",
+            intro: "An account was made for you. With a password of your own you can log in.",
+            action: "/invitation",
+            button: "Set password",
+            hidden: &[("token", token)],
+            summary: Summary::of(faults, &fields),
+            fields,
+            below: Below::Nothing,
+        },
+    )
+}
+
+fn setup_page(status: StatusCode, token: &str, typed: Option<&Typed>, faults: &[Fault]) -> Answer {
+    let fields = vec![Field::line("name", "Full name").required().autocomplete("name"), email_field(), new_password()];
+    let fields = filled(fields, typed, faults);
+    page(
+        status,
+        &FormPage {
+            me: Me::nobody(),
+            title: "Make the first administrator",
+            intro: "This link works once. The administrator makes categories, agents and all other accounts.",
+            action: "/setup",
+            button: "Make administrator",
+            hidden: &[("token", token)],
+            summary: Summary::of(faults, &fields),
+            fields,
+            below: Below::Nothing,
+        },
+    )
+}
+
+fn new_password() -> Field {
+    Field::password("Password", "new-password").hint("At least 15 characters; a few unrelated words do well.")
+}
+
+fn done(title: &str) -> Answer {
+    page(StatusCode::OK, &DonePage { me: Me::nobody(), title, text: "You can log in now.", below: Below::Nothing })
 }

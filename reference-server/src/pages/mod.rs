@@ -1,12 +1,204 @@
-//! Pages, by audience.
+//! Pages, by audience. They work without script; every change is a form that is posted and answered with a redirect.
 
+pub mod account;
+pub mod admin;
+pub mod assets;
+pub mod commands;
+pub mod complaint;
+pub mod customer;
+pub mod form;
 pub mod links;
+pub mod staff;
+pub mod upload;
+pub mod words;
 
+use askama::Template;
 use axum::Router;
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::http::{Method, StatusCode};
+use axum::response::{Html, IntoResponse, Redirect, Response};
+use axum::routing::get;
+use complaint_core::desk::Acting;
+use complaint_core::id::Level;
 
+use crate::auth::{MaybeViewer, Role, Viewer};
+use crate::error::Problem;
 use crate::state::AppState;
 
 /// Every page.
 pub fn routes() -> Router<AppState> {
-    links::routes()
+    Router::new()
+        .route("/static/{digest}/{name}", get(assets::serve))
+        .merge(links::routes())
+        .merge(account::routes())
+        .merge(customer::routes())
+        .merge(complaint::routes())
+        .merge(staff::routes())
+        .merge(admin::routes())
+}
+
+/// A page, or the problem shown in its place.
+pub type Answer = Result<Response, Problem>;
+
+/// Renders a page.
+pub fn page(status: StatusCode, template: &impl Template) -> Answer {
+    let html = template.render().map_err(|error| Problem::internal(&error))?;
+    Ok((status, Html(html)).into_response())
+}
+
+/// After a change: to the page that shows it, by GET.
+pub fn see(address: &str) -> Response {
+    Redirect::to(address).into_response()
+}
+
+/// Who looks at a page, for its frame.
+#[derive(Debug, Clone)]
+pub struct Me {
+    /// Nobody: a visitor.
+    pub viewer: Option<Viewer>,
+    /// The level of an agent.
+    pub level: Option<Level>,
+    /// What they are called here: the name of their level, or their role.
+    pub role_name: String,
+    /// The address of the section this page belongs to.
+    pub here: &'static str,
+}
+
+/// A link of the main navigation.
+pub struct Link {
+    /// Where to.
+    pub href: &'static str,
+    /// What people read.
+    pub label: &'static str,
+}
+
+impl Me {
+    /// A visitor.
+    pub fn nobody() -> Self {
+        Self { viewer: None, level: None, role_name: String::new(), here: "" }
+    }
+
+    /// Somebody logged in, in a section.
+    pub fn of(viewer: &Viewer, acting: Option<&Acting>, state: &AppState, here: &'static str) -> Self {
+        let level = acting.and_then(|acting| acting.actor().level());
+        let role_name = match (viewer.role, level) {
+            (Role::Agent, Some(level)) => state.desk.policy().level_name(level).to_owned(),
+            (Role::Agent, None) => "Agent".to_owned(),
+            (Role::Customer, _) => "customer".to_owned(),
+            (Role::Admin, _) => "administrator".to_owned(),
+            (Role::Auditor, _) => "auditor".to_owned(),
+        };
+        Self { viewer: Some(viewer.clone()), level, role_name, here }
+    }
+
+    /// What they are called.
+    pub fn name(&self) -> Option<&str> {
+        self.viewer.as_ref().map(|viewer| viewer.name.as_str())
+    }
+
+    /// A member of staff.
+    pub fn is_staff(&self) -> bool {
+        self.viewer.as_ref().is_some_and(|viewer| viewer.role.is_staff())
+    }
+
+    /// Leads others.
+    pub fn is_supervisor(&self) -> bool {
+        self.level.is_some_and(|level| level > Level::FIRST)
+    }
+
+    /// The main navigation.
+    pub fn links(&self) -> Vec<Link> {
+        let link = |href, label| Link { href, label };
+        match self.viewer.as_ref().map(|viewer| viewer.role) {
+            None => Vec::new(),
+            Some(Role::Customer) => {
+                vec![link("/complaints", "My complaints"), link("/complaints/new", "New complaint")]
+            }
+            Some(Role::Agent) => {
+                let mut links = vec![link("/work", "My work")];
+                if self.is_supervisor() {
+                    links.push(link("/team", "Team"));
+                }
+                links.push(link("/search", "Search"));
+                links
+            }
+            Some(Role::Admin) => vec![
+                link("/admin", "Dashboard"),
+                link("/search", "Complaints"),
+                link("/admin/agents", "Agents"),
+                link("/admin/categories", "Categories"),
+                link("/admin/users", "Users"),
+                link("/admin/policy", "Policy"),
+            ],
+            Some(Role::Auditor) => {
+                vec![link("/admin", "Dashboard"), link("/search", "Complaints"), link("/admin/policy", "Policy")]
+            }
+        }
+    }
+}
+
+/// Where somebody starts.
+pub fn start_of(role: Role) -> &'static str {
+    match role {
+        Role::Customer => "/complaints",
+        Role::Agent => "/work",
+        Role::Admin | Role::Auditor => "/admin",
+    }
+}
+
+/// Somebody logged in; a visitor is led to the login page and back.
+#[derive(Debug, Clone)]
+pub struct Person(pub Viewer);
+
+impl FromRequestParts<AppState> for Person {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Response> {
+        let maybe = MaybeViewer::from_request_parts(parts, state).await.map_err(IntoResponse::into_response)?;
+        match maybe.0 {
+            Some(viewer) => Ok(Self(viewer)),
+            None => {
+                // What was posted is lost; the page it was posted from is not.
+                let back = match parts.method {
+                    Method::GET => parts.uri.path_and_query().map_or("/", |it| it.as_str()),
+                    _ => parts.uri.path().split("/commands/").next().unwrap_or("/"),
+                };
+                let mut query = url::form_urlencoded::Serializer::new(String::new());
+                query.append_pair("next", back);
+                Err(see(&format!("/login?{}", query.finish())))
+            }
+        }
+    }
+}
+
+impl Person {
+    /// Refuses everybody but these roles.
+    pub fn must_be(&self, roles: &[Role]) -> Result<(), Problem> {
+        if roles.contains(&self.0.role) { Ok(()) } else { Err(Problem::forbidden()) }
+    }
+}
+
+/// An address of ours to go to, if `wanted` is one: never to another host, never by another scheme.
+pub fn local_address(wanted: &str) -> Option<&str> {
+    let local = wanted.starts_with('/') && !wanted.starts_with("//");
+    let harmless = wanted.bytes().all(|b| (0x21..=0x7e).contains(&b) && b != b'\\');
+    (local && harmless && wanted.len() <= 2000).then_some(wanted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_addresses_of_ours_are_gone_to() {
+        for good in ["/", "/complaints/C7KQ-2M9X-4?done=ask", "/search?q=a%20b"] {
+            assert_eq!(local_address(good), Some(good));
+        }
+        for bad in
+            ["", "//evil.example", "https://evil.example", "/\\evil.example", "javascript:alert(1)", "/a\r\nX: y"]
+        {
+            assert_eq!(local_address(bad), None, "{bad}");
+        }
+    }
 }

@@ -1,0 +1,325 @@
+//! Who is told what: one table of all events.
+
+use std::collections::BTreeSet;
+
+use chrono::TimeDelta;
+use complaint_core::complaint::{Entry, Remedy};
+use complaint_core::deadline::ClockKind;
+use complaint_core::lifecycle::{Command, CommandName as C, Input, evolve};
+use complaint_core::notice::{Notice, NoticeChannel, NoticeKind as K, Recipient, announce};
+use complaint_core::{Actor, Complaint, Policy};
+
+use crate::house::{
+    World, admin, agent, agent_id, customer, decision, file, input, john, level, policy, replacement, tag,
+};
+
+/// What was told of one command: event, to whom, which kind.
+type Told = Vec<(String, String, K)>;
+
+struct Ear {
+    world: World,
+    complaint: Complaint,
+    told: Told,
+    events: BTreeSet<String>,
+}
+
+impl Ear {
+    fn at(mut world: World, complaint: Complaint) -> Self {
+        world.log.clear();
+        Self { world, complaint, told: Vec::new(), events: BTreeSet::new() }
+    }
+
+    fn hears(&mut self, actor: &Actor, command: &Command) -> Vec<(String, K)> {
+        self.hears_with(actor, command, None)
+    }
+
+    fn hears_with(&mut self, actor: &Actor, command: &Command, other: Option<&Complaint>) -> Vec<(String, K)> {
+        let entries = self.world.decide(&self.complaint, actor, command, other).unwrap_or_else(|it| panic!("{it}"));
+        let before = self.complaint.clone();
+        let own: Vec<&Entry> = entries.iter().filter(|entry| entry.complaint == before.id).collect();
+        self.complaint = own.iter().fold(before.clone(), |state, entry| evolve(state, entry));
+        self.events.extend(entries.iter().map(|entry| tag(&entry.event)));
+        let notices = announce(Some(&before), &self.complaint, &entries, &self.world.policy);
+        self.told.extend(notices.iter().map(|it| (String::new(), to(it), it.kind)));
+        unrepeated(&notices);
+        notices.iter().map(|notice| (to(notice), notice.kind)).collect()
+    }
+}
+
+fn to(notice: &Notice) -> String {
+    match &notice.recipient {
+        Recipient::Customer(id) => format!("customer {id}"),
+        Recipient::Agent(id) => id.to_string(),
+        Recipient::Level(level) => format!("level {level}"),
+    }
+}
+
+fn unrepeated(notices: &[Notice]) {
+    let ids: BTreeSet<_> = notices.iter().map(|notice| notice.id).collect();
+    assert_eq!(ids.len(), notices.len());
+}
+
+fn told(list: &[(&str, K)]) -> Vec<(String, K)> {
+    list.iter().map(|(who, kind)| ((*who).to_owned(), *kind)).collect()
+}
+
+const JOHN: &str = "customer john";
+
+fn text(name: C) -> Command {
+    Command::with_text(name, "Some words.")
+}
+
+fn why(name: C) -> Command {
+    Command::with_reason(name, "INTERNAL reason.")
+}
+
+#[test]
+#[expect(clippy::too_many_lines, reason = "one block per event")]
+fn each_event_is_told_to_those_concerned_and_nobody_else() {
+    let (sarah, maria, mia, omar) = (agent("sarah"), agent("maria"), agent("mia"), agent("omar"));
+    let me = customer("john");
+    let mut events = BTreeSet::new();
+
+    let mut world = World::new(policy());
+    let fresh = world.submitted();
+    let mut ear = Ear::at(world, fresh);
+    assert_eq!(ear.hears(&Actor::system(), &Command::plain(C::Acknowledge)), told(&[(JOHN, K::Acknowledged)]));
+    let triage = input(C::Triage, Input { weight: Some(2), ..Input::default() });
+    assert_eq!(ear.hears(&mia, &triage), []);
+    let assign = |to: &str| input(C::Assign, Input { agent: Some(agent_id(to)), ..Input::default() });
+    assert_eq!(
+        ear.hears(&admin(), &assign("sarah")),
+        told(&[("sarah", K::AssignedHandler), (JOHN, K::AssignedCustomer)])
+    );
+    assert_eq!(ear.hears(&me, &Command::attach(vec![file(1)])), [], "read with the rest");
+    assert_eq!(ear.hears(&sarah, &why(C::Decline)), []);
+    ear.hears(&admin(), &assign("ben"));
+    assert_eq!(ear.hears(&mia, &why(C::Release)), told(&[("ben", K::TakenAway)]));
+    // Who takes for themself needs no mail about it.
+    assert_eq!(ear.hears(&agent("sue"), &assign("sue")), told(&[(JOHN, K::AssignedCustomer)]));
+    let reassign = Input { agent: Some(agent_id("ben")), reason: Some("INTERNAL".into()), ..Input::default() };
+    assert_eq!(
+        ear.hears(&mia, &input(C::Reassign, reassign)),
+        told(&[("ben", K::AssignedHandler), ("sue", K::TakenAway), (JOHN, K::AssignedCustomer)])
+    );
+    let ben = agent("ben");
+    assert_eq!(ear.hears(&ben, &Command::plain(C::Begin)), []);
+    assert_eq!(ear.hears(&ben, &text(C::Ask)), told(&[(JOHN, K::Question)]));
+    assert_eq!(ear.hears(&me, &text(C::Answer)), told(&[("ben", K::Answer)]));
+    assert_eq!(ear.hears(&ben, &Command::plain(C::Read)), []);
+    assert_eq!(ear.hears(&me, &text(C::Post)), told(&[("ben", K::Message)]));
+    assert_eq!(ear.hears(&ben, &text(C::Post)), told(&[(JOHN, K::Message)]));
+    assert_eq!(ear.hears(&me, &Command::attach(vec![file(2)])), told(&[("ben", K::Message)]));
+    assert_eq!(ear.hears(&ben, &Command::attach(vec![file(3)])), told(&[(JOHN, K::Message)]));
+    assert_eq!(ear.hears(&ben, &text(C::Note)), [], "a note is nobody else's");
+    let until = Some(ear.world.now.date_naive() + TimeDelta::days(3));
+    let hold = Input { party: Some("The courier".into()), until, ..Input::default() };
+    assert_eq!(ear.hears(&ben, &input(C::Hold, hold)), told(&[(JOHN, K::OnHold)]));
+    assert_eq!(ear.hears(&ben, &Command::plain(C::Resume)), []);
+    assert_eq!(ear.hears(&ben, &decision(C::Propose, Vec::new())), told(&[("level 2", K::ApprovalWanted)]));
+    let back = input(C::SendBack, Input { comment: Some("More reasons.".into()), ..Input::default() });
+    assert_eq!(ear.hears(&mia, &back), told(&[("ben", K::SentBack)]));
+    assert_eq!(ear.hears(&ben, &why(C::Escalate)), told(&[(JOHN, K::EscalatedCustomer)]), "ben knows");
+    ear.hears(&admin(), &assign("maria"));
+    ear.hears(&maria, &Command::plain(C::Begin));
+    let instruction = Input { instruction: Some("INTERNAL".into()), ..Input::default() };
+    assert_eq!(ear.hears(&maria, &input(C::HandBack, instruction)), []);
+    ear.hears(&admin(), &assign("sue"));
+    assert_eq!(
+        ear.hears(&mia, &why(C::Escalate)),
+        told(&[(JOHN, K::EscalatedCustomer), ("sue", K::EscalatedHandler)])
+    );
+    ear.hears(&admin(), &assign("maria"));
+    ear.hears(&maria, &Command::plain(C::Begin));
+    ear.hears(&maria, &decision(C::Propose, replacement()));
+    assert_eq!(ear.hears(&mia, &Command::plain(C::Approve)), told(&[(JOHN, K::Decision)]));
+    assert_eq!(ear.hears(&me, &Command::plain(C::Accept)), told(&[("maria", K::AcceptedHandler)]));
+    let given = input(C::FulfilRemedy, Input { evidence: Some("Parcel 17".into()), ..Input::default() });
+    assert_eq!(ear.hears(&maria, &given), told(&[(JOHN, K::RemedyFulfilled), (JOHN, K::Closed)]));
+    let rate = input(C::Rate, Input { score: Some(1), ..Input::default() });
+    assert_eq!(ear.hears(&me, &rate), []);
+    assert_eq!(ear.hears(&me, &why(C::Contest)), told(&[(JOHN, K::ContestedCustomer), ("maria", K::ContestedHandler)]));
+    assert_eq!(ear.hears(&me, &Command::plain(C::Withdraw)), told(&[(JOHN, K::WithdrawnCustomer)]));
+    assert_eq!(ear.hears(&me, &Command::plain(C::Reinstate)), told(&[(JOHN, K::Reinstated)]));
+    ear.hears(&admin(), &assign("omar"));
+    assert_eq!(
+        ear.hears(&me, &Command::plain(C::Withdraw)),
+        told(&[(JOHN, K::WithdrawnCustomer), ("omar", K::WithdrawnHandler)])
+    );
+    ear.hears(&me, &Command::plain(C::Reinstate));
+    let body =
+        input(C::Refer, Input { body: Some("The city".into()), text: Some("Not ours.".into()), ..Input::default() });
+    assert_eq!(ear.hears(&omar, &body), told(&[(JOHN, K::Referred)]));
+    assert_eq!(ear.hears(&omar, &why(C::ReturnReferral)), told(&[(JOHN, K::ReferralReturned)]));
+    ear.hears(&admin(), &assign("omar"));
+    let ground = Input { reason: Some("spam".into()), text: Some("No.".into()), ..Input::default() };
+    assert_eq!(
+        ear.hears(&agent("olga"), &input(C::Dismiss, ground)),
+        told(&[(JOHN, K::Dismissed), ("omar", K::TakenAway)])
+    );
+    assert_eq!(ear.hears(&agent("olga"), &why(C::Reopen)), told(&[(JOHN, K::Reopened)]));
+    events.extend(ear.events.clone());
+
+    let mut world = World::new(policy());
+    let survivor = world.begun("ben");
+    let begun = world.begun("sarah");
+    let mut ear = Ear::at(world, begun);
+    let into = input(C::Merge, Input { into: Some(survivor.reference.to_string()), ..Input::default() });
+    assert_eq!(
+        ear.hears_with(&mia, &into, Some(&survivor)),
+        told(&[(JOHN, K::Merged), ("sarah", K::TakenAway)]),
+        "one notice to the customer"
+    );
+    assert_eq!(ear.hears_with(&mia, &Command::plain(C::Unmerge), Some(&survivor)), told(&[(JOHN, K::Unmerged)]));
+    events.extend(ear.events);
+
+    let mut world = World::new(policy());
+    let begun = world.begun("sarah");
+    let mut ear = Ear::at(world, begun);
+    let settled = input(C::ResolveAtSource, Input { explanation: Some("Settled.".into()), ..Input::default() });
+    assert_eq!(ear.hears(&mia, &settled), told(&[(JOHN, K::Decision), ("sarah", K::TakenAway)]));
+    events.extend(ear.events);
+
+    // Submitted comes first of all, warnings and alarms have a table of their own.
+    events.extend(["submitted", "warned", "alarmed"].map(str::to_owned));
+    let source = include_str!("../../src/complaint/event.rs");
+    let body = source.split("pub enum Event {").nth(1).unwrap().split("\n}").next().unwrap();
+    let declared = body.lines().filter(|line| line.starts_with("    ") && line.as_bytes()[4].is_ascii_uppercase());
+    assert_eq!(events.len(), declared.count(), "an event was not tried: {events:?}");
+}
+
+#[test]
+fn the_receipt_is_one_mail_and_says_both() {
+    let mut world = World::new(policy());
+    let fresh = world.submitted();
+    let first = world.log.clone();
+    let alone = announce(None, &fresh, &first, &world.policy);
+    assert_eq!(alone.iter().map(|it| (to(it), it.kind)).collect::<Vec<_>>(), told(&[(JOHN, K::Received)]));
+    assert_eq!(alone[0].recipient, Recipient::Customer(john()));
+    assert_eq!(alone[0].address.as_deref(), Some("john@example.org"));
+    let acknowledged = world.plain(&fresh, &Actor::system(), C::Acknowledge);
+    let both = announce(None, &acknowledged, &world.log, &world.policy);
+    assert_eq!(both.iter().map(|it| (to(it), it.kind)).collect::<Vec<_>>(), told(&[(JOHN, K::Acknowledged)]));
+}
+
+fn warned(clock: ClockKind, percent: u8) -> Vec<(String, K)> {
+    clocked(clock, Some(percent), policy())
+}
+
+fn clocked(clock: ClockKind, percent: Option<u8>, policy: Policy) -> Vec<(String, K)> {
+    use complaint_core::complaint::Event;
+    let mut world = World::new(policy);
+    let begun = world.begun("sarah");
+    let noted = world.text(&begun, &agent("sarah"), C::Note);
+    let event = match percent {
+        Some(percent) => Event::Warned { clock, percent },
+        None => Event::Alarmed { clock },
+    };
+    let by = Actor::system().party().clone();
+    let entry = Entry { event, by, seq: noted.entries + 1, ..world.log.last().unwrap().clone() };
+    announce(Some(&noted), &noted, &[entry], &world.policy).iter().map(|it| (to(it), it.kind)).collect()
+}
+
+#[test]
+fn warnings_and_alarms_reach_whoever_keeps_the_promise() {
+    use ClockKind as Clock;
+    let warning = |clock, who| told(&[(who, K::Warning(clock))]);
+    let cases = [
+        (Clock::Acknowledgement, "level 2", "level 2"),
+        (Clock::FirstResponse, "sarah", "sarah"),
+        (Clock::Resolution, "sarah", "level 2"),
+        (Clock::Level, "sarah", "sarah"),
+        (Clock::Acceptance, "sarah", "sarah"),
+        (Clock::Approval, "level 2", "level 2"),
+        (Clock::Silence, JOHN, JOHN),
+        (Clock::AutoClose, JOHN, JOHN),
+        (Clock::Remedy, "sarah", "sarah"),
+        (Clock::Statutory, "level 2", "level 3"),
+    ];
+    for (clock, early, late) in cases {
+        assert_eq!(warned(clock, 75), warning(clock, early), "{clock:?} at 75");
+        assert_eq!(warned(clock, 90), warning(clock, late), "{clock:?} at 90");
+    }
+    let missed = |clock, who: &[&str]| who.iter().map(|it| ((*it).to_owned(), K::Missed(clock))).collect::<Vec<_>>();
+    let cases: [(Clock, &[&str]); 6] = [
+        (Clock::Acknowledgement, &["level 2", "sarah"]),
+        (Clock::Level, &["level 2", "sarah"]),
+        (Clock::Approval, &["level 3", "sarah"]),
+        (Clock::Silence, &["sarah"]),
+        (Clock::Remedy, &["level 2", "sarah"]),
+        (Clock::Statutory, &[JOHN, "level 2", "sarah"]),
+    ];
+    for (clock, who) in cases {
+        assert_eq!(clocked(clock, None, policy()), missed(clock, who), "{clock:?} ran out");
+    }
+}
+
+#[test]
+fn beyond_the_last_level_is_the_last_level() {
+    let mut alone = policy();
+    alone.levels.truncate(1);
+    assert_eq!(
+        clocked(ClockKind::Approval, None, alone),
+        told(&[("level 1", K::Missed(ClockKind::Approval)), ("sarah", K::Missed(ClockKind::Approval))])
+    );
+}
+
+#[test]
+fn a_text_message_only_for_what_cannot_wait() {
+    let mut policy = policy();
+    policy.channels.insert(NoticeChannel::Sms);
+    let mut world = World::new(policy);
+    let assigned = world.assigned("sarah");
+    let entries = &world.log[2..];
+    let notices = announce(Some(&assigned), &assigned, entries, &world.policy);
+    let by: Vec<_> = notices.iter().map(|it| (to(it), it.channel)).collect();
+    let sarah = || "sarah".to_owned();
+    assert_eq!(
+        by,
+        [(sarah(), NoticeChannel::Email), (sarah(), NoticeChannel::Sms), (JOHN.to_owned(), NoticeChannel::Email)]
+    );
+    unrepeated(&notices);
+    assert_eq!(notices, announce(Some(&assigned), &assigned, entries, &world.policy), "the same again");
+}
+
+#[test]
+fn no_notice_to_a_customer_carries_internal_words() {
+    let secret = "SECRET";
+    let mut world = World::new(policy());
+    let mut texts = Vec::new();
+    let mut complaint = world.begun("sarah");
+    let mut say = |world: &mut World, complaint: &Complaint, actor: &Actor, command: Command| {
+        let entries = world.decide(complaint, actor, &command, None).unwrap_or_else(|it| panic!("{it}"));
+        let after = entries.iter().fold(complaint.clone(), evolve);
+        for notice in announce(Some(complaint), &after, &entries, &world.policy) {
+            if matches!(notice.recipient, Recipient::Customer(_)) {
+                texts.push(serde_json::to_string(&notice).unwrap());
+            }
+        }
+        after
+    };
+    let reason = |name| Command::with_reason(name, secret);
+    complaint = say(&mut world, &complaint, &agent("sarah"), Command::with_text(C::Note, secret));
+    complaint = say(&mut world, &complaint, &agent("sarah"), Command::with_text(C::Ask, "Which colour?"));
+    complaint = say(&mut world, &complaint, &agent("sarah"), reason(C::Resume));
+    complaint = say(&mut world, &complaint, &agent("sarah"), reason(C::Escalate));
+    complaint = world.given(&complaint, "maria");
+    let reassign = Input { agent: Some(agent_id("max")), reason: Some(secret.into()), ..Input::default() };
+    complaint = say(&mut world, &complaint, &agent("mia"), input(C::Reassign, reassign));
+    complaint = world.plain(&complaint, &agent("max"), C::Begin);
+    let proposal = decision(C::Propose, vec![Remedy::replacement().with_instructions("Keep the old one.")]);
+    complaint = say(&mut world, &complaint, &agent("max"), proposal);
+    let approve = input(C::Approve, Input { comment: Some(secret.into()), ..Input::default() });
+    complaint = say(&mut world, &complaint, &agent("mia"), approve);
+    complaint = say(&mut world, &complaint, &agent("max"), {
+        input(C::FulfilRemedy, Input { evidence: Some("Parcel 17".into()), ..Input::default() })
+    });
+    complaint = world.plain(&complaint, &customer("john"), C::Accept);
+    complaint = say(&mut world, &complaint, &agent("mia"), reason(C::Reopen));
+    assert_eq!(complaint.level, level(2));
+    assert!(texts.len() >= 6, "{texts:?}");
+    for text in &texts {
+        assert!(!text.contains(secret), "{text}");
+    }
+    assert!(texts.iter().any(|text| text.contains("Keep the old one.")), "public words are told");
+}

@@ -1,0 +1,473 @@
+//! Clocks: pausing, warnings, what follows when one runs out.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use complaint_core::complaint::{Event, Outcome, Priority, ReleaseCause, Remedy};
+use complaint_core::deadline::{ClockKind as K, Deadline, Ending, due_commands, next_action_at};
+use complaint_core::lifecycle::{Command, CommandName as C, Input, Status, evolve};
+use complaint_core::{Complaint, Policy};
+
+use crate::house::{World, agent, agent_id, customer, decision, input, level, policy, replacement, tag};
+
+fn at(text: &str) -> DateTime<Utc> {
+    text.parse().unwrap()
+}
+
+fn due(complaint: &Complaint, clock: K) -> Option<DateTime<Utc>> {
+    complaint.deadline(clock).and_then(|deadline| deadline.due_at)
+}
+
+fn explained(deadline: &Deadline, until: DateTime<Utc>) {
+    assert_eq!(deadline.segments.first().unwrap().from, deadline.started_at);
+    for pair in deadline.segments.windows(2) {
+        assert_eq!(pair[0].to, Some(pair[1].from), "{deadline:?}");
+        assert_ne!(pair[0].ran, pair[1].ran, "{deadline:?}");
+    }
+    let end = deadline.segments.last().unwrap().to;
+    assert_eq!(end, deadline.ended.map(|ended| ended.at));
+    let total: TimeDelta = deadline.segments.iter().map(|it| it.to.unwrap_or(until) - it.from).sum();
+    assert_eq!(total, end.unwrap_or(until) - deadline.started_at);
+}
+
+#[test]
+fn service_clocks_pause_while_the_customer_is_asked_and_the_law_does_not() {
+    let mut world = World::new(policy());
+    let begun = world.begun("sarah");
+    let before: Vec<_> = [K::Resolution, K::Level, K::Statutory].map(|clock| due(&begun, clock).unwrap()).into();
+    // First response: the question itself is one.
+    world.now = at("2026-11-24T10:00:00Z");
+    let asked = world.text(&begun, &agent("sarah"), C::Ask);
+    assert_eq!(asked.deadlines.iter().find(|it| it.clock == K::FirstResponse).unwrap().ended.unwrap().how, Ending::Met);
+    for clock in [K::Resolution, K::Level] {
+        assert_eq!(due(&asked, clock), None, "{clock:?} runs on");
+        assert_eq!(asked.deadline(clock).unwrap().next_action(), None);
+    }
+    assert_eq!(due(&asked, K::Statutory), Some(before[2]));
+    assert_eq!(due(&asked, K::Silence), Some(at("2026-12-08T10:00:00Z")));
+
+    // Asked on Tuesday at ten, answered on Thursday at ten: sixteen working hours do not count.
+    world.now = at("2026-11-26T10:00:00Z");
+    let answered = world.act(&asked, &customer("john"), &Command::with_text(C::Answer, "Yes."));
+    assert_eq!(answered.status, Status::InProgress);
+    let later = |due: DateTime<Utc>| due + TimeDelta::days(2);
+    // The level had until Monday evening: two working days more are Wednesday evening.
+    assert_eq!(before[1], at("2026-11-30T17:00:00Z"));
+    assert_eq!(due(&answered, K::Level), Some(later(before[1])));
+    assert_eq!(due(&answered, K::Resolution), Some(at("2026-12-23T17:00:00Z")));
+    assert_eq!(due(&answered, K::Statutory), Some(before[2]));
+    assert_eq!(due(&answered, K::Silence), None);
+    for deadline in &answered.deadlines {
+        explained(deadline, world.now);
+    }
+    let level_clock = answered.deadline(K::Level).unwrap();
+    assert_eq!(level_clock.segments.iter().map(|it| it.ran).collect::<Vec<_>>(), [true, false, true]);
+}
+
+trait NextAction {
+    fn next_action(&self) -> Option<DateTime<Utc>>;
+}
+
+impl NextAction for Deadline {
+    /// As the store sees it: through a complaint with this clock alone.
+    fn next_action(&self) -> Option<DateTime<Utc>> {
+        let mut world = World::new(policy());
+        let mut alone = world.submitted();
+        alone.deadlines = vec![self.clone()];
+        next_action_at(&alone)
+    }
+}
+
+#[test]
+fn a_third_party_pauses_only_if_the_policy_says_so() {
+    for pauses in [false, true] {
+        let mut policy = policy();
+        policy.third_party_pauses = pauses;
+        let mut world = World::new(policy);
+        let begun = world.begun("sarah");
+        let until = Some(world.now.date_naive() + TimeDelta::days(9));
+        let hold = Input { party: Some("The courier".into()), until, ..Input::default() };
+        let held = world.act(&begun, &agent("sarah"), &input(C::Hold, hold));
+        for clock in [K::FirstResponse, K::Resolution, K::Level] {
+            assert_eq!(due(&held, clock).is_none(), pauses, "{clock:?}");
+        }
+        assert!(due(&held, K::Statutory).is_some());
+    }
+}
+
+#[test]
+fn each_warning_is_given_once() {
+    let mut world = World::new(policy());
+    let mut complaint = world.begun("sarah");
+    let clock = complaint.deadline(K::Statutory).unwrap().clone();
+    let [early, late] = clock.warn_at.unwrap();
+    assert_eq!(early, clock.started_at + TimeDelta::weeks(6));
+    assert_eq!(late, clock.started_at + TimeDelta::minutes(56 * 24 * 60 / 10 * 9));
+    let count = |world: &World, percent: u8| {
+        let wanted = Event::Warned { clock: K::Statutory, percent };
+        world.log.iter().filter(|entry| entry.event == wanted).count()
+    };
+    world.now = early - TimeDelta::microseconds(1);
+    complaint = world.tick(complaint);
+    assert_eq!((count(&world, 75), count(&world, 90)), (0, 0), "too early");
+    world.now = early;
+    for _ in 0..3 {
+        complaint = world.tick(complaint);
+    }
+    assert_eq!((count(&world, 75), count(&world, 90)), (1, 0));
+    world.now = late;
+    for _ in 0..3 {
+        complaint = world.tick(complaint);
+    }
+    assert_eq!((count(&world, 75), count(&world, 90)), (1, 1));
+    assert!(due_commands(&complaint, &world.policy, world.now).is_empty());
+}
+
+#[test]
+fn a_late_sweep_gives_only_the_last_warning_and_none_after_the_end() {
+    let mut world = World::new(policy());
+    let complaint = world.begun("sarah");
+    let clock = complaint.deadline(K::Statutory).unwrap().clone();
+    world.now = clock.warn_at.unwrap()[1];
+    let warned = world.tick(complaint.clone());
+    assert_eq!(warned.deadline(K::Statutory).unwrap().warned, 90);
+    let told = world.log.iter().filter(|it| matches!(it.event, Event::Warned { clock: K::Statutory, .. })).count();
+    assert_eq!(told, 1);
+    world.now = clock.due_at.unwrap();
+    let before = world.log.len();
+    world.tick(complaint);
+    let warned_again =
+        world.log[before..].iter().any(|it| matches!(it.event, Event::Warned { clock: K::Statutory, .. }));
+    assert!(!warned_again, "the alarm says it all");
+}
+
+#[test]
+fn who_does_not_begin_loses_it_and_the_second_time_it_goes_up() {
+    let mut world = World::new(policy());
+    let assigned = world.assigned("sarah");
+    assert_eq!(due(&assigned, K::Acceptance), Some(at("2026-11-24T09:30:00Z")), "eight working hours");
+    world.now = at("2026-11-24T09:30:00Z");
+    let released = world.tick(assigned);
+    let last = world.log.last().unwrap();
+    assert!(matches!(&last.event, Event::Released { cause: ReleaseCause::NotBegun, .. }), "{:?}", last.event);
+    assert_eq!((released.status, released.level), (Status::Queued, level(1)));
+    assert!(released.exclusion(&agent_id("sarah")).is_some(), "not to the same agent again");
+
+    let again = world.given(&released, "ben");
+    world.now = at("2026-11-25T09:30:00Z");
+    let escalated = world.tick(again);
+    assert_eq!((escalated.status, escalated.level), (Status::Queued, level(2)));
+    assert!(
+        escalated.escalations[0].causes.contains(&complaint_core::complaint::EscalationCause::Clock(K::Acceptance))
+    );
+    // The exclusion was for level 1 alone.
+    assert!(escalated.exclusion(&agent_id("sarah")).is_none());
+}
+
+#[test]
+fn at_the_last_level_a_second_miss_releases_again() {
+    let mut world = World::new(policy());
+    let begun = world.begun_at(3);
+    let mut complaint = world.reason(&begun, &agent("ora"), C::Release);
+    for next in ["olga", "ora"] {
+        complaint = world.given(&complaint, next);
+        world.now = due(&complaint, K::Acceptance).unwrap();
+        complaint = world.tick(complaint);
+        assert_eq!((complaint.status, complaint.level), (Status::Queued, level(3)), "{next}");
+        assert!(complaint.exclusion(&agent_id(next)).is_some());
+    }
+}
+
+#[test]
+fn silence_reminds_the_customer_and_then_tells_the_handler_who_decides() {
+    let mut world = World::new(policy());
+    let begun = world.begun("sarah");
+    let asked = world.text(&begun, &agent("sarah"), C::Ask);
+    let clock = asked.deadline(K::Silence).unwrap().clone();
+    world.now = clock.warn_at.unwrap()[0];
+    let reminded = world.tick(asked);
+    assert!(world.log.iter().any(|it| it.event == Event::Warned { clock: K::Silence, percent: 75 }));
+    world.now = clock.due_at.unwrap();
+    let alarmed = world.tick(reminded);
+    let alarms = |world: &World| world.log.iter().filter(|it| it.event == Event::Alarmed { clock: K::Silence }).count();
+    assert_eq!((alarms(&world), alarmed.status), (1, Status::AwaitingCustomer), "nothing moves by itself");
+    world.later(TimeDelta::hours(1));
+    let still = world.tick(alarmed);
+    assert_eq!(alarms(&world), 1);
+    // The handler goes on without the answer.
+    let resumed = world.reason(&still, &agent("sarah"), C::Resume);
+    assert_eq!((resumed.status, &resumed.question), (Status::InProgress, &None));
+}
+
+fn resolved_with(world: &mut World, remedies: Vec<Remedy>) -> Complaint {
+    let begun = world.begun("sarah");
+    world.resolved(&begun, remedies)
+}
+
+#[test]
+fn auto_close_waits_for_an_unread_message_and_for_a_remedy() {
+    let mut world = World::new(policy());
+    let resolved = resolved_with(&mut world, Vec::new());
+    let promised = due(&resolved, K::AutoClose).unwrap();
+    assert_eq!(promised, world.now + TimeDelta::days(14));
+    world.later(TimeDelta::days(4));
+    let written = world.text(&resolved, &customer("john"), C::Post);
+    assert_eq!(due(&written, K::AutoClose), None, "a message is unread");
+    world.later(TimeDelta::days(20));
+    assert_eq!(world.tick(written.clone()).status, Status::Resolved);
+    let read = world.plain(&written, &agent("sarah"), C::Read);
+    assert_eq!(due(&read, K::AutoClose), Some(promised + TimeDelta::days(20)));
+    world.now = promised + TimeDelta::days(20);
+    assert_eq!(world.tick(read).status, Status::Closed);
+
+    let mut world = World::new(policy());
+    let owing = resolved_with(&mut world, replacement());
+    assert_eq!(due(&owing, K::AutoClose), None, "a remedy is outstanding");
+    assert_eq!(due(&owing, K::Remedy), Some(world.now + TimeDelta::days(14)));
+    world.later(TimeDelta::days(100));
+    let late = world.tick(owing);
+    assert_eq!(late.status, Status::Resolved);
+    assert_eq!(world.log.iter().filter(|it| it.event == Event::Alarmed { clock: K::Remedy }).count(), 1);
+    let given = input(C::FulfilRemedy, Input { evidence: Some("Parcel 17".into()), ..Input::default() });
+    let fulfilled = world.act(&late, &agent("sarah"), &given);
+    assert_eq!(due(&fulfilled, K::AutoClose), Some(world.now + TimeDelta::days(14)));
+    let remedy = fulfilled.deadlines.iter().find(|it| it.clock == K::Remedy).unwrap();
+    assert_eq!(remedy.ended.unwrap().how, Ending::Late);
+}
+
+#[test]
+fn a_window_that_ran_out_unnoticed_still_waits_for_what_the_customer_wrote() {
+    let mut world = World::new(policy());
+    let resolved = resolved_with(&mut world, Vec::new());
+    world.later(TimeDelta::days(15));
+    let written = world.text(&resolved, &customer("john"), C::Post);
+    assert_eq!(world.tick(written.clone()).status, Status::Resolved);
+    let by_hand = world.decide(&written, &agent("mia"), &Command::plain(C::Close), None).unwrap_err();
+    assert_eq!(by_hand.code(), "unread_message");
+    let answered = world.text(&written, &agent("sarah"), C::Post);
+    assert_eq!(world.tick(answered).status, Status::Closed);
+}
+
+#[test]
+fn approval_that_does_not_come_is_an_alarm_and_a_late_level_takes_the_proposal_along() {
+    let mut world = World::new(policy());
+    let begun = world.begun("sarah");
+    let proposed = world.act(&begun, &agent("sarah"), &decision(C::Propose, Vec::new()));
+    world.now = due(&proposed, K::Approval).unwrap();
+    let alarmed = world.tick(proposed);
+    assert_eq!(alarmed.status, Status::PendingApproval);
+    assert!(world.log.iter().any(|it| it.event == Event::Alarmed { clock: K::Approval }));
+    world.now = due(&alarmed, K::Level).unwrap();
+    let escalated = world.tick(alarmed);
+    assert_eq!((escalated.status, escalated.level, &escalated.proposal), (Status::Queued, level(2), &None));
+    let approval = escalated.deadlines.iter().find(|it| it.clock == K::Approval).unwrap();
+    assert_eq!(approval.ended.unwrap().how, Ending::Cancelled);
+}
+
+#[test]
+fn the_statutory_end_is_an_alarm_and_moves_nothing() {
+    let mut world = World::new(policy());
+    let begun = world.begun_at(3);
+    world.now = due(&begun, K::Statutory).unwrap();
+    let after = world.tick(begun);
+    assert_eq!((after.status, after.level), (Status::InProgress, level(3)));
+    assert_eq!(world.log.iter().filter(|it| it.event == Event::Alarmed { clock: K::Statutory }).count(), 1);
+    assert_eq!(world.tick(after.clone()), after);
+}
+
+#[test]
+fn a_new_description_promises_anew_and_a_mere_weight_does_not() {
+    let mut world = World::new(policy());
+    let begun = world.begun("sarah");
+    world.later(TimeDelta::hours(2));
+    let triage = |given| input(C::Triage, given);
+    let mut newer = world.clone();
+    newer.policy.version = 2;
+    newer.policy.targets.resolution = "40 working days".parse().unwrap();
+    let weighed = newer.act(&begun, &agent("sarah"), &triage(Input { weight: Some(3), ..Input::default() }));
+    assert_eq!(weighed.deadlines, begun.deadlines, "no other promise applies");
+    let urgent = Input { priority: Some(Priority::Urgent), ..Input::default() };
+    let raised = world.act(&begun, &agent("sarah"), &triage(urgent));
+    assert_eq!(due(&raised, K::Resolution), Some(at("2026-11-30T17:00:00Z")), "five working days from receipt");
+    assert_eq!(due(&raised, K::Level), Some(at("2026-11-24T17:00:00Z")), "one working day at this level");
+    assert_eq!(due(&raised, K::Statutory), due(&begun, K::Statutory));
+    for deadline in &raised.deadlines {
+        explained(deadline, world.now);
+    }
+}
+
+#[test]
+fn a_new_description_never_moves_the_law_later() {
+    let mut policy = policy();
+    policy.categories[1].targets.statutory = Some("20 weeks".parse().unwrap());
+    let mut slower = World::new(policy.clone());
+    let late = Input { category: Some(policy.categories[1].key.clone()), ..Input::default() };
+    let begun = slower.begun("sarah");
+    let same = slower.act(&begun, &agent("sarah"), &input(C::Triage, late.clone()));
+    assert_eq!(due(&same, K::Statutory), due(&begun, K::Statutory));
+    policy.categories[1].targets.statutory = Some("2 weeks".parse().unwrap());
+    let mut faster = World::new(policy);
+    let begun = faster.begun("sarah");
+    let sooner = faster.act(&begun, &agent("sarah"), &input(C::Triage, late));
+    assert_eq!(due(&sooner, K::Statutory), Some(begun.received_at + TimeDelta::weeks(2)));
+}
+
+#[test]
+fn another_policy_moves_no_running_clock_and_ends_none() {
+    let mut world = World::new(policy());
+    let begun = world.begun("sarah");
+    let mut other: Policy = world.policy.clone();
+    other.version = 2;
+    other.targets.statutory = None;
+    other.targets.resolution = "1 working day".parse().unwrap();
+    other.levels[0].target = "1 working hour".parse().unwrap();
+    let calendar = other.calendars.remove("office").unwrap();
+    other.calendars.insert("new".into(), calendar);
+    other.calendar = "new".into();
+    world.policy = other;
+    world.later(TimeDelta::hours(1));
+    let noted = world.text(&begun, &agent("sarah"), C::Note);
+    assert_eq!(noted.deadlines, begun.deadlines);
+    let asked = world.text(&noted, &agent("sarah"), C::Ask);
+    let answered = world.text(&asked, &customer("john"), C::Answer);
+    for clock in [K::Resolution, K::Level, K::Statutory] {
+        assert_eq!(due(&answered, clock), due(&begun, clock), "{clock:?}: asked and answered in one instant");
+    }
+    assert_eq!(answered.deadline(K::Statutory).unwrap().policy_version, 1);
+}
+
+#[test]
+fn what_comes_back_is_promised_again() {
+    let body = || Input { body: Some("The city".into()), text: Some("Not ours.".into()), ..Input::default() };
+    let roads: [(&str, &dyn Fn(&mut World, &Complaint) -> Complaint); 2] = [
+        ("withdrawn", &|world, complaint| {
+            let gone = world.plain(complaint, &customer("john"), C::Withdraw);
+            world.later(TimeDelta::days(10));
+            world.plain(&gone, &customer("john"), C::Reinstate)
+        }),
+        ("referred", &|world, complaint| {
+            let gone = world.act(complaint, &agent("mia"), &input(C::Refer, body()));
+            assert!(gone.deadlines.iter().all(|deadline| deadline.ended.is_some()));
+            world.later(TimeDelta::days(10));
+            world.reason(&gone, &agent("mia"), C::ReturnReferral)
+        }),
+    ];
+    for (road, go) in roads {
+        let mut world = World::new(policy());
+        let begun = world.begun("sarah");
+        let back = go(&mut world, &begun);
+        assert_eq!(back.status, Status::Queued, "{road}");
+        assert_eq!(due(&back, K::Statutory), due(&begun, K::Statutory), "{road}: day zero is the receipt");
+        for clock in [K::FirstResponse, K::Resolution, K::Level] {
+            let deadline = back.deadline(clock).unwrap_or_else(|| panic!("{road}: {clock:?} does not run"));
+            assert_eq!((deadline.started_at, deadline.instance), (world.now, 2), "{road}: {clock:?}");
+        }
+        for deadline in &back.deadlines {
+            explained(deadline, world.now);
+        }
+        // And once more: each time is another instance.
+        let again = go(&mut world, &back);
+        assert_eq!(again.deadline(K::Statutory).unwrap().instance, 3, "{road}");
+    }
+}
+
+#[test]
+fn a_kept_promise_is_not_made_again_by_opening_the_complaint() {
+    let mut world = World::new(policy());
+    let resolved = resolved_with(&mut world, Vec::new());
+    let closed = world.plain(&resolved, &customer("john"), C::Accept);
+    let reopened = world.reason(&closed, &agent("mia"), C::Reopen);
+    assert!(reopened.deadline(K::Statutory).is_none() && reopened.deadline(K::Resolution).is_none());
+    assert!(reopened.deadline(K::Level).is_some());
+}
+
+#[test]
+fn an_earlier_receipt_moves_the_law_of_the_survivor_earlier() {
+    let mut world = World::new(policy());
+    let first = world.begun("sarah");
+    world.later(TimeDelta::days(7));
+    let second = world.begun("ben");
+    let into = input(C::Merge, Input { into: Some(second.reference.to_string()), ..Input::default() });
+    let entries = world.decide(&first, &agent("mia"), &into, Some(&second)).unwrap();
+    assert_eq!(entries.len(), 2);
+    let survivor = evolve(second.clone(), &entries[1]);
+    assert_eq!(survivor.received_at, first.received_at);
+    assert_eq!(survivor.version, second.version.next());
+    let statutory = survivor.deadline(K::Statutory).unwrap();
+    assert_eq!((statutory.due_at, statutory.started_at), (due(&first, K::Statutory), first.received_at));
+    assert_eq!(due(&survivor, K::Resolution), due(&second, K::Resolution), "what we promise ourselves stays");
+    explained(statutory, world.now);
+    // Joined the other way round, nothing moves.
+    let into = input(C::Merge, Input { into: Some(first.reference.to_string()), ..Input::default() });
+    let entries = world.decide(&second, &agent("mia"), &into, Some(&first)).unwrap();
+    assert_eq!(evolve(first.clone(), &entries[1]).deadlines, first.deadlines);
+}
+
+#[test]
+fn a_promised_day_is_kept_until_it_is_over() {
+    let mut world = World::new(policy());
+    let day = world.now.date_naive() + TimeDelta::days(3);
+    let begun = world.begun("sarah");
+    let decided = Input {
+        outcome: Some(Outcome::Goodwill),
+        explanation: Some("As a courtesy.".into()),
+        remedies: vec![Remedy::replacement().due_on(day)],
+        ..Input::default()
+    };
+    let resolved = world.act(&begun, &agent("sarah"), &input(C::Resolve, decided));
+    let remedy = resolved.deadline(K::Remedy).unwrap();
+    assert_eq!((remedy.due_at, &remedy.calendar), (Some(at("2026-11-27T00:00:00Z")), &None));
+}
+
+#[test]
+fn a_customer_may_escalate_once_a_promise_was_broken_and_once_per_level() {
+    let mut world = World::new(policy());
+    let begun = world.begun("sarah");
+    let up = Command::with_reason(C::Escalate, "You promised.");
+    let john = customer("john");
+    assert_eq!(world.decide(&begun, &john, &up, None).unwrap_err().code(), "no_deadline_missed");
+    // A warning is no broken promise.
+    world.now = begun.deadline(K::FirstResponse).unwrap().warn_at.unwrap()[1];
+    assert!(world.decide(&begun, &john, &up, None).is_err());
+    world.now = due(&begun, K::FirstResponse).unwrap() + TimeDelta::seconds(1);
+    let escalated = world.act(&begun, &john, &up);
+    assert_eq!(escalated.level, level(2));
+}
+
+#[test]
+fn clocks_that_ask_for_nothing_are_not_due() {
+    let mut world = World::new(policy());
+    let resolved = resolved_with(&mut world, Vec::new());
+    let closed = world.plain(&resolved, &customer("john"), C::Accept);
+    assert!(closed.deadline(K::ContestWindow).is_some());
+    assert_eq!(next_action_at(&closed), None, "a closed complaint is never due");
+    let withdrawn = world.begun("sarah");
+    let withdrawn = world.plain(&withdrawn, &customer("john"), C::Withdraw);
+    assert_eq!(next_action_at(&withdrawn), None);
+    assert!(withdrawn.deadlines.iter().all(|deadline| deadline.ended.is_some()));
+}
+
+#[test]
+fn an_answer_to_an_open_question_finds_the_next_handler() {
+    let mut world = World::new(policy());
+    let begun = world.begun("sarah");
+    let asked = world.text(&begun, &agent("sarah"), C::Ask);
+    let released = world.reason(&asked, &agent("mia"), C::Release);
+    assert_eq!(released.status, Status::Queued);
+    assert!(released.question.is_some(), "the question stays open");
+    let answered = world.text(&released, &customer("john"), C::Post);
+    assert_eq!(tag(&world.log.last().unwrap().event), "posted");
+    assert_eq!((answered.status, &answered.question), (Status::Queued, &None));
+    assert!(answered.unread_since.is_some(), "whoever gets it sees that something waits to be read");
+}
+
+#[test]
+fn a_proposal_of_somebody_who_is_gone_goes_back_to_the_queue() {
+    let mut world = World::new(policy());
+    let begun = world.begun("sarah");
+    let proposed = world.act(&begun, &agent("sarah"), &decision(C::Propose, Vec::new()));
+    let back = input(C::SendBack, Input { comment: Some("More reasons.".into()), ..Input::default() });
+    let there = world.act(&proposed, &agent("maria"), &back);
+    assert_eq!((there.status, there.handler.as_ref()), (Status::InProgress, Some(&agent_id("sarah"))));
+    world.handler_available = false;
+    let gone = world.act(&proposed, &agent("maria"), &back);
+    assert_eq!((gone.status, &gone.handler, &gone.proposal), (Status::Queued, &None, &None));
+}

@@ -1,0 +1,376 @@
+//! Faults that other systems are known for, each by name, so that none of them comes here unseen.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use complaint_core::complaint::{Event, Submission};
+use complaint_core::deadline::{Calendar, CalendarSpec, ClockKind as K, due_commands};
+use complaint_core::id::ComplaintId;
+use complaint_core::lifecycle::{Command, CommandName as C, Input, Status};
+use complaint_core::testing::CountedIds;
+use complaint_core::{Complaint, Desk, DeskError, Resolution};
+
+use crate::house::{House, World, agent, agent_id, customer, input, level, names, policy, submission};
+
+fn due(complaint: &Complaint, clock: K) -> Option<DateTime<Utc>> {
+    complaint.deadline(clock).and_then(|deadline| deadline.due_at)
+}
+
+#[test]
+fn a_message_or_an_edit_does_not_restart_the_contest_window() {
+    let mut world = World::new(policy());
+    let begun = world.begun("sarah");
+    let resolved = world.resolved(&begun, Vec::new());
+    let window = due(&resolved, K::ContestWindow).unwrap();
+    assert_eq!(window, world.now + TimeDelta::days(30));
+    let mut complaint = resolved;
+    for (name, by) in [(C::Post, customer("john")), (C::Post, agent("sarah")), (C::Note, agent("sarah"))] {
+        world.later(TimeDelta::days(3));
+        complaint = world.text(&complaint, &by, name);
+        assert_eq!(due(&complaint, K::ContestWindow), Some(window), "{name} moved it");
+    }
+    complaint = world.act(&complaint, &customer("john"), &input(C::Rate, Input { score: Some(2), ..Input::default() }));
+    complaint = world.plain(&complaint, &customer("john"), C::Accept);
+    assert_eq!((complaint.status, due(&complaint, K::ContestWindow)), (Status::Closed, Some(window)));
+    let contest = Command::with_reason(C::Contest, "It broke again.");
+    world.now = window;
+    assert!(world.decide(&complaint, &customer("john"), &contest, None).is_ok(), "the last instant counts");
+    world.now = window + TimeDelta::microseconds(1);
+    let refusal = world.decide(&complaint, &customer("john"), &contest, None).unwrap_err();
+    assert_eq!(refusal.code(), "contest_window_over");
+    assert!(world.decide(&complaint, &customer("john"), &Command::plain(C::FollowUp), None).is_ok());
+}
+
+#[test]
+fn a_message_or_an_edit_does_not_restart_the_escalation_clock() {
+    let mut world = World::new(policy());
+    let mut complaint = world.begun("sarah");
+    let promised = due(&complaint, K::Level);
+    let weigh = input(C::Triage, Input { weight: Some(4), ..Input::default() });
+    complaint = world.act(&complaint, &agent("sarah"), &weigh);
+    for (name, by) in [(C::Post, customer("john")), (C::Post, agent("sarah")), (C::Note, agent("mia"))] {
+        world.later(TimeDelta::hours(20));
+        complaint = world.text(&complaint, &by, name);
+        assert_eq!(due(&complaint, K::Level), promised, "{name} moved it");
+    }
+    let reassign = Input { agent: Some(agent_id("ben")), reason: Some("Holiday.".into()), ..Input::default() };
+    complaint = world.act(&complaint, &agent("mia"), &input(C::Reassign, reassign));
+    assert_eq!(due(&complaint, K::Level), promised, "another handler of the same level moved it");
+}
+
+#[test]
+fn auto_close_counts_from_the_decision() {
+    let mut world = World::new(policy());
+    let begun = world.begun("sarah");
+    let resolved = world.resolved(&begun, Vec::new());
+    let end = due(&resolved, K::AutoClose).unwrap();
+    assert_eq!(end, world.now + TimeDelta::days(14));
+    world.later(TimeDelta::days(13));
+    let noted = world.text(&resolved, &agent("sarah"), C::Note);
+    let posted = world.text(&noted, &agent("sarah"), C::Post);
+    assert_eq!(due(&posted, K::AutoClose), Some(end));
+    world.now = end;
+    assert_eq!(world.tick(posted).status, Status::Closed);
+}
+
+fn with_holidays(days: &[NaiveDate]) -> Calendar {
+    let mut spec: serde_json::Value = serde_json::to_value(&policy().calendars["office"]).unwrap();
+    let days: Vec<String> = days.iter().map(ToString::to_string).collect();
+    spec["holidays"] = serde_json::json!(days);
+    let spec: CalendarSpec = serde_json::from_value(spec).unwrap();
+    Calendar::try_from(spec).unwrap()
+}
+
+#[test]
+fn excluded_days_never_make_an_escalation_earlier() {
+    let first: NaiveDate = "2026-11-23".parse().unwrap();
+    let plain = World::new(policy()).submitted();
+    let mut holidays = Vec::new();
+    let mut before = plain;
+    // One closed day more each time, working days and weekends alike.
+    for offset in 0..20 {
+        holidays.push(first + TimeDelta::days(offset));
+        let mut policy = policy();
+        policy.calendars.insert("office".into(), with_holidays(&holidays));
+        let complaint = World::new(policy).submitted();
+        for clock in [K::Acknowledgement, K::FirstResponse, K::Resolution, K::Level] {
+            let (was, is) = (due(&before, clock).unwrap(), due(&complaint, clock).unwrap());
+            assert!(was <= is, "{clock:?}: {} closed days, {was} became {is}", holidays.len());
+        }
+        assert_eq!(due(&before, K::Statutory), due(&complaint, K::Statutory));
+        before = complaint;
+    }
+    assert!(due(&before, K::Level).unwrap() > "2026-12-14T00:00:00Z".parse::<DateTime<Utc>>().unwrap());
+}
+
+#[test]
+fn no_rule_fires_at_every_run() {
+    let mut world = World::new(policy());
+    let begun = world.begun_at(3);
+    world.later(TimeDelta::days(3650));
+    let mut complaint = world.tick(begun);
+    let length = world.log.len();
+    for _ in 0..10 {
+        assert_eq!(due_commands(&complaint, &world.policy, world.now), []);
+        complaint = world.tick(complaint);
+        world.later(TimeDelta::days(365));
+    }
+    assert_eq!(world.log.len(), length, "{:?}", names(&world.log[length..]));
+}
+
+async fn many(house: &House, count: usize) -> Vec<ComplaintId> {
+    let mut ids = Vec::new();
+    for number in 0..count {
+        let mut john: Submission = submission();
+        john.subject = format!("Kettle {number}");
+        let acting = house.as_actor(customer(&format!("john{number}")));
+        ids.push(acting.submit(john).await.unwrap().id());
+    }
+    ids
+}
+
+#[tokio::test]
+async fn due_work_past_the_first_hundred_is_not_starved() {
+    let house = House::new(policy()).await;
+    let ids = many(&house, 230).await;
+    house.clock.advance(TimeDelta::days(3));
+    let swept = house.desk.sweep().await.unwrap();
+    assert_eq!(swept.escalated, 230);
+    for id in ids {
+        assert_eq!(house.state(id).await.level, level(2), "{id} was left behind");
+    }
+    house.workloads_add_up().await;
+    assert_eq!(house.desk.sweep().await.unwrap().escalated, 0);
+}
+
+#[tokio::test]
+async fn two_sweeps_fire_once() {
+    let house = House::new(policy()).await;
+    let complaint = house.submit().await;
+    house.clock.advance(TimeDelta::days(3));
+    assert_eq!(house.desk.sweep().await.unwrap().escalated, 1);
+    let after = house.state(complaint.id).await;
+    let again = house.desk.sweep().await.unwrap();
+    assert_eq!((again.escalated, again.clocked, again.routed), (0, 0, 0));
+    assert_eq!(house.state(complaint.id).await, after);
+}
+
+#[tokio::test]
+async fn two_desks_over_one_store_fire_once() {
+    let house = House::new(policy()).await;
+    let ids = many(&house, 40).await;
+    house.clock.advance(TimeDelta::days(3));
+    let second = Desk::over(house.store.clone(), policy())
+        .with_clock(Arc::new(house.clock.clone()))
+        .with_ids(Arc::new(CountedIds::from(1_000_000)));
+    let (one, two) = tokio::join!(
+        tokio::spawn({
+            let desk = house.desk.clone();
+            async move { desk.sweep().await.unwrap() }
+        }),
+        tokio::spawn(async move { second.sweep().await.unwrap() }),
+    );
+    assert_eq!(one.unwrap().escalated + two.unwrap().escalated, 40);
+    for id in ids {
+        let complaint = house.state(id).await;
+        assert_eq!(complaint.escalations.len(), 1);
+        assert!(house.desk.replays(id).await.unwrap());
+    }
+    house.workloads_add_up().await;
+}
+
+#[tokio::test]
+async fn an_owed_remedy_does_not_keep_a_complaint_due_for_ever() {
+    let house = House::new(policy()).await;
+    let id = house.submit().await.id;
+    let handler = house.handler(id).await;
+    handler.begin(id).await.unwrap();
+    let owing = Resolution::upheld("It left us broken.").apologising().with(complaint_core::Remedy::replacement());
+    handler.resolve(id, owing).await.unwrap();
+    house.clock.advance(TimeDelta::days(20));
+    house.desk.sweep().await.unwrap();
+    assert_eq!(house.desk.store().due(house.desk.now(), 10).await.unwrap(), []);
+    assert_eq!(house.state(id).await.status, Status::Resolved);
+}
+
+#[tokio::test]
+async fn what_was_taken_from_somebody_by_hand_does_not_go_straight_back() {
+    let house = House::new(policy()).await;
+    let id = house.submit().await.id;
+    let first = house.state(id).await.handler.unwrap();
+    let release = Command::with_reason(C::Release, "Too close to the customer.");
+    let after = house.as_actor(agent("mia")).perform(id, release).await.unwrap();
+    assert_eq!(after.status, Status::Assigned, "somebody else is free");
+    assert_ne!(after.handler, Some(first));
+}
+
+#[tokio::test]
+async fn taken_apart_and_joined_again_both_complaints_know_it() {
+    let house = House::new(policy()).await;
+    let (one, two) = (house.submit().await, house.submit().await);
+    let mia = house.as_actor(agent("mia"));
+    let into =
+        |other: &Complaint| input(C::Merge, Input { into: Some(other.reference.to_string()), ..Input::default() });
+    mia.perform(one.id, into(&two)).await.unwrap();
+    assert_eq!(house.state(two.id).await.absorbed, [one.id]);
+    let apart = mia.perform(one.id, Command::plain(C::Unmerge)).await.unwrap();
+    assert_eq!((apart.status, apart.merged_into), (Status::Assigned, None), "routed at once");
+    let survivor = house.state(two.id).await;
+    assert_eq!((survivor.absorbed.as_slice(), survivor.version.get()), (&[][..], 3));
+    // And the other way round: nothing remembers the former union.
+    mia.perform(two.id, into(&one)).await.unwrap();
+    assert_eq!(house.state(one.id).await.absorbed, [two.id]);
+    // The customer ends the survivor: what was joined to it stays with it.
+    house.as_actor(customer("john")).perform(one.id, Command::plain(C::Withdraw)).await.unwrap();
+    let refused = mia.perform(two.id, Command::plain(C::Unmerge)).await.unwrap_err();
+    let DeskError::Refused(refusal) = refused else { panic!("{refused}") };
+    assert_eq!(refusal.code(), "survivor_finished");
+    for id in [one.id, two.id] {
+        assert!(house.desk.replays(id).await.unwrap());
+    }
+    house.workloads_add_up().await;
+}
+
+#[tokio::test]
+async fn of_two_joining_each_other_one_is_refused() {
+    let house = House::new(policy()).await;
+    let (one, two) = (house.submit().await, house.submit().await);
+    let mia = || house.as_actor(agent("mia"));
+    let into =
+        |other: &Complaint| input(C::Merge, Input { into: Some(other.reference.to_string()), ..Input::default() });
+    let (a, b) = (mia(), mia());
+    let (left, right) = tokio::join!(a.perform(one.id, into(&two)), b.perform(two.id, into(&one)));
+    assert_eq!(u8::from(left.is_ok()) + u8::from(right.is_ok()), 1, "{left:?} {right:?}");
+    let open = [house.state(one.id).await, house.state(two.id).await].into_iter().filter(|it| it.status.is_open());
+    assert_eq!(open.count(), 1);
+}
+
+#[tokio::test]
+async fn capacity_is_a_ceiling_for_the_router_and_none_for_a_person_with_a_reason() {
+    let few: Vec<_> = crate::house::agents()
+        .into_iter()
+        .filter(|agent| ["sarah", "ben", "mia"].contains(&agent.id.as_str()))
+        .map(|agent| agent.with_capacity(1))
+        .collect();
+    let house = House::with(policy(), few).await;
+    let mut ids = Vec::new();
+    for _ in 0..3 {
+        ids.push(house.submit().await.id);
+    }
+    let waiting = house.state(ids[2]).await;
+    assert_eq!(waiting.status, Status::Queued, "both are full");
+    let to = |over_capacity: bool, reason: Option<&str>| {
+        let agent = Some(agent_id("ben"));
+        input(C::Assign, Input { agent, over_capacity, reason: reason.map(Into::into), ..Input::default() })
+    };
+    let mia = house.as_actor(agent("mia"));
+    for (command, code) in [(to(false, None), "not_eligible"), (to(true, None), "missing")] {
+        let DeskError::Refused(refusal) = mia.perform(ids[2], command).await.unwrap_err() else { panic!() };
+        assert_eq!(refusal.code(), code);
+    }
+    let given = mia.perform(ids[2], to(true, Some("Urgent."))).await.unwrap();
+    assert_eq!(given.handler, Some(agent_id("ben")));
+    let ben = house.desk.store().find(&agent_id("ben")).await.unwrap().unwrap();
+    assert_eq!(ben.workload, 2);
+    // Reassigned beyond capacity, too.
+    let held = ids[..2].iter().copied();
+    let mut of_ben = None;
+    for id in held {
+        if house.state(id).await.handler == Some(agent_id("ben")) {
+            of_ben = Some(id);
+        }
+    }
+    let reassign = Input {
+        agent: Some(agent_id("sarah")),
+        over_capacity: true,
+        reason: Some("Ben is full.".into()),
+        ..Input::default()
+    };
+    mia.perform(of_ben.unwrap(), input(C::Reassign, reassign)).await.unwrap();
+    house.workloads_add_up().await;
+}
+
+#[tokio::test]
+async fn an_agent_takes_for_themself_where_the_policy_lets_them() {
+    for allowed in [true, false] {
+        let mut policy = policy();
+        policy.agents_may_take = allowed;
+        let absent: Vec<_> = crate::house::agents()
+            .into_iter()
+            .map(|mut agent| {
+                agent.enabled = false;
+                agent
+            })
+            .collect();
+        let house = House::with(policy, absent).await;
+        let id = house.submit().await.id;
+        let mut sarah = crate::house::agents().into_iter().find(|agent| agent.id.as_str() == "sarah").unwrap();
+        sarah.enabled = true;
+        house.store.save_quietly(&sarah).await;
+        let took = house.as_actor(agent("sarah")).perform(id, Command::plain(C::Assign)).await;
+        if allowed {
+            assert_eq!(took.unwrap().handler, Some(agent_id("sarah")));
+        } else {
+            assert!(matches!(took, Err(DeskError::NotFound)), "the queue is not theirs to see: {took:?}");
+        }
+    }
+}
+
+trait SaveQuietly {
+    /// Keeps an agent without the desk noticing, so that nothing is routed by it.
+    async fn save_quietly(&self, agent: &complaint_core::Agent);
+}
+
+impl SaveQuietly for complaint_core::store::MemoryStore {
+    async fn save_quietly(&self, agent: &complaint_core::Agent) {
+        complaint_core::store::AgentStore::save(self, agent).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_stale_reader_is_refused_however_often_it_is_tried() {
+    let house = House::new(policy()).await;
+    let id = house.submit().await.id;
+    let seen = house.state(id).await.version;
+    let handler = house.handler(id).await;
+    handler.begin(id).await.unwrap();
+    let note = Command::with_text(C::Note, "Hm.");
+    let refused = handler.perform_seeing(id, note, Some(seen)).await.unwrap_err();
+    let DeskError::Refused(refusal) = refused else { panic!("{refused}") };
+    assert_eq!(refusal.code(), "stale_version");
+}
+
+#[tokio::test]
+async fn many_writers_at_once_lose_nothing() {
+    let house = House::new(policy()).await;
+    let id = house.submit().await.id;
+    let notes = (0..6).map(|number| {
+        let acting = house.as_actor(agent("mia"));
+        tokio::spawn(async move { acting.perform(id, Command::with_text(C::Note, format!("Note {number}."))).await })
+    });
+    let mut kept = 0;
+    for task in notes.collect::<Vec<_>>() {
+        kept += u32::from(task.await.unwrap().is_ok());
+    }
+    let log = house.desk.whole_log(id).await.unwrap();
+    let noted = log.iter().filter(|entry| entry.event == Event::Noted).count();
+    assert_eq!((kept, noted), (6, 6));
+    assert!(house.desk.replays(id).await.unwrap());
+}
+
+#[tokio::test]
+async fn the_same_wish_of_a_handler_after_a_hand_back_is_a_new_one() {
+    let house = House::new(policy()).await;
+    let id = house.submit().await.id;
+    for _ in 0..2 {
+        let handler = house.handler(id).await;
+        handler.begin(id).await.unwrap();
+        handler.escalate(id, "Beyond me.").await.unwrap();
+        let above = house.handler(id).await;
+        above.begin(id).await.unwrap();
+        let back = input(C::HandBack, Input { instruction: Some("Ask again.".into()), ..Input::default() });
+        above.perform(id, back).await.unwrap();
+    }
+    let complaint = house.state(id).await;
+    assert_eq!((complaint.level, complaint.escalations.len(), complaint.level_entries), (level(1), 2, 5));
+}

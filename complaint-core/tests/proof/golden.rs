@@ -1,0 +1,279 @@
+//! Stored entries of every kind, as they were written once: what was stored is read for ever.
+//!
+//! A file that is missing is written by `COMPLAINT_GOLDEN=write`; one that is there is never changed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use complaint_core::complaint::{
+    Attachment, Channel, CloseCause, DismissalReason, Entry, EscalationCause, Event, Item, Outcome, Place, Priority,
+    ReleaseCause, Remedy, Wish, Words,
+};
+use complaint_core::deadline::{ClockChange, ClockKind, Deadline, Ending};
+use complaint_core::id::{Area, CategoryKey, ComplaintId, CustomerId, Language, Skill, StaffId, Version};
+use complaint_core::lifecycle::{CommandName as C, Status, replay};
+use complaint_core::reference::Reference;
+use complaint_core::routing::{Candidate, Ineligible, Routing};
+use complaint_core::{Complaint, Party};
+
+use crate::house::{World, agent, agent_id, customer, file, level, policy, tag, uuid};
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/proof/golden")
+}
+
+fn instant() -> DateTime<Utc> {
+    "2026-11-23T09:30:00.123456Z".parse().unwrap()
+}
+
+fn day(text: &str) -> NaiveDate {
+    text.parse().unwrap()
+}
+
+fn clock() -> Deadline {
+    let mut world = World::new(policy());
+    world.submitted().deadline(ClockKind::Resolution).unwrap().clone()
+}
+
+fn routing() -> Routing {
+    let refused = vec![
+        Ineligible::Disabled,
+        Ineligible::Absent { until: instant() },
+        Ineligible::OtherLevel { level: level(2) },
+        Ineligible::LacksSkills { skills: BTreeSet::from([Skill::new("water").unwrap()]) },
+        Ineligible::OtherArea,
+        Ineligible::OtherLanguage,
+        Ineligible::NoCapacity { workload: 9, capacity: 10 },
+        Ineligible::Declined,
+        Ineligible::NotBegun,
+        Ineligible::TakenAway,
+        Ineligible::Decided,
+        Ineligible::Subject,
+    ];
+    let candidate = |id: &str, rank, reasons| Candidate {
+        agent: agent_id(id),
+        rank,
+        workload: 3,
+        capacity: 10,
+        preferred: rank.is_some(),
+        last_assigned_at: Some(instant()),
+        reasons,
+    };
+    Routing {
+        chosen: Some(agent_id("sarah")),
+        by_hand: false,
+        candidates: vec![candidate("sarah", Some(1), Vec::new()), candidate("ben", None, refused)],
+        others: 4,
+    }
+}
+
+/// One entry of each event, every field filled.
+fn samples() -> Vec<Entry> {
+    let attachment = Attachment { file_name: String::new(), ..file(7) };
+    let remedies = || vec![Remedy::refund("12.50 EUR").unwrap().due_on(day("2026-12-24")), Remedy::replacement()];
+    let other = ComplaintId::from_uuid(uuid(8));
+    let clocks = vec![
+        ClockChange::Started { deadline: clock() },
+        ClockChange::Paused { clock: ClockKind::Level, instance: 2, left_micros: 17 },
+        ClockChange::Resumed {
+            clock: ClockKind::Level,
+            instance: 2,
+            due_at: instant(),
+            warn_at: [instant(), instant()],
+        },
+        ClockChange::Retargeted { deadline: clock() },
+        ClockChange::Warned { clock: ClockKind::Silence, instance: 1, percent: 75 },
+        ClockChange::Missed { clock: ClockKind::Acceptance, instance: 3 },
+        ClockChange::Ended { clock: ClockKind::FirstResponse, instance: 1, how: Ending::Late },
+    ];
+    let submitted = Event::Submitted {
+        reference: Reference::from_entropy(17),
+        customer: CustomerId::new("john@example.org").unwrap(),
+        channel: Channel::Phone,
+        category: CategoryKey::new("damaged-goods").unwrap(),
+        priority: Priority::High,
+        skills: BTreeSet::from([Skill::new("damaged-goods").unwrap()]),
+        area: Some(Area::new("north").unwrap()),
+        language: Some(Language::new("pt-br").unwrap()),
+        weight: 2,
+        against: Some(agent_id("zoe")),
+        items: vec![Item { kind: "order".into(), key: "A-1009".into() }],
+        purchase_date: Some(day("2026-10-01")),
+        incident_date: Some(day("2026-10-05")),
+        wish: Some(Wish::Refund),
+        follows: Some(other),
+        policy_version: 3,
+    };
+    let events = vec![
+        submitted,
+        Event::Acknowledged,
+        Event::Triaged {
+            category: CategoryKey::new("late-delivery").unwrap(),
+            priority: Priority::Urgent,
+            skills: BTreeSet::new(),
+            area: None,
+            weight: 5,
+        },
+        Event::Assigned { agent: agent_id("sarah"), routing: routing() },
+        Event::Declined { agent: agent_id("sarah") },
+        Event::Released { agent: agent_id("sarah"), cause: ReleaseCause::HandlerGone },
+        Event::Reassigned { from: agent_id("sarah"), to: agent_id("ben"), routing: routing() },
+        Event::Begun,
+        Event::Asked,
+        Event::Answered,
+        Event::Held { until: day("2026-12-01") },
+        Event::Resumed,
+        Event::Escalated {
+            from: level(1),
+            causes: vec![
+                EscalationCause::Handler,
+                EscalationCause::Supervisor,
+                EscalationCause::Customer,
+                EscalationCause::Clock(ClockKind::FirstResponse),
+            ],
+        },
+        Event::HandedBack { from: level(2), agent: agent_id("maria") },
+        Event::Proposed { agent: agent_id("sarah"), outcome: Outcome::PartlyUpheld, remedies: remedies() },
+        Event::SentBack,
+        Event::Resolved {
+            outcome: Outcome::Upheld,
+            remedies: remedies(),
+            by: agent_id("sarah"),
+            approved_by: Some(agent_id("maria")),
+        },
+        Event::Accepted,
+        Event::RemedyFulfilled { remedy: 1, on: day("2026-12-02") },
+        Event::Contested { from: level(1), new_evidence: true, excluded: vec![agent_id("sarah")] },
+        Event::Reopened,
+        Event::Closed { cause: CloseCause::AcceptanceWindowOver },
+        Event::Rated { score: 4 },
+        Event::Withdrawn,
+        Event::Reinstated,
+        Event::Dismissed { reason: DismissalReason::TimeBarred, by: agent_id("maria") },
+        Event::Merged { into: other },
+        Event::Absorbed { other, received_at: instant() },
+        Event::Unmerged,
+        Event::Separated { other },
+        Event::Referred,
+        Event::ReferralReturned,
+        Event::Posted,
+        Event::Noted,
+        Event::Attached { attachments: vec![attachment] },
+        Event::Read,
+        Event::Warned { clock: ClockKind::AutoClose, percent: 90 },
+        Event::Alarmed { clock: ClockKind::Statutory },
+    ];
+    let parties = [
+        Party::Customer(CustomerId::new("john@example.org").unwrap()),
+        Party::Agent(agent_id("sarah")),
+        Party::Admin(StaffId::new("root").unwrap()),
+        Party::Auditor(StaffId::new("eye").unwrap()),
+        Party::System,
+    ];
+    let entry = |(seq, event): (u32, Event)| Entry {
+        complaint: ComplaintId::from_uuid(uuid(7)),
+        seq,
+        version: Version::new(u64::from(seq) + 1),
+        at: instant(),
+        by: parties[seq as usize % parties.len()].clone(),
+        place: Place {
+            status: Status::ALL[seq as usize % Status::ALL.len()],
+            level: level(2),
+            handler: Some(agent_id("sarah")).filter(|_| seq % 2 == 0),
+        },
+        clocks: if seq == 1 { clocks.clone() } else { Vec::new() },
+        words: Words::of("text", "What was typed: “ü”.\nTwo lines."),
+        event,
+    };
+    (1..).zip(events).map(entry).collect()
+}
+
+fn complaint() -> Complaint {
+    let mut world = World::new(policy());
+    let begun = world.begun_at(2);
+    let asked = world.text(&begun, &agent("maria"), C::Ask);
+    world.later(TimeDelta::hours(30));
+    let answered = world.text(&asked, &customer("john"), C::Answer);
+    let resolved = world.resolved(&answered, vec![Remedy::refund("12.50 EUR").unwrap()]);
+    let contested = world.reason(&resolved, &customer("john"), C::Contest);
+    let id = contested.id;
+    let log: Vec<Entry> = world.log.into_iter().filter(|entry| entry.complaint == id).collect();
+    assert_eq!(replay(&log).unwrap(), contested);
+    contested
+}
+
+/// The kinds of event that the source declares, in the form in which they are stored.
+fn declared() -> BTreeSet<String> {
+    let source = include_str!("../../src/complaint/event.rs");
+    let body = source.split("pub enum Event {").nth(1).unwrap().split("\n}").next().unwrap();
+    body.lines()
+        .filter(|line| line.starts_with("    ") && line.as_bytes()[4].is_ascii_uppercase())
+        .map(|line| {
+            let name: String = line.trim().chars().take_while(char::is_ascii_alphanumeric).collect();
+            let mut tag = String::new();
+            for c in name.chars() {
+                if c.is_ascii_uppercase() && !tag.is_empty() {
+                    tag.push('_');
+                }
+                tag.push(c.to_ascii_lowercase());
+            }
+            tag
+        })
+        .collect()
+}
+
+fn golden(name: &str, now: &str) -> String {
+    let path = folder().join(format!("{name}.json"));
+    if !path.exists() && std::env::var("COMPLAINT_GOLDEN").as_deref() == Ok("write") {
+        std::fs::create_dir_all(folder()).unwrap();
+        std::fs::write(&path, now).unwrap();
+    }
+    std::fs::read_to_string(&path).unwrap_or_else(|_| panic!("no golden file for `{name}`"))
+}
+
+#[test]
+fn every_kind_of_entry_is_stored_as_it_ever_was() {
+    let samples: BTreeMap<String, Entry> = samples().into_iter().map(|entry| (tag(&entry.event), entry)).collect();
+    let known: BTreeSet<String> = samples.keys().cloned().collect();
+    assert_eq!(known, declared(), "a kind of event without a golden file");
+    for (name, entry) in &samples {
+        let now = serde_json::to_string_pretty(entry).unwrap() + "\n";
+        let stored = golden(name, &now);
+        let read: Entry = serde_json::from_str(&stored).unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!(read, *entry, "{name} is read as something else");
+        assert_eq!(stored, now, "{name} is written in another form");
+    }
+}
+
+#[test]
+fn every_golden_file_still_loads() {
+    let mut loaded = 0;
+    for file in std::fs::read_dir(folder()).unwrap() {
+        let path = file.unwrap().path();
+        let text = std::fs::read_to_string(&path).unwrap();
+        if path.file_stem().unwrap().to_string_lossy().starts_with("complaint") {
+            serde_json::from_str::<Complaint>(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        } else {
+            serde_json::from_str::<Entry>(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        }
+        loaded += 1;
+    }
+    assert!(loaded > declared().len(), "{loaded}");
+}
+
+#[test]
+fn a_complaint_is_stored_as_it_ever_was() {
+    let complaint = complaint();
+    let now = serde_json::to_string_pretty(&complaint).unwrap() + "\n";
+    let stored = golden("complaint", &now);
+    assert_eq!(serde_json::from_str::<Complaint>(&stored).unwrap(), complaint);
+    assert_eq!(stored, now);
+}
+
+#[test]
+fn a_row_written_before_deciders_were_kept_still_loads() {
+    let mut row = serde_json::to_value(complaint()).unwrap();
+    row.as_object_mut().unwrap().remove("deciders");
+    assert!(serde_json::from_value::<Complaint>(row).unwrap().deciders.is_empty());
+}

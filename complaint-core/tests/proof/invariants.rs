@@ -1,0 +1,432 @@
+//! The invariants of the specification over random histories: many people, a moving clock, sweeps in between.
+//!
+//! `COMPLAINT_SEQUENCES` sets how many histories are tried.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::TimeDelta;
+use complaint_core::complaint::{CloseCause, Entry, EscalationCause, Event, ExclusionCause, Outcome, Priority, Remedy};
+use complaint_core::deadline::{ClockKind, Ending};
+use complaint_core::id::{AgentId, ComplaintId, NoticeId};
+use complaint_core::lifecycle::{Command, CommandName as C, Input, Status, replay, rule};
+use complaint_core::notice::Recipient;
+use complaint_core::store::Change;
+use complaint_core::{Actor, Agent, Complaint, DeskError};
+use proptest::prelude::*;
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+
+use crate::house::{House, admin, agent, agents, auditor, customer, decision, file, input, policy, submission};
+
+/// One thing that happens. Numbers choose among what there is, so that a shrunk history stays meaningful.
+#[derive(Debug, Clone)]
+struct Step {
+    actor: usize,
+    command: usize,
+    complaint: usize,
+    choice: usize,
+    minutes: i64,
+    sweep: bool,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    // Mostly short waits; now and then days or weeks, so that clocks run out.
+    let minutes = prop_oneof![6 => 0..60_i64, 3 => 60..3_000_i64, 2 => 3_000..30_000_i64, 1 => 30_000..90_000_i64];
+    (0..1_000_usize, 0..1_000_usize, 0..100_usize, 0..100_usize, minutes, proptest::bool::weighted(0.3)).prop_map(
+        |(actor, command, complaint, choice, minutes, sweep)| Step {
+            actor,
+            command,
+            complaint,
+            choice,
+            minutes,
+            sweep,
+        },
+    )
+}
+
+fn actors() -> Vec<Actor> {
+    let mut actors = vec![customer("john"), customer("john"), customer("john"), customer("jane"), admin(), auditor()];
+    actors.extend(agents().iter().map(|known| agent(known.id.as_str())));
+    actors
+}
+
+/// Some input, right more often than not.
+fn some_input(name: C, step: &Step, complaint: &Complaint, other: Option<&Complaint>) -> Command {
+    let text = || Some(format!("Words {}.", step.choice));
+    let given = Input::default();
+    let today = complaint.received_at.date_naive() + TimeDelta::days(i64::try_from(step.choice).unwrap());
+    match name {
+        C::Ask | C::Answer | C::Post | C::Note => Command::with_text(name, "Some words."),
+        C::Decline | C::Release | C::Escalate | C::Reopen | C::ReturnReferral | C::Withdraw => {
+            Command::with_reason(name, "Because.")
+        }
+        C::Contest => input(name, Input { reason: text(), new_evidence: step.choice % 3 == 0, ..given }),
+        C::Assign if step.choice % 2 == 0 => Command::plain(name),
+        C::Assign | C::Reassign => {
+            let agents = agents();
+            let chosen = agents[step.choice % agents.len()].id.clone();
+            let over_capacity = step.choice % 5 == 0;
+            input(name, Input { agent: Some(chosen), over_capacity, reason: text(), ..given })
+        }
+        C::Triage => {
+            let priority = Some(Priority::ALL[step.choice % Priority::ALL.len()]);
+            let weight = u32::try_from(step.choice % 4 + 1).ok();
+            input(name, Input { priority, weight, ..given })
+        }
+        C::Hold => input(name, Input { party: text(), until: Some(today + TimeDelta::days(900)), ..given }),
+        C::Resume => input(name, Input { reason: text(), ..given }),
+        C::HandBack => input(name, Input { instruction: text(), ..given }),
+        C::Propose | C::Resolve => {
+            let remedies = match step.choice % 4 {
+                0 => vec![Remedy::replacement()],
+                1 => vec![Remedy::refund("500.00 EUR").unwrap(), Remedy::replacement()],
+                _ => Vec::new(),
+            };
+            decision(name, remedies)
+        }
+        C::SendBack => input(name, Input { comment: text(), ..given }),
+        C::ResolveAtSource => input(name, Input { explanation: text(), ..given }),
+        C::FulfilRemedy => {
+            let number = complaint.outstanding_remedies().next().map(|promise| promise.number);
+            input(name, Input { evidence: text(), remedy: number, ..given })
+        }
+        C::Rate => input(name, Input { score: u8::try_from(step.choice % 5 + 1).ok(), ..given }),
+        C::Dismiss => input(name, Input { reason: Some("spam".into()), text: text(), ..given }),
+        C::Merge => input(name, Input { into: other.map(|other| other.reference.to_string()), ..given }),
+        C::Refer => input(name, Input { body: text(), text: text(), ..given }),
+        C::Attach => Command::attach(vec![file(step.choice as u128)]),
+        _ => Command::plain(name),
+    }
+}
+
+struct History {
+    house: House,
+    ids: Vec<ComplaintId>,
+    /// The state of each complaint as last checked.
+    known: BTreeMap<ComplaintId, Complaint>,
+    checked: usize,
+    notices: BTreeSet<NoticeId>,
+    accepted: u32,
+    refused: u32,
+    statuses: BTreeSet<Status>,
+}
+
+impl History {
+    async fn new() -> Self {
+        let mut policy = policy();
+        // Small enough for the random walk to feel it.
+        policy.categories[0].weight = 2;
+        let few: Vec<Agent> = agents().into_iter().map(|agent| agent.with_capacity(5)).collect();
+        let house = House::with(policy, few).await;
+        Self {
+            house,
+            ids: Vec::new(),
+            known: BTreeMap::new(),
+            checked: 0,
+            notices: BTreeSet::new(),
+            accepted: 0,
+            refused: 0,
+            statuses: BTreeSet::new(),
+        }
+    }
+
+    async fn go(&mut self, step: &Step) {
+        self.house.clock.advance(TimeDelta::minutes(step.minutes));
+        if self.ids.is_empty() || (step.command % 12 == 0 && self.ids.len() < 4) {
+            let mut submission = submission();
+            submission.against = agents().get(step.choice % 12).map(|agent| agent.id.clone());
+            let receipt = self.house.as_actor(customer("john")).submit(submission).await.unwrap();
+            self.ids.push(receipt.id());
+        } else {
+            self.perform(step).await;
+        }
+        if step.sweep {
+            if step.choice % 7 == 0 {
+                self.toggle(step).await;
+            }
+            self.house.desk.sweep().await.unwrap();
+        }
+        self.check().await;
+    }
+
+    /// Somebody leaves, or comes back.
+    async fn toggle(&self, step: &Step) {
+        let agents = self.house.desk.store().roster().await.unwrap();
+        let mut changed = agents[step.actor % agents.len()].agent.clone();
+        changed.enabled = !changed.enabled;
+        self.house.desk.enrol(changed).await.unwrap();
+    }
+
+    async fn perform(&mut self, step: &Step) {
+        let id = self.ids[step.complaint % self.ids.len()];
+        let complaint = self.house.state(id).await;
+        let all = actors();
+        // Two of three times whoever holds it, so that something gets done.
+        let holder = complaint.handler.as_ref().filter(|_| step.actor % 3 != 0);
+        let actor = holder.map_or_else(|| all[step.actor / 3 % all.len()].clone(), |id| agent(id.as_str()));
+        let acting = self.house.as_actor(actor.clone());
+        let offers: Vec<C> = match acting.available_commands(id).await {
+            Ok(offers) => offers.into_iter().filter(|offer| offer.allowed).map(|offer| offer.command).collect(),
+            Err(DeskError::NotFound) => Vec::new(),
+            Err(error) => panic!("{error}"),
+        };
+        let any = C::ALL[step.command % C::ALL.len()];
+        let name = if offers.is_empty() || step.choice % 8 == 0 { any } else { offers[step.command % offers.len()] };
+        if matches!(name, C::Submit | C::FollowUp) {
+            return;
+        }
+        let other = self.ids.get(step.choice % self.ids.len()).filter(|other| **other != id);
+        let other = match other {
+            Some(other) => Some(self.house.state(*other).await),
+            None => None,
+        };
+        let command = some_input(name, step, &complaint, other.as_ref());
+        match acting.perform(id, command).await {
+            Ok(after) => {
+                self.accepted += 1;
+                assert_eq!(after.version, complaint.version.next(), "{name}: version +1 per change");
+                assert!(rule(name).from.contains(&complaint.status), "{name} from {}", complaint.status);
+                let subject = actor.agent_id().is_some() && complaint.against.as_ref() == actor.agent_id();
+                assert!(!subject, "12: the subject gave `{name}`");
+            }
+            Err(DeskError::Refused(refusal)) => {
+                self.refused += 1;
+                assert!(!refusal.failed.is_empty());
+                assert_eq!(self.house.state(id).await, complaint, "a refusal changes nothing");
+            }
+            Err(DeskError::NotFound) => self.refused += 1,
+            Err(error) => panic!("{name}: {error:?}"),
+        }
+    }
+
+    async fn check(&mut self) {
+        let changes: Vec<Change> = self.house.changes.0.lock().unwrap()[self.checked..].to_vec();
+        self.checked += changes.len();
+        for change in &changes {
+            for part in change.parts() {
+                let before = self.known.get(&part.id());
+                moved_rightly(before, part.after(), part.entries());
+                assert_eq!(part.expected(), before.map_or(complaint_core::id::Version::NONE, |it| it.version));
+                self.known.insert(part.id(), part.after().clone());
+                self.statuses.insert(part.after().status);
+            }
+            self.told_once(change);
+        }
+        let changed: BTreeSet<ComplaintId> =
+            changes.iter().flat_map(|change| change.parts().iter().map(|part| part.id())).collect();
+        for id in &changed {
+            let stored = self.house.state(*id).await;
+            assert_eq!(Some(&stored), self.known.get(id), "2: the store holds what was never committed");
+            let log = self.house.desk.whole_log(*id).await.unwrap();
+            stands_alone(&stored, &log);
+            self.subject_reads_nothing(&stored).await;
+        }
+        self.house.workloads_add_up().await;
+    }
+
+    /// 10.
+    fn told_once(&mut self, change: &Change) {
+        let mut told = BTreeSet::new();
+        for notice in change.notices() {
+            assert!(self.notices.insert(notice.id), "10: {notice:?} has the id of another notice");
+            let text = notice.text.clone().unwrap_or_default();
+            assert!(!text.contains("Because."), "10: an internal reason in {notice:?}");
+            let what = serde_json::to_string(&(notice.complaint, notice.kind, notice.planned_at)).unwrap();
+            assert!(
+                told.insert((what, notice.recipient.clone(), notice.channel))
+                    || matches!(notice.recipient, Recipient::Agent(_)),
+                "10: twice {notice:?}"
+            );
+            let against = self.known[&notice.complaint].against.clone();
+            let to_subject = against.is_some_and(|agent| notice.recipient == Recipient::Agent(agent));
+            assert!(!to_subject, "12: the subject is told {notice:?}");
+        }
+    }
+
+    /// 12.
+    async fn subject_reads_nothing(&self, complaint: &Complaint) {
+        if let Some(subject) = &complaint.against {
+            let acting = self.house.as_actor(agent(subject.as_str()));
+            assert!(matches!(acting.read(complaint.id).await, Err(DeskError::NotFound)));
+        }
+    }
+
+    async fn logs(&self) -> String {
+        let mut logs = String::new();
+        for id in &self.ids {
+            logs += &serde_json::to_string(&self.house.desk.whole_log(*id).await.unwrap()).unwrap();
+        }
+        logs
+    }
+}
+
+/// What must hold between a state and the next.
+fn moved_rightly(before: Option<&Complaint>, after: &Complaint, entries: &[Entry]) {
+    let mut level = before.map_or(after.level, |before| before.level);
+    if before.is_none() {
+        level = entries[0].place.level;
+    }
+    for entry in entries {
+        // 3.
+        if entry.place.level < level {
+            assert!(matches!(entry.event, Event::HandedBack { .. }), "3: the level fell by {:?}", entry.event);
+        }
+        level = entry.place.level;
+        // 13.
+        if let Event::Resolved { by, approved_by: Some(approver), .. } = &entry.event {
+            assert_ne!(by, approver, "13");
+        }
+        // 10: a note announces nothing, which `told_once` could not see.
+        if let Event::Closed { cause: CloseCause::AcceptanceWindowOver } = entry.event {
+            assert!(before.is_some_and(|before| before.unread_since.is_none()), "closed over an unread message");
+        }
+        // 4 and 12.
+        let given = match &entry.event {
+            Event::Assigned { agent, .. } | Event::Reassigned { to: agent, .. } => Some(agent),
+            Event::Resolved { by, .. } | Event::Dismissed { by, .. } => Some(by),
+            _ => None,
+        };
+        if let (Some(agent), Some(before)) = (given, before) {
+            let contested =
+                before.exclusions.iter().any(|it| it.agent == *agent && it.cause == ExclusionCause::Decided);
+            assert!(!contested, "4: {agent} by {:?}", entry.event);
+        }
+        if let Some(agent) = given {
+            assert_ne!(after.against.as_ref(), Some(agent), "12");
+        }
+    }
+    // 5: whichever instance runs.
+    if let Some(before) = before {
+        let last = |complaint: &Complaint| {
+            complaint.deadlines.iter().rev().find(|it| it.clock == ClockKind::Statutory).and_then(|it| it.due_at)
+        };
+        assert!(last(after) <= last(before), "5: {:?} became {:?}", last(before), last(after));
+    }
+    if let Some(before) = before {
+        assert_eq!(after.version, before.version.next(), "version +1 per change");
+        assert!(after.escalations.starts_with(&before.escalations), "history is kept");
+        assert!(after.resolutions.len() >= before.resolutions.len(), "history is kept");
+    }
+}
+
+/// What must hold of a state and its log.
+fn stands_alone(stored: &Complaint, log: &[Entry]) {
+    // 1, also after everything went through JSON.
+    assert_eq!(&replay(log).unwrap(), stored, "1: the fold of the log is another complaint");
+    let text = serde_json::to_string(log).unwrap();
+    let read: Vec<Entry> = serde_json::from_str(&text).unwrap();
+    assert_eq!(read, log, "1: an entry does not survive JSON");
+    assert_eq!(serde_json::to_string(&read).unwrap(), text);
+    let row = serde_json::to_string(stored).unwrap();
+    let again: Complaint = serde_json::from_str(&row).unwrap();
+    assert_eq!(&again, stored, "1: the state does not survive JSON");
+
+    for (at, entry) in log.iter().enumerate() {
+        assert_eq!(entry.seq as usize, at + 1, "seq has a gap");
+    }
+    for pair in log.windows(2) {
+        let (a, b) = (pair[0].version.get(), pair[1].version.get());
+        assert!(b == a || b == a + 1, "a version was left out");
+        assert!(pair[0].at <= pair[1].at);
+    }
+
+    // 6.
+    for deadline in &stored.deadlines {
+        assert_eq!(deadline.segments[0].from, deadline.started_at, "6: {deadline:?}");
+        for pair in deadline.segments.windows(2) {
+            assert_eq!(pair[0].to, Some(pair[1].from), "6: {deadline:?}");
+        }
+        let end = deadline.segments.last().unwrap().to;
+        assert_eq!(end, deadline.ended.map(|ended| ended.at), "6: {deadline:?}");
+        if deadline.clock == ClockKind::Statutory {
+            assert!(deadline.segments.iter().all(|segment| segment.ran), "5: the law paused");
+        }
+        let paused = deadline.due_at.is_none();
+        assert_eq!(paused, deadline.left_micros.is_some(), "6: {deadline:?}");
+        assert_eq!(paused, deadline.segments.last().is_some_and(|it| !it.ran), "6: {deadline:?}");
+    }
+
+    // 7.
+    let mut fired = BTreeSet::new();
+    for escalation in &stored.escalations {
+        for cause in &escalation.causes {
+            if matches!(cause, EscalationCause::Clock(_) | EscalationCause::Customer) {
+                assert!(fired.insert((escalation.from, cause.clone())), "7: {cause:?} fired twice");
+            }
+        }
+    }
+
+    // 9.
+    match stored.status {
+        Status::Closed => assert!(!stored.resolutions.is_empty(), "9"),
+        Status::Dismissed => assert!(stored.dismissal.is_some(), "9"),
+        Status::Merged => assert!(stored.merged_into.is_some(), "9"),
+        Status::Referred => assert!(stored.referred_to.is_some(), "9"),
+        Status::Withdrawn => {}
+        _ => assert!(stored.merged_into.is_none() && stored.dismissal.is_none(), "an end's reason on an open one"),
+    }
+    if stored.status == Status::Closed {
+        assert_eq!(stored.outstanding_remedies().count(), 0, "closed with a promise outstanding");
+    }
+    if stored.status.is_end() {
+        let awaited = stored.deadlines.iter().filter(|it| it.ended.is_none() && it.clock != ClockKind::ContestWindow);
+        assert_eq!(awaited.count(), 0, "a clock runs on a finished complaint");
+    }
+
+    // 4 and 12.
+    if let Some(handler) = stored.handler.as_ref().filter(|_| stored.status.is_open()) {
+        assert_ne!(stored.against.as_ref(), Some(handler), "12");
+        assert!(!stored.is_barred(handler), "4: {handler} holds what they decided");
+    }
+    let proposer: Option<&AgentId> = stored.proposal.as_ref().map(|proposal| &proposal.by);
+    assert_eq!(proposer.is_some(), stored.status == Status::PendingApproval);
+    if stored.resolutions.last().is_some_and(|it| it.outcome == Outcome::ResolvedAtSource) {
+        assert!(stored.decisions > 0);
+    }
+    let law = stored.deadlines.iter().filter(|it| it.clock == ClockKind::Statutory);
+    let kept = law.clone().filter(|it| it.ended.is_some_and(|ended| ended.how != Ending::Cancelled)).count();
+    assert!(kept <= 1, "the law is satisfied once");
+    if stored.status.is_open() && kept == 0 && stored.resolutions.is_empty() {
+        assert!(stored.deadline(ClockKind::Statutory).is_some(), "the law's clock does not run");
+    }
+}
+
+fn sequences() -> u32 {
+    std::env::var("COMPLAINT_SEQUENCES").ok().and_then(|count| count.parse().ok()).unwrap_or(60)
+}
+
+#[test]
+fn every_invariant_holds_over_random_histories() {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let config = Config { cases: sequences(), failure_persistence: None, max_shrink_iters: 120, ..Config::default() };
+    let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
+    let tally = std::cell::RefCell::new((0_u32, 0_u32, BTreeSet::new()));
+    let history = proptest::collection::vec(step(), 40);
+    let result = runner.run(&history, |steps| {
+        runtime.block_on(async {
+            let mut first = History::new().await;
+            for step in &steps {
+                first.go(step).await;
+            }
+            let mut tally = tally.borrow_mut();
+            tally.0 += first.accepted;
+            tally.1 += first.refused;
+            tally.2.extend(first.statuses.iter().copied());
+            // 14, for some: it doubles the work.
+            if steps[0].choice % 5 == 0 {
+                let mut second = History::new().await;
+                for step in &steps {
+                    second.go(step).await;
+                }
+                assert_eq!(first.logs().await, second.logs().await, "14: the same history, another log");
+            }
+        });
+        Ok(())
+    });
+    if let Err(error) = result {
+        panic!("{error}");
+    }
+    let (accepted, refused, statuses) = tally.into_inner();
+    println!("{} histories: {accepted} commands accepted, {refused} refused; statuses {statuses:?}", sequences());
+    assert!(accepted > sequences() * 10, "the walk is mostly refused: {accepted}");
+    assert_eq!(statuses.len(), Status::ALL.len(), "some status was never visited: {statuses:?}");
+}

@@ -1,0 +1,755 @@
+//! Every status, command and kind of actor against an oracle that reads the table's data and the complaint's facts.
+//!
+//! The oracle knows nothing of `decide`: who somebody is and whether a guard holds is worked out here anew.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use chrono::{NaiveDate, TimeDelta};
+use complaint_core::complaint::{Event, Outcome, Priority, Remedy};
+use complaint_core::deadline::{ClockKind, due_commands};
+use complaint_core::id::Level;
+use complaint_core::lifecycle::{
+    Command, CommandName as C, Context, Guard, Input, LevelChange, Status, TABLE, To, Who, decide, evolve, rule,
+};
+use complaint_core::{Actor, Complaint, Party, Policy};
+
+use crate::house::{
+    World, admin, agent, agent_id, auditor, customer, decision, file, input, is_open, level, policy, replacement,
+};
+
+/// A complaint brought somewhere by commands alone.
+struct Stage {
+    name: String,
+    world: World,
+    complaint: Complaint,
+    /// The complaint it was joined to, or another one of the customer.
+    other: Complaint,
+}
+
+/// Every status, at every level where it can be reached, and the facts beside the status that guards look at.
+fn stages(policy: &Policy) -> Vec<Stage> {
+    let mut stages = Vec::new();
+    for at in 1..=3_u8 {
+        for place in PLACES {
+            let mut world = World::new(policy.clone());
+            let mut other = world.submitted();
+            if let Some(complaint) = bring(&mut world, place, at, &mut other) {
+                stages.push(Stage { name: format!("{place} at {at}"), world, complaint, other });
+            }
+        }
+    }
+    let mut late = Vec::new();
+    // Time matters to windows and clocks alone, whatever the policy lets people do.
+    for stage in stages.iter().filter(|_| !policy.four_eyes && !policy.agents_may_dismiss) {
+        for days in [2, 13, 40] {
+            let mut world = stage.world.clone();
+            world.later(TimeDelta::days(days));
+            late.push(Stage {
+                name: format!("{} after {days} days", stage.name),
+                complaint: stage.complaint.clone(),
+                other: stage.other.clone(),
+                world,
+            });
+        }
+    }
+    stages.extend(late);
+    stages
+}
+
+const PLACES: [&str; 24] = [
+    "queued",
+    "assigned",
+    "in progress",
+    "awaiting customer",
+    "awaiting third party",
+    "pending approval",
+    "pending approval of much money",
+    "resolved",
+    "resolved with a remedy",
+    "resolved with a message",
+    "accepted with a remedy",
+    "accepted",
+    "closed and rated",
+    "withdrawn",
+    "dismissed",
+    "merged",
+    "referred",
+    "contested",
+    "contested and begun",
+    "reopened",
+    "with ten files",
+    "missed",
+    "handed back",
+    "without its handler",
+];
+
+fn bring(world: &mut World, place: &str, at: u8, other: &mut Complaint) -> Option<Complaint> {
+    let holder = || agent(["sarah", "maria", "omar"][usize::from(at) - 1]);
+    let john = customer("john");
+    let omar = agent("omar");
+    if place == "queued" && at == 1 {
+        return Some(world.submitted());
+    }
+    let begun = world.begun_at(at);
+    let released = |world: &mut World| {
+        let complaint = world.reason(&begun, &agent("ora"), C::Release);
+        assert_eq!(complaint.status, Status::Queued);
+        complaint
+    };
+    Some(match place {
+        "queued" => released(world),
+        "assigned" => {
+            let queued = released(world);
+            world.given(&queued, holder().agent_id().unwrap().as_str())
+        }
+        "in progress" => begun,
+        "awaiting customer" => world.text(&begun, &holder(), C::Ask),
+        "awaiting third party" => {
+            let until = Some(world.now.date_naive() + TimeDelta::days(9));
+            let hold = Input { party: Some("The courier".into()), until, ..Input::default() };
+            world.act(&begun, &holder(), &input(C::Hold, hold))
+        }
+        "pending approval" => world.act(&begun, &holder(), &decision(C::Propose, replacement())),
+        "pending approval of much money" => {
+            let much = vec![Remedy::refund("5000.00 EUR").unwrap()];
+            world.act(&begun, &holder(), &decision(C::Propose, much))
+        }
+        "resolved" => decided(world, &begun, Vec::new()),
+        "resolved with a remedy" => decided(world, &begun, replacement()),
+        "resolved with a message" => {
+            let resolved = decided(world, &begun, Vec::new());
+            world.text(&resolved, &john, C::Post)
+        }
+        "accepted with a remedy" => {
+            let resolved = decided(world, &begun, replacement());
+            world.plain(&resolved, &john, C::Accept)
+        }
+        "accepted" => {
+            let resolved = decided(world, &begun, Vec::new());
+            world.plain(&resolved, &john, C::Accept)
+        }
+        "closed and rated" => {
+            let resolved = decided(world, &begun, Vec::new());
+            let closed = world.plain(&resolved, &john, C::Accept);
+            world.act(&closed, &john, &input(C::Rate, Input { score: Some(4), ..Input::default() }))
+        }
+        "withdrawn" => world.plain(&begun, &john, C::Withdraw),
+        "dismissed" => {
+            let ground = Input { reason: Some("spam".into()), text: Some("No.".into()), ..Input::default() };
+            world.act(&begun, &omar, &input(C::Dismiss, ground))
+        }
+        "merged" => {
+            let into = Input { into: Some(other.reference.to_string()), ..Input::default() };
+            let entries = world.decide(&begun, &omar, &input(C::Merge, into), Some(other)).unwrap();
+            *other = evolve(other.clone(), &entries[1]);
+            evolve(begun, &entries[0])
+        }
+        "referred" => {
+            let body = Input { body: Some("The city".into()), text: Some("Not ours.".into()), ..Input::default() };
+            world.act(&begun, &omar, &input(C::Refer, body))
+        }
+        "contested" | "contested and begun" if at > 1 => {
+            let mut complaint = world.begun_at(at - 1);
+            complaint = decided(world, &complaint, Vec::new());
+            complaint = world.reason(&complaint, &john, C::Contest);
+            if place == "contested" {
+                return Some(complaint);
+            }
+            complaint = world.given(&complaint, holder().agent_id().unwrap().as_str());
+            world.plain(&complaint, &holder(), C::Begin)
+        }
+        "contested" | "contested and begun" => return None,
+        "reopened" => {
+            let resolved = decided(world, &begun, Vec::new());
+            let closed = world.plain(&resolved, &john, C::Accept);
+            world.reason(&closed, &omar, C::Reopen)
+        }
+        "with ten files" => {
+            let files = Command::attach((0..10).map(file).collect());
+            world.act(&begun, &john, &files)
+        }
+        "missed" => {
+            world.later(TimeDelta::days(400));
+            world.tick(begun)
+        }
+        "handed back" if at < 3 => {
+            let above = world.begun_at(at + 1);
+            let instruction = Input { instruction: Some("Ask again.".into()), ..Input::default() };
+            let boss = agent(["sarah", "maria", "omar"][usize::from(at)]);
+            world.act(&above, &boss, &input(C::HandBack, instruction))
+        }
+        "handed back" => return None,
+        "without its handler" => {
+            world.handler_available = false;
+            begun
+        }
+        _ => unreachable!("{place}"),
+    })
+}
+
+/// Resolved by the handler, or with a second person where the policy asks for one.
+fn decided(world: &mut World, begun: &Complaint, remedies: Vec<Remedy>) -> Complaint {
+    if !world.policy.four_eyes {
+        return world.resolved(begun, remedies);
+    }
+    let holder = agent(begun.handler.as_ref().unwrap().as_str());
+    let proposed = world.act(begun, &holder, &decision(C::Propose, remedies));
+    world.plain(&proposed, &agent("olga"), C::Approve)
+}
+
+fn actors(complaint: &Complaint) -> Vec<(&'static str, Actor)> {
+    let handler = complaint.handler.as_ref().map(|id| ("handler", agent(id.as_str())));
+    // A customer whose key reads like the handler's is nobody to them.
+    let namesake = complaint.handler.as_ref().map(|id| ("namesake of the handler", customer(id.as_str())));
+    let mut actors = vec![
+        ("customer", customer("john")),
+        ("another customer", customer("jane")),
+        ("representative", agent("ben")),
+        ("supervisor", agent("mia")),
+        ("manager", agent("ora")),
+        ("subject", agent("zoe")),
+        ("first of level 1", agent("sarah")),
+        ("first of level 2", agent("maria")),
+        ("first of level 3", agent("omar")),
+        ("admin", admin()),
+        ("auditor", auditor()),
+        ("system", Actor::system()),
+    ];
+    actors.extend(handler);
+    actors.extend(namesake);
+    actors
+}
+
+/// The command with input that no guard can object to, as far as the state of things allows one.
+fn good(stage: &Stage, actor: &Actor, name: C) -> Command {
+    let complaint = &stage.complaint;
+    let given = Input::default();
+    let text = || Some("Some words.".to_owned());
+    let today = stage.world.now.date_naive();
+    let spare = || {
+        let barred: BTreeSet<&str> = complaint.exclusions.iter().map(|exclusion| exclusion.agent.as_str()).collect();
+        let of_level: &[&str] = match complaint.level.get() {
+            1 => &["sue", "ben", "sarah"],
+            2 => &["max", "mia", "maria"],
+            _ => &["olga", "ora", "omar"],
+        };
+        let held = complaint.handler.as_ref().map(|id| id.as_str().to_owned());
+        let free = of_level.iter().find(|id| !barred.contains(*id) && held.as_deref() != Some(**id));
+        agent_id(free.unwrap())
+    };
+    match name {
+        C::Submit | C::Acknowledge | C::Begin | C::Accept | C::Reinstate | C::Unmerge | C::Read | C::FollowUp => {
+            Command::plain(name)
+        }
+        C::Triage => input(name, Input { priority: Some(Priority::High), ..given }),
+        C::Assign => {
+            let own = actor.agent_id().filter(|_| actor.level() == Some(Level::FIRST)).cloned();
+            let chosen = own.unwrap_or_else(spare);
+            input(name, Input { agent: Some(chosen), ..given })
+        }
+        C::Reassign => input(name, Input { agent: Some(spare()), reason: text(), ..given }),
+        C::Decline | C::Reopen | C::ReturnReferral => Command::with_reason(name, "Because."),
+        C::Contest => input(name, Input { reason: text(), new_evidence: true, ..given }),
+        C::Resume => input(name, Input { reason: text(), ..given }),
+        C::Withdraw => Command::plain(name),
+        C::Ask | C::Answer | C::Post | C::Note => Command::with_text(name, "Some words."),
+        C::Hold => input(name, Input { party: text(), until: Some(today + TimeDelta::days(3)), ..given }),
+        C::HandBack => input(name, Input { instruction: text(), ..given }),
+        C::Propose | C::Resolve => decision(name, Vec::new()),
+        C::Approve => Command::plain(name),
+        C::SendBack => input(name, Input { comment: text(), ..given }),
+        C::ResolveAtSource => input(name, Input { explanation: text(), ..given }),
+        C::FulfilRemedy => {
+            let number = complaint.remedies.iter().find(|promise| promise.fulfilled_on.is_none());
+            let remedy = number.map(|promise| promise.number);
+            input(name, Input { evidence: text(), on: Some(today), remedy, ..given })
+        }
+        C::Rate => input(name, Input { score: Some(5), ..given }),
+        C::Dismiss => input(name, Input { reason: Some("spam".into()), text: text(), ..given }),
+        C::Merge => input(name, Input { into: Some(stage.other.reference.to_string()), ..given }),
+        C::Refer => input(name, Input { body: text(), text: text(), ..given }),
+        C::Attach => Command::attach(vec![file(99)]),
+        // The system's commands come from the clocks; people's go with a reason.
+        C::Escalate | C::Release | C::Close | C::Warn | C::Alarm => {
+            let asked = due_commands(complaint, &stage.world.policy, stage.world.now)
+                .into_iter()
+                .find(|command| command.name() == name)
+                .filter(|_| *actor.party() == Party::System);
+            match name {
+                _ if asked.is_some() => asked.unwrap(),
+                C::Escalate | C::Release => Command::with_reason(name, "Because."),
+                _ => Command::plain(name),
+            }
+        }
+    }
+}
+
+/// Why the specification refuses; empty when it does not. One word per reason.
+fn objections(stage: &Stage, actor: &Actor, name: C) -> BTreeSet<&'static str> {
+    let complaint = &stage.complaint;
+    let rule = TABLE.iter().find(|rule| rule.command == name).unwrap();
+    let mut objections = BTreeSet::new();
+    if actor.agent_id().is_some() && actor.agent_id() == complaint.against.as_ref() {
+        return BTreeSet::from(["subject_of_complaint"]);
+    }
+    if !rule.from.contains(&complaint.status) {
+        objections.insert("wrong_status");
+    }
+    let permits: Vec<_> = rule.permits.iter().filter(|permit| plays(stage, actor, permit.who)).collect();
+    if permits.is_empty() {
+        objections.insert("nobody");
+    }
+    let failing = |guards: &[Guard]| -> Vec<&'static str> {
+        guards.iter().filter(|guard| !holds(stage, actor, name, **guard)).map(|guard| guard.name()).collect()
+    };
+    if let Some(fewest) = permits.iter().map(|permit| failing(permit.guards)).min_by_key(Vec::len) {
+        objections.extend(fewest);
+    }
+    objections.extend(failing(rule.guards));
+    objections
+}
+
+fn plays(stage: &Stage, actor: &Actor, who: Who) -> bool {
+    let complaint = &stage.complaint;
+    let me = actor.agent_id();
+    let my_level = actor.level().map_or(0, Level::get);
+    let holds_it = me.is_some() && me == complaint.handler.as_ref();
+    let sees = holds_it
+        || match my_level {
+            0 => false,
+            1 => {
+                stage.world.policy.agents_may_take
+                    && complaint.status == Status::Queued
+                    && complaint.level == Level::FIRST
+            }
+            2 => complaint.level.get() <= 2,
+            _ => true,
+        };
+    match who {
+        Who::Customer => *actor.party() == Party::Customer(complaint.customer.clone()),
+        Who::Handler => holds_it,
+        Who::Agent => me.is_some() && sees,
+        Who::Supervisor => my_level >= 2 && sees,
+        Who::Proposer => me.is_some() && complaint.proposal.as_ref().map(|proposal| &proposal.by) == me,
+        Who::Admin => matches!(actor.party(), Party::Admin(_)),
+        Who::System => *actor.party() == Party::System,
+    }
+}
+
+#[expect(clippy::too_many_lines, reason = "one arm per guard")]
+fn holds(stage: &Stage, actor: &Actor, name: C, guard: Guard) -> bool {
+    let complaint = &stage.complaint;
+    let policy = &stage.world.policy;
+    let now = stage.world.now;
+    let last = complaint.level.get() == 3;
+    let running = |clock: ClockKind| complaint.deadlines.iter().find(|it| it.clock == clock && it.ended.is_none());
+    let outstanding = complaint
+        .remedies
+        .iter()
+        .any(|promise| promise.fulfilled_on.is_none() && promise.resolution as usize == complaint.resolutions.len());
+    let run_out = |clock: ClockKind| {
+        running(clock).is_some_and(|it| it.missed_at.is_none() && it.due_at.is_some_and(|due| due <= now))
+    };
+    let moved_before = |clock: ClockKind| {
+        complaint.escalations.iter().any(|step| {
+            step.from == complaint.level
+                && step.causes.contains(&complaint_core::complaint::EscalationCause::Clock(clock))
+        })
+    };
+    let window_open = running(ClockKind::ContestWindow).and_then(|it| it.due_at).map(|end| now <= end);
+    match guard {
+        Guard::NotAcknowledged => complaint.acknowledged_at.is_none(),
+        Guard::TakingAllowed => policy.agents_may_take,
+        Guard::DismissingAllowed => policy.agents_may_dismiss,
+        Guard::CandidateEligible => {
+            // The one chosen by `good` is free and of the right level, unless it is somebody of level 1 for themself.
+            let own = name == C::Assign && actor.level() == Some(Level::FIRST);
+            let me = actor.agent_id();
+            let excluded = || complaint.exclusions.iter().any(|exclusion| Some(&exclusion.agent) == me);
+            !own || (complaint.level == Level::FIRST && !excluded())
+        }
+        Guard::BelowLastLevel => !last,
+        Guard::AboveFirstLevel => complaint.level.get() > 1,
+        Guard::DeadlineMissed => {
+            [ClockKind::FirstResponse, ClockKind::Resolution, ClockKind::Level, ClockKind::Statutory]
+                .into_iter()
+                .filter_map(running)
+                .any(|it| it.missed_at.is_some() || it.due_at.is_some_and(|due| due < now))
+        }
+        Guard::ClockRanOut if name == C::Escalate => {
+            [ClockKind::FirstResponse, ClockKind::Resolution, ClockKind::Level]
+                .into_iter()
+                .any(|clock| run_out(clock) && !moved_before(clock) && !last)
+        }
+        Guard::ClockRanOut => due_commands(complaint, policy, now).iter().any(|command| command.name() == C::Alarm),
+        Guard::ReleaseDue => {
+            !stage.world.handler_available || (complaint.status == Status::Assigned && run_out(ClockKind::Acceptance))
+        }
+        Guard::WithinAuthority => {
+            let limit = match actor.level().map_or(1, Level::get) {
+                1 => 10_000,
+                2 => 100_000,
+                _ => u64::MAX,
+            };
+            let proposed = complaint.proposal.iter().filter(|_| name == C::Approve).flat_map(|it| &it.remedies);
+            proposed.filter_map(|remedy| remedy.amount).map(|amount| amount.minor_units()).sum::<u64>() <= limit
+        }
+        Guard::NoSecondPersonNeeded => !policy.four_eyes,
+        Guard::SecondPerson => {
+            complaint.proposal.as_ref().is_none_or(|proposal| Some(&proposal.by) != actor.agent_id())
+        }
+        Guard::NotBarred => {
+            let contested = complaint.resolutions.iter().filter(|it| it.contested_at.is_some());
+            let mut deciders = contested.flat_map(|it| [Some(&it.by), it.approved_by.as_ref()]).flatten();
+            !deciders.any(|agent| Some(agent) == actor.agent_id())
+        }
+        Guard::NotAccepted => {
+            complaint.resolutions.last().is_none_or(|it| it.accepted_at.is_none())
+                || complaint.resolutions.last().is_some_and(|it| it.contested_at.is_some())
+        }
+        Guard::FulfilmentGiven => outstanding,
+        Guard::ContestWindowOpen => window_open
+            .unwrap_or(complaint.decisions == 0 || is_open(complaint.status) || complaint.status == Status::Resolved),
+        Guard::NoUnreadMessage => complaint.unread_since.is_none(),
+        Guard::UnreadMessage => complaint.unread_since.is_some(),
+        Guard::NoOutstandingRemedy => !outstanding,
+        Guard::AcceptanceWindowOver => running(ClockKind::AutoClose)
+            .is_some_and(|it| it.missed_at.is_some() || it.due_at.is_some_and(|due| due <= now)),
+        Guard::RatingEditable => {
+            let latest = complaint.resolutions.len();
+            let given = complaint.feedback.iter().find(|it| it.resolution as usize == latest);
+            latest > 0 && given.is_none_or(|it| now <= it.first_given_at + TimeDelta::hours(24))
+        }
+        Guard::ReinstateWindowOpen => {
+            complaint.status != Status::Withdrawn || now <= complaint.status_since + TimeDelta::days(30)
+        }
+        Guard::SurvivorFits => {
+            // The other one waits at level 1; whoever cannot see it learns nothing of it.
+            let sees_other = match actor.level().map(Level::get) {
+                Some(1) => policy.agents_may_take,
+                Some(_) => true,
+                None => match actor.party() {
+                    Party::Customer(id) => *id == complaint.customer,
+                    _ => true,
+                },
+            };
+            sees_other && complaint.merged_into.is_none()
+        }
+        Guard::SurvivorNotClosed => complaint.merged_into.is_some(),
+        Guard::FilesFit => complaint.attachments.len() < 10,
+        Guard::ContestNotPossible => {
+            !(matches!(complaint.status, Status::Closed | Status::Dismissed) && !last && window_open == Some(true))
+        }
+        Guard::WarningDue => due_commands(complaint, policy, now).iter().any(|command| command.name() == C::Warn),
+        // With good input these always hold.
+        _ => true,
+    }
+}
+
+fn policies() -> Vec<(&'static str, Policy)> {
+    let mut strict = policy();
+    strict.agents_may_take = false;
+    strict.four_eyes = true;
+    let mut free = policy();
+    free.agents_may_dismiss = true;
+    free.third_party_pauses = true;
+    vec![("standard", policy()), ("strict", strict), ("free", free)]
+}
+
+#[test]
+fn every_status_command_and_actor_agrees_with_the_table() {
+    let mut cases = 0_u32;
+    let mut accepted: BTreeMap<&str, u32> = BTreeMap::new();
+    let mut seen: BTreeSet<(Status, u8)> = BTreeSet::new();
+    for (policy_name, policy) in policies() {
+        for stage in stages(&policy) {
+            seen.insert((stage.complaint.status, stage.complaint.level.get()));
+            for (who, actor) in actors(&stage.complaint) {
+                let offered = offers(&stage, &actor);
+                for name in C::ALL.iter().copied().filter(|name| *name != C::Submit) {
+                    cases += 1;
+                    let command = good(&stage, &actor, name);
+                    let other = matches!(name, C::Merge | C::Unmerge).then_some(&stage.other);
+                    let result = stage.world.decide(&stage.complaint, &actor, &command, other);
+                    let objections = objections(&stage, &actor, name);
+                    let case = || format!("[{policy_name}] {}: {name} by {who}", stage.name);
+                    assert_eq!(
+                        result.is_ok(),
+                        objections.is_empty(),
+                        "{}: the table says {objections:?}, decide says {result:?}",
+                        case()
+                    );
+                    match &result {
+                        Ok(entries) => {
+                            *accepted.entry(name.name()).or_default() += 1;
+                            follows_the_rule(&stage, name, entries, &case());
+                        }
+                        Err(refusal) => {
+                            assert!(refusal.failed.len() >= objections.len(), "{}: {refusal:?}", case());
+                            for both in ["wrong_status", "subject_of_complaint"] {
+                                assert_eq!(refusal.has(both), objections.contains(both), "{}: {refusal:?}", case());
+                            }
+                            let nobody = refusal.has("not_permitted") || refusal.has("not_the_handler");
+                            assert_eq!(nobody, objections.contains("nobody"), "{}: {refusal:?}", case());
+                            for failed in &refusal.failed {
+                                assert!(!failed.message.is_empty() && !failed.remedy.is_empty(), "{}", case());
+                            }
+                        }
+                    }
+                    match offered.get(&name) {
+                        Some(allowed) => {
+                            assert_eq!(*allowed, result.is_ok(), "{}: offered, {objections:?} {result:?}", case());
+                        }
+                        None => assert!(
+                            result.is_err_and(|refusal| refusal.has("not_permitted")),
+                            "{}: neither offered nor foreign",
+                            case()
+                        ),
+                    }
+                }
+            }
+        }
+    }
+    let never: Vec<&str> = C::ALL.iter().map(|name| name.name()).filter(|name| !accepted.contains_key(name)).collect();
+    println!("{cases} cases; accepted: {accepted:?}");
+    assert_eq!(never, ["submit"], "never accepted, so never proven");
+    assert!(cases >= 10_000, "only {cases} cases");
+    for status in Status::ALL {
+        for at in 1..=3 {
+            assert!(seen.contains(&(status, at)), "{status} at level {at} was not tried");
+        }
+    }
+}
+
+fn offers(stage: &Stage, actor: &Actor) -> BTreeMap<C, bool> {
+    let world = &stage.world;
+    let context = Context::new(&world.policy, world.now).handler_available(world.handler_available);
+    let offers = stage.complaint.available_commands(actor, &context);
+    // What depends on other complaints or on the roster is offered, and may still be refused with its reason.
+    let knowable = |name: C| !matches!(name, C::Assign | C::Merge | C::Unmerge);
+    offers
+        .into_iter()
+        .map(|offer| {
+            let allowed = if offer.allowed && !knowable(offer.command) {
+                objections(stage, actor, offer.command).is_empty()
+            } else {
+                offer.allowed
+            };
+            (offer.command, allowed)
+        })
+        .collect()
+}
+
+fn follows_the_rule(stage: &Stage, name: C, entries: &[complaint_core::complaint::Entry], case: &str) {
+    let before = &stage.complaint;
+    let rule = rule(name);
+    if matches!(name, C::Submit | C::FollowUp) {
+        assert!(entries.is_empty(), "{case}: the old one is untouched");
+        return;
+    }
+    let own: Vec<_> = entries.iter().filter(|entry| entry.complaint == before.id).collect();
+    assert!(!own.is_empty(), "{case}: accepted and nothing happened");
+    let after = own.iter().fold(before.clone(), |state, entry| evolve(state, entry));
+    let fits = rule.to.iter().any(|to| match to {
+        To::Same => after.status == before.status,
+        To::Status(status) => after.status == *status,
+        To::New(_) => false,
+    });
+    assert!(fits, "{case}: led to {}", after.status);
+    let (was, is) = (before.level.get(), after.level.get());
+    match rule.level {
+        LevelChange::Kept => assert_eq!(was, is, "{case}"),
+        LevelChange::Up => assert_eq!(is, (was + 1).min(3), "{case}"),
+        LevelChange::Down => assert_eq!(is, was - 1, "{case}"),
+    }
+    assert_eq!(after.version, before.version.next(), "{case}: one change, one version");
+    assert_eq!(after.entries as usize, before.entries as usize + own.len(), "{case}");
+    match after.status {
+        Status::Queued => assert_eq!(after.handler, None, "{case}"),
+        Status::Assigned
+        | Status::InProgress
+        | Status::AwaitingCustomer
+        | Status::AwaitingThirdParty
+        | Status::PendingApproval
+        | Status::Resolved => assert!(after.handler.is_some(), "{case}"),
+        _ => {}
+    }
+    if name != C::Assign && name != C::Reassign && name != C::ResolveAtSource && after.handler.is_some() {
+        assert_eq!(after.handler, before.handler, "{case}: nobody else becomes the handler");
+    }
+}
+
+/// From everywhere, staff and time alone can bring a complaint to an end without the customer taking it back.
+#[test]
+fn an_end_can_be_reached_from_everywhere() {
+    let policy = policy();
+    let mut tried = 0;
+    for stage in stages(&policy).into_iter().filter(|stage| !stage.name.contains("after")) {
+        let mut known = BTreeSet::new();
+        let mut open = VecDeque::from([(stage.world.clone(), stage.complaint.clone(), 0)]);
+        let mut reached = false;
+        while let Some((world, complaint, steps)) = open.pop_front() {
+            if complaint.status.is_end() {
+                reached = true;
+                break;
+            }
+            if steps > 8 || !known.insert((complaint.status, complaint.level, complaint.handler.clone())) {
+                continue;
+            }
+            let stage = Stage { name: String::new(), world, complaint, other: stage.other.clone() };
+            for (_, actor) in actors(&stage.complaint) {
+                for name in C::ALL.iter().copied() {
+                    let quick_exit = matches!(name, C::Withdraw | C::Merge | C::Refer | C::Dismiss);
+                    if quick_exit || matches!(name, C::Submit | C::FollowUp) {
+                        continue;
+                    }
+                    tried += 1;
+                    let command = good(&stage, &actor, name);
+                    if let Ok(entries) = stage.world.decide(&stage.complaint, &actor, &command, None) {
+                        let after = entries.iter().fold(stage.complaint.clone(), evolve);
+                        open.push_back((stage.world.clone(), after, steps + 1));
+                    }
+                }
+            }
+        }
+        assert!(reached, "{}: no way to an end", stage.name);
+    }
+    assert!(tried > 500, "the search tried only {tried} commands");
+}
+
+#[test]
+fn a_refusal_names_every_fault() {
+    let mut world = World::new(policy());
+    let begun = world.begun("sarah");
+    let context = Context::new(&world.policy, world.now).seen(Some(complaint_core::id::Version::new(1)));
+    let empty = Command::plain(C::Answer);
+    let refusal = decide(&begun, &empty, &customer("jane"), &context).unwrap_err();
+    let codes: Vec<&str> = refusal.failed.iter().map(|failed| failed.code).collect();
+    assert_eq!(codes, ["stale_version", "not_permitted", "wrong_status", "missing"]);
+
+    let bad = Input {
+        outcome: Some(Outcome::NotUpheld),
+        explanation: Some("\0".into()),
+        next_steps: Some("x".repeat(70_000)),
+        remedies: vec![
+            Remedy::refund("500.00 EUR").unwrap(),
+            Remedy::of(complaint_core::complaint::RemedyKind::Refund),
+        ],
+        ..Input::default()
+    };
+    let refusal = world.decide(&begun, &agent("sarah"), &input(C::Resolve, bad), None).unwrap_err();
+    for code in ["over_authority", "control_characters", "too_long", "contradiction", "missing"] {
+        assert!(refusal.has(code), "{code} is not among {refusal:?}");
+    }
+    let fields: Vec<&str> = refusal.failed.iter().filter_map(|failed| failed.field.as_deref()).collect();
+    assert_eq!(fields, ["explanation", "next_steps", "remedies", "remedies.1.amount"]);
+}
+
+#[test]
+fn optional_texts_are_bounded_too() {
+    let mut world = World::new(policy());
+    let begun = world.begun("sarah");
+    let long = || Some("x".repeat(70_000));
+    let withdraw = input(C::Withdraw, Input { reason: long(), ..Input::default() });
+    assert!(world.decide(&begun, &customer("john"), &withdraw, None).unwrap_err().has("too_long"));
+    let asked = world.text(&begun, &agent("sarah"), C::Ask);
+    let resume = input(C::Resume, Input { reason: long(), ..Input::default() });
+    let refusal = world.decide(&asked, &agent("sarah"), &resume, None).unwrap_err();
+    assert_eq!(refusal.failed.len(), 1, "one fault is named once: {refusal:?}");
+    let reassign = Input { agent: Some(agent_id("ben")), reason: long(), ..Input::default() };
+    let refusal = world.decide(&begun, &agent("mia"), &input(C::Reassign, reassign), None).unwrap_err();
+    assert_eq!(refusal.failed.len(), 1, "one fault is named once: {refusal:?}");
+}
+
+#[test]
+fn a_decider_of_a_contested_complaint_decides_it_no_more() {
+    let mut world = World::new(policy());
+    let begun = world.begun_at(2);
+    let resolved = world.resolved(&begun, Vec::new());
+    let contested = world.reason(&resolved, &customer("john"), C::Contest);
+    assert_eq!(contested.level, level(3));
+    // Maria became a manager meanwhile and sees it again.
+    let mut promoted = crate::house::agents().into_iter().find(|agent| agent.id.as_str() == "maria").unwrap();
+    promoted.level = level(3);
+    let maria = Actor::agent(&promoted);
+    for command in [
+        input(C::ResolveAtSource, Input { explanation: Some("Settled.".into()), ..Input::default() }),
+        input(C::Dismiss, Input { reason: Some("spam".into()), text: Some("No.".into()), ..Input::default() }),
+    ] {
+        let refusal = world.decide(&contested, &maria, &command, None).unwrap_err();
+        assert_eq!(refusal.code(), "excluded", "{refusal}");
+    }
+    let given = world.given(&contested, "omar");
+    let begun = world.plain(&given, &agent("omar"), C::Begin);
+    let proposed = world.act(&begun, &agent("omar"), &decision(C::Propose, Vec::new()));
+    let refusal = world.decide(&proposed, &maria, &Command::plain(C::Approve), None).unwrap_err();
+    assert_eq!(refusal.code(), "excluded");
+}
+
+#[test]
+fn whoever_dismissed_it_counts_as_a_decider_even_after_it_was_reopened() {
+    let mut world = World::new(policy());
+    let begun = world.begun("sarah");
+    let ground = Input { reason: Some("spam".into()), text: Some("No.".into()), ..Input::default() };
+    let dismissed = world.act(&begun, &agent("maria"), &input(C::Dismiss, ground));
+    let direct = world.reason(&dismissed, &customer("john"), C::Contest);
+    assert_eq!((direct.status, direct.level), (Status::Queued, level(2)));
+    assert!(direct.is_barred(&agent_id("maria")), "contested at once");
+    assert_eq!(direct.dismissal, None);
+
+    let reopened = world.reason(&dismissed, &agent("mia"), C::Reopen);
+    let given = world.given(&reopened, "ben");
+    let again = world.plain(&given, &agent("ben"), C::Begin);
+    let resolved = world.resolved(&again, Vec::new());
+    let contested = world.reason(&resolved, &customer("john"), C::Contest);
+    for decider in ["maria", "ben"] {
+        assert!(contested.is_barred(&agent_id(decider)), "{decider}");
+    }
+    let event = world.log.last().unwrap().event.clone();
+    assert!(matches!(event, Event::Contested { excluded, .. } if excluded.len() == 2));
+}
+
+#[test]
+fn the_last_level_has_final_authority_unless_new_evidence_is_brought() {
+    let mut world = World::new(policy());
+    let begun = world.begun_at(3);
+    let resolved = world.resolved(&begun, Vec::new());
+    let without = Command::with_reason(C::Contest, "Still broken.");
+    let refusal = world.decide(&resolved, &customer("john"), &without, None).unwrap_err();
+    assert_eq!(refusal.code(), "final_authority_reached");
+    assert!(refusal.failed[0].message.contains("ombudsman"));
+    let with = input(C::Contest, Input { reason: Some("A film.".into()), new_evidence: true, ..Input::default() });
+    let contested = world.act(&resolved, &customer("john"), &with);
+    assert_eq!((contested.status, contested.level), (Status::Queued, level(3)));
+}
+
+#[test]
+fn the_systems_own_fields_are_not_for_hosts() {
+    use complaint_core::complaint::ReleaseCause;
+    let release = Input { release: Some(ReleaseCause::NotBegun), ..Input::default() };
+    assert_eq!(Command::new(C::Release, release).unwrap_err().field, "release");
+    let clocks = Input { clocks: vec![(ClockKind::Level, 1)], ..Input::default() };
+    assert_eq!(Command::new(C::Escalate, clocks).unwrap_err().field, "clocks");
+    let percent = Input { percent: 90, ..Input::default() };
+    assert_eq!(Command::new(C::Warn, percent).unwrap_err().field, "percent");
+    let files = || Input { attachments: vec![file(1)], ..Input::default() };
+    assert_eq!(Command::new(C::Post, files()).unwrap_err().field, "attachments");
+    assert!(Command::new(C::Attach, files()).is_ok());
+    let until = Input { until: NaiveDate::from_ymd_opt(2026, 12, 1), ..Input::default() };
+    assert_eq!(Command::new(C::Begin, until).unwrap_err().field, "until");
+}
+
+#[test]
+fn a_choice_brought_from_outside_cannot_put_the_subject_or_a_decider_in_charge() {
+    use complaint_core::routing::Routing;
+    let mut world = World::new(policy());
+    let begun = world.begun("sarah");
+    let resolved = world.resolved(&begun, Vec::new());
+    let contested = world.reason(&resolved, &customer("john"), C::Contest);
+    for chosen in ["zoe", "sarah"] {
+        let routing = Routing { chosen: Some(agent_id(chosen)), by_hand: true, candidates: Vec::new(), others: 0 };
+        let context = Context::new(&world.policy, world.now).routed(&routing);
+        let refusal = decide(&contested, &Command::plain(C::Assign), &admin(), &context).unwrap_err();
+        assert_eq!(refusal.code(), "not_eligible", "{chosen}");
+    }
+}

@@ -1,0 +1,10 @@
+//! Proof of the core against its specification: exhaustive, random, and by name of each fault it must never have.
+
+mod announcements;
+mod clocks;
+mod faults;
+mod golden;
+mod house;
+mod invariants;
+mod lifecycle;
+mod visibility;

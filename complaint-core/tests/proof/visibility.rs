@@ -1,0 +1,112 @@
+//! What a customer sees of a log: nothing internal, not even in a count.
+
+use complaint_core::complaint::{Event, Outcome};
+use complaint_core::lifecycle::{Command, CommandName as C, Input, Status};
+use complaint_core::{DeskError, Resolution};
+
+use crate::house::{House, admin, agent, agent_id, auditor, customer, input, policy, tag};
+
+#[tokio::test]
+async fn a_customer_reads_the_public_story_and_nothing_else() {
+    let house = House::new(policy()).await;
+    let id = house.submit().await.id;
+    let mia = house.as_actor(agent("mia"));
+    let secret = "SECRET";
+    let first = house.handler(id).await;
+    first.perform(id, Command::with_text(C::Note, secret)).await.unwrap();
+    first.perform(id, Command::with_reason(C::Decline, secret)).await.unwrap();
+    mia.perform(id, Command::with_reason(C::Release, secret)).await.unwrap();
+    let triage = Input { weight: Some(2), reason: Some(secret.into()), ..Input::default() };
+    mia.perform(id, input(C::Triage, triage)).await.unwrap();
+    let handler = house.handler(id).await;
+    handler.begin(id).await.unwrap();
+    handler.ask(id, "Which colour?").await.unwrap();
+    house.as_actor(customer("john")).answer(id, "Blue.").await.unwrap();
+    handler.perform(id, Command::plain(C::Read)).await.unwrap();
+    handler.escalate(id, secret).await.unwrap();
+    let above = house.handler(id).await;
+    above.begin(id).await.unwrap();
+    above.perform(id, crate::house::decision(C::Propose, Vec::new())).await.unwrap();
+    let approver = if above.actor().agent_id() == Some(&agent_id("mia")) { "max" } else { "mia" };
+    let approve = input(C::Approve, Input { comment: Some(secret.into()), ..Input::default() });
+    house.as_actor(agent(approver)).perform(id, approve).await.unwrap();
+    let rate = input(C::Rate, Input { score: Some(2), comment: Some("Slow.".into()), ..Input::default() });
+    house.as_actor(customer("john")).perform(id, rate).await.unwrap();
+
+    let whole = house.desk.whole_log(id).await.unwrap();
+    assert!(serde_json::to_string(&whole).unwrap().matches(secret).count() >= 6);
+    let seen = house.as_actor(customer("john")).log(id).await.unwrap();
+    let text = serde_json::to_string(&seen).unwrap();
+    assert!(!text.contains(secret), "{text}");
+    for hidden in ["candidates\":[{", "noted", "triaged", "proposed", "declined", "released", "warned", "read\""] {
+        assert!(!text.contains(hidden), "{hidden} in {text}");
+    }
+    for shown in ["Which colour?", "Blue.", "It left us broken.", "We are sorry.", "Slow."] {
+        assert!(text.contains(shown), "{shown} is not in {text}");
+    }
+    for (at, entry) in seen.iter().enumerate() {
+        assert_eq!(entry.seq as usize, at + 1, "a gap tells of what is hidden");
+        assert!(entry.clocks.is_empty());
+    }
+    assert!(seen.len() < whole.len());
+    let kinds: Vec<String> = seen.iter().map(|entry| tag(&entry.event)).collect();
+    assert_eq!(kinds.first().map(String::as_str), Some("submitted"));
+    assert!(matches!(seen.iter().find(|it| tag(&it.event) == "resolved").unwrap().event, Event::Resolved { .. }));
+    assert!(matches!(house.as_actor(customer("jane")).log(id).await, Err(DeskError::NotFound)));
+}
+
+#[tokio::test]
+async fn a_customer_learns_who_was_chosen_and_not_who_was_considered() {
+    let house = House::new(policy()).await;
+    let id = house.submit().await.id;
+    let for_agent = house.handler(id).await.routing(id).await.unwrap().unwrap();
+    assert!(!for_agent.candidates.is_empty());
+    let for_customer = house.as_actor(customer("john")).routing(id).await.unwrap().unwrap();
+    assert_eq!(for_customer.chosen, for_agent.chosen);
+    assert!(for_customer.candidates.is_empty() && for_customer.others == 0);
+}
+
+#[tokio::test]
+async fn an_admin_reads_that_it_happened_and_an_auditor_what() {
+    let house = House::new(policy()).await;
+    let id = house.submit().await.id;
+    let by_admin = house.as_actor(admin()).log(id).await.unwrap();
+    assert!(by_admin.iter().all(|entry| entry.words.is_empty()));
+    assert_eq!(by_admin.len(), house.desk.whole_log(id).await.unwrap().len());
+    let by_auditor = house.as_actor(auditor()).log(id).await.unwrap();
+    assert!(by_auditor[0].words.get("description").is_some());
+    let refused = house.as_actor(auditor()).perform(id, Command::with_text(C::Note, "I saw it.")).await;
+    assert!(matches!(refused, Err(DeskError::Refused(_))), "an auditor writes nothing");
+}
+
+#[tokio::test]
+async fn the_subject_neither_reads_nor_finds_nor_lists_it() {
+    let house = House::new(policy()).await;
+    let complaint = house.submit().await;
+    let zoe = house.as_actor(agent("zoe"));
+    assert!(matches!(zoe.read(complaint.id).await, Err(DeskError::NotFound)));
+    assert!(matches!(zoe.find(&complaint.reference.to_string()).await, Err(DeskError::NotFound)));
+    assert!(matches!(zoe.log(complaint.id).await, Err(DeskError::NotFound)));
+    assert_eq!(zoe.summary().await.unwrap().total(), 0);
+    let scope = zoe.scope();
+    let page = zoe.list(complaint_core::store::Query::within(scope)).await.unwrap();
+    assert!(page.items.is_empty());
+}
+
+#[tokio::test]
+async fn a_former_handler_reads_it_no_more() {
+    let house = House::new(policy()).await;
+    let id = house.submit().await.id;
+    let first = house.handler(id).await;
+    let reassign = Input {
+        agent: Some(agent_id(if first.actor().agent_id() == Some(&agent_id("ben")) { "sue" } else { "ben" })),
+        reason: Some("Holiday.".into()),
+        ..Input::default()
+    };
+    house.as_actor(agent("mia")).perform(id, input(C::Reassign, reassign)).await.unwrap();
+    assert!(matches!(first.read(id).await, Err(DeskError::NotFound)));
+    let now = house.handler(id).await;
+    now.begin(id).await.unwrap();
+    now.resolve(id, Resolution::new(Outcome::NotUpheld, "It works.")).await.unwrap();
+    assert_eq!(now.read(id).await.unwrap().status, Status::Resolved, "who decided still reads it");
+}

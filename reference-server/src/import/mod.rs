@@ -1,0 +1,433 @@
+//! The `import` command: complaints from CSV files through the desk, once each.
+//!
+//! Rows go the way every complaint goes, in the name of the system and by the channel `import`; nothing is written past the
+//! rules. Each row is named by its source and key, so a run that was cut, or is started again, continues where it was.
+//! Clocks start at the import; when it really happened is kept as the incident date.
+
+pub mod mapping;
+pub mod rows;
+pub mod table;
+pub mod template;
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::fmt;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use complaint_core::desk::Acting;
+use complaint_core::id::AgentId;
+use complaint_core::policy::{Category, PolicyError};
+use complaint_core::store::StoreError;
+use complaint_core::{Actor, Agent, Desk, DeskError, Policy};
+use complaint_store_sqlx::SqliteStore;
+use csv::ByteRecord;
+use indicatif::{ProgressBar, ProgressStyle};
+use thiserror::Error;
+use url::Url;
+
+use crate::auth::accounts::Accounts as _;
+use crate::auth::password::{PasswordError, Passwords};
+use crate::auth::values::EmailAddress;
+use crate::auth::{AccountService, AccountsError, AuthError, NewStaff, Role, SqliteAccounts};
+use crate::catalogue::{self, CatalogueError};
+use crate::clock::{Clock, SystemClock};
+use crate::config::{ImportArgs, database_url};
+use crate::make_private_folder;
+
+use mapping::{AgentEntry, Mapping, MappingFaults};
+use rows::{Bound, Draft, Reason};
+use table::Table;
+
+/// How many row numbers the report names for each reason.
+const NAMED_ROWS: usize = 5;
+/// More new categories than this mean that the column is not the one with the category.
+const NEW_CATEGORIES_MAX: usize = 500;
+/// As with clap's own faults.
+const WRONG_ARGUMENTS: u8 = 2;
+
+/// Why an import could not be done.
+#[derive(Debug, Error)]
+pub enum ImportError {
+    /// The mapping does not fit itself or the table.
+    #[error("{}: {faults}", .file.display())]
+    Mapping {
+        /// The mapping file.
+        file: PathBuf,
+        /// All of them.
+        faults: MappingFaults,
+    },
+    /// A file cannot be read. What was taken over before stays; another run continues.
+    #[error("{} cannot be read", .file.display())]
+    Unreadable {
+        /// Which.
+        file: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// More categories are new than any catalogue would have.
+    #[error("the tables hold more than {NEW_CATEGORIES_MAX} new categories; is `category.column` the right one?")]
+    TooManyCategories,
+    /// Somebody who is no agent has the address of an agent of the mapping.
+    #[error("{email} belongs to somebody who is not an agent")]
+    NotAnAgent {
+        /// The address, as in the mapping.
+        email: String,
+    },
+    /// The accounts cannot be read or written.
+    #[error("accounts cannot be read or written")]
+    Accounts(#[from] AccountsError),
+    /// An account cannot be made.
+    #[error("an account cannot be made")]
+    Auth(#[from] AuthError),
+    /// Passwords cannot be prepared.
+    #[error("passwords cannot be prepared")]
+    Passwords(#[from] PasswordError),
+    /// The policy cannot be read or changed.
+    #[error("the policy cannot be read or changed")]
+    Policy(#[from] CatalogueError),
+    /// The policy does not hold together.
+    #[error("the policy cannot be used")]
+    Faulty(#[from] PolicyError),
+    /// Complaints cannot be stored. What was taken over before stays; another run continues.
+    #[error("complaints cannot be stored")]
+    Store(#[from] StoreError),
+    /// The desk failed for a reason that is not the row's.
+    #[error("the import stopped at row {row}")]
+    Desk {
+        /// As a spreadsheet shows it.
+        row: u64,
+        /// Why.
+        #[source]
+        source: DeskError,
+    },
+}
+
+/// What an import did.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// Rows seen, headers not counted.
+    pub read: u64,
+    /// Complaints made.
+    pub created: u64,
+    /// Of these, already with a handler.
+    pub routed: u64,
+    /// Rows not taken over, by reason.
+    pub skipped: BTreeMap<Reason, Skipped>,
+    /// Categories added to the policy.
+    pub categories: Vec<String>,
+    /// Agents enrolled.
+    pub agents: Vec<String>,
+    /// Time spent on rows.
+    pub took: Duration,
+}
+
+/// Rows not taken over for one reason.
+#[derive(Debug, Default)]
+pub struct Skipped {
+    /// How many.
+    pub count: u64,
+    /// The first few: file and row.
+    pub first: Vec<(PathBuf, u64)>,
+}
+
+impl Report {
+    /// All rows not taken over.
+    pub fn skipped_rows(&self) -> u64 {
+        self.skipped.values().map(|skipped| skipped.count).sum()
+    }
+
+    fn skip(&mut self, reason: Reason, file: &Path, row: u64) {
+        let skipped = self.skipped.entry(reason).or_default();
+        skipped.count += 1;
+        if skipped.first.len() < NAMED_ROWS {
+            skipped.first.push((file.to_owned(), row));
+        }
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.categories.is_empty() {
+            writeln!(f, "New categories   {}", self.categories.join("; "))?;
+        }
+        if !self.agents.is_empty() {
+            writeln!(f, "New agents       {} (invitations leave with the server's next mail)", self.agents.join("; "))?;
+        }
+        writeln!(f, "Rows read        {}", self.read)?;
+        writeln!(f, "Created          {}", self.created)?;
+        writeln!(f, "  with a handler {}", self.routed)?;
+        writeln!(f, "  waiting        {}", self.created - self.routed)?;
+        writeln!(f, "Skipped          {}", self.skipped_rows())?;
+        for (reason, skipped) in &self.skipped {
+            let rows: Vec<String> = skipped
+                .first
+                .iter()
+                .map(|(file, row)| format!("{}:{row}", file.file_name().unwrap_or_default().to_string_lossy()))
+                .collect();
+            let more = if skipped.count > skipped.first.len() as u64 { ", …" } else { "" };
+            writeln!(f, "  {:>7}  {reason} ({}{more})", skipped.count, rows.join(", "))?;
+        }
+        let seconds = self.took.as_secs_f64();
+        #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
+        let rate = if seconds > 0.0 { self.read as f64 / seconds } else { 0.0 };
+        write!(f, "Rows per second  {rate:.0} ({seconds:.1} s)")
+    }
+}
+
+/// What an import works on.
+pub struct House {
+    desk: Desk,
+    database: SqliteAccounts,
+    accounts: AccountService,
+}
+
+impl House {
+    /// Opens the data of a server; makes it if there is none.
+    pub async fn open(database: &str, clock: Arc<dyn Clock>) -> Result<Self, ImportError> {
+        let accounts = SqliteAccounts::open(database, true).await?;
+        let store = SqliteStore::open(database).await?;
+        store.migrate().await?;
+        let policy = catalogue::load(&accounts, clock.as_ref()).await?;
+        // Only mails hold links, and no mail leaves from here.
+        let nowhere = Url::parse("http://localhost/").map_err(|_| PasswordError::Busy)?;
+        let service = AccountService::new(Arc::new(accounts.clone()), Passwords::new()?, Arc::clone(&clock), &nowhere);
+        let desk = Desk::new(store, unlimited(policy)).with_clock(clock);
+        Ok(Self { desk, database: accounts, accounts: service })
+    }
+
+    /// The desk the rows go over.
+    pub fn desk(&self) -> &Desk {
+        &self.desk
+    }
+
+    /// Takes the rows of the files over, in their order.
+    pub async fn import(
+        &self,
+        mapping: &Mapping,
+        mapping_file: &Path,
+        files: &[PathBuf],
+        progress: &ProgressBar,
+    ) -> Result<Report, ImportError> {
+        let mut report = Report::default();
+        let survey = survey(mapping, mapping_file, files)?;
+        progress.set_length(survey.rows);
+        if mapping.create_categories {
+            report.categories = self.add_categories(survey.categories).await?;
+        }
+        for entry in &mapping.agents {
+            if self.enrol(entry).await? {
+                report.agents.push(entry.name.clone());
+            }
+        }
+        let begun = Instant::now();
+        let system = self.desk.acting_as(Actor::system());
+        for file in files {
+            each_row(mapping, mapping_file, file, async |number, draft| {
+                report.read += 1;
+                match draft {
+                    Ok(draft) => match take_over(&system, draft).await {
+                        Ok(Ok(has_handler)) => {
+                            report.created += 1;
+                            report.routed += u64::from(has_handler);
+                        }
+                        Ok(Err(reason)) => report.skip(reason, file, number),
+                        Err(source) => return Err(ImportError::Desk { row: number, source }),
+                    },
+                    Err(reason) => report.skip(reason, file, number),
+                }
+                progress.inc(1);
+                Ok(())
+            })
+            .await?;
+        }
+        report.took = begun.elapsed();
+        Ok(report)
+    }
+
+    /// Adds categories in one new version of the policy; returns the names of those that were new.
+    async fn add_categories(&self, found: BTreeMap<String, Category>) -> Result<Vec<String>, ImportError> {
+        let policy = self.desk.policy();
+        let new: Vec<Category> =
+            found.into_values().filter(|category| policy.category(&category.key).is_none()).collect();
+        if new.is_empty() {
+            return Ok(Vec::new());
+        }
+        let added = catalogue::change(&self.database, &self.desk, "system", |mut policy: Policy| {
+            let mut added = Vec::new();
+            for category in &new {
+                if policy.category(&category.key).is_none() {
+                    added.push(category.name.clone());
+                    policy = policy.with_category(category.clone());
+                }
+            }
+            Ok::<_, CatalogueError>((policy, added))
+        })
+        .await?;
+        let in_force = self.desk.policy();
+        self.desk.adopt(unlimited(Policy::clone(&in_force)))?;
+        Ok(added)
+    }
+
+    /// Enrols an agent of the mapping with an account, unless they are there already; says whether they are new.
+    async fn enrol(&self, entry: &AgentEntry) -> Result<bool, ImportError> {
+        // The mapping was checked when it was read.
+        let Ok(email) = EmailAddress::parse(&entry.email) else { return Ok(false) };
+        let account = if let Some(known) = self.database.by_email(&email).await? {
+            known.account
+        } else {
+            let (name, email) = (entry.name.as_str(), entry.email.as_str());
+            let staff = NewStaff { name, email, phone: None, role: Role::Agent, password: None };
+            self.accounts.create_staff(staff).await?
+        };
+        if account.role != Role::Agent {
+            return Err(ImportError::NotAnAgent { email: entry.email.clone() });
+        }
+        let invalid = |source: DeskError| ImportError::Desk { row: 1, source };
+        let id = AgentId::new(account.id.as_str()).map_err(|error| invalid(error.into()))?;
+        if self.desk.store().find(&id).await?.is_some() {
+            return Ok(false);
+        }
+        let mut agent = Agent::named(account.id, &entry.name)
+            .map_err(|error| invalid(error.into()))?
+            .with_capacity(entry.capacity)
+            .at_level(entry.level);
+        agent.skills.extend(entry.skills.iter().cloned());
+        self.desk.enrol(agent).await.map_err(invalid)?;
+        Ok(true)
+    }
+}
+
+/// Takes complaints over as the arguments say.
+pub async fn run(args: ImportArgs) -> Result<ExitCode, Box<dyn Error + Send + Sync>> {
+    let wrong = |fault: &dyn fmt::Display| {
+        eprintln!("{fault}");
+        Ok(ExitCode::from(WRONG_ARGUMENTS))
+    };
+    let text = match std::fs::read_to_string(&args.mapping) {
+        Ok(text) => text,
+        Err(error) => return wrong(&format!("--mapping {}: {error}", args.mapping.display())),
+    };
+    let mapping = match Mapping::from_toml(&text) {
+        Ok(mapping) => mapping,
+        Err(faults) => return wrong(&ImportError::Mapping { file: args.mapping, faults }),
+    };
+    let database = match database_url(None, &args.data) {
+        Ok(database) => database,
+        Err(fault) => return wrong(&fault),
+    };
+    // Before anything is made: a typing error must not leave an empty data folder behind.
+    if let Some(missing) = args.files.iter().find(|file| !file.is_file()) {
+        return wrong(&format!("{}: no such file", missing.display()));
+    }
+    make_private_folder(&args.data)?;
+    let house = House::open(&database, Arc::new(SystemClock)).await?;
+    // Hidden by itself where standard error is no terminal.
+    let progress = ProgressBar::new(0);
+    progress.set_style(ProgressStyle::with_template("{wide_bar} {pos}/{len} rows  {per_sec}  {eta} left")?);
+    let report = house.import(&mapping, &args.mapping, &args.files, &progress).await;
+    progress.finish_and_clear();
+    match report {
+        Ok(report) => {
+            println!("{report}");
+            io::stdout().flush()?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(error @ ImportError::Mapping { .. }) => wrong(&error),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// What is known of the files before anything is changed.
+struct Survey {
+    rows: u64,
+    categories: BTreeMap<String, Category>,
+}
+
+/// Looks through all files once: a mapping that does not fit stops before the first change, the progress bar has an end, and
+/// all new categories become one version of the policy.
+fn survey(mapping: &Mapping, mapping_file: &Path, files: &[PathBuf]) -> Result<Survey, ImportError> {
+    let mut survey = Survey { rows: 0, categories: BTreeMap::new() };
+    for file in files {
+        let mut walk = Walk::open(mapping, mapping_file, file)?;
+        while let Some((_, draft)) = walk.next()? {
+            survey.rows += 1;
+            if let Ok(Draft { category, .. }) = draft {
+                survey.categories.entry(category.key.as_str().to_owned()).or_insert(category);
+            }
+            if survey.categories.len() > NEW_CATEGORIES_MAX {
+                return Err(ImportError::TooManyCategories);
+            }
+        }
+    }
+    Ok(survey)
+}
+
+async fn each_row(
+    mapping: &Mapping,
+    mapping_file: &Path,
+    file: &Path,
+    mut with: impl AsyncFnMut(u64, Result<Draft, Reason>) -> Result<(), ImportError>,
+) -> Result<(), ImportError> {
+    let mut walk = Walk::open(mapping, mapping_file, file)?;
+    while let Some((number, draft)) = walk.next()? {
+        with(number, draft).await?;
+    }
+    Ok(())
+}
+
+/// The number of a row and what it becomes.
+type NumberedRow = (u64, Result<Draft, Reason>);
+
+/// A walk over the rows of one file.
+struct Walk<'m> {
+    file: &'m Path,
+    table: Table,
+    bound: Bound<'m>,
+    row: ByteRecord,
+}
+
+impl<'m> Walk<'m> {
+    fn open(mapping: &'m Mapping, mapping_file: &Path, file: &'m Path) -> Result<Self, ImportError> {
+        let table = Table::open(file).map_err(|source| ImportError::Unreadable { file: file.to_owned(), source })?;
+        let bound = Bound::to_header(mapping, &table.header)
+            .map_err(|faults| ImportError::Mapping { file: mapping_file.to_owned(), faults })?;
+        Ok(Self { file, table, bound, row: ByteRecord::new() })
+    }
+
+    fn next(&mut self) -> Result<Option<NumberedRow>, ImportError> {
+        let unreadable = |source| ImportError::Unreadable { file: self.file.to_owned(), source };
+        let number = self.table.next(&mut self.row).map_err(unreadable)?;
+        Ok(number.map(|number| (number, self.bound.read(&self.row))))
+    }
+}
+
+/// Hands a row in; says whether it has a handler already, or why it is left out.
+async fn take_over(system: &Acting, draft: Draft) -> Result<Result<bool, Reason>, DeskError> {
+    let once = system.clone().under_key(&draft.key, draft.fingerprint)?;
+    match once.submit(draft.submission).await {
+        Ok(receipt) if receipt.is_repeated() => Ok(Err(Reason::AlreadyImported)),
+        Ok(receipt) => Ok(Ok(receipt.complaint().handler.is_some())),
+        Err(DeskError::KeyReused) => Ok(Err(Reason::ChangedSince)),
+        Err(DeskError::Refused(refusal)) => {
+            let failed = refusal.failed.first();
+            // The category is named by the catalogue or the table; only its field is repeated.
+            let why = failed.map_or_else(String::new, |failed| match (&failed.field, failed.code) {
+                (Some(field), "unknown_category") => format!("{field}: not in the policy"),
+                (Some(field), _) => format!("{field}: {}", failed.message),
+                (None, _) => failed.message.clone(),
+            });
+            Ok(Err(Reason::Refused(why)))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// The limit of open complaints keeps customers from flooding the desk; what is brought over has happened already.
+fn unlimited(policy: Policy) -> Policy {
+    Policy { open_complaints_per_customer: u32::MAX, ..policy }
+}

@@ -1,0 +1,913 @@
+//! What admins see: numbers, agents, categories, accounts, the policy in force.
+//!
+//! Changes go through the handlers of the API, so that both doors have the same rules.
+
+use askama::Template;
+use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::routing::{get, post};
+use complaint_core::DeskError;
+use complaint_core::agent::Agent;
+use complaint_core::complaint::Priority;
+use complaint_core::id::{AgentId, CategoryKey};
+use complaint_core::lifecycle::{LevelChange, Lifecycle, Status, TABLE, To};
+use complaint_core::policy::{Category, Policy};
+use complaint_core::routing::Roster;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value, json};
+
+use super::account::{Below, FormPage};
+use super::commands::{list, listed};
+use super::form::{Choice, Control, Fault, Field, Summary, Typed, filled};
+use super::staff::{Load, loads};
+use super::words::{Tag, When, category_name, sentence};
+use super::{Answer, Me, Person, page, see};
+use crate::api::{agents, categories, users};
+use crate::auth::accounts::AccountFilter;
+use crate::auth::{Account, Admin, Role};
+use crate::error::Problem;
+use crate::extract::{ApiJson, ApiPath, ApiQuery, parse_strictly};
+use crate::state::AppState;
+
+/// How many questions a form of a category offers.
+const QUESTIONS: usize = 6;
+const INSTANT: &str = "%Y-%m-%dT%H:%M";
+
+/// `/admin` and what is below it.
+pub fn routes() -> Router<AppState> {
+    Router::new()
+        .route("/admin", get(dashboard))
+        .route("/admin/agents", get(list_agents))
+        .route("/admin/agents/new", get(new_agent).post(add_agent))
+        .route("/admin/agents/{id}", get(show_agent).post(change_agent))
+        .route("/admin/agents/{id}/enabled", post(enable_agent))
+        .route("/admin/categories", get(list_categories))
+        .route("/admin/categories/new", get(new_category).post(add_category))
+        .route("/admin/categories/{key}", get(show_category).post(change_category))
+        .route("/admin/categories/{key}/active", post(activate_category))
+        .route("/admin/users", get(list_users))
+        .route("/admin/users/new", get(new_user).post(add_user))
+        .route("/admin/users/{id}/enabled", post(enable_user))
+        .route("/admin/policy", get(show_policy))
+}
+
+struct Count {
+    label: String,
+    name: String,
+    count: u64,
+}
+
+#[derive(Template)]
+#[template(path = "admin/dashboard.html")]
+struct DashboardPage {
+    me: Me,
+    open: u64,
+    total: u64,
+    missed: u64,
+    ratings: u64,
+    satisfaction: String,
+    by_status: Vec<Count>,
+    by_level: Vec<Count>,
+    by_category: Vec<Count>,
+    load: Vec<Load>,
+    nothing_to_choose: bool,
+}
+
+struct AgentRow {
+    id: String,
+    name: String,
+    level: String,
+    skills: String,
+    load: String,
+    state: Tag,
+}
+
+#[derive(Template)]
+#[template(path = "admin/agents.html")]
+struct AgentsPage {
+    me: Me,
+    rows: Vec<AgentRow>,
+}
+
+/// A form to change something, with a second one that takes it out of use.
+#[derive(Template)]
+#[template(path = "admin/edit.html")]
+struct EditPage {
+    me: Me,
+    title: String,
+    back: (&'static str, &'static str),
+    action: String,
+    button: &'static str,
+    saved: bool,
+    summary: Summary,
+    fields: Vec<Field>,
+    switch: Option<Switch>,
+}
+
+/// A form that takes something out of use, or back into it.
+struct Switch {
+    action: String,
+    name: &'static str,
+    on: bool,
+    label: &'static str,
+    explained: &'static str,
+}
+
+struct CategoryRow {
+    key: String,
+    name: String,
+    skills: String,
+    priority: &'static str,
+    weight: u32,
+    questions: usize,
+    state: Tag,
+}
+
+#[derive(Template)]
+#[template(path = "admin/categories.html")]
+struct CategoriesPage {
+    me: Me,
+    rows: Vec<CategoryRow>,
+}
+
+struct UserRow {
+    id: String,
+    name: String,
+    email: String,
+    role: &'static str,
+    state: Tag,
+    since: When,
+    myself: bool,
+    enabled: bool,
+}
+
+#[derive(Template)]
+#[template(path = "admin/users.html")]
+struct UsersPage {
+    me: Me,
+    roles: Field,
+    rows: Vec<UserRow>,
+    next: Option<String>,
+}
+
+struct RuleRow {
+    name: &'static str,
+    label: &'static str,
+    from: String,
+    to: String,
+    who: String,
+    guards: Vec<&'static str>,
+    effect: &'static str,
+}
+
+#[derive(Template)]
+#[template(path = "admin/policy.html")]
+struct PolicyPage {
+    me: Me,
+    name: String,
+    version: u64,
+    toml: String,
+    rules: Vec<RuleRow>,
+    mermaid: String,
+}
+
+#[derive(Deserialize)]
+struct SavedQuery {
+    #[serde(default)]
+    saved: String,
+}
+
+#[derive(Deserialize)]
+struct UsersQuery {
+    #[serde(default)]
+    role: String,
+    #[serde(default)]
+    after: String,
+}
+
+async fn dashboard(State(state): State<AppState>, person: Person) -> Answer {
+    person.must_be(&[Role::Admin, Role::Auditor])?;
+    let acting = state.acting(&person.0).await?;
+    let summary = acting.summary().await?;
+    let policy = state.desk.policy();
+    let (ratings, mean) = summary.satisfaction();
+    let members = state.desk.store().roster().await.map_err(DeskError::from)?;
+    page(
+        StatusCode::OK,
+        &DashboardPage {
+            me: Me::of(&person.0, Some(&acting), &state, "/admin"),
+            open: summary.open(),
+            total: summary.total(),
+            missed: summary.open_with_missed_deadline,
+            ratings,
+            satisfaction: mean.map_or_else(|| "–".to_owned(), |mean| format!("{}.{:02}", mean / 100, mean % 100)),
+            by_status: Status::ALL
+                .into_iter()
+                .map(|status| Count {
+                    label: status.label().to_owned(),
+                    name: status.name().to_owned(),
+                    count: summary.by_status.get(&status).copied().unwrap_or_default(),
+                })
+                .collect(),
+            by_level: policy
+                .levels
+                .iter()
+                .zip(1_u8..)
+                .map(|(level, number)| Count {
+                    label: level.name.clone(),
+                    name: number.to_string(),
+                    count: summary.open_by_level.iter().find(|(it, _)| it.get() == number).map_or(0, |(_, it)| *it),
+                })
+                .collect(),
+            by_category: summary
+                .by_category
+                .iter()
+                .map(|(key, count)| Count { label: category_name(&policy, key), name: key.to_string(), count: *count })
+                .collect(),
+            load: loads(&Roster { members }, &policy, state.desk.now()),
+            nothing_to_choose: !policy.categories.iter().any(|category| category.active),
+        },
+    )
+}
+
+async fn list_agents(State(state): State<AppState>, person: Person) -> Answer {
+    person.must_be(&[Role::Admin])?;
+    let members = state.desk.store().roster().await.map_err(DeskError::from)?;
+    let (policy, now) = (state.desk.policy(), state.desk.now());
+    let mut rows: Vec<(complaint_core::id::Level, AgentRow)> = members
+        .iter()
+        .map(|member| {
+            let agent = &member.agent;
+            let state = match (agent.enabled, agent.is_available(now)) {
+                (false, _) => Tag::new("end", "Disabled"),
+                (true, false) => Tag::new("end", "Away"),
+                (true, true) => Tag::new("done", "At work"),
+            };
+            let row = AgentRow {
+                id: agent.id.to_string(),
+                name: agent.name.clone(),
+                level: policy.level_name(agent.level).to_owned(),
+                skills: list(agent.skills.iter()),
+                load: format!("{} of {}", member.workload, agent.capacity),
+                state,
+            };
+            (agent.level, row)
+        })
+        .collect();
+    rows.sort_by(|(a, x), (b, y)| (a, &x.name).cmp(&(b, &y.name)));
+    let rows = rows.into_iter().map(|(_, row)| row).collect();
+    page(StatusCode::OK, &AgentsPage { me: Me::of(&person.0, None, &state, "/admin/agents"), rows })
+}
+
+async fn new_agent(State(state): State<AppState>, person: Person) -> Answer {
+    person.must_be(&[Role::Admin])?;
+    agent_page(&state, &person, StatusCode::OK, None, None, &[], false).await
+}
+
+async fn add_agent(State(state): State<AppState>, person: Person, typed: Typed) -> Answer {
+    person.must_be(&[Role::Admin])?;
+    let added = async {
+        let body = body_of(agent_body(&typed, false))?;
+        agents::add(State(state.clone()), Admin(person.0.clone()), ApiJson(body)).await.map(drop)
+    };
+    match added.await {
+        Ok(()) => Ok(see("/admin/agents")),
+        Err(problem) => {
+            let (status, faults) = faults_of(problem, agent_label)?;
+            agent_page(&state, &person, status, None, Some(&typed), &faults, false).await
+        }
+    }
+}
+
+async fn show_agent(
+    State(state): State<AppState>,
+    person: Person,
+    ApiPath(id): ApiPath<String>,
+    ApiQuery(query): ApiQuery<SavedQuery>,
+) -> Answer {
+    person.must_be(&[Role::Admin])?;
+    let agent = agent_of(&state, &id).await?;
+    agent_page(&state, &person, StatusCode::OK, Some(agent), None, &[], !query.saved.is_empty()).await
+}
+
+async fn change_agent(
+    State(state): State<AppState>,
+    person: Person,
+    ApiPath(id): ApiPath<String>,
+    typed: Typed,
+) -> Answer {
+    person.must_be(&[Role::Admin])?;
+    let changed = async {
+        let body = body_of(agent_body(&typed, true))?;
+        agents::change(State(state.clone()), Admin(person.0.clone()), ApiPath(id.clone()), ApiJson(body))
+            .await
+            .map(drop)
+    };
+    match changed.await {
+        Ok(()) => Ok(see(&format!("/admin/agents/{id}?saved=1"))),
+        Err(problem) => {
+            let (status, faults) = faults_of(problem, agent_label)?;
+            let agent = agent_of(&state, &id).await?;
+            agent_page(&state, &person, status, Some(agent), Some(&typed), &faults, false).await
+        }
+    }
+}
+
+async fn enable_agent(
+    State(state): State<AppState>,
+    person: Person,
+    ApiPath(id): ApiPath<String>,
+    typed: Typed,
+) -> Answer {
+    person.must_be(&[Role::Admin])?;
+    let body = body_of(json!({ "enabled": typed.raw("enabled") == "true" }))?;
+    let _changed = agents::change(State(state), Admin(person.0), ApiPath(id.clone()), ApiJson(body)).await?;
+    Ok(see(&format!("/admin/agents/{id}?saved=1")))
+}
+
+async fn list_categories(State(state): State<AppState>, person: Person) -> Answer {
+    person.must_be(&[Role::Admin])?;
+    let policy = state.desk.policy();
+    let rows = policy
+        .categories
+        .iter()
+        .map(|category| CategoryRow {
+            key: category.key.to_string(),
+            name: category.name.clone(),
+            skills: list(category.needed_skills().iter()),
+            priority: category.priority.label(),
+            weight: category.weight,
+            questions: category.questions.len(),
+            state: if category.active { Tag::new("done", "In use") } else { Tag::new("end", "Not in use") },
+        })
+        .collect();
+    page(StatusCode::OK, &CategoriesPage { me: Me::of(&person.0, None, &state, "/admin/categories"), rows })
+}
+
+async fn new_category(State(state): State<AppState>, person: Person) -> Answer {
+    person.must_be(&[Role::Admin])?;
+    category_page(&state, &person, StatusCode::OK, None, None, &[], false)
+}
+
+async fn add_category(State(state): State<AppState>, person: Person, typed: Typed) -> Answer {
+    person.must_be(&[Role::Admin])?;
+    let added = async {
+        let body = body_of(category_body(&typed, None))?;
+        categories::add(State(state.clone()), Admin(person.0.clone()), ApiJson(body)).await.map(drop)
+    };
+    match added.await {
+        Ok(()) => Ok(see("/admin/categories")),
+        Err(problem) => {
+            let (status, faults) = faults_of(problem, category_label)?;
+            category_page(&state, &person, status, None, Some(&typed), &faults, false)
+        }
+    }
+}
+
+async fn show_category(
+    State(state): State<AppState>,
+    person: Person,
+    ApiPath(key): ApiPath<String>,
+    ApiQuery(query): ApiQuery<SavedQuery>,
+) -> Answer {
+    person.must_be(&[Role::Admin])?;
+    let category = category_of(&state.desk.policy(), &key)?;
+    category_page(&state, &person, StatusCode::OK, Some(category), None, &[], !query.saved.is_empty())
+}
+
+async fn change_category(
+    State(state): State<AppState>,
+    person: Person,
+    ApiPath(key): ApiPath<String>,
+    typed: Typed,
+) -> Answer {
+    person.must_be(&[Role::Admin])?;
+    let category = category_of(&state.desk.policy(), &key)?;
+    let changed = async {
+        let body = body_of(category_body(&typed, Some(&category)))?;
+        let key = ApiPath(category.key.to_string());
+        categories::change(State(state.clone()), Admin(person.0.clone()), key, ApiJson(body)).await.map(drop)
+    };
+    match changed.await {
+        Ok(()) => Ok(see(&format!("{}?saved=1", address_of(&category.key)))),
+        Err(problem) => {
+            let (status, faults) = faults_of(problem, category_label)?;
+            category_page(&state, &person, status, Some(category), Some(&typed), &faults, false)
+        }
+    }
+}
+
+async fn activate_category(
+    State(state): State<AppState>,
+    person: Person,
+    ApiPath(key): ApiPath<String>,
+    typed: Typed,
+) -> Answer {
+    person.must_be(&[Role::Admin])?;
+    let category = category_of(&state.desk.policy(), &key)?;
+    let body = body_of(json!({ "active": typed.raw("active") == "true" }))?;
+    let key = ApiPath(category.key.to_string());
+    let _changed = categories::change(State(state), Admin(person.0), key, ApiJson(body)).await?;
+    Ok(see(&format!("{}?saved=1", address_of(&category.key))))
+}
+
+async fn list_users(State(state): State<AppState>, person: Person, ApiQuery(query): ApiQuery<UsersQuery>) -> Answer {
+    const PAGE: u32 = 50;
+    person.must_be(&[Role::Admin])?;
+    let role = Role::from_name(&query.role);
+    let after = (!query.after.is_empty()).then(|| query.after.clone());
+    let mut accounts = state.accounts.list(AccountFilter { role, after, limit: PAGE + 1 }).await?;
+    let more = accounts.len() > PAGE as usize;
+    accounts.truncate(PAGE as usize);
+    let next = accounts.last().filter(|_| more).map(|last| {
+        let mut address = url::form_urlencoded::Serializer::new(String::new());
+        address.append_pair("role", &query.role).append_pair("after", &last.id);
+        format!("/admin/users?{}", address.finish())
+    });
+    let roles = [Role::Customer, Role::Agent, Role::Admin, Role::Auditor];
+    let choices = std::iter::once(Choice::new("", "All", ""))
+        .chain(roles.into_iter().map(|role| Choice::new(role.as_str(), role_name(role), "")));
+    let roles = Field::new("role", "Role", Control::Select(choices.collect())).required().value(&query.role);
+    let rows = accounts.into_iter().map(|account| user_row(account, &person.0.id)).collect();
+    page(StatusCode::OK, &UsersPage { me: Me::of(&person.0, None, &state, "/admin/users"), roles, rows, next })
+}
+
+async fn new_user(State(state): State<AppState>, person: Person) -> Answer {
+    person.must_be(&[Role::Admin])?;
+    user_page(&state, &person, StatusCode::OK, None, &[])
+}
+
+async fn add_user(State(state): State<AppState>, person: Person, typed: Typed) -> Answer {
+    person.must_be(&[Role::Admin])?;
+    let added = async {
+        let body = texts(&typed, &["name", "email", "role", "phone", "password"]);
+        let body = body_of(Value::Object(body))?;
+        users::add(State(state.clone()), Admin(person.0.clone()), ApiJson(body)).await.map(drop)
+    };
+    match added.await {
+        Ok(()) => Ok(see(&format!("/admin/users?role={}", typed.raw("role")))),
+        Err(problem) => {
+            let (status, faults) = faults_of(problem, agent_label)?;
+            user_page(&state, &person, status, Some(&typed), &faults)
+        }
+    }
+}
+
+async fn enable_user(
+    State(state): State<AppState>,
+    person: Person,
+    ApiPath(id): ApiPath<String>,
+    typed: Typed,
+) -> Answer {
+    person.must_be(&[Role::Admin])?;
+    let body = body_of(json!({ "enabled": typed.raw("enabled") == "true" }))?;
+    let _changed = users::change(State(state), Admin(person.0), ApiPath(id), ApiJson(body)).await?;
+    Ok(see("/admin/users"))
+}
+
+async fn show_policy(State(state): State<AppState>, person: Person) -> Answer {
+    person.must_be(&[Role::Admin, Role::Auditor])?;
+    let policy = state.desk.policy();
+    let rules = TABLE
+        .iter()
+        .map(|rule| {
+            let to = rule.to.iter().map(|to| match to {
+                To::Same => "same".to_owned(),
+                To::Status(status) => status.label().to_owned(),
+                To::New(status) => format!("a new complaint: {}", status.label()),
+            });
+            let level = match rule.level {
+                LevelChange::Kept => "",
+                LevelChange::Up => ", one level up",
+                LevelChange::Down => ", one level down",
+            };
+            let every = rule.from.len() == Status::ALL.len();
+            RuleRow {
+                name: rule.command.name(),
+                label: rule.command.label(),
+                from: if every { "any".to_owned() } else { labels(rule.from) },
+                to: format!("{}{level}", list(to)),
+                who: list(rule.permits.iter().map(|permit| permit.who.label())),
+                guards: rule
+                    .permits
+                    .iter()
+                    .flat_map(|permit| permit.guards)
+                    .chain(rule.guards)
+                    .map(|guard| guard.meaning())
+                    .collect(),
+                effect: rule.effect,
+            }
+        })
+        .collect();
+    page(
+        StatusCode::OK,
+        &PolicyPage {
+            me: Me::of(&person.0, None, &state, "/admin/policy"),
+            name: policy.name.clone(),
+            version: policy.version,
+            toml: policy.to_toml().map_err(|error| Problem::internal(&error))?,
+            rules,
+            mermaid: Lifecycle::of(&policy).to_mermaid(),
+        },
+    )
+}
+
+async fn agent_of(state: &AppState, id: &str) -> Result<Agent, Problem> {
+    let id = AgentId::new(id).map_err(|_| Problem::not_found())?;
+    let member = state.desk.store().find(&id).await.map_err(DeskError::from)?;
+    member.map(|member| member.agent).ok_or_else(Problem::not_found)
+}
+
+async fn agent_page(
+    state: &AppState,
+    person: &Person,
+    status: StatusCode,
+    agent: Option<Agent>,
+    typed: Option<&Typed>,
+    faults: &[Fault],
+    saved: bool,
+) -> Answer {
+    let policy = state.desk.policy();
+    let account = match &agent {
+        Some(agent) => state.accounts.account(agent.id.as_str()).await.ok(),
+        None => None,
+    };
+    let known = agent.as_ref();
+    let levels = policy.levels.iter().zip(1_u8..).map(|(level, number)| Choice::new(number, &level.name, ""));
+    let members = state.desk.store().roster().await.map_err(DeskError::from)?;
+    let superiors = std::iter::once(Choice::new("", "Nobody in particular", "")).chain(
+        members
+            .iter()
+            .filter(|member| member.agent.level.get() > 1 && known.is_none_or(|it| it.id != member.agent.id))
+            .map(|member| Choice::new(&member.agent.id, &member.agent.name, "")),
+    );
+    let skills: Vec<&str> = policy.categories.iter().map(|category| category.key.as_str()).collect();
+    let joined = |words: Option<Vec<String>>| words.unwrap_or_default().join(", ");
+    let mut fields = vec![
+        Field::line("name", "Full name").required().value(known.map_or("", |agent| agent.name.as_str())),
+        Field::line("phone", "Phone")
+            .hint("For text messages about new work.")
+            .max(40)
+            .value(account.and_then(|account| account.phone).unwrap_or_default()),
+        Field::new("level", "Level", Control::Select(levels.collect()))
+            .required()
+            .value(known.map_or(1, |agent| agent.level.get())),
+        Field::line("skills", "Skills")
+            .hint(format!(
+                "What they know, separated by commas. The categories in use ask for: {}.",
+                list(skills.iter())
+            ))
+            .max(2000)
+            .value(joined(known.map(|agent| agent.skills.iter().map(ToString::to_string).collect()))),
+        Field::new("capacity", "Capacity", Control::Line("number"))
+            .hint("The greatest workload they are given automatically; an ordinary complaint weighs 1.")
+            .required()
+            .value(known.map_or(10, |agent| agent.capacity)),
+        Field::new("reports_to", "Superior", Control::Select(superiors.collect()))
+            .hint("Their escalations go here first.")
+            .value(known.and_then(|agent| agent.reports_to.clone()).map_or_else(String::new, |id| id.to_string())),
+        Field::line("areas", "Areas")
+            .hint("Where they serve; empty: everywhere.")
+            .max(2000)
+            .value(joined(known.map(|agent| agent.areas.iter().map(ToString::to_string).collect()))),
+        Field::line("languages", "Languages")
+            .hint("Tags such as en, de, pt-br; empty: not recorded.")
+            .max(2000)
+            .value(joined(known.map(|agent| agent.languages.iter().map(ToString::to_string).collect()))),
+    ];
+    if let Some(agent) = known {
+        let instant = |at: Option<chrono::DateTime<chrono::Utc>>| {
+            at.map_or_else(String::new, |at| at.format(INSTANT).to_string())
+        };
+        let away = |name, label| Field::new(name, label, Control::Line("datetime-local"));
+        fields.push(
+            Field::new(
+                "absence",
+                "Absence",
+                Control::Set(vec![
+                    away("absence.from", "Away from (UTC)").value(instant(agent.absence.map(|it| it.from))),
+                    away("absence.until", "Back from (UTC)").value(instant(agent.absence.map(|it| it.until))),
+                ]),
+            )
+            .hint("While away they are given nothing, and what they hold goes to others. Leave both empty for none."),
+        );
+    } else {
+        let email = Field::new("email", "E-mail address", Control::Line("email")).required().max(254);
+        fields.insert(1, email);
+        fields.push(
+            Field::new("password", "Password", Control::Line("password"))
+                .autocomplete("new-password")
+                .hint("Leave it empty: then an invitation is mailed, and they choose their own."),
+        );
+    }
+    let fields = filled(fields, typed, faults);
+    let id = known.map(|agent| agent.id.to_string());
+    page(
+        status,
+        &EditPage {
+            me: Me::of(&person.0, None, state, "/admin/agents"),
+            title: known.map_or_else(|| "New agent".to_owned(), |agent| agent.name.clone()),
+            back: ("/admin/agents", "Agents"),
+            action: format!("/admin/agents/{}", id.as_deref().unwrap_or("new")),
+            button: if id.is_some() { "Save" } else { "Make the agent" },
+            saved,
+            summary: Summary::of(faults, &fields),
+            fields,
+            switch: known.map(|agent| Switch {
+                action: format!("/admin/agents/{}/enabled", agent.id),
+                name: "enabled",
+                on: agent.enabled,
+                label: if agent.enabled { "Disable this agent" } else { "Enable this agent" },
+                explained: if agent.enabled {
+                    "They cannot log in any more, and what they hold goes to others at once."
+                } else {
+                    "They can log in again and are given complaints."
+                },
+            }),
+        },
+    )
+}
+
+fn agent_body(typed: &Typed, known: bool) -> Value {
+    let mut body = texts(typed, &["name", "email", "password", "phone", "reports_to"]);
+    for name in ["skills", "areas", "languages"] {
+        body.insert(name.to_owned(), json!(listed(typed.raw(name))));
+    }
+    for name in ["level", "capacity"] {
+        if let Some(number) = typed.get(name) {
+            body.insert(name.to_owned(), number.parse::<u32>().map_or_else(|_| json!(number), |number| json!(number)));
+        }
+    }
+    if known {
+        body.remove("email");
+        body.remove("password");
+        // What is empty now is taken away, not left.
+        for name in ["phone", "reports_to"] {
+            body.entry(name).or_insert(Value::Null);
+        }
+        // The browser's form of an instant has neither seconds nor zone.
+        let instant =
+            |name: &str| typed.get(name).map(|at| if at.len() == 16 { format!("{at}:00Z") } else { at.to_owned() });
+        let absence = match (instant("absence.from"), instant("absence.until")) {
+            (None, None) => Value::Null,
+            (from, until) => Value::Object(
+                [("from", from), ("until", until)]
+                    .into_iter()
+                    .filter_map(|(name, at)| Some((name.to_owned(), json!(at?))))
+                    .collect(),
+            ),
+        };
+        body.insert("absence".to_owned(), absence);
+    }
+    Value::Object(body)
+}
+
+fn agent_label(field: &str) -> &str {
+    match field {
+        "name" => "The name",
+        "email" => "The e-mail address",
+        "password" => "The password",
+        "phone" => "The phone number",
+        "level" => "The level",
+        "skills" => "A skill",
+        "areas" => "An area",
+        "languages" => "A language",
+        "capacity" => "The capacity",
+        "reports_to" => "The superior",
+        "absence" | "absence.from" => "The beginning of the absence",
+        "absence.until" => "The end of the absence",
+        "role" => "The role",
+        other => other,
+    }
+}
+
+fn category_of(policy: &Policy, key: &str) -> Result<Category, Problem> {
+    let key = CategoryKey::new(key).map_err(|_| Problem::not_found())?;
+    policy.category(&key).cloned().ok_or_else(Problem::not_found)
+}
+
+fn address_of(key: &CategoryKey) -> String {
+    let key: String = url::form_urlencoded::byte_serialize(key.as_str().as_bytes()).collect();
+    format!("/admin/categories/{key}")
+}
+
+fn category_page(
+    state: &AppState,
+    person: &Person,
+    status: StatusCode,
+    category: Option<Category>,
+    typed: Option<&Typed>,
+    faults: &[Fault],
+    saved: bool,
+) -> Answer {
+    let known = category.as_ref();
+    let priorities = Priority::ALL.iter().map(|priority| Choice::new(priority.name(), priority.label(), ""));
+    let skills = known.and_then(|category| category.skills.as_ref());
+    let mut fields = vec![
+        Field::line("name", "Name").hint("As customers read it.").required().value(known.map_or("", |it| &it.name)),
+        Field::area("description", "Description")
+            .hint("One or two sentences that help to choose it.")
+            .value(known.map_or("", |it| &it.description)),
+        Field::line("skills", "Skills a handler must have")
+            .hint("Separated by commas. Empty: the category itself is the skill.")
+            .max(2000)
+            .value(
+                skills.map_or_else(String::new, |it| it.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")),
+            ),
+        Field::new("any_agent", "Any agent will do, whatever they know", Control::Tick(false))
+            .value(if skills.is_some_and(std::collections::BTreeSet::is_empty) { "true" } else { "" }),
+        Field::new("priority", "Priority", Control::Select(priorities.collect()))
+            .required()
+            .value(known.map_or(Priority::Normal, |it| it.priority)),
+        Field::new("weight", "Weight", Control::Line("number"))
+            .hint("What one of its complaints adds to a workload.")
+            .required()
+            .value(known.map_or(1, |it| it.weight)),
+        Field::line("area", "Area")
+            .value(known.and_then(|it| it.area.as_ref()).map_or_else(String::new, ToString::to_string)),
+        Field::line("targets.resolution", "Time until the decision, if it differs")
+            .hint("As in 5 working days, 36 hours, 8 weeks.")
+            .value(known.and_then(|it| it.targets.resolution).map_or_else(String::new, |it| it.to_string())),
+        Field::line("targets.first_response", "Time until a person answers, if it differs")
+            .value(known.and_then(|it| it.targets.first_response).map_or_else(String::new, |it| it.to_string())),
+    ];
+    for at in 0..QUESTIONS.max(known.map_or(0, |it| it.questions.len())) {
+        let question = known.and_then(|it| it.questions.get(at));
+        let name = |part: &str| format!("questions.{at}.{part}");
+        fields.push(Field::new(
+            format!("questions.{at}"),
+            format!("Question {}", at + 1),
+            Control::Set(vec![
+                Field::line(name("label"), "What is asked").value(question.map_or("", |it| &it.label)),
+                Field::new(name("required"), "Must be answered", Control::Tick(false))
+                    .value(if question.is_some_and(|it| it.required) { "true" } else { "" }),
+            ]),
+        ));
+    }
+    let fields = filled(fields, typed, faults);
+    page(
+        status,
+        &EditPage {
+            me: Me::of(&person.0, None, state, "/admin/categories"),
+            title: known.map_or_else(|| "New category".to_owned(), |it| it.name.clone()),
+            back: ("/admin/categories", "Categories"),
+            action: known.map_or_else(|| "/admin/categories/new".to_owned(), |it| address_of(&it.key)),
+            button: if known.is_some() { "Save" } else { "Make the category" },
+            saved,
+            summary: Summary::of(faults, &fields),
+            fields,
+            switch: known.map(|it| Switch {
+                action: format!("{}/active", address_of(&it.key)),
+                name: "active",
+                on: it.active,
+                label: if it.active { "Take it out of use" } else { "Put it back into use" },
+                explained: if it.active {
+                    "It cannot be chosen for new complaints any more; those there are go on."
+                } else {
+                    "It can be chosen for new complaints again."
+                },
+            }),
+        },
+    )
+}
+
+fn category_body(typed: &Typed, known: Option<&Category>) -> Value {
+    let mut body = texts(typed, &["name", "priority"]);
+    // Empty ones are said too: a change leaves what it does not name.
+    body.entry("name").or_insert(json!(""));
+    body.insert("description".to_owned(), json!(typed.raw("description").replace("\r\n", "\n")));
+    let skills = listed(typed.raw("skills"));
+    let skills = if skills.is_empty() && !typed.ticked("any_agent") { Value::Null } else { json!(skills) };
+    body.insert("skills".to_owned(), skills);
+    body.insert("area".to_owned(), json!(typed.get("area")));
+    if let Some(weight) = typed.get("weight") {
+        body.insert("weight".to_owned(), weight.parse::<u32>().map_or_else(|_| json!(weight), |weight| json!(weight)));
+    }
+    let targets = ["resolution", "first_response"].into_iter().filter_map(|name| {
+        let target = typed.get(&format!("targets.{name}"))?;
+        Some((name.to_owned(), json!(target)))
+    });
+    body.insert("targets".to_owned(), Value::Object(targets.collect()));
+    let questions = (0..100).filter_map(|at| {
+        let label = typed.get(&format!("questions.{at}.label"))?;
+        let required = typed.ticked(&format!("questions.{at}.required"));
+        // A question that is worded anew stays the same question: answers are kept under its key.
+        let key = known.and_then(|it| it.questions.get(at)).map(|question| question.key.as_str());
+        Some(json!({ "key": key, "label": label, "required": required }))
+    });
+    body.insert("questions".to_owned(), Value::Array(questions.collect()));
+    Value::Object(body)
+}
+
+fn category_label(field: &str) -> &str {
+    match field {
+        "name" | "key" => "The name",
+        "description" => "The description",
+        "skills" => "A skill",
+        "weight" => "The weight",
+        "area" => "The area",
+        "questions" => "The questions",
+        field if field.starts_with("targets") => "A time",
+        field if field.starts_with("questions") => "A question",
+        other => other,
+    }
+}
+
+fn user_page(state: &AppState, person: &Person, status: StatusCode, typed: Option<&Typed>, faults: &[Fault]) -> Answer {
+    let roles = [Role::Admin, Role::Auditor, Role::Customer];
+    let roles = roles.into_iter().map(|role| Choice::new(role.as_str(), role_name(role), ""));
+    let fields = vec![
+        Field::line("name", "Full name").required(),
+        Field::new("email", "E-mail address", Control::Line("email")).required().max(254),
+        Field::new("role", "Role", Control::Select(roles.collect())).required(),
+        Field::new("password", "Password", Control::Line("password"))
+            .autocomplete("new-password")
+            .hint("Staff: leave it empty, and an invitation is mailed. A customer made here needs one."),
+    ];
+    let fields = filled(fields, typed, faults);
+    page(
+        status,
+        &FormPage {
+            me: Me::of(&person.0, None, state, "/admin/users"),
+            title: "New account",
+            intro: "For administrators, auditors and customers. Agents are made under Agents.",
+            action: "/admin/users/new",
+            button: "Make the account",
+            hidden: &[],
+            summary: Summary::of(faults, &fields),
+            fields,
+            below: Below::Nothing,
+        },
+    )
+}
+
+fn user_row(account: Account, me: &str) -> UserRow {
+    let state = match (account.disabled_at, account.email_verified_at) {
+        (Some(_), _) => Tag::new("end", "Disabled"),
+        (None, None) if account.role.is_staff() => Tag::new("wait", "Invited"),
+        (None, None) => Tag::new("wait", "Not confirmed"),
+        (None, Some(_)) => Tag::new("done", "Active"),
+    };
+    UserRow {
+        myself: account.id == me,
+        enabled: account.disabled_at.is_none(),
+        id: account.id,
+        name: account.name,
+        email: account.email,
+        role: role_name(account.role),
+        state,
+        since: When(account.created_at),
+    }
+}
+
+fn role_name(role: Role) -> &'static str {
+    match role {
+        Role::Customer => "Customer",
+        Role::Agent => "Agent",
+        Role::Admin => "Administrator",
+        Role::Auditor => "Auditor",
+    }
+}
+
+/// The texts that were given, as members of a body.
+fn texts(typed: &Typed, names: &[&str]) -> Map<String, Value> {
+    names.iter().filter_map(|name| Some(((*name).to_owned(), json!(typed.get(name)?)))).collect()
+}
+
+/// A body as the API would have read it.
+fn body_of<T: DeserializeOwned>(body: Value) -> Result<T, Problem> {
+    parse_strictly(body.to_string().as_bytes())
+}
+
+/// What the API would have answered, as faults of the form; what is no fault of values stays a problem.
+fn faults_of(problem: Problem, label: fn(&str) -> &str) -> Result<(StatusCode, Vec<Fault>), Problem> {
+    if problem.errors.is_empty() {
+        return Err(problem);
+    }
+    let faults = problem
+        .errors
+        .iter()
+        .map(|error| {
+            let field = error.field.replace('[', ".").replace(']', "");
+            let whole = error.message.starts_with(char::is_uppercase);
+            let message = if whole && error.code == "taken" {
+                error.message.clone()
+            } else if whole {
+                format!("{}: {}", label(&field), error.message)
+            } else {
+                sentence(&format!("{} {}", label(&field), error.message))
+            };
+            // A list is one line of the form.
+            let listed =
+                ["skills", "areas", "languages"].into_iter().find(|name| field.starts_with(&format!("{name}.")));
+            Fault::of(listed.map_or(field, str::to_owned), message)
+        })
+        .collect();
+    Ok((problem.status, faults))
+}
+
+fn labels(statuses: &[Status]) -> String {
+    list(statuses.iter().map(|status| status.label()))
+}

@@ -1,0 +1,566 @@
+//! Forms for the commands of the lifecycle, made from the table: which fields a command reads, and who may give it.
+
+use askama::Template;
+use askama::filters::HtmlSafe;
+use axum::http::StatusCode;
+use chrono::{DateTime, NaiveDate, Utc};
+use complaint_core::actor::{Actor, Party};
+use complaint_core::complaint::{Complaint, DismissalReason, Outcome, Priority, RemedyKind};
+use complaint_core::lifecycle::{Command, CommandName, Field as Wanted, MEDIA_TYPES, Refusal, RefusalCategory};
+use complaint_core::money::Money;
+use complaint_core::policy::Policy;
+use complaint_core::routing::{Need, Roster, route};
+use complaint_core::text::TEXT_MAX;
+use serde_json::{Map, Value, json};
+
+use super::form::{Choice, Control, Fault, Field, Summary, Typed, filled};
+use super::words::{Names, fault_of, sentence};
+
+/// How many remedies a form offers to fill in. More are added by sending the complaint through the API.
+const REMEDY_ROWS: usize = 3;
+
+/// A command that was tried and refused: what was typed, and why not.
+#[derive(Debug, Clone)]
+pub struct Attempt {
+    /// Which.
+    pub command: CommandName,
+    /// What was typed; put back into the form.
+    pub typed: Typed,
+    /// What was wrong.
+    pub faults: Vec<Fault>,
+    /// The status of the answer.
+    pub status: StatusCode,
+    /// Whether somebody changed the complaint meanwhile.
+    pub stale: bool,
+}
+
+/// A form for one command.
+#[derive(Debug, Clone, Template)]
+#[template(path = "parts/command.html")]
+pub struct CommandForm {
+    /// Which command; also makes the ids of its fields unique.
+    pub name: &'static str,
+    /// What people read on the fold and the button.
+    pub label: String,
+    /// What it does, where that is not plain.
+    pub intro: String,
+    /// Where it is posted to.
+    pub action: String,
+    /// The version that was looked at, where it matters.
+    pub version: Option<u64>,
+    /// What is asked.
+    pub fields: Vec<Field>,
+    /// What was wrong the last time.
+    pub summary: Summary,
+    /// Whether it cannot easily be taken back.
+    pub danger: bool,
+    /// Whether it is unfolded.
+    pub open: bool,
+    /// Whether it is folded at all.
+    pub folded: bool,
+    /// Whether files are sent.
+    pub files: bool,
+}
+
+impl HtmlSafe for CommandForm {}
+
+/// What forms are made from.
+pub struct Scene<'a> {
+    /// The complaint.
+    pub complaint: &'a Complaint,
+    /// The policy in force.
+    pub policy: &'a Policy,
+    /// Who would act.
+    pub actor: &'a Actor,
+    /// The agents there are.
+    pub roster: &'a Roster,
+    /// Who people are called.
+    pub names: &'a Names,
+    /// The present instant.
+    pub now: DateTime<Utc>,
+    /// What was tried before.
+    pub attempt: Option<&'a Attempt>,
+}
+
+impl Scene<'_> {
+    fn is_customer(&self) -> bool {
+        matches!(self.actor.party(), Party::Customer(_))
+    }
+
+    /// The form of a command.
+    pub fn form(&self, command: CommandName) -> CommandForm {
+        let attempt = self.attempt.filter(|attempt| attempt.command == command);
+        let fields: Vec<Field> = command
+            .fields()
+            .iter()
+            .filter(|wanted| self.asks(command, **wanted))
+            .map(|wanted| self.field(command, *wanted).within(command.name()))
+            .collect();
+        let (typed, faults) = attempt.map_or((None, &[][..]), |attempt| (Some(&attempt.typed), &attempt.faults[..]));
+        let fields = filled(fields, typed, faults);
+        let at_once = matches!(command, CommandName::Begin | CommandName::Acknowledge | CommandName::Read);
+        // Two people may write at the same time without one undoing the other's work.
+        let careless =
+            matches!(command, CommandName::Post | CommandName::Note | CommandName::Attach | CommandName::Read);
+        let files = command == CommandName::Attach;
+        let reference = self.complaint.reference;
+        CommandForm {
+            name: command.name(),
+            label: self.label(command),
+            intro: self.intro(command),
+            action: if files {
+                format!("/complaints/{reference}/attachments")
+            } else {
+                format!("/complaints/{reference}/commands/{command}")
+            },
+            version: (!careless).then(|| self.complaint.version.get()),
+            summary: Summary::of(faults, &fields),
+            fields,
+            danger: is_grave(command),
+            open: attempt.is_some(),
+            folded: !at_once,
+            files,
+        }
+    }
+
+    /// What a command is called on its button.
+    pub fn label(&self, command: CommandName) -> String {
+        let own = match (command, self.is_customer()) {
+            (CommandName::Answer, true) => "Send the answer",
+            (CommandName::Escalate, true) => "Ask for somebody higher up",
+            (CommandName::Accept, true) => "Accept the decision",
+            (CommandName::Contest, true) => "Contest the decision",
+            (CommandName::Rate, true) => "Rate how we dealt with it",
+            (CommandName::Withdraw, true) => "Withdraw the complaint",
+            (CommandName::Reinstate, true) => "Take it up again",
+            (CommandName::Attach, true) => "Add files",
+            (CommandName::Accept, false) => "Record that the customer accepts",
+            (CommandName::Answer, false) => "Record the customer's answer",
+            (CommandName::Assign, false) if self.takes_for_themself() => "Take it",
+            (CommandName::Escalate, false) => "Escalate to the next level",
+            (CommandName::Triage, false) => "Change category, priority or skills",
+            (CommandName::HandBack, false) => "Hand back to the level below",
+            (CommandName::Merge, false) => "Join to another complaint",
+            (CommandName::Refer, false) => "Pass to another body",
+            (CommandName::Dismiss, false) => "Do not take up",
+            _ => command.label(),
+        };
+        own.to_owned()
+    }
+
+    fn intro(&self, command: CommandName) -> String {
+        let by_customer = self.is_customer();
+        match command {
+            CommandName::Accept if by_customer => {
+                let owed = self.complaint.outstanding_remedies().count();
+                if owed > 0 {
+                    "You agree with the decision. The complaint closes as soon as you have got what we promised.".into()
+                } else {
+                    "You agree with the decision, and the complaint closes.".into()
+                }
+            }
+            CommandName::Contest => {
+                let level = self.complaint.level.above().min(self.policy.last_level());
+                format!(
+                    "{} looks at it anew; nobody who decided before takes part. Say what is wrong with the decision.",
+                    with_article(self.policy.level_name(level))
+                )
+            }
+            CommandName::Withdraw => format!(
+                "We stop working on it and you get no decision. You can take it up again within {}.",
+                self.policy.reinstate_window
+            ),
+            CommandName::Escalate if by_customer => {
+                "We have not kept a promise to you. Somebody one level higher takes over.".into()
+            }
+            CommandName::Reinstate => "We go on where we stopped.".into(),
+            CommandName::Dismiss => "The complaint ends here. The customer gets your text and may contest it.".into(),
+            CommandName::Refer => "The complaint ends here. The customer gets your text as written notice.".into(),
+            CommandName::Merge => "This one ends; work goes on at the other one.".into(),
+            CommandName::Decline => "It goes back to the queue and does not come to you again at this level.".into(),
+            CommandName::Release => "It goes back to the queue; the router looks for somebody else.".into(),
+            CommandName::Escalate => "It leaves your hands and goes to the next level.".into(),
+            CommandName::Close => {
+                "The customer has not answered; the complaint ends with the decision as it is.".into()
+            }
+            CommandName::Resolve => "The customer gets this as the decision and may accept or contest it.".into(),
+            CommandName::Propose => "A second person approves it before the customer gets it.".into(),
+            CommandName::Approve => self.complaint.proposal.as_ref().map_or_else(String::new, |proposal| {
+                format!("The proposal of {} becomes the decision.", self.names.agent(&proposal.by))
+            }),
+            CommandName::ResolveAtSource => "The customer has told you that they are satisfied.".into(),
+            CommandName::Accept => "The customer told you so, by phone or letter.".into(),
+            CommandName::Answer if !by_customer => "What the customer told you, by phone or letter.".into(),
+            CommandName::Unmerge => "It becomes a complaint of its own again.".into(),
+            CommandName::Note => "Only staff see it.".into(),
+            CommandName::Ask => {
+                "The customer gets your question; the clocks of our promises pause until they answer.".into()
+            }
+            _ => String::new(),
+        }
+    }
+
+    fn takes_for_themself(&self) -> bool {
+        self.actor.agent_id().is_some() && !self.actor.is_supervisor()
+    }
+
+    fn asks(&self, command: CommandName, wanted: Wanted) -> bool {
+        !(command == CommandName::Assign && wanted == Wanted::OptionalAgent && self.takes_for_themself())
+    }
+
+    fn field(&self, command: CommandName, wanted: Wanted) -> Field {
+        let (name, label) = (wanted.name(), self.asked(command, wanted));
+        let field = match wanted {
+            Wanted::Text
+            | Wanted::Reason
+            | Wanted::OptionalReason
+            | Wanted::Comment
+            | Wanted::OptionalComment
+            | Wanted::Explanation
+            | Wanted::Apology
+            | Wanted::NextSteps
+            | Wanted::Instruction
+            | Wanted::Evidence => Field::area(name, label).max(TEXT_MAX),
+            Wanted::Party | Wanted::Body | Wanted::Area => Field::line(name, label),
+            Wanted::Skills => Field::line(name, label)
+                .hint(format!("Separated by commas. Now: {}.", list(self.complaint.skills.iter()))),
+            Wanted::Into => Field::line(name, label).max(40),
+            Wanted::Until | Wanted::On => Field::date(name, label),
+            Wanted::Weight => Field::new(name, label, Control::Line("number"))
+                .hint(format!("What it adds to a workload. Now: {}.", self.complaint.weight)),
+            Wanted::OverCapacity | Wanted::NewEvidence => Field::new(name, label, Control::Tick(false)),
+            Wanted::Outcome => {
+                let outcomes = Outcome::ALL.iter().filter(|outcome| **outcome != Outcome::ResolvedAtSource);
+                let choices = outcomes.map(|outcome| Choice::new(outcome.name(), outcome.label(), "")).collect();
+                Field::new(name, label, Control::Radios(choices))
+            }
+            Wanted::Score => {
+                let words = ["very bad", "bad", "so so", "good", "very good"];
+                let choices = words
+                    .iter()
+                    .enumerate()
+                    .map(|(at, word)| Choice::new(at + 1, format!("{} {word}", at + 1), ""))
+                    .collect();
+                Field::new(name, label, Control::Radios(choices))
+            }
+            Wanted::Dismissal => {
+                let choices = DismissalReason::ALL.iter().map(|reason| Choice::new(reason.name(), reason.label(), ""));
+                Field::new(name, label, Control::Select(optional("Choose …", choices)))
+            }
+            Wanted::Category => {
+                let active = self.policy.categories.iter().filter(|category| category.active);
+                let choices = active.map(|category| Choice::new(&category.key, &category.name, ""));
+                Field::new(name, label, Control::Select(optional("As it is", choices)))
+            }
+            Wanted::Priority => {
+                let choices = Priority::ALL.iter().map(|priority| Choice::new(priority.name(), priority.label(), ""));
+                Field::new(name, label, Control::Select(optional("As it is", choices)))
+            }
+            Wanted::Remedy => {
+                let owed = self.complaint.outstanding_remedies().map(|promise| {
+                    Choice::new(promise.number, format!("{}: {}", promise.number, promise.remedy.kind.label()), "")
+                });
+                Field::new(name, label, Control::Select(optional("The only one outstanding", owed)))
+            }
+            Wanted::Agent | Wanted::OptionalAgent => {
+                let first = if wanted == Wanted::Agent { "Choose …" } else { "Whom the router finds" };
+                Field::new(name, label, Control::Select(optional(first, self.candidates().into_iter())))
+            }
+            Wanted::Remedies => {
+                let rows = (0..REMEDY_ROWS).map(remedy_row).collect();
+                Field::new(name, label, Control::Set(rows))
+                    .hint("Money back and compensation need an amount. Leave out what you do not need.")
+            }
+            Wanted::Files => Field::new(name, label, Control::Files(MEDIA_TYPES.join(",")))
+                .hint("At most ten files for a complaint, 10 MB each: pictures, PDF, text, office documents."),
+        };
+        let field = match wanted {
+            Wanted::Apology => field.hint("Needed when the complaint is upheld, even in part. The customer reads it."),
+            Wanted::NextSteps => field.hint("What the customer has to do, and what they will get when."),
+            Wanted::Reason if command == CommandName::Reassign => field.hint("Both agents and the log get it."),
+            _ => field,
+        };
+        if wanted.is_required() { field.required() } else { field }
+    }
+
+    fn asked(&self, command: CommandName, wanted: Wanted) -> String {
+        let own = match (command, wanted, self.is_customer()) {
+            (CommandName::Contest, Wanted::Reason, _) => "What is wrong with the decision?",
+            (CommandName::Withdraw, Wanted::OptionalReason, true) => "Why do you withdraw it?",
+            (CommandName::Escalate, Wanted::Reason, true) => "What should somebody else look at?",
+            (CommandName::Answer, Wanted::Text, true) => "Your answer",
+            (CommandName::Answer, Wanted::Text, false) => "What the customer said",
+            (CommandName::Rate, Wanted::Score, _) => "How did we deal with it?",
+            (CommandName::Rate, Wanted::OptionalComment, true) => "What was good, what was not?",
+            (CommandName::Post, Wanted::Text, true) => "Your message",
+            (CommandName::Post, Wanted::Text, false) => "Message to the customer",
+            (CommandName::Ask, Wanted::Text, _) => "Question to the customer",
+            (CommandName::Note, Wanted::Text, _) => "Internal note",
+            (CommandName::Dismiss | CommandName::Refer, Wanted::Text, _) => "Text for the customer",
+            _ => wanted.label(),
+        };
+        own.to_owned()
+    }
+
+    /// Every agent of the level with their place in the router's ranking, or why they do not fit.
+    fn candidates(&self) -> Vec<Choice> {
+        let routing = route(&Need::of(self.complaint), self.roster, self.now);
+        routing
+            .candidates
+            .iter()
+            .filter(|candidate| self.complaint.handler.as_ref() != Some(&candidate.agent))
+            .map(|candidate| {
+                let name = self.names.agent(&candidate.agent);
+                let load = format!("{} of {}", candidate.workload, candidate.capacity);
+                let label = match candidate.rank {
+                    Some(rank) => format!("{rank}. {name} ({load})"),
+                    None => {
+                        let reasons: Vec<String> =
+                            candidate.reasons.iter().map(complaint_core::routing::Ineligible::message).collect();
+                        format!("{name} ({load}) – {}", reasons.join(", "))
+                    }
+                };
+                Choice::new(&candidate.agent, label, "")
+            })
+            .collect()
+    }
+
+    /// A refusal as an attempt that its form shows.
+    pub fn refused(&self, refusal: &Refusal, typed: Typed, rows: &[usize]) -> Attempt {
+        let command = refusal.command;
+        let faults = refusal
+            .failed
+            .iter()
+            .map(|failed| {
+                let mut fault = fault_of(failed, |field| self.label_of_input(command, field));
+                if let Some((at, rest)) = fault.field.strip_prefix("remedies.").and_then(|rest| rest.split_once('.')) {
+                    let row = at.parse::<usize>().ok().and_then(|at| rows.get(at).copied());
+                    fault.field = format!("remedies.{}.{rest}", row.unwrap_or_default());
+                }
+                fault
+            })
+            .collect();
+        let status = match refusal.category() {
+            RefusalCategory::Stale => StatusCode::CONFLICT,
+            RefusalCategory::Forbidden => StatusCode::FORBIDDEN,
+            RefusalCategory::State | RefusalCategory::Input => StatusCode::UNPROCESSABLE_ENTITY,
+        };
+        Attempt { command, typed, faults, status, stale: refusal.category() == RefusalCategory::Stale }
+    }
+
+    fn label_of_input(&self, command: CommandName, field: &str) -> String {
+        if let Some(rest) = field.strip_prefix("remedies.") {
+            let part = rest.split('.').nth(1).unwrap_or_default();
+            return match part {
+                "amount" => "The amount of a remedy",
+                "due_on" => "The day of a remedy",
+                "instructions" => "How to proceed",
+                _ => "A remedy",
+            }
+            .to_owned();
+        }
+        let wanted = command.fields().iter().find(|wanted| wanted.name() == field);
+        wanted.map_or_else(
+            || sentence(field).trim_end_matches('.').to_owned(),
+            |wanted| match self.asked(command, *wanted) {
+                question if question.ends_with('?') => "Your answer".to_owned(),
+                label => label,
+            },
+        )
+    }
+}
+
+/// What was typed, as a command.
+pub struct Reading {
+    /// The command, or what is wrong with what was typed.
+    pub command: Result<Command, Vec<Fault>>,
+    /// Which row of the form each remedy came from.
+    pub rows: Vec<usize>,
+}
+
+/// Reads a command from a form, by the fields it has in the table.
+pub fn read(command: CommandName, typed: &Typed) -> Reading {
+    let mut body = Map::new();
+    let mut faults = Vec::new();
+    let mut rows = Vec::new();
+    for wanted in command.fields() {
+        let name = wanted.name();
+        match wanted {
+            Wanted::Files => {}
+            Wanted::Remedies => {
+                let remedies = remedies(typed, &mut rows, &mut faults);
+                body.insert(name.to_owned(), Value::Array(remedies));
+            }
+            Wanted::OverCapacity | Wanted::NewEvidence => {
+                if typed.ticked(name) {
+                    body.insert(name.to_owned(), Value::Bool(true));
+                }
+            }
+            Wanted::Skills => {
+                if let Some(skills) = typed.get(name) {
+                    body.insert(name.to_owned(), json!(listed(skills)));
+                }
+            }
+            Wanted::Remedy | Wanted::Weight | Wanted::Score => {
+                if let Some(number) = typed.get(name) {
+                    match number.parse::<u32>() {
+                        Ok(number) => {
+                            body.insert(name.to_owned(), json!(number));
+                        }
+                        Err(_) => faults.push(Fault::of(name, format!("{} must be a whole number.", wanted.label()))),
+                    }
+                }
+            }
+            Wanted::Until | Wanted::On => {
+                if let Some(day) = typed.get(name) {
+                    if is_day(day) {
+                        body.insert(name.to_owned(), json!(day));
+                    } else {
+                        faults.push(Fault::of(name, format!("{} must be a day, as in 2026-11-30.", wanted.label())));
+                    }
+                }
+            }
+            _ => {
+                if typed.get(name).is_some() {
+                    body.insert(name.to_owned(), json!(typed.raw(name)));
+                }
+            }
+        }
+    }
+    let command = if faults.is_empty() {
+        Command::from_json(command, &Value::Object(body)).map_err(|invalid| {
+            let label = command.fields().iter().find(|wanted| wanted.name() == invalid.field);
+            let label = label.map_or("The form", |wanted| wanted.label());
+            vec![Fault::of(invalid.field, format!("{label} cannot be read: {}.", invalid.message))]
+        })
+    } else {
+        Err(faults)
+    };
+    Reading { command, rows }
+}
+
+/// The words of a list that is separated by commas.
+pub fn listed(typed: &str) -> Vec<&str> {
+    typed.split(',').map(str::trim).filter(|word| !word.is_empty()).collect()
+}
+
+/// A list in words.
+pub fn list(items: impl Iterator<Item = impl ToString>) -> String {
+    let words: Vec<String> = items.map(|item| item.to_string()).collect();
+    if words.is_empty() { "none".to_owned() } else { words.join(", ") }
+}
+
+fn remedies(typed: &Typed, rows: &mut Vec<usize>, faults: &mut Vec<Fault>) -> Vec<Value> {
+    let mut remedies = Vec::new();
+    for row in 0..REMEDY_ROWS {
+        let name = |part: &str| format!("remedies.{row}.{part}");
+        let part = |part: &str| typed.get(&name(part)).map(str::to_owned);
+        let (amount, due_on, instructions) = (part("amount"), part("due_on"), part("instructions"));
+        if amount.as_deref().is_some_and(|amount| amount.parse::<Money>().is_err()) {
+            faults.push(Fault::of(name("amount"), "Write an amount with its currency, as in 12.50 EUR."));
+        }
+        if due_on.as_deref().is_some_and(|day| !is_day(day)) {
+            faults.push(Fault::of(name("due_on"), "Write a day as in 2026-11-30."));
+        }
+        let Some(kind) = part("kind") else {
+            if amount.is_some() || due_on.is_some() || instructions.is_some() {
+                faults.push(Fault::of(name("kind"), "Choose what kind of remedy it is."));
+            }
+            continue;
+        };
+        let mut remedy = Map::from_iter([("kind".to_owned(), json!(kind))]);
+        for (key, value) in [("amount", amount), ("due_on", due_on), ("instructions", instructions)] {
+            if let Some(value) = value {
+                remedy.insert(key.to_owned(), json!(value));
+            }
+        }
+        rows.push(row);
+        remedies.push(Value::Object(remedy));
+    }
+    remedies
+}
+
+fn remedy_row(row: usize) -> Field {
+    let kinds = RemedyKind::ALL.iter().map(|kind| Choice::new(kind.name(), kind.label(), ""));
+    let name = |part: &str| format!("remedies.{row}.{part}");
+    Field::new(
+        format!("remedies.{row}"),
+        format!("Remedy {}", row + 1),
+        Control::Set(vec![
+            Field::new(name("kind"), "Kind", Control::Select(optional("None", kinds))),
+            Field::line(name("amount"), "Amount").hint("As in 12.50 EUR").max(40),
+            Field::line(name("instructions"), "How the customer proceeds").max(0),
+            Field::date(name("due_on"), "Promised for"),
+        ]),
+    )
+}
+
+fn optional(nothing: &str, choices: impl Iterator<Item = Choice>) -> Vec<Choice> {
+    let mut all = vec![Choice { value: String::new(), label: nothing.to_owned(), chosen: false }];
+    all.extend(choices);
+    all
+}
+
+fn is_day(text: &str) -> bool {
+    text.parse::<NaiveDate>().is_ok()
+}
+
+fn is_grave(command: CommandName) -> bool {
+    matches!(
+        command,
+        CommandName::Withdraw
+            | CommandName::Dismiss
+            | CommandName::Merge
+            | CommandName::Refer
+            | CommandName::Decline
+            | CommandName::Release
+            | CommandName::Close
+    )
+}
+
+fn with_article(name: &str) -> String {
+    let vowel = name.starts_with(['A', 'E', 'I', 'O', 'U', 'a', 'e', 'i', 'o', 'u']);
+    format!("{} {}", if vowel { "An" } else { "A" }, name.to_lowercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn remedies_are_read_row_by_row() {
+        let typed = Typed::default()
+            .with("outcome", "upheld")
+            .with("explanation", " It was broken.\n")
+            .with("apology", "We are sorry.")
+            .with("next_steps", "  ")
+            .with("remedies.1.kind", "refund")
+            .with("remedies.1.amount", "12.5 eur")
+            .with("remedies.2.kind", "");
+        let reading = read(CommandName::Resolve, &typed);
+        assert_eq!(reading.rows, [1]);
+        let command = reading.command.expect("right");
+        assert_eq!(command.input().remedies.len(), 1);
+        assert_eq!(command.input().remedies[0].amount.expect("an amount").to_string(), "12.50 EUR");
+        assert_eq!(command.input().explanation.as_deref(), Some(" It was broken.\n"));
+        assert_eq!(command.input().next_steps, None, "blank is not given");
+    }
+
+    #[test]
+    fn every_wrong_value_is_named() {
+        let typed = Typed::default().with("remedies.0.amount", "12,50").with("remedies.0.due_on", "tomorrow");
+        let faults = read(CommandName::Resolve, &typed).command.expect_err("wrong");
+        let fields: Vec<&str> = faults.iter().map(|fault| fault.field.as_str()).collect();
+        assert_eq!(fields, ["remedies.0.amount", "remedies.0.due_on", "remedies.0.kind"]);
+        let faults = read(CommandName::Rate, &Typed::default().with("score", "five")).command.expect_err("wrong");
+        assert_eq!(faults[0].field, "score");
+        let faults = read(CommandName::Hold, &Typed::default().with("until", "31.12.")).command.expect_err("wrong");
+        assert_eq!(faults[0].field, "until");
+    }
+
+    #[test]
+    fn what_a_command_does_not_read_is_left_out() {
+        let typed = Typed::default().with("version", 3).with("status", "closed").with("text", "Hello");
+        assert!(read(CommandName::Post, &typed).command.is_ok());
+    }
+}

@@ -1,0 +1,898 @@
+//! The page of one complaint, for its customer and for staff, and everything that can be done from it.
+
+use std::collections::BTreeMap;
+
+use askama::Template;
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Multipart, State};
+use axum::http::StatusCode;
+use axum::routing::get;
+use chrono::{DateTime, Utc};
+use complaint_core::actor::Party;
+use complaint_core::complaint::{Complaint, Entry, Event};
+use complaint_core::deadline::{ClockKind, Deadline, Ending};
+use complaint_core::desk::Acting;
+use complaint_core::id::Version;
+use complaint_core::lifecycle::{Availability, Command, CommandName, FILES_MAX, Status};
+use complaint_core::routing::{Need, Roster, Routing, route};
+use complaint_core::{DeskError, Policy};
+use serde::Deserialize;
+
+use super::commands::{Attempt, CommandForm, Scene, list, read};
+use super::form::Typed;
+use super::words::{
+    Day, LogLine, Names, Tag, When, amount, category_name, customer_status, left, log_lines, promised, staff_status,
+    time_left,
+};
+use super::{Answer, Me, Person, page, see, start_of, upload};
+use crate::auth::{Role, Viewer};
+use crate::error::Problem;
+use crate::extract::{ApiPath, ApiQuery};
+use crate::state::AppState;
+
+/// `/complaints/{reference}` and what is posted from it.
+pub fn routes() -> Router<AppState> {
+    Router::new()
+        .route("/complaints/{reference}", get(show))
+        .route("/complaints/{reference}/commands/{name}", get(back).post(command))
+        .route(
+            "/complaints/{reference}/attachments",
+            get(back_from_files).post(attach).layer(DefaultBodyLimit::max(upload::UPLOAD_MAX)),
+        )
+}
+
+/// A complaint with everything its pages show.
+pub(super) struct Loaded {
+    pub(super) acting: Acting,
+    pub(super) complaint: Complaint,
+    pub(super) log: Vec<Entry>,
+    pub(super) available: Vec<Availability>,
+    pub(super) roster: Roster,
+    pub(super) names: Names,
+    pub(super) policy: std::sync::Arc<Policy>,
+    pub(super) now: DateTime<Utc>,
+    pub(super) joined_to: Option<String>,
+}
+
+/// One step of the way from received to closed.
+struct Step {
+    label: &'static str,
+    at: Option<When>,
+    current: bool,
+}
+
+/// What was promised, and why.
+struct Promise {
+    what: &'static str,
+    at: When,
+    left: Tag,
+    why: String,
+}
+
+/// One message of the conversation.
+struct Message {
+    id: String,
+    who: String,
+    what: &'static str,
+    at: When,
+    own: bool,
+    internal: bool,
+    open: bool,
+    texts: Vec<String>,
+}
+
+/// A file.
+struct File {
+    name: String,
+    href: String,
+    kind: String,
+    size: String,
+}
+
+/// A decision.
+struct Decision {
+    number: usize,
+    stands: bool,
+    outcome: &'static str,
+    at: When,
+    by: String,
+    approved_by: Option<String>,
+    level: String,
+    explanation: String,
+    apology: Option<String>,
+    next_steps: Option<String>,
+    accepted: Option<When>,
+    contested: Option<When>,
+    remedies: Vec<Remedy>,
+    rating: Option<(u8, String)>,
+}
+
+/// A remedy of a decision.
+struct Remedy {
+    number: u32,
+    what: String,
+    instructions: String,
+    state: Tag,
+    due: Option<When>,
+    delivered: Option<(Day, String)>,
+}
+
+/// One deadline with what explains it.
+struct Clock {
+    label: &'static str,
+    state: Tag,
+    due: Option<When>,
+    target: String,
+    measured: String,
+    started: When,
+    stretches: Vec<Stretch>,
+}
+
+struct Stretch {
+    what: &'static str,
+    from: When,
+    to: Option<When>,
+}
+
+/// One agent in the explanation of the routing.
+struct Considered {
+    name: String,
+    rank: String,
+    load: String,
+    chosen: bool,
+    why: String,
+}
+
+/// A command that is not possible now.
+struct Impossible {
+    label: String,
+    why: String,
+}
+
+/// What stands above everything after something was done or refused.
+enum Banner {
+    Nothing,
+    Done(String),
+    Stale,
+    Refused(String),
+}
+
+struct Fact {
+    label: String,
+    value: String,
+}
+
+#[derive(Template)]
+#[template(path = "customer/complaint.html")]
+struct CustomerPage {
+    me: Me,
+    reference: String,
+    id: String,
+    subject: String,
+    description: String,
+    status: Tag,
+    handler: Option<String>,
+    banner: Banner,
+    steps: Vec<Step>,
+    promise: Option<Promise>,
+    paused: bool,
+    until: Vec<(String, When)>,
+    answer_by: Option<When>,
+    facts: Vec<Fact>,
+    talk: Vec<Message>,
+    files: Vec<File>,
+    decisions: Vec<Decision>,
+    reply: Option<CommandForm>,
+    upload: Option<CommandForm>,
+    acts: Vec<CommandForm>,
+    last_acts: Vec<CommandForm>,
+    refused: Vec<Impossible>,
+    follow_up: bool,
+    ending: Option<(String, String)>,
+    log: Vec<LogLine>,
+}
+
+#[derive(Template)]
+#[template(path = "staff/complaint.html")]
+struct StaffPage {
+    me: Me,
+    reference: String,
+    id: String,
+    content: bool,
+    subject: String,
+    description: String,
+    status: Tag,
+    level: String,
+    handler: Option<String>,
+    unread: Option<When>,
+    late: Option<Tag>,
+    banner: Banner,
+    facts: Vec<Fact>,
+    talk: Vec<Message>,
+    files: Vec<File>,
+    decisions: Vec<Decision>,
+    proposal: Option<Decision>,
+    reply: Option<CommandForm>,
+    write: Vec<CommandForm>,
+    at_once: Vec<CommandForm>,
+    acts: Vec<CommandForm>,
+    impossible: Vec<Impossible>,
+    clocks: Vec<Clock>,
+    ended_clocks: Vec<Clock>,
+    considered: Vec<Considered>,
+    others: u32,
+    routing_intro: String,
+    log: Vec<LogLine>,
+}
+
+#[derive(Deserialize)]
+struct ShowQuery {
+    #[serde(default)]
+    done: String,
+}
+
+async fn show(
+    State(state): State<AppState>,
+    person: Person,
+    ApiPath(reference): ApiPath<String>,
+    ApiQuery(query): ApiQuery<ShowQuery>,
+) -> Answer {
+    let loaded = load(&state, &person.0, &reference).await?;
+    let done = query.done.parse::<CommandName>().ok();
+    render(&state, &person.0, &loaded, done, None).await
+}
+
+/// Whoever reloads the answer to a refused form by typing its address gets the page it came from.
+async fn back(ApiPath((reference, _)): ApiPath<(String, String)>) -> Answer {
+    let reference: complaint_core::reference::Reference = reference.parse().map_err(|_| Problem::not_found())?;
+    Ok(see(&format!("/complaints/{reference}")))
+}
+
+async fn back_from_files(ApiPath(reference): ApiPath<String>) -> Answer {
+    back(ApiPath((reference, String::new()))).await
+}
+
+/// Every command of the lifecycle, by its name in the table.
+async fn command(
+    State(state): State<AppState>,
+    person: Person,
+    ApiPath((reference, name)): ApiPath<(String, String)>,
+    typed: Typed,
+) -> Answer {
+    let name: CommandName = name.parse().map_err(|_| Problem::not_found())?;
+    // These make a complaint or take files in; they have pages of their own.
+    if matches!(name, CommandName::Submit | CommandName::FollowUp | CommandName::Attach) {
+        return Err(Problem::not_found());
+    }
+    let loaded = load(&state, &person.0, &reference).await?;
+    let seen = typed.get("version").and_then(|version| version.parse().ok()).map(Version::new);
+    let reading = read(name, &typed);
+    let command = match reading.command {
+        Ok(command) => command,
+        Err(faults) => {
+            let attempt =
+                Attempt { command: name, typed, faults, status: StatusCode::UNPROCESSABLE_ENTITY, stale: false };
+            return render(&state, &person.0, &loaded, None, Some(attempt)).await;
+        }
+    };
+    perform(&state, &person.0, loaded, command, seen, typed, &reading.rows).await
+}
+
+async fn attach(
+    State(state): State<AppState>,
+    person: Person,
+    ApiPath(reference): ApiPath<String>,
+    multipart: Multipart,
+) -> Answer {
+    let loaded = load(&state, &person.0, &reference).await?;
+    let room = FILES_MAX.saturating_sub(loaded.complaint.attachments.len());
+    let sent = upload::take_in(&state, multipart, room).await?;
+    if !sent.faults.is_empty() {
+        let attempt = Attempt {
+            command: CommandName::Attach,
+            typed: Typed::default(),
+            faults: sent.faults,
+            status: StatusCode::UNPROCESSABLE_ENTITY,
+            stale: false,
+        };
+        return render(&state, &person.0, &loaded, None, Some(attempt)).await;
+    }
+    let command = Command::attach(sent.files.iter().map(|file| file.attachment.clone()).collect());
+    let answer = perform(&state, &person.0, loaded, command, None, Typed::default(), &[]).await;
+    // Kept unless it was refused for certain: an answer that failed on the way may have been done.
+    if answer.as_ref().map_or(true, |response| response.status().is_redirection()) {
+        sent.files.into_iter().for_each(upload::Taken::keep);
+    }
+    answer
+}
+
+async fn perform(
+    state: &AppState,
+    viewer: &Viewer,
+    loaded: Loaded,
+    command: Command,
+    seen: Option<Version>,
+    typed: Typed,
+    rows: &[usize],
+) -> Answer {
+    let name = command.name();
+    let id = loaded.complaint.id;
+    match loaded.acting.perform_seeing(id, command, seen).await {
+        Ok(after) => {
+            state.poke();
+            let reference = after.reference;
+            // Whoever gives it away may not see it any more.
+            Ok(see(&if loaded.acting.scope().admits(&after) {
+                format!("/complaints/{reference}?done={name}")
+            } else {
+                format!("{}?done={name}&reference={reference}", start_of(viewer.role))
+            }))
+        }
+        Err(DeskError::Refused(refusal)) => {
+            // Shown as it is now, which is why it was refused.
+            let loaded = load(state, viewer, &loaded.complaint.reference.to_string()).await?;
+            let attempt = loaded.scene(None).refused(&refusal, typed, rows);
+            render(state, viewer, &loaded, None, Some(attempt)).await
+        }
+        Err(DeskError::Contended { .. }) => {
+            let loaded = load(state, viewer, &loaded.complaint.reference.to_string()).await?;
+            let attempt =
+                Attempt { command: name, typed, faults: Vec::new(), status: StatusCode::CONFLICT, stale: true };
+            render(state, viewer, &loaded, None, Some(attempt)).await
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// A complaint that the viewer may see; any other is not there.
+pub(super) async fn load(state: &AppState, viewer: &Viewer, reference: &str) -> Result<Loaded, Problem> {
+    let acting = state.acting(viewer).await?;
+    let complaint = acting.find(reference).await?;
+    let log = acting.log(complaint.id).await?;
+    let available = acting.available_commands(complaint.id).await?;
+    let members = state.desk.store().roster().await.map_err(DeskError::from)?;
+    let roster = Roster { members };
+    let mut names =
+        Names { agents: agent_names(&roster), reader: Some(acting.actor().party().clone()), ..Names::default() };
+    names.customer = match &complaint.contact.name {
+        // What people wrote is not for those who run the system; neither is who they are.
+        _ if viewer.role == Role::Admin => "The customer".to_owned(),
+        Some(name) => name.clone(),
+        None => match state.accounts.account(complaint.customer.as_str()).await {
+            Ok(account) => account.name,
+            // The host's key of a customer without an account here, e.g. one brought over by an import.
+            Err(crate::auth::AuthError::NoSuchAccount) => complaint.customer.to_string(),
+            Err(error) => return Err(error.into()),
+        },
+    };
+    for entry in &log {
+        if let Party::Admin(id) | Party::Auditor(id) = &entry.by {
+            if let Ok(account) = state.accounts.account(id.as_str()).await {
+                names.staff.insert(id.to_string(), account.name);
+            }
+        }
+    }
+    let joined_to = match complaint.merged_into {
+        Some(survivor) => acting.read(survivor).await.ok().map(|survivor| survivor.reference.to_string()),
+        None => None,
+    };
+    let policy = state.desk.policy();
+    Ok(Loaded { acting, complaint, log, available, roster, names, policy, now: state.desk.now(), joined_to })
+}
+
+/// What every agent is called.
+pub(super) fn agent_names(roster: &Roster) -> BTreeMap<complaint_core::id::AgentId, String> {
+    roster.members.iter().map(|member| (member.agent.id.clone(), member.agent.name.clone())).collect()
+}
+
+impl Loaded {
+    fn scene<'a>(&'a self, attempt: Option<&'a Attempt>) -> Scene<'a> {
+        Scene {
+            complaint: &self.complaint,
+            policy: &self.policy,
+            actor: self.acting.actor(),
+            roster: &self.roster,
+            names: &self.names,
+            now: self.now,
+            attempt,
+        }
+    }
+
+    fn allows(&self, command: CommandName) -> bool {
+        self.available.iter().any(|available| available.command == command && available.allowed)
+    }
+
+    fn steps(&self) -> Vec<Step> {
+        let first =
+            |wanted: fn(&Event) -> bool| self.log.iter().find(|entry| wanted(&entry.event)).map(|it| When(it.at));
+        let complaint = &self.complaint;
+        let finished = match complaint.status {
+            Status::Withdrawn => "Withdrawn",
+            Status::Dismissed => "Not taken up",
+            Status::Merged => "Joined",
+            Status::Referred => "Passed on",
+            _ => "Closed",
+        };
+        let current = match complaint.status {
+            Status::Queued if complaint.acknowledged_at.is_some() => 1,
+            Status::Queued => 0,
+            Status::Assigned => 2,
+            Status::Resolved => 4,
+            status if status.is_open() => 3,
+            _ => 5,
+        };
+        let dates = [
+            Some(When(complaint.received_at)),
+            complaint.acknowledged_at.map(When),
+            first(|event| matches!(event, Event::Assigned { .. })),
+            complaint.first_action_at.map(When),
+            complaint.resolution().map(|resolution| When(resolution.at)),
+            complaint.status.is_end().then_some(When(complaint.status_since)),
+        ];
+        ["Received", "Acknowledged", "Assigned", "In progress", "Resolved", finished]
+            .into_iter()
+            .zip(dates)
+            .enumerate()
+            .map(|(at, (label, date))| Step { label, at: date, current: at == current })
+            .collect()
+    }
+
+    fn promise(&self) -> Option<Promise> {
+        let deadline = promised(&self.complaint)?;
+        let at = deadline.due_at?;
+        let since = deadline.started_at.format("%-d %b %Y");
+        let (what, why) = match deadline.clock {
+            ClockKind::Statutory => {
+                ("You get a final answer by", format!("The law gives us {} from {since}.", deadline.target))
+            }
+            ClockKind::FirstResponse => (
+                "A person writes to you by",
+                format!("We promise a first answer within {} of {since}.", deadline.target),
+            ),
+            _ => ("You get our decision by", format!("We promise a decision within {} of {since}.", deadline.target)),
+        };
+        let warn = deadline.warn_at.map(|[early, _]| early);
+        Some(Promise { what, at: When(at), left: left(at, warn, self.now), why })
+    }
+
+    /// By when the customer is to answer, while a question is open.
+    fn answer_by(&self) -> Option<When> {
+        self.complaint.question.as_ref()?;
+        self.complaint.deadline(ClockKind::Silence).and_then(|deadline| deadline.due_at).map(When)
+    }
+
+    /// Instants the customer must know after a decision.
+    fn until(&self) -> Vec<(String, When)> {
+        let due =
+            |clock| self.complaint.deadline(clock).and_then(|it| it.due_at).filter(|due| *due > self.now).map(When);
+        let accepted = self.complaint.resolution().is_some_and(|resolution| resolution.accepted_at.is_some());
+        let mut until = Vec::new();
+        if self.complaint.status == Status::Resolved && !accepted {
+            until.extend(
+                due(ClockKind::AutoClose).map(|at| ("If we hear nothing from you, it closes on".to_owned(), at)),
+            );
+        }
+        if self.allows(CommandName::Contest) {
+            until.extend(due(ClockKind::ContestWindow).map(|at| ("You can contest the decision until".to_owned(), at)));
+        }
+        until
+    }
+
+    fn talk(&self, staff: bool) -> Vec<Message> {
+        let open = self.complaint.question.as_ref().map(|question| question.asked_at);
+        let mut talk = Vec::new();
+        for entry in &self.log {
+            let words = |names: &[&str]| -> Vec<String> {
+                names.iter().filter_map(|name| entry.words.get(name)).map(str::to_owned).collect()
+            };
+            let (what, internal, texts) = match &entry.event {
+                Event::Asked => ("question", false, words(&["text"])),
+                Event::Answered => ("answer", false, words(&["text"])),
+                Event::Posted => ("message", false, words(&["text"])),
+                Event::Resolved { .. } => ("decision", false, words(&["explanation"])),
+                Event::Contested { .. } => ("why the decision is contested", false, words(&["reason"])),
+                Event::Withdrawn => ("why it is withdrawn", false, words(&["reason"])),
+                Event::Dismissed { .. } => ("why it is not taken up", false, words(&["text"])),
+                Event::Referred => ("passed on to", false, words(&["body", "text"])),
+                Event::Held { .. } => ("waiting for", false, words(&["party"])),
+                Event::RemedyFulfilled { .. } => ("delivery", false, words(&["evidence"])),
+                Event::Rated { .. } => ("rating", false, words(&["comment"])),
+                Event::Attached { .. } => {
+                    ("files", false, entry.words.under("file.").map(|(_, name)| name.to_owned()).collect())
+                }
+                Event::Escalated { .. } => {
+                    ("why it is escalated", !matches!(entry.by, Party::Customer(_)), words(&["reason"]))
+                }
+                Event::Noted => ("note", true, words(&["text"])),
+                Event::HandedBack { .. } => ("why it is handed back", true, words(&["instruction"])),
+                Event::SentBack => ("why the proposal is sent back", true, words(&["comment"])),
+                Event::Declined { .. } => ("why it is declined", true, words(&["reason"])),
+                _ => continue,
+            };
+            if texts.is_empty() || (internal && !staff) {
+                continue;
+            }
+            talk.push(Message {
+                id: format!("entry-{}", entry.seq),
+                who: self.names.party(&entry.by),
+                what,
+                at: When(entry.at),
+                own: self.names.reader.as_ref() == Some(&entry.by),
+                internal,
+                open: matches!(entry.event, Event::Asked) && open == Some(entry.at),
+                texts,
+            });
+        }
+        talk
+    }
+
+    fn files(&self) -> Vec<File> {
+        self.complaint
+            .attachments
+            .iter()
+            .map(|file| File {
+                name: file.file_name.clone(),
+                href: format!("/api/v1/complaints/{}/attachments/{}", self.complaint.id, file.id),
+                kind: file.media_type.clone(),
+                size: match file.size {
+                    small if small < 1024 => format!("{small} bytes"),
+                    middle if middle < 1024 * 1024 => format!("{} KB", middle.div_ceil(1024)),
+                    large => format!("{}.{} MB", large >> 20, (large % (1 << 20)) * 10 / (1 << 20)),
+                },
+            })
+            .collect()
+    }
+
+    fn decisions(&self) -> Vec<Decision> {
+        let complaint = &self.complaint;
+        let count = complaint.resolutions.len();
+        let decisions = complaint.resolutions.iter().enumerate().map(|(at, resolution)| Decision {
+            number: at + 1,
+            stands: at + 1 == count && resolution.contested_at.is_none(),
+            outcome: resolution.outcome.label(),
+            at: When(resolution.at),
+            by: self.names.agent(&resolution.by),
+            approved_by: resolution.approved_by.as_ref().map(|agent| self.names.agent(agent)),
+            level: self.policy.level_name(resolution.level).to_owned(),
+            explanation: resolution.explanation.clone(),
+            apology: resolution.apology.clone(),
+            next_steps: resolution.next_steps.clone(),
+            accepted: resolution.accepted_at.map(When),
+            contested: resolution.contested_at.map(When),
+            remedies: complaint
+                .remedies
+                .iter()
+                .filter(|promise| promise.resolution as usize == at + 1)
+                .map(|promise| self.remedy(promise, resolution.contested_at.is_some() || at + 1 < count))
+                .collect(),
+            rating: complaint
+                .feedback
+                .iter()
+                .find(|feedback| feedback.resolution as usize == at + 1)
+                .map(|feedback| (feedback.score, feedback.comment.clone().unwrap_or_default())),
+        });
+        decisions.rev().collect()
+    }
+
+    fn remedy(&self, promise: &complaint_core::complaint::RemedyPromise, fallen: bool) -> Remedy {
+        let mut what = promise.remedy.kind.label().to_owned();
+        if let Some(amount) = promise.remedy.amount {
+            what = format!("{what} of {amount}");
+        }
+        let clock = self
+            .complaint
+            .deadlines
+            .iter()
+            .find(|deadline| deadline.clock == ClockKind::Remedy && deadline.instance == promise.number);
+        let due = clock.and_then(|clock| clock.due_at).filter(|_| promise.fulfilled_on.is_none());
+        let state = match promise.fulfilled_on {
+            Some(_) => Tag::new("done", "Delivered"),
+            None if fallen => Tag::new("end", "Fell with the decision"),
+            None if due.is_some_and(|due| due <= self.now) => Tag::new("bad", "Late"),
+            None => Tag::new("wait", "Outstanding"),
+        };
+        Remedy {
+            number: promise.number,
+            what,
+            instructions: promise.remedy.instructions.clone().unwrap_or_default(),
+            state,
+            due: due.filter(|_| !fallen).map(When),
+            delivered: promise.fulfilled_on.map(|on| (Day(on), promise.evidence.clone().unwrap_or_default())),
+        }
+    }
+
+    fn facts(&self) -> Vec<Fact> {
+        let complaint = &self.complaint;
+        let day = |day: Option<chrono::NaiveDate>| day.map(|day| day.format("%-d %b %Y").to_string());
+        let mut facts = vec![
+            Some(("About".to_owned(), category_name(&self.policy, &complaint.category))),
+            complaint.product.clone().map(|it| ("Product or service".to_owned(), it)),
+            complaint.order_number.clone().map(|it| ("Order number".to_owned(), it)),
+            day(complaint.purchase_date).map(|it| ("Bought on".to_owned(), it)),
+            day(complaint.incident_date).map(|it| ("Happened on".to_owned(), it)),
+            complaint.wish.map(|wish| ("Wish".to_owned(), wish.label().to_owned())),
+        ];
+        let category = self.policy.category(&complaint.category);
+        for (key, answer) in &complaint.answers {
+            let question = category.and_then(|category| category.questions.iter().find(|it| it.key == *key));
+            facts.push(Some((question.map_or_else(|| key.clone(), |it| it.label.clone()), answer.clone())));
+        }
+        let contact = &complaint.contact;
+        facts.extend([
+            contact.name.clone().map(|it| ("Name".to_owned(), it)),
+            contact.email.clone().map(|it| ("E-mail".to_owned(), it)),
+            contact.phone.clone().map(|it| ("Phone".to_owned(), it)),
+            contact.address.clone().map(|it| ("Address".to_owned(), it)),
+        ]);
+        facts.into_iter().flatten().map(|(label, value)| Fact { label, value }).collect()
+    }
+
+    fn banner(&self, done: Option<CommandName>, attempt: Option<&Attempt>) -> Banner {
+        match (attempt, done) {
+            (Some(attempt), _) if attempt.stale => Banner::Stale,
+            // A fault of a field stands at its form; one of the whole command stands here too, should its form be gone.
+            (Some(attempt), _) if !self.allows(attempt.command) => {
+                let said: Vec<&str> = attempt.faults.iter().map(|fault| fault.message.as_str()).collect();
+                Banner::Refused(said.join(" "))
+            }
+            (None, Some(done)) => Banner::Done(self.scene(None).label(done)),
+            _ => Banner::Nothing,
+        }
+    }
+
+    fn clocks(&self, ended: bool) -> Vec<Clock> {
+        let mut clocks: Vec<&Deadline> =
+            self.complaint.deadlines.iter().filter(|deadline| deadline.ended.is_some() == ended).collect();
+        clocks.sort_by_key(|deadline| (deadline.due_at.is_none(), deadline.due_at));
+        clocks
+            .into_iter()
+            .map(|deadline| Clock {
+                label: deadline.clock.label(),
+                state: match (deadline.missed_at, deadline.ended.map(|ended| ended.how)) {
+                    (Some(_), Some(Ending::Cancelled)) => Tag::new("bad", "Missed"),
+                    _ => time_left(deadline, self.now),
+                },
+                due: deadline.due_at.map(When),
+                target: deadline.target.to_string(),
+                measured: match &deadline.calendar {
+                    Some(calendar) => format!("on the calendar “{calendar}”"),
+                    None => "by the clock on the wall".to_owned(),
+                },
+                started: When(deadline.started_at),
+                stretches: deadline
+                    .segments
+                    .iter()
+                    .map(|segment| Stretch {
+                        what: if segment.ran { "ran" } else { "paused" },
+                        from: When(segment.from),
+                        to: segment.to.map(When),
+                    })
+                    .collect(),
+            })
+            .collect()
+    }
+
+    fn considered(&self, routing: &Routing) -> Vec<Considered> {
+        routing
+            .candidates
+            .iter()
+            .map(|candidate| {
+                let mut why: Vec<String> =
+                    candidate.reasons.iter().map(complaint_core::routing::Ineligible::message).collect();
+                if candidate.preferred {
+                    why.push("is the superior it was escalated to".to_owned());
+                }
+                if let (true, Some(at)) = (candidate.reasons.is_empty(), candidate.last_assigned_at) {
+                    why.push(format!("last given one {} before", amount(self.now - at)));
+                }
+                Considered {
+                    name: self.names.agent(&candidate.agent),
+                    rank: candidate.rank.map_or_else(|| "–".to_owned(), |rank| rank.to_string()),
+                    load: format!("{} of {}", candidate.workload, candidate.capacity),
+                    chosen: routing.chosen.as_ref() == Some(&candidate.agent),
+                    why: why.join(", "),
+                }
+            })
+            .collect()
+    }
+
+    fn forms(&self, attempt: Option<&Attempt>, wanted: impl Fn(CommandName) -> bool) -> Vec<CommandForm> {
+        let scene = self.scene(attempt);
+        self.available
+            .iter()
+            .filter(|available| available.allowed && wanted(available.command))
+            .map(|available| scene.form(available.command))
+            .collect()
+    }
+
+    fn impossible(&self, wanted: impl Fn(CommandName) -> bool) -> Vec<Impossible> {
+        let scene = self.scene(None);
+        self.available
+            .iter()
+            .filter(|available| !available.allowed && wanted(available.command))
+            .map(|available| {
+                let reasons: Vec<&str> = available.failed.iter().map(|failed| failed.message.as_str()).collect();
+                Impossible { label: scene.label(available.command), why: reasons.join("; ") }
+            })
+            .collect()
+    }
+}
+
+async fn render(
+    state: &AppState,
+    viewer: &Viewer,
+    loaded: &Loaded,
+    done: Option<CommandName>,
+    attempt: Option<Attempt>,
+) -> Answer {
+    let status = attempt.as_ref().map_or(StatusCode::OK, |attempt| attempt.status);
+    if viewer.role == Role::Customer {
+        page(status, &customer_page(state, viewer, loaded, done, attempt.as_ref()))
+    } else {
+        page(status, &staff_page(state, viewer, loaded, done, attempt.as_ref()))
+    }
+}
+
+fn customer_page(
+    state: &AppState,
+    viewer: &Viewer,
+    loaded: &Loaded,
+    done: Option<CommandName>,
+    attempt: Option<&Attempt>,
+) -> CustomerPage {
+    let complaint = &loaded.complaint;
+    // While a question is open, the answer is what is written next.
+    let reply = if loaded.allows(CommandName::Answer) { CommandName::Answer } else { CommandName::Post };
+    let unfolded = |command: CommandName| {
+        loaded.allows(command).then(|| CommandForm { folded: false, ..loaded.scene(attempt).form(command) })
+    };
+    let apart = [CommandName::Answer, CommandName::Post, CommandName::Attach, CommandName::FollowUp];
+    let mut acts = loaded.forms(attempt, |command| !apart.contains(&command) && command != CommandName::Withdraw);
+    // What is usually wanted comes first; what ends everything stands below the conversation.
+    acts.sort_by_key(|form| {
+        let order = ["accept", "rate", "contest", "escalate", "reinstate"];
+        order.iter().position(|name| *name == form.name).unwrap_or(order.len())
+    });
+    let decided = matches!(complaint.status, Status::Resolved | Status::Closed | Status::Dismissed);
+    CustomerPage {
+        me: Me::of(viewer, Some(&loaded.acting), state, "/complaints"),
+        reference: complaint.reference.to_string(),
+        id: complaint.id.to_string(),
+        subject: complaint.subject.clone(),
+        description: complaint.description.clone(),
+        status: customer_status(complaint, &loaded.names, loaded.joined_to.as_deref()),
+        handler: complaint.handler.as_ref().filter(|_| complaint.status.is_open()).map(|it| loaded.names.agent(it)),
+        banner: loaded.banner(done, attempt),
+        steps: loaded.steps(),
+        promise: loaded.promise().filter(|_| complaint.status.is_open()),
+        paused: complaint.deadline(ClockKind::Resolution).is_some_and(|deadline| deadline.due_at.is_none()),
+        until: loaded.until(),
+        answer_by: loaded.answer_by().filter(|_| loaded.allows(CommandName::Answer)),
+        facts: loaded.facts(),
+        talk: loaded.talk(false),
+        files: loaded.files(),
+        decisions: loaded.decisions(),
+        reply: unfolded(reply),
+        upload: unfolded(CommandName::Attach),
+        acts,
+        last_acts: loaded.forms(attempt, |command| command == CommandName::Withdraw),
+        refused: loaded.impossible(|command| command == CommandName::Contest && decided),
+        follow_up: loaded.allows(CommandName::FollowUp),
+        ending: match (&complaint.dismissal, &complaint.referred_to) {
+            (Some(dismissal), _) if complaint.status == Status::Dismissed => Some((
+                format!("We have not taken it up: {}", dismissal.reason.label().to_lowercase()),
+                dismissal.text.clone(),
+            )),
+            (_, Some(body)) if complaint.status == Status::Referred => {
+                Some((format!("{body} is responsible and has got your complaint"), String::new()))
+            }
+            _ => None,
+        },
+        log: log_lines(&loaded.log, &loaded.names, &loaded.policy),
+    }
+}
+
+fn staff_page(
+    state: &AppState,
+    viewer: &Viewer,
+    loaded: &Loaded,
+    done: Option<CommandName>,
+    attempt: Option<&Attempt>,
+) -> StaffPage {
+    let complaint = &loaded.complaint;
+    // An admin runs the system; what people wrote is read by those who handle it.
+    let content = viewer.role != Role::Admin;
+    let written = [CommandName::Ask, CommandName::Note, CommandName::Attach];
+    let reply = loaded.allows(CommandName::Post);
+    let at_once = [CommandName::Begin, CommandName::Read, CommandName::Acknowledge];
+    let waiting = complaint.status == Status::Queued;
+    let routing =
+        if waiting { Some(route(&Need::of(complaint), &loaded.roster, loaded.now)) } else { complaint.routing.clone() };
+    let routing_intro = match (&routing, waiting) {
+        (None, _) => "Nobody was considered yet.".to_owned(),
+        (Some(routing), true) if routing.chosen.is_none() => {
+            "Nobody fits at the moment; it is given to the first who does. Who was looked at:".to_owned()
+        }
+        (Some(_), true) => "How the router ranks the agents of this level now:".to_owned(),
+        (Some(routing), false) if routing.by_hand => "Chosen by hand. How it stood then:".to_owned(),
+        (Some(_), false) => "Chosen by the router: best expertise first, then the lightest workload.".to_owned(),
+    };
+    let mut facts = vec![
+        Fact { label: "Priority".to_owned(), value: complaint.priority.label().to_owned() },
+        Fact { label: "Weight".to_owned(), value: complaint.weight.to_string() },
+        Fact { label: "Skills needed".to_owned(), value: list(complaint.skills.iter()) },
+        Fact { label: "Came in".to_owned(), value: complaint.channel.label().to_owned() },
+    ];
+    if content {
+        facts.splice(0..0, loaded.facts());
+    } else {
+        let about = category_name(&loaded.policy, &complaint.category);
+        facts.insert(0, Fact { label: "About".to_owned(), value: about });
+    }
+    let proposal = complaint.proposal.as_ref().map(|proposal| Decision {
+        number: complaint.resolutions.len() + 1,
+        stands: true,
+        outcome: proposal.outcome.label(),
+        at: When(proposal.at),
+        by: loaded.names.agent(&proposal.by),
+        approved_by: None,
+        level: loaded.policy.level_name(complaint.level).to_owned(),
+        explanation: proposal.explanation.clone(),
+        apology: proposal.apology.clone(),
+        next_steps: proposal.next_steps.clone(),
+        accepted: None,
+        contested: None,
+        remedies: proposal
+            .remedies
+            .iter()
+            .enumerate()
+            .map(|(at, remedy)| Remedy {
+                number: u32::try_from(at + 1).unwrap_or(u32::MAX),
+                what: match remedy.amount {
+                    Some(amount) => format!("{} of {amount}", remedy.kind.label()),
+                    None => remedy.kind.label().to_owned(),
+                },
+                instructions: remedy.instructions.clone().unwrap_or_default(),
+                state: Tag::new("wait", "Proposed"),
+                due: None,
+                delivered: None,
+            })
+            .collect(),
+        rating: None,
+    });
+    StaffPage {
+        me: Me::of(viewer, Some(&loaded.acting), state, if viewer.role == Role::Agent { "/work" } else { "/search" }),
+        reference: complaint.reference.to_string(),
+        id: complaint.id.to_string(),
+        content,
+        subject: complaint.subject.clone(),
+        description: complaint.description.clone(),
+        status: staff_status(complaint),
+        level: loaded.policy.level_name(complaint.level).to_owned(),
+        handler: complaint.handler.as_ref().map(|agent| loaded.names.agent(agent)),
+        unread: complaint.unread_since.map(When),
+        late: super::words::nearest(complaint).map(|deadline| {
+            let tag = time_left(deadline, loaded.now);
+            Tag::new(tag.tone, format!("{}: {}", deadline.clock.label(), tag.word.to_lowercase()))
+        }),
+        banner: loaded.banner(done, attempt),
+        facts,
+        talk: if content { loaded.talk(true) } else { Vec::new() },
+        files: if content { loaded.files() } else { Vec::new() },
+        decisions: if content { loaded.decisions() } else { Vec::new() },
+        proposal: proposal.filter(|_| content),
+        reply: reply.then(|| CommandForm { folded: false, ..loaded.scene(attempt).form(CommandName::Post) }),
+        write: loaded.forms(attempt, |command| written.contains(&command)),
+        at_once: loaded.forms(attempt, |command| at_once.contains(&command)),
+        acts: loaded.forms(attempt, |command| {
+            command != CommandName::Post && !written.contains(&command) && !at_once.contains(&command)
+        }),
+        impossible: loaded.impossible(|_| true),
+        clocks: loaded.clocks(false),
+        ended_clocks: loaded.clocks(true),
+        considered: routing.as_ref().map(|routing| loaded.considered(routing)).unwrap_or_default(),
+        others: routing.as_ref().map_or(0, |routing| routing.others),
+        routing_intro,
+        log: log_lines(&loaded.log, &loaded.names, &loaded.policy),
+    }
+}

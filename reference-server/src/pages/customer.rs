@@ -1,0 +1,439 @@
+//! What a customer sees: their complaints, handing one in, the receipt.
+
+use askama::Template;
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Multipart, State};
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
+use axum::routing::get;
+use chrono::NaiveDate;
+use complaint_core::DeskError;
+use complaint_core::complaint::{Complaint, Contact, Submission, Wish};
+use complaint_core::deadline::ClockKind;
+use complaint_core::id::CategoryKey;
+use complaint_core::lifecycle::{Command, FILES_MAX, MEDIA_TYPES, Status};
+use complaint_core::policy::{Category, Policy};
+use complaint_core::routing::Roster;
+use complaint_core::store::{Cursor, Query, Scope};
+use complaint_core::text::SUBJECT_MAX;
+use serde::Deserialize;
+use sha2::{Digest as _, Sha256};
+
+use super::complaint::{agent_names, load};
+use super::form::{Choice, Control, Fault, Field, Summary, Typed, filled};
+use super::words::{Names, Tag, When, category_name, customer_status, fault_of, left, promised};
+use super::{Answer, Me, Person, page, see, upload};
+use crate::auth::{Role, Viewer};
+use crate::error::Problem;
+use crate::extract::{ApiPath, ApiQuery};
+use crate::state::AppState;
+
+/// `/complaints`, `/complaints/new`, `/complaints/{reference}/receipt`.
+pub fn routes() -> Router<AppState> {
+    Router::new()
+        .route("/complaints", get(list))
+        .route("/complaints/new", get(show_new).post(submit).layer(DefaultBodyLimit::max(upload::UPLOAD_MAX)))
+        .route("/complaints/{reference}/receipt", get(receipt))
+}
+
+struct Row {
+    reference: String,
+    subject: String,
+    category: String,
+    status: Tag,
+    received: When,
+    promised: Option<(When, Tag)>,
+    waits_for_you: Option<&'static str>,
+}
+
+#[derive(Template)]
+#[template(path = "customer/list.html")]
+struct ListPage {
+    me: Me,
+    text: String,
+    rows: Vec<Row>,
+    next: Option<String>,
+    waiting: usize,
+}
+
+#[derive(Template)]
+#[template(path = "customer/choose.html")]
+struct ChoosePage {
+    me: Me,
+    categories: Vec<(String, String, String)>,
+    follows: String,
+}
+
+#[derive(Template)]
+#[template(path = "customer/new.html")]
+struct NewPage {
+    me: Me,
+    category: String,
+    category_key: String,
+    category_description: String,
+    follows: String,
+    key: String,
+    summary: Summary,
+    about: Vec<Field>,
+    questions: Vec<Field>,
+    details: Vec<Field>,
+    contact: Vec<Field>,
+    files: Field,
+    files_lost: bool,
+}
+
+#[derive(Template)]
+#[template(path = "customer/receipt.html")]
+struct ReceiptPage {
+    me: Me,
+    reference: String,
+    subject: String,
+    received: When,
+    handler: Option<String>,
+    files: usize,
+    files_refused: bool,
+    first_response: Option<When>,
+    decision: Option<When>,
+    statutory: Option<When>,
+    email: String,
+}
+
+#[derive(Deserialize)]
+struct ListQuery {
+    #[serde(default)]
+    q: String,
+    #[serde(default)]
+    after: String,
+}
+
+#[derive(Deserialize)]
+struct NewQuery {
+    #[serde(default)]
+    category: String,
+    #[serde(default)]
+    follows: String,
+}
+
+#[derive(Deserialize)]
+struct ReceiptQuery {
+    #[serde(default)]
+    files: String,
+}
+
+async fn list(State(state): State<AppState>, person: Person, ApiQuery(query): ApiQuery<ListQuery>) -> Answer {
+    person.must_be(&[Role::Customer])?;
+    let acting = state.acting(&person.0).await?;
+    let after = match query.after.as_str() {
+        "" => None,
+        cursor => Some(cursor.parse::<Cursor>().map_err(|_| Problem::not_found())?),
+    };
+    let text = query.q.trim().to_owned();
+    let first = after.is_none() && text.is_empty();
+    let wanted = Query { text: (!text.is_empty()).then(|| text.clone()), after, ..Query::within(Scope::All) };
+    let found = acting.list(wanted).await?;
+    // What waits for the customer comes first, however old it is.
+    let asking = Query { statuses: vec![Status::AwaitingCustomer, Status::Resolved], ..Query::within(Scope::All) };
+    let mut waiting = if first { acting.list(asking).await?.items } else { Vec::new() };
+    waiting.retain(|complaint| waits_for_customer(complaint).is_some());
+    let members = state.desk.store().roster().await.map_err(DeskError::from)?;
+    let names = Names { agents: agent_names(&Roster { members }), ..Names::default() };
+    let (policy, now) = (state.desk.policy(), state.desk.now());
+    let row = |complaint: &Complaint| Row {
+        reference: complaint.reference.to_string(),
+        subject: complaint.subject.clone(),
+        category: category_name(&policy, &complaint.category),
+        status: customer_status(complaint, &names, None),
+        received: When(complaint.received_at),
+        promised: promised(complaint)
+            .filter(|_| complaint.status.is_open())
+            .and_then(|deadline| deadline.due_at)
+            .map(|at| (When(at), left(at, None, now))),
+        waits_for_you: waits_for_customer(complaint),
+    };
+    let others = found.items.iter().filter(|complaint| waiting.iter().all(|known| known.id != complaint.id));
+    let rows: Vec<Row> = waiting.iter().chain(others).map(row).collect();
+    let waiting = waiting.len();
+    let me = Me::of(&person.0, Some(&acting), &state, "/complaints");
+    page(StatusCode::OK, &ListPage { me, text, rows, next: found.next.map(|cursor| cursor.to_string()), waiting })
+}
+
+async fn show_new(State(state): State<AppState>, person: Person, ApiQuery(query): ApiQuery<NewQuery>) -> Answer {
+    person.must_be(&[Role::Customer])?;
+    let policy = state.desk.policy();
+    let follows = followed(&query.follows);
+    match category(&policy, &query.category) {
+        Some(category) => new_page(&state, &person.0, StatusCode::OK, category, &follows, None, &[], false),
+        None => {
+            let categories = policy.categories.iter().filter(|category| category.active);
+            let categories = categories
+                .map(|category| (category.key.to_string(), category.name.clone(), category.description.clone()))
+                .collect();
+            let me = Me::of(&person.0, None, &state, "/complaints/new");
+            page(StatusCode::OK, &ChoosePage { me, categories, follows })
+        }
+    }
+}
+
+async fn submit(State(state): State<AppState>, person: Person, form: Multipart) -> Answer {
+    person.must_be(&[Role::Customer])?;
+    let sent = upload::take_in(&state, form, FILES_MAX).await?;
+    let typed = &sent.typed;
+    let policy = state.desk.policy();
+    let follows = followed(typed.raw("follows"));
+    let Some(category) = category(&policy, typed.raw("category")) else {
+        return Ok(see("/complaints/new"));
+    };
+    let chosen = !sent.files.is_empty() || !sent.faults.is_empty();
+    let again =
+        |status, faults: &[Fault]| new_page(&state, &person.0, status, category, &follows, Some(typed), faults, chosen);
+    let (submission, mut faults) = submission(category, typed);
+    faults.extend(sent.faults.iter().cloned());
+    if !faults.is_empty() {
+        return again(StatusCode::UNPROCESSABLE_ENTITY, &faults);
+    }
+    let acting = state.acting(&person.0).await?;
+    let repeatable = match typed.get("key") {
+        Some(key) => acting.clone().under_key(key, fingerprint(typed)).map_err(DeskError::from)?,
+        None => acting.clone(),
+    };
+    let submitted = if follows.is_empty() {
+        repeatable.submit(submission).await
+    } else {
+        let finished = acting.find(&follows).await?;
+        repeatable.follow_up(finished.id, submission).await
+    };
+    let receipt = match submitted {
+        Ok(receipt) => receipt,
+        Err(DeskError::Refused(refusal)) => {
+            let faults: Vec<Fault> =
+                refusal.failed.iter().map(|failed| fault_of(failed, |field| label_of(category, field))).collect();
+            return again(StatusCode::UNPROCESSABLE_ENTITY, &faults);
+        }
+        Err(DeskError::KeyReused) => {
+            let said =
+                "You have sent this form already, with other words. If you mean a second complaint, send it once more.";
+            return again(StatusCode::CONFLICT, &[Fault::of("", said)]);
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let mut address = format!("/complaints/{}/receipt", receipt.reference());
+    if !sent.files.is_empty() && !receipt.is_repeated() {
+        let files = sent.files.iter().map(|file| file.attachment.clone()).collect();
+        match acting.perform(receipt.id(), Command::attach(files)).await {
+            Ok(_) | Err(DeskError::Store(_)) => sent.files.into_iter().for_each(upload::Taken::keep),
+            // The complaint stands; that its files do not, the receipt says.
+            Err(_) => address.push_str("?files=refused"),
+        }
+    }
+    state.poke();
+    Ok(see(&address).into_response())
+}
+
+async fn receipt(
+    State(state): State<AppState>,
+    person: Person,
+    ApiPath(reference): ApiPath<String>,
+    ApiQuery(query): ApiQuery<ReceiptQuery>,
+) -> Answer {
+    person.must_be(&[Role::Customer])?;
+    let loaded = load(&state, &person.0, &reference).await?;
+    let complaint = &loaded.complaint;
+    let due = |clock| complaint.deadline(clock).and_then(|deadline| deadline.due_at).map(When);
+    page(
+        StatusCode::OK,
+        &ReceiptPage {
+            me: Me::of(&person.0, None, &state, "/complaints"),
+            reference: complaint.reference.to_string(),
+            subject: complaint.subject.clone(),
+            received: When(complaint.received_at),
+            handler: complaint.handler.as_ref().map(|agent| loaded.names.agent(agent)),
+            files: complaint.attachments.len(),
+            files_refused: query.files == "refused",
+            first_response: due(ClockKind::FirstResponse),
+            decision: due(ClockKind::Resolution),
+            statutory: due(ClockKind::Statutory),
+            email: complaint.contact.email.clone().unwrap_or_else(|| person.0.email.clone()),
+        },
+    )
+}
+
+/// What the customer should do next, if anything waits for them.
+fn waits_for_customer(complaint: &Complaint) -> Option<&'static str> {
+    match complaint.status {
+        Status::AwaitingCustomer => Some("We asked you something"),
+        Status::Resolved if complaint.resolution().is_some_and(|it| it.accepted_at.is_none()) => {
+            Some("Accept or contest the decision")
+        }
+        _ => None,
+    }
+}
+
+fn category<'a>(policy: &'a Policy, key: &str) -> Option<&'a Category> {
+    let key = CategoryKey::new(key).ok()?;
+    policy.category(&key).filter(|category| category.active)
+}
+
+/// The reference of the finished complaint that this one follows, as people write it; nothing if it is none.
+fn followed(typed: &str) -> String {
+    let reference = typed.parse::<complaint_core::reference::Reference>();
+    reference.map_or_else(|_| String::new(), |reference| reference.to_string())
+}
+
+#[expect(
+    clippy::too_many_arguments,
+    reason = "the form as it is shown first and as it comes back differ in all of them"
+)]
+fn new_page(
+    state: &AppState,
+    viewer: &Viewer,
+    status: StatusCode,
+    category: &Category,
+    follows: &str,
+    typed: Option<&Typed>,
+    faults: &[Fault],
+    files_lost: bool,
+) -> Answer {
+    let about = vec![
+        Field::line("subject", "In one line").hint("As in: The kettle arrived broken.").required().max(SUBJECT_MAX),
+        Field::area("description", "What happened?")
+            .hint("What you expected, what you got, and what you have tried already.")
+            .required(),
+    ];
+    let questions = category
+        .questions
+        .iter()
+        .map(|question| {
+            let field = Field::area(format!("answers.{}", question.key), question.label.clone());
+            if question.required { field.required() } else { field }
+        })
+        .collect();
+    let wishes = Wish::ALL.iter().map(|wish| Choice::new(wish.name(), wish.label(), ""));
+    let wishes = std::iter::once(Choice::new("", "No wish yet", "")).chain(wishes).collect();
+    let details = vec![
+        Field::line("product", "Product or service"),
+        Field::line("order_number", "Order, contract or booking number"),
+        Field::date("purchase_date", "Bought on"),
+        Field::date("incident_date", "When it went wrong"),
+        Field::new("wish", "What would put it right?", Control::Select(wishes)),
+    ];
+    let contact = vec![
+        Field::line("contact.name", "Name").autocomplete("name").value(&viewer.name),
+        Field::new("contact.email", "E-mail address", Control::Line("email"))
+            .autocomplete("email")
+            .max(254)
+            .value(&viewer.email),
+        Field::new("contact.phone", "Phone", Control::Line("tel")).autocomplete("tel").max(200),
+        Field::area("contact.address", "Postal address").autocomplete("street-address"),
+    ];
+    let files = Field::new("files", "Photos and documents", Control::Files(MEDIA_TYPES.join(","))).hint(
+        "At most ten files, 10 MB each: pictures, PDF, text, office documents, MP3, MP4. Choose them all at once.",
+    );
+    let fill = |fields| filled(fields, typed, faults);
+    let (about, questions, details, contact) = (fill(about), fill(questions), fill(details), fill(contact));
+    let files = files.filled(typed, faults);
+    let all: Vec<Field> = [&about[..], &questions, &details, &contact, std::slice::from_ref(&files)].concat();
+    // Sending the same form twice makes one complaint; after a refusal for that very reason it gets a new key.
+    let reused = status == StatusCode::CONFLICT;
+    let key = typed.and_then(|typed| typed.get("key")).filter(|_| !reused).map(str::to_owned);
+    let template = NewPage {
+        me: Me::of(viewer, None, state, "/complaints/new"),
+        category: category.name.clone(),
+        category_key: category.key.to_string(),
+        category_description: category.description.clone(),
+        follows: follows.to_owned(),
+        key: key.unwrap_or_else(|| state.desk.draw_id().to_string()),
+        summary: Summary::of(faults, &all),
+        about,
+        questions,
+        details,
+        contact,
+        files,
+        files_lost,
+    };
+    page(status, &template)
+}
+
+fn submission(category: &Category, typed: &Typed) -> (Submission, Vec<Fault>) {
+    let mut faults = Vec::new();
+    let given = |name: &str| typed.get(name).map(str::to_owned);
+    let mut day = |name: &str| -> Option<NaiveDate> {
+        let text = typed.get(name)?;
+        match text.parse() {
+            Ok(day) => Some(day),
+            Err(_) => {
+                faults.push(Fault::of(name, format!("{} must be a day, as in 2026-11-30.", label_of(category, name))));
+                None
+            }
+        }
+    };
+    let (purchase_date, incident_date) = (day("purchase_date"), day("incident_date"));
+    let wish = match typed.get("wish").map(str::parse::<Wish>) {
+        Some(Err(_)) => {
+            faults.push(Fault::of("wish", "Choose what would put it right from the list."));
+            None
+        }
+        Some(Ok(wish)) => Some(wish),
+        None => None,
+    };
+    let answers = category.questions.iter().filter_map(|question| {
+        let answer = typed.get(&format!("answers.{}", question.key))?;
+        Some((question.key.clone(), answer.to_owned()))
+    });
+    let submission = Submission {
+        category: category.key.clone(),
+        subject: typed.raw("subject").to_owned(),
+        description: typed.raw("description").to_owned(),
+        contact: Contact {
+            name: given("contact.name"),
+            email: given("contact.email"),
+            phone: given("contact.phone"),
+            address: given("contact.address"),
+        },
+        product: given("product"),
+        order_number: given("order_number"),
+        purchase_date,
+        incident_date,
+        wish,
+        answers: answers.collect(),
+        items: Vec::new(),
+        against: None,
+        area: None,
+        language: None,
+        channel: complaint_core::complaint::Channel::Web,
+        customer: None,
+        follows: None,
+    };
+    (submission, faults)
+}
+
+fn label_of(category: &Category, field: &str) -> String {
+    if let Some(key) = field.strip_prefix("answers.") {
+        let question = category.questions.iter().find(|question| question.key == key);
+        return question.map_or_else(|| key.to_owned(), |question| format!("“{}”", question.label));
+    }
+    match field {
+        "subject" => "The line that says what it is about",
+        "description" => "What happened",
+        "purchase_date" => "The day of purchase",
+        "incident_date" => "The day it went wrong",
+        "order_number" => "The order number",
+        "product" => "The product",
+        "contact.name" => "The name",
+        "contact.email" => "The e-mail address",
+        "contact.phone" => "The phone number",
+        "contact.address" => "The address",
+        "category" => "The category",
+        other => other,
+    }
+    .to_owned()
+}
+
+fn fingerprint(typed: &Typed) -> String {
+    let mut digest = Sha256::new();
+    for name in typed.names() {
+        for value in typed.all(name) {
+            digest.update(format!("{}:{name}{}:{value}", name.len(), value.len()));
+        }
+    }
+    digest.finalize().iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
+}

@@ -1,0 +1,405 @@
+//! Forms: what people typed, and fields that carry their label, their hint, their fault and what was typed before.
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+
+use askama::Template;
+use askama::filters::HtmlSafe;
+use axum::extract::{FromRequest, Request};
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+
+use crate::error::Problem;
+
+/// Longest body of a form without files: every text a complaint can hold, percent-encoded.
+const FORM_MAX: usize = 1024 * 1024;
+/// The most fields of a form, so that a made-up one costs little.
+const FIELDS_MAX: usize = 500;
+
+/// The fields of a sent form: every value of a name, in the order they came.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Typed(BTreeMap<String, Vec<String>>);
+
+impl Typed {
+    /// One more value.
+    pub fn add(&mut self, name: impl Into<String>, value: impl Into<String>) {
+        self.0.entry(name.into()).or_default().push(value.into());
+    }
+
+    /// These fields and one more value.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Display) -> Self {
+        self.add(name, value.to_string());
+        self
+    }
+
+    /// The first value of a field, as typed; empty if it was not sent.
+    pub fn raw(&self, name: &str) -> &str {
+        self.all(name).first().map_or("", String::as_str)
+    }
+
+    /// The first value of a field without blanks around it, if anything is left.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        Some(self.raw(name).trim()).filter(|value| !value.is_empty())
+    }
+
+    /// Every value of a field.
+    pub fn all(&self, name: &str) -> &[String] {
+        self.0.get(name).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether a box was ticked.
+    pub fn ticked(&self, name: &str) -> bool {
+        !self.all(name).is_empty()
+    }
+
+    /// The names that were sent.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+}
+
+impl<S: Send + Sync> FromRequest<S> for Typed {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        let is_form = request
+            .headers()
+            .get(CONTENT_TYPE)
+            .and_then(|kind| kind.to_str().ok())
+            .is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"));
+        if !is_form {
+            return Err(Problem::new(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "unsupported_media_type",
+                "This kind of content is not accepted here.",
+            ));
+        }
+        let body = axum::body::to_bytes(request.into_body(), FORM_MAX)
+            .await
+            .map_err(|_| Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "The request is too large."))?;
+        let mut typed = Self::default();
+        for (at, (name, value)) in url::form_urlencoded::parse(&body).enumerate() {
+            if at >= FIELDS_MAX {
+                return Err(Problem::malformed("malformed_form", "The form has too many fields."));
+            }
+            typed.add(name, value);
+        }
+        Ok(typed)
+    }
+}
+
+/// What was wrong with a field, or with the whole form where `field` is empty.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// The name of the field.
+    pub field: String,
+    /// A whole sentence.
+    pub message: String,
+}
+
+impl Fault {
+    /// A fault of one field.
+    pub fn of(field: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { field: field.into(), message: message.into() }
+    }
+}
+
+/// One entry of the summary above a form with faults.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pointer {
+    /// The id to jump to, if the fault has a field on this page.
+    pub target: Option<String>,
+    /// A whole sentence.
+    pub message: String,
+}
+
+/// One thing to choose.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Choice {
+    /// What is sent.
+    pub value: String,
+    /// What is read.
+    pub label: String,
+    /// Whether it is chosen.
+    pub chosen: bool,
+}
+
+impl Choice {
+    /// A choice, chosen if its value is `now`.
+    pub fn new(value: impl Display, label: impl Display, now: &str) -> Self {
+        let value = value.to_string();
+        let chosen = value == now;
+        Self { value, label: label.to_string(), chosen }
+    }
+}
+
+/// How a field is filled in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Control {
+    /// One line; the type of the input.
+    Line(&'static str),
+    /// Several lines.
+    Area,
+    /// One of a list.
+    Select(Vec<Choice>),
+    /// One of a few, all visible.
+    Radios(Vec<Choice>),
+    /// Yes or no.
+    Tick(bool),
+    /// Files.
+    Files(String),
+    /// Several fields that belong together.
+    Set(Vec<Field>),
+}
+
+/// A field with everything around it. Rendered by its own template, so that every form ties label, hint and fault alike.
+#[derive(Debug, Clone, PartialEq, Eq, Template)]
+#[template(path = "parts/field.html")]
+pub struct Field {
+    /// Unique on the page.
+    pub id: String,
+    /// What is sent.
+    pub name: String,
+    /// What is asked.
+    pub label: String,
+    /// What helps to answer.
+    pub hint: String,
+    /// What was wrong.
+    pub fault: Option<String>,
+    /// Whether it must be filled in.
+    pub required: bool,
+    /// What is in it.
+    pub value: String,
+    /// How it is filled in.
+    pub control: Control,
+    /// The autofill purpose (WCAG 1.3.5), or empty.
+    pub autocomplete: &'static str,
+    /// The most characters, or 0.
+    pub max: usize,
+}
+
+impl HtmlSafe for Field {}
+
+impl Field {
+    /// A field whose name is its id.
+    pub fn new(name: impl Into<String>, label: impl Into<String>, control: Control) -> Self {
+        let name = name.into();
+        Self {
+            id: id_of("", &name),
+            name,
+            label: label.into(),
+            hint: String::new(),
+            fault: None,
+            required: false,
+            value: String::new(),
+            control,
+            autocomplete: "",
+            max: 0,
+        }
+    }
+
+    /// One line of text.
+    pub fn line(name: impl Into<String>, label: impl Into<String>) -> Self {
+        Self::new(name, label, Control::Line("text")).max(complaint_core::text::FIELD_MAX)
+    }
+
+    /// Several lines of text.
+    pub fn area(name: impl Into<String>, label: impl Into<String>) -> Self {
+        Self::new(name, label, Control::Area)
+    }
+
+    /// A day.
+    pub fn date(name: impl Into<String>, label: impl Into<String>) -> Self {
+        Self::new(name, label, Control::Line("date"))
+    }
+
+    /// A password, which is never shown again.
+    pub fn password(label: &str, autocomplete: &'static str) -> Self {
+        Self::new("password", label, Control::Line("password"))
+            .autocomplete(autocomplete)
+            .required()
+            .max(crate::auth::password::PASSWORD_MAX)
+    }
+
+    /// Makes ids unique where several forms stand on one page.
+    #[must_use]
+    pub fn within(mut self, form: &str) -> Self {
+        self.id = id_of(form, &self.name);
+        if let Control::Set(fields) = self.control {
+            self.control = Control::Set(fields.into_iter().map(|field| field.within(form)).collect());
+        }
+        self
+    }
+
+    /// Must be filled in.
+    #[must_use]
+    pub fn required(mut self) -> Self {
+        self.required = true;
+        self
+    }
+
+    /// Says what helps.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = hint.into();
+        self
+    }
+
+    /// Says for the browser what it is.
+    #[must_use]
+    pub fn autocomplete(mut self, purpose: &'static str) -> Self {
+        self.autocomplete = purpose;
+        self
+    }
+
+    /// Says how many characters it may have.
+    #[must_use]
+    pub fn max(mut self, max: usize) -> Self {
+        self.max = max;
+        self
+    }
+
+    /// Puts a value in.
+    #[must_use]
+    pub fn value(mut self, value: impl Display) -> Self {
+        let value = value.to_string();
+        match &mut self.control {
+            Control::Select(choices) | Control::Radios(choices) => {
+                for choice in choices {
+                    choice.chosen = choice.value == value;
+                }
+            }
+            Control::Tick(ticked) => *ticked = !value.is_empty(),
+            _ => {}
+        }
+        self.value = value;
+        self
+    }
+
+    /// Puts back what was typed, and what was wrong with it.
+    #[must_use]
+    pub fn filled(mut self, typed: Option<&Typed>, faults: &[Fault]) -> Self {
+        self.fault = faults.iter().find(|fault| fault.field == self.name).map(|fault| fault.message.clone());
+        if let Control::Set(fields) = self.control {
+            self.control = Control::Set(fields.into_iter().map(|field| field.filled(typed, faults)).collect());
+            return self;
+        }
+        let never = matches!(self.control, Control::Files(_) | Control::Line("password"));
+        match typed {
+            Some(typed) if !never => {
+                let value = typed.raw(&self.name).to_owned();
+                self.value(value)
+            }
+            _ => self,
+        }
+    }
+
+    /// What describes it: the ids of hint and fault.
+    fn described_by(&self) -> String {
+        let hint = (!self.hint.is_empty()).then(|| format!("{}-hint", self.id));
+        let fault = self.fault.is_some().then(|| format!("{}-fault", self.id));
+        hint.into_iter().chain(fault).collect::<Vec<_>>().join(" ")
+    }
+
+    /// Where the summary jumps to: a group has no focus of its own, its first choice has.
+    fn target(&self) -> String {
+        match &self.control {
+            Control::Radios(choices) if !choices.is_empty() => format!("{}-1", self.id),
+            Control::Set(fields) => fields.first().map_or_else(|| self.id.clone(), Field::target),
+            _ => self.id.clone(),
+        }
+    }
+
+    fn names(&self, name: &str) -> Option<String> {
+        if self.name == name {
+            return Some(self.target());
+        }
+        match &self.control {
+            Control::Set(fields) => fields.iter().find_map(|field| field.names(name)),
+            _ => None,
+        }
+    }
+}
+
+/// The summary of faults that stands above a form: each leads to its field.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Template)]
+#[template(path = "parts/faults.html")]
+pub struct Summary {
+    /// Every fault.
+    pub faults: Vec<Pointer>,
+}
+
+impl HtmlSafe for Summary {}
+
+impl Summary {
+    /// Every fault, with the way to its field among `fields`.
+    pub fn of(faults: &[Fault], fields: &[Field]) -> Self {
+        let faults = faults
+            .iter()
+            .map(|fault| Pointer {
+                target: fields.iter().find_map(|field| field.names(&fault.field)),
+                message: fault.message.clone(),
+            })
+            .collect();
+        Self { faults }
+    }
+}
+
+/// Puts what was typed and what was wrong into every field.
+pub fn filled(fields: Vec<Field>, typed: Option<&Typed>, faults: &[Fault]) -> Vec<Field> {
+    fields.into_iter().map(|field| field.filled(typed, faults)).collect()
+}
+
+fn id_of(form: &str, name: &str) -> String {
+    let name = name.replace(['.', '[', ']', ' '], "-");
+    if form.is_empty() { name } else { format!("{form}-{name}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_field_ties_label_hint_and_fault_to_its_control() {
+        let field = Field::line("order_number", "Order number").hint("On the invoice.").filled(
+            Some(&Typed::default().with("order_number", "\"><script>alert(1)</script>")),
+            &[Fault::of("order_number", "The order number must be one line.")],
+        );
+        let html = field.render().expect("renders");
+        for part in [
+            "<label for=\"order_number\">",
+            "id=\"order_number-hint\"",
+            "id=\"order_number-fault\"",
+            "aria-describedby=\"order_number-hint order_number-fault\"",
+            "aria-invalid=\"true\"",
+        ] {
+            assert!(html.contains(part), "{part} is missing in {html}");
+        }
+        assert!(!html.contains("<script"), "{html}");
+    }
+
+    #[test]
+    fn a_password_is_never_shown_again() {
+        let typed = Typed::default().with("password", "copper lantern");
+        let field = Field::password("Password", "new-password").filled(Some(&typed), &[]);
+        assert!(!field.render().expect("renders").contains("copper"));
+    }
+
+    #[test]
+    fn the_summary_leads_into_groups() {
+        let radios =
+            Field::new("score", "Score", Control::Radios(vec![Choice::new(1, "1", ""), Choice::new(2, "2", "")]))
+                .within("rate");
+        let set = Field::new("remedies", "Remedies", Control::Set(vec![Field::line("remedies.0.amount", "Amount")]))
+            .within("resolve");
+        let faults = [
+            Fault::of("score", "Choose a score."),
+            Fault::of("remedies.0.amount", "Give an amount."),
+            Fault::of("", "Nothing was changed."),
+        ];
+        let targets: Vec<Option<String>> =
+            Summary::of(&faults, &[radios, set]).faults.into_iter().map(|fault| fault.target).collect();
+        assert_eq!(targets, [Some("rate-score-1".to_owned()), Some("resolve-remedies-0-amount".to_owned()), None]);
+    }
+}

@@ -1,0 +1,430 @@
+//! What agents and those who lead them see: their work, their team, all complaints.
+
+use askama::Template;
+use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::routing::get;
+use chrono::{DateTime, Utc};
+use complaint_core::DeskError;
+use complaint_core::actor::Actor;
+use complaint_core::agent::Member;
+use complaint_core::complaint::{Complaint, Priority};
+use complaint_core::desk::Acting;
+use complaint_core::id::{AgentId, Level};
+use complaint_core::lifecycle::{CommandName, Context, Status};
+use complaint_core::policy::Policy;
+use complaint_core::routing::{Ineligible, Need, Roster, eligibility, route};
+use complaint_core::store::{Cursor, PAGE_MAX, Query, Scope, Sort};
+use serde::Deserialize;
+
+use super::commands::{CommandForm, Scene, list};
+use super::complaint::agent_names;
+use super::form::{Choice, Control, Field};
+use super::words::{Names, Tag, When, category_name, nearest, staff_status, time_left};
+use super::{Answer, Me, Person, page, see};
+use crate::auth::Role;
+use crate::error::Problem;
+use crate::extract::ApiQuery;
+use crate::state::AppState;
+
+/// `/work`, `/team`, `/search`.
+pub fn routes() -> Router<AppState> {
+    Router::new().route("/work", get(work)).route("/team", get(team)).route("/search", get(search))
+}
+
+/// A complaint in a list for staff.
+struct Row {
+    reference: String,
+    subject: String,
+    category: String,
+    status: Tag,
+    priority: Option<Tag>,
+    level: String,
+    handler: String,
+    unread: bool,
+    due: Option<Due>,
+    received: When,
+}
+
+struct Due {
+    label: &'static str,
+    at: When,
+    left: Tag,
+}
+
+/// A complaint that waits for a handler.
+struct Waiting {
+    row: Row,
+    take: Option<CommandForm>,
+    why_not: String,
+}
+
+/// What an agent holds.
+pub(super) struct Load {
+    pub(super) name: String,
+    pub(super) level: String,
+    pub(super) skills: String,
+    pub(super) workload: u32,
+    pub(super) capacity: u32,
+    pub(super) state: Tag,
+    pub(super) tone: &'static str,
+    /// The length of the bar, of 100.
+    pub(super) share: u32,
+}
+
+#[derive(Template)]
+#[template(path = "staff/work.html")]
+struct WorkPage {
+    me: Me,
+    done: Option<(String, String)>,
+    open: usize,
+    late: usize,
+    soon: usize,
+    unread: usize,
+    rows: Vec<Row>,
+    settled: Vec<Row>,
+    queue: Vec<Waiting>,
+    may_take: bool,
+}
+
+#[derive(Template)]
+#[template(path = "staff/team.html")]
+struct TeamPage {
+    me: Me,
+    load: Vec<Load>,
+    approvals: Vec<Row>,
+    pressing: Vec<Row>,
+    queue: Vec<Waiting>,
+}
+
+#[derive(Template)]
+#[template(path = "staff/search.html")]
+struct SearchPage {
+    me: Me,
+    content: bool,
+    filters: Vec<Field>,
+    filtered: bool,
+    rows: Vec<Row>,
+    next: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct WorkQuery {
+    #[serde(default)]
+    done: String,
+    #[serde(default)]
+    reference: String,
+}
+
+#[derive(Deserialize)]
+struct SearchQuery {
+    #[serde(default)]
+    q: String,
+    #[serde(default)]
+    status: String,
+    #[serde(default)]
+    level: String,
+    #[serde(default)]
+    handler: String,
+    #[serde(default)]
+    sort: String,
+    #[serde(default)]
+    after: String,
+}
+
+/// What every list of this file needs.
+struct Floor {
+    acting: Acting,
+    roster: Roster,
+    names: Names,
+    policy: std::sync::Arc<Policy>,
+    now: DateTime<Utc>,
+}
+
+async fn floor(state: &AppState, person: &Person) -> Result<Floor, Problem> {
+    let acting = state.acting(&person.0).await?;
+    let members = state.desk.store().roster().await.map_err(DeskError::from)?;
+    let roster = Roster { members };
+    let names = Names { agents: agent_names(&roster), ..Names::default() };
+    Ok(Floor { acting, roster, names, policy: state.desk.policy(), now: state.desk.now() })
+}
+
+impl Floor {
+    fn me(&self) -> Option<&AgentId> {
+        self.acting.actor().agent_id()
+    }
+
+    async fn list(&self, query: Query) -> Result<Vec<Complaint>, Problem> {
+        Ok(self.acting.list(Query { limit: PAGE_MAX, sort: Sort::Deadline, ..query }).await?.items)
+    }
+
+    fn row(&self, complaint: &Complaint) -> Row {
+        Row {
+            reference: complaint.reference.to_string(),
+            subject: complaint.subject.clone(),
+            category: category_name(&self.policy, &complaint.category),
+            status: staff_status(complaint),
+            priority: match complaint.priority {
+                Priority::Urgent => Some(Tag::new("bad", "Urgent")),
+                Priority::High => Some(Tag::new("wait", "High")),
+                Priority::Normal | Priority::Low => None,
+            },
+            level: self.policy.level_name(complaint.level).to_owned(),
+            handler: complaint.handler.as_ref().map_or_else(|| "nobody".to_owned(), |agent| self.names.agent(agent)),
+            unread: complaint.unread_since.is_some(),
+            due: nearest(complaint).and_then(|deadline| {
+                Some(Due {
+                    label: deadline.clock.label(),
+                    at: When(deadline.due_at?),
+                    left: time_left(deadline, self.now),
+                })
+            }),
+            received: When(complaint.received_at),
+        }
+    }
+
+    /// The rows, the nearest deadline of any kind first.
+    fn rows(&self, mut complaints: Vec<Complaint>) -> Vec<Row> {
+        complaints.sort_by_key(|complaint| {
+            let due = nearest(complaint).and_then(|deadline| deadline.due_at);
+            (due.is_none(), due, complaint.received_at)
+        });
+        complaints.iter().map(|complaint| self.row(complaint)).collect()
+    }
+
+    fn waiting(&self, complaint: &Complaint) -> Waiting {
+        let need = Need::of(complaint);
+        let actor = self.acting.actor();
+        let context = Context::new(&self.policy, self.now);
+        let allowed = complaint
+            .available_commands(actor, &context)
+            .iter()
+            .any(|available| available.command == CommandName::Assign && available.allowed);
+        let reasons: Vec<String> = match self.me().filter(|_| !actor.is_supervisor()) {
+            Some(me) => self.roster.member(me).map_or_else(Vec::new, |member| {
+                eligibility(&need, member, self.now).iter().map(Ineligible::message).collect()
+            }),
+            None => self.nobody_because(&need),
+        };
+        let take = allowed && (actor.is_supervisor() || reasons.is_empty());
+        Waiting {
+            row: self.row(complaint),
+            take: take.then(|| self.assign_form(complaint, actor)),
+            why_not: reasons.join(if actor.is_supervisor() { "; " } else { ", " }),
+        }
+    }
+
+    /// Why the router finds nobody, agent by agent; nothing if it finds somebody.
+    fn nobody_because(&self, need: &Need) -> Vec<String> {
+        let routing = route(need, &self.roster, self.now);
+        if routing.chosen.is_some() {
+            return Vec::new();
+        }
+        if routing.candidates.is_empty() {
+            return vec!["no agent works at this level".to_owned()];
+        }
+        routing
+            .candidates
+            .iter()
+            .map(|candidate| {
+                let why: Vec<String> = candidate.reasons.iter().map(Ineligible::message).collect();
+                format!("{} {}", self.names.agent(&candidate.agent), why.join(", "))
+            })
+            .collect()
+    }
+
+    fn assign_form(&self, complaint: &Complaint, actor: &Actor) -> CommandForm {
+        let scene = Scene {
+            complaint,
+            policy: &self.policy,
+            actor,
+            roster: &self.roster,
+            names: &self.names,
+            now: self.now,
+            attempt: None,
+        };
+        let form = scene.form(CommandName::Assign);
+        let own = format!("assign-{}", complaint.reference);
+        // One press for an agent who takes it; a supervisor says to whom.
+        let plain = !actor.is_supervisor();
+        let fields = if plain { Vec::new() } else { form.fields.into_iter().map(|field| field.within(&own)).collect() };
+        CommandForm { fields, folded: !plain, intro: String::new(), ..form }
+    }
+}
+
+async fn work(State(state): State<AppState>, person: Person, ApiQuery(query): ApiQuery<WorkQuery>) -> Answer {
+    match person.0.role {
+        Role::Agent => {}
+        Role::Customer => return Err(Problem::forbidden()),
+        Role::Admin | Role::Auditor => return Ok(see("/admin")),
+    }
+    let floor = floor(&state, &person).await?;
+    let mine = Query { handler: floor.me().cloned(), ..Query::within(Scope::All) };
+    let rows = floor.rows(floor.list(Query { statuses: Status::OPEN.to_vec(), ..mine.clone() }).await?);
+    let settled = floor.list(Query { statuses: vec![Status::Resolved], ..mine }).await?;
+    let settled = settled
+        .into_iter()
+        .filter(|complaint| complaint.outstanding_remedies().next().is_some() || complaint.unread_since.is_some())
+        .collect();
+    let level = floor.acting.actor().level();
+    let waiting = Query { statuses: vec![Status::Queued], level, ..Query::within(Scope::All) };
+    let queue = floor.list(waiting).await?;
+    let count =
+        |tone: &str| rows.iter().filter(|row| row.due.as_ref().is_some_and(|due| due.left.tone == tone)).count();
+    let command = query.done.parse::<CommandName>().ok();
+    let reference = query.reference.parse::<complaint_core::reference::Reference>().ok();
+    page(
+        StatusCode::OK,
+        &WorkPage {
+            me: Me::of(&person.0, Some(&floor.acting), &state, "/work"),
+            done: command.zip(reference).map(|(command, it)| (command.label().to_owned(), it.to_string())),
+            open: rows.len(),
+            late: count("bad"),
+            soon: rows
+                .iter()
+                .filter(|row| row.due.as_ref().is_some_and(|due| due.left.word.starts_with("Soon")))
+                .count(),
+            unread: rows.iter().filter(|row| row.unread).count(),
+            rows,
+            settled: floor.rows(settled),
+            queue: queue.iter().map(|complaint| floor.waiting(complaint)).collect(),
+            may_take: floor.policy.agents_may_take || floor.acting.actor().is_supervisor(),
+        },
+    )
+}
+
+async fn team(State(state): State<AppState>, person: Person) -> Answer {
+    person.must_be(&[Role::Agent])?;
+    let floor = floor(&state, &person).await?;
+    if !floor.acting.actor().is_supervisor() {
+        return Err(Problem::forbidden());
+    }
+    let within = || Query::within(Scope::All);
+    let approvals = floor.list(Query { statuses: vec![Status::PendingApproval], ..within() }).await?;
+    let open = floor.list(Query { statuses: Status::OPEN.to_vec(), ..within() }).await?;
+    let queue = floor.list(Query { statuses: vec![Status::Queued], ..within() }).await?;
+    let pressing = open
+        .into_iter()
+        .filter(|complaint| {
+            nearest(complaint).is_some_and(|deadline| matches!(time_left(deadline, floor.now).tone, "bad" | "wait"))
+        })
+        .collect();
+    page(
+        StatusCode::OK,
+        &TeamPage {
+            me: Me::of(&person.0, Some(&floor.acting), &state, "/team"),
+            load: loads(&floor.roster, &floor.policy, floor.now),
+            approvals: floor.rows(approvals),
+            pressing: floor.rows(pressing),
+            queue: queue.iter().map(|complaint| floor.waiting(complaint)).collect(),
+        },
+    )
+}
+
+async fn search(State(state): State<AppState>, person: Person, ApiQuery(query): ApiQuery<SearchQuery>) -> Answer {
+    if person.0.role == Role::Customer {
+        return Err(Problem::forbidden());
+    }
+    let floor = floor(&state, &person).await?;
+    // What people wrote is not for admins, so they cannot search it either; a reference is nobody's words.
+    let content = person.0.role != Role::Admin;
+    let text = query.q.trim();
+    if let Ok(reference) = text.parse::<complaint_core::reference::Reference>() {
+        if floor.acting.find(text).await.is_ok() {
+            return Ok(see(&format!("/complaints/{reference}")));
+        }
+    }
+    let wanted = Query {
+        text: (content && !text.is_empty()).then(|| text.to_owned()),
+        statuses: match query.status.as_str() {
+            "open" => Status::OPEN.to_vec(),
+            name => name.parse::<Status>().into_iter().collect(),
+        },
+        level: query.level.parse::<u8>().ok().and_then(|level| Level::new(level).ok()),
+        handler: AgentId::new(query.handler.as_str()).ok(),
+        sort: query.sort.parse().unwrap_or_default(),
+        after: query.after.parse::<Cursor>().ok(),
+        limit: 50,
+        ..Query::within(Scope::All)
+    };
+    // A cursor belongs to its order; another order begins anew.
+    let wanted = Query { after: wanted.after.filter(|cursor| cursor.sort == wanted.sort), ..wanted };
+    let sort = wanted.sort;
+    let found = floor.acting.list(wanted).await?;
+    let any = || Choice::new("", "Any", "");
+    let statuses = [any(), Choice::new("open", "All open", "")]
+        .into_iter()
+        .chain(Status::ALL.into_iter().map(|status| Choice::new(status.name(), status.label(), "")));
+    let levels = std::iter::once(any())
+        .chain(floor.policy.levels.iter().enumerate().map(|(at, level)| Choice::new(at + 1, &level.name, "")));
+    let handlers = std::iter::once(any())
+        .chain(floor.roster.members.iter().map(|it| Choice::new(&it.agent.id, &it.agent.name, "")));
+    let sorts = [
+        Choice::new("newest", "Newest first", ""),
+        Choice::new("oldest", "Oldest first", ""),
+        Choice::new("deadline", "Nearest promise first", ""),
+    ];
+    let words = if content { "Words or reference" } else { "Reference" };
+    let filters = vec![
+        Field::new("q", words, Control::Line("search")).max(200).value(text),
+        Field::new("status", "Status", Control::Select(statuses.collect())).value(&query.status),
+        Field::new("level", "Level", Control::Select(levels.collect())).value(&query.level),
+        Field::new("handler", "Handler", Control::Select(handlers.collect())).value(&query.handler),
+        Field::new("sort", "Order", Control::Select(sorts.into())).value(sort.name()).required(),
+    ];
+    let filtered = filters.iter().any(|field| field.name != "sort" && !field.value.is_empty());
+    let next = found.next.map(|cursor| {
+        let mut address = url::form_urlencoded::Serializer::new(String::new());
+        for field in &filters {
+            address.append_pair(&field.name, &field.value);
+        }
+        address.append_pair("after", &cursor.to_string());
+        format!("/search?{}", address.finish())
+    });
+    page(
+        StatusCode::OK,
+        &SearchPage {
+            me: Me::of(&person.0, Some(&floor.acting), &state, "/search"),
+            content,
+            filters,
+            filtered,
+            rows: found.items.iter().map(|complaint| floor.row(complaint)).collect(),
+            next,
+        },
+    )
+}
+
+/// What every agent holds, by level and name.
+pub(super) fn loads(roster: &Roster, policy: &Policy, now: DateTime<Utc>) -> Vec<Load> {
+    let mut members: Vec<&Member> = roster.members.iter().collect();
+    members.sort_by(|a, b| (a.agent.level, &a.agent.name).cmp(&(b.agent.level, &b.agent.name)));
+    members.into_iter().map(|member| load_of(member, policy, now)).collect()
+}
+
+fn load_of(member: &Member, policy: &Policy, now: DateTime<Utc>) -> Load {
+    let agent = &member.agent;
+    let (workload, capacity) = (member.workload, agent.capacity);
+    let (tone, state) = if !agent.enabled {
+        ("", Tag::new("end", "Disabled"))
+    } else if !agent.is_available(now) {
+        ("", Tag::new("end", "Away"))
+    } else if workload > capacity {
+        ("over", Tag::new("bad", "Over capacity"))
+    } else if workload == capacity {
+        ("full", Tag::new("wait", "Full"))
+    } else {
+        ("", Tag::new("done", "Has room"))
+    };
+    let share = u64::from(workload) * 100 / u64::from(capacity.max(1));
+    Load {
+        name: agent.name.clone(),
+        level: policy.level_name(agent.level).to_owned(),
+        skills: list(agent.skills.iter()),
+        workload,
+        capacity,
+        state,
+        tone,
+        share: u32::try_from(share.min(100)).unwrap_or(100),
+    }
+}

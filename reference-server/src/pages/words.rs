@@ -1,0 +1,404 @@
+//! What people read: statuses, instants, time left, and what happened, in words.
+
+use std::collections::BTreeMap;
+
+use askama::Template;
+use askama::filters::HtmlSafe;
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use complaint_core::Policy;
+use complaint_core::actor::Party;
+use complaint_core::complaint::{CloseCause, Complaint, Entry, EscalationCause, Event, ReleaseCause};
+use complaint_core::deadline::{ClockKind, Deadline, Ending};
+use complaint_core::id::{AgentId, CategoryKey};
+use complaint_core::lifecycle::{FailedGuard, Status};
+
+use super::form::Fault;
+
+/// An instant, to the minute, with the exact one on hover.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Template)]
+#[template(source = r#"<time datetime="{{ exact() }}" title="{{ exact() }}">{{ shown() }}</time>"#, ext = "html")]
+pub struct When(pub DateTime<Utc>);
+
+impl HtmlSafe for When {}
+
+impl When {
+    fn exact(self) -> String {
+        self.0.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true)
+    }
+
+    fn shown(self) -> String {
+        self.0.format("%-d %b %Y, %H:%M").to_string()
+    }
+}
+
+/// A day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Template)]
+#[template(source = r#"<time datetime="{{ self.0 }}">{{ shown() }}</time>"#, ext = "html")]
+pub struct Day(pub NaiveDate);
+
+impl HtmlSafe for Day {}
+
+impl Day {
+    fn shown(self) -> String {
+        self.0.format("%-d %b %Y").to_string()
+    }
+}
+
+/// A word that says how things stand; the colour only repeats it.
+#[derive(Debug, Clone, PartialEq, Eq, Template)]
+#[template(source = r#"<span class="tag tag-{{ tone }}">{{ word }}</span>"#, ext = "html")]
+pub struct Tag {
+    /// `run`, `wait`, `done`, `end` or `bad`.
+    pub tone: &'static str,
+    /// What people read.
+    pub word: String,
+}
+
+impl HtmlSafe for Tag {}
+
+impl Tag {
+    /// A word in a tone.
+    pub fn new(tone: &'static str, word: impl Into<String>) -> Self {
+        Self { tone, word: word.into() }
+    }
+}
+
+/// Who people are called.
+#[derive(Debug, Clone, Default)]
+pub struct Names {
+    /// Agents by key.
+    pub agents: BTreeMap<AgentId, String>,
+    /// Admins and auditors by key.
+    pub staff: BTreeMap<String, String>,
+    /// The customer of the complaint at hand.
+    pub customer: String,
+    /// Whoever reads: called "You".
+    pub reader: Option<Party>,
+}
+
+impl Names {
+    /// What an agent is called.
+    pub fn agent(&self, id: &AgentId) -> String {
+        self.agents.get(id).cloned().unwrap_or_else(|| id.to_string())
+    }
+
+    /// Who did something.
+    pub fn party(&self, party: &Party) -> String {
+        if self.reader.as_ref() == Some(party) {
+            return "You".to_owned();
+        }
+        match party {
+            Party::Customer(_) => self.customer.clone(),
+            Party::Agent(id) => self.agent(id),
+            Party::Admin(id) | Party::Auditor(id) => {
+                self.staff.get(id.as_str()).cloned().unwrap_or_else(|| "An administrator".to_owned())
+            }
+            Party::System => "The system".to_owned(),
+        }
+    }
+}
+
+/// The status as staff call it.
+pub fn staff_status(complaint: &Complaint) -> Tag {
+    Tag::new(tone(complaint.status), complaint.status.label())
+}
+
+/// The status as it is shown to the customer. `joined_to` is the reference of the complaint that survives.
+pub fn customer_status(complaint: &Complaint, names: &Names, joined_to: Option<&str>) -> Tag {
+    let word = match complaint.status {
+        Status::Queued => "Received".to_owned(),
+        Status::Assigned => match &complaint.handler {
+            Some(agent) => format!("Assigned to {}", names.agent(agent)),
+            None => "Assigned".to_owned(),
+        },
+        Status::InProgress | Status::PendingApproval => "In progress".to_owned(),
+        Status::AwaitingCustomer => "We need your answer".to_owned(),
+        Status::AwaitingThirdParty => "Waiting for a partner".to_owned(),
+        Status::Resolved if complaint.resolution().is_some_and(|resolution| resolution.accepted_at.is_some()) => {
+            "Resolved: we owe you a remedy".to_owned()
+        }
+        Status::Resolved => "Resolved: please confirm".to_owned(),
+        Status::Closed => "Closed".to_owned(),
+        Status::Withdrawn => "Withdrawn".to_owned(),
+        Status::Dismissed => "Not taken up".to_owned(),
+        Status::Merged => match joined_to {
+            Some(reference) => format!("Joined to {reference}"),
+            None => "Joined to another complaint".to_owned(),
+        },
+        Status::Referred => match &complaint.referred_to {
+            Some(body) => format!("Passed to {body}"),
+            None => "Passed on".to_owned(),
+        },
+    };
+    let tone = match complaint.status {
+        Status::PendingApproval | Status::AwaitingThirdParty => "run",
+        Status::Resolved => "wait",
+        other => tone(other),
+    };
+    Tag::new(tone, word)
+}
+
+fn tone(status: Status) -> &'static str {
+    match status {
+        Status::Queued | Status::AwaitingCustomer | Status::AwaitingThirdParty | Status::PendingApproval => "wait",
+        Status::Assigned | Status::InProgress => "run",
+        Status::Resolved | Status::Closed => "done",
+        Status::Withdrawn | Status::Dismissed | Status::Merged | Status::Referred => "end",
+    }
+}
+
+/// How much time is left, in one word and some.
+pub fn time_left(deadline: &Deadline, now: DateTime<Utc>) -> Tag {
+    match (deadline.ended.map(|ended| ended.how), deadline.due_at) {
+        (Some(Ending::Met), _) => Tag::new("done", "Kept"),
+        (Some(Ending::Late), _) => Tag::new("bad", "Kept late"),
+        (Some(Ending::Cancelled), _) => Tag::new("end", "Fell away"),
+        (None, None) => Tag::new("wait", "Paused"),
+        (None, Some(due)) => left(due, deadline.warn_at.map(|[early, _]| early), now),
+    }
+}
+
+/// How much time is left until `due`; soon from `warn` on.
+pub fn left(due: DateTime<Utc>, warn: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Tag {
+    if due <= now {
+        Tag::new("bad", format!("Late by {}", amount(now - due)))
+    } else if warn.is_some_and(|warn| warn <= now) {
+        Tag::new("wait", format!("Soon: {} left", amount(due - now)))
+    } else {
+        Tag::new("run", format!("{} left", amount(due - now)))
+    }
+}
+
+/// The running promise that ends first, for lists.
+pub fn nearest(complaint: &Complaint) -> Option<&Deadline> {
+    complaint
+        .deadlines
+        .iter()
+        .filter(|deadline| deadline.ended.is_none() && deadline.clock != ClockKind::ContestWindow)
+        .filter(|deadline| deadline.due_at.is_some())
+        .min_by_key(|deadline| deadline.due_at)
+}
+
+/// What the customer was promised next: that a person writes, a decision, or what the law sets. How long each level has is the
+/// organisation's own business.
+pub fn promised(complaint: &Complaint) -> Option<&Deadline> {
+    [ClockKind::FirstResponse, ClockKind::Resolution, ClockKind::Statutory]
+        .into_iter()
+        .filter_map(|clock| complaint.deadline(clock))
+        .filter(|deadline| deadline.due_at.is_some())
+        .min_by_key(|deadline| deadline.due_at)
+}
+
+/// A stretch of time as people say it.
+pub fn amount(length: TimeDelta) -> String {
+    let count = |number: i64, unit: &str| format!("{number} {unit}{}", if number == 1 { "" } else { "s" });
+    match (length.num_days(), length.num_hours(), length.num_minutes()) {
+        (days, ..) if days >= 2 => count(days, "day"),
+        (_, hours, _) if hours >= 2 => count(hours, "hour"),
+        (.., minutes) => count(minutes.max(1), "minute"),
+    }
+}
+
+/// What a category is called.
+pub fn category_name(policy: &Policy, key: &CategoryKey) -> String {
+    policy.category(key).map_or_else(|| key.to_string(), |category| category.name.clone())
+}
+
+/// A failed guard as a fault of a form: `labels` gives the label of a field.
+pub fn fault_of(failed: &FailedGuard, label: impl Fn(&str) -> String) -> Fault {
+    match &failed.field {
+        Some(field) => {
+            let message = match failed.code {
+                "missing" if failed.message.starts_with('`') => sentence(&failed.message.replace('`', "“")),
+                _ => format!("{} {}", label(field), failed.message),
+            };
+            Fault::of(field.clone(), format!("{}.", message.trim_end_matches('.')))
+        }
+        None => Fault::of("", format!("{} {}", sentence(&failed.message), sentence(&failed.remedy))),
+    }
+}
+
+/// With a capital first letter and a full stop.
+pub fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    let Some(first) = letters.next() else { return String::new() };
+    let end = if text.ends_with(['.', '!', '?']) { "" } else { "." };
+    first.to_uppercase().chain(letters).collect::<String>() + end
+}
+
+/// One line of the log, for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogLine {
+    /// When.
+    pub at: When,
+    /// Who.
+    pub who: String,
+    /// What.
+    pub what: String,
+    /// What was typed: name and text.
+    pub words: Vec<(String, String)>,
+}
+
+/// The log in words.
+pub fn log_lines(log: &[Entry], names: &Names, policy: &Policy) -> Vec<LogLine> {
+    log.iter()
+        .map(|entry| LogLine {
+            at: When(entry.at),
+            who: names.party(&entry.by),
+            what: happened(entry, names, policy),
+            // The submission stands on the page already, as facts.
+            words: match entry.event {
+                Event::Submitted { .. } => Vec::new(),
+                _ => entry.words.iter().map(|(name, text)| (word_name(name), text.to_owned())).collect(),
+            },
+        })
+        .collect()
+}
+
+fn word_name(name: &str) -> String {
+    let name = match name {
+        "text" => "",
+        "reason" => "Reason",
+        "comment" => "Comment",
+        "explanation" => "Explanation",
+        "apology" => "Apology",
+        "next_steps" => "What happens next",
+        "instruction" => "Instruction",
+        "evidence" => "Evidence",
+        "party" => "Who must act",
+        "body" => "Responsible body",
+        other if other.starts_with("file.") => "File",
+        other if other.starts_with("remedy.") => "How to proceed",
+        other => other,
+    };
+    name.to_owned()
+}
+
+#[expect(clippy::too_many_lines, reason = "one arm per event, in the order of the enumeration")]
+fn happened(entry: &Entry, names: &Names, policy: &Policy) -> String {
+    let level = |level| policy.level_name(level).to_lowercase();
+    match &entry.event {
+        Event::Submitted { channel, category, .. } => {
+            format!("Complaint received ({}) about {}", channel.label().to_lowercase(), category_name(policy, category))
+        }
+        Event::Acknowledged => "Receipt confirmed to the customer".to_owned(),
+        Event::Triaged { category, priority, weight, .. } => format!(
+            "Described anew: {}, priority {}, weight {weight}",
+            category_name(policy, category),
+            priority.label().to_lowercase()
+        ),
+        Event::Assigned { agent, routing } => {
+            let how = if routing.by_hand { "by hand " } else { "" };
+            format!("Given {how}to {}", names.agent(agent))
+        }
+        Event::Declined { agent } => format!("{} will not take it", names.agent(agent)),
+        Event::Released { agent, cause } => {
+            let why = match cause {
+                ReleaseCause::ByHand => "",
+                ReleaseCause::NotBegun => ", who did not begin in time",
+                ReleaseCause::HandlerGone => ", who is away",
+            };
+            format!("Back to the queue from {}{why}", names.agent(agent))
+        }
+        Event::Reassigned { from, to, .. } => {
+            format!("Given from {} to {}", names.agent(from), names.agent(to))
+        }
+        Event::Begun => "Work has begun".to_owned(),
+        Event::Asked => "Question to the customer".to_owned(),
+        Event::Answered => "Answer of the customer".to_owned(),
+        Event::Held { until } => format!("Waiting for a third party until {}", Day(*until).shown()),
+        Event::Resumed => "Work goes on".to_owned(),
+        Event::Escalated { causes, .. } => {
+            let why: Vec<String> = causes
+                .iter()
+                .map(|cause| match cause {
+                    EscalationCause::Handler => "asked for by the handler".to_owned(),
+                    EscalationCause::Supervisor => "asked for by a supervisor".to_owned(),
+                    EscalationCause::Customer => "asked for by the customer".to_owned(),
+                    EscalationCause::Clock(clock) => format!("time for “{}” ran out", clock.label().to_lowercase()),
+                })
+                .collect();
+            format!("Escalated to {} ({})", level(entry.place.level), why.join("; "))
+        }
+        Event::HandedBack { .. } => format!("Handed back to {}", level(entry.place.level)),
+        Event::Proposed { outcome, .. } => format!("Resolution proposed: {}", outcome.label().to_lowercase()),
+        Event::SentBack => "Proposal sent back".to_owned(),
+        Event::Resolved { outcome, by, approved_by, .. } => {
+            let approved =
+                approved_by.as_ref().map_or(String::new(), |agent| format!(", approved by {}", names.agent(agent)));
+            format!("Resolved: {} (decided by {}{approved})", outcome.label().to_lowercase(), names.agent(by))
+        }
+        Event::Accepted => "Decision accepted".to_owned(),
+        Event::RemedyFulfilled { remedy, on } => {
+            format!("Remedy {remedy} delivered on {}", Day(*on).shown())
+        }
+        Event::Contested { new_evidence, .. } => {
+            let with = if *new_evidence { " with new evidence" } else { "" };
+            format!("Decision contested{with}; goes to {}", level(entry.place.level))
+        }
+        Event::Reopened => "Opened again because of an error".to_owned(),
+        Event::Closed { cause } => match cause {
+            CloseCause::Accepted => "Closed: the decision was accepted",
+            CloseCause::RemediesFulfilled => "Closed: the last remedy was delivered",
+            CloseCause::AcceptanceWindowOver => "Closed: no objection in the time given",
+            CloseCause::ByHand => "Closed by a supervisor",
+        }
+        .to_owned(),
+        Event::Rated { score } => format!("Rated {score} of 5"),
+        Event::Withdrawn => "Withdrawn".to_owned(),
+        Event::Reinstated => "Taken up again".to_owned(),
+        Event::Dismissed { reason, .. } => format!("Not taken up: {}", reason.label().to_lowercase()),
+        Event::Merged { .. } => "Joined to another complaint".to_owned(),
+        Event::Absorbed { .. } => "Another complaint was joined to this one".to_owned(),
+        Event::Separated { .. } => "A complaint joined to this one stands by itself again".to_owned(),
+        Event::Unmerged => "Taken apart again".to_owned(),
+        Event::Referred => "Passed to the body that is responsible".to_owned(),
+        Event::ReferralReturned => "Taken back from the other body".to_owned(),
+        Event::Posted => "Message".to_owned(),
+        Event::Noted => "Internal note".to_owned(),
+        Event::Attached { attachments } => match attachments.len() {
+            1 => "A file added".to_owned(),
+            count => format!("{count} files added"),
+        },
+        Event::Read => "The customer's messages were read".to_owned(),
+        Event::Warned { clock, percent } => {
+            format!("Warning: {percent} % of the time for “{}” are used", clock.label().to_lowercase())
+        }
+        Event::Alarmed { clock } => format!("Alarm: the time for “{}” ran out", clock.label().to_lowercase()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> DateTime<Utc> {
+        text.parse().expect("an instant")
+    }
+
+    #[test]
+    fn instants_are_short_with_the_exact_one_at_hand() {
+        assert_eq!(
+            When(at("2026-11-23T09:05:07.123456Z")).to_string(),
+            "<time datetime=\"2026-11-23T09:05:07.123456Z\" title=\"2026-11-23T09:05:07.123456Z\">23 Nov 2026, 09:05</time>"
+        );
+    }
+
+    #[test]
+    fn time_left_is_said_in_words() {
+        let now = at("2026-11-23T09:00:00Z");
+        let said = |due: &str, warn: &str| {
+            let tag = left(at(due), Some(at(warn)), now);
+            (tag.tone, tag.word)
+        };
+        assert_eq!(said("2026-11-26T10:00:00Z", "2026-11-25T10:00:00Z"), ("run", "3 days left".to_owned()));
+        assert_eq!(said("2026-11-23T12:30:00Z", "2026-11-23T08:00:00Z"), ("wait", "Soon: 3 hours left".to_owned()));
+        assert_eq!(said("2026-11-23T08:59:00Z", "2026-11-23T08:00:00Z"), ("bad", "Late by 1 minute".to_owned()));
+    }
+
+    #[test]
+    fn fragments_become_sentences() {
+        assert_eq!(sentence("it is closed"), "It is closed.");
+        assert_eq!(sentence(""), "");
+    }
+}

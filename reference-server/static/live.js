@@ -1,0 +1,58 @@
+// Keeps a page fresh: when the server says that something changed, the same page is read again and its marked regions
+// are swapped. What somebody is typing, or has typed and not sent, is never touched.
+"use strict";
+(() => {
+  const source = document.querySelector("[data-live]");
+  if (!source || !window.EventSource) return;
+  const status = document.getElementById("live-status");
+  let reading = false;
+  let again = false;
+
+  const isBlank = (field) =>
+    field.type === "hidden" || (field.tagName === "SELECT"
+      ? [...field.options].every((option) => option.selected === option.defaultSelected) || field.selectedIndex <= 0
+      : field.type === "checkbox" || field.type === "radio"
+        ? field.checked === field.defaultChecked
+        : field.value === field.defaultValue);
+  const isBusy = (region) =>
+    region.querySelector("form [aria-invalid], details[open]") ||
+    (region.contains(document.activeElement) && region.querySelector("form")) ||
+    [...region.querySelectorAll("input, select, textarea")].some((field) => !isBlank(field));
+
+  async function refresh() {
+    if (reading) { again = true; return; }
+    reading = true;
+    try {
+      const answer = await fetch(location.href, { credentials: "same-origin", headers: { Accept: "text/html" } });
+      if (!answer.ok || answer.redirected) return;
+      const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+      let kept = false;
+      for (const region of document.querySelectorAll("[data-live-region]")) {
+        const next = fresh.getElementById(region.id);
+        if (!next || next.innerHTML === region.innerHTML) continue;
+        if (isBusy(region)) { kept = true; continue; }
+        const focused = document.activeElement && region.contains(document.activeElement) ? document.activeElement.id : "";
+        region.replaceChildren(...next.childNodes);
+        region.classList.remove("fresh");
+        void region.offsetWidth;
+        region.classList.add("fresh");
+        if (focused) document.getElementById(focused)?.focus();
+      }
+      if (status) status.textContent = kept
+        ? "This page has changed. What you are typing is kept; reload before you send anything but a message."
+        : "This page was just updated.";
+    } catch {
+      // Off line: the stream reconnects by itself and brings the next change.
+    } finally {
+      reading = false;
+      if (again) { again = false; refresh(); }
+    }
+  }
+
+  const stream = new EventSource(source.dataset.live);
+  let connected = false;
+  for (const name of ["changed", "missed"]) stream.addEventListener(name, refresh);
+  // After a break something may have been missed.
+  stream.onopen = () => { if (connected) refresh(); connected = true; };
+  addEventListener("pagehide", () => stream.close());
+})();

@@ -1,0 +1,173 @@
+use axum::body::Body;
+use axum::http::Request;
+use tower::ServiceExt as _;
+
+use crate::browser::Chosen;
+use crate::house::{House, PASSWORD};
+
+#[tokio::test]
+async fn a_refused_form_keeps_what_was_typed_and_names_every_fault() {
+    let house = House::new().await;
+    house.furnish().await;
+    let mut john = house.customer("John Miller", "john@example.org").await;
+    john.open("/complaints/new?category=late-delivery").await;
+    let typed =
+        [("subject", " "), ("description", "Weeks late."), ("contact.email", "john"), ("purchase_date", "2031-01-01")];
+    john.press_with("/complaints/new", &typed, &[Chosen { field: "files", name: "x.exe", bytes: b"MZ\x90\0" }]).await;
+    assert_eq!(john.status(), 422);
+    assert!(john.says("x.exe") && john.says("of a kind we cannot take in"), "{}", john.text());
+    john.press("/complaints/new", &[]).await;
+    assert_eq!(john.status(), 422);
+    assert!(john.html().contains("Weeks late."), "what was typed is kept");
+    for id in ["subject", "contact-email", "purchase_date"] {
+        assert!(john.has(&format!("#faults a[href='#{id}']")), "{id}: {}", john.text());
+        assert!(john.has(&format!("#{id}[aria-invalid=true][aria-describedby~='{id}-fault']")), "{id}");
+    }
+    john.open("/complaints").await;
+    assert!(john.says("You have not complained about anything yet"), "nothing half done: {}", john.text());
+}
+
+#[tokio::test]
+async fn pressing_twice_makes_one_complaint() {
+    let house = House::new().await;
+    house.furnish().await;
+    let mut john = house.customer("John Miller", "john@example.org").await;
+    let mut seen = Vec::new();
+    john.open("/complaints/new?category=late-delivery").await;
+    let key = john.attribute("input[name=key]", "value").expect("a key");
+    for _ in 0..2 {
+        john.open("/complaints/new?category=late-delivery").await;
+        john.press("/complaints/new", &[("subject", "Late"), ("description", "Weeks late."), ("key", &key)]).await;
+        assert!(john.says("We have your complaint"), "{}", john.text());
+        seen.push(john.reference());
+    }
+    assert_eq!(seen[0], seen[1]);
+    john.open("/complaints/new?category=late-delivery").await;
+    john.press("/complaints/new", &[("subject", "Late"), ("description", "And wet."), ("key", &key)]).await;
+    assert_eq!(john.status(), 409);
+    john.press("/complaints/new", &[]).await;
+    assert_ne!(john.reference(), seen[0], "with its new key it is another complaint");
+}
+
+#[tokio::test]
+async fn a_stale_form_changes_nothing_and_keeps_the_words() {
+    let house = House::new().await;
+    house.furnish().await;
+    let mut john = house.customer("John Miller", "john@example.org").await;
+    john.open("/complaints/new?category=late-delivery").await;
+    john.press("/complaints/new", &[("subject", "Late"), ("description", "Weeks late.")]).await;
+    let reference = john.reference();
+    let page = format!("/complaints/{reference}");
+    let mut ben = house.browser_of("ben@example.org").await;
+    ben.open(&page).await;
+    john.open(&page).await;
+    ben.press(&format!("{page}/commands/begin"), &[]).await;
+    john.press(&format!("{page}/commands/withdraw"), &[("reason", "It came at last.")]).await;
+    assert_eq!(john.status(), 409);
+    assert!(john.says("Changed meanwhile") && john.says("In progress"), "{}", john.text());
+    assert!(john.html().contains("It came at last."), "{}", john.text());
+    john.press(&format!("{page}/commands/withdraw"), &[]).await;
+    assert!(john.says("Withdrawn"), "{}", john.text());
+}
+
+#[tokio::test]
+async fn strangers_learn_nothing_and_nothing_changes_by_get() {
+    let house = House::new().await;
+    house.furnish().await;
+    let mut john = house.customer("John Miller", "john@example.org").await;
+    john.open("/complaints/new?category=late-delivery").await;
+    john.press("/complaints/new", &[("subject", "Late"), ("description", "Weeks late.")]).await;
+    let page = format!("/complaints/{}", john.reference());
+    let mut eve = house.customer("Eve", "eve@example.org").await;
+    for address in [page.clone(), format!("{page}/receipt"), "/complaints/C7KQ-2M9X-4".to_owned()] {
+        eve.open(&address).await;
+        assert_eq!(eve.status(), 404, "{address}");
+        assert!(!eve.says("Late"), "{}", eve.text());
+    }
+    for address in ["/work", "/team", "/search", "/admin", "/admin/agents", "/admin/users", "/admin/policy"] {
+        eve.open(address).await;
+        assert_eq!(eve.status(), 403, "{address}");
+    }
+    john.open(&format!("{page}/commands/withdraw")).await;
+    assert!(john.address.ends_with(&page) && !john.says("Withdrawn"), "{}", john.text());
+    let mut visitor = house.visitor();
+    visitor.open(&page).await;
+    assert!(visitor.address.starts_with("/login?next=%2Fcomplaints%2F"), "{}", visitor.address);
+    visitor.press("/login", &[("email", "john@example.org"), ("password", PASSWORD)]).await;
+    assert_eq!(visitor.address, page, "and back to where one wanted to go");
+}
+
+#[tokio::test]
+async fn wrong_passwords_and_odd_ways_back() {
+    let house = House::new().await;
+    house.customer("John Miller", "john@example.org").await;
+    let mut visitor = house.visitor();
+    visitor.open("/login?next=//evil.example/").await;
+    visitor.press("/login", &[("email", "john@example.org"), ("password", "not this one at all")]).await;
+    assert_eq!(visitor.status(), 401);
+    assert!(visitor.says("E-mail address or password is wrong.") && !visitor.html().contains("not this one"));
+    visitor.press("/login", &[("password", PASSWORD)]).await;
+    assert_eq!(visitor.address, "/complaints", "the address was kept, the way elsewhere was not taken");
+    visitor.press("/logout", &[]).await;
+    assert!(visitor.has("a[href='/login']"), "{}", visitor.text());
+    visitor.open("/track?reference=C7KQ-2M9X-5").await;
+    assert_eq!(visitor.status(), 404);
+}
+
+#[tokio::test]
+async fn static_files_rest_in_caches_and_posts_from_elsewhere_are_refused() {
+    let house = House::new().await;
+    let mut visitor = house.visitor();
+    visitor.open("/").await;
+    for (css, attribute) in [("link[rel=stylesheet]", "href"), ("script", "src"), ("link[rel=icon]", "href")] {
+        let address = visitor.attribute(css, attribute).expect("an address");
+        let request = Request::get(&address).body(Body::empty()).expect("a request");
+        let answer = house.router.clone().oneshot(request).await.expect("infallible");
+        assert_eq!(answer.status(), 200, "{address}");
+        assert_eq!(answer.headers()["cache-control"], "public, max-age=31536000, immutable");
+        let old = address.replacen(|c: char| c.is_ascii_digit(), "x", 1);
+        let request = Request::get(&old).body(Body::empty()).expect("a request");
+        let answer = house.router.clone().oneshot(request).await.expect("infallible");
+        assert_eq!(
+            (answer.status().as_u16(), &answer.headers()["cache-control"].as_bytes()[..]),
+            (200, &b"public, max-age=60"[..]),
+            "{old}"
+        );
+    }
+    let request = Request::post("/login")
+        .header("sec-fetch-site", "cross-site")
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body(Body::from("email=a&password=b"))
+        .expect("a request");
+    assert_eq!(house.router.clone().oneshot(request).await.expect("infallible").status(), 403);
+}
+
+#[tokio::test]
+async fn an_admin_s_wrong_values_are_named() {
+    let house = House::new().await;
+    let mut admin = house.furnish().await;
+    admin.open("/admin/agents/new").await;
+    let typed = [("name", "Zoe"), ("email", "zoe"), ("capacity", "many"), ("skills", "a, <b>")];
+    admin.press("/admin/agents/new", &typed).await;
+    assert_eq!(admin.status(), 422);
+    assert!(admin.has("#faults") && admin.html().contains("value=\"zoe\""), "{}", admin.text());
+    admin.open("/admin/categories/new").await;
+    admin.press("/admin/categories/new", &[("name", "Late delivery"), ("weight", "5")]).await;
+    assert_eq!(admin.status(), 409);
+    assert!(admin.has("#name[aria-invalid=true]"), "{}", admin.text());
+    admin.press("/admin/categories/new", &[("name", "Rude staff"), ("weight", "0")]).await;
+    assert!(admin.has("#weight[aria-invalid=true]"), "{}", admin.text());
+    admin.press("/admin/categories/new", &[("weight", "2"), ("targets.resolution", "soon")]).await;
+    assert!(admin.has("#targets-resolution[aria-invalid=true]"), "{}", admin.text());
+    admin.press("/admin/categories/new", &[("targets.resolution", "3 working days")]).await;
+    assert!(admin.says("Rude staff"), "{}", admin.text());
+    admin.open("/admin/categories/rude-staff").await;
+    assert_eq!(admin.attribute("#targets-resolution", "value").as_deref(), Some("3 working days"));
+    admin.press("/admin/categories/rude-staff/active", &[]).await;
+    assert!(admin.says("Put it back into use"), "{}", admin.text());
+    admin.open("/admin/users/new").await;
+    admin.press("/admin/users/new", &[("name", "Otto"), ("email", "ada@example.org"), ("role", "auditor")]).await;
+    assert_eq!(admin.status(), 409);
+    admin.press("/admin/users/new", &[("email", "otto@example.org"), ("password", PASSWORD)]).await;
+    assert!(admin.says("Otto"), "{}", admin.text());
+}

@@ -1,0 +1,161 @@
+//! A server on a scratch folder, with a clock that is moved by hand and a mailbox that can be read.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use axum::Router;
+use chrono::{DateTime, TimeDelta, Utc};
+use complaint_core::clock::RandomIds;
+use complaint_notify::MailFolder;
+use reference_server::auth::{AccountMail, AccountMailError, AccountMessage};
+use reference_server::clock::Clock;
+use reference_server::config::{Config, ServeArgs};
+use reference_server::{Parts, Server, build_with};
+use tempfile::TempDir;
+
+use crate::browser::Browser;
+
+pub(crate) const PASSWORD: &str = "copper lantern winds 7 rivers";
+
+struct StillClock(Mutex<DateTime<Utc>>);
+
+impl Clock for StillClock {
+    fn now(&self) -> DateTime<Utc> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[derive(Default)]
+struct Mailbox(Mutex<Vec<AccountMessage>>);
+
+#[async_trait]
+impl AccountMail for Mailbox {
+    async fn send(&self, message: &AccountMessage) -> Result<(), AccountMailError> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(message.clone());
+        Ok(())
+    }
+
+    fn destination(&self) -> String {
+        "memory".to_owned()
+    }
+}
+
+pub(crate) struct House {
+    pub(crate) server: Server,
+    pub(crate) router: Router,
+    clock: Arc<StillClock>,
+    mail: Arc<Mailbox>,
+    _folder: TempDir,
+}
+
+impl House {
+    pub(crate) async fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let args = ServeArgs {
+            listen: "127.0.0.1:8080".into(),
+            data: folder.path().join("data"),
+            not_durable: true,
+            ..ServeArgs::default()
+        };
+        let config = Config::from_args(&args, None).expect("a configuration");
+        let start = "2026-11-23T09:30:00Z".parse().expect("an instant");
+        let (clock, mail) = (Arc::new(StillClock(Mutex::new(start))), Arc::new(Mailbox::default()));
+        let parts = Parts {
+            clock: Arc::clone(&clock) as Arc<dyn Clock>,
+            ids: Arc::new(RandomIds),
+            transport: Arc::new(MailFolder::new(folder.path().join("data/mail"))),
+            account_mail: Some(Arc::clone(&mail) as Arc<dyn AccountMail>),
+        };
+        let server = build_with(config, parts).await.expect("a server");
+        let router = server.router();
+        Self { server, router, clock, mail, _folder: folder }
+    }
+
+    pub(crate) fn visitor(&self) -> Browser<'_> {
+        Browser::new(self)
+    }
+
+    /// A browser in which somebody is logged in.
+    pub(crate) async fn browser_of(&self, email: &str) -> Browser<'_> {
+        let mut browser = self.visitor();
+        browser.open("/login").await;
+        browser.press("/login", &[("email", email), ("password", PASSWORD)]).await;
+        assert_eq!(browser.status(), 200, "{}", browser.text());
+        assert!(browser.has("form[action='/logout']"), "{}", browser.text());
+        browser
+    }
+
+    /// The first admin, made through the set-up link.
+    pub(crate) async fn admin(&self) -> Browser<'_> {
+        let link = self.server.setup_link().expect("a set-up link");
+        let mut browser = self.visitor();
+        browser.open(path_of(link)).await;
+        browser.press("/setup", &[("name", "Ada Root"), ("email", "ada@example.org"), ("password", PASSWORD)]).await;
+        assert!(browser.says("The first administrator is made"), "{}", browser.text());
+        self.browser_of("ada@example.org").await
+    }
+
+    /// Categories and agents as in the story; every agent has an account under `name@example.org`.
+    pub(crate) async fn furnish(&self) -> Browser<'_> {
+        let mut admin = self.admin().await;
+        for name in ["Damaged goods", "Late delivery"] {
+            admin.open("/admin/categories/new").await;
+            admin.press("/admin/categories/new", &[("name", name), ("questions.0.label", "Which parcel?")]).await;
+            assert!(admin.says(name), "{}", admin.text());
+        }
+        for (name, level, skills, capacity) in [
+            ("Sarah", "1", "damaged goods", "5"),
+            ("Ben", "1", "late delivery", "10"),
+            ("Maria", "2", "", "10"),
+            ("Omar", "3", "", "10"),
+        ] {
+            admin.open("/admin/agents/new").await;
+            let email = format!("{}@example.org", name.to_lowercase());
+            let typed = [
+                ("name", name),
+                ("email", &email),
+                ("level", level),
+                ("skills", skills),
+                ("capacity", capacity),
+                ("password", PASSWORD),
+            ];
+            admin.press("/admin/agents/new", &typed).await;
+            assert!(admin.says(name), "{}", admin.text());
+        }
+        admin
+    }
+
+    /// Somebody who signs up, confirms and logs in.
+    pub(crate) async fn customer(&self, name: &str, email: &str) -> Browser<'_> {
+        let mut browser = self.visitor();
+        browser.open("/signup").await;
+        browser.press("/signup", &[("name", name), ("email", email), ("password", PASSWORD)]).await;
+        assert!(browser.says("Please look at your mail"), "{}", browser.text());
+        let link = self.mailed_link().await;
+        browser.open(path_of(&link)).await;
+        browser.press("/verify", &[]).await;
+        assert!(browser.says("Your e-mail address is confirmed"), "{}", browser.text());
+        self.browser_of(email).await
+    }
+
+    /// The link in the only mail about an account that is due.
+    pub(crate) async fn mailed_link(&self) -> String {
+        let state = self.server.state();
+        state.accounts.deliver_account_mail(state.clock.now(), self.mail.as_ref()).await.expect("delivers");
+        let mails = std::mem::take(&mut *self.mail.0.lock().unwrap_or_else(PoisonError::into_inner));
+        let [mail] = &mails[..] else { panic!("{mails:?}") };
+        let start = mail.text.find("http://").expect("a link");
+        mail.text[start..].split_whitespace().next().expect("a link").to_owned()
+    }
+
+    /// Lets time pass and the clocks act.
+    pub(crate) async fn after(&self, days: i64) {
+        *self.clock.0.lock().unwrap_or_else(PoisonError::into_inner) += TimeDelta::days(days);
+        self.server.state().sweep().await.expect("sweeps");
+    }
+}
+
+fn path_of(link: &str) -> &str {
+    let host = link.find("//").expect("a link") + 2;
+    &link[host + link[host..].find('/').expect("a path")..]
+}

@@ -1,0 +1,51 @@
+use crate::house::{House, PASSWORD};
+
+/// Every address that can be opened without knowing an id.
+const ADDRESSES: [&str; 22] = [
+    "/",
+    "/signup",
+    "/login",
+    "/track?reference=x",
+    "/verify",
+    "/invitation",
+    "/setup",
+    "/complaints",
+    "/complaints?q=kettle",
+    "/complaints/new",
+    "/complaints/new?category=late-delivery",
+    "/complaints/new?category=unknown",
+    "/work",
+    "/team",
+    "/search",
+    "/search?status=open&level=1&sort=deadline",
+    "/admin",
+    "/admin/agents",
+    "/admin/agents/new",
+    "/admin/categories/late-delivery",
+    "/admin/policy",
+    "/nowhere",
+];
+
+#[tokio::test]
+async fn no_page_fails_for_anybody() {
+    let house = House::new().await;
+    let mut admin = house.furnish().await;
+    admin.open("/admin/users/new").await;
+    let otto = [("name", "Otto"), ("email", "otto@example.org"), ("role", "auditor"), ("password", PASSWORD)];
+    admin.press("/admin/users/new", &otto).await;
+    let mut john = house.customer("John Miller", "john@example.org").await;
+    john.open("/complaints/new?category=late-delivery").await;
+    john.press("/complaints/new", &[("subject", "Late"), ("description", "Weeks late.")]).await;
+    let page = format!("/complaints/{}", john.reference());
+    let mut everybody = vec![house.visitor(), john, admin];
+    for name in ["ben", "maria", "omar", "otto"] {
+        everybody.push(house.browser_of(&format!("{name}@example.org")).await);
+    }
+    for browser in &mut everybody {
+        for address in ADDRESSES.into_iter().chain([page.as_str()]) {
+            // The browser itself refuses a page that failed or is not what a page must be.
+            browser.open(address).await;
+            assert!([200, 403, 404, 422].contains(&browser.status()), "{address}: {}", browser.status());
+        }
+    }
+}
