@@ -136,17 +136,15 @@ fn submissions() -> Vec<(String, f64, &'static str)> {
         let sqlite = SqliteStore::open(&url).await.expect("a file");
         sqlite.migrate().await.expect("tables");
         let mut figures = Vec::new();
-        let desks = [
-            ("memory", desk(MemoryStore::new())),
-            ("sqlite", desk(sqlite)),
-        ];
+        let desks = [("memory", desk(MemoryStore::new())), ("sqlite", desk(sqlite))];
         for (name, desk) in desks {
             let agent = Agent::named("sarah", "Sarah").expect("a name").skilled_in(["damaged goods"]);
             desk.enrol(agent.with_capacity(100_000)).await.expect("kept");
             let mut times = Vec::new();
             for number in 0..COUNT {
                 let customer = desk.acting_as(Actor::customer(format!("c{number}")).expect("a key"));
-                let complaint = Complaint::about("Damaged goods", "Broken kettle", "The lid is cracked.").expect("a key");
+                let complaint =
+                    Complaint::about("Damaged goods", "Broken kettle", "The lid is cracked.").expect("a key");
                 let started = Instant::now();
                 customer.submit(complaint).await.expect("accepted");
                 times.push(started.elapsed().as_secs_f64());

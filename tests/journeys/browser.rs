@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use thirtyfour::prelude::*;
 
+use crate::server::{PASSWORD, Server};
+
 /// How long a page may take to show something.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -101,7 +103,9 @@ impl Person {
 
     /// Presses the button of the form that goes to an address ending in `form`.
     pub(crate) async fn send(&self, form: &str) {
-        let button = self.find(&format!("form[action$='{form}'] button[type='submit'], form[action$='{form}'] button:not([type])")).await;
+        let button = self
+            .find(&format!("form[action$='{form}'] button[type='submit'], form[action$='{form}'] button:not([type])"))
+            .await;
         self.press(&button).await;
     }
 
@@ -157,4 +161,260 @@ impl Person {
             panic!("the page never showed {words:?}:\n{}", self.text().await);
         }
     }
+}
+
+/// John, Sarah and the others, each in a browser of their own, in one organisation.
+struct House {
+    server: Server,
+    driver: Driver,
+}
+
+impl House {
+    fn open() -> Option<Self> {
+        Driver::start().map(|driver| Self { server: Server::start(), driver })
+    }
+
+    async fn person(&self, script: bool) -> Person {
+        Person::at(&self.driver, &self.server.url, script).await
+    }
+
+    async fn logged_in(&self, email: &str, script: bool) -> Person {
+        let person = self.person(script).await;
+        person.log_in(email).await;
+        person
+    }
+
+    /// Everything an admin does before the first complaint, by hand: the set-up link, categories, staff.
+    async fn found(&self) -> Person {
+        let admin = self.person(true).await;
+        let token = self.server.setup_token.as_deref().expect("a set-up link");
+        admin.open(&format!("/setup?token={token}")).await;
+        for (name, value) in [("name", "Ada Admin"), ("email", "ada@shop.example"), ("password", PASSWORD)] {
+            admin.fill("/setup", name, value).await;
+        }
+        admin.send("/setup").await;
+        admin.log_in("ada@shop.example").await;
+        for name in ["Damaged goods", "Late delivery"] {
+            admin.open("/admin/categories/new").await;
+            admin.fill("/admin/categories/new", "name", name).await;
+            admin.send("/admin/categories/new").await;
+            admin.sees(name).await;
+        }
+        let staff = [
+            ("Sarah Stone", "sarah@shop.example", "1", "damaged goods"),
+            ("Ben Brook", "ben@shop.example", "1", "late delivery"),
+            ("Maria Marsh", "maria@shop.example", "2", ""),
+            ("Omar Oak", "omar@shop.example", "3", ""),
+        ];
+        for (name, email, level, skills) in staff {
+            let form = "/admin/agents/new";
+            admin.open(form).await;
+            admin.fill(form, "name", name).await;
+            admin.fill(form, "email", email).await;
+            admin.choose(form, "level", level).await;
+            admin.fill(form, "skills", skills).await;
+            admin.fill(form, "capacity", "5").await;
+            admin.send(form).await;
+            admin.sees(name).await;
+            let token = self.server.mail.wait_for(email, "").await.token().expect("an invitation");
+            let invited = self.person(true).await;
+            invited.open(&format!("/invitation?token={token}")).await;
+            invited.fill("/invitation", "password", PASSWORD).await;
+            invited.send("/invitation").await;
+            invited.leave().await;
+        }
+        admin
+    }
+
+    /// John signs up, is not let in, confirms his address, and is.
+    async fn john(&self, script: bool) -> Person {
+        let john = self.person(script).await;
+        john.open("/signup").await;
+        for (name, value) in [("name", "John Field"), ("email", "john@home.example"), ("password", PASSWORD)] {
+            john.fill("/signup", name, value).await;
+        }
+        john.send("/signup").await;
+        let token = self.server.mail.wait_for("john@home.example", "").await.token().expect("a link");
+        john.open("/login").await;
+        john.fill("/login", "email", "john@home.example").await;
+        john.fill("/login", "password", PASSWORD).await;
+        john.send("/login").await;
+        john.sees("confirm").await;
+        john.open("/complaints").await;
+        assert!(!john.text().await.contains("New complaint"), "an unconfirmed address was let in");
+        john.open(&format!("/verify?token={token}")).await;
+        john.send("/verify").await;
+        john.log_in("john@home.example").await;
+        john
+    }
+
+    /// John files his complaint by hand, with two files. Returns the reference.
+    async fn complain(&self, john: &Person) -> String {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (photo, invoice) = (folder.path().join("lid.png"), folder.path().join("invoice.pdf"));
+        std::fs::write(&photo, crate::http::PNG).expect("written");
+        std::fs::write(&invoice, crate::http::PDF).expect("written");
+        john.open("/complaints/new").await;
+        john.follow("Damaged goods").await;
+        let form = "/complaints/new";
+        let typed = [
+            ("subject", "The kettle came with a cracked lid"),
+            ("description", "I opened the parcel today and the lid of the kettle is cracked."),
+            ("product", "Kettle K2"),
+            ("order_number", "A-1009"),
+            // A date field takes keystrokes in the order of the browser's language: month, day, year.
+            ("purchase_date", "11022026"),
+            ("contact.phone", "+44 20 7946 0000"),
+        ];
+        for (name, value) in typed {
+            john.fill(form, name, value).await;
+        }
+        john.choose(form, "wish", "replacement").await;
+        john.attach(form, "files", &[&photo, &invoice]).await;
+        john.send(form).await;
+        john.sees("We have your complaint").await;
+        john.sees("Sarah Stone").await;
+        john.find(".reference").await.text().await.expect("a reference").trim().to_owned()
+    }
+}
+
+impl Person {
+    async fn log_in(&self, email: &str) {
+        self.open("/login").await;
+        self.fill("/login", "email", email).await;
+        self.fill("/login", "password", PASSWORD).await;
+        self.send("/login").await;
+        self.sees("Log out").await;
+    }
+
+    /// Follows the link with these words.
+    async fn follow(&self, words: &str) {
+        let link = format!("//main//a[contains(., '{words}')]");
+        let found = self.browser.query(By::XPath(link)).wait(PATIENCE, Duration::from_millis(100)).first().await;
+        found.unwrap_or_else(|error| panic!("no link {words}: {error}")).click().await.expect("followed");
+    }
+
+    /// Gives a command on the page of a complaint: fills its form in and sends it.
+    async fn command(&self, name: &str, typed: &[(&str, &str)]) {
+        let form = format!("/commands/{name}");
+        self.find(&format!("form[action$='{form}']")).await;
+        self.unfold(&form).await;
+        for (field, value) in typed {
+            let element = self.field(&form, field).await;
+            let tag = element.tag_name().await.expect("a tag");
+            let radio = element.attr("type").await.expect("readable").as_deref() == Some("radio");
+            if tag == "select" {
+                self.choose(&form, field, value).await;
+            } else if radio {
+                let choice = format!("form[action$='{form}'] [name='{field}'][value='{value}']");
+                self.press(&self.find(&choice).await).await;
+            } else {
+                self.fill(&form, field, value).await;
+            }
+        }
+        self.send(&form).await;
+    }
+
+    async fn leave(self) {
+        let _ = self.browser.quit().await;
+    }
+}
+
+#[tokio::test]
+async fn john_s_complaint_in_the_browser_live_in_every_window() {
+    let Some(house) = House::open() else { return };
+    let admin = house.found().await;
+    let john = house.john(true).await;
+    let reference = house.complain(&john).await;
+    let page = format!("/complaints/{reference}");
+    house.server.mail.wait_for("john@home.example", "Sarah Stone").await;
+
+    let sarah = house.logged_in("sarah@shop.example", true).await;
+    sarah.sees("The kettle came with a cracked lid").await;
+    sarah.open(&page).await;
+    for words in ["lid.png", "invoice.pdf", "A-1009", "2 Nov 2026", "lacks late-delivery"] {
+        if words.starts_with("lacks") {
+            sarah.sees("Ben Brook").await;
+        } else {
+            sarah.sees(words).await;
+        }
+    }
+
+    // Each sees what the other does without touching the page.
+    john.open(&page).await;
+    john.sees("Assigned").await;
+    sarah.command("begin", &[]).await;
+    john.sees("In progress").await;
+    sarah.command("ask", &[("text", "Was the parcel damaged too?")]).await;
+    john.sees("Was the parcel damaged too?").await;
+    house.server.mail.wait_for("john@home.example", "Was the parcel damaged too?").await;
+    sarah.sees("Awaiting customer").await;
+    john.command("answer", &[("text", "No, only the kettle.")]).await;
+    sarah.sees("No, only the kettle.").await;
+    sarah.command("note", &[("text", "Third lid this week.")]).await;
+    sarah.sees("Third lid this week.").await;
+    let decision = [
+        ("outcome", "upheld"),
+        ("explanation", "The lid was cracked when it left us."),
+        ("apology", "We are sorry."),
+        ("remedies.0.kind", "replacement"),
+        ("remedies.0.instructions", "Keep the old kettle; a new one arrives on Friday."),
+    ];
+    sarah.command("resolve", &decision).await;
+    john.sees("a new one arrives on Friday").await;
+    assert!(!john.text().await.contains("Third lid"), "a note is for staff alone");
+    john.command("accept", &[]).await;
+    sarah.open(&page).await;
+    sarah.command("fulfil_remedy", &[("evidence", "Parcel 17, signed for by John.")]).await;
+    sarah.sees("Closed").await;
+    john.sees("Closed").await;
+    john.command("rate", &[("score", "5"), ("comment", "Quick and kind.")]).await;
+    john.sees("Quick and kind.").await;
+    john.open("/complaints").await;
+    john.sees(&reference).await;
+    admin.open("/admin").await;
+    admin.sees("1 rating").await;
+    house.server.replays().await;
+    for person in [admin, john, sarah] {
+        person.leave().await;
+    }
+}
+
+#[tokio::test]
+async fn escalated_and_contested_without_script() {
+    let Some(house) = House::open() else { return };
+    house.found().await.leave().await;
+    let john = house.john(false).await;
+    let reference = house.complain(&john).await;
+    let page = format!("/complaints/{reference}");
+
+    let sarah = house.logged_in("sarah@shop.example", false).await;
+    sarah.open(&page).await;
+    sarah.command("begin", &[]).await;
+    sarah.command("escalate", &[("reason", "This is more than I can decide.")]).await;
+    sarah.open(&page).await;
+    assert!(!sarah.text().await.contains("cracked"), "the former handler has lost access");
+    sarah.leave().await;
+
+    let no = [("outcome", "not_upheld"), ("explanation", "It worked when we tried it.")];
+    let maria = house.logged_in("maria@shop.example", false).await;
+    maria.open(&page).await;
+    maria.command("begin", &[]).await;
+    maria.command("resolve", &no).await;
+    maria.leave().await;
+    john.open(&page).await;
+    john.sees("It worked when we tried it.").await;
+    john.command("contest", &[("reason", "It does not work here.")]).await;
+
+    let omar = house.logged_in("omar@shop.example", false).await;
+    omar.open(&page).await;
+    omar.sees("Held by Omar Oak").await;
+    omar.command("begin", &[]).await;
+    omar.command("resolve", &no).await;
+    omar.leave().await;
+    john.open(&page).await;
+    john.sees("final authority").await;
+    john.sees("ombudsman").await;
+    house.server.replays().await;
+    john.leave().await;
 }

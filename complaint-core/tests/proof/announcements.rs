@@ -125,10 +125,7 @@ fn each_event_is_told_to_those_concerned_and_nobody_else() {
     let instruction = Input { instruction: Some("INTERNAL".into()), ..Input::default() };
     assert_eq!(ear.hears(&maria, &input(C::HandBack, instruction)), []);
     ear.hears(&admin(), &assign("sue"));
-    assert_eq!(
-        ear.hears(&mia, &why(C::Escalate)),
-        told(&[(JOHN, K::EscalatedCustomer), ("sue", K::EscalatedHandler)])
-    );
+    assert_eq!(ear.hears(&mia, &why(C::Escalate)), told(&[(JOHN, K::EscalatedCustomer), ("sue", K::EscalatedHandler)]));
     ear.hears(&admin(), &assign("maria"));
     ear.hears(&maria, &Command::plain(C::Begin));
     ear.hears(&maria, &decision(C::Propose, replacement()));

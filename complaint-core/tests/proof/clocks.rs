@@ -85,11 +85,11 @@ fn a_third_party_pauses_only_if_the_policy_says_so() {
         let begun = world.begun("sarah");
         let until = Some(world.now.date_naive() + TimeDelta::days(9));
         let hold = Input { party: Some("The courier".into()), until, ..Input::default() };
-        let held = world.act(&begun, &agent("sarah"), &input(C::Hold, hold));
+        let waiting = world.act(&begun, &agent("sarah"), &input(C::Hold, hold));
         for clock in [K::FirstResponse, K::Resolution, K::Level] {
-            assert_eq!(due(&held, clock).is_none(), pauses, "{clock:?}");
+            assert_eq!(due(&waiting, clock).is_none(), pauses, "{clock:?}");
         }
-        assert!(due(&held, K::Statutory).is_some());
+        assert!(due(&waiting, K::Statutory).is_some());
     }
 }
 
@@ -334,10 +334,13 @@ fn another_policy_moves_no_running_clock_and_ends_none() {
     assert_eq!(answered.deadline(K::Statutory).unwrap().policy_version, 1);
 }
 
+/// Away and back again.
+type Road<'a> = &'a dyn Fn(&mut World, &Complaint) -> Complaint;
+
 #[test]
 fn what_comes_back_is_promised_again() {
     let body = || Input { body: Some("The city".into()), text: Some("Not ours.".into()), ..Input::default() };
-    let roads: [(&str, &dyn Fn(&mut World, &Complaint) -> Complaint); 2] = [
+    let roads: [(&str, Road<'_>); 2] = [
         ("withdrawn", &|world, complaint| {
             let gone = world.plain(complaint, &customer("john"), C::Withdraw);
             world.later(TimeDelta::days(10));

@@ -143,6 +143,123 @@ async fn due_work_past_the_first_hundred_is_not_starved() {
     assert_eq!(house.desk.sweep().await.unwrap().escalated, 0);
 }
 
+/// A store in which some complaints are due for ever.
+#[derive(Debug)]
+struct Clogged(std::sync::Arc<complaint_core::store::MemoryStore>);
+
+mod clogged {
+    use async_trait::async_trait;
+    use chrono::{DateTime, Utc};
+    use complaint_core::Agent;
+    use complaint_core::agent::Member;
+    use complaint_core::complaint::{Complaint, Entry};
+    use complaint_core::id::{AgentId, ComplaintId, NoticeId};
+    use complaint_core::notice::{ClaimedNotice, Settlement};
+    use complaint_core::reference::Reference;
+    use complaint_core::store::{
+        AgentStore, Change, ComplaintStore, IdempotencyKey, Outbox, Page, Query, Recalled, Scope, StoreError, Summary,
+    };
+
+    use super::Clogged;
+    use crate::house::uuid;
+
+    #[async_trait]
+    impl ComplaintStore for Clogged {
+        async fn load(&self, id: ComplaintId) -> Result<Option<Complaint>, StoreError> {
+            self.0.load(id).await
+        }
+        async fn by_reference(&self, reference: Reference) -> Result<Option<Complaint>, StoreError> {
+            self.0.by_reference(reference).await
+        }
+        async fn commit(&self, change: &Change) -> Result<(), StoreError> {
+            self.0.commit(change).await
+        }
+        async fn log(&self, id: ComplaintId, after: u32, limit: u32) -> Result<Vec<Entry>, StoreError> {
+            self.0.log(id, after, limit).await
+        }
+        async fn search(&self, query: &Query) -> Result<Page, StoreError> {
+            self.0.search(query).await
+        }
+        async fn due(&self, at: DateTime<Utc>, limit: u32) -> Result<Vec<ComplaintId>, StoreError> {
+            let mut due: Vec<ComplaintId> =
+                (0..150).map(|number| ComplaintId::from_uuid(uuid(9_000 + number))).collect();
+            due.extend(self.0.due(at, limit).await?);
+            due.truncate(limit as usize);
+            Ok(due)
+        }
+        async fn recall(&self, key: &IdempotencyKey) -> Result<Option<Recalled>, StoreError> {
+            self.0.recall(key).await
+        }
+        async fn summary(&self, scope: &Scope) -> Result<Summary, StoreError> {
+            self.0.summary(scope).await
+        }
+    }
+
+    #[async_trait]
+    impl AgentStore for Clogged {
+        async fn save(&self, agent: &Agent) -> Result<(), StoreError> {
+            self.0.save(agent).await
+        }
+        async fn find(&self, id: &AgentId) -> Result<Option<Member>, StoreError> {
+            self.0.find(id).await
+        }
+        async fn roster(&self) -> Result<Vec<Member>, StoreError> {
+            self.0.roster().await
+        }
+    }
+
+    #[async_trait]
+    impl Outbox for Clogged {
+        async fn claim(
+            &self,
+            now: DateTime<Utc>,
+            until: DateTime<Utc>,
+            limit: u32,
+        ) -> Result<Vec<ClaimedNotice>, StoreError> {
+            self.0.claim(now, until, limit).await
+        }
+        async fn settle(&self, id: NoticeId, how: Settlement, now: DateTime<Utc>) -> Result<(), StoreError> {
+            self.0.settle(id, how, now).await
+        }
+    }
+}
+
+#[tokio::test]
+async fn complaints_that_stay_due_do_not_hold_up_the_others() {
+    let house = House::new(policy()).await;
+    let id = house.submit().await.id;
+    house.clock.advance(TimeDelta::days(3));
+    let clogged = Desk::new(Clogged(house.store.clone()), policy())
+        .with_clock(Arc::new(house.clock.clone()))
+        .with_ids(Arc::new(CountedIds::from(1_000_000)));
+    assert_eq!(clogged.sweep().await.unwrap().escalated, 1);
+    assert_eq!(house.state(id).await.level, level(2));
+}
+
+#[test]
+fn a_cause_that_moved_it_before_is_an_alarm_the_second_time() {
+    let mut world = World::new(policy());
+    let begun = world.begun("sarah");
+    // Nothing but the level's own promise is broken.
+    let answered = world.text(&begun, &agent("sarah"), C::Post);
+    world.now = due(&answered, K::Level).unwrap();
+    let up = world.tick(answered);
+    assert_eq!(up.level, level(2));
+    let given = world.given(&up, "maria");
+    let above = world.plain(&given, &agent("maria"), C::Begin);
+    let back = input(C::HandBack, Input { instruction: Some("Ask again.".into()), ..Input::default() });
+    let queued = world.act(&above, &agent("maria"), &back);
+    let given = world.given(&queued, "ben");
+    let again = world.plain(&given, &agent("ben"), C::Begin);
+    world.now = due(&again, K::Level).unwrap();
+    let after = world.tick(again);
+    assert_eq!((after.level, after.escalations.len()), (level(1), 1));
+    let alarms = world.log.iter().filter(|entry| entry.event == Event::Alarmed { clock: K::Level }).count();
+    assert_eq!(alarms, 1);
+    let next = complaint_core::deadline::next_action_at(&after);
+    assert!(next.is_none_or(|next| next > world.now), "it stays due");
+}
+
 #[tokio::test]
 async fn two_sweeps_fire_once() {
     let house = House::new(policy()).await;
@@ -191,13 +308,21 @@ async fn an_owed_remedy_does_not_keep_a_complaint_due_for_ever() {
     house.desk.sweep().await.unwrap();
     assert_eq!(house.desk.store().due(house.desk.now(), 10).await.unwrap(), []);
     assert_eq!(house.state(id).await.status, Status::Resolved);
+    let log = house.desk.whole_log(id).await.unwrap();
+    assert!(!log.iter().any(|entry| matches!(entry.event, Event::Warned { clock: K::AutoClose, .. })), "no reminder");
 }
 
 #[tokio::test]
 async fn what_was_taken_from_somebody_by_hand_does_not_go_straight_back() {
-    let house = House::new(policy()).await;
+    let pair: Vec<_> = crate::house::agents()
+        .into_iter()
+        .filter(|agent| ["sarah", "ben", "mia"].contains(&agent.id.as_str()))
+        .map(|agent| if agent.id.as_str() == "ben" { agent.with_capacity(2) } else { agent })
+        .collect();
+    let house = House::with(policy(), pair).await;
     let id = house.submit().await.id;
     let first = house.state(id).await.handler.unwrap();
+    assert_eq!(first, agent_id("sarah"), "who has more room would be chosen again");
     let release = Command::with_reason(C::Release, "Too close to the customer.");
     let after = house.as_actor(agent("mia")).perform(id, release).await.unwrap();
     assert_eq!(after.status, Status::Assigned, "somebody else is free");
@@ -353,8 +478,8 @@ async fn many_writers_at_once_lose_nothing() {
         kept += u32::from(task.await.unwrap().is_ok());
     }
     let log = house.desk.whole_log(id).await.unwrap();
-    let noted = log.iter().filter(|entry| entry.event == Event::Noted).count();
-    assert_eq!((kept, noted), (6, 6));
+    let written = log.iter().filter(|entry| entry.event == Event::Noted).count();
+    assert_eq!((kept, written), (6, 6));
     assert!(house.desk.replays(id).await.unwrap());
 }
 

@@ -69,6 +69,7 @@ fn routing() -> Routing {
 }
 
 /// One entry of each event, every field filled.
+#[expect(clippy::too_many_lines, reason = "one value per event")]
 fn samples() -> Vec<Entry> {
     let attachment = Attachment { file_name: String::new(), ..file(7) };
     let remedies = || vec![Remedy::refund("12.50 EUR").unwrap().due_on(day("2026-12-24")), Remedy::replacement()];

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use complaint_core::agent::Member;
-use complaint_core::complaint::{Attachment, Channel, Entry, Event, Outcome, Remedy, RemedyKind, Submission};
+use complaint_core::complaint::{Attachment, Entry, Event, Outcome, Remedy, RemedyKind, Submission};
 use complaint_core::deadline::due_commands;
 use complaint_core::desk::{Acting, Observer};
 use complaint_core::id::{AgentId, AttachmentId, ComplaintId, CustomerId, Level, StaffId};
@@ -310,10 +310,6 @@ impl House {
 
 pub(crate) fn john() -> CustomerId {
     CustomerId::new("john").unwrap()
-}
-
-pub(crate) fn phone() -> Channel {
-    Channel::Phone
 }
 
 pub(crate) fn is_open(status: Status) -> bool {

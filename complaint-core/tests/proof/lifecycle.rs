@@ -83,6 +83,7 @@ const PLACES: [&str; 24] = [
     "without its handler",
 ];
 
+#[expect(clippy::too_many_lines, reason = "one arm per place")]
 fn bring(world: &mut World, place: &str, at: u8, other: &mut Complaint) -> Option<Complaint> {
     let holder = || agent(["sarah", "maria", "omar"][usize::from(at) - 1]);
     let john = customer("john");
@@ -392,7 +393,8 @@ fn holds(stage: &Stage, actor: &Actor, name: C, guard: Guard) -> bool {
                 _ => u64::MAX,
             };
             let proposed = complaint.proposal.iter().filter(|_| name == C::Approve).flat_map(|it| &it.remedies);
-            proposed.filter_map(|remedy| remedy.amount).map(|amount| amount.minor_units()).sum::<u64>() <= limit
+            proposed.filter_map(|remedy| remedy.amount).map(complaint_core::money::Money::minor_units).sum::<u64>()
+                <= limit
         }
         Guard::NoSecondPersonNeeded => !policy.four_eyes,
         Guard::SecondPerson => {
@@ -615,6 +617,70 @@ fn an_end_can_be_reached_from_everywhere() {
         assert!(reached, "{}: no way to an end", stage.name);
     }
     assert!(tried > 500, "the search tried only {tried} commands");
+}
+
+/// The rows of the specification, transcribed: command, from, to.
+const SPECIFIED: [(C, &str, &str); 39] = [
+    (C::Submit, "", "+queued"),
+    (C::Acknowledge, "open", "same"),
+    (C::Triage, "queued assigned in_progress", "same"),
+    (C::Assign, "queued", "assigned"),
+    (C::Decline, "assigned", "queued"),
+    (C::Release, "assigned in_progress awaiting_customer awaiting_third_party", "queued"),
+    (C::Reassign, "assigned in_progress awaiting_customer awaiting_third_party", "assigned same"),
+    (C::Begin, "assigned", "in_progress"),
+    (C::Ask, "in_progress", "awaiting_customer"),
+    (C::Answer, "awaiting_customer", "in_progress"),
+    (C::Hold, "in_progress", "awaiting_third_party"),
+    (C::Resume, "awaiting_third_party awaiting_customer", "in_progress"),
+    (C::Escalate, "open", "queued"),
+    (C::HandBack, "in_progress", "queued"),
+    (C::Propose, "in_progress", "pending_approval"),
+    (C::Approve, "pending_approval", "resolved"),
+    (C::SendBack, "pending_approval", "in_progress queued"),
+    (C::Resolve, "in_progress", "resolved"),
+    (C::ResolveAtSource, "queued assigned in_progress", "resolved"),
+    (C::Accept, "resolved", "closed same"),
+    (C::FulfilRemedy, "resolved", "same closed"),
+    (C::Contest, "resolved closed dismissed", "queued"),
+    (C::Reopen, "closed dismissed", "queued"),
+    (C::Close, "resolved", "closed"),
+    (C::Rate, "resolved closed", "same"),
+    (C::Withdraw, "open resolved", "withdrawn"),
+    (C::Reinstate, "withdrawn", "queued"),
+    (C::Dismiss, "queued assigned in_progress", "dismissed"),
+    (C::Merge, "open", "merged"),
+    (C::Unmerge, "merged", "queued"),
+    (C::Refer, "open", "referred"),
+    (C::ReturnReferral, "referred", "queued"),
+    (C::Post, "open resolved", "same in_progress"),
+    (C::Note, "open resolved closed withdrawn dismissed merged referred", "same"),
+    (C::Attach, "open resolved", "same"),
+    (C::Read, "open resolved", "same"),
+    (C::FollowUp, "closed withdrawn dismissed referred", "+queued"),
+    (C::Warn, "open resolved", "same"),
+    (C::Alarm, "open resolved", "same"),
+];
+
+#[test]
+fn the_table_says_what_the_specification_says() {
+    let open = "queued assigned in_progress awaiting_customer awaiting_third_party pending_approval";
+    assert_eq!(TABLE.len(), SPECIFIED.len());
+    for (name, from, to) in SPECIFIED {
+        let found = rule(name);
+        let was: Vec<&str> = found.from.iter().map(|status| status.name()).collect();
+        assert_eq!(was.join(" "), from.replace("open", open), "{name}: from");
+        let is: Vec<String> = found
+            .to
+            .iter()
+            .map(|to| match to {
+                To::Same => "same".to_owned(),
+                To::Status(status) => status.name().to_owned(),
+                To::New(status) => format!("+{status}"),
+            })
+            .collect();
+        assert_eq!(is.join(" "), to, "{name}: to");
+    }
 }
 
 #[test]

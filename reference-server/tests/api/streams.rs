@@ -35,8 +35,13 @@ impl Stream {
 
     /// The next event with its data; `None` at the end of the stream.
     async fn next(&mut self) -> Option<(String, Value)> {
+        // Over all of it: comments that keep the line alive must not keep the test alive.
+        timeout(PATIENCE, self.event()).await.expect("something happens")
+    }
+
+    async fn event(&mut self) -> Option<(String, Value)> {
         loop {
-            let chunk = timeout(PATIENCE, self.0.next()).await.expect("something happens")?.expect("bytes");
+            let chunk = self.0.next().await?.expect("bytes");
             let text = String::from_utf8(chunk.to_vec()).expect("UTF-8");
             let field = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)).map(|v| v.trim().to_owned());
             if let (Some(event), Some(data)) = (field("event:"), field("data:")) {
