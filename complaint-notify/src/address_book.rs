@@ -61,7 +61,7 @@ impl AddressBook for IdsAreAddresses {
         let id = match recipient {
             Recipient::Customer(id) => id.as_str(),
             Recipient::Agent(id) => id.as_str(),
-            Recipient::Level(_) => return Ok(Vec::new()),
+            Recipient::Level { .. } => return Ok(Vec::new()),
         };
         Ok(header::address(id).map(|_| Addressee::at(id)).into_iter().collect())
     }

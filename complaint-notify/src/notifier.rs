@@ -66,7 +66,7 @@ impl EmailNotifier {
             let whom = match &notice.recipient {
                 Recipient::Customer(id) => format!("customer {id}"),
                 Recipient::Agent(id) => format!("agent {id}"),
-                Recipient::Level(level) => format!("anybody at level {level}"),
+                Recipient::Level { level, .. } => format!("anybody at level {level}"),
             };
             return Err(NotifyError::Never(format!("no e-mail address is known for {whom}")));
         }
@@ -154,7 +154,7 @@ impl Notifier for EmailNotifier {
 /// people join or leave between two tries.
 fn message_id(notice: &Notice, at: usize, person: &Addressee) -> String {
     match (&notice.recipient, at, &person.email) {
-        (Recipient::Level(_), _, Some(email)) | (_, 1.., Some(email)) => {
+        (Recipient::Level { .. }, _, Some(email)) | (_, 1.., Some(email)) => {
             format!("{}.{:016x}", notice.id, fnv1a(email.as_bytes()))
         }
         _ => notice.id.to_string(),

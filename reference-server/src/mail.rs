@@ -86,9 +86,13 @@ impl AccountsBook {
         }
     }
 
-    async fn level(&self, level: Level) -> Result<Vec<Addressee>, NotifyError> {
+    async fn level(&self, level: Level, except: Option<&AgentId>) -> Result<Vec<Addressee>, NotifyError> {
         let roster = self.store.roster().await.map_err(later)?;
-        let agents: Vec<Agent> = roster.into_iter().map(|member| member.agent).filter(|agent| agent.enabled).collect();
+        let agents: Vec<Agent> = roster
+            .into_iter()
+            .map(|member| member.agent)
+            .filter(|agent| agent.enabled && Some(&agent.id) != except)
+            .collect();
         let mut people = Vec::new();
         for agent in at_level(&agents, level) {
             match self.accounts.account(agent.id.as_str()).await {
@@ -107,7 +111,7 @@ impl AddressBook for AccountsBook {
         match recipient {
             Recipient::Customer(id) => self.person(id.as_str()).await,
             Recipient::Agent(id) => self.person(id.as_str()).await,
-            Recipient::Level(level) => self.level(*level).await,
+            Recipient::Level { level, except } => self.level(*level, except.as_ref()).await,
         }
     }
 

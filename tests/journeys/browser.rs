@@ -157,9 +157,8 @@ impl Person {
                 }
             }
         };
-        if tokio::time::timeout(PATIENCE, shown).await.is_err() {
-            panic!("the page never showed {words:?}:\n{}", self.text().await);
-        }
+        let in_time = tokio::time::timeout(PATIENCE, shown).await.is_ok();
+        assert!(in_time, "the page never showed {words:?}:\n{}", self.text().await);
     }
 }
 
@@ -413,6 +412,8 @@ async fn escalated_and_contested_without_script() {
     omar.command("resolve", &no).await;
     omar.leave().await;
     john.open(&page).await;
+    john.sees("This decision is final.").await;
+    john.command("contest", &[("reason", "Still broken.")]).await;
     john.sees("final authority").await;
     john.sees("ombudsman").await;
     house.server.replays().await;

@@ -53,7 +53,7 @@ fn channels(kind: NoticeKind, recipient: &Recipient, policy: &Policy) -> Vec<Not
         Recipient::Customer(_) => {
             matches!(kind, NoticeKind::Received | NoticeKind::Acknowledged | NoticeKind::Decision)
         }
-        Recipient::Level(_) => matches!(kind, NoticeKind::Missed(_)),
+        Recipient::Level { .. } => matches!(kind, NoticeKind::Missed(_)),
     };
     policy.channels.iter().copied().filter(|channel| *channel != NoticeChannel::Sms || urgent).collect()
 }
@@ -68,7 +68,7 @@ fn plan(
     use NoticeKind as K;
 
     let level = entry.place.level;
-    let above = |level: Level| above(level, policy);
+    let above = |level: Level| above(level, complaint, policy);
 
     let customer = || Recipient::Customer(complaint.customer.clone());
     let to_agent = |agent: Option<&AgentId>| agent.cloned().map(Recipient::Agent);
@@ -150,7 +150,7 @@ fn plan(
         Event::Warned { clock, percent } => match clock {
             // The law's promise is kept by those who can still turn it: first a supervisor, then the last level.
             ClockKind::Statutory if *percent >= 90 => {
-                tell(Some(Recipient::Level(policy.last_level())), K::Warning(*clock));
+                tell(Some(at_level(policy.last_level(), complaint)), K::Warning(*clock));
             }
             ClockKind::Statutory => tell(Some(above(level)), K::Warning(*clock)),
             ClockKind::Resolution if *percent >= 90 => tell(Some(above(level)), K::Warning(*clock)),
@@ -189,9 +189,13 @@ fn plan(
 }
 
 /// Whoever supervises a level: the one above it; of the last level, itself.
-fn above(level: Level, policy: &Policy) -> Recipient {
+fn above(level: Level, complaint: &Complaint, policy: &Policy) -> Recipient {
     let last = policy.last_level();
-    Recipient::Level(if level < last { level.above() } else { last })
+    at_level(if level < last { level.above() } else { last }, complaint)
+}
+
+fn at_level(level: Level, complaint: &Complaint) -> Recipient {
+    Recipient::Level { level, except: complaint.against.clone() }
 }
 
 fn notice(

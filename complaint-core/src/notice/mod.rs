@@ -54,7 +54,12 @@ pub enum Recipient {
     /// An agent of any level.
     Agent(AgentId),
     /// Whoever supervises a level: resolved on delivery to the enabled agents of that level.
-    Level(Level),
+    Level {
+        /// Which.
+        level: Level,
+        /// The agent whom the complaint is against, who is told nothing of it.
+        except: Option<AgentId>,
+    },
 }
 
 /// How a notice travels.

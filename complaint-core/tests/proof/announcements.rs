@@ -50,7 +50,7 @@ fn to(notice: &Notice) -> String {
     match &notice.recipient {
         Recipient::Customer(id) => format!("customer {id}"),
         Recipient::Agent(id) => id.to_string(),
-        Recipient::Level(level) => format!("level {level}"),
+        Recipient::Level { level, .. } => format!("level {level}"),
     }
 }
 

@@ -11,7 +11,7 @@ use mail_parser::MessageParser;
 use crate::{Host, Still, Tray, customer, notice, notifier, settings};
 
 fn level() -> Recipient {
-    Recipient::Level(Level::new(2).unwrap())
+    Recipient::Level { level: Level::new(2).unwrap(), except: None }
 }
 
 #[tokio::test]

@@ -82,7 +82,7 @@ impl AddressBook for Host {
             Recipient::Agent(agent) => {
                 vec![Addressee::at(format!("{agent}@example.com")).named("Sarah Lee")]
             }
-            Recipient::Level(_) => self.level.clone(),
+            Recipient::Level { .. } => self.level.clone(),
         })
     }
 

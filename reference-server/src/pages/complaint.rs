@@ -473,7 +473,13 @@ impl Loaded {
             );
         }
         if self.allows(CommandName::Contest) {
-            until.extend(due(ClockKind::ContestWindow).map(|at| ("You can contest the decision until".to_owned(), at)));
+            let last = self.complaint.level >= self.policy.last_level();
+            let words = if last {
+                "This decision is final. With evidence that nobody has seen yet you can contest it until"
+            } else {
+                "You can contest the decision until"
+            };
+            until.extend(due(ClockKind::ContestWindow).map(|at| (words.to_owned(), at)));
         }
         until
     }
