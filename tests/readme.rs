@@ -38,6 +38,18 @@ fn the_two_commands_are_there() {
 }
 
 #[test]
+fn the_lifecycle_has_as_many_statuses_commands_and_clocks_as_the_documents_say() {
+    use complaint_core::deadline::ClockKind;
+    use complaint_core::lifecycle::{CommandName, Status};
+
+    let lifecycle = format!("{} statuses and {} commands", Status::ALL.len(), CommandName::ALL.len());
+    for document in ["README.md", "CHANGELOG.md"] {
+        assert!(read(document).contains(&lifecycle), "{document} does not say {lifecycle}");
+    }
+    assert_eq!(ClockKind::ALL.len(), 11, "README.md says eleven clocks");
+}
+
+#[test]
 fn every_file_that_the_documents_link_to_exists() {
     let mut followed = 0;
     for document in ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"] {
