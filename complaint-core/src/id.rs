@@ -87,32 +87,9 @@ own_id!(
     "attachment id"
 );
 
-macro_rules! host_key {
-    ($(#[$doc:meta])* $name:ident, $what:literal) => {
-        $(#[$doc])*
-        ///
-        /// The host's own key: opaque, 1 to 64 visible ASCII characters, compared byte by byte.
-        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        #[serde(try_from = "String", into = "String")]
-        pub struct $name(String);
-
-        impl $name {
-            /// Reads a host key.
-            pub fn new(key: impl Into<String>) -> Result<Self, InvalidId> {
-                let key = key.into();
-                let visible = key.bytes().all(|b| (0x21..=0x7e).contains(&b));
-                if key.is_empty() || key.len() > 64 || !visible {
-                    return Err(InvalidId::new($what, "1 to 64 visible ASCII characters"));
-                }
-                Ok(Self(key))
-            }
-
-            /// The key as the host gave it.
-            pub fn as_str(&self) -> &str {
-                &self.0
-            }
-        }
-
+/// What every key that is a text has in common: printed as it is, read by its own `new`.
+macro_rules! reads_and_writes_as_text {
+    ($name:ident) => {
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str(&self.0)
@@ -140,6 +117,36 @@ macro_rules! host_key {
                 Self::new(key)
             }
         }
+    };
+}
+
+macro_rules! host_key {
+    ($(#[$doc:meta])* $name:ident, $what:literal) => {
+        $(#[$doc])*
+        ///
+        /// The host's own key: opaque, 1 to 64 visible ASCII characters, compared byte by byte.
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(String);
+
+        impl $name {
+            /// Reads a host key.
+            pub fn new(key: impl Into<String>) -> Result<Self, InvalidId> {
+                let key = key.into();
+                let visible = key.bytes().all(|b| (0x21..=0x7e).contains(&b));
+                if key.is_empty() || key.len() > 64 || !visible {
+                    return Err(InvalidId::new($what, "1 to 64 visible ASCII characters"));
+                }
+                Ok(Self(key))
+            }
+
+            /// The key as the host gave it.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        reads_and_writes_as_text!($name);
     };
 }
 
@@ -183,33 +190,7 @@ macro_rules! slug {
             }
         }
 
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&self.0)
-            }
-        }
-
-        impl TryFrom<String> for $name {
-            type Error = InvalidId;
-
-            fn try_from(text: String) -> Result<Self, InvalidId> {
-                Self::new(text)
-            }
-        }
-
-        impl From<$name> for String {
-            fn from(key: $name) -> String {
-                key.0
-            }
-        }
-
-        impl FromStr for $name {
-            type Err = InvalidId;
-
-            fn from_str(text: &str) -> Result<Self, InvalidId> {
-                Self::new(text)
-            }
-        }
+        reads_and_writes_as_text!($name);
     };
 }
 
