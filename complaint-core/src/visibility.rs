@@ -4,13 +4,12 @@ use crate::actor::Party;
 use crate::complaint::{Entry, Event, Words};
 use crate::routing::Routing;
 
-/// The log as the customer of the complaint may read it: numbered anew, so that not even the number of internal
-/// entries shows; without explanations of routing, without reasons given among staff.
-pub(crate) fn for_customer(log: &[Entry]) -> Vec<Entry> {
-    let mut seen: Vec<Entry> = Vec::new();
-    for entry in log {
-        let public = match &entry.event {
-            Event::Noted
+/// Whether the customer of the complaint may know that this happened. Versions that customers see count by it, so an
+/// answer, once released, stays: stored numbers depend on it.
+pub(crate) fn is_public(event: &Event) -> bool {
+    !matches!(
+        event,
+        Event::Noted
             | Event::Triaged { .. }
             | Event::Proposed { .. }
             | Event::SentBack
@@ -20,7 +19,16 @@ pub(crate) fn for_customer(log: &[Entry]) -> Vec<Entry> {
             | Event::Warned { .. }
             | Event::Alarmed { .. }
             | Event::Absorbed { .. }
-            | Event::Read => continue,
+            | Event::Read
+    )
+}
+
+/// The log as the customer of the complaint may read it: numbered anew, so that not even the number of internal
+/// entries shows; without explanations of routing, without reasons given among staff.
+pub(crate) fn for_customer(log: &[Entry]) -> Vec<Entry> {
+    let mut seen: Vec<Entry> = Vec::new();
+    for entry in log.iter().filter(|entry| is_public(&entry.event)) {
+        let public = match &entry.event {
             Event::Assigned { agent, routing } => {
                 Event::Assigned { agent: agent.clone(), routing: unexplained(routing) }
             }

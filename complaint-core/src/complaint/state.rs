@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::EscalationCause;
 use super::submission::{Attachment, Channel, DismissalReason, Item, Outcome, Priority, Remedy, Wish};
-use crate::actor::Party;
+use crate::actor::{Actor, Party};
 use crate::deadline::{ClockKind, Deadline};
 use crate::id::{AgentId, Area, CategoryKey, ComplaintId, CustomerId, Language, Level, Skill, Version};
 use crate::lifecycle::Status;
@@ -25,6 +25,13 @@ pub struct Complaint {
     pub reference: Reference,
     /// How often it was changed.
     pub version: Version,
+    /// How often it was changed in a way that the customer may know of: the version that customers see, so that not
+    /// even the number of internal notes shows.
+    #[serde(default)]
+    pub public_version: Version,
+    /// The version of the latest such change.
+    #[serde(default)]
+    pub public_change: Version,
     /// How many entries its log has.
     pub entries: u32,
     /// Who complains, or for whom.
@@ -319,6 +326,14 @@ impl Complaint {
         match (&self.handler, self.status.is_open()) {
             (Some(agent), true) => Some((agent, self.weight)),
             _ => None,
+        }
+    }
+
+    /// The version as this actor sees and quotes it: for a customer only changes they may know of count.
+    pub fn version_for(&self, actor: &Actor) -> Version {
+        match actor.party() {
+            Party::Customer(_) => self.public_version,
+            _ => self.version,
         }
     }
 

@@ -42,7 +42,10 @@ pub fn due_commands(complaint: &Complaint, policy: &Policy, now: DateTime<Utc>) 
             continue;
         }
         commands.push(match clock {
-            ClockKind::Acceptance if complaint.status == Status::Assigned => Command::release_not_begun(),
+            // At the last level there may be nobody else: it stays, and the alarm is raised.
+            ClockKind::Acceptance if complaint.status == Status::Assigned && complaint.level < policy.last_level() => {
+                Command::release_not_begun()
+            }
             ClockKind::AutoClose if complaint.status == Status::Resolved => Command::close(),
             _ => Command::alarm(clock, deadline.instance),
         });

@@ -16,7 +16,7 @@ use crate::routing::{Ineligible, Need, Roster, Routing, route, route_by_hand};
 use crate::store::{IdempotencyKey, Page, Query, Scope, StoreError, Summary};
 
 /// How often a change is planned anew when somebody else was faster.
-const ATTEMPTS: u32 = 8;
+const ATTEMPTS: u32 = 64;
 
 /// The desk in somebody's hands. Everything it does, it does in the name of one actor.
 #[derive(Debug, Clone)]
@@ -154,6 +154,14 @@ impl Acting {
             return Ok(Receipt { complaint: first, repeated: true });
         }
         let policy = self.desk.policy();
+        if let Some(agent) = &submission.against
+            && self.desk.store.find(agent).await?.is_none()
+        {
+            // A mistyped id would let the complaint go to the very agent it is against.
+            let failed =
+                FailedGuard::input("unknown_agent", "against", "is no agent", "give an agent's id, or leave it out");
+            return Err(refusal(CommandName::Submit, None, vec![failed]).into());
+        }
         let customer = self.actor.customer_id().or(submission.customer.as_ref()).cloned();
         let open = match customer {
             Some(customer) => self.desk.store.summary(&Scope::Customer(customer)).await?.open(),
@@ -169,7 +177,7 @@ impl Acting {
             let mut plan = Plan::new(now);
             plan.add(vec![first]);
             self.desk.acknowledge(&mut plan, &policy);
-            self.desk.place(&mut plan, &policy, None).await?;
+            self.desk.place(&mut plan, &policy, None, None).await?;
             match self.finish(plan, &policy).await {
                 Ok(complaint) => return Ok(Receipt { complaint, repeated: false }),
                 Err(Retry::Again(version)) => current = version,
@@ -258,7 +266,7 @@ impl Acting {
             }
         }
         plan.add(entries);
-        self.desk.place(&mut plan, policy, former).await?;
+        self.desk.place(&mut plan, policy, former, None).await?;
         Ok(plan)
     }
 
@@ -481,15 +489,21 @@ impl Desk {
         }
     }
 
-    /// Gives a complaint that the plan leaves in the queue to a handler, in the same change.
+    /// Gives a complaint that the plan leaves in the queue to a handler, in the same change; from a roster known
+    /// already, or from the present one.
     pub(crate) async fn place(
         &self,
         plan: &mut Plan,
         policy: &Policy,
         former: Option<AgentId>,
+        known: Option<&Roster>,
     ) -> Result<(), DeskError> {
         let Some(state) = plan.state().filter(|state| state.status == Status::Queued).cloned() else { return Ok(()) };
-        let roster = self.roster().await?;
+        let fresh = match known {
+            Some(_) => None,
+            None => Some(self.roster().await?),
+        };
+        let Some(roster) = known.or(fresh.as_ref()) else { return Ok(()) };
         let now = self.now();
         let mut need = Need::of(&state);
         need.preferred = former
@@ -497,7 +511,7 @@ impl Desk {
             .filter(|_| state.level.get() > 1);
         // Taken from somebody by hand, it does not go straight back to them.
         need.excluded.extend(plan.taken_by_hand().map(|agent| (agent, Ineligible::TakenAway)));
-        let routing = route(&need, &roster, now);
+        let routing = route(&need, roster, now);
         let Some(member) = routing.chosen.as_ref().and_then(|agent| roster.member(agent)) else { return Ok(()) };
         let context = Context::new(policy, now).routed(&routing);
         let context = if plan.is_empty() { context } else { context.continuing() };

@@ -7,9 +7,9 @@ use crate::notice::Settlement;
 use crate::notifier::NotifyError;
 
 /// How many notices one claim takes.
-const BATCH: u32 = 50;
+const BATCH: u32 = 10;
 /// How long a claim holds: longer than a batch of slow deliveries takes.
-const LEASE: TimeDelta = TimeDelta::minutes(10);
+const LEASE: TimeDelta = TimeDelta::minutes(30);
 /// After how long the n-th try is followed by the next, in seconds. After the last one the notice is dead.
 const DELAYS: [i64; 7] = [30, 120, 600, 1800, 3600, 7200, 21_600];
 

@@ -93,7 +93,8 @@ impl Desk {
         self.policy.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Puts a policy into force for all clones of this desk. Running deadlines keep their promises.
+    /// Puts a policy into force for all clones of this desk. Running deadlines keep their promises. One that is older
+    /// than the policy in force is passed over: of two that were made at once, the later stays.
     ///
     /// # Errors
     /// If it does not hold together; the one in force stays.
@@ -102,7 +103,10 @@ impl Desk {
         if !findings.is_empty() {
             return Err(PolicyError::Faulty(findings));
         }
-        *self.policy.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(policy);
+        let mut in_force = self.policy.write().unwrap_or_else(PoisonError::into_inner);
+        if policy.version >= in_force.version {
+            *in_force = Arc::new(policy);
+        }
         Ok(())
     }
 

@@ -35,11 +35,17 @@ pub struct Swept {
 
 impl Desk {
     /// Does everything that is due: clocks, handlers who are gone, complaints that wait, notices. From a timer.
+    ///
+    /// Every part is tried, whatever became of the others; the first failure is told at the end.
     pub async fn sweep(&self) -> Result<Swept, DeskError> {
-        let mut swept = self.sweep_clocks().await?;
-        swept.released = self.release_from_absent().await?;
-        swept.routed = self.route_waiting().await?;
-        let delivered = self.deliver().await?;
+        let clocks = self.sweep_clocks().await;
+        let released = self.release_from_absent().await;
+        let routed = self.route_waiting().await;
+        let delivered = self.deliver().await;
+        let mut swept = clocks?;
+        swept.released = released?;
+        swept.routed = routed?;
+        let delivered = delivered?;
         swept.delivered = delivered.delivered;
         swept.dead = delivered.dead;
         Ok(swept)
@@ -103,7 +109,7 @@ impl Desk {
         if plan.is_empty() {
             return Ok(None);
         }
-        self.place(&mut plan, &policy, former).await?;
+        self.place(&mut plan, &policy, former, None).await?;
         self.commit(&plan.into_change(&policy)).await?;
         Ok(Some(escalated))
     }
@@ -112,13 +118,16 @@ impl Desk {
     pub async fn route_waiting(&self) -> Result<u32, DeskError> {
         let policy = self.policy();
         let mut routed = 0;
+        // One look at the roster serves until somebody is given something: a long queue must not read it once each.
+        let mut roster = self.roster().await?;
         let mut walk = Some(most_pressing(vec![Status::Queued], None));
         while let Some(page) = self.next_page(&mut walk).await? {
             for complaint in page {
                 let mut plan = Plan::new(self.now()).with(&complaint);
-                self.place(&mut plan, &policy, None).await?;
-                if !plan.is_empty() && self.committed(plan, &policy).await? {
-                    routed += 1;
+                self.place(&mut plan, &policy, None, Some(&roster)).await?;
+                if !plan.is_empty() {
+                    routed += u32::from(self.committed(plan, &policy).await?);
+                    roster = self.roster().await?;
                 }
             }
         }
@@ -143,7 +152,7 @@ impl Desk {
                     let Ok(entries) = decide(&complaint, &command, &Actor::system(), &context) else { continue };
                     let mut plan = Plan::new(now).with(&complaint);
                     plan.add(entries);
-                    self.place(&mut plan, &policy, former).await?;
+                    self.place(&mut plan, &policy, former, None).await?;
                     released += u32::from(self.committed(plan, &policy).await?);
                 }
             }

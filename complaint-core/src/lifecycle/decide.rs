@@ -31,7 +31,7 @@ pub fn decide(
     if failed.is_empty() {
         Ok(effects(complaint, command, actor, context))
     } else {
-        Err(refusal(command.name(), Some(complaint), failed))
+        Err(Refusal { version: complaint.version_for(actor), ..refusal(command.name(), Some(complaint), failed) })
     }
 }
 

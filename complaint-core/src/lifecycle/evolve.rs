@@ -7,6 +7,7 @@ use crate::complaint::{
 };
 use crate::deadline::ClockChange;
 use crate::id::{AgentId, Version};
+use crate::visibility::is_public;
 
 /// A log that is no complaint's log.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -74,6 +75,8 @@ pub fn begin(entry: &Entry) -> Option<Complaint> {
         id: entry.complaint,
         reference: *reference,
         version: Version::NONE,
+        public_version: Version::NONE,
+        public_change: Version::NONE,
         entries: 0,
         customer: customer.clone(),
         recorded_by,
@@ -328,6 +331,10 @@ fn settle(mut complaint: Complaint, entry: &Entry) -> Complaint {
     complaint.level = entry.place.level;
     complaint.handler.clone_from(&entry.place.handler);
     complaint.version = entry.version;
+    if is_public(&entry.event) && complaint.public_change != entry.version {
+        complaint.public_version = complaint.public_version.next();
+        complaint.public_change = entry.version;
+    }
     complaint.entries = entry.seq;
     for change in &entry.clocks {
         let key = change.key();
@@ -378,7 +385,7 @@ fn promise(complaint: &mut Complaint, entry: &Entry, remedies: Vec<Remedy>) {
     let resolution = u32::try_from(complaint.resolutions.len()).unwrap_or(u32::MAX);
     for remedy in remedies {
         let number = u32::try_from(complaint.remedies.len() + 1).unwrap_or(u32::MAX);
-        // What the decision itself delivers is delivered with it.
+        // A property of the kind, stored for ever like its name; not a rule that could be tightened.
         let given = remedy.kind.is_given_with_decision();
         complaint.remedies.push(RemedyPromise {
             number,

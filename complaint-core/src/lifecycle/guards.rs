@@ -7,7 +7,7 @@ use super::refusal::FailedGuard;
 use super::table::{Guard, Permit, Rule, Who};
 use super::{Command, CommandName, Field, Status};
 use crate::actor::{Actor, Party};
-use crate::complaint::{Complaint, DismissalReason, EscalationCause, Outcome, Remedy, Submission};
+use crate::complaint::{Complaint, DismissalReason, EscalationCause, ExclusionCause, Outcome, Remedy, Submission};
 use crate::deadline::{ClockKind, Deadline, due_commands, has_escalated, moves_up};
 use crate::id::Level;
 use crate::store::Scope;
@@ -58,11 +58,9 @@ pub(crate) fn check(scene: &Scene<'_>, rule: &Rule, depth: Depth) -> Vec<FailedG
     let mut failed = Vec::new();
     let context = scene.context;
     if let Some(complaint) = scene.complaint {
-        if context.seen.is_some_and(|seen| seen != complaint.version) {
-            failed.push(FailedGuard::stale(format!(
-                "it was changed meanwhile: version {} is current",
-                complaint.version
-            )));
+        let current = complaint.version_for(scene.actor);
+        if context.seen.is_some_and(|seen| seen != current) {
+            failed.push(FailedGuard::stale(format!("it was changed meanwhile: version {current} is current")));
         }
         if scene.actor.agent_id().is_some() && complaint.against.as_ref() == scene.actor.agent_id() {
             failed.push(FailedGuard::forbidden(
@@ -685,9 +683,14 @@ fn candidate_faults(scene: &Scene<'_>) -> Vec<FailedGuard> {
     }
     // The router leaves them out; whoever brings a choice of their own gets the same answer.
     let barred = scene.context.routing.and_then(|routing| routing.chosen.as_ref()).filter(|agent| {
-        scene
-            .complaint
-            .is_some_and(|complaint| complaint.against.as_ref() == Some(agent) || complaint.exclusion(agent).is_some())
+        scene.complaint.is_some_and(|complaint| {
+            complaint.against.as_ref() == Some(agent)
+                || match complaint.exclusion(agent) {
+                    // Somebody else is looked for; a person may decide that it is theirs all the same.
+                    Some(ExclusionCause::Released(_)) => !scene.context.routing.is_some_and(|routing| routing.by_hand),
+                    other => other.is_some(),
+                }
+        })
     });
     if let Some(agent) = barred {
         return vec![FailedGuard::input(

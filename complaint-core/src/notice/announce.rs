@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::{Notice, NoticeChannel, NoticeKind, Recipient};
 use crate::actor::Party;
-use crate::complaint::{Complaint, Entry, Event, ReleaseCause};
+use crate::complaint::{Complaint, Entry, EscalationCause, Event, ReleaseCause, Remedy};
 use crate::deadline::ClockKind;
 use crate::id::{AgentId, ComplaintId, Level, NoticeId};
 use crate::lifecycle::Status;
@@ -169,7 +169,8 @@ fn plan(
                 ClockKind::Approval => tell(Some(above(level.above())), K::Missed(*clock)),
                 _ => tell(Some(above(level)), K::Missed(*clock)),
             }
-            if !matches!(clock, ClockKind::Silence) {
+            // At the last level the holder is among those who were just told.
+            if !matches!(clock, ClockKind::Silence) && level < policy.last_level() {
                 tell(to_agent(holder), K::Missed(*clock));
             }
         }
@@ -219,7 +220,7 @@ fn notice(
         status: entry.place.status,
         level: entry.place.level,
         handler: entry.place.handler.clone(),
-        text: public_text(entry),
+        text: public_text(after, entry),
         address,
         due_at: due_at(after, kind, policy),
         planned_at: entry.at,
@@ -227,21 +228,34 @@ fn notice(
 }
 
 /// The words that the recipient may read. Internal notes never get here, because they announce nothing.
-fn public_text(entry: &Entry) -> Option<String> {
-    match entry.event {
+fn public_text(after: &Complaint, entry: &Entry) -> Option<String> {
+    match &entry.event {
         Event::Asked | Event::Answered | Event::Posted | Event::Dismissed { .. } | Event::Referred => {
             entry.words.get("text").map(str::to_owned)
         }
-        Event::Resolved { .. } => {
-            let parts: Vec<&str> =
-                ["explanation", "apology", "next_steps"].iter().filter_map(|name| entry.words.get(name)).collect();
-            let instructions: Vec<&str> = entry
-                .words
-                .under("remedy.")
-                .filter(|(name, _)| name.ends_with(".instructions"))
-                .map(|(_, text)| text)
+        Event::Resolved { outcome, remedies, .. } => {
+            let words = |name: &str| entry.words.get(name).map(str::to_owned);
+            let promised = (1..).zip(remedies).map(|(number, remedy)| {
+                let instructions = words(&format!("remedy.{number}.instructions"));
+                let day = remedy.due_on.map(|day| format!(", by {}", day.format("%-d %B %Y")));
+                let promise = format!("{}{}.", named(remedy), day.unwrap_or_default());
+                instructions.map_or(promise.clone(), |text| format!("{promise} {text}"))
+            });
+            let parts: Vec<String> = [Some(format!("{}.", outcome.label())), words("explanation"), words("apology")]
+                .into_iter()
+                .flatten()
+                .chain(promised)
+                .chain(words("next_steps"))
                 .collect();
-            Some([parts, instructions].concat().join("\n\n"))
+            Some(parts.join("\n\n"))
+        }
+        Event::RemedyFulfilled { remedy, .. } => {
+            let promise = after.remedies.iter().find(|promise| promise.number == *remedy)?;
+            let evidence = promise.evidence.as_deref().unwrap_or_default();
+            Some(format!("{}. {evidence}", named(&promise.remedy)).trim().to_owned())
+        }
+        Event::Escalated { causes, .. } if causes.iter().any(|cause| matches!(cause, EscalationCause::Clock(_))) => {
+            Some("We did not keep the time that we promised you. We are sorry about that.".to_owned())
         }
         Event::SentBack => entry.words.get("comment").map(str::to_owned),
         Event::Held { .. } => entry.words.get("party").map(str::to_owned),
@@ -280,4 +294,12 @@ fn due_at(after: &Complaint, kind: NoticeKind, policy: &Policy) -> Option<DateTi
 fn notice_id(complaint: ComplaintId, seq: u32, place: u8) -> NoticeId {
     let mixed = complaint.as_uuid().as_u128() ^ ((u128::from(seq) << 8) | u128::from(place));
     NoticeId::from_uuid(Uuid::from_u128(mixed))
+}
+
+/// A remedy in words: `Refund of 12.50 EUR`.
+fn named(remedy: &Remedy) -> String {
+    match remedy.amount {
+        Some(amount) => format!("{} of {amount}", remedy.kind.label()),
+        None => remedy.kind.label().to_owned(),
+    }
 }

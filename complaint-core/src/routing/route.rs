@@ -58,7 +58,12 @@ pub(crate) fn route_by_hand(
     let reasons: Option<Vec<Ineligible>> = named.map(|member| {
         eligibility(need, member, now)
             .into_iter()
-            .filter(|reason| !(over_capacity && matches!(reason, Ineligible::NoCapacity { .. })))
+            .filter(|reason| match reason {
+                Ineligible::NoCapacity { .. } => !over_capacity,
+                // The router looks for somebody else; a person may decide that it is theirs all the same.
+                Ineligible::NotBegun | Ineligible::TakenAway => false,
+                _ => true,
+            })
             .collect()
     });
     routing.by_hand = true;

@@ -163,17 +163,18 @@ fn who_does_not_begin_loses_it_and_the_second_time_it_goes_up() {
 }
 
 #[test]
-fn at_the_last_level_a_second_miss_releases_again() {
+fn at_the_last_level_nobody_is_barred_for_not_having_begun() {
     let mut world = World::new(policy());
     let begun = world.begun_at(3);
-    let mut complaint = world.reason(&begun, &agent("ora"), C::Release);
-    for next in ["olga", "ora"] {
-        complaint = world.given(&complaint, next);
-        world.now = due(&complaint, K::Acceptance).unwrap();
-        complaint = world.tick(complaint);
-        assert_eq!((complaint.status, complaint.level), (Status::Queued, level(3)), "{next}");
-        assert!(complaint.exclusion(&agent_id(next)).is_some());
-    }
+    let complaint = world.reason(&begun, &agent("ora"), C::Release);
+    let given = world.given(&complaint, "olga");
+    world.now = due(&given, K::Acceptance).unwrap();
+    let late = world.tick(given);
+    // There may be nobody else who could decide: it stays, and the alarm is raised once.
+    assert_eq!((late.status, late.level), (Status::Assigned, level(3)));
+    assert_eq!(late.exclusion(&agent_id("olga")), None);
+    assert!(late.deadline(K::Acceptance).unwrap().missed_at.is_some());
+    assert_eq!(world.tick(late.clone()), late);
 }
 
 #[test]

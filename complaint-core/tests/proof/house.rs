@@ -270,7 +270,10 @@ impl House {
             .with_clock(Arc::new(clock.clone()))
             .with_ids(Arc::new(CountedIds::default()))
             .watched_by(changes.clone());
-        for agent in agents {
+        // The complaints of these tests are against her.
+        let subject = crate::house::agents().into_iter().find(|agent| agent.id.as_str() == "zoe");
+        let subject = subject.filter(|subject| agents.iter().all(|agent| agent.id != subject.id));
+        for agent in agents.into_iter().chain(subject) {
             desk.enrol(agent).await.unwrap();
         }
         Self { desk, clock, changes, store }
