@@ -40,7 +40,8 @@ impl Addressee {
 pub trait AddressBook: Send + Sync {
     /// The people behind a recipient: the main one first; for a level, every enabled agent who works there.
     ///
-    /// Nobody known is `Ok` with an empty list: the notifier then falls back to the address given with the complaint.
+    /// Nobody known is `Ok` with an empty list: the notifier then falls back to the address given with the complaint,
+    /// unless it was told to write to [known people only](crate::EmailNotifier::only_known_people).
     /// Somebody who must not be written to (disabled, unverified) is left out.
     ///
     /// # Errors

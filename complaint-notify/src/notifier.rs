@@ -22,6 +22,7 @@ use crate::transport::MailTransport;
 pub struct EmailNotifier {
     mailer: Mailer,
     book: Arc<dyn AddressBook>,
+    only_known_people: bool,
 }
 
 impl EmailNotifier {
@@ -37,7 +38,17 @@ impl EmailNotifier {
 
     /// A notifier that shares a mailer with other parts of the host.
     pub fn with_mailer(mailer: Mailer, book: Arc<dyn AddressBook>) -> Self {
-        Self { mailer, book }
+        Self { mailer, book, only_known_people: false }
+    }
+
+    /// Writes only to people whom the address book knows, never to an address that was typed into a complaint.
+    ///
+    /// Without this, a customer whom the book does not know is written to at [`Notice::address`], which nobody has
+    /// confirmed. A host that has confirmed addresses of its own should not write to others: whoever typed it could
+    /// make the host write to a stranger, and quote to them. Such a notice then ends with [`NotifyError::Never`].
+    pub fn only_known_people(mut self) -> Self {
+        self.only_known_people = true;
+        self
     }
 
     /// The mailer, for messages that are not about a complaint.
@@ -59,7 +70,7 @@ impl EmailNotifier {
                 people.push(person);
             }
         }
-        if people.is_empty() && matches!(notice.recipient, Recipient::Customer(_)) {
+        if people.is_empty() && !self.only_known_people && matches!(notice.recipient, Recipient::Customer(_)) {
             people.extend(notice.address.clone().map(Addressee::at));
         }
         if people.is_empty() {
@@ -68,7 +79,8 @@ impl EmailNotifier {
                 Recipient::Agent(id) => format!("agent {id}"),
                 Recipient::Level { level, .. } => format!("anybody at level {level}"),
             };
-            return Err(NotifyError::Never(format!("no e-mail address is known for {whom}")));
+            let kind = if self.only_known_people { "confirmed e-mail address" } else { "e-mail address" };
+            return Err(NotifyError::Never(format!("no {kind} is known for {whom}")));
         }
         Ok(people)
     }

@@ -156,7 +156,7 @@ pub async fn build_with(config: Config, parts: Parts) -> Result<Server, BuildErr
     let desk = Desk::over(shared, policy)
         .with_clock(Arc::clone(&clock))
         .with_ids(parts.ids)
-        .notifying(EmailNotifier::with_mailer(mailer.clone(), Arc::new(book)))
+        .notifying(EmailNotifier::with_mailer(mailer.clone(), Arc::new(book)).only_known_people())
         .watched_by(Arc::new(live.clone()));
     let attachments = Attachments::open(&config.attachments_folder()).map_err(BuildError::Attachments)?;
 

@@ -97,6 +97,21 @@ async fn ids_that_are_addresses_are_used_and_the_complaints_address_is_the_fallb
 }
 
 #[tokio::test]
+async fn an_address_that_was_only_typed_is_not_written_to_where_known_people_only_are() {
+    let tray = Tray::default();
+    let mut sample = notice(NoticeKind::Received, customer());
+    sample.address = Some("stranger@example.org".to_owned());
+    let strict = notifier(&tray, Host::default()).only_known_people();
+    let result = strict.deliver(&sample).await;
+    let wanted = "no confirmed e-mail address is known for customer c-1";
+    assert!(matches!(&result, Err(NotifyError::Never(why)) if why == wanted), "{result:?}");
+    assert!(tray.taken().is_empty());
+    notifier(&tray, Host::usual()).only_known_people().deliver(&sample).await.unwrap();
+    let to: Vec<_> = tray.taken().iter().map(|mail| mail.to().to_string()).collect();
+    assert_eq!(to, ["john@example.org"]);
+}
+
+#[tokio::test]
 async fn the_folder_holds_whole_messages_that_sort_by_time() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("data").join("mail");

@@ -21,11 +21,11 @@ use super::view::{Audience, ComplaintView};
 use crate::auth::Viewer;
 use crate::error::Problem;
 use crate::extract::{ApiPath, hex, idempotency_key, seen_version};
-use crate::files::{Attachments, Stored};
+use crate::files::Stored;
 use crate::state::AppState;
 
 /// The most bytes of files in one request.
-pub(super) const REQUEST_MAX: usize = 25 * 1024 * 1024;
+pub(crate) const REQUEST_MAX: usize = 25 * 1024 * 1024;
 /// What the frame around the files may take beside them.
 pub(super) const FRAME_MAX: usize = 64 * 1024;
 const CORP: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
@@ -115,11 +115,10 @@ pub(crate) struct Taken {
 }
 
 /// Takes in every file of a form. If anything is wrong with any of them, none is left.
-pub(crate) async fn take_in(state: &AppState, mut form: Multipart) -> Result<Vec<Taken>, Problem> {
+async fn take_in(state: &AppState, mut form: Multipart) -> Result<Vec<Taken>, Problem> {
+    let mut intake = Intake::default();
     let mut files: Vec<Taken> = Vec::new();
-    let mut total = 0;
     while let Some(field) = form.next_field().await.map_err(|error| broken(&error))? {
-        let number = files.len();
         let Some(file_name) = field.file_name().map(str::to_owned) else {
             let name = field.name().unwrap_or_default().to_owned();
             return Err(Problem::invalid().detail("Only files are taken here.").field(
@@ -128,19 +127,7 @@ pub(crate) async fn take_in(state: &AppState, mut form: Multipart) -> Result<Vec
                 "There is no such field; every part must be a file.",
             ));
         };
-        if number == FILES_MAX {
-            return Err(Problem::invalid().detail(format!("At most {FILES_MAX} files.")).field(
-                "files",
-                "too_many",
-                format!("At most {FILES_MAX} files."),
-            ));
-        }
-        let file_name = checked_name(&file_name, number)?;
-        let stored = take_one(state, field, &file_name, &mut total).await?;
-        if stored.size == 0 {
-            return Err(about(number, "empty_file", format!("{file_name} is empty.")));
-        }
-        files.push(Taken { id: AttachmentId::from_uuid(state.desk.draw_id()), file_name, stored });
+        files.push(intake.take(state, field, &file_name).await?);
     }
     if files.is_empty() {
         return Err(Problem::invalid().detail("No file was sent.").field(
@@ -152,14 +139,58 @@ pub(crate) async fn take_in(state: &AppState, mut form: Multipart) -> Result<Vec
     Ok(files)
 }
 
+/// What has come in with one form so far, against the limits of a form.
+#[derive(Default)]
+pub(crate) struct Intake {
+    files: usize,
+    bytes: usize,
+}
+
+impl Intake {
+    /// Takes one file in. Refused, it leaves nothing; what is left of it in the form is passed over by whoever reads on.
+    pub(crate) async fn take(
+        &mut self,
+        state: &AppState,
+        mut field: Field<'_>,
+        file_name: &str,
+    ) -> Result<Taken, Problem> {
+        let number = self.files;
+        if number == FILES_MAX {
+            return Err(Problem::invalid().detail(format!("At most {FILES_MAX} files.")).field(
+                "files",
+                "too_many",
+                format!("At most {FILES_MAX} files."),
+            ));
+        }
+        self.files += 1;
+        let file_name = checked_name(file_name, number)?;
+        let mut incoming = state.attachments.begin(state.desk.draw_id()).await?;
+        while let Some(chunk) = field.chunk().await.map_err(|error| broken(&error))? {
+            self.bytes += chunk.len();
+            if self.bytes > REQUEST_MAX {
+                return Err(too_large());
+            }
+            incoming
+                .take(chunk)
+                .await
+                .map_err(|error| Problem::from(error).detail(format!("{file_name} is too large.")))?;
+        }
+        let stored = incoming.finish().await?;
+        if stored.size == 0 {
+            return Err(about(number, "empty_file", format!("{file_name} is empty.")));
+        }
+        Ok(Taken { id: AttachmentId::from_uuid(state.desk.draw_id()), file_name, stored })
+    }
+}
+
 /// Adds files to a complaint. Goes on to its end even if whoever asked goes away: between the log and the disk nothing is left half done.
 pub(crate) async fn attach(
     acting: Acting,
     complaint: ComplaintId,
     files: Vec<Taken>,
     seen: Option<Version>,
-) -> Result<Complaint, Problem> {
-    let finishing = tokio::spawn(async move {
+) -> Result<Complaint, DeskError> {
+    to_its_end(async move {
         let command = Command::attach(files.iter().map(Taken::facts).collect());
         let after = acting.perform_seeing(complaint, command, seen).await;
         // When nobody knows whether it was committed, bytes too many are better than bytes too few.
@@ -169,15 +200,25 @@ pub(crate) async fn attach(
             }
         }
         after
-    });
-    match finishing.await {
-        Ok(after) => Ok(after?),
-        Err(error) => Err(Problem::internal(&error)),
+    })
+    .await
+}
+
+/// Does work that must not stop half way, even if whoever waits for it goes away.
+pub(crate) async fn to_its_end<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
+    match tokio::spawn(work).await {
+        Ok(done) => done,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // Nobody aborts it but a runtime that is going down, and with it whoever waits here.
+            Err(_) => std::future::pending().await,
+        },
     }
 }
 
 impl Taken {
-    fn facts(&self) -> Attachment {
+    /// What the log says of it.
+    pub(crate) fn facts(&self) -> Attachment {
         Attachment {
             id: self.id,
             file_name: self.file_name.clone(),
@@ -186,27 +227,6 @@ impl Taken {
             sha256: self.stored.sha256.clone(),
         }
     }
-}
-
-async fn take_one(
-    state: &AppState,
-    mut field: Field<'_>,
-    file_name: &str,
-    total: &mut usize,
-) -> Result<Stored, Problem> {
-    let files: &Attachments = &state.attachments;
-    let mut incoming = files.begin(state.desk.draw_id()).await?;
-    while let Some(chunk) = field.chunk().await.map_err(|error| broken(&error))? {
-        *total += chunk.len();
-        if *total > REQUEST_MAX {
-            return Err(too_large());
-        }
-        incoming
-            .take(chunk)
-            .await
-            .map_err(|error| Problem::from(error).detail(format!("{file_name} is too large.")))?;
-    }
-    Ok(incoming.finish().await?)
 }
 
 /// The name as metadata: kept as it is, refused where it could pass for another one.
@@ -227,7 +247,7 @@ fn about(number: usize, code: &str, message: String) -> Problem {
     Problem::invalid().detail(message.clone()).field(format!("files[{number}]"), code, message)
 }
 
-fn broken(error: &MultipartError) -> Problem {
+pub(crate) fn broken(error: &MultipartError) -> Problem {
     if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
         too_large()
     } else {

@@ -2,7 +2,7 @@
 
 mod accounts;
 pub(crate) mod agents;
-mod attachments;
+pub(crate) mod attachments;
 pub(crate) mod categories;
 mod clock;
 mod commands;

@@ -275,7 +275,7 @@ impl Scene<'_> {
                     .hint("Money back and compensation need an amount. Leave out what you do not need.")
             }
             Wanted::Files => Field::new(name, label, Control::Files(MEDIA_TYPES.join(",")))
-                .hint("At most ten files for a complaint, 10 MB each: pictures, PDF, text, office documents."),
+                .hint("At most ten files for a complaint, 10 MB each and 25 MB at once: pictures, PDF, text, office documents."),
         };
         let field = match wanted {
             Wanted::Apology => field.hint("Needed when the complaint is upheld, even in part. The customer reads it."),

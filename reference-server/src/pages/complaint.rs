@@ -13,7 +13,7 @@ use complaint_core::complaint::{Complaint, Entry, Event};
 use complaint_core::deadline::{ClockKind, Deadline, Ending};
 use complaint_core::desk::Acting;
 use complaint_core::id::Version;
-use complaint_core::lifecycle::{Availability, Command, CommandName, FILES_MAX, Status};
+use complaint_core::lifecycle::{Availability, Command, CommandName, Status};
 use complaint_core::routing::{Need, Roster, Routing, route};
 use complaint_core::{DeskError, Policy};
 use serde::Deserialize;
@@ -285,8 +285,7 @@ async fn attach(
     multipart: Multipart,
 ) -> Answer {
     let loaded = load(&state, &person.0, &reference).await?;
-    let room = FILES_MAX.saturating_sub(loaded.complaint.attachments.len());
-    let sent = upload::take_in(&state, multipart, room).await?;
+    let sent = upload::read(&state, multipart).await?;
     if !sent.faults.is_empty() {
         let attempt = Attempt {
             command: CommandName::Attach,
@@ -297,13 +296,8 @@ async fn attach(
         };
         return render(&state, &person.0, &loaded, None, Some(&attempt));
     }
-    let command = Command::attach(sent.files.iter().map(|file| file.attachment.clone()).collect());
-    let answer = perform(&state, &person.0, loaded, command, None, Typed::default(), &[]).await;
-    // Kept unless it was refused for certain: an answer that failed on the way may have been done.
-    if answer.as_ref().map_or(true, |response| response.status().is_redirection()) {
-        sent.files.into_iter().for_each(upload::Taken::keep);
-    }
-    answer
+    let done = crate::api::attachments::attach(loaded.acting.clone(), loaded.complaint.id, sent.files, None).await;
+    answer(&state, &person.0, loaded, CommandName::Attach, done, Typed::default(), &[]).await
 }
 
 async fn perform(
@@ -316,8 +310,21 @@ async fn perform(
     rows: &[usize],
 ) -> Answer {
     let name = command.name();
-    let id = loaded.complaint.id;
-    match loaded.acting.perform_seeing(id, command, seen).await {
+    let done = loaded.acting.perform_seeing(loaded.complaint.id, command, seen).await;
+    answer(state, viewer, loaded, name, done, typed, rows).await
+}
+
+/// The page after a command: where to go on, or why not.
+async fn answer(
+    state: &AppState,
+    viewer: &Viewer,
+    loaded: Loaded,
+    name: CommandName,
+    done: Result<Complaint, DeskError>,
+    typed: Typed,
+    rows: &[usize],
+) -> Answer {
+    match done {
         Ok(after) => {
             state.poke();
             let reference = after.reference;

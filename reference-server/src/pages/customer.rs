@@ -10,8 +10,9 @@ use chrono::NaiveDate;
 use complaint_core::DeskError;
 use complaint_core::complaint::{Complaint, Contact, Submission, Wish};
 use complaint_core::deadline::ClockKind;
-use complaint_core::id::CategoryKey;
-use complaint_core::lifecycle::{Command, FILES_MAX, MEDIA_TYPES, Status};
+use complaint_core::desk::{Acting, Receipt};
+use complaint_core::id::{CategoryKey, ComplaintId};
+use complaint_core::lifecycle::{MEDIA_TYPES, Status};
 use complaint_core::policy::{Category, Policy};
 use complaint_core::routing::Roster;
 use complaint_core::store::{Cursor, Query, Scope};
@@ -23,8 +24,9 @@ use super::complaint::{agent_names, load};
 use super::form::{Choice, Control, Fault, Field, Summary, Typed, filled};
 use super::words::{Names, Tag, When, category_name, customer_status, fault_of, left, promised};
 use super::{Answer, Me, Person, page, see, upload};
+use crate::api::attachments::{Taken, attach, to_its_end};
 use crate::auth::{Role, Viewer};
-use crate::error::Problem;
+use crate::error::{Problem, chain};
 use crate::extract::{ApiPath, ApiQuery};
 use crate::state::AppState;
 
@@ -174,7 +176,7 @@ async fn show_new(State(state): State<AppState>, person: Person, ApiQuery(query)
 
 async fn submit(State(state): State<AppState>, person: Person, form: Multipart) -> Answer {
     person.must_be(&[Role::Customer])?;
-    let sent = upload::take_in(&state, form, FILES_MAX).await?;
+    let sent = upload::read(&state, form).await?;
     let typed = &sent.typed;
     let policy = state.desk.policy();
     let follows = followed(typed.raw("follows"));
@@ -194,14 +196,10 @@ async fn submit(State(state): State<AppState>, person: Person, form: Multipart) 
         Some(key) => acting.clone().under_key(key, fingerprint(typed)).map_err(DeskError::from)?,
         None => acting.clone(),
     };
-    let submitted = if follows.is_empty() {
-        repeatable.submit(submission).await
-    } else {
-        let finished = acting.find(&follows).await?;
-        repeatable.follow_up(finished.id, submission).await
-    };
-    let receipt = match submitted {
-        Ok(receipt) => receipt,
+    let finished = if follows.is_empty() { None } else { Some(acting.find(&follows).await?.id) };
+    let handed_in = to_its_end(hand_in(acting, repeatable, finished, submission, sent.files)).await;
+    let (receipt, files_refused) = match handed_in {
+        Ok(done) => done,
         Err(DeskError::Refused(refusal)) => {
             let faults: Vec<Fault> =
                 refusal.failed.iter().map(|failed| fault_of(failed, |field| label_of(category, field))).collect();
@@ -214,17 +212,36 @@ async fn submit(State(state): State<AppState>, person: Person, form: Multipart) 
         }
         Err(error) => return Err(error.into()),
     };
-    let mut address = format!("/complaints/{}/receipt", receipt.reference());
-    if !sent.files.is_empty() && !receipt.is_repeated() {
-        let files = sent.files.iter().map(|file| file.attachment.clone()).collect();
-        match acting.perform(receipt.id(), Command::attach(files)).await {
-            Ok(_) | Err(DeskError::Store(_)) => sent.files.into_iter().for_each(upload::Taken::keep),
-            // The complaint stands; that its files do not, the receipt says.
-            Err(_) => address.push_str("?files=refused"),
-        }
-    }
+    let refused = if files_refused { "?files=refused" } else { "" };
+    let address = format!("/complaints/{}/receipt{refused}", receipt.reference());
     state.poke();
     Ok(see(&address).into_response())
+}
+
+/// Hands a complaint in, then its files: the complaint stands even if they cannot be added, which the second value says.
+///
+/// Whoever sends the form again because the answer got lost has their files added if that failed, or was never tried.
+async fn hand_in(
+    acting: Acting,
+    repeatable: Acting,
+    follows: Option<ComplaintId>,
+    submission: Submission,
+    files: Vec<Taken>,
+) -> Result<(Receipt, bool), DeskError> {
+    let receipt = match follows {
+        None => repeatable.submit(submission).await?,
+        Some(finished) => repeatable.follow_up(finished, submission).await?,
+    };
+    // A repetition answers with the complaint as it was at first.
+    let has_files = receipt.is_repeated() && !acting.read(receipt.id()).await?.attachments.is_empty();
+    if files.is_empty() || has_files {
+        return Ok((receipt, false));
+    }
+    let attached = attach(acting, receipt.id(), files, None).await;
+    if let Err(error) = &attached {
+        tracing::warn!(complaint = %receipt.id(), error = %chain(error), "the files of a new complaint were not added");
+    }
+    Ok((receipt, attached.is_err()))
 }
 
 async fn receipt(
@@ -246,7 +263,7 @@ async fn receipt(
             received: When(complaint.received_at),
             handler: complaint.handler.as_ref().map(|agent| loaded.names.agent(agent)),
             files: complaint.attachments.len(),
-            files_refused: query.files == "refused",
+            files_refused: query.files == "refused" && complaint.attachments.is_empty(),
             first_response: due(ClockKind::FirstResponse),
             decision: due(ClockKind::Resolution),
             statutory: due(ClockKind::Statutory),
@@ -324,7 +341,7 @@ fn new_page(
         Field::area("contact.address", "Postal address").autocomplete("street-address"),
     ];
     let files = Field::new("files", "Photos and documents", Control::Files(MEDIA_TYPES.join(","))).hint(
-        "At most ten files, 10 MB each: pictures, PDF, text, office documents, MP3, MP4. Choose them all at once.",
+        "At most ten files, 10 MB each and 25 MB together: pictures, PDF, text, office documents, MP3, MP4. Choose them all at once.",
     );
     let fill = |fields| filled(fields, typed, faults);
     let (about, questions, details, contact) = (fill(about), fill(questions), fill(details), fill(contact));

@@ -1,52 +1,36 @@
-//! Files that come with a form.
+//! Forms with files: the fields for the page, the files through the same door as those of the API.
 
 use axum::extract::Multipart;
-use axum::extract::multipart::MultipartError;
-use axum::http::StatusCode;
-use complaint_core::complaint::Attachment;
-use complaint_core::id::AttachmentId;
 use complaint_core::lifecycle::{FILE_SIZE_MAX, FILES_MAX, MEDIA_TYPES};
-use complaint_core::text::{FIELD_MAX, TEXT_MAX, line};
+use complaint_core::text::TEXT_MAX;
 
 use super::form::{Fault, Typed};
+use crate::api::attachments::{Intake, REQUEST_MAX, Taken, broken};
 use crate::error::Problem;
-use crate::files::{FilesError, Stored};
+use crate::extract::JSON_MAX;
 use crate::state::AppState;
 
-/// Largest form with files, in bytes: ten files of 10 MiB and every text a complaint can hold.
-pub const UPLOAD_MAX: usize = 101 * 1024 * 1024;
+/// Largest form with files, in bytes: the files, and every text a complaint can hold.
+pub const UPLOAD_MAX: usize = REQUEST_MAX + JSON_MAX;
 /// The most parts of a form with files.
 const PARTS_MAX: usize = 200;
+const MIB: u64 = 1024 * 1024;
 
-/// A form with files, taken in.
-#[derive(Debug, Default)]
-pub struct Sent {
+/// A form with files, read.
+#[derive(Default)]
+pub(crate) struct Sent {
     /// The fields.
-    pub typed: Typed,
-    /// The files. Those not kept disappear.
-    pub files: Vec<Taken>,
+    pub(crate) typed: Typed,
+    /// The files. Those no complaint takes disappear.
+    pub(crate) files: Vec<Taken>,
     /// What is wrong with files.
-    pub faults: Vec<Fault>,
+    pub(crate) faults: Vec<Fault>,
 }
 
-/// A file, taken in.
-#[derive(Debug)]
-pub struct Taken {
-    /// Its facts.
-    pub attachment: Attachment,
-    stored: Stored,
-}
-
-impl Taken {
-    /// A complaint refers to it now, or may.
-    pub fn keep(self) {
-        self.stored.keep();
-    }
-}
-
-/// Takes a form in, its files straight to their place; at most `room` of them.
-pub async fn take_in(state: &AppState, mut form: Multipart, room: usize) -> Result<Sent, Problem> {
+/// Reads a form to its end, whatever is wrong with its files: people learn of everything at once, and keep what they typed.
+pub(crate) async fn read(state: &AppState, mut form: Multipart) -> Result<Sent, Problem> {
     let mut sent = Sent::default();
+    let mut intake = Intake::default();
     let mut parts = 0;
     while let Some(mut part) = form.next_field().await.map_err(|error| broken(&error))? {
         parts += 1;
@@ -54,7 +38,7 @@ pub async fn take_in(state: &AppState, mut form: Multipart, room: usize) -> Resu
             return Err(Problem::malformed("malformed_form", "The form has too many fields."));
         }
         let name = part.name().unwrap_or_default().to_owned();
-        let Some(file_name) = part.file_name().map(bare_name) else {
+        let Some(file_name) = part.file_name().map(str::to_owned) else {
             let mut value = Vec::new();
             while let Some(chunk) = part.chunk().await.map_err(|error| broken(&error))? {
                 // One character more than allowed is enough to say so.
@@ -69,74 +53,42 @@ pub async fn take_in(state: &AppState, mut form: Multipart, room: usize) -> Resu
         };
         if file_name.is_empty() {
             // A file field in which nothing was chosen.
-            while part.chunk().await.map_err(|error| broken(&error))?.is_some() {}
             continue;
         }
-        let id = state.desk.draw_id();
-        let mut incoming = state.attachments.begin(id).await?;
-        let mut too_large = sent.files.len() >= room;
-        while let Some(chunk) = part.chunk().await.map_err(|error| broken(&error))? {
-            if too_large {
-                continue;
-            }
-            match incoming.take(chunk).await {
-                Ok(()) => {}
-                Err(FilesError::TooLarge) => too_large = true,
-                Err(error) => return Err(error.into()),
-            }
+        match intake.take(state, part, &file_name).await {
+            Ok(file) => match fault_of(&file) {
+                Some(fault) => sent.faults.push(fault),
+                None => sent.files.push(file),
+            },
+            Err(problem) => sent.faults.push(refused(&file_name, problem)?),
         }
-        if sent.files.len() >= room {
-            let fault =
-                Fault::of("files", format!("A complaint has at most {FILES_MAX} files; “{file_name}” is too much."));
-            sent.faults.push(fault);
-            continue;
-        }
-        if too_large {
-            let most = FILE_SIZE_MAX / (1024 * 1024);
-            sent.faults.push(Fault::of("files", format!("“{file_name}” is larger than {most} MB.")));
-            continue;
-        }
-        let stored = incoming.finish().await?;
-        if let Some(fault) = fault_of(&file_name, &stored) {
-            sent.faults.push(fault);
-            continue;
-        }
-        let attachment = Attachment {
-            id: AttachmentId::from_uuid(id),
-            file_name,
-            media_type: stored.media_type.to_owned(),
-            size: stored.size,
-            sha256: stored.sha256.clone(),
-        };
-        sent.files.push(Taken { attachment, stored });
     }
     Ok(sent)
 }
 
 /// The rules refuse these too; here a person learns it before the complaint is handed in without them.
-fn fault_of(name: &str, stored: &Stored) -> Option<Fault> {
-    let message = if line(name, FIELD_MAX).is_err() {
-        "A file has a name that cannot be kept: rename it.".to_owned()
-    } else if stored.size == 0 {
-        format!("“{name}” is empty.")
-    } else if !MEDIA_TYPES.contains(&stored.media_type) {
-        format!("“{name}” is of a kind we cannot take in. Send pictures, PDF, text, office documents, MP3 or MP4.")
-    } else {
-        return None;
+fn fault_of(file: &Taken) -> Option<Fault> {
+    let facts = file.facts();
+    (!MEDIA_TYPES.contains(&facts.media_type.as_str())).then(|| {
+        let name = facts.file_name;
+        let message =
+            format!("“{name}” is of a kind we cannot take in. Send pictures, PDF, text, office documents, MP3 or MP4.");
+        Fault::of("files", message)
+    })
+}
+
+/// Why a file was not taken, for its field; what is no fault of the file goes on as it is.
+fn refused(file_name: &str, problem: Problem) -> Result<Fault, Problem> {
+    let code = problem.errors.first().map_or(&*problem.code, |error| error.code.as_str());
+    let message = match code {
+        "file_too_large" => format!("“{file_name}” is larger than {} MB.", FILE_SIZE_MAX / MIB),
+        "too_large" => {
+            format!("The files are larger than {} MB together; send some of them later.", REQUEST_MAX as u64 / MIB)
+        }
+        "empty_file" => format!("“{file_name}” is empty."),
+        "bad_name" => "A file has a name that cannot be kept: rename it.".to_owned(),
+        "too_many" => format!("A complaint has at most {FILES_MAX} files; “{file_name}” is too much."),
+        _ => return Err(problem),
     };
-    Some(Fault::of("files", message))
-}
-
-/// The name without folders, as some browsers send them.
-fn bare_name(name: &str) -> String {
-    name.rsplit(['/', '\\']).next().unwrap_or_default().trim().to_owned()
-}
-
-fn broken(error: &MultipartError) -> Problem {
-    if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
-        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "The request is too large.")
-            .detail("A file may have 10 MB, and a complaint ten of them.")
-    } else {
-        Problem::malformed("malformed_form", "The form is not complete.")
-    }
+    Ok(Fault::of("files", message))
 }

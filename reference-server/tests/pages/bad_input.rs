@@ -100,6 +100,59 @@ async fn files_that_are_too_large_or_too_many_are_named() {
 }
 
 #[tokio::test]
+async fn files_meet_the_rules_of_the_api_on_every_page() {
+    let house = House::new().await;
+    house.furnish().await;
+    let mut john = house.customer("John Miller", "john@example.org").await;
+    john.open("/complaints/new?category=late-delivery").await;
+    let typed = [("subject", "Late"), ("description", "Weeks late.")];
+    for name in ["p\u{202E}gnp.exe", "p\u{200B}.txt"] {
+        john.press_with("/complaints/new", &typed, &[Chosen { field: "files", name, bytes: b"A note.\n" }]).await;
+        assert!(john.status() == 422 && john.says("a name that cannot be kept"), "{}", john.text());
+    }
+    let large = vec![b'x'; 9 * 1024 * 1024];
+    let three: Vec<Chosen<'_>> =
+        ["1.txt", "2.txt", "3.txt"].map(|name| Chosen { field: "files", name, bytes: &large }).into();
+    john.press_with("/complaints/new", &typed, &three).await;
+    assert!(john.status() == 422 && john.says("larger than 25 MB together"), "{}", john.text());
+    assert!(john.html().contains("Weeks late."), "what was typed is kept");
+    john.press_with("/complaints/new", &typed, &[]).await;
+    let page = format!("/complaints/{}", john.reference());
+    let door = format!("{page}/attachments");
+    for (files, says) in [
+        (vec![Chosen { field: "files", name: "p\u{202E}gnp.exe", bytes: b"A note.\n" }], "a name that cannot be kept"),
+        (three, "larger than 25 MB together"),
+    ] {
+        john.open(&page).await;
+        john.press_with(&door, &[], &files).await;
+        assert!(john.status() == 422 && john.says(says), "{}", john.text());
+    }
+    john.open(&page).await;
+    assert!(!john.has("#files a[href*='/attachments/']"), "{}", john.text());
+}
+
+#[tokio::test]
+async fn a_form_sent_again_adds_the_files_that_got_lost() {
+    let house = House::new().await;
+    house.furnish().await;
+    let mut john = house.customer("John Miller", "john@example.org").await;
+    john.open("/complaints/new?category=late-delivery").await;
+    let key = john.attribute("input[name=key]", "value").expect("a key");
+    let typed = [("subject", "Late"), ("description", "Weeks late."), ("key", key.as_str())];
+    let note = |name| [Chosen { field: "files", name, bytes: b"A note.\n" }];
+    john.press_with("/complaints/new", &typed, &[]).await;
+    let reference = john.reference();
+    for name in ["first.txt", "second.txt"] {
+        john.open("/complaints/new?category=late-delivery").await;
+        john.press_with("/complaints/new", &typed, &note(name)).await;
+        assert_eq!(john.reference(), reference);
+        assert!(john.says("with 1 file"), "{}", john.text());
+    }
+    john.open(&format!("/complaints/{reference}")).await;
+    assert!(john.says("first.txt") && !john.says("second.txt"), "{}", john.text());
+}
+
+#[tokio::test]
 async fn strangers_learn_nothing_and_nothing_changes_by_get() {
     let house = House::new().await;
     house.furnish().await;
