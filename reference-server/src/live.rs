@@ -37,6 +37,8 @@ pub struct Changed {
     pub status: Status,
     /// Whose; never changes.
     pub customer: CustomerId,
+    /// Whether the customer may know of it.
+    pub public: bool,
 }
 
 impl Live {
@@ -77,6 +79,7 @@ impl Observer for Live {
                 version: after.version,
                 status: after.status,
                 customer: after.customer.clone(),
+                public: after.public_change == after.version,
             });
         }
         self.committed.send_replace(());

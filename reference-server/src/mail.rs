@@ -127,9 +127,11 @@ fn at_level(agents: &[Agent], level: Level) -> Vec<&Agent> {
     agents.iter().filter(|agent| Some(agent.level) == staffed).collect()
 }
 
-/// Nobody writes to an address before its owner has confirmed it: the letter quotes what others typed.
+/// Nobody writes to an address before its owner has confirmed it: the letter quotes what others typed. Members of staff
+/// are written to from the start, at the address an admin gave: their work does not wait for them to log in.
 fn addressee(account: Account) -> Option<Addressee> {
-    let may_be_written_to = account.email_verified_at.is_some() && account.disabled_at.is_none();
+    let known = account.email_verified_at.is_some() || account.role.is_staff();
+    let may_be_written_to = known && account.disabled_at.is_none();
     may_be_written_to.then(|| Addressee {
         name: Some(account.name),
         email: Some(account.email),

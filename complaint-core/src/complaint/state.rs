@@ -337,6 +337,14 @@ impl Complaint {
         }
     }
 
+    /// The status as this actor sees it.
+    pub fn status_for(&self, actor: &Actor) -> Status {
+        match actor.party() {
+            Party::Customer(_) => self.status.for_customer(),
+            _ => self.status,
+        }
+    }
+
     /// The decision that stands: the last one, if it was not contested.
     pub fn resolution(&self) -> Option<&Resolution> {
         self.resolutions.last().filter(|resolution| resolution.contested_at.is_none())

@@ -353,7 +353,16 @@ impl Acting {
     }
 
     /// A page of the complaints this actor may see; the scope of the query is theirs, whatever was asked.
-    pub async fn list(&self, query: Query) -> Result<Page, DeskError> {
+    ///
+    /// A customer's filter by status goes by the statuses they see: what waits for a second person is in progress.
+    pub async fn list(&self, mut query: Query) -> Result<Page, DeskError> {
+        if self.actor.customer_id().is_some() && !query.statuses.is_empty() {
+            let asked = std::mem::take(&mut query.statuses);
+            query.statuses = Status::ALL.into_iter().filter(|status| asked.contains(&status.for_customer())).collect();
+            if query.statuses.is_empty() {
+                return Ok(Page::default());
+            }
+        }
         Ok(self.desk.store.search(&Query { scope: self.scope(), ..query }).await?)
     }
 

@@ -74,6 +74,14 @@ impl Status {
         matches!(self, Self::Closed | Self::Withdrawn | Self::Dismissed | Self::Merged | Self::Referred)
     }
 
+    /// The status as customers see it: that a second person looks at a proposal is internal.
+    pub fn for_customer(self) -> Self {
+        match self {
+            Self::PendingApproval => Self::InProgress,
+            other => other,
+        }
+    }
+
     /// The stable name, as stored and as used by the API.
     pub fn name(self) -> &'static str {
         match self {

@@ -114,8 +114,8 @@ pub(super) async fn show(
 ) -> Result<Response, Problem> {
     let acting = state.acting(&viewer).await?;
     let complaint = acting.find(&id).await?;
-    if is_known(&headers, &complaint) {
-        return Ok((StatusCode::NOT_MODIFIED, [(ETAG, etag(&complaint))]).into_response());
+    if is_known(&headers, &acting, &complaint) {
+        return Ok((StatusCode::NOT_MODIFIED, [(ETAG, etag(&acting, &complaint))]).into_response());
     }
     present(&state, &acting, StatusCode::OK, &complaint).await
 }
@@ -251,15 +251,15 @@ pub(super) async fn present(
     complaint: &Complaint,
 ) -> Result<Response, Problem> {
     let lens = Lens::over(state, acting, std::slice::from_ref(complaint)).await?;
-    Ok((status, [(ETAG, etag(complaint))], Json(lens.complaint(complaint))).into_response())
+    Ok((status, [(ETAG, etag(acting, complaint))], Json(lens.complaint(complaint))).into_response())
 }
 
-fn etag(complaint: &Complaint) -> String {
-    format!("\"{}\"", complaint.version)
+fn etag(acting: &Acting, complaint: &Complaint) -> String {
+    format!("\"{}\"", complaint.version_for(acting.actor()))
 }
 
-fn is_known(headers: &HeaderMap, complaint: &Complaint) -> bool {
-    let current = etag(complaint);
+fn is_known(headers: &HeaderMap, acting: &Acting, complaint: &Complaint) -> bool {
+    let current = etag(acting, complaint);
     headers
         .get_all(IF_NONE_MATCH)
         .iter()

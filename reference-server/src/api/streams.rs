@@ -45,8 +45,9 @@ pub(super) async fn one(
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>> + use<>>, Problem> {
     // Before reading: a change between the two is then seen twice rather than not at all.
     let changes = state.live.watch();
-    let complaint = state.acting(&viewer).await?.find(&id).await?;
-    let first = Some(event("now", &complaint));
+    let acting = state.acting(&viewer).await?;
+    let complaint = acting.find(&id).await?;
+    let first = Some(event("now", &complaint, acting.actor()));
     follow(state, headers, changes, Some(complaint.id), first)
 }
 
@@ -136,9 +137,13 @@ impl Watching {
             // Spares a look at the store for every change of somebody else.
             return Next::Skip;
         }
+        if viewer.role == Role::Customer && !change.public {
+            // Not even that something internal happened.
+            return Next::Skip;
+        }
         let Ok(acting) = self.state.acting(&viewer).await else { return Next::End };
         match acting.read(change.complaint).await {
-            Ok(complaint) => Next::Send(event("changed", &complaint)),
+            Ok(complaint) => Next::Send(event("changed", &complaint, acting.actor())),
             Err(DeskError::NotFound) if self.only.is_some() => Next::End,
             Err(DeskError::NotFound) => Next::Skip,
             Err(error) => {
@@ -153,12 +158,12 @@ impl Watching {
     }
 }
 
-fn event(name: &str, complaint: &Complaint) -> Event {
+fn event(name: &str, complaint: &Complaint, viewer: &complaint_core::Actor) -> Event {
     let data = json!({
         "complaint": complaint.id,
         "reference": complaint.reference,
-        "version": complaint.version.get(),
-        "status": complaint.status.name(),
+        "version": complaint.version_for(viewer).get(),
+        "status": complaint.status_for(viewer).name(),
     });
     Event::default().event(name).data(data.to_string())
 }

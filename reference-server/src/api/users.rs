@@ -94,7 +94,7 @@ pub(crate) async fn list(
                 );
             }
             "limit" => most = limit(&value, PAGE_MAX)?,
-            "cursor" if value.len() <= 64 && value.bytes().all(|b| b.is_ascii_graphic()) => {
+            "cursor" if value.starts_with("u_") && value.len() <= 64 && value.bytes().all(|b| b.is_ascii_graphic()) => {
                 after = Some(value.into_owned());
             }
             "cursor" => return Err(wrong("cursor", "invalid", "The next of an earlier page.")),

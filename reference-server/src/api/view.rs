@@ -571,16 +571,20 @@ impl Lens {
         complaint.status_for_customer(handler.as_deref(), survivor)
     }
 
+    fn shown(&self, status: complaint_core::lifecycle::Status) -> complaint_core::lifecycle::Status {
+        if self.audience.is_internal() { status } else { status.for_customer() }
+    }
+
     /// A complaint in a list.
     pub fn row(&self, complaint: &Complaint) -> ComplaintRow {
         ComplaintRow {
             id: complaint.id.to_string(),
             reference: complaint.reference.to_string(),
-            status: complaint.status.name(),
+            status: self.shown(complaint.status).name(),
             status_label: self.status_label(complaint),
             level: complaint.level.get(),
             level_name: self.policy.level_name(complaint.level).to_owned(),
-            version: complaint.version.get(),
+            version: if self.audience.is_internal() { complaint.version } else { complaint.public_version }.get(),
             handler: complaint.handler.as_ref().map(|handler| self.person(handler)),
             category: CategoryName {
                 key: complaint.category.to_string(),
@@ -701,7 +705,7 @@ impl Lens {
             actor: self.doer(&entry.by),
             kind,
             facts,
-            status: entry.place.status.name(),
+            status: self.shown(entry.place.status).name(),
             level: entry.place.level.get(),
             handler: entry.place.handler.as_ref().map(|handler| self.person(handler)),
             words: entry.words.iter().map(|(name, text)| (name.to_owned(), text.to_owned())).collect(),

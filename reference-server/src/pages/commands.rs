@@ -116,7 +116,7 @@ impl Scene<'_> {
             } else {
                 format!("/complaints/{reference}/commands/{command}")
             },
-            version: (!careless).then(|| self.complaint.version.get()),
+            version: (!careless).then(|| self.complaint.version_for(self.actor).get()),
             summary: Summary::of(faults, &fields),
             fields,
             danger: is_grave(command),
