@@ -180,3 +180,44 @@ async fn a_repeated_request_gives_the_first_answer() {
     let all = house.john().summary().await.unwrap();
     assert_eq!(all.total(), 1);
 }
+
+#[tokio::test]
+async fn customers_neither_see_nor_count_internal_work() {
+    let house = house().await;
+    let id = house.submitted().await;
+    let before = house.state(id).await;
+    let sarah = house.agent("sarah").await;
+    sarah.perform(id, Command::with_text(CommandName::Note, "Third lid this week.")).await.unwrap();
+    let noted = house.state(id).await;
+    assert_eq!(noted.version_for(&house.john), before.version_for(&house.john));
+    assert_eq!(noted.version.get(), before.version.get() + 1);
+    // The version John saw still counts as current for him, and only for him.
+    let seen = Some(before.version_for(&house.john));
+    let message = Command::with_text(CommandName::Post, "Any news?");
+    house.john().perform_seeing(id, message.clone(), seen).await.unwrap();
+    let stale = house.john().perform_seeing(id, message, seen).await.unwrap_err();
+    let DeskError::Refused(refusal) = stale else { panic!("{stale}") };
+    assert_eq!((refusal.code(), refusal.version.get()), ("stale_version", 2));
+
+    sarah.begin(id).await.unwrap();
+    let proposal = serde_json::json!({"outcome": "not_upheld", "explanation": "It worked when we tried it."});
+    sarah.perform(id, Command::from_json(CommandName::Propose, &proposal).unwrap()).await.unwrap();
+    let proposed = house.state(id).await;
+    assert_eq!(proposed.status, Status::PendingApproval);
+    assert_eq!(proposed.status_for(&house.john), Status::InProgress);
+    let with_status = |status| complaint_core::store::Query {
+        statuses: vec![status],
+        ..complaint_core::store::Query::within(house.john().scope())
+    };
+    assert_eq!(house.john().list(with_status(Status::InProgress)).await.unwrap().items.len(), 1);
+    assert_eq!(house.john().list(with_status(Status::PendingApproval)).await.unwrap().items.len(), 0);
+}
+
+#[tokio::test]
+async fn a_complaint_is_against_somebody_there_is() {
+    let house = house().await;
+    let nobody = Complaint::about("Damaged goods", "Rude", "On the phone.").unwrap();
+    let refused = house.john().submit(nobody.against(AgentId::new("nobody").unwrap())).await.unwrap_err();
+    let DeskError::Refused(refusal) = refused else { panic!("{refused}") };
+    assert_eq!(refusal.failed[0].field.as_deref(), Some("against"));
+}
