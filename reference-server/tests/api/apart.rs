@@ -6,6 +6,7 @@ use axum::body::Body;
 use axum::http::header::AUTHORIZATION;
 use axum::http::{Method, Request};
 use complaint_core::Policy;
+use complaint_core::reference::Reference;
 use reference_server::auth::{NewStaff, Role};
 use serde_json::{Value, json};
 
@@ -110,11 +111,11 @@ async fn a_repetition_by_reference_gives_the_first_answer_after_access_is_lost()
     let again = house.command(&path, "escalate", json!({"reason": "Not mine."}), &once).await;
     assert_eq!((again.status, again.text), (first.status, first.text));
     // Under a key of one's own, a complaint of others answers as one that is not there.
-    let unknown = "/api/v1/complaints/C7KQ-2M9X-5";
+    let unknown = format!("/api/v1/complaints/{}", Reference::from_entropy(17));
     for body in [json!({"reason": "Let me."}), json!({"reason": 7})] {
         let key = house.jane.clone().header("idempotency-key", "jane-1");
         let others = house.command(&path, "escalate", body.clone(), &key).await;
-        let nobodys = house.command(unknown, "escalate", body, &key).await;
+        let nobodys = house.command(&unknown, "escalate", body, &key).await;
         assert_eq!((others.status, others.text), (nobodys.status, nobodys.text));
     }
 }
