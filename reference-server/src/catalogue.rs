@@ -41,6 +41,19 @@ pub async fn load(versions: &dyn PolicyVersions, clock: &dyn Clock) -> Result<Po
     }
 }
 
+/// Puts the newest version into force if it is newer than the desk's: another process may have made it, such as an import
+/// beside a running server. Returns whether it did.
+pub async fn catch_up(versions: &dyn PolicyVersions, desk: &Desk) -> Result<bool, CatalogueError> {
+    let in_force = desk.policy().version;
+    if versions.newest().await? <= in_force {
+        return Ok(false);
+    }
+    let Some(latest) = versions.latest().await? else { return Ok(false) };
+    desk.adopt(read(&latest)?)?;
+    tracing::info!(from = in_force, to = latest.version, "a newer policy is in force");
+    Ok(true)
+}
+
 /// Makes the next version from the newest one and puts it into force. `by` is the account that asks for it.
 ///
 /// `change` is asked again when somebody else made a version meanwhile; what it refuses is refused, what [`Policy::lint`] finds too.

@@ -49,6 +49,7 @@ use crate::files::{Attachments, FilesError};
 use crate::live::Live;
 use crate::mail::{AccountLetters, AccountsBook};
 pub use crate::state::AppState;
+use crate::workers::WorkersDown;
 
 /// How long open requests may take to finish once the server is told to stop.
 const STOP_WITHIN: Duration = Duration::from_secs(15);
@@ -175,6 +176,7 @@ pub async fn build_with(config: Config, parts: Parts) -> Result<Server, BuildErr
         poked: watch::Sender::new(()),
         stopping,
         metrics: recorder().map_err(BuildError::Metrics)?,
+        workers: WorkersDown::default(),
         rounds: Arc::default(),
     };
     Ok(Server { state, stop, setup_link, database, store })

@@ -1,13 +1,14 @@
 //! What changes, as it changes: from every commit of the desk to whoever watches.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use complaint_core::desk::Observer;
 use complaint_core::id::{ComplaintId, CustomerId, Version};
 use complaint_core::lifecycle::Status;
 use complaint_core::reference::Reference;
 use complaint_core::store::Change;
-use tokio::sync::{Semaphore, broadcast, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, watch};
 
 /// How many changes a watcher may be behind before it is told that it missed some.
 const BEHIND_MAX: usize = 256;
@@ -15,13 +16,18 @@ const BEHIND_MAX: usize = 256;
 /// How many streams may be open at once in this process.
 const STREAMS_MAX: usize = 2000;
 
+/// How many of them one person may have open: pages in many tabs, not a program that forgets to close.
+pub const STREAMS_OF_ONE_MAX: usize = 20;
+
 /// Told of every commit; hands it to streams and wakes the courier.
 #[derive(Debug, Clone)]
 pub struct Live {
     changes: broadcast::Sender<Changed>,
     committed: watch::Sender<()>,
     /// A place for each open stream.
-    pub(crate) places: Arc<Semaphore>,
+    places: Arc<Semaphore>,
+    /// How many of them each account has.
+    of_each: Arc<Mutex<HashMap<String, usize>>>,
 }
 
 /// That a complaint changed: facts enough to see whether it can concern a watcher. What it looks like now, a stream reads anew.
@@ -48,6 +54,7 @@ impl Live {
             changes: broadcast::Sender::new(BEHIND_MAX),
             committed: watch::Sender::new(()),
             places: Arc::new(Semaphore::new(STREAMS_MAX)),
+            of_each: Arc::default(),
         }
     }
 
@@ -59,6 +66,52 @@ impl Live {
     /// Changes whenever something was committed, for those who only want to be woken.
     pub fn commits(&self) -> watch::Receiver<()> {
         self.committed.subscribe()
+    }
+}
+
+impl Live {
+    /// A place for one more stream of an account, as long as it is held.
+    ///
+    /// # Errors
+    /// If the account, or this process, has as many as it may have.
+    pub fn place(&self, account: &str) -> Result<Place, NoPlace> {
+        let permit = Arc::clone(&self.places).try_acquire_owned().map_err(|_| NoPlace::AtAll)?;
+        let mut of_each = self.of_each.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = of_each.entry(account.to_owned()).or_default();
+        if *count >= STREAMS_OF_ONE_MAX {
+            return Err(NoPlace::ForThisAccount);
+        }
+        *count += 1;
+        Ok(Place { account: account.to_owned(), of_each: Arc::clone(&self.of_each), _permit: permit })
+    }
+}
+
+/// Why no further stream can be opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoPlace {
+    /// The account has as many as one may have.
+    ForThisAccount,
+    /// The process has as many as it can have.
+    AtAll,
+}
+
+/// The place of an open stream.
+#[derive(Debug)]
+pub struct Place {
+    account: String,
+    of_each: Arc<Mutex<HashMap<String, usize>>>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut of_each = self.of_each.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = of_each.get_mut(&self.account) {
+            *count -= 1;
+            if *count == 0 {
+                of_each.remove(&self.account);
+            }
+        }
     }
 }
 

@@ -9,11 +9,13 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::{Mutex, watch};
 
 use crate::auth::{AccountMail, AccountService, PolicyVersions, Role, Viewer};
+use crate::catalogue;
 use crate::clock::{Clock, MovableClock};
 use crate::config::Config;
-use crate::error::Problem;
+use crate::error::{Problem, chain};
 use crate::files::Attachments;
 use crate::live::Live;
+use crate::workers::WorkersDown;
 
 /// The server's shared parts. Cheap to clone.
 #[derive(Clone)]
@@ -42,6 +44,8 @@ pub struct AppState {
     pub stopping: watch::Receiver<bool>,
     /// What `/metrics` renders.
     pub metrics: PrometheusHandle,
+    /// Which workers are down.
+    pub workers: WorkersDown,
     /// Held by whoever works through a round, so that a round that has ended has really done everything.
     pub(crate) rounds: Arc<Rounds>,
 }
@@ -84,9 +88,13 @@ impl AppState {
         })
     }
 
-    /// Lets clocks act, takes complaints from those who are gone, gives waiting ones away. Delivers nothing.
+    /// Puts a newer policy into force, lets clocks act, takes complaints from those who are gone, gives waiting ones away. Delivers nothing.
     pub async fn sweep(&self) -> Result<Swept, DeskError> {
         let _round = self.rounds.sweeping.lock().await;
+        // Clocks must act even under yesterday's policy.
+        if let Err(error) = catalogue::catch_up(self.policies.as_ref(), &self.desk).await {
+            tracing::error!(error = %chain(&error), "a newer policy could not be put into force");
+        }
         let mut swept = self.desk.sweep_clocks().await?;
         swept.released = self.desk.release_from_absent().await?;
         swept.routed = self.desk.route_waiting().await?;

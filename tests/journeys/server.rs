@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 
-use complaint_core::store::{Query, Scope};
+use complaint_core::store::{PAGE_MAX, Query, Scope};
 use complaint_core::{Desk, Policy};
 use complaint_store_sqlx::SqliteStore;
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
@@ -69,7 +69,8 @@ impl Server {
         let file = format!("sqlite:{}", self.data.path().join("complaints.db").display());
         let store = SqliteStore::open(&file).await.expect("the data file opens beside the server");
         let desk = Desk::new(store, Policy::standard());
-        let all = desk.store().search(&Query::within(Scope::All)).await.expect("a page").items;
+        let all =
+            desk.store().search(&Query { limit: PAGE_MAX, ..Query::within(Scope::All) }).await.expect("a page").items;
         assert!(!all.is_empty(), "there is something to replay");
         for complaint in all {
             assert!(desk.replays(complaint.id).await.expect("a log"), "{} does not replay", complaint.reference);

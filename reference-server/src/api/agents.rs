@@ -16,7 +16,7 @@ use utoipa::ToSchema;
 use super::view::{AgentView, Audience, Lens};
 use crate::auth::accounts::AccountFilter;
 use crate::auth::values::{FullName, Phone};
-use crate::auth::{Account, AccountChange, Admin, NewStaff, Role, Viewer};
+use crate::auth::{Account, AccountChange, Admin, AuthError, NewStaff, Role, Viewer};
 use crate::error::Problem;
 use crate::extract::{ApiJson, ApiPath, given};
 use crate::state::AppState;
@@ -114,6 +114,9 @@ pub(crate) async fn list(State(state): State<AppState>, viewer: Viewer) -> Resul
 }
 
 /// Make an agent: an account, which gets an invitation unless a password is given, and its place in routing.
+///
+/// If an earlier try made the account and broke off before the agent, this finishes it: the account keeps its name, phone
+/// number and password (or invitation).
 #[utoipa::path(post, path = "/api/v1/agents", tag = "staff", request_body = NewAgent, security(("bearer" = []), ("cookie" = [])), responses(
     (status = 201, body = AgentView, headers(("Location" = String))),
     (status = 403, body = Problem, content_type = "application/problem+json"),
@@ -134,7 +137,7 @@ pub(crate) async fn add(
     agent.capacity = body.capacity.unwrap_or(agent.capacity);
     agent.reports_to = body.reports_to;
     check(&state, &agent).await?;
-    let account = state
+    let made = state
         .accounts
         .create_staff(NewStaff {
             name: &body.name,
@@ -143,7 +146,12 @@ pub(crate) async fn add(
             role: Role::Agent,
             password: body.password.as_deref(),
         })
-        .await?;
+        .await;
+    let account = match made {
+        Ok(account) => account,
+        Err(AuthError::EmailTaken) => half_made(&state, &body.email).await?,
+        Err(error) => return Err(error.into()),
+    };
     state.poke();
     agent.id = AgentId::new(account.id.as_str()).map_err(|error| Problem::internal(&error))?;
     agent.name.clone_from(&account.name);
@@ -189,11 +197,17 @@ pub(crate) async fn change(
         agent.absence = absence.map(|absence| Absence { from: absence.from, until: absence.until });
     }
     check(&state, &agent).await?;
-    let account = state
-        .accounts
-        .change(id.as_str(), AccountChange { ends_access: agent.level != level_before, ..account_change })
-        .await?;
-    keep(&state, agent).await?;
+    let account_change = AccountChange { ends_access: agent.level != level_before, ..account_change };
+    // Either half can fail after the other, and the same request then finishes it. Meanwhile nobody may get work who cannot log in:
+    // out of the routing first, into it last.
+    let account = if agent.enabled {
+        let account = state.accounts.change(id.as_str(), account_change).await?;
+        keep(&state, agent).await?;
+        account
+    } else {
+        keep(&state, agent).await?;
+        state.accounts.change(id.as_str(), account_change).await?
+    };
     tracing::info!(by = %viewer.id, agent = %id, "an agent was changed");
     Ok(Json(shown(&state, &id, &account).await?))
 }
@@ -244,6 +258,17 @@ async fn keep(state: &AppState, agent: Agent) -> Result<(), Problem> {
     state.desk.enrol(agent).await?;
     state.desk.release_from_absent().await?;
     Ok(())
+}
+
+/// The account of an agent that was never enrolled; if it is anybody else's, the address is taken.
+async fn half_made(state: &AppState, email: &str) -> Result<Account, Problem> {
+    let account = state.accounts.account_at(email).await?;
+    let id = AgentId::new(account.id.as_str()).map_err(|error| Problem::internal(&error))?;
+    let is_enrolled = state.desk.store().find(&id).await.map_err(DeskError::from)?.is_some();
+    if account.role != Role::Agent || account.disabled_at.is_some() || is_enrolled {
+        return Err(AuthError::EmailTaken.into());
+    }
+    Ok(account)
 }
 
 /// The agent behind an account; a fresh one where the account was made and the agent was not.

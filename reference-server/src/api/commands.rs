@@ -4,8 +4,10 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use complaint_core::id::Version;
+use complaint_core::DeskError;
+use complaint_core::id::{ComplaintId, Version};
 use complaint_core::lifecycle::{Command, CommandName, InvalidInput};
+use complaint_core::reference::Reference;
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -68,9 +70,7 @@ pub(super) async fn give(
     let complaint = match acting.find(&id).await {
         Ok(complaint) => complaint.id,
         // A repetition may come from somebody who handed the complaint on with this very request.
-        Err(complaint_core::DeskError::NotFound) if request.key.is_some() => {
-            id.parse().map_err(|_| Problem::not_found())?
-        }
+        Err(DeskError::NotFound) if request.key.is_some() => whichever(&state, &id).await?,
         Err(error) => return Err(error.into()),
     };
     let name: CommandName = name.parse().map_err(|_| Problem::not_found())?;
@@ -92,6 +92,17 @@ pub(super) async fn give(
             present(&state, &acting, StatusCode::OK, &after).await
         }
     }
+}
+
+/// The complaint of an id or reference, whoever may see it: for what only a key given before can open. A number that nobody has gets
+/// an id that nobody has, so that the answer on the way does not tell the two apart.
+async fn whichever(state: &AppState, id: &str) -> Result<ComplaintId, Problem> {
+    if let Ok(id) = id.parse() {
+        return Ok(id);
+    }
+    let reference: Reference = id.parse().map_err(|_| Problem::not_found())?;
+    let found = state.desk.store().by_reference(reference).await.map_err(DeskError::from)?;
+    Ok(found.map_or_else(|| ComplaintId::from_uuid(state.desk.draw_id()), |complaint| complaint.id))
 }
 
 impl From<InvalidInput> for Problem {

@@ -28,12 +28,15 @@ pub(super) async fn live() -> Json<Health> {
     Json(Health { status: "ok" })
 }
 
-/// The database answers too.
+/// The database answers too, and no worker is down.
 #[utoipa::path(get, path = "/health/ready", tag = "operation", responses(
     (status = 200, body = Health),
     (status = 503, body = Problem, content_type = "application/problem+json"),
 ))]
 pub(super) async fn ready(State(state): State<AppState>) -> Result<Json<Health>, Problem> {
+    if !state.workers.is_empty() {
+        return Err(Problem::unavailable());
+    }
     let both = async {
         state.accounts.ping().await.map_err(Problem::from)?;
         state.desk.store().due(state.clock.now(), 1).await.map_err(|error| Problem::from(DeskError::from(error)))?;

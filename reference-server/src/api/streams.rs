@@ -1,11 +1,10 @@
 //! `/api/v1/live`: server-sent events. Only that something changed; what it looks like now is read as always.
 
 use std::convert::Infallible;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State;
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use complaint_core::DeskError;
 use complaint_core::complaint::Complaint;
@@ -13,7 +12,6 @@ use complaint_core::id::ComplaintId;
 use futures_util::Stream;
 use futures_util::stream::unfold;
 use serde_json::json;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
@@ -22,7 +20,7 @@ use crate::auth::viewer::look_again;
 use crate::auth::{Role, Viewer};
 use crate::error::Problem;
 use crate::extract::ApiPath;
-use crate::live::Changed;
+use crate::live::{Changed, NoPlace, Place, STREAMS_OF_ONE_MAX};
 use crate::state::AppState;
 
 /// Proxies cut what is silent for longer.
@@ -30,12 +28,16 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// A stream ends at most this long after its session.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 
+/// What a browser that has too many streams is told to wait, in seconds.
+const RETRY_AFTER_SECONDS: u64 = 30;
+
 /// Follow one complaint: `changed` with `{complaint, reference, version, status}` at each change, `now` with the same at the start.
 #[utoipa::path(get, path = "/api/v1/complaints/{id}/live", tag = "live", security(("bearer" = []), ("cookie" = [])),
     params(("id" = String, Path, description = "Id or reference")),
     responses(
         (status = 200, content_type = "text/event-stream", body = String),
         (status = 404, body = Problem, content_type = "application/problem+json"),
+        (status = 429, body = Problem, content_type = "application/problem+json", description = "`too_many_streams`"),
     ))]
 pub(super) async fn one(
     State(state): State<AppState>,
@@ -48,7 +50,7 @@ pub(super) async fn one(
     let acting = state.acting(&viewer).await?;
     let complaint = acting.find(&id).await?;
     let first = Some(event("now", &complaint, acting.actor()));
-    follow(state, headers, changes, Some(complaint.id), first)
+    follow(state, &viewer, headers, changes, Some(complaint.id), first)
 }
 
 /// Follow everything the caller may see: `changed` with `{complaint, reference, version, status}`; `missed` when too much came at once.
@@ -56,6 +58,7 @@ pub(super) async fn one(
     responses(
         (status = 200, content_type = "text/event-stream", body = String),
         (status = 401, body = Problem, content_type = "application/problem+json"),
+        (status = 429, body = Problem, content_type = "application/problem+json", description = "`too_many_streams`"),
     ))]
 pub(super) async fn all(
     State(state): State<AppState>,
@@ -64,7 +67,7 @@ pub(super) async fn all(
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>> + use<>>, Problem> {
     state.acting(&viewer).await?;
     let changes = state.live.watch();
-    follow(state, headers, changes, None, Some(Event::default().comment("watching")))
+    follow(state, &viewer, headers, changes, None, Some(Event::default().comment("watching")))
 }
 
 struct Watching {
@@ -73,9 +76,11 @@ struct Watching {
     headers: HeaderMap,
     changes: Receiver<Changed>,
     only: Option<ComplaintId>,
+    /// The viewer, if it is a customer: an account never becomes another's, and its role ends its sessions with it.
+    customer: Option<String>,
     first: Option<Event>,
     look: Interval,
-    _place: OwnedSemaphorePermit,
+    _place: Place,
 }
 
 enum Next {
@@ -86,15 +91,24 @@ enum Next {
 
 fn follow(
     state: AppState,
+    viewer: &Viewer,
     headers: HeaderMap,
     changes: Receiver<Changed>,
     only: Option<ComplaintId>,
     first: Option<Event>,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>> + use<>>, Problem> {
-    let place = Arc::clone(&state.live.places).try_acquire_owned().map_err(|_| Problem::unavailable())?;
+    let place = state.live.place(&viewer.id).map_err(|none| match none {
+        NoPlace::AtAll => Problem::unavailable(),
+        NoPlace::ForThisAccount => {
+            Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_streams", "Too many streams are open.")
+                .detail(format!("At most {STREAMS_OF_ONE_MAX} at once; close one first."))
+                .retry_after(RETRY_AFTER_SECONDS)
+        }
+    })?;
+    let customer = (viewer.role == Role::Customer).then(|| viewer.id.clone());
     let mut look = interval_at(Instant::now() + LOOK_EVERY, LOOK_EVERY);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let watching = Watching { state, headers, changes, only, first, look, _place: place };
+    let watching = Watching { state, headers, changes, only, customer, first, look, _place: place };
     let events = unfold(watching, |mut watching| async move {
         loop {
             match watching.next().await {
@@ -129,18 +143,14 @@ impl Watching {
 
     /// Nothing is told that the viewer could not read at this very moment.
     async fn tell(&mut self, change: &Changed) -> Next {
-        if self.only.is_some_and(|only| only != change.complaint) {
+        // Spares looking at the database for every change of somebody else, and keeps from customers even that something
+        // internal happened.
+        let is_others =
+            self.customer.as_ref().is_some_and(|customer| customer != change.customer.as_str() || !change.public);
+        if is_others || self.only.is_some_and(|only| only != change.complaint) {
             return Next::Skip;
         }
         let Some(viewer) = self.look_again().await else { return Next::End };
-        if viewer.role == Role::Customer && change.customer.as_str() != viewer.id {
-            // Spares a look at the store for every change of somebody else.
-            return Next::Skip;
-        }
-        if viewer.role == Role::Customer && !change.public {
-            // Not even that something internal happened.
-            return Next::Skip;
-        }
         let Ok(acting) = self.state.acting(&viewer).await else { return Next::End };
         match acting.read(change.complaint).await {
             Ok(complaint) => Next::Send(event("changed", &complaint, acting.actor())),

@@ -436,6 +436,8 @@ pub struct PolicyVersion {
 /// Keeps every version of the policy; versions are only ever added.
 #[async_trait]
 pub trait PolicyVersions: Send + Sync {
+    /// The number of the newest version, 0 if there is none: cheap enough to ask every second.
+    async fn newest(&self) -> Result<u64, AccountsError>;
     /// The newest version, if there is any.
     async fn latest(&self) -> Result<Option<PolicyVersion>, AccountsError>;
     /// Adds a version after `expected` (0 for the first), or [`AccountsError::Conflict`] with the newest one there is.

@@ -378,6 +378,13 @@ impl AccountService {
         Ok(self.accounts.insert(new, mail, self.clock.now()).await?)
     }
 
+    /// The account under an address.
+    pub async fn account_at(&self, email: &str) -> Result<Account, AuthError> {
+        let email = EmailAddress::parse(email).map_err(|_| AuthError::NoSuchAccount)?;
+        let known = self.accounts.by_email(&email).await?;
+        known.map(|known| known.account).ok_or(AuthError::NoSuchAccount)
+    }
+
     /// Mails another invitation to a member of staff who has not accepted one yet; the former link works until one is used.
     pub async fn invite_again(&self, id: &str) -> Result<(), AuthError> {
         Ok(self.accounts.invite_again(id, self.clock.now()).await?)

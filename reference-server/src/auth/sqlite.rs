@@ -102,6 +102,7 @@ const PURGE_ATTEMPTS: &str = "DELETE FROM server_attempts WHERE at <= $1";
 const PURGE_MAIL: &str =
     "DELETE FROM server_mail_outbox WHERE (sent_at IS NOT NULL OR given_up_at IS NOT NULL) AND created_at <= $1";
 
+const NEWEST_POLICY: &str = "SELECT max(version) FROM server_policy_versions";
 const LATEST_POLICY: &str =
     "SELECT version, toml, made_at, made_by FROM server_policy_versions ORDER BY version DESC LIMIT 1";
 const INSERT_POLICY: &str =
@@ -605,6 +606,12 @@ impl Accounts for SqliteAccounts {
 
 #[async_trait]
 impl PolicyVersions for SqliteAccounts {
+    async fn newest(&self) -> Result<u64, AccountsError> {
+        let newest: Option<i64> = sqlx::query_scalar(NEWEST_POLICY).fetch_one(&self.pool).await.map_err(fault)?;
+        u64::try_from(newest.unwrap_or_default())
+            .map_err(|_| AccountsError::Corrupt { table: "server_policy_versions", column: "version" })
+    }
+
     async fn latest(&self) -> Result<Option<PolicyVersion>, AccountsError> {
         let row = sqlx::query(LATEST_POLICY).fetch_optional(&self.pool).await.map_err(fault)?;
         row.as_ref().map(policy_version).transpose()

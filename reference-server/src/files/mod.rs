@@ -55,8 +55,10 @@ pub struct Attachments {
 #[derive(Debug, Default)]
 struct Claim {
     holders: usize,
-    /// Made by one of its holders, and nobody has kept it so far.
-    unkept: bool,
+    /// One of its holders made it.
+    made: bool,
+    /// One of its holders has kept it, whatever the others do and in whatever order they come to it.
+    kept: bool,
 }
 
 /// A file that is coming in. Dropped, it leaves nothing.
@@ -86,7 +88,8 @@ impl Attachments {
     /// Uses a folder that exists, and clears away what a killed process left half written.
     pub fn open(folder: &Path) -> Result<Self, FilesError> {
         clear_abandoned(&folder.join(ASIDE)).map_err(FilesError::Folder)?;
-        let store = LocalFileSystem::new_with_prefix(folder)?;
+        // Safe from power loss before anything refers to it: bytes and folders are on the disk when a call returns.
+        let store = LocalFileSystem::new_with_prefix(folder)?.with_fsync(true);
         Ok(Self { store: Arc::new(store), claims: Arc::default() })
     }
 
@@ -116,17 +119,29 @@ impl Attachments {
         self.claims.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Takes hold of a content, before it is there: nobody removes it from now on.
+    fn claim(&self, sha256: &str) {
+        self.claims().entry(sha256.to_owned()).or_default().holders += 1;
+    }
+
+    /// A holder has put a content to its place.
+    fn made(&self, sha256: &str) {
+        if let Some(claim) = self.claims().get_mut(sha256) {
+            claim.made = true;
+        }
+    }
+
     /// Lets go of a content. The last holder removes it, if it is new and nobody kept it; no other upload can claim it meanwhile,
     /// because the map stays locked.
     fn release(&self, sha256: &str, kept: bool) {
         let mut claims = self.claims();
         let Some(claim) = claims.get_mut(sha256) else { return };
         claim.holders -= 1;
-        claim.unkept &= !kept;
+        claim.kept |= kept;
         if claim.holders > 0 {
             return;
         }
-        let remove = claim.unkept;
+        let remove = claim.made && !claim.kept;
         claims.remove(sha256);
         if remove
             && let Ok(file) = self.store.path_to_filesystem(&place_of(sha256))
@@ -156,7 +171,6 @@ impl Incoming {
     /// Gives the file its place.
     pub async fn finish(mut self) -> Result<Stored, FilesError> {
         self.upload.complete().await?;
-        self.aside.flush().await.map_err(FilesError::Folder)?;
         let sha256 = hex(&self.digest.finalize());
         let stored = Stored {
             size: self.size,
@@ -165,15 +179,12 @@ impl Incoming {
             sha256: sha256.clone(),
             kept: false,
         };
-        // Claimed before it is there, so that nobody removes it between the two.
-        self.files.claims().entry(sha256.clone()).or_default().holders += 1;
+        self.files.claim(&sha256);
         if let Some(aside) = &self.aside.place {
             match self.files.store.rename_if_not_exists(aside, &place_of(&sha256)).await {
                 Ok(()) => {
                     self.aside.place = None;
-                    if let Some(claim) = self.files.claims().get_mut(&sha256) {
-                        claim.unkept = true;
-                    }
+                    self.files.made(&sha256);
                 }
                 // Somebody sent the same bytes before; what lies aside goes.
                 Err(object_store::Error::AlreadyExists { .. }) => {}
@@ -201,16 +212,6 @@ impl Drop for Stored {
 struct Aside {
     store: Arc<LocalFileSystem>,
     place: Option<Place>,
-}
-
-impl Aside {
-    /// Safe from power loss before anything refers to it.
-    async fn flush(&self) -> io::Result<()> {
-        let Some(file) = self.place.as_ref().and_then(|place| self.store.path_to_filesystem(place).ok()) else {
-            return Ok(());
-        };
-        tokio::fs::File::open(file).await?.sync_all().await
-    }
 }
 
 impl Drop for Aside {
@@ -326,6 +327,21 @@ mod tests {
         assert_eq!(house.count(), 1, "the second still holds it");
         drop(second);
         assert_eq!(house.count(), 0);
+    }
+
+    #[tokio::test]
+    async fn what_one_keeps_another_does_not_remove_whoever_made_it() {
+        let house = House::new();
+        let sha256 = hex(&Sha256::digest(b"same"));
+        // An upload has put its bytes to their place, and before it says so …
+        house.files.claim(&sha256);
+        house.files.store.put(&place_of(&sha256), Bytes::from_static(b"same").into()).await.expect("writes");
+        // … another finds them there and keeps them.
+        house.stored(1, b"same").await.keep();
+        house.files.made(&sha256);
+        house.files.release(&sha256, false);
+        assert_eq!(house.count(), 1);
+        assert!(house.files.claims().is_empty());
     }
 
     #[tokio::test]

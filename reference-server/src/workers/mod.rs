@@ -1,8 +1,12 @@
 //! Work nobody waits for: repeated on a timer and when poked, safe to repeat, on any number of replicas.
 
+use std::collections::BTreeSet;
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use complaint_core::desk::Swept;
+use futures_util::FutureExt as _;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -13,6 +17,8 @@ const MAIL_EVERY: Duration = Duration::from_secs(5);
 const SWEEP_EVERY: Duration = Duration::from_secs(2);
 const DELIVER_EVERY: Duration = Duration::from_secs(5);
 const TIDY_EVERY: Duration = Duration::from_mins(10);
+/// A worker that is down tries again after this long, if its own time is not sooner.
+const UP_AGAIN_AFTER: Duration = Duration::from_secs(5);
 
 /// The running workers.
 pub struct Workers {
@@ -20,14 +26,22 @@ pub struct Workers {
     stop: watch::Sender<bool>,
 }
 
+/// Which workers are down: their last round panicked. Cheap to clone.
+#[derive(Debug, Clone, Default)]
+pub struct WorkersDown(Arc<Mutex<BTreeSet<&'static str>>>);
+
 /// Starts every worker.
 pub fn start(state: &AppState) -> Workers {
     let (stop, stopping) = watch::channel(false);
     let mut running = JoinSet::new();
-    running.spawn(deliver_account_mail(state.clone(), stopping.clone()));
-    running.spawn(sweep(state.clone(), stopping.clone()));
-    running.spawn(courier(state.clone(), stopping.clone()));
-    running.spawn(tidy(state.clone(), stopping));
+    let worker =
+        |name, every, wake| Worker { name, every, wake, stopping: stopping.clone(), down: state.workers.clone() };
+    let poked = || Some(state.poked.subscribe());
+    running.spawn(worker("account mail", MAIL_EVERY, poked()).over(state.clone(), deliver_account_mail));
+    running.spawn(worker("sweep", SWEEP_EVERY, poked()).over(state.clone(), sweep));
+    // Notices apart from the sweep: a slow relay must not hold up clocks.
+    running.spawn(worker("courier", DELIVER_EVERY, Some(state.live.commits())).over(state.clone(), deliver_notices));
+    running.spawn(worker("tidy", TIDY_EVERY, None).over(state.clone(), tidy));
     Workers { running, stop }
 }
 
@@ -39,69 +53,131 @@ impl Workers {
     }
 }
 
-async fn deliver_account_mail(state: AppState, mut stopping: watch::Receiver<bool>) {
-    let mut poked = state.poked.subscribe();
-    loop {
-        poked.mark_unchanged();
-        if let Err(error) = state.accounts.deliver_account_mail(state.clock.now(), state.mail.as_ref()).await {
-            tracing::error!(error = %chain(&error), "mail about accounts could not be delivered");
+impl WorkersDown {
+    /// Whether every worker works.
+    pub fn is_empty(&self) -> bool {
+        self.names().is_empty()
+    }
+
+    /// Says of a worker whether it is down.
+    pub fn say(&self, worker: &'static str, down: bool) {
+        let mut names = self.names();
+        if down {
+            names.insert(worker);
+        } else {
+            names.remove(worker);
         }
-        tokio::select! {
-            _ = stopping.wait_for(|stop| *stop) => return,
-            _ = poked.changed() => {}
-            () = tokio::time::sleep(MAIL_EVERY) => {}
-        }
+    }
+
+    fn names(&self) -> std::sync::MutexGuard<'_, BTreeSet<&'static str>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Clocks, handlers who are gone, complaints that wait.
-async fn sweep(state: AppState, mut stopping: watch::Receiver<bool>) {
-    let mut poked = state.poked.subscribe();
-    loop {
-        poked.mark_unchanged();
-        match state.sweep().await {
-            Ok(swept) if swept != Swept::default() => tracing::info!(?swept, "swept"),
-            Ok(_) => {}
-            Err(error) => tracing::error!(error = %chain(&error), "a sweep could not be finished"),
-        }
-        tokio::select! {
-            _ = stopping.wait_for(|stop| *stop) => return,
-            _ = poked.changed() => {}
-            () = tokio::time::sleep(SWEEP_EVERY) => {}
-        }
-    }
+/// How a worker goes on: every so often, when woken, until it is to stop.
+struct Worker {
+    name: &'static str,
+    every: Duration,
+    wake: Option<watch::Receiver<()>>,
+    stopping: watch::Receiver<bool>,
+    down: WorkersDown,
 }
 
-/// Notices, apart from the sweep: a slow relay must not hold up clocks.
-async fn courier(state: AppState, mut stopping: watch::Receiver<bool>) {
-    let mut commits = state.live.commits();
-    loop {
-        commits.mark_unchanged();
-        match state.deliver().await {
-            Ok(round) if round.dead > 0 => tracing::warn!(?round, "notices were given up"),
-            Ok(_) => {}
-            Err(error) => tracing::error!(error = %chain(&error), "notices could not be delivered"),
-        }
-        tokio::select! {
-            _ = stopping.wait_for(|stop| *stop) => return,
-            _ = commits.changed() => {}
-            () = tokio::time::sleep(DELIVER_EVERY) => {}
-        }
+impl Worker {
+    async fn over<F: Future<Output = ()>>(self, state: AppState, round: impl Fn(AppState) -> F) {
+        self.repeat(|| round(state.clone())).await;
     }
-}
 
-async fn tidy(state: AppState, mut stopping: watch::Receiver<bool>) {
-    loop {
-        match state.accounts.purge().await {
-            Ok(rows) => tracing::debug!(rows, "removed what has expired"),
-            Err(error) => {
-                tracing::error!(error = %chain(&error), "what has expired could not be removed");
+    /// A round that panics is told and made again: a worker never ends before it is to stop.
+    async fn repeat<F: Future<Output = ()>>(mut self, round: impl Fn() -> F) {
+        loop {
+            if let Some(wake) = &mut self.wake {
+                wake.mark_unchanged();
+            }
+            // What a round shares with others is behind locks that do not mind, and in the database.
+            let panicked = AssertUnwindSafe(async { round().await }).catch_unwind().await.is_err();
+            self.down.say(self.name, panicked);
+            let mut pause = self.every;
+            if panicked {
+                tracing::error!(worker = self.name, "a worker panicked; it starts again");
+                pause = pause.min(UP_AGAIN_AFTER);
+            }
+            let woken = async {
+                let woken = match &mut self.wake {
+                    Some(wake) => wake.changed().await.is_ok(),
+                    None => false,
+                };
+                if !woken {
+                    std::future::pending::<()>().await;
+                }
+            };
+            tokio::select! {
+                _ = self.stopping.wait_for(|stop| *stop) => return,
+                () = woken => {}
+                () = tokio::time::sleep(pause) => {}
             }
         }
-        state.metrics.run_upkeep();
-        tokio::select! {
-            _ = stopping.wait_for(|stop| *stop) => return,
-            () = tokio::time::sleep(TIDY_EVERY) => {}
+    }
+}
+
+async fn deliver_account_mail(state: AppState) {
+    if let Err(error) = state.accounts.deliver_account_mail(state.clock.now(), state.mail.as_ref()).await {
+        tracing::error!(error = %chain(&error), "mail about accounts could not be delivered");
+    }
+}
+
+/// The policy, clocks, handlers who are gone, complaints that wait.
+async fn sweep(state: AppState) {
+    match state.sweep().await {
+        Ok(swept) if swept != Swept::default() => tracing::info!(?swept, "swept"),
+        Ok(_) => {}
+        Err(error) => tracing::error!(error = %chain(&error), "a sweep could not be finished"),
+    }
+}
+
+async fn deliver_notices(state: AppState) {
+    match state.deliver().await {
+        Ok(round) if round.dead > 0 => tracing::warn!(?round, "notices were given up"),
+        Ok(_) => {}
+        Err(error) => tracing::error!(error = %chain(&error), "notices could not be delivered"),
+    }
+}
+
+async fn tidy(state: AppState) {
+    match state.accounts.purge().await {
+        Ok(rows) => tracing::debug!(rows, "removed what has expired"),
+        Err(error) => tracing::error!(error = %chain(&error), "what has expired could not be removed"),
+    }
+    state.metrics.run_upkeep();
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_worker_that_panics_is_down_until_a_round_succeeds() {
+        let (wake, woken) = watch::channel(());
+        let (stop, stopping) = watch::channel(false);
+        let (down, rounds) = (WorkersDown::default(), Arc::new(AtomicU32::new(0)));
+        let every = Duration::from_hours(1);
+        let worker = Worker { name: "frail", every, wake: Some(woken), stopping, down: down.clone() };
+        let counted = Arc::clone(&rounds);
+        let running = tokio::spawn(worker.repeat(move || {
+            let round = counted.fetch_add(1, Ordering::SeqCst);
+            async move { assert!(round > 1, "the first two rounds panic") }
+        }));
+        for (round, is_down) in [(1, true), (2, true), (3, false)] {
+            // A round is over when the next wait begins; only then it can be woken.
+            while rounds.load(Ordering::SeqCst) < round || down.is_empty() == is_down {
+                assert!(!running.is_finished(), "it goes on");
+                tokio::task::yield_now().await;
+            }
+            wake.send_replace(());
         }
+        stop.send_replace(true);
+        running.await.expect("stops when it is told to");
     }
 }

@@ -110,7 +110,7 @@ async fn files_meet_the_rules_of_the_api_on_every_page() {
         john.press_with("/complaints/new", &typed, &[Chosen { field: "files", name, bytes: b"A note.\n" }]).await;
         assert!(john.status() == 422 && john.says("a name that cannot be kept"), "{}", john.text());
     }
-    let large = vec![b'x'; 9 * 1024 * 1024];
+    let large = vec![b'x'; 17 * 512 * 1024];
     let three: Vec<Chosen<'_>> =
         ["1.txt", "2.txt", "3.txt"].map(|name| Chosen { field: "files", name, bytes: &large }).into();
     john.press_with("/complaints/new", &typed, &three).await;
