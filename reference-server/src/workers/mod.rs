@@ -171,10 +171,14 @@ mod tests {
         }));
         for (round, is_down) in [(1, true), (2, true), (3, false)] {
             // A round is over when the next wait begins; only then it can be woken.
-            while rounds.load(Ordering::SeqCst) < round || down.is_empty() == is_down {
-                assert!(!running.is_finished(), "it goes on");
-                tokio::task::yield_now().await;
-            }
+            let reached = async {
+                while rounds.load(Ordering::SeqCst) < round || down.is_empty() == is_down {
+                    assert!(!running.is_finished(), "it goes on");
+                    tokio::task::yield_now().await;
+                }
+            };
+            let patience = Duration::from_secs(10);
+            tokio::time::timeout(patience, reached).await.expect("the round is told as it was");
             wake.send_replace(());
         }
         stop.send_replace(true);
