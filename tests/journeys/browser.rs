@@ -424,3 +424,21 @@ async fn escalated_and_contested_without_script() {
     house.server.replays().await;
     john.leave().await;
 }
+
+#[tokio::test]
+async fn nobody_acts_and_the_customer_sees_it_escalated() {
+    let Some(house) = House::open() else { return };
+    house.found().await.leave().await;
+    let john = house.john(true).await;
+    let reference = house.complain(&john).await;
+    let admin = house.server.token("ada@shop.example").await;
+    house.server.advance(&admin, 24 * 6).await;
+    house.server.mail.wait_for("john@home.example", "has been escalated").await;
+    // Six days later his session is over.
+    john.log_in("john@home.example").await;
+    john.open(&format!("/complaints/{reference}")).await;
+    john.sees("Escalated to supervisor").await;
+    john.sees("Given to Maria Marsh").await;
+    house.server.replays().await;
+    john.leave().await;
+}
