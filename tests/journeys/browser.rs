@@ -4,6 +4,7 @@ use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use thirtyfour::error::WebDriverErrorInner;
 use thirtyfour::prelude::*;
 
 use crate::server::{PASSWORD, Server};
@@ -88,30 +89,39 @@ impl Person {
 
     /// Types into the field with this name, inside the form that goes to an address ending in `form`.
     pub(crate) async fn fill(&self, form: &str, name: &str, value: &str) {
-        let field = self.field(form, name).await;
-        field.clear().await.expect("cleared");
-        field.send_keys(value).await.expect("typed");
+        let typed = async |field: &WebElement| {
+            field.clear().await?;
+            field.send_keys(value).await
+        };
+        self.on(&field(form, name), typed).await;
     }
 
     /// Chooses the option with this value.
     pub(crate) async fn choose(&self, form: &str, name: &str, value: &str) {
-        let selector = format!("form[action$='{form}'] [name='{name}'] option[value='{value}']");
-        self.find(&selector).await.click().await.expect("chosen");
+        let option = format!("{} option[value='{value}']", field(form, name));
+        self.on(&option, async |option| option.click().await).await;
     }
 
     /// Gives files to a field, with the paths they have here.
     pub(crate) async fn attach(&self, form: &str, name: &str, files: &[&std::path::Path]) {
-        let field = self.field(form, name).await;
         let paths: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
-        field.send_keys(paths.join("\n")).await.expect("given");
+        self.on(&field(form, name), async |field| field.send_keys(paths.join("\n")).await).await;
     }
 
-    /// Presses the button of the form that goes to an address ending in `form`.
+    /// Presses the button of the form that goes to an address ending in `form`, and waits for the page that answers:
+    /// whoever goes elsewhere before has not sent anything.
     pub(crate) async fn send(&self, form: &str) {
-        let button = self
-            .find(&format!("form[action$='{form}'] button[type='submit'], form[action$='{form}'] button:not([type])"))
-            .await;
-        self.press(&button).await;
+        let page = self.find("html").await;
+        let button = format!("form[action$='{form}'] button[type='submit'], form[action$='{form}'] button:not([type])");
+        self.on(&button, press).await;
+        let answered = async {
+            let mut look = tokio::time::interval(Duration::from_millis(50));
+            while page.tag_name().await.is_ok() {
+                look.tick().await;
+            }
+        };
+        let in_time = tokio::time::timeout(PATIENCE, answered).await.is_ok();
+        assert!(in_time, "the form {form} was sent and nothing answered:\n{}", self.text().await);
     }
 
     /// Opens every folded part of the page that holds the form, so that a person could see it.
@@ -122,17 +132,23 @@ impl Person {
             .await
             .expect("a page");
         for fold in folds {
-            self.press(&fold).await;
+            press(&fold).await.expect("unfolded");
         }
     }
 
-    async fn press(&self, element: &WebElement) {
-        element.scroll_into_view().await.expect("seen");
-        element.click().await.expect("pressed");
-    }
-
-    async fn field(&self, form: &str, name: &str) -> WebElement {
-        self.find(&format!("form[action$='{form}'] [name='{name}']")).await
+    /// Does something with an element, again if the page was refreshed under it.
+    async fn on(&self, selector: &str, act: impl AsyncFn(&WebElement) -> WebDriverResult<()>) {
+        let done = async {
+            loop {
+                let element = self.find(selector).await;
+                match act(&element).await {
+                    Err(error) if matches!(error.as_inner(), WebDriverErrorInner::StaleElementReference(_)) => {}
+                    other => return other,
+                }
+            }
+        };
+        let done = tokio::time::timeout(PATIENCE, done).await.expect("an element that stays");
+        done.unwrap_or_else(|error| panic!("{selector}: {error}"));
     }
 
     pub(crate) async fn find(&self, selector: &str) -> WebElement {
@@ -165,6 +181,16 @@ impl Person {
         let in_time = tokio::time::timeout(PATIENCE, shown).await.is_ok();
         assert!(in_time, "the page never showed {words:?}:\n{}", self.text().await);
     }
+}
+
+/// Where the field with this name is, inside the form that goes to an address ending in `form`.
+fn field(form: &str, name: &str) -> String {
+    format!("form[action$='{form}'] [name='{name}']")
+}
+
+async fn press(element: &WebElement) -> WebDriverResult<()> {
+    element.scroll_into_view().await?;
+    element.click().await
 }
 
 /// John, Sarah and the others, each in a browser of their own, in one organisation.
@@ -304,14 +330,14 @@ impl Person {
         self.find(&format!("form[action$='{form}']")).await;
         self.unfold(&form).await;
         for (field, value) in typed {
-            let element = self.field(&form, field).await;
+            let element = self.find(&self::field(&form, field)).await;
             let tag = element.tag_name().await.expect("a tag");
             let radio = element.attr("type").await.expect("readable").as_deref() == Some("radio");
             if tag == "select" {
                 self.choose(&form, field, value).await;
             } else if radio {
-                let choice = format!("form[action$='{form}'] [name='{field}'][value='{value}']");
-                self.press(&self.find(&choice).await).await;
+                let choice = format!("{}[value='{value}']", self::field(&form, field));
+                self.on(&choice, press).await;
             } else {
                 self.fill(&form, field, value).await;
             }
