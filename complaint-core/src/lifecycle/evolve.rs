@@ -2,7 +2,7 @@
 
 use crate::actor::Party;
 use crate::complaint::{
-    Complaint, Contact, Dismissal, Entry, Escalation, Event, Exclusion, ExclusionCause, Feedback, Proposal, Question,
+    Attachment, Complaint, Contact, Dismissal, Entry, Escalation, Event, Exclusion, ExclusionCause, Feedback, Proposal, Question,
     ReleaseCause, Remedy, RemedyPromise, Resolution, Words,
 };
 use crate::deadline::ClockChange;
@@ -175,7 +175,8 @@ pub fn evolve(mut complaint: Complaint, entry: &Entry) -> Complaint {
             complaint.question = Some(Question { seq: entry.seq, asked_at: entry.at });
             written_by_staff(&mut complaint, entry);
         }
-        Event::Answered => {
+        Event::Answered { attachments } => {
+            take_in(&mut complaint, attachments, words);
             complaint.question = None;
             // An agent who takes down an answer from the phone has read it.
             if matches!(entry.by, Party::Customer(_)) {
@@ -303,20 +304,16 @@ pub fn evolve(mut complaint: Complaint, entry: &Entry) -> Complaint {
             complaint.level_entries += 1;
             complaint.referred_to = None;
         }
-        Event::Posted => match &entry.by {
-            Party::Customer(_) => {
+        Event::Posted { attachments } => {
+            take_in(&mut complaint, attachments, words);
+            if matches!(entry.by, Party::Customer(_)) {
                 complaint.question = None;
                 complaint.unread_since = complaint.unread_since.or(Some(entry.at));
-            }
-            _ => written_by_staff(&mut complaint, entry),
-        },
-        Event::Attached { attachments } => {
-            for (at, attachment) in attachments.iter().enumerate() {
-                let mut attachment = attachment.clone();
-                attachment.file_name = words.text(&format!("file.{}", at + 1));
-                complaint.attachments.push(attachment);
+            } else {
+                written_by_staff(&mut complaint, entry);
             }
         }
+        Event::Attached { attachments } => take_in(&mut complaint, attachments, words),
         Event::Read => complaint.unread_since = None,
     }
     settle(complaint, entry)
@@ -348,6 +345,16 @@ fn settle(mut complaint: Complaint, entry: &Entry) -> Complaint {
         }
     }
     complaint
+}
+
+/// Adds files, but for those that a message shows again.
+fn take_in(complaint: &mut Complaint, attachments: &[Attachment], words: &Words) {
+    for (at, attachment) in attachments.iter().enumerate() {
+        if !complaint.attachments.iter().any(|known| known.id == attachment.id) {
+            let file_name = words.text(&format!("file.{}", at + 1));
+            complaint.attachments.push(Attachment { file_name, ..attachment.clone() });
+        }
+    }
 }
 
 fn exclude(complaint: &mut Complaint, agent: &AgentId, cause: ExclusionCause) {

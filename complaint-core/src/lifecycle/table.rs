@@ -362,7 +362,7 @@ pub static TABLE: &[Rule] = &[
         to: &[To::Status(InProgress)],
         level: LevelChange::Kept,
         permits: &[may(Who::Customer), may(Who::Agent)],
-        guards: &[Guard::TextOrFilesGiven],
+        guards: &[Guard::TextOrFilesGiven, Guard::FilesFit],
         effect: "clocks resume with what was left",
     },
     Rule {
@@ -574,7 +574,7 @@ pub static TABLE: &[Rule] = &[
         to: &[To::Same, To::Status(InProgress)],
         level: LevelChange::Kept,
         permits: &[may(Who::Customer), may(Who::Handler), may(Who::Supervisor)],
-        guards: &[Guard::TextOrFilesGiven],
+        guards: &[Guard::TextOrFilesGiven, Guard::FilesFit],
         effect: "public message; satisfies or starts clocks; notice to the other side; the customer's, while a question is open, is the answer",
     },
     Rule {

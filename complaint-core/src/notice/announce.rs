@@ -94,11 +94,11 @@ fn plan(
             }
         }
         Event::Asked => tell(Some(customer()), K::Question),
-        Event::Answered => match entry.by {
+        Event::Answered { .. } => match entry.by {
             Party::Customer(_) => tell(to_agent(holder), K::Answer),
             _ => tell(Some(customer()), K::Message),
         },
-        Event::Posted => match entry.by {
+        Event::Posted { .. } => match entry.by {
             Party::Customer(_) => tell(to_agent(holder), K::Message),
             _ => tell(Some(customer()), K::Message),
         },
@@ -230,9 +230,8 @@ fn notice(
 /// The words that the recipient may read. Internal notes never get here, because they announce nothing.
 fn public_text(after: &Complaint, entry: &Entry) -> Option<String> {
     match &entry.event {
-        Event::Asked | Event::Answered | Event::Posted | Event::Dismissed { .. } | Event::Referred => {
-            entry.words.get("text").map(str::to_owned)
-        }
+        Event::Asked | Event::Dismissed { .. } | Event::Referred => entry.words.get("text").map(str::to_owned),
+        Event::Answered { .. } | Event::Posted { .. } | Event::Attached { .. } => message(entry),
         Event::Resolved { outcome, remedies, .. } => {
             let words = |name: &str| entry.words.get(name).map(str::to_owned);
             let promised = (1..).zip(remedies).map(|(number, remedy)| {
@@ -294,6 +293,14 @@ fn due_at(after: &Complaint, kind: NoticeKind, policy: &Policy) -> Option<DateTi
 fn notice_id(complaint: ComplaintId, seq: u32, place: u8) -> NoticeId {
     let mixed = complaint.as_uuid().as_u128() ^ ((u128::from(seq) << 8) | u128::from(place));
     NoticeId::from_uuid(Uuid::from_u128(mixed))
+}
+
+/// A message in words, its files by their names.
+fn message(entry: &Entry) -> Option<String> {
+    let files: Vec<&str> = entry.words.under("file.").map(|(_, name)| name).collect();
+    let files = (!files.is_empty()).then(|| format!("Files: {}", files.join(", ")));
+    let parts: Vec<String> = entry.words.get("text").map(str::to_owned).into_iter().chain(files).collect();
+    (!parts.is_empty()).then(|| parts.join("\n\n"))
 }
 
 /// A remedy in words: `Refund of 12.50 EUR`.
