@@ -113,7 +113,7 @@ fn optional_texts(scene: &Scene<'_>) -> Vec<FailedGuard> {
         _ => Vec::new(),
     };
     let reason_is_due = scene.command.name() == CommandName::Resume
-        && scene.complaint.is_some_and(|complaint| complaint.status == Status::AwaitingCustomer);
+        && scene.complaint.is_some_and(|complaint| complaint.question.is_some());
     scene.command.name().fields().iter().filter(|_| !reason_is_due).flat_map(optional).collect()
 }
 
@@ -439,9 +439,7 @@ fn look_at_complaint(scene: &Scene<'_>, complaint: &Complaint, guard: Guard, now
             }
             failed
         }
-        Guard::ReasonWhileQuestionOpen if complaint.status == Status::AwaitingCustomer => {
-            given("reason", &input.reason)
-        }
+        Guard::ReasonWhileQuestionOpen if complaint.question.is_some() => given("reason", &input.reason),
         Guard::ReasonWhileQuestionOpen => Vec::new(),
         Guard::BelowLastLevel if complaint.level >= policy.last_level() => fail(
             "last_level",
@@ -600,6 +598,7 @@ fn look_at_complaint(scene: &Scene<'_>, complaint: &Complaint, guard: Guard, now
                 Vec::new()
             }
         }
+        Guard::RoomInLog => log_faults(scene, complaint),
         Guard::WarningDue => {
             let due = input.clocks.iter().all(|(clock, instance)| {
                 complaint.deadlines.iter().any(|deadline| {
@@ -610,6 +609,30 @@ fn look_at_complaint(scene: &Scene<'_>, complaint: &Complaint, guard: Guard, now
             if due && !input.clocks.is_empty() { Vec::new() } else { warning_not_due() }
         }
     }
+}
+
+fn log_faults(scene: &Scene<'_>, complaint: &Complaint) -> Vec<FailedGuard> {
+    let most = scene.context.policy.log_entries_per_complaint;
+    let by_customer = scene.actor.customer_id().is_some();
+    let latest = complaint.resolutions.len();
+    let leads_on = match scene.command.name() {
+        CommandName::Post => by_customer && complaint.status == Status::AwaitingCustomer,
+        CommandName::Rate => complaint.feedback.iter().all(|feedback| feedback.resolution as usize != latest),
+        _ => *scene.actor.party() == Party::System,
+    };
+    if complaint.entries < most || leads_on {
+        return Vec::new();
+    }
+    let remedy = if by_customer {
+        "wait for the decision; what is new goes into a follow-up complaint once this one is finished"
+    } else {
+        "bring it to its end: decide it, dismiss it or pass it on; what is new goes into a follow-up complaint"
+    };
+    fail(
+        "log_full",
+        format!("its log has {} entries, and from {most} on it takes no more of this kind", complaint.entries),
+        remedy,
+    )
 }
 
 fn ran_out(deadline: &Deadline, now: DateTime<Utc>) -> bool {
@@ -746,7 +769,11 @@ fn deadline_faults(complaint: &Complaint, now: DateTime<Utc>) -> Vec<FailedGuard
     let missed = complaint.deadlines.iter().any(|deadline| {
         matches!(
             deadline.clock,
-            ClockKind::FirstResponse | ClockKind::Resolution | ClockKind::Level | ClockKind::Statutory
+            ClockKind::Acknowledgement
+                | ClockKind::FirstResponse
+                | ClockKind::Resolution
+                | ClockKind::Level
+                | ClockKind::Statutory
         ) && deadline.ended.is_none()
             && (deadline.missed_at.is_some() || deadline.due_at.is_some_and(|due| due < now))
     });

@@ -9,7 +9,7 @@ use complaint_core::lifecycle::{Command, CommandName as C, FILES_MAX, Input, Sta
 use complaint_core::notice::{NoticeKind as K, Recipient, announce};
 use complaint_core::text::TEXT_MAX;
 
-use crate::house::{World, agent, customer, file, input, policy};
+use crate::house::{World, agent, customer, decision, file, input, policy};
 
 fn bringing(name: C, text: Option<&str>, files: Vec<Attachment>) -> Command {
     input(name, Input { text: text.map(str::to_owned), ..Input::default() }).carrying(files).unwrap()
@@ -130,4 +130,88 @@ fn with_ten_files_a_text_can_still_be_written_and_the_ten_be_shown() {
     assert_eq!(world.act(&full, &customer("john"), &shown).attachments, ten);
     let one_more = bringing(C::Answer, None, vec![file(99)]);
     assert_eq!(world.decide(&full, &customer("john"), &one_more, None).unwrap_err().code(), "too_many");
+}
+
+/// Fills the log up to what the policy allows and not an entry further.
+fn full(world: &mut World, mut complaint: Complaint) -> Complaint {
+    world.policy.log_entries_per_complaint = complaint.entries + 7;
+    let note = Command::with_text(C::Note, "And another thing.");
+    while world.decide(&complaint, &agent("mia"), &note, None).is_ok() {
+        complaint = world.act(&complaint, &agent("mia"), &note);
+    }
+    assert_eq!(complaint.entries, world.policy.log_entries_per_complaint);
+    complaint
+}
+
+#[test]
+fn a_full_log_takes_no_more_talk_and_says_what_would_help() {
+    let mut world = World::new(policy());
+    let begun = world.begun("sarah");
+    let begun = full(&mut world, begun);
+    let today = world.now.date_naive();
+    let hold = Input { party: Some("The courier".into()), until: Some(today), ..Input::default() };
+    let weigh = Input { weight: Some(2), ..Input::default() };
+    let (sarah, john) = (agent("sarah"), customer("john"));
+    for (actor, command, helps) in [
+        (&sarah, Command::with_text(C::Note, "Hm."), "decide it"),
+        (&sarah, Command::with_text(C::Ask, "Why?"), "decide it"),
+        (&sarah, Command::with_text(C::Post, "Hello."), "decide it"),
+        (&sarah, input(C::Hold, hold), "decide it"),
+        (&sarah, input(C::Triage, weigh), "decide it"),
+        (&sarah, Command::attach(vec![file(1)]), "decide it"),
+        (&john, Command::attach(vec![file(1)]), "wait for the decision"),
+        (&john, Command::with_text(C::Post, "Hello?"), "wait for the decision"),
+        (&john, bringing(C::Post, None, vec![file(1)]), "wait for the decision"),
+    ] {
+        let refusal = world.decide(&begun, actor, &command, None).unwrap_err();
+        assert_eq!((refusal.code(), refusal.failed.len()), ("log_full", 1), "{refusal}");
+        let limit = world.policy.log_entries_per_complaint.to_string();
+        assert!(refusal.failed[0].message.contains(&limit), "{refusal}");
+        assert!(
+            refusal.failed[0].remedy.contains(helps) && refusal.failed[0].remedy.contains("follow-up"),
+            "{refusal}"
+        );
+        let context = complaint_core::lifecycle::Context::new(&world.policy, world.now);
+        let offered = begun.available_commands(actor, &context);
+        let offered = offered.iter().find(|it| it.command == command.name()).unwrap();
+        assert!(!offered.allowed && offered.failed[0].code == "log_full", "{:?}", command.name());
+    }
+}
+
+#[test]
+fn a_full_log_never_stands_between_a_complaint_and_its_end() {
+    let (sarah, john, mia) = (agent("sarah"), customer("john"), agent("mia"));
+    for post in [C::Answer, C::Post] {
+        let mut world = World::new(policy());
+        let complaint = asked(&mut world);
+        let complaint = full(&mut world, complaint);
+        let by_staff = world.decide(&complaint, &sarah, &Command::with_text(C::Post, "Hello?"), None).unwrap_err();
+        assert_eq!(by_staff.code(), "log_full");
+        let complaint = world.act(&complaint, &john, &bringing(post, None, vec![file(1)]));
+        assert_eq!(complaint.status, Status::InProgress, "the customer's {post}");
+        let complaint = world.act(&complaint, &sarah, &decision(C::Propose, Vec::new()));
+        let back = input(C::SendBack, Input { comment: Some("More.".into()), ..Input::default() });
+        let complaint = world.act(&complaint, &mia, &back);
+        let complaint = world.reason(&complaint, &sarah, C::Escalate);
+        let complaint = world.given(&complaint, "maria");
+        let complaint = world.plain(&complaint, &agent("maria"), C::Begin);
+        let complaint = world.resolved(&complaint, Vec::new());
+        let complaint = world.plain(&complaint, &john, C::Accept);
+        assert_eq!(complaint.status, Status::Closed);
+        let rate = |score| input(C::Rate, Input { score: Some(score), ..Input::default() });
+        let complaint = world.act(&complaint, &john, &rate(2));
+        let again = world.decide(&complaint, &john, &rate(5), None).unwrap_err();
+        assert_eq!(again.code(), "log_full", "a rating can be given, not changed without end");
+        let contested = world.reason(&complaint, &john, C::Contest);
+        assert_eq!(contested.status, Status::Queued);
+    }
+    let mut world = World::new(policy());
+    let begun = world.begun("sarah");
+    let begun = full(&mut world, begun);
+    let withdrawn = world.plain(&begun, &john, C::Withdraw);
+    assert_eq!(world.decide(&withdrawn, &john, &Command::plain(C::Reinstate), None).unwrap_err().code(), "log_full");
+    assert!(world.decide(&withdrawn, &john, &Command::plain(C::FollowUp), None).is_ok());
+    // Time goes on as ever.
+    world.later(TimeDelta::days(400));
+    assert!(world.tick(begun).escalations.len() == 1);
 }
