@@ -244,7 +244,9 @@ impl Event {
     /// The files that it brings or shows, without their names.
     pub fn attachments(&self) -> &[Attachment] {
         match self {
-            Self::Attached { attachments } | Self::Answered { attachments } | Self::Posted { attachments } => attachments,
+            Self::Attached { attachments } | Self::Answered { attachments } | Self::Posted { attachments } => {
+                attachments
+            }
             _ => &[],
         }
     }

@@ -2,8 +2,8 @@
 
 use crate::actor::Party;
 use crate::complaint::{
-    Attachment, Complaint, Contact, Dismissal, Entry, Escalation, Event, Exclusion, ExclusionCause, Feedback, Proposal, Question,
-    ReleaseCause, Remedy, RemedyPromise, Resolution, Words,
+    Attachment, Complaint, Contact, Dismissal, Entry, Escalation, Event, Exclusion, ExclusionCause, Feedback, Proposal,
+    Question, ReleaseCause, Remedy, RemedyPromise, Resolution, Words,
 };
 use crate::deadline::ClockChange;
 use crate::id::{AgentId, Version};
@@ -178,8 +178,8 @@ pub fn evolve(mut complaint: Complaint, entry: &Entry) -> Complaint {
         Event::Answered { attachments } => {
             take_in(&mut complaint, attachments, words);
             complaint.question = None;
-            // An agent who takes down an answer from the phone has read it.
-            if matches!(entry.by, Party::Customer(_)) {
+            // A handler who takes down an answer from the phone has read it; from a colleague's hand they have not.
+            if entry.by.agent().is_none() || entry.by.agent() != before.as_ref() {
                 complaint.unread_since = complaint.unread_since.or(Some(entry.at));
             }
         }
@@ -324,11 +324,15 @@ fn settle(mut complaint: Complaint, entry: &Entry) -> Complaint {
     if complaint.status != entry.place.status {
         complaint.status_since = entry.at;
     }
+    // Why it left its handler is internal; that it has none, or is at another level, the customer sees.
+    let moved = complaint.status.for_customer() != entry.place.status.for_customer()
+        || complaint.handler != entry.place.handler
+        || complaint.level != entry.place.level;
     complaint.status = entry.place.status;
     complaint.level = entry.place.level;
     complaint.handler.clone_from(&entry.place.handler);
     complaint.version = entry.version;
-    if is_public(&entry.event) && complaint.public_change != entry.version {
+    if (is_public(&entry.event) || moved) && complaint.public_change != entry.version {
         complaint.public_version = complaint.public_version.next();
         complaint.public_change = entry.version;
     }

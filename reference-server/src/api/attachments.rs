@@ -72,9 +72,7 @@ pub(super) async fn receive(
     let key = idempotency_key(request.headers())?;
     // Set here and not by the route, so that bodies of JSON keep their own, lower limit.
     DefaultBodyLimit::max(REQUEST_MAX + FRAME_MAX + 4 * TEXT_MAX).apply(&mut request);
-    let form = Multipart::from_request(request, state)
-        .await
-        .map_err(|_| unsupported("Send multipart/form-data."))?;
+    let form = Multipart::from_request(request, state).await.map_err(|_| unsupported("Send multipart/form-data."))?;
     let (text, files) = take_in(state, form, name).await?;
     let acting = acting.clone();
     let acting = match key {

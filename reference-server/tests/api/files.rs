@@ -293,7 +293,10 @@ async fn an_answer_is_a_text_files_or_both() {
     let nothing = house.command(&path, "answer", json!({"files": []}), &house.john).await;
     assert_eq!(nothing.fields(), [("text".into(), "missing".into())]);
     let answered = house.done(&path, "answer", json!({"files": [id]}), &house.john).await;
-    assert_eq!((&answered["status"], answered["attachments"].as_array().map(Vec::len)), (&json!("in_progress"), Some(2)));
+    assert_eq!(
+        (&answered["status"], answered["attachments"].as_array().map(Vec::len)),
+        (&json!("in_progress"), Some(2))
+    );
     assert_eq!(house.last_message(&path).await["attachments"][0]["file_name"], "invoice.pdf");
 
     // Both, from the other side.
