@@ -598,7 +598,8 @@ pub static TABLE: &[Rule] = &[
         level: LevelChange::Kept,
         permits: &[may(Who::Customer), may(Who::Handler), may(Who::Supervisor)],
         guards: &[Guard::RoomInLog, Guard::FilesFit],
-        effect: "metadata in the event, bytes in the attachment store",
+        // Files may come in one by one before the words that explain them: the first must not end the question.
+        effect: "metadata in the event, bytes in the attachment store; no answer to an open question",
     },
     Rule {
         command: C::Read,

@@ -29,7 +29,7 @@ pub(super) enum Standing {
     Behind(usize),
 }
 
-fn migrations() -> Vec<Migration> {
+pub(super) fn migrations() -> Vec<Migration> {
     let in_order = [
         ("init", include_str!("../../migrations/sqlite/0001_init.sql")),
         ("open_by_customer", include_str!("../../migrations/sqlite/0002_open_by_customer.sql")),
