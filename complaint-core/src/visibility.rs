@@ -42,13 +42,13 @@ pub(crate) fn for_customer(log: &[Entry]) -> Vec<Entry> {
             entry.event,
             Event::Submitted { .. }
                 | Event::Asked
-                | Event::Answered
+                | Event::Answered { .. }
                 | Event::Resolved { .. }
                 | Event::RemedyFulfilled { .. }
                 | Event::Dismissed { .. }
                 | Event::Referred
                 | Event::Held { .. }
-                | Event::Posted
+                | Event::Posted { .. }
                 | Event::Attached { .. }
         );
         let mut words = if own_words || public_words { entry.words.clone() } else { Words::none() };

@@ -147,6 +147,7 @@ templates! {
     Received "received.txt"
     Acknowledged "acknowledged.txt"
     AssignedCustomer "assigned_customer.txt"
+    BackInQueue "back_in_queue.txt"
     AssignedHandler "assigned_handler.txt"
     TakenAway "taken_away.txt"
     Question "question.txt"
@@ -156,6 +157,7 @@ templates! {
     EscalatedHandler "escalated_handler.txt"
     OnHold "on_hold.txt"
     ApprovalWanted "approval_wanted.txt"
+    Approved "approved.txt"
     SentBack "sent_back.txt"
     Decision "decision.txt"
     AcceptedHandler "accepted_handler.txt"
@@ -184,6 +186,7 @@ fn words(kind: NoticeKind, n: &Facts) -> askama::Result<String> {
         NoticeKind::Received => Received { n }.render(),
         NoticeKind::Acknowledged => Acknowledged { n }.render(),
         NoticeKind::AssignedCustomer => AssignedCustomer { n }.render(),
+        NoticeKind::BackInQueue => BackInQueue { n }.render(),
         NoticeKind::AssignedHandler => AssignedHandler { n }.render(),
         NoticeKind::TakenAway => TakenAway { n }.render(),
         NoticeKind::Question => Question { n }.render(),
@@ -193,6 +196,7 @@ fn words(kind: NoticeKind, n: &Facts) -> askama::Result<String> {
         NoticeKind::EscalatedHandler => EscalatedHandler { n }.render(),
         NoticeKind::OnHold => OnHold { n }.render(),
         NoticeKind::ApprovalWanted => ApprovalWanted { n }.render(),
+        NoticeKind::Approved => Approved { n }.render(),
         NoticeKind::SentBack => SentBack { n }.render(),
         NoticeKind::Decision => Decision { n }.render(),
         NoticeKind::AcceptedHandler => AcceptedHandler { n }.render(),

@@ -6,9 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use complaint_core::agent::Agent;
+use complaint_core::clock::IdSource;
 use complaint_core::conformance::{Opening, Story, agent_id};
 use complaint_core::id::Version;
+use complaint_core::policy::Category;
 use complaint_core::store::{AgentStore, Change, ComplaintStore, Outbox, Query, Scope, StoreError};
+use complaint_core::testing::CountedIds;
+use complaint_core::{Actor, Complaint, Desk, DeskError, Policy};
 use complaint_store_sqlx::SqliteStore;
 use complaint_store_sqlx::sqlite::{IMMEDIATE, commit_in};
 use sqlx::Executor;
@@ -290,4 +294,55 @@ async fn what_was_committed_is_there_after_opening_again() {
     let left: Vec<_> =
         std::fs::read_dir(scratch.folder.path()).unwrap().map(|file| file.unwrap().file_name()).collect();
     assert!(left.iter().any(|name| name == "complaints.db"), "{left:?}");
+}
+
+/// Lets the first sixteen pass together: when they draw an id, all of them have counted and none has committed.
+struct Gate {
+    ids: CountedIds,
+    all: std::sync::Barrier,
+    passed: std::sync::atomic::AtomicUsize,
+}
+
+impl IdSource for Gate {
+    fn next_id(&self, now: chrono::DateTime<chrono::Utc>) -> uuid::Uuid {
+        if self.passed.fetch_add(1, std::sync::atomic::Ordering::SeqCst) < 16 {
+            self.all.wait();
+        }
+        self.ids.next_id(now)
+    }
+
+    fn next_reference(&self) -> complaint_core::reference::Reference {
+        self.ids.next_reference()
+    }
+}
+
+#[test]
+fn sixteen_submissions_at_once_leave_a_customer_with_five_open_complaints() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().worker_threads(2).build().unwrap();
+    let scratch = runtime.block_on(Scratch::new());
+    let store = Arc::new(scratch.store.clone());
+    let mut policy = Policy::standard().with_category(Category::named("Damaged goods").unwrap());
+    policy.open_complaints_per_customer = 5;
+    let gate = Gate { ids: CountedIds::default(), all: std::sync::Barrier::new(16), passed: Default::default() };
+    let desk = Desk::over(store, policy).with_ids(Arc::new(gate));
+    let john = desk.acting_as(Actor::customer("john").unwrap());
+    // Each on a thread of its own: a task that waits at the gate must not keep another from getting there.
+    let results: Vec<Result<_, DeskError>> = std::thread::scope(|scope| {
+        let submit = |number: usize| {
+            let (john, runtime) = (&john, &runtime);
+            scope.spawn(move || {
+                let kettle = Complaint::about("Damaged goods", format!("Kettle {number}"), "Cracked.").unwrap();
+                runtime.block_on(john.submit(kettle))
+            })
+        };
+        let threads: Vec<_> = (0..16).map(submit).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 5, "{results:?}");
+    for refused in results.into_iter().filter_map(Result::err) {
+        let DeskError::Refused(refusal) = refused else { panic!("{refused:?}") };
+        assert_eq!(refusal.code(), "too_many_open_complaints");
+    }
+    let summary = runtime.block_on(john.summary()).unwrap();
+    assert_eq!((summary.open(), summary.total()), (5, 5));
 }

@@ -98,8 +98,12 @@ pub enum Event {
     Begun,
     /// A question to the customer. Words: `text`.
     Asked,
-    /// The customer's answer. Words: `text`.
-    Answered,
+    /// The customer's answer. Words: `text`, `file.N`.
+    Answered {
+        /// The files it shows, without their names; those not seen before are added to the complaint's.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        attachments: Vec<Attachment>,
+    },
     /// A third party must act. Words: `party`.
     Held {
         /// When they are expected to have acted.
@@ -207,8 +211,12 @@ pub enum Event {
     Referred,
     /// The other body gave it back. Words: `reason`.
     ReferralReturned,
-    /// A message in the conversation. Words: `text`.
-    Posted,
+    /// A message in the conversation. Words: `text`, `file.N`.
+    Posted {
+        /// The files it shows, without their names; those not seen before are added to the complaint's.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        attachments: Vec<Attachment>,
+    },
     /// An internal note. Words: `text`.
     Noted,
     /// Files were added. Words: `file.N`, their names.
@@ -230,6 +238,18 @@ pub enum Event {
         /// Which clock.
         clock: ClockKind,
     },
+}
+
+impl Event {
+    /// The files that it brings or shows, without their names.
+    pub fn attachments(&self) -> &[Attachment] {
+        match self {
+            Self::Attached { attachments } | Self::Answered { attachments } | Self::Posted { attachments } => {
+                attachments
+            }
+            _ => &[],
+        }
+    }
 }
 
 /// Why a complaint went up the ladder. Each counts once per complaint and level.

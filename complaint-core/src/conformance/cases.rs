@@ -7,7 +7,7 @@ use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::task::Poll;
 
-use super::story::{Opening, Story, agent_id, both, second, under_key};
+use super::story::{Opening, Story, agent_id, both, second, under_key, within};
 use crate::agent::Agent;
 use crate::complaint::Complaint;
 use crate::id::{AgentId, CategoryKey, ComplaintId, CustomerId, Level, NoticeId, Version};
@@ -84,12 +84,13 @@ pub(super) async fn a_refused_change_leaves_nothing(store: &dyn Store) {
         story.assign(&agent_id("ben"), Some(8))
     };
     let unknown = stored.clone().assign(&agent_id("nobody"), None);
-    let refused: [(&str, Change); 6] = [
+    let refused: [(&str, Change); 7] = [
         ("the second part is stale", both(&opened, &assigned.1)),
         ("the first part is stale", both(&assigned.1, &opened)),
         ("the second part is stored already", both(&opened, &twin)),
         ("the workload is over its ceiling", both(&opened, &over)),
         ("the agent is unknown", both(&opened, &unknown)),
+        ("the customer has no room", within(both(&opened, &assigned.0), &stored.state().customer, 1)),
         ("the reference is taken", both(&assigned.0, &same_reference(3, 1))),
     ];
     for (why, change) in refused {
@@ -209,6 +210,46 @@ pub(super) async fn a_ceiling_holds_against_many_writers(store: &dyn Store) {
     let given = results.iter().filter(|result| result.is_ok()).count();
     let refused = results.iter().filter(|result| matches!(result, Err(StoreError::CapacityExceeded { .. }))).count();
     assert_eq!((given, refused, workload(store, "asha").await), (5, 11, 10));
+}
+
+pub(super) async fn a_limit_of_open_complaints_is_kept(store: &dyn Store) {
+    let (john, jane) = (Opening::numbered(1).customer, CustomerId::new("jane@example.org").expect("constant"));
+    let open = |number, customer: &CustomerId, most| {
+        let (story, change) = Story::open(&Opening { customer: customer.clone(), ..Opening::numbered(number) });
+        (story, within(change, customer, most))
+    };
+    for number in 1..=3 {
+        store.commit(&open(number, &jane, 3).1).await.expect("commit within the limit");
+    }
+    let (mut first, change) = open(11, &john, 2);
+    store.commit(&change).await.expect("what others have does not count");
+    let (mut second, change) = open(12, &john, 2);
+    store.commit(&change).await.expect("exactly the limit");
+    let (third, change) = open(13, &john, 2);
+    for limit in [0, 1, 2] {
+        match store.commit(&within(change.clone(), &john, limit)).await {
+            Err(StoreError::OpenLimitReached { customer }) => assert_eq!(customer, john),
+            other => panic!("a third one with a limit of {limit}: {other:?}"),
+        }
+        assert_eq!(load(store, &third).await, None, "a refused submission was kept");
+    }
+    store.commit(&first.withdraw()).await.expect("commit");
+    store.commit(&change).await.expect("a finished one makes room");
+    store.commit(&second.resolve()).await.expect("commit");
+    store.commit(&open(14, &john, 2).1).await.expect("a settled one makes room");
+    let (_, unlimited) = Story::open(&Opening::numbered(15));
+    store.commit(&unlimited).await.expect("without a limit there is room");
+}
+
+pub(super) async fn a_limit_of_open_complaints_holds_against_many_writers(store: &dyn Store) {
+    let john = Opening::numbered(1).customer;
+    let submitted: Vec<Change> =
+        (1..=16).map(|number| within(Story::open(&Opening::numbered(number)).1, &john, 5)).collect();
+    let results = at_once(submitted.iter().map(|change| store.commit(change))).await;
+    let kept = results.iter().filter(|result| result.is_ok()).count();
+    let refused = results.iter().filter(|result| matches!(result, Err(StoreError::OpenLimitReached { .. }))).count();
+    assert_eq!((kept, refused), (5, 11), "{results:?}");
+    assert_eq!(store.summary(&Scope::Customer(john)).await.expect("summary").open(), 5);
 }
 
 pub(super) async fn an_agent_never_saved_is_given_nothing(store: &dyn Store) {

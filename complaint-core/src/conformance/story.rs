@@ -15,7 +15,7 @@ use crate::lifecycle::{ReplayError, Status, begin, evolve, replay};
 use crate::notice::{Notice, NoticeChannel, NoticeKind, Recipient};
 use crate::reference::Reference;
 use crate::routing::Routing;
-use crate::store::{Change, IdempotencyKey, Part, WorkloadDelta};
+use crate::store::{Change, IdempotencyKey, OpenLimit, Part, WorkloadDelta};
 
 /// A made-up complaint that goes on: each method plans the next [`Change`] and takes it as committed.
 ///
@@ -296,7 +296,7 @@ impl Story {
     }
 }
 
-/// One change that holds both, as joining two complaints does. An idempotency key is not kept.
+/// One change that holds both, as joining two complaints does. Neither a limit nor an idempotency key is kept.
 pub fn both(first: &Change, second: &Change) -> Change {
     let join = |pick: fn(&Change) -> Vec<Part>| pick(first).into_iter().chain(pick(second)).collect();
     let notices = first.notices().iter().chain(second.notices()).cloned().collect();
@@ -308,6 +308,11 @@ pub fn both(first: &Change, second: &Change) -> Change {
         }
     }
     Change::new(join(|change| change.parts().to_vec()), notices, workload)
+}
+
+/// The change under a limit of open complaints of a customer.
+pub fn within(change: Change, customer: &CustomerId, most: u32) -> Change {
+    change.within(Some(OpenLimit { customer: customer.clone(), most }))
 }
 
 /// The change under an idempotency key.

@@ -54,6 +54,8 @@ enum Fault {
     SwallowsTakenReferences,
     IgnoresCeilings,
     ChecksCeilingsTooEarly,
+    IgnoresOpenLimits,
+    ChecksOpenLimitsTooEarly,
     AcceptsUnknownAgents,
     ForgetsKeys,
     LooksAtKeysLast,
@@ -86,6 +88,8 @@ const FOUND: &[(Fault, &str)] = &[
     (Fault::SwallowsTakenReferences, "a_taken_reference_is_refused"),
     (Fault::IgnoresCeilings, "a_ceiling_is_not_exceeded"),
     (Fault::ChecksCeilingsTooEarly, "a_ceiling_holds_against_many_writers"),
+    (Fault::IgnoresOpenLimits, "a_limit_of_open_complaints_is_kept"),
+    (Fault::ChecksOpenLimitsTooEarly, "a_limit_of_open_complaints_holds_against_many_writers"),
     (Fault::AcceptsUnknownAgents, "an_agent_never_saved_is_given_nothing"),
     (Fault::ForgetsKeys, "a_used_key_is_refused_first"),
     (Fault::LooksAtKeysLast, "a_used_key_is_refused_first"),
@@ -216,6 +220,7 @@ impl Broken {
 }
 
 fn keyed(change: Change, of: &Change) -> Change {
+    let change = change.within(of.open_limit().cloned());
     match of.idempotency() {
         Some((key, recalled)) => change.under_key(key.clone(), recalled.fingerprint),
         None => change,
@@ -272,6 +277,17 @@ impl ComplaintStore for Broken {
                 }
                 tokio::task::yield_now().await;
                 self.model.commit(&without_ceilings()).await
+            }
+            Fault::IgnoresOpenLimits => self.model.commit(&change.clone().within(None)).await,
+            Fault::ChecksOpenLimitsTooEarly => {
+                if let Some(limit) = change.open_limit() {
+                    let open = self.model.summary(&Scope::Customer(limit.customer.clone())).await?.open();
+                    if open >= u64::from(limit.most) {
+                        return Err(StoreError::OpenLimitReached { customer: limit.customer.clone() });
+                    }
+                }
+                tokio::task::yield_now().await;
+                self.model.commit(&change.clone().within(None)).await
             }
             Fault::OnlyAddsWorkload => {
                 let rising = workload().into_iter().filter(|delta| delta.delta > 0).collect();

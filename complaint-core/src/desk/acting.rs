@@ -163,19 +163,22 @@ impl Acting {
             return Err(refusal(CommandName::Submit, None, vec![failed]).into());
         }
         let customer = self.actor.customer_id().or(submission.customer.as_ref()).cloned();
-        let open = match customer {
-            Some(customer) => self.desk.store.summary(&Scope::Customer(customer)).await?.open(),
-            None => 0,
-        };
-        let open = u32::try_from(open).unwrap_or(u32::MAX);
         let mut current = Version::NONE;
         for _ in 0..ATTEMPTS {
+            let open = match &customer {
+                Some(customer) => self.desk.store.summary(&Scope::Customer(customer.clone())).await?.open(),
+                None => 0,
+            };
+            let open = u32::try_from(open).unwrap_or(u32::MAX);
             let now = self.desk.now();
             let context = Context::new(&policy, now).open_complaints(open);
             let (id, reference) = (self.desk.fresh_id(), self.desk.fresh_reference());
             let first = submit(id, reference, &submission, &self.actor, &context)?;
             let mut plan = Plan::new(now);
             plan.add(vec![first]);
+            if let Some(customer) = &customer {
+                plan.open_limit(customer.clone(), policy.open_complaints_per_customer);
+            }
             self.desk.acknowledge(&mut plan, &policy);
             self.desk.place(&mut plan, &policy, None, None).await?;
             match self.finish(plan, &policy).await {
@@ -324,9 +327,9 @@ impl Acting {
         match self.desk.commit(&change).await {
             Ok(()) => Ok(after),
             Err(DeskError::Store(StoreError::Conflict { current, .. })) => Err(Retry::Again(current)),
-            Err(DeskError::Store(StoreError::ReferenceTaken | StoreError::CapacityExceeded { .. })) => {
-                Err(Retry::Again(after.version))
-            }
+            Err(DeskError::Store(
+                StoreError::ReferenceTaken | StoreError::CapacityExceeded { .. } | StoreError::OpenLimitReached { .. },
+            )) => Err(Retry::Again(after.version)),
             Err(DeskError::Store(StoreError::KeyUsed)) => match self.first_answer().await {
                 Ok(Some(first)) => Err(Retry::Repeated(Box::new(first))),
                 Ok(None) => Err(Retry::Again(after.version)),

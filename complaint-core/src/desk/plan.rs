@@ -5,17 +5,18 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 
 use crate::complaint::{Complaint, Entry, Event, ReleaseCause};
-use crate::id::{AgentId, ComplaintId, Version};
+use crate::id::{AgentId, ComplaintId, CustomerId, Version};
 use crate::lifecycle::{begin, evolve};
 use crate::notice::announce;
 use crate::policy::Policy;
-use crate::store::{Change, Part, WorkloadDelta};
+use crate::store::{Change, OpenLimit, Part, WorkloadDelta};
 
 /// A change under construction: complaints before, and the entries decided so far.
 pub(crate) struct Plan {
     first: Option<ComplaintId>,
     parts: BTreeMap<ComplaintId, Stage>,
     ceilings: BTreeMap<AgentId, u32>,
+    open_limit: Option<OpenLimit>,
     now: DateTime<Utc>,
 }
 
@@ -27,7 +28,7 @@ struct Stage {
 
 impl Plan {
     pub(crate) fn new(now: DateTime<Utc>) -> Self {
-        Self { first: None, parts: BTreeMap::new(), ceilings: BTreeMap::new(), now }
+        Self { first: None, parts: BTreeMap::new(), ceilings: BTreeMap::new(), open_limit: None, now }
     }
 
     /// Takes a stored complaint in; the first one is the one the change is about.
@@ -58,6 +59,11 @@ impl Plan {
     /// The agent was chosen with this capacity as a hard ceiling.
     pub(crate) fn ceiling(&mut self, agent: AgentId, capacity: u32) {
         self.ceilings.insert(agent, capacity);
+    }
+
+    /// The customer may have no more open complaints than this afterwards.
+    pub(crate) fn open_limit(&mut self, customer: CustomerId, most: u32) {
+        self.open_limit = Some(OpenLimit { customer, most });
     }
 
     /// The complaint the change is about, as it is after the entries so far.
@@ -117,7 +123,7 @@ impl Plan {
                 ..delta
             })
             .collect();
-        Change::new(parts, notices, workload)
+        Change::new(parts, notices, workload).within(self.open_limit)
     }
 }
 

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::complaint::{Attachment, Outcome, Priority, ReleaseCause, Remedy};
 use crate::deadline::ClockKind;
-use crate::id::{AgentId, Area, CategoryKey, InvalidId, Skill};
+use crate::id::{AgentId, Area, AttachmentId, CategoryKey, InvalidId, Skill};
 
 /// A command with what the caller gives. Texts are raw: [`decide`](super::decide) checks them all and names every
 /// fault at once.
@@ -74,7 +74,9 @@ pub struct Input {
     pub score: Option<u8>,
     /// Another complaint, by id or reference.
     pub into: Option<String>,
-    /// Files, as the host took them in. Never read from a request body.
+    /// Files of this complaint that a message shows, by id.
+    pub files: Vec<AttachmentId>,
+    /// New files, as the host took them in. Never read from a request body.
     #[serde(skip)]
     pub attachments: Vec<Attachment>,
     /// The clocks that ask for it, where the system acts.
@@ -150,7 +152,7 @@ commands! {
     /// Ask the customer.
     Ask = "ask", "Ask the customer", [Text];
     /// Answer a question.
-    Answer = "answer", "Answer", [Text];
+    Answer = "answer", "Answer", [OptionalText, OptionalFiles];
     /// Wait for a third party.
     Hold = "hold", "Wait for a third party", [Party, Until];
     /// Go on.
@@ -196,7 +198,7 @@ commands! {
     /// Take it back from the other body.
     ReturnReferral = "return_referral", "Take back from the other body", [Reason];
     /// Write a message.
-    Post = "post", "Send a message", [Text];
+    Post = "post", "Send a message", [OptionalText, OptionalFiles];
     /// Write an internal note.
     Note = "note", "Add a note", [Text];
     /// Add files.
@@ -216,6 +218,7 @@ commands! {
 #[expect(missing_docs, reason = "each is the field of `Input` of the same name")]
 pub enum Field {
     Text,
+    OptionalText,
     Reason,
     OptionalReason,
     Comment,
@@ -245,13 +248,14 @@ pub enum Field {
     Score,
     Into,
     Files,
+    OptionalFiles,
 }
 
 impl Field {
     /// The name of the field in a body.
     pub fn name(self) -> &'static str {
         match self {
-            Self::Text => "text",
+            Self::Text | Self::OptionalText => "text",
             Self::Reason | Self::OptionalReason => "reason",
             Self::Comment | Self::OptionalComment => "comment",
             Self::Explanation => "explanation",
@@ -277,11 +281,12 @@ impl Field {
             Self::NewEvidence => "new_evidence",
             Self::Score => "score",
             Self::Into => "into",
-            Self::Files => "files",
+            Self::Files | Self::OptionalFiles => "files",
         }
     }
 
-    /// Whether the command is refused without it. An apology depends on the outcome.
+    /// Whether the command is refused without it. An apology depends on the outcome; of a message's text and files one
+    /// is enough.
     pub fn is_required(self) -> bool {
         matches!(
             self,
@@ -306,7 +311,7 @@ impl Field {
     /// What people read beside it.
     pub fn label(self) -> &'static str {
         match self {
-            Self::Text => "Text",
+            Self::Text | Self::OptionalText => "Text",
             Self::Reason | Self::OptionalReason => "Reason",
             Self::Comment | Self::OptionalComment => "Comment",
             Self::Explanation => "Explanation",
@@ -332,8 +337,15 @@ impl Field {
             Self::NewEvidence => "I bring evidence not seen before",
             Self::Score => "Score",
             Self::Into => "Reference of the other complaint",
-            Self::Files => "Files",
+            Self::Files | Self::OptionalFiles => "Files",
         }
+    }
+}
+
+impl CommandName {
+    /// Whether files can be sent with it.
+    pub fn takes_files(self) -> bool {
+        self.fields().iter().any(|field| field.name() == Field::Files.name())
     }
 }
 
@@ -351,7 +363,9 @@ impl Command {
         });
         // These never appear in a body, so they are looked at by themselves.
         let internal = [
-            ("attachments", !input.attachments.is_empty() && name != CommandName::Attach),
+            ("attachments", !input.attachments.is_empty() && !name.takes_files()),
+            // What it attaches is new, never a file that is there already.
+            ("files", !input.files.is_empty() && name == CommandName::Attach),
             ("clocks", !input.clocks.is_empty()),
             ("percent", input.percent != 0),
             ("release", input.release.is_some()),
@@ -478,6 +492,14 @@ impl Command {
         Self::of(CommandName::Alarm, Input { clocks: vec![(clock, instance)], ..Input::default() })
     }
 
+    /// The same command with files that the host has taken in: `answer` and `post`, with a text or without.
+    ///
+    /// # Errors
+    /// If the command takes no files.
+    pub fn carrying(self, attachments: Vec<Attachment>) -> Result<Self, InvalidInput> {
+        Self::new(self.name, Input { attachments, ..self.input })
+    }
+
     /// `attach`, with files that the host has taken in.
     pub fn attach(attachments: Vec<Attachment>) -> Self {
         Self::of(CommandName::Attach, Input { attachments, ..Input::default() })
@@ -521,6 +543,10 @@ mod tests {
         assert_eq!((wrong.field.as_str(), wrong.code), ("score", "wrong_type"));
         assert_eq!(read(CommandName::Begin, json!([])).unwrap_err().code, "wrong_type");
         assert_eq!(read(CommandName::Attach, json!({"files": []})).unwrap_err().code, "not_by_body");
+        let id = "01900000-0000-7000-8000-000000000007";
+        assert_eq!(read(CommandName::Post, json!({"files": [id]})).unwrap().input().files.len(), 1);
+        let wrong = read(CommandName::Answer, json!({"files": ["photo.png"]})).unwrap_err();
+        assert_eq!((wrong.field.as_str(), wrong.code), ("files", "wrong_type"));
     }
 
     #[test]

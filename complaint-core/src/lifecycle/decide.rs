@@ -270,7 +270,8 @@ fn effects(complaint: &Complaint, command: &Command, actor: &Actor, context: &Co
             draft.push(draft.at(Status::AwaitingCustomer), Event::Asked, Words::of("text", body(&input.text)));
         }
         CommandName::Answer => {
-            draft.push(draft.at(Status::InProgress), Event::Answered, Words::none().maybe("text", text(&input.text)));
+            let (attachments, words) = message(complaint, command);
+            draft.push(draft.at(Status::InProgress), Event::Answered { attachments }, words);
         }
         CommandName::Hold => {
             let until = input.until.unwrap_or_else(|| now.date_naive());
@@ -421,22 +422,17 @@ fn effects(complaint: &Complaint, command: &Command, actor: &Actor, context: &Co
         }
         CommandName::ReturnReferral => draft.push(queued(level), Event::ReferralReturned, reason(command)),
         CommandName::Post => {
-            let words = Words::none().maybe("text", text(&input.text));
+            let (attachments, words) = message(complaint, command);
             let answers = complaint.status == Status::AwaitingCustomer && actor.customer_id().is_some();
             if answers {
-                draft.push(draft.at(Status::InProgress), Event::Answered, words);
+                draft.push(draft.at(Status::InProgress), Event::Answered { attachments }, words);
             } else {
-                draft.push(draft.place(), Event::Posted, words);
+                draft.push(draft.place(), Event::Posted { attachments }, words);
             }
         }
         CommandName::Note => draft.push(draft.place(), Event::Noted, Words::of("text", body(&input.text))),
         CommandName::Attach => {
-            let mut words = Words::none();
-            let mut attachments = Vec::new();
-            for (at, attachment) in input.attachments.iter().enumerate() {
-                words = words.and(&format!("file.{}", at + 1), attachment.file_name.trim());
-                attachments.push(Attachment { file_name: String::new(), ..attachment.clone() });
-            }
+            let (attachments, words) = files(input.attachments.iter(), Words::none());
             draft.push(draft.place(), Event::Attached { attachments }, words);
         }
         CommandName::Read => draft.push(draft.place(), Event::Read, Words::none()),
@@ -455,6 +451,23 @@ fn effects(complaint: &Complaint, command: &Command, actor: &Actor, context: &Co
         }
     }
     draft.entries
+}
+
+/// What a message shows: files that are there already and files that come with it, and its words.
+fn message(complaint: &Complaint, command: &Command) -> (Vec<Attachment>, Words) {
+    let input = command.input();
+    let known = input.files.iter().filter_map(|id| complaint.attachments.iter().find(|file| file.id == *id));
+    files(known.chain(&input.attachments), Words::none().maybe("text", text(&input.text)))
+}
+
+/// Files as facts, their names among the words.
+fn files<'a>(files: impl Iterator<Item = &'a Attachment>, mut words: Words) -> (Vec<Attachment>, Words) {
+    let mut facts = Vec::new();
+    for (at, file) in files.enumerate() {
+        words = words.and(&format!("file.{}", at + 1), file.file_name.trim());
+        facts.push(Attachment { file_name: String::new(), ..file.clone() });
+    }
+    (facts, words)
 }
 
 /// The clocks by which the system asks for this command, as run out.

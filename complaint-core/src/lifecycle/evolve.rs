@@ -2,8 +2,8 @@
 
 use crate::actor::Party;
 use crate::complaint::{
-    Complaint, Contact, Dismissal, Entry, Escalation, Event, Exclusion, ExclusionCause, Feedback, Proposal, Question,
-    ReleaseCause, Remedy, RemedyPromise, Resolution, Words,
+    Attachment, Complaint, Contact, Dismissal, Entry, Escalation, Event, Exclusion, ExclusionCause, Feedback, Proposal,
+    Question, ReleaseCause, Remedy, RemedyPromise, Resolution, Words,
 };
 use crate::deadline::ClockChange;
 use crate::id::{AgentId, Version};
@@ -175,10 +175,11 @@ pub fn evolve(mut complaint: Complaint, entry: &Entry) -> Complaint {
             complaint.question = Some(Question { seq: entry.seq, asked_at: entry.at });
             written_by_staff(&mut complaint, entry);
         }
-        Event::Answered => {
+        Event::Answered { attachments } => {
+            take_in(&mut complaint, attachments, words);
             complaint.question = None;
-            // An agent who takes down an answer from the phone has read it.
-            if matches!(entry.by, Party::Customer(_)) {
+            // A handler who takes down an answer from the phone has read it; from a colleague's hand they have not.
+            if entry.by.agent().is_none() || entry.by.agent() != before.as_ref() {
                 complaint.unread_since = complaint.unread_since.or(Some(entry.at));
             }
         }
@@ -303,20 +304,16 @@ pub fn evolve(mut complaint: Complaint, entry: &Entry) -> Complaint {
             complaint.level_entries += 1;
             complaint.referred_to = None;
         }
-        Event::Posted => match &entry.by {
-            Party::Customer(_) => {
+        Event::Posted { attachments } => {
+            take_in(&mut complaint, attachments, words);
+            if matches!(entry.by, Party::Customer(_)) {
                 complaint.question = None;
                 complaint.unread_since = complaint.unread_since.or(Some(entry.at));
-            }
-            _ => written_by_staff(&mut complaint, entry),
-        },
-        Event::Attached { attachments } => {
-            for (at, attachment) in attachments.iter().enumerate() {
-                let mut attachment = attachment.clone();
-                attachment.file_name = words.text(&format!("file.{}", at + 1));
-                complaint.attachments.push(attachment);
+            } else {
+                written_by_staff(&mut complaint, entry);
             }
         }
+        Event::Attached { attachments } => take_in(&mut complaint, attachments, words),
         Event::Read => complaint.unread_since = None,
     }
     settle(complaint, entry)
@@ -327,11 +324,15 @@ fn settle(mut complaint: Complaint, entry: &Entry) -> Complaint {
     if complaint.status != entry.place.status {
         complaint.status_since = entry.at;
     }
+    // Why it left its handler is internal; that it has none, or is at another level, the customer sees.
+    let moved = complaint.status.for_customer() != entry.place.status.for_customer()
+        || complaint.handler != entry.place.handler
+        || complaint.level != entry.place.level;
     complaint.status = entry.place.status;
     complaint.level = entry.place.level;
     complaint.handler.clone_from(&entry.place.handler);
     complaint.version = entry.version;
-    if is_public(&entry.event) && complaint.public_change != entry.version {
+    if (is_public(&entry.event) || moved) && complaint.public_change != entry.version {
         complaint.public_version = complaint.public_version.next();
         complaint.public_change = entry.version;
     }
@@ -348,6 +349,16 @@ fn settle(mut complaint: Complaint, entry: &Entry) -> Complaint {
         }
     }
     complaint
+}
+
+/// Adds files, but for those that a message shows again.
+fn take_in(complaint: &mut Complaint, attachments: &[Attachment], words: &Words) {
+    for (at, attachment) in attachments.iter().enumerate() {
+        if !complaint.attachments.iter().any(|known| known.id == attachment.id) {
+            let file_name = words.text(&format!("file.{}", at + 1));
+            complaint.attachments.push(Attachment { file_name, ..attachment.clone() });
+        }
+    }
 }
 
 fn exclude(complaint: &mut Complaint, agent: &AgentId, cause: ExclusionCause) {

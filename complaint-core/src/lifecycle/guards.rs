@@ -9,7 +9,7 @@ use super::{Command, CommandName, Field, Status};
 use crate::actor::{Actor, Party};
 use crate::complaint::{Complaint, DismissalReason, EscalationCause, ExclusionCause, Outcome, Remedy, Submission};
 use crate::deadline::{ClockKind, Deadline, due_commands, has_escalated, moves_up};
-use crate::id::Level;
+use crate::id::{AttachmentId, Level};
 use crate::store::Scope;
 use crate::text::{self, TextFault};
 
@@ -113,7 +113,7 @@ fn optional_texts(scene: &Scene<'_>) -> Vec<FailedGuard> {
         _ => Vec::new(),
     };
     let reason_is_due = scene.command.name() == CommandName::Resume
-        && scene.complaint.is_some_and(|complaint| complaint.status == Status::AwaitingCustomer);
+        && scene.complaint.is_some_and(|complaint| complaint.question.is_some());
     scene.command.name().fields().iter().filter(|_| !reason_is_due).flat_map(optional).collect()
 }
 
@@ -125,7 +125,8 @@ fn satisfiable(scene: &Scene<'_>, guard: Guard) -> Vec<FailedGuard> {
         Guard::FulfilmentGiven if complaint.outstanding_remedies().next().is_none() => {
             fail("no_outstanding_remedy", "no remedy is outstanding", "nothing more is needed")
         }
-        Guard::FilesFit if complaint.attachments.len() >= FILES_MAX => {
+        // A message can do without a file.
+        Guard::FilesFit if scene.command.name() == CommandName::Attach && complaint.attachments.len() >= FILES_MAX => {
             fail("too_many", format!("it has {FILES_MAX} files, which is the most"), "describe the rest in a message")
         }
         // The money is the proposal's; nothing the approver writes changes it.
@@ -414,7 +415,15 @@ fn look_at_complaint(scene: &Scene<'_>, complaint: &Complaint, guard: Guard, now
         )],
         Guard::ReasonGiven => given("reason", &input.reason),
         Guard::TextGiven => given("text", &input.text),
-        Guard::TextOrFilesGiven => given("text", &input.text),
+        Guard::TextOrFilesGiven if input.files.is_empty() && input.attachments.is_empty() => {
+            let mut failed = given("text", &input.text);
+            for fault in failed.iter_mut().filter(|fault| fault.code == "missing") {
+                fault.message = "must not be empty where no file is sent".into();
+                fault.remedy = "write a text, or send a file".into();
+            }
+            failed
+        }
+        Guard::TextOrFilesGiven => fits("text", &input.text),
         Guard::CommentGiven => given("comment", &input.comment),
         Guard::InstructionGiven => given("instruction", &input.instruction),
         Guard::HoldGiven => {
@@ -430,9 +439,7 @@ fn look_at_complaint(scene: &Scene<'_>, complaint: &Complaint, guard: Guard, now
             }
             failed
         }
-        Guard::ReasonWhileQuestionOpen if complaint.status == Status::AwaitingCustomer => {
-            given("reason", &input.reason)
-        }
+        Guard::ReasonWhileQuestionOpen if complaint.question.is_some() => given("reason", &input.reason),
         Guard::ReasonWhileQuestionOpen => Vec::new(),
         Guard::BelowLastLevel if complaint.level >= policy.last_level() => fail(
             "last_level",
@@ -591,6 +598,7 @@ fn look_at_complaint(scene: &Scene<'_>, complaint: &Complaint, guard: Guard, now
                 Vec::new()
             }
         }
+        Guard::RoomInLog => log_faults(scene, complaint),
         Guard::WarningDue => {
             let due = input.clocks.iter().all(|(clock, instance)| {
                 complaint.deadlines.iter().any(|deadline| {
@@ -601,6 +609,30 @@ fn look_at_complaint(scene: &Scene<'_>, complaint: &Complaint, guard: Guard, now
             if due && !input.clocks.is_empty() { Vec::new() } else { warning_not_due() }
         }
     }
+}
+
+fn log_faults(scene: &Scene<'_>, complaint: &Complaint) -> Vec<FailedGuard> {
+    let most = scene.context.policy.log_entries_per_complaint;
+    let by_customer = scene.actor.customer_id().is_some();
+    let latest = complaint.resolutions.len();
+    let leads_on = match scene.command.name() {
+        CommandName::Post => by_customer && complaint.status == Status::AwaitingCustomer,
+        CommandName::Rate => complaint.feedback.iter().all(|feedback| feedback.resolution as usize != latest),
+        _ => *scene.actor.party() == Party::System,
+    };
+    if complaint.entries < most || leads_on {
+        return Vec::new();
+    }
+    let remedy = if by_customer {
+        "wait for the decision; what is new goes into a follow-up complaint once this one is finished"
+    } else {
+        "bring it to its end: decide it, dismiss it or pass it on; what is new goes into a follow-up complaint"
+    };
+    fail(
+        "log_full",
+        format!("its log has {} entries, and from {most} on it takes no more of this kind", complaint.entries),
+        remedy,
+    )
 }
 
 fn ran_out(deadline: &Deadline, now: DateTime<Utc>) -> bool {
@@ -737,7 +769,11 @@ fn deadline_faults(complaint: &Complaint, now: DateTime<Utc>) -> Vec<FailedGuard
     let missed = complaint.deadlines.iter().any(|deadline| {
         matches!(
             deadline.clock,
-            ClockKind::FirstResponse | ClockKind::Resolution | ClockKind::Level | ClockKind::Statutory
+            ClockKind::Acknowledgement
+                | ClockKind::FirstResponse
+                | ClockKind::Resolution
+                | ClockKind::Level
+                | ClockKind::Statutory
         ) && deadline.ended.is_none()
             && (deadline.missed_at.is_some() || deadline.due_at.is_some_and(|due| due < now))
     });
@@ -954,9 +990,10 @@ fn survivor_faults(scene: &Scene<'_>, complaint: &Complaint) -> Vec<FailedGuard>
 }
 
 fn file_faults(scene: &Scene<'_>, complaint: &Complaint) -> Vec<FailedGuard> {
-    let files = &scene.command.input().attachments;
-    let mut failed = Vec::new();
-    if files.is_empty() {
+    let input = scene.command.input();
+    let files = &input.attachments;
+    let mut failed = known_file_faults(&input.files, complaint);
+    if files.is_empty() && scene.command.name() == CommandName::Attach {
         failed.push(FailedGuard::input("missing", "files", "must not be empty", "send at least one file"));
     }
     if complaint.attachments.len() + files.len() > FILES_MAX {
@@ -985,6 +1022,34 @@ fn file_faults(scene: &Scene<'_>, complaint: &Complaint) -> Vec<FailedGuard> {
                 format!("is of a kind that is not taken in ({})", file.media_type),
                 "send a picture, PDF, text or office document",
             ));
+        }
+    }
+    failed
+}
+
+/// The files that a message shows are the complaint's, each named once.
+fn known_file_faults(files: &[AttachmentId], complaint: &Complaint) -> Vec<FailedGuard> {
+    // No complaint has more, so the rest need not be told one by one.
+    if files.len() > FILES_MAX {
+        return vec![FailedGuard::input(
+            "too_many",
+            "files",
+            format!("must be at most {FILES_MAX}"),
+            "name each file once",
+        )];
+    }
+    let mut failed = Vec::new();
+    for (at, file) in files.iter().enumerate() {
+        let field = format!("files.{at}");
+        if !complaint.attachments.iter().any(|known| known.id == *file) {
+            failed.push(FailedGuard::input(
+                "unknown_file",
+                field,
+                "is no file of this complaint",
+                "send it to the attachments of this complaint first",
+            ));
+        } else if files[..at].contains(file) {
+            failed.push(FailedGuard::input("duplicate", field, "is named twice", "name each file once"));
         }
     }
     failed

@@ -141,6 +141,7 @@ pub enum Guard {
     UnreadMessage,
     ContestNotPossible,
     WarningDue,
+    RoomInLog,
 }
 
 impl Guard {
@@ -249,6 +250,10 @@ impl Guard {
             Self::FilesFit => ("files_fit", "the files are within the limits of number, size and type"),
             Self::UnreadMessage => ("unread_message", "a message of the customer is unread"),
             Self::ContestNotPossible => ("contest_not_possible", "it can no longer be contested"),
+            Self::RoomInLog => (
+                "room_in_log",
+                "the log has room, or this brings the complaint nearer to its end: an answer, a first rating",
+            ),
             Self::WarningDue => ("warning_due", "the clock reached the warning and it was not given before"),
         }
     }
@@ -294,7 +299,7 @@ pub static TABLE: &[Rule] = &[
         to: &[To::Same],
         level: LevelChange::Kept,
         permits: &[may(Who::Agent), may(Who::System)],
-        guards: &[Guard::TriageFits],
+        guards: &[Guard::RoomInLog, Guard::TriageFits],
         effect: "category, priority, skills, area, weight; deadlines recomputed and explained",
     },
     Rule {
@@ -353,7 +358,7 @@ pub static TABLE: &[Rule] = &[
         to: &[To::Status(AwaitingCustomer)],
         level: LevelChange::Kept,
         permits: &[may(Who::Handler)],
-        guards: &[Guard::TextGiven],
+        guards: &[Guard::RoomInLog, Guard::TextGiven],
         effect: "public message; service clocks pause; silence clock starts",
     },
     Rule {
@@ -362,7 +367,7 @@ pub static TABLE: &[Rule] = &[
         to: &[To::Status(InProgress)],
         level: LevelChange::Kept,
         permits: &[may(Who::Customer), may(Who::Agent)],
-        guards: &[Guard::TextOrFilesGiven],
+        guards: &[Guard::TextOrFilesGiven, Guard::FilesFit],
         effect: "clocks resume with what was left",
     },
     Rule {
@@ -371,7 +376,7 @@ pub static TABLE: &[Rule] = &[
         to: &[To::Status(AwaitingThirdParty)],
         level: LevelChange::Kept,
         permits: &[may(Who::Handler)],
-        guards: &[Guard::HoldGiven],
+        guards: &[Guard::RoomInLog, Guard::HoldGiven],
         effect: "clocks pause only if the policy says so",
     },
     Rule {
@@ -403,7 +408,7 @@ pub static TABLE: &[Rule] = &[
         to: &[To::Status(Queued)],
         level: LevelChange::Down,
         permits: &[may(Who::Handler)],
-        guards: &[Guard::AboveFirstLevel, Guard::InstructionGiven],
+        guards: &[Guard::RoomInLog, Guard::AboveFirstLevel, Guard::InstructionGiven],
         effect: "back to the level below, with an instruction",
     },
     Rule {
@@ -502,7 +507,7 @@ pub static TABLE: &[Rule] = &[
         to: &[To::Same],
         level: LevelChange::Kept,
         permits: &[may(Who::Customer)],
-        guards: &[Guard::RatingEditable, Guard::RatingGiven],
+        guards: &[Guard::RoomInLog, Guard::RatingEditable, Guard::RatingGiven],
         effect: "one rating per resolution, editable for a day; a low rating offers to contest",
     },
     Rule {
@@ -520,7 +525,7 @@ pub static TABLE: &[Rule] = &[
         to: &[To::Status(Queued)],
         level: LevelChange::Kept,
         permits: &[may(Who::Customer)],
-        guards: &[Guard::ReinstateWindowOpen],
+        guards: &[Guard::RoomInLog, Guard::ReinstateWindowOpen],
         effect: "level kept",
     },
     Rule {
@@ -574,7 +579,7 @@ pub static TABLE: &[Rule] = &[
         to: &[To::Same, To::Status(InProgress)],
         level: LevelChange::Kept,
         permits: &[may(Who::Customer), may(Who::Handler), may(Who::Supervisor)],
-        guards: &[Guard::TextOrFilesGiven],
+        guards: &[Guard::RoomInLog, Guard::TextOrFilesGiven, Guard::FilesFit],
         effect: "public message; satisfies or starts clocks; notice to the other side; the customer's, while a question is open, is the answer",
     },
     Rule {
@@ -583,7 +588,7 @@ pub static TABLE: &[Rule] = &[
         to: &[To::Same],
         level: LevelChange::Kept,
         permits: &[may(Who::Agent)],
-        guards: &[Guard::TextGiven],
+        guards: &[Guard::RoomInLog, Guard::TextGiven],
         effect: "internal; a customer never sees it, not even in a count",
     },
     Rule {
@@ -592,8 +597,9 @@ pub static TABLE: &[Rule] = &[
         to: &[To::Same],
         level: LevelChange::Kept,
         permits: &[may(Who::Customer), may(Who::Handler), may(Who::Supervisor)],
-        guards: &[Guard::FilesFit],
-        effect: "metadata in the event, bytes in the attachment store",
+        guards: &[Guard::RoomInLog, Guard::FilesFit],
+        // Files may come in one by one before the words that explain them: the first must not end the question.
+        effect: "metadata in the event, bytes in the attachment store; no answer to an open question",
     },
     Rule {
         command: C::Read,

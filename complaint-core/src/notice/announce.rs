@@ -23,8 +23,11 @@ pub fn announce(before: Option<&Complaint>, after: &Complaint, entries: &[Entry]
     let acknowledged = own.iter().any(|entry| matches!(entry.event, Event::Acknowledged));
     let mut handler = before.and_then(|complaint| complaint.handler.clone());
     let mut notices = Vec::new();
-    for entry in own {
+    for (at, entry) in own.iter().enumerate() {
         let mut planned = plan(after, entry, handler.as_ref(), policy);
+        // Whoever follows in the same change is announced instead, and so is where else it went.
+        let moved_on = own[at + 1..].iter().any(|later| later.place != entry.place);
+        planned.retain(|(_, kind)| !(moved_on && *kind == NoticeKind::BackInQueue));
         // One mail says both: it is here, and this is what happens when.
         planned.retain(|(_, kind)| !(acknowledged && *kind == NoticeKind::Received));
         let mut told = BTreeSet::new();
@@ -87,18 +90,24 @@ fn plan(
             tell(to_agent(Some(from)), K::TakenAway);
             tell(Some(customer()), K::AssignedCustomer);
         }
+        Event::Declined { .. } | Event::HandedBack { .. } => tell(Some(customer()), K::BackInQueue),
         Event::Released { agent, cause } => {
+            tell(Some(customer()), K::BackInQueue);
             tell(to_agent(Some(agent)), K::TakenAway);
             if *cause == ReleaseCause::NotBegun {
                 tell(Some(above(level)), K::Missed(ClockKind::Acceptance));
             }
         }
         Event::Asked => tell(Some(customer()), K::Question),
-        Event::Answered => match entry.by {
+        Event::Answered { .. } => match entry.by {
             Party::Customer(_) => tell(to_agent(holder), K::Answer),
-            _ => tell(Some(customer()), K::Message),
+            _ => {
+                tell(Some(customer()), K::Message);
+                // Taken down by a colleague, it is news to whoever asked.
+                tell(to_agent(holder), K::Answer);
+            }
         },
-        Event::Posted => match entry.by {
+        Event::Posted { .. } => match entry.by {
             Party::Customer(_) => tell(to_agent(holder), K::Message),
             _ => tell(Some(customer()), K::Message),
         },
@@ -114,9 +123,16 @@ fn plan(
             tell(to_agent(former), K::EscalatedHandler);
         }
         Event::Proposed { .. } => tell(Some(above(level)), K::ApprovalWanted),
-        Event::SentBack => tell(to_agent(former), K::SentBack),
-        Event::Resolved { .. } => {
+        Event::SentBack => {
+            // While it waits for approval its handler is who proposed.
+            tell(to_agent(former), K::SentBack);
+            if holder.is_none() {
+                tell(Some(customer()), K::BackInQueue);
+            }
+        }
+        Event::Resolved { by, approved_by, .. } => {
             tell(Some(customer()), K::Decision);
+            tell(approved_by.as_ref().and(to_agent(Some(by))), K::Approved);
             // Settled by somebody else, it is no longer the former handler's.
             tell(to_agent(former.filter(|former| holder != Some(*former))), K::TakenAway);
         }
@@ -176,10 +192,8 @@ fn plan(
         }
         // Nobody else can see these, or the same change has another entry that tells of it.
         Event::Triaged { .. }
-        | Event::Declined { .. }
         | Event::Begun
         | Event::Resumed
-        | Event::HandedBack { .. }
         | Event::Rated { .. }
         | Event::Absorbed { .. }
         | Event::Separated { .. }
@@ -220,7 +234,7 @@ fn notice(
         status: entry.place.status,
         level: entry.place.level,
         handler: entry.place.handler.clone(),
-        text: public_text(after, entry),
+        text: public_text(after, entry, kind),
         address,
         due_at: due_at(after, kind, policy),
         planned_at: entry.at,
@@ -228,11 +242,10 @@ fn notice(
 }
 
 /// The words that the recipient may read. Internal notes never get here, because they announce nothing.
-fn public_text(after: &Complaint, entry: &Entry) -> Option<String> {
+fn public_text(after: &Complaint, entry: &Entry, kind: NoticeKind) -> Option<String> {
     match &entry.event {
-        Event::Asked | Event::Answered | Event::Posted | Event::Dismissed { .. } | Event::Referred => {
-            entry.words.get("text").map(str::to_owned)
-        }
+        Event::Asked | Event::Dismissed { .. } | Event::Referred => entry.words.get("text").map(str::to_owned),
+        Event::Answered { .. } | Event::Posted { .. } | Event::Attached { .. } => message(entry),
         Event::Resolved { outcome, remedies, .. } => {
             let words = |name: &str| entry.words.get(name).map(str::to_owned);
             let promised = (1..).zip(remedies).map(|(number, remedy)| {
@@ -257,7 +270,7 @@ fn public_text(after: &Complaint, entry: &Entry) -> Option<String> {
         Event::Escalated { causes, .. } if causes.iter().any(|cause| matches!(cause, EscalationCause::Clock(_))) => {
             Some("We did not keep the time that we promised you. We are sorry about that.".to_owned())
         }
-        Event::SentBack => entry.words.get("comment").map(str::to_owned),
+        Event::SentBack => entry.words.get("comment").map(str::to_owned).filter(|_| kind == NoticeKind::SentBack),
         Event::Held { .. } => entry.words.get("party").map(str::to_owned),
         _ => None,
     }
@@ -278,6 +291,7 @@ fn due_at(after: &Complaint, kind: NoticeKind, policy: &Policy) -> Option<DateTi
         NoticeKind::Received
         | NoticeKind::Acknowledged
         | NoticeKind::AssignedCustomer
+        | NoticeKind::BackInQueue
         | NoticeKind::EscalatedCustomer
         | NoticeKind::ContestedCustomer
         | NoticeKind::Reopened
@@ -294,6 +308,14 @@ fn due_at(after: &Complaint, kind: NoticeKind, policy: &Policy) -> Option<DateTi
 fn notice_id(complaint: ComplaintId, seq: u32, place: u8) -> NoticeId {
     let mixed = complaint.as_uuid().as_u128() ^ ((u128::from(seq) << 8) | u128::from(place));
     NoticeId::from_uuid(Uuid::from_u128(mixed))
+}
+
+/// A message in words, its files by their names.
+fn message(entry: &Entry) -> Option<String> {
+    let files: Vec<&str> = entry.words.under("file.").map(|(_, name)| name).collect();
+    let files = (!files.is_empty()).then(|| format!("Files: {}", files.join(", ")));
+    let parts: Vec<String> = entry.words.get("text").map(str::to_owned).into_iter().chain(files).collect();
+    (!parts.is_empty()).then(|| parts.join("\n\n"))
 }
 
 /// A remedy in words: `Refund of 12.50 EUR`.

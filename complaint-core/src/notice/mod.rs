@@ -82,6 +82,8 @@ pub enum NoticeKind {
     Acknowledged,
     /// To the customer: who handles it now.
     AssignedCustomer,
+    /// To the customer: whoever handled it does not any more, and nobody has followed yet.
+    BackInQueue,
     /// To the handler: a complaint for you.
     AssignedHandler,
     /// To the former handler: no longer yours.
@@ -100,6 +102,8 @@ pub enum NoticeKind {
     OnHold,
     /// To the approvers: a proposal waits.
     ApprovalWanted,
+    /// To the proposer: approved; it is the decision now.
+    Approved,
     /// To the proposer: sent back.
     SentBack,
     /// To the customer: the decision, and how to accept or contest it.

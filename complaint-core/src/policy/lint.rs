@@ -8,6 +8,8 @@ use crate::text;
 
 /// Longest description of a category, in characters: it helps to choose, it is no handbook.
 const DESCRIPTION_MAX: usize = 2000;
+/// The least room a log may be given: a complaint that is submitted, routed, asked about and answered needs some.
+const LOG_ENTRIES_MIN: u32 = 20;
 /// The most questions of a category.
 const QUESTIONS_MAX: usize = 30;
 
@@ -40,6 +42,10 @@ impl Policy {
         }
         if self.open_complaints_per_customer == 0 {
             fault("open_complaints_per_customer".into(), "must be at least 1, or nobody could complain".into());
+        }
+        if self.log_entries_per_complaint < LOG_ENTRIES_MIN {
+            let message = format!("must be at least {LOG_ENTRIES_MIN}, or people could hardly talk about a complaint");
+            fault("log_entries_per_complaint".into(), message);
         }
         if self.channels.is_empty() {
             fault("channels".into(), "must name a way for notices to travel, e.g. [\"email\"]".into());

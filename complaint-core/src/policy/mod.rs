@@ -44,6 +44,12 @@ pub struct Policy {
     /// How many open complaints one customer may have.
     #[serde(default = "fifty")]
     pub open_complaints_per_customer: u32,
+    /// How many entries the log of a complaint may have before it takes nothing more that does not bring it to its end: no
+    /// message, note, question, file, new description, wait, handing back, taking up again or change of a rating. Answers,
+    /// decisions, all that leads to them, and whatever the system does are never held up. Generous by default, 1000:
+    /// more than anybody reads, yet no complaint can be filled without end.
+    #[serde(default = "thousand")]
+    pub log_entries_per_complaint: u32,
     /// How long a withdrawn complaint can be reinstated.
     #[serde(default = "thirty_days")]
     pub reinstate_window: Span,
@@ -342,6 +348,10 @@ fn yes() -> bool {
 
 fn fifty() -> u32 {
     50
+}
+
+fn thousand() -> u32 {
+    1000
 }
 
 fn thirty_days() -> Span {

@@ -4,10 +4,11 @@ use chrono::{DateTime, Utc};
 
 use crate::complaint::{Complaint, Entry};
 use crate::deadline::next_action_at;
-use crate::id::{AgentId, ComplaintId, InvalidId, Version};
+use crate::id::{AgentId, ComplaintId, CustomerId, InvalidId, Version};
 use crate::notice::Notice;
 
-/// A change planned whole: new states with their entries, notices, workload deltas and the idempotency record.
+/// A change planned whole: new states with their entries, notices, workload deltas, the limit it must keep and the
+/// idempotency record.
 ///
 /// Only the core makes one, from entries that [`decide`](crate::lifecycle::decide) allowed.
 #[derive(Debug, Clone, PartialEq)]
@@ -15,6 +16,7 @@ pub struct Change {
     parts: Vec<Part>,
     notices: Vec<Notice>,
     workload: Vec<WorkloadDelta>,
+    open_limit: Option<OpenLimit>,
     idempotency: Option<(IdempotencyKey, String)>,
 }
 
@@ -39,6 +41,16 @@ pub struct WorkloadDelta {
     pub assigned_at: Option<DateTime<Utc>>,
 }
 
+/// How many open complaints a customer may have once a change is made. Only a submission has one: what was counted before
+/// it was planned may be out of date when it is committed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenLimit {
+    /// Whose complaints.
+    pub customer: CustomerId,
+    /// The most that may be open, those of this change included.
+    pub most: u32,
+}
+
 /// A key under which a caller may repeat a request without repeating its effect.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct IdempotencyKey {
@@ -59,7 +71,11 @@ pub struct Recalled {
 
 impl Change {
     pub(crate) fn new(parts: Vec<Part>, notices: Vec<Notice>, workload: Vec<WorkloadDelta>) -> Self {
-        Self { parts, notices, workload, idempotency: None }
+        Self { parts, notices, workload, open_limit: None, idempotency: None }
+    }
+
+    pub(crate) fn within(self, open_limit: Option<OpenLimit>) -> Self {
+        Self { open_limit, ..self }
     }
 
     pub(crate) fn under_key(mut self, key: IdempotencyKey, fingerprint: String) -> Self {
@@ -80,6 +96,11 @@ impl Change {
     /// What it does to workloads, at most one delta per agent.
     pub fn workload(&self) -> &[WorkloadDelta] {
         &self.workload
+    }
+
+    /// How many open complaints the customer may have afterwards, where that is limited.
+    pub fn open_limit(&self) -> Option<&OpenLimit> {
+        self.open_limit.as_ref()
     }
 
     /// The idempotency key and the fingerprint, and what to recall by it.

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use super::{
-    AgentStore, Change, ComplaintStore, Cursor, IdempotencyKey, Outbox, PAGE_MAX, Page, Query, Recalled, Scope,
+    AgentStore, Change, ComplaintStore, Cursor, IdempotencyKey, Outbox, PAGE_MAX, Page, Part, Query, Recalled, Scope,
     StoreError, Summary,
 };
 use crate::agent::{Agent, Member};
@@ -141,6 +141,15 @@ impl Shelves {
                 .any(|row| row.state.reference == part.after().reference && row.state.id != part.id());
             if taken {
                 return Err(StoreError::ReferenceTaken);
+            }
+        }
+        if let Some(limit) = change.open_limit() {
+            let others = self.complaints.values().map(|row| &row.state);
+            let others = others.filter(|state| change.parts().iter().all(|part| part.id() != state.id));
+            let after = others.chain(change.parts().iter().map(Part::after));
+            let open = after.filter(|state| state.customer == limit.customer && state.status.is_open()).count();
+            if open > limit.most as usize {
+                return Err(StoreError::OpenLimitReached { customer: limit.customer.clone() });
             }
         }
         for delta in change.workload() {

@@ -13,11 +13,11 @@ use chrono::{DateTime, Utc};
 
 use crate::agent::{Agent, Member};
 use crate::complaint::{Complaint, Entry};
-use crate::id::{AgentId, ComplaintId, NoticeId, Version};
+use crate::id::{AgentId, ComplaintId, CustomerId, NoticeId, Version};
 use crate::notice::{ClaimedNotice, Settlement};
 use crate::reference::Reference;
 
-pub use change::{Change, IdempotencyKey, Part, Recalled, WorkloadDelta};
+pub use change::{Change, IdempotencyKey, OpenLimit, Part, Recalled, WorkloadDelta};
 pub use memory::MemoryStore;
 pub use query::{Cursor, PAGE_MAX, Page, Query, Reach, Scope, Sort, Summary, search_words};
 
@@ -49,6 +49,8 @@ pub trait ComplaintStore: Send + Sync {
     /// - A workload delta with a ceiling that would lift the agent's workload above it:
     ///   [`StoreError::CapacityExceeded`]. Without a ceiling it is applied as it is. An agent never saved has no
     ///   workload row: a positive delta is refused with [`StoreError::UnknownAgent`].
+    /// - An [`OpenLimit`] that the customer's open complaints would exceed once the change is made, counted in the same
+    ///   transaction: [`StoreError::OpenLimitReached`]. Finished and resolved complaints and those of others do not count.
     /// - An idempotency key that is stored already: [`StoreError::KeyUsed`]; nothing else of the change happens.
     /// - A failure that leaves it open whether the change happened is [`StoreError::OutcomeUnknown`], never a retry.
     async fn commit(&self, change: &Change) -> Result<(), StoreError>;
@@ -156,6 +158,12 @@ pub enum StoreError {
     CapacityExceeded {
         /// Who.
         agent: AgentId,
+    },
+    /// The customer has as many open complaints as they may have: count and decide again.
+    #[error("customer {customer} has no room for another open complaint")]
+    OpenLimitReached {
+        /// Who.
+        customer: CustomerId,
     },
     /// The agent was never saved.
     #[error("agent {agent} is not known")]

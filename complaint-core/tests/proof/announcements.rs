@@ -10,7 +10,8 @@ use complaint_core::notice::{Notice, NoticeChannel, NoticeKind as K, Recipient, 
 use complaint_core::{Actor, Complaint, Policy};
 
 use crate::house::{
-    World, admin, agent, agent_id, customer, decision, file, input, john, level, policy, replacement, tag,
+    House, World, admin, agent, agent_id, agents, customer, decision, file, input, john, level, policy, replacement,
+    tag,
 };
 
 /// What was told of one command: event, to whom, which kind.
@@ -92,9 +93,9 @@ fn each_event_is_told_to_those_concerned_and_nobody_else() {
         told(&[("sarah", K::AssignedHandler), (JOHN, K::AssignedCustomer)])
     );
     assert_eq!(ear.hears(&me, &Command::attach(vec![file(1)])), [], "read with the rest");
-    assert_eq!(ear.hears(&sarah, &why(C::Decline)), []);
+    assert_eq!(ear.hears(&sarah, &why(C::Decline)), told(&[(JOHN, K::BackInQueue)]));
     ear.hears(&admin(), &assign("ben"));
-    assert_eq!(ear.hears(&mia, &why(C::Release)), told(&[("ben", K::TakenAway)]));
+    assert_eq!(ear.hears(&mia, &why(C::Release)), told(&[(JOHN, K::BackInQueue), ("ben", K::TakenAway)]));
     // Who takes for themself needs no mail about it.
     assert_eq!(ear.hears(&agent("sue"), &assign("sue")), told(&[(JOHN, K::AssignedCustomer)]));
     let reassign = Input { agent: Some(agent_id("ben")), reason: Some("INTERNAL".into()), ..Input::default() };
@@ -123,13 +124,13 @@ fn each_event_is_told_to_those_concerned_and_nobody_else() {
     ear.hears(&admin(), &assign("maria"));
     ear.hears(&maria, &Command::plain(C::Begin));
     let instruction = Input { instruction: Some("INTERNAL".into()), ..Input::default() };
-    assert_eq!(ear.hears(&maria, &input(C::HandBack, instruction)), []);
+    assert_eq!(ear.hears(&maria, &input(C::HandBack, instruction)), told(&[(JOHN, K::BackInQueue)]));
     ear.hears(&admin(), &assign("sue"));
     assert_eq!(ear.hears(&mia, &why(C::Escalate)), told(&[(JOHN, K::EscalatedCustomer), ("sue", K::EscalatedHandler)]));
     ear.hears(&admin(), &assign("maria"));
     ear.hears(&maria, &Command::plain(C::Begin));
     ear.hears(&maria, &decision(C::Propose, replacement()));
-    assert_eq!(ear.hears(&mia, &Command::plain(C::Approve)), told(&[(JOHN, K::Decision)]));
+    assert_eq!(ear.hears(&mia, &Command::plain(C::Approve)), told(&[(JOHN, K::Decision), ("maria", K::Approved)]));
     assert_eq!(ear.hears(&me, &Command::plain(C::Accept)), told(&[("maria", K::AcceptedHandler)]));
     let given = input(C::FulfilRemedy, Input { evidence: Some("Parcel 17".into()), ..Input::default() });
     assert_eq!(ear.hears(&maria, &given), told(&[(JOHN, K::RemedyFulfilled), (JOHN, K::Closed)]));
@@ -320,4 +321,82 @@ fn no_notice_to_a_customer_carries_internal_words() {
         assert!(!text.contains(secret), "{text}");
     }
     assert!(texts.iter().any(|text| text.contains("Keep the old one.")), "public words are told");
+}
+
+#[test]
+fn an_answer_that_a_colleague_takes_down_is_news_to_the_handler() {
+    for (by, to_handler) in [("sarah", false), ("mia", true)] {
+        let mut world = World::new(policy());
+        let begun = world.begun("sarah");
+        let asked = world.text(&begun, &agent("sarah"), C::Ask);
+        let mut ear = Ear::at(world, asked);
+        let mut expected = told(&[(JOHN, K::Message)]);
+        expected.extend(to_handler.then(|| ("sarah".to_owned(), K::Answer)));
+        assert_eq!(ear.hears(&agent(by), &text(C::Answer)), expected, "{by}");
+        assert_eq!(ear.complaint.unread_since.is_some(), to_handler, "{by}");
+    }
+}
+
+#[test]
+fn a_proposal_that_comes_back_to_nobody_is_told_to_the_customer_without_the_comment() {
+    let mut world = World::new(policy());
+    let begun = world.begun("sarah");
+    let proposed = world.act(&begun, &agent("sarah"), &decision(C::Propose, Vec::new()));
+    world.handler_available = false;
+    let back = input(C::SendBack, Input { comment: Some("INTERNAL".into()), ..Input::default() });
+    let entries = world.decide(&proposed, &agent("mia"), &back, None).unwrap();
+    let after = entries.iter().fold(proposed.clone(), evolve);
+    let notices = announce(Some(&proposed), &after, &entries, &world.policy);
+    let said: Vec<_> = notices.iter().map(|it| (to(it), it.kind, it.text.as_deref())).collect();
+    let expected = [("sarah".to_owned(), K::SentBack, Some("INTERNAL")), (JOHN.to_owned(), K::BackInQueue, None)];
+    assert_eq!(said, expected);
+    assert!(notices[1].due_at.is_some(), "what was promised stands");
+}
+
+/// Every way in which a handler goes away, with somebody who follows in the same change and with nobody.
+#[tokio::test]
+async fn the_customer_is_told_once_whether_somebody_follows_or_nobody() {
+    for way in ["decline", "release", "hand back", "disabled", "not begun"] {
+        for followed in [false, true] {
+            let case = format!("{way}, followed: {followed}");
+            let level_1: &[&str] = if followed { &["sarah", "ben"] } else { &["sarah"] };
+            let staff = agents().into_iter().filter(|it| level_1.contains(&it.id.as_str()) || it.id.as_str() == "mia");
+            let house = House::with(policy(), staff.collect()).await;
+            let id = house.submit().await.id;
+            let mia = house.as_actor(agent("mia"));
+            if way == "hand back" {
+                mia.escalate(id, "For me.").await.unwrap();
+                mia.begin(id).await.unwrap();
+            }
+            let mut gone = agents().into_iter().find(|it| it.id.as_str() == "sarah").unwrap();
+            gone.enabled = false;
+            if way == "hand back" && !followed {
+                house.desk.enrol(gone.clone()).await.unwrap();
+            }
+            let before = house.changes.0.lock().unwrap().len();
+            let holder = house.handler(id).await;
+            match way {
+                "decline" => drop(holder.perform(id, why(C::Decline)).await.unwrap()),
+                "release" => drop(mia.perform(id, why(C::Release)).await.unwrap()),
+                "hand back" => {
+                    let instruction = Input { instruction: Some("Ask again.".into()), ..Input::default() };
+                    mia.perform(id, input(C::HandBack, instruction)).await.unwrap();
+                }
+                "disabled" => {
+                    gone.id = holder.actor().agent_id().unwrap().clone();
+                    house.desk.enrol(gone).await.unwrap();
+                    house.desk.release_from_absent().await.unwrap();
+                }
+                _ => {
+                    house.clock.advance(TimeDelta::hours(24));
+                    house.desk.sweep_clocks().await.unwrap();
+                }
+            }
+            let changes = house.changes.0.lock().unwrap()[before..].to_vec();
+            let notices = changes.iter().flat_map(complaint_core::store::Change::notices);
+            let kinds: Vec<K> = notices.filter(|it| to(it) == JOHN).map(|it| it.kind).collect();
+            assert_eq!(kinds, [if followed { K::AssignedCustomer } else { K::BackInQueue }], "{case}");
+            assert_eq!(house.state(id).await.handler.is_some(), followed, "{case}");
+        }
+    }
 }

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use complaint_core::clock::IdSource;
 use complaint_core::complaint::{Event, Submission};
 use complaint_core::deadline::{Calendar, CalendarSpec, ClockKind as K, due_commands};
 use complaint_core::id::ComplaintId;
 use complaint_core::lifecycle::{Command, CommandName as C, Input, Status};
+use complaint_core::store::MemoryStore;
 use complaint_core::testing::CountedIds;
-use complaint_core::{Complaint, Desk, DeskError, Resolution};
+use complaint_core::{Actor, Complaint, Desk, DeskError, Resolution};
 
 use crate::house::{House, World, agent, agent_id, customer, input, level, names, policy, submission};
 
@@ -500,4 +502,54 @@ async fn the_same_wish_of_a_handler_after_a_hand_back_is_a_new_one() {
     }
     let complaint = house.state(id).await;
     assert_eq!((complaint.level, complaint.escalations.len(), complaint.level_entries), (level(1), 2, 5));
+}
+
+/// Lets the first sixteen pass together: when they draw an id, all of them have counted and none has committed.
+struct Gate {
+    ids: CountedIds,
+    all: std::sync::Barrier,
+    passed: std::sync::atomic::AtomicUsize,
+}
+
+impl IdSource for Gate {
+    fn next_id(&self, now: chrono::DateTime<chrono::Utc>) -> uuid::Uuid {
+        if self.passed.fetch_add(1, std::sync::atomic::Ordering::SeqCst) < 16 {
+            self.all.wait();
+        }
+        self.ids.next_id(now)
+    }
+
+    fn next_reference(&self) -> complaint_core::reference::Reference {
+        self.ids.next_reference()
+    }
+}
+
+#[test]
+fn sixteen_submissions_at_once_leave_a_customer_with_five_open_complaints() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().worker_threads(2).build().unwrap();
+    let store = Arc::new(MemoryStore::new());
+    let mut policy = policy();
+    policy.open_complaints_per_customer = 5;
+    let gate = Gate { ids: CountedIds::default(), all: std::sync::Barrier::new(16), passed: Default::default() };
+    let desk = Desk::over(store, policy).with_ids(Arc::new(gate));
+    let john = desk.acting_as(Actor::customer("john").unwrap());
+    // Each on a thread of its own: a task that waits at the gate must not keep another from getting there.
+    let results: Vec<Result<_, DeskError>> = std::thread::scope(|scope| {
+        let submit = |number: usize| {
+            let (john, runtime) = (&john, &runtime);
+            scope.spawn(move || {
+                let kettle = Complaint::about("Damaged goods", format!("Kettle {number}"), "Cracked.").unwrap();
+                runtime.block_on(john.submit(kettle))
+            })
+        };
+        let threads: Vec<_> = (0..16).map(submit).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 5, "{results:?}");
+    for refused in results.into_iter().filter_map(Result::err) {
+        let DeskError::Refused(refusal) = refused else { panic!("{refused:?}") };
+        assert_eq!(refusal.code(), "too_many_open_complaints");
+    }
+    let summary = runtime.block_on(john.summary()).unwrap();
+    assert_eq!((summary.open(), summary.total()), (5, 5));
 }

@@ -122,7 +122,7 @@ fn samples() -> Vec<Entry> {
         Event::Reassigned { from: agent_id("sarah"), to: agent_id("ben"), routing: routing() },
         Event::Begun,
         Event::Asked,
-        Event::Answered,
+        Event::Answered { attachments: Vec::new() },
         Event::Held { until: day("2026-12-01") },
         Event::Resumed,
         Event::Escalated {
@@ -158,7 +158,7 @@ fn samples() -> Vec<Entry> {
         Event::Separated { other },
         Event::Referred,
         Event::ReferralReturned,
-        Event::Posted,
+        Event::Posted { attachments: Vec::new() },
         Event::Noted,
         Event::Attached { attachments: vec![attachment] },
         Event::Read,
@@ -188,6 +188,17 @@ fn samples() -> Vec<Entry> {
         event,
     };
     (1..).zip(events).map(entry).collect()
+}
+
+/// Messages that show files; before there were such, a message had none.
+fn messages_with_files() -> Vec<(&'static str, Entry)> {
+    let attachments = || vec![Attachment { file_name: String::new(), ..file(7) }];
+    let words = || Words::of("text", "See the photo.").and("file.1", "photo-7.png");
+    let with = |event: Event| Entry { event, words: words(), ..samples().swap_remove(9) };
+    vec![
+        ("answered_with_files", with(Event::Answered { attachments: attachments() })),
+        ("posted_with_files", with(Event::Posted { attachments: attachments() })),
+    ]
 }
 
 fn complaint() -> Complaint {
@@ -238,11 +249,13 @@ fn every_kind_of_entry_is_stored_as_it_ever_was() {
     let samples: BTreeMap<String, Entry> = samples().into_iter().map(|entry| (tag(&entry.event), entry)).collect();
     let known: BTreeSet<String> = samples.keys().cloned().collect();
     assert_eq!(known, declared(), "a kind of event without a golden file");
-    for (name, entry) in &samples {
+    let with_files = messages_with_files();
+    let with_files = with_files.iter().map(|(name, entry)| (*name, entry));
+    for (name, entry) in samples.iter().map(|(name, entry)| (name.as_str(), entry)).chain(with_files) {
         let now = serde_json::to_string_pretty(entry).unwrap() + "\n";
         let stored = golden(name, &now);
         let read: Entry = serde_json::from_str(&stored).unwrap_or_else(|error| panic!("{name}: {error}"));
-        assert_eq!(read, *entry, "{name} is read as something else");
+        assert_eq!(&read, entry, "{name} is read as something else");
         assert_eq!(stored, now, "{name} is written in another form");
     }
 }

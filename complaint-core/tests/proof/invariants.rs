@@ -115,6 +115,7 @@ impl History {
         let mut policy = policy();
         // Small enough for the random walk to feel it.
         policy.categories[0].weight = 2;
+        policy.log_entries_per_complaint = 30;
         let few: Vec<Agent> = agents().into_iter().map(|agent| agent.with_capacity(5)).collect();
         let house = House::with(policy, few).await;
         Self {

@@ -38,6 +38,17 @@ fn stages(policy: &Policy) -> Vec<Stage> {
             }
         }
     }
+    let mut full = Vec::new();
+    for stage in stages.iter().filter(|_| !policy.four_eyes && !policy.agents_may_dismiss) {
+        let mut world = stage.world.clone();
+        world.policy.log_entries_per_complaint = stage.complaint.entries;
+        full.push(Stage {
+            name: format!("{} with a full log", stage.name),
+            complaint: stage.complaint.clone(),
+            other: stage.other.clone(),
+            world,
+        });
+    }
     let mut late = Vec::new();
     // Time matters to windows and clocks alone, whatever the policy lets people do.
     for stage in stages.iter().filter(|_| !policy.four_eyes && !policy.agents_may_dismiss) {
@@ -53,6 +64,7 @@ fn stages(policy: &Policy) -> Vec<Stage> {
         }
     }
     stages.extend(late);
+    stages.extend(full);
     stages
 }
 
@@ -371,12 +383,16 @@ fn holds(stage: &Stage, actor: &Actor, name: C, guard: Guard) -> bool {
         }
         Guard::BelowLastLevel => !last,
         Guard::AboveFirstLevel => complaint.level.get() > 1,
-        Guard::DeadlineMissed => {
-            [ClockKind::FirstResponse, ClockKind::Resolution, ClockKind::Level, ClockKind::Statutory]
-                .into_iter()
-                .filter_map(running)
-                .any(|it| it.missed_at.is_some() || it.due_at.is_some_and(|due| due < now))
-        }
+        Guard::DeadlineMissed => [
+            ClockKind::Acknowledgement,
+            ClockKind::FirstResponse,
+            ClockKind::Resolution,
+            ClockKind::Level,
+            ClockKind::Statutory,
+        ]
+        .into_iter()
+        .filter_map(running)
+        .any(|it| it.missed_at.is_some() || it.due_at.is_some_and(|due| due < now)),
         Guard::ClockRanOut if name == C::Escalate => {
             [ClockKind::FirstResponse, ClockKind::Resolution, ClockKind::Level]
                 .into_iter()
@@ -438,11 +454,22 @@ fn holds(stage: &Stage, actor: &Actor, name: C, guard: Guard) -> bool {
             sees_other && complaint.merged_into.is_none()
         }
         Guard::SurvivorNotClosed => complaint.merged_into.is_some(),
-        Guard::FilesFit => complaint.attachments.len() < 10,
+        // A message can do without a file.
+        Guard::FilesFit => name != C::Attach || complaint.attachments.len() < 10,
         Guard::ContestNotPossible => {
             !(matches!(complaint.status, Status::Closed | Status::Dismissed) && !last && window_open == Some(true))
         }
         Guard::WarningDue => due_commands(complaint, policy, now).iter().any(|command| command.name() == C::Warn),
+        Guard::RoomInLog => {
+            let is_answer = name == C::Post && complaint.status == Status::AwaitingCustomer;
+            let latest = complaint.resolutions.len();
+            let is_first_rating =
+                name == C::Rate && !complaint.feedback.iter().any(|given| given.resolution as usize == latest);
+            complaint.entries < policy.log_entries_per_complaint
+                || *actor.party() == Party::System
+                || (is_answer && matches!(actor.party(), Party::Customer(_)))
+                || is_first_rating
+        }
         // With good input these always hold.
         _ => true,
     }
@@ -799,8 +826,14 @@ fn the_systems_own_fields_are_not_for_hosts() {
     let percent = Input { percent: 90, ..Input::default() };
     assert_eq!(Command::new(C::Warn, percent).unwrap_err().field, "percent");
     let files = || Input { attachments: vec![file(1)], ..Input::default() };
-    assert_eq!(Command::new(C::Post, files()).unwrap_err().field, "attachments");
-    assert!(Command::new(C::Attach, files()).is_ok());
+    for name in C::ALL {
+        let takes = matches!(name, C::Attach | C::Answer | C::Post);
+        assert_eq!(Command::new(*name, files()).is_ok(), takes, "{name}");
+        assert_eq!(name.takes_files(), takes, "{name}");
+    }
+    assert_eq!(Command::new(C::Note, files()).unwrap_err().field, "attachments");
+    let known = Input { files: vec![file(1).id], ..Input::default() };
+    assert_eq!(Command::new(C::Attach, known).unwrap_err().field, "files");
     let until = Input { until: NaiveDate::from_ymd_opt(2026, 12, 1), ..Input::default() };
     assert_eq!(Command::new(C::Begin, until).unwrap_err().field, "until");
 }
@@ -818,4 +851,38 @@ fn a_choice_brought_from_outside_cannot_put_the_subject_or_a_decider_in_charge()
         let refusal = decide(&contested, &Command::plain(C::Assign), &admin(), &context).unwrap_err();
         assert_eq!(refusal.code(), "not_eligible", "{chosen}");
     }
+}
+
+#[test]
+fn a_question_that_outlived_its_handler_is_resumed_over_with_a_reason() {
+    let mut world = World::new(policy());
+    let begun = world.begun("sarah");
+    let asked = world.text(&begun, &agent("sarah"), C::Ask);
+    let released = world.reason(&asked, &agent("mia"), C::Release);
+    let given = world.given(&released, "ben");
+    let again = world.plain(&given, &agent("ben"), C::Begin);
+    assert!(again.question.is_some(), "the question to the customer stays open");
+    let until = Some(world.now.date_naive() + TimeDelta::days(2));
+    let hold = Input { party: Some("The courier".into()), until, ..Input::default() };
+    let held = world.act(&again, &agent("ben"), &input(C::Hold, hold));
+    let refusal = world.decide(&held, &agent("ben"), &Command::plain(C::Resume), None).unwrap_err();
+    assert_eq!((refusal.code(), refusal.failed.len()), ("missing", 1), "{refusal}");
+    let resumed = world.reason(&held, &agent("ben"), C::Resume);
+    assert_eq!(resumed.question, None);
+}
+
+#[test]
+fn a_missed_acknowledgement_lets_the_customer_escalate() {
+    let mut world = World::new(policy());
+    let fresh = world.submitted();
+    let given = world.given(&fresh, "sarah");
+    let begun = world.plain(&given, &agent("sarah"), C::Begin);
+    let escalate = Command::with_reason(C::Escalate, "Nobody told me anything.");
+    world.later(TimeDelta::hours(23));
+    let refusal = world.decide(&begun, &customer("john"), &escalate, None).unwrap_err();
+    assert_eq!(refusal.code(), "no_deadline_missed");
+    // Eight working hours are over on the next morning; the first response has another day.
+    world.later(TimeDelta::hours(2));
+    assert!(begun.deadline(ClockKind::FirstResponse).unwrap().due_at.unwrap() > world.now);
+    assert!(world.decide(&begun, &customer("john"), &escalate, None).is_ok());
 }

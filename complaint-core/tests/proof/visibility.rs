@@ -110,3 +110,30 @@ async fn a_former_handler_reads_it_no_more() {
     now.resolve(id, Resolution::new(Outcome::NotUpheld, "It works.")).await.unwrap();
     assert_eq!(now.read(id).await.unwrap().status, Status::Resolved, "who decided still reads it");
 }
+
+/// Whoever asks whether anything changed is not told "no" while the page shows another handler.
+#[tokio::test]
+async fn what_a_customer_sees_changes_their_version_and_nothing_else_does() {
+    let house = House::new(policy()).await;
+    let id = house.submit().await.id;
+    let first = house.handler(id).await;
+    let mia = house.as_actor(agent("mia"));
+    let seen = async || {
+        let complaint = house.state(id).await;
+        (complaint.public_version.get(), complaint.handler.clone(), complaint.status.for_customer())
+    };
+    let start = seen().await;
+    first.perform(id, Command::with_text(C::Note, "Hm.")).await.unwrap();
+    assert_eq!(seen().await, start, "a note");
+    mia.perform(id, Command::with_reason(C::Release, "Holiday.")).await.unwrap();
+    let released = seen().await;
+    assert_ne!(released.1, start.1);
+    assert_eq!(released.0, start.0 + 1, "another handler, in one change");
+    let now = house.handler(id).await;
+    now.begin(id).await.unwrap();
+    let begun = seen().await;
+    now.perform(id, crate::house::decision(C::Propose, Vec::new())).await.unwrap();
+    let back = input(C::SendBack, Input { comment: Some("More.".into()), ..Input::default() });
+    mia.perform(id, back).await.unwrap();
+    assert_eq!(seen().await, begun, "a proposal is internal, there and back");
+}

@@ -14,6 +14,7 @@ fn samples() -> Vec<Notice> {
         K::Received,
         K::Acknowledged,
         K::AssignedCustomer,
+        K::BackInQueue,
         K::Question,
         K::Message,
         K::EscalatedCustomer,
@@ -38,6 +39,7 @@ fn samples() -> Vec<Notice> {
         K::Message,
         K::EscalatedHandler,
         K::ApprovalWanted,
+        K::Approved,
         K::SentBack,
         K::AcceptedHandler,
         K::ContestedHandler,
@@ -60,6 +62,7 @@ fn kind_name(kind: NoticeKind) -> String {
         K::Received
         | K::Acknowledged
         | K::AssignedCustomer
+        | K::BackInQueue
         | K::AssignedHandler
         | K::TakenAway
         | K::Question
@@ -69,6 +72,7 @@ fn kind_name(kind: NoticeKind) -> String {
         | K::EscalatedHandler
         | K::OnHold
         | K::ApprovalWanted
+        | K::Approved
         | K::SentBack
         | K::Decision
         | K::AcceptedHandler
@@ -121,7 +125,7 @@ async fn every_kind_has_its_letter() {
         let subject = message.subject().unwrap();
         insta::assert_snapshot!(name, format!("Subject: {subject}\n\n{text}\n\n{html}"));
     }
-    assert_eq!(kinds.len(), 28 + 2 * ClockKind::ALL.len());
+    assert_eq!(kinds.len(), 30 + 2 * ClockKind::ALL.len());
 }
 
 #[tokio::test]

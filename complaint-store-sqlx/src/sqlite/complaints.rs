@@ -170,6 +170,18 @@ async fn write(connection: &mut SqliteConnection, change: &Change, rows: Rows) -
                 .map_err(fault::meaning)?;
         }
     }
+    // After the states, so that those of this change are counted by the same statement.
+    if let Some(limit) = change.open_limit() {
+        let beyond = sqlx::query(sql::OPEN_BEYOND)
+            .bind(limit.customer.as_str())
+            .bind(i64::from(limit.most))
+            .fetch_optional(&mut *connection)
+            .await
+            .map_err(fault::meaning)?;
+        if beyond.is_some() {
+            return Err(StoreError::OpenLimitReached { customer: limit.customer.clone() });
+        }
+    }
     for delta in change.workload() {
         add_workload(connection, delta).await?;
     }

@@ -29,8 +29,12 @@ pub(super) enum Standing {
     Behind(usize),
 }
 
-fn migrations() -> Vec<Migration> {
-    [("init", include_str!("../../migrations/sqlite/0001_init.sql"))]
+pub(super) fn migrations() -> Vec<Migration> {
+    let in_order = [
+        ("init", include_str!("../../migrations/sqlite/0001_init.sql")),
+        ("open_by_customer", include_str!("../../migrations/sqlite/0002_open_by_customer.sql")),
+    ];
+    in_order
         .into_iter()
         .zip(1..)
         .map(|((name, sql), version)| {

@@ -43,6 +43,8 @@ statements! {
                     last_assigned_at = coalesce($3, last_assigned_at) \
                     WHERE id = $1 AND ($4 IS NULL OR $2 <= 0 OR workload + $2 <= $4)";
 
+    OPEN_BEYOND = "SELECT 1 FROM complaint_state WHERE customer = $1 AND is_open = 1 LIMIT 1 OFFSET $2";
+
     AGENT_EXISTS = "SELECT 1 FROM complaint_agents WHERE id = $1";
 
     INSERT_KEY = "INSERT INTO complaint_idempotency (owner, key, fingerprint, complaint, version, committed_at) \

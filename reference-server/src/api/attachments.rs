@@ -2,7 +2,7 @@
 
 use axum::body::Body;
 use axum::extract::multipart::{Field, MultipartError};
-use axum::extract::{FromRequest as _, Multipart, Request, State};
+use axum::extract::{DefaultBodyLimit, FromRequest as _, Multipart, Request, State};
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -10,9 +10,9 @@ use complaint_core::DeskError;
 use complaint_core::complaint::{Attachment, Complaint};
 use complaint_core::desk::Acting;
 use complaint_core::id::{AttachmentId, ComplaintId, Version};
-use complaint_core::lifecycle::{Command, FILES_MAX};
+use complaint_core::lifecycle::{Command, CommandName, FILES_MAX, Input, InvalidInput};
 use complaint_core::store::StoreError;
-use complaint_core::text::FIELD_MAX;
+use complaint_core::text::{FIELD_MAX, TEXT_MAX};
 use futures_util::TryStreamExt as _;
 use sha2::{Digest as _, Sha256};
 
@@ -27,7 +27,7 @@ use crate::state::AppState;
 /// The most bytes of files in one request.
 pub(crate) const REQUEST_MAX: usize = 25 * 1024 * 1024;
 /// What the frame around the files may take beside them.
-pub(super) const FRAME_MAX: usize = 64 * 1024;
+const FRAME_MAX: usize = 64 * 1024;
 const CORP: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 
 /// Add files to a complaint: multipart/form-data, at most 10 files of 10 MiB, 25 MiB in all.
@@ -56,24 +56,33 @@ pub(super) async fn add(
     let acting = state.acting(&viewer).await?;
     let complaint = acting.find(&id).await?.id;
     let seen = seen_version(request.headers())?.map(Version::new);
+    let after = receive(&state, &acting, complaint, CommandName::Attach, seen, request).await?;
+    present(&state, &acting, StatusCode::CREATED, &after).await
+}
+
+/// Gives a command that comes as a form with files: `attach`, `answer` or `post`.
+pub(super) async fn receive(
+    state: &AppState,
+    acting: &Acting,
+    complaint: ComplaintId,
+    name: CommandName,
+    seen: Option<Version>,
+    mut request: Request,
+) -> Result<Complaint, Problem> {
     let key = idempotency_key(request.headers())?;
-    let form = Multipart::from_request(request, &state).await.map_err(|_| {
-        Problem::new(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "unsupported_media_type",
-            "This kind of content is not accepted here.",
-        )
-        .detail("Send multipart/form-data.")
-    })?;
-    let files = take_in(&state, form).await?;
+    // Set here and not by the route, so that bodies of JSON keep their own, lower limit.
+    DefaultBodyLimit::max(REQUEST_MAX + FRAME_MAX + 4 * TEXT_MAX).apply(&mut request);
+    let form = Multipart::from_request(request, state).await.map_err(|_| unsupported("Send multipart/form-data."))?;
+    let (text, files) = take_in(state, form, name).await?;
+    let acting = acting.clone();
     let acting = match key {
         Some(key) => acting
-            .under_key(&key, fingerprint(complaint, &files))
+            .under_key(&key, fingerprint(complaint, name, text.as_deref(), &files))
             .map_err(|invalid| Problem::malformed("invalid_idempotency_key", invalid.to_string()))?,
         None => acting,
     };
-    let after = attach(acting.clone(), complaint, files, seen).await?;
-    present(&state, &acting, StatusCode::CREATED, &after).await
+    let command = carrying(Command::new(name, Input { text, ..Input::default() })?, &files)?;
+    Ok(send(acting, complaint, command, files, seen).await?)
 }
 
 /// Download a file. Always as a download, never shown in place.
@@ -114,13 +123,24 @@ pub(crate) struct Taken {
     stored: Stored,
 }
 
-/// Takes in every file of a form. If anything is wrong with any of them, none is left.
-async fn take_in(state: &AppState, mut form: Multipart) -> Result<Vec<Taken>, Problem> {
+/// Takes in every file of a form, and the text of a message. If anything is wrong with any of them, none is left.
+async fn take_in(
+    state: &AppState,
+    mut form: Multipart,
+    command: CommandName,
+) -> Result<(Option<String>, Vec<Taken>), Problem> {
     let mut intake = Intake::default();
     let mut files: Vec<Taken> = Vec::new();
+    let mut text = None;
     while let Some(field) = form.next_field().await.map_err(|error| broken(&error))? {
         let Some(file_name) = field.file_name().map(str::to_owned) else {
             let name = field.name().unwrap_or_default().to_owned();
+            if name == "text" && command != CommandName::Attach {
+                if text.replace(words(field).await?).is_some() {
+                    return Err(Problem::invalid().field(name, "duplicate", "This field is given twice."));
+                }
+                continue;
+            }
             return Err(Problem::invalid().detail("Only files are taken here.").field(
                 name,
                 "unknown_field",
@@ -129,14 +149,25 @@ async fn take_in(state: &AppState, mut form: Multipart) -> Result<Vec<Taken>, Pr
         };
         files.push(intake.take(state, field, &file_name).await?);
     }
-    if files.is_empty() {
+    if files.is_empty() && command == CommandName::Attach {
         return Err(Problem::invalid().detail("No file was sent.").field(
             "files",
             "missing",
             "Send at least one file.",
         ));
     }
-    Ok(files)
+    Ok((text, files))
+}
+
+/// A text of a form, cut where it is longer than any may be: one byte more is enough for the rules to say so.
+async fn words(mut field: Field<'_>) -> Result<String, Problem> {
+    let mut bytes = Vec::new();
+    while let Some(chunk) = field.chunk().await.map_err(|error| broken(&error))? {
+        if bytes.len() <= 4 * TEXT_MAX {
+            bytes.extend_from_slice(&chunk);
+        }
+    }
+    String::from_utf8(bytes).map_err(|_| Problem::malformed("malformed_multipart", "The text is not UTF-8."))
 }
 
 /// What has come in with one form so far, against the limits of a form.
@@ -183,15 +214,27 @@ impl Intake {
     }
 }
 
-/// Adds files to a complaint. Goes on to its end even if whoever asked goes away: between the log and the disk nothing is left half done.
+/// Adds files to a complaint.
 pub(crate) async fn attach(
     acting: Acting,
     complaint: ComplaintId,
     files: Vec<Taken>,
     seen: Option<Version>,
 ) -> Result<Complaint, DeskError> {
+    let command = Command::attach(files.iter().map(Taken::facts).collect());
+    send(acting, complaint, command, files, seen).await
+}
+
+/// Gives a command with its files. Goes on to its end even if whoever asked goes away: between the log and the disk nothing is left half
+/// done.
+pub(crate) async fn send(
+    acting: Acting,
+    complaint: ComplaintId,
+    command: Command,
+    files: Vec<Taken>,
+    seen: Option<Version>,
+) -> Result<Complaint, DeskError> {
     to_its_end(async move {
-        let command = Command::attach(files.iter().map(Taken::facts).collect());
         let after = acting.perform_seeing(complaint, command, seen).await;
         // When nobody knows whether it was committed, bytes too many are better than bytes too few.
         if matches!(after, Ok(_) | Err(DeskError::Store(StoreError::OutcomeUnknown(_)))) {
@@ -214,6 +257,16 @@ pub(crate) async fn to_its_end<T: Send + 'static>(work: impl Future<Output = T> 
             Err(_) => std::future::pending().await,
         },
     }
+}
+
+/// A command with the facts of its files.
+pub(crate) fn carrying(command: Command, files: &[Taken]) -> Result<Command, InvalidInput> {
+    command.carrying(files.iter().map(Taken::facts).collect())
+}
+
+pub(super) fn unsupported(detail: &str) -> Problem {
+    let title = "This kind of content is not accepted here.";
+    Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", title).detail(detail)
 }
 
 impl Taken {
@@ -260,10 +313,11 @@ fn too_large() -> Problem {
         .detail("At most 25 MiB of files in one request.")
 }
 
-/// Which request it was, by the complaint and the files; the frame around them differs from try to try.
-fn fingerprint(complaint: ComplaintId, files: &[Taken]) -> String {
+/// Which request it was, by the complaint, the command, the text and the files; the frame around them differs from try to try.
+fn fingerprint(complaint: ComplaintId, command: CommandName, text: Option<&str>, files: &[Taken]) -> String {
     let mut digest = Sha256::new();
-    digest.update(format!("POST\n{complaint}/attachments\n"));
+    let text = text.unwrap_or_default();
+    digest.update(format!("POST\n{complaint}/{command}\n{}\n{text}\n", text.len()));
     for file in files {
         digest.update(format!("{}\n{}\n", file.stored.sha256, file.file_name));
     }

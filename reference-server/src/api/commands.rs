@@ -1,8 +1,9 @@
 //! `/api/v1/complaints/{id}/commands`: every command of the lifecycle through one handler, derived from the table.
 
 use axum::Json;
-use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::extract::{FromRequest as _, Request, State};
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
 use axum::response::Response;
 use complaint_core::DeskError;
 use complaint_core::id::{ComplaintId, Version};
@@ -12,6 +13,7 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use super::attachments;
 use super::complaints::{keyed, present, received, submission};
 use super::view::{self, CommandView, ComplaintView};
 use crate::auth::Viewer;
@@ -41,6 +43,9 @@ pub(super) async fn list(
 }
 
 /// Give a command. Its fields are listed by `GET /api/v1/lifecycle`; `follow_up` takes what `POST /api/v1/complaints` takes.
+///
+/// `answer` and `post` take a `text`, files or both: `files` are ids of attachments of this complaint; or, sent as multipart/form-data,
+/// a part `text` and every part with a file name is a new file.
 #[utoipa::path(post, path = "/api/v1/complaints/{id}/commands/{name}", tag = "complaints", security(("bearer" = []), ("cookie" = [])),
     params(
         ("id" = String, Path, description = "Id or reference"),
@@ -61,10 +66,14 @@ pub(super) async fn give(
     State(state): State<AppState>,
     viewer: Viewer,
     ApiPath((id, name)): ApiPath<(String, String)>,
-    headers: HeaderMap,
-    request: Repeatable,
+    request: Request,
 ) -> Result<Response, Problem> {
-    let seen = seen_version(&headers)?.map(Version::new);
+    let seen = seen_version(request.headers())?.map(Version::new);
+    let kind = request.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    if kind.starts_with("multipart/form-data") {
+        return message(state, viewer, &id, &name, seen, request).await;
+    }
+    let request = Repeatable::from_request(request, &state).await?;
     let acting = keyed(state.acting(&viewer).await?, &request)?;
     // Which complaint before which command: the answer about one that is not theirs is always the same.
     let complaint = match acting.find(&id).await {
@@ -82,9 +91,7 @@ pub(super) async fn give(
             let receipt = acting.follow_up(complaint, submission).await?;
             received(&state, &acting, &receipt).await
         }
-        CommandName::Attach => Err(Problem::invalid()
-            .detail("Files are sent as multipart/form-data to the complaint's /attachments.")
-            .field("files", "not_by_body", "Send files to /attachments.")),
+        CommandName::Attach => Err(files_elsewhere()),
         name => {
             let body: Value = request.parse()?;
             let command = Command::from_json(name, &body)?;
@@ -92,6 +99,35 @@ pub(super) async fn give(
             present(&state, &acting, StatusCode::OK, &after).await
         }
     }
+}
+
+/// A message with its files in one request: `answer` and `post` as a form of a `text` and files.
+async fn message(
+    state: AppState,
+    viewer: Viewer,
+    id: &str,
+    name: &str,
+    seen: Option<Version>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let acting = state.acting(&viewer).await?;
+    let complaint = acting.find(id).await?.id;
+    match name.parse().map_err(|_| Problem::not_found())? {
+        name @ (CommandName::Answer | CommandName::Post) => {
+            let after = attachments::receive(&state, &acting, complaint, name, seen, request).await?;
+            present(&state, &acting, StatusCode::OK, &after).await
+        }
+        CommandName::Attach => Err(files_elsewhere()),
+        _ => Err(attachments::unsupported("Send application/json; only `answer` and `post` take files.")),
+    }
+}
+
+fn files_elsewhere() -> Problem {
+    Problem::invalid().detail("Files are sent as multipart/form-data to the complaint's /attachments.").field(
+        "files",
+        "not_by_body",
+        "Send files to /attachments.",
+    )
 }
 
 /// The complaint of an id or reference, whoever may see it: for what only a key given before can open. A number that nobody has gets

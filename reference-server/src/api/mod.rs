@@ -20,12 +20,11 @@ pub(crate) mod users;
 pub mod view;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
 use axum::http::header::CONTENT_TYPE;
 use axum::routing::get;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
-use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
+use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::state::AppState;
@@ -54,9 +53,7 @@ pub fn routes(state: &AppState) -> OpenApiRouter<AppState> {
         .routes(routes!(complaints::routing))
         .routes(routes!(commands::list))
         .routes(routes!(commands::give))
-        .routes(
-            routes!(attachments::add).layer(DefaultBodyLimit::max(attachments::REQUEST_MAX + attachments::FRAME_MAX)),
-        )
+        .routes(routes!(attachments::add))
         .routes(routes!(attachments::download))
         .routes(routes!(streams::one))
         .routes(routes!(streams::all))

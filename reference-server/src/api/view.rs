@@ -718,21 +718,19 @@ impl Lens {
         for entry in log {
             let (kind, word) = match &entry.event {
                 Event::Asked => ("question", "text"),
-                Event::Answered => ("answer", "text"),
-                Event::Posted => ("message", "text"),
+                Event::Answered { .. } => ("answer", "text"),
+                Event::Posted { .. } => ("message", "text"),
                 Event::Resolved { .. } => ("decision", "explanation"),
                 Event::Attached { .. } => ("files", "text"),
                 _ => continue,
             };
-            let attachments = match &entry.event {
-                Event::Attached { attachments } if self.audience.reads_content() => complaint
-                    .attachments
-                    .iter()
-                    .filter(|known| attachments.iter().any(|file| file.id == known.id))
-                    .map(|file| attachment(complaint, file))
-                    .collect(),
-                _ => Vec::new(),
-            };
+            let shown = if self.audience.reads_content() { entry.event.attachments() } else { &[] };
+            let attachments = complaint
+                .attachments
+                .iter()
+                .filter(|known| shown.iter().any(|file| file.id == known.id))
+                .map(|file| attachment(complaint, file))
+                .collect();
             messages.push(MessageView {
                 at: entry.at,
                 from: self.doer(&entry.by),

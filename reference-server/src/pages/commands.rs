@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use chrono::{DateTime, NaiveDate, Utc};
 use complaint_core::actor::{Actor, Party};
 use complaint_core::complaint::{Complaint, DismissalReason, Outcome, Priority, RemedyKind};
-use complaint_core::lifecycle::{Command, CommandName, Field as Wanted, MEDIA_TYPES, Refusal, RefusalCategory};
+use complaint_core::lifecycle::{Command, CommandName, Field as Wanted, MEDIA_TYPES, Refusal, RefusalCategory, Status};
 use complaint_core::money::Money;
 use complaint_core::policy::Policy;
 use complaint_core::routing::{Ineligible, Need, Roster, route};
@@ -105,13 +105,13 @@ impl Scene<'_> {
             command,
             CommandName::Post | CommandName::Answer | CommandName::Note | CommandName::Attach | CommandName::Read
         );
-        let files = command == CommandName::Attach;
+        let files = command.takes_files();
         let reference = self.complaint.reference;
         CommandForm {
             name: command.name(),
             label: self.label(command),
             intro: self.intro(command),
-            action: if files {
+            action: if command == CommandName::Attach {
                 format!("/complaints/{reference}/attachments")
             } else {
                 format!("/complaints/{reference}/commands/{command}")
@@ -196,6 +196,9 @@ impl Scene<'_> {
             CommandName::Answer if !by_customer => "What the customer told you, by phone or letter.".into(),
             CommandName::Unmerge => "It becomes a complaint of its own again.".into(),
             CommandName::Note => "Only staff see it.".into(),
+            CommandName::Attach if by_customer && self.complaint.status == Status::AwaitingCustomer => {
+                "Files that you add here do not answer our question; send those that do with your answer.".into()
+            }
             CommandName::Ask => {
                 "The customer gets your question; the clocks of our promises pause until they answer.".into()
             }
@@ -215,6 +218,7 @@ impl Scene<'_> {
         let (name, label) = (wanted.name(), self.asked(command, wanted));
         let field = match wanted {
             Wanted::Text
+            | Wanted::OptionalText
             | Wanted::Reason
             | Wanted::OptionalReason
             | Wanted::Comment
@@ -274,11 +278,12 @@ impl Scene<'_> {
                 Field::new(name, label, Control::Set(rows))
                     .hint("Money back and compensation need an amount. Leave out what you do not need.")
             }
-            Wanted::Files => Field::new(name, label, Control::Files(MEDIA_TYPES.join(",")))
+            Wanted::Files | Wanted::OptionalFiles => Field::new(name, label, Control::Files(MEDIA_TYPES.join(",")))
                 .hint("At most ten files for a complaint, 10 MB each and 25 MB at once: pictures, PDF, text, office documents."),
         };
         let field = match wanted {
             Wanted::Apology => field.hint("Needed when the complaint is upheld, even in part. The customer reads it."),
+            Wanted::OptionalText => field.hint("Write something, send files, or both."),
             Wanted::NextSteps => field.hint("What the customer has to do, and what they will get when."),
             Wanted::Reason if command == CommandName::Reassign => field.hint("Both agents and the log get it."),
             _ => field,
@@ -291,12 +296,12 @@ impl Scene<'_> {
             (CommandName::Contest, Wanted::Reason, _) => "What is wrong with the decision?",
             (CommandName::Withdraw, Wanted::OptionalReason, true) => "Why do you withdraw it?",
             (CommandName::Escalate, Wanted::Reason, true) => "What should somebody else look at?",
-            (CommandName::Answer, Wanted::Text, true) => "Your answer",
-            (CommandName::Answer, Wanted::Text, false) => "What the customer said",
+            (CommandName::Answer, Wanted::OptionalText, true) => "Your answer",
+            (CommandName::Answer, Wanted::OptionalText, false) => "What the customer said",
             (CommandName::Rate, Wanted::Score, _) => "How did we deal with it?",
             (CommandName::Rate, Wanted::OptionalComment, true) => "What was good, what was not?",
-            (CommandName::Post, Wanted::Text, true) => "Your message",
-            (CommandName::Post, Wanted::Text, false) => "Message to the customer",
+            (CommandName::Post, Wanted::OptionalText, true) => "Your message",
+            (CommandName::Post, Wanted::OptionalText, false) => "Message to the customer",
             (CommandName::Ask, Wanted::Text, _) => "Question to the customer",
             (CommandName::Note, Wanted::Text, _) => "Internal note",
             (CommandName::Dismiss | CommandName::Refer, Wanted::Text, _) => "Text for the customer",
@@ -387,7 +392,8 @@ pub fn read(command: CommandName, typed: &Typed) -> Reading {
     for wanted in command.fields() {
         let name = wanted.name();
         match wanted {
-            Wanted::Files => {}
+            // They come beside the fields.
+            Wanted::Files | Wanted::OptionalFiles => {}
             Wanted::Remedies => {
                 let remedies = remedies(typed, &mut rows, &mut faults);
                 body.insert(name.to_owned(), Value::Array(remedies));

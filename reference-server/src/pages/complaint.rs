@@ -4,16 +4,16 @@ use std::collections::BTreeMap;
 
 use askama::Template;
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Multipart, State};
+use axum::extract::{DefaultBodyLimit, Multipart, Request, State};
 use axum::http::StatusCode;
 use axum::routing::get;
 use chrono::{DateTime, Utc};
 use complaint_core::actor::Party;
-use complaint_core::complaint::{Complaint, Entry, Event};
+use complaint_core::complaint::{Attachment, Complaint, Entry, Event};
 use complaint_core::deadline::{ClockKind, Deadline, Ending};
 use complaint_core::desk::Acting;
 use complaint_core::id::Version;
-use complaint_core::lifecycle::{Availability, Command, CommandName, Status};
+use complaint_core::lifecycle::{Availability, CommandName, Status};
 use complaint_core::routing::{Need, Roster, Routing, route};
 use complaint_core::{DeskError, Policy};
 use serde::Deserialize;
@@ -25,6 +25,7 @@ use super::words::{
     time_left,
 };
 use super::{Answer, Me, Person, page, see, start_of, upload};
+use crate::api::attachments::{attach as attach_files, carrying, send};
 use crate::auth::{Role, Viewer};
 use crate::error::Problem;
 use crate::extract::{ApiPath, ApiQuery};
@@ -79,6 +80,7 @@ struct Message {
     internal: bool,
     open: bool,
     texts: Vec<String>,
+    files: Vec<File>,
 }
 
 /// A file.
@@ -257,7 +259,7 @@ async fn command(
     State(state): State<AppState>,
     person: Person,
     ApiPath((reference, name)): ApiPath<(String, String)>,
-    typed: Typed,
+    request: Request,
 ) -> Answer {
     let name: CommandName = name.parse().map_err(|_| Problem::not_found())?;
     // These make a complaint or take files in; they have pages of their own.
@@ -265,17 +267,25 @@ async fn command(
         return Err(Problem::not_found());
     }
     let loaded = load(&state, &person.0, &reference).await?;
+    let upload::Sent { typed, files, faults } = upload::read_any(&state, request).await?;
     let seen = typed.get("version").and_then(|version| version.parse().ok()).map(Version::new);
     let reading = read(name, &typed);
     let command = match reading.command {
-        Ok(command) => command,
-        Err(faults) => {
+        Ok(command) if faults.is_empty() => command,
+        read => {
+            let faults = read.err().unwrap_or_default().into_iter().chain(faults).collect();
             let attempt =
                 Attempt { command: name, typed, faults, status: StatusCode::UNPROCESSABLE_ENTITY, stale: false };
             return render(&state, &person.0, &loaded, None, Some(&attempt));
         }
     };
-    perform(&state, &person.0, loaded, command, seen, typed, &reading.rows).await
+    let done = if name.takes_files() {
+        let command = carrying(command, &files)?;
+        send(loaded.acting.clone(), loaded.complaint.id, command, files, seen).await
+    } else {
+        loaded.acting.perform_seeing(loaded.complaint.id, command, seen).await
+    };
+    answer(&state, &person.0, loaded, name, done, typed, &reading.rows).await
 }
 
 async fn attach(
@@ -296,22 +306,8 @@ async fn attach(
         };
         return render(&state, &person.0, &loaded, None, Some(&attempt));
     }
-    let done = crate::api::attachments::attach(loaded.acting.clone(), loaded.complaint.id, sent.files, None).await;
+    let done = attach_files(loaded.acting.clone(), loaded.complaint.id, sent.files, None).await;
     answer(&state, &person.0, loaded, CommandName::Attach, done, Typed::default(), &[]).await
-}
-
-async fn perform(
-    state: &AppState,
-    viewer: &Viewer,
-    loaded: Loaded,
-    command: Command,
-    seen: Option<Version>,
-    typed: Typed,
-    rows: &[usize],
-) -> Answer {
-    let name = command.name();
-    let done = loaded.acting.perform_seeing(loaded.complaint.id, command, seen).await;
-    answer(state, viewer, loaded, name, done, typed, rows).await
 }
 
 /// The page after a command: where to go on, or why not.
@@ -500,8 +496,8 @@ impl Loaded {
             };
             let (what, internal, texts) = match &entry.event {
                 Event::Asked => ("question", false, words(&["text"])),
-                Event::Answered => ("answer", false, words(&["text"])),
-                Event::Posted => ("message", false, words(&["text"])),
+                Event::Answered { .. } => ("answer", false, words(&["text"])),
+                Event::Posted { .. } => ("message", false, words(&["text"])),
                 Event::Resolved { .. } => ("decision", false, words(&["explanation"])),
                 Event::Contested { .. } => ("why the decision is contested", false, words(&["reason"])),
                 Event::Withdrawn => ("why it is withdrawn", false, words(&["reason"])),
@@ -510,9 +506,7 @@ impl Loaded {
                 Event::Held { .. } => ("waiting for", false, words(&["party"])),
                 Event::RemedyFulfilled { .. } => ("delivery", false, words(&["evidence"])),
                 Event::Rated { .. } => ("rating", false, words(&["comment"])),
-                Event::Attached { .. } => {
-                    ("files", false, entry.words.under("file.").map(|(_, name)| name.to_owned()).collect())
-                }
+                Event::Attached { .. } => ("files", false, Vec::new()),
                 Event::Escalated { .. } => {
                     ("why it is escalated", !matches!(entry.by, Party::Customer(_)), words(&["reason"]))
                 }
@@ -522,7 +516,10 @@ impl Loaded {
                 Event::Declined { .. } => ("why it is declined", true, words(&["reason"])),
                 _ => continue,
             };
-            if texts.is_empty() || (internal && !staff) {
+            let shown = entry.event.attachments();
+            let files = self.complaint.attachments.iter().filter(|known| shown.iter().any(|it| it.id == known.id));
+            let files: Vec<File> = files.map(|file| self.file(file)).collect();
+            if (texts.is_empty() && files.is_empty()) || (internal && !staff) {
                 continue;
             }
             talk.push(Message {
@@ -534,26 +531,27 @@ impl Loaded {
                 internal,
                 open: matches!(entry.event, Event::Asked) && open == Some(entry.at),
                 texts,
+                files,
             });
         }
         talk
     }
 
     fn files(&self) -> Vec<File> {
-        self.complaint
-            .attachments
-            .iter()
-            .map(|file| File {
-                name: file.file_name.clone(),
-                href: format!("/api/v1/complaints/{}/attachments/{}", self.complaint.id, file.id),
-                kind: file.media_type.clone(),
-                size: match file.size {
-                    small if small < 1024 => format!("{small} bytes"),
-                    middle if middle < 1024 * 1024 => format!("{} KB", middle.div_ceil(1024)),
-                    large => format!("{}.{} MB", large >> 20, (large % (1 << 20)) * 10 / (1 << 20)),
-                },
-            })
-            .collect()
+        self.complaint.attachments.iter().map(|file| self.file(file)).collect()
+    }
+
+    fn file(&self, file: &Attachment) -> File {
+        File {
+            name: file.file_name.clone(),
+            href: format!("/api/v1/complaints/{}/attachments/{}", self.complaint.id, file.id),
+            kind: file.media_type.clone(),
+            size: match file.size {
+                small if small < 1024 => format!("{small} bytes"),
+                middle if middle < 1024 * 1024 => format!("{} KB", middle.div_ceil(1024)),
+                large => format!("{}.{} MB", large >> 20, (large % (1 << 20)) * 10 / (1 << 20)),
+            },
+        }
     }
 
     fn decisions(&self) -> Vec<Decision> {

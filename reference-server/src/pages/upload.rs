@@ -1,6 +1,7 @@
 //! Forms with files: the fields for the page, the files through the same door as those of the API.
 
-use axum::extract::Multipart;
+use axum::extract::{DefaultBodyLimit, FromRequest as _, Multipart, Request};
+use axum::http::header::CONTENT_TYPE;
 use complaint_core::lifecycle::{FILE_SIZE_MAX, FILES_MAX, MEDIA_TYPES};
 use complaint_core::text::TEXT_MAX;
 
@@ -25,6 +26,20 @@ pub(crate) struct Sent {
     pub(crate) files: Vec<Taken>,
     /// What is wrong with files.
     pub(crate) faults: Vec<Fault>,
+}
+
+/// Reads a form that may bring files.
+pub(crate) async fn read_any(state: &AppState, mut request: Request) -> Result<Sent, Problem> {
+    let kind = request.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    if !kind.starts_with("multipart/form-data") {
+        let typed = Typed::from_request(request, state).await?;
+        return Ok(Sent { typed, ..Sent::default() });
+    }
+    DefaultBodyLimit::max(UPLOAD_MAX).apply(&mut request);
+    let form = Multipart::from_request(request, state)
+        .await
+        .map_err(|_| Problem::malformed("malformed_multipart", "The form cannot be read."))?;
+    read(state, form).await
 }
 
 /// Reads a form to its end, whatever is wrong with its files: people learn of everything at once, and keep what they typed.

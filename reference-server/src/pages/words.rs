@@ -304,7 +304,7 @@ fn happened(entry: &Entry, names: &Names, policy: &Policy) -> String {
         }
         Event::Begun => "Work has begun".to_owned(),
         Event::Asked => "Question to the customer".to_owned(),
-        Event::Answered => "Answer of the customer".to_owned(),
+        Event::Answered { .. } => "Answer of the customer".to_owned(),
         Event::Held { until } => format!("Waiting for a third party until {}", Day(*until).shown()),
         Event::Resumed => "Work goes on".to_owned(),
         Event::Escalated { causes, .. } => {
@@ -353,7 +353,7 @@ fn happened(entry: &Entry, names: &Names, policy: &Policy) -> String {
         Event::Unmerged => "Taken apart again".to_owned(),
         Event::Referred => "Passed to the body that is responsible".to_owned(),
         Event::ReferralReturned => "Taken back from the other body".to_owned(),
-        Event::Posted => "Message".to_owned(),
+        Event::Posted { .. } => "Message".to_owned(),
         Event::Noted => "Internal note".to_owned(),
         Event::Attached { attachments } => match attachments.len() {
             1 => "A file added".to_owned(),

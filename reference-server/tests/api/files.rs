@@ -6,10 +6,11 @@ use axum::body::{Body, Bytes};
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use axum::http::{Method, Request};
 use futures_util::stream;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use crate::house::{House, form};
+use crate::support::{Answer, With};
 
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\n0000";
 const PDF: &[u8] = b"%PDF-1.7\nlid";
@@ -235,4 +236,108 @@ async fn whoever_hangs_up_leaves_nothing() {
     }
     house.keeps(0).await;
     assert_eq!(house.read(&path, &house.john).await["version"], 1);
+}
+
+/// A form of a text and files, as a message is sent.
+fn message(text: Option<&str>, files: &[(&str, &str, &[u8])]) -> Vec<u8> {
+    let part = |text: &str| format!("--XX\r\nContent-Disposition: form-data; name=\"text\"\r\n\r\n{text}\r\n");
+    [text.map(part).unwrap_or_default().into_bytes(), form(files)].concat()
+}
+
+impl House {
+    async fn says(&self, path: &str, name: &str, body: Vec<u8>, who: &With) -> Answer {
+        let path = format!("{path}/commands/{name}");
+        self.it.send(Method::POST, &path, Some("multipart/form-data; boundary=XX"), body, who).await
+    }
+
+    async fn asked(&self, path: &str) {
+        let asked = self.done(path, "ask", json!({"text": "Which one?"}), &self.sarah).await;
+        assert_eq!(asked["status"], "awaiting_customer");
+    }
+
+    async fn last_message(&self, path: &str) -> Value {
+        let messages = self.read(&format!("{path}/messages"), &self.john).await;
+        messages["items"].as_array().expect("items").last().expect("a message").clone()
+    }
+}
+
+#[tokio::test]
+async fn an_answer_is_a_text_files_or_both() {
+    let house = House::new().await;
+    let path = house.complaint().await;
+    house.done(&path, "begin", json!({}), &house.sarah).await;
+
+    // Sent along, without a word; a repetition is the same answer.
+    house.asked(&path).await;
+    let once = house.john.clone().header("idempotency-key", "answer-1");
+    let alone = || message(None, &[("lid.png", "image/png", PNG)]);
+    let answered = house.says(&path, "answer", alone(), &once).await;
+    assert_eq!((answered.status.as_u16(), &answered.json()["status"]), (200, &json!("in_progress")));
+    assert_eq!(house.says(&path, "answer", alone(), &once).await.text, answered.text, "sent twice, taken once");
+    let other = house.says(&path, "answer", message(Some("Hm."), &[("lid.png", "image/png", PNG)]), &once).await;
+    assert_eq!(other.problem(), (422, "idempotency_key_reused".into()));
+    let last = house.last_message(&path).await;
+    assert_eq!((&last["kind"], &last["text"]), (&json!("answer"), &Value::Null));
+    assert_eq!(last["attachments"][0]["file_name"], "lid.png");
+    let href = last["attachments"][0]["href"].as_str().expect("a path");
+    assert_eq!(house.it.get(href, &house.sarah).await.text.as_bytes(), String::from_utf8_lossy(PNG).as_bytes());
+
+    // Sent before, and named in the answer.
+    house.asked(&path).await;
+    let sent = house.upload(&path, &[("invoice.pdf", "application/pdf", PDF)], &house.john).await.json();
+    assert_eq!(sent["status"], "awaiting_customer", "to attach is not to answer");
+    let id = sent["attachments"][1]["id"].clone();
+    let unknown = json!({"files": ["0190c6e6-0000-7000-8000-000000000000"]});
+    let refused = house.command(&path, "answer", unknown, &house.john).await;
+    assert_eq!(refused.fields(), [("files.0".into(), "unknown_file".into())]);
+    let nothing = house.command(&path, "answer", json!({"files": []}), &house.john).await;
+    assert_eq!(nothing.fields(), [("text".into(), "missing".into())]);
+    let answered = house.done(&path, "answer", json!({"files": [id]}), &house.john).await;
+    assert_eq!(
+        (&answered["status"], answered["attachments"].as_array().map(Vec::len)),
+        (&json!("in_progress"), Some(2))
+    );
+    assert_eq!(house.last_message(&path).await["attachments"][0]["file_name"], "invoice.pdf");
+
+    // Both, from the other side.
+    let both = message(Some("This is ours.\r\nCompare it."), &[("ours.txt", "text/plain", b"Ours.")]);
+    assert_eq!(house.says(&path, "post", both, &house.sarah).await.status, 200);
+    let last = house.last_message(&path).await;
+    assert_eq!((&last["kind"], &last["text"]), (&json!("message"), &json!("This is ours.\nCompare it.")));
+    assert_eq!(last["attachments"][0]["file_name"], "ours.txt");
+    house.keeps(3).await;
+}
+
+#[tokio::test]
+async fn a_message_that_is_refused_leaves_no_file() {
+    let house = House::new().await;
+    let path = house.complaint().await;
+    let file: &[(&str, &str, &[u8])] = &[("lid.png", "image/png", PNG)];
+    let twice = [message(Some("One"), &[]).as_slice(), b"\r\n"].concat();
+    let twice = [&twice[..twice.len() - "--XX--\r\n\r\n".len()], &message(Some("Two"), file)].concat();
+    let foreign = b"--XX\r\nContent-Disposition: form-data; name=\"status\"\r\n\r\nclosed\r\n--XX--\r\n".to_vec();
+    for (name, body, status, code) in [
+        ("answer", message(None, file), 422, "wrong_status"),
+        ("post", message(None, &[]), 422, "missing"),
+        ("post", message(Some(&"x".repeat(70_000)), file), 422, "too_long"),
+        ("post", message(Some("a\u{7}b"), file), 422, "control_characters"),
+        ("post", message(Some("See."), &[("a.png", "image/png", b"MZ\x90\x00\x03")]), 422, "wrong_media_type"),
+        ("post", twice, 422, "invalid_body"),
+        ("post", foreign, 422, "invalid_body"),
+        ("post", b"nonsense".to_vec(), 400, "malformed_multipart"),
+        ("attach", message(None, file), 422, "invalid_body"),
+        ("note", message(Some("Internal"), file), 415, "unsupported_media_type"),
+        ("dance", message(None, file), 404, "not_found"),
+    ] {
+        let refused = house.says(&path, name, body, &house.john).await;
+        assert_eq!(refused.problem(), (status, code.to_owned()), "{name}: {}", refused.text);
+        house.keeps(0).await;
+    }
+    let strange = house.says(&path, "post", message(Some("Hello"), file), &house.jane).await;
+    assert_eq!(strange.problem(), (404, "not_found".into()));
+    house.keeps(0).await;
+    assert_eq!(house.read(&path, &house.john).await["version"], 1);
+    // A body of JSON keeps its own limit beside the larger one of forms.
+    let long = json!({"text": "x".repeat(3 << 20)});
+    assert_eq!(house.command(&path, "post", long, &house.john).await.problem(), (413, "too_large".into()));
 }

@@ -65,6 +65,20 @@ async fn from_submission_to_feedback_without_script() {
     assert!(john.says("1 complaint waits for you") && john.says("We need your answer"), "{}", john.text());
     john.open(&page).await;
     assert!(john.says("Was the parcel damaged too?") && !john.says("Third one this week."), "{}", john.text());
+    assert!(john.says("do not answer our question"), "{}", john.text());
+    // Neither a text nor a file: refused; a file alone is the answer.
+    john.press(&at(&reference, "answer"), &[]).await;
+    assert!(john.status() == 422 && john.has("#faults"), "{}", john.text());
+    let photo = Chosen { field: "files", name: "parcel.png", bytes: PHOTO };
+    john.press_with(&at(&reference, "answer"), &[], &[photo]).await;
+    assert!(john.says("In progress"), "{}", john.text());
+    let shown = john.attribute("#talk li:last-child a[href*='/attachments/']", "href").expect("the file in the answer");
+    john.open(&shown).await;
+    assert_eq!(john.status(), 200);
+    sarah.open(&page).await;
+    assert!(sarah.has("#talk a[href*='/attachments/']") && sarah.says("parcel.png"), "{}", sarah.text());
+    sarah.press(&at(&reference, "ask"), &[("text", "Only the lid?")]).await;
+    john.open(&page).await;
     john.press(&at(&reference, "answer"), &[("text", "No, only the kettle.")]).await;
     assert!(john.says("In progress"), "{}", john.text());
     john.press_with(
