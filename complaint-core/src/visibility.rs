@@ -24,8 +24,9 @@ pub(crate) fn is_public(event: &Event) -> bool {
 }
 
 /// The log as the customer of the complaint may read it: numbered anew, so that not even the number of internal
-/// entries shows; without explanations of routing, without reasons given among staff.
-pub(crate) fn for_customer(log: &[Entry]) -> Vec<Entry> {
+/// entries shows; without explanations of routing, without reasons given among staff. Of a portion of a log, `before` says
+/// how many entries they see before it.
+pub(crate) fn for_customer(log: &[Entry], before: u32) -> Vec<Entry> {
     let mut seen: Vec<Entry> = Vec::new();
     for entry in log.iter().filter(|entry| is_public(&entry.event)) {
         let public = match &entry.event {
@@ -55,7 +56,7 @@ pub(crate) fn for_customer(log: &[Entry]) -> Vec<Entry> {
         if matches!(entry.event, Event::Resolved { .. }) {
             words = words.without("comment");
         }
-        let seq = u32::try_from(seen.len() + 1).unwrap_or(u32::MAX);
+        let seq = u32::try_from(seen.len() + 1).unwrap_or(u32::MAX).saturating_add(before);
         seen.push(Entry { seq, event: public, words, clocks: Vec::new(), ..entry.clone() });
     }
     seen

@@ -378,12 +378,43 @@ impl Acting {
     pub async fn log(&self, id: ComplaintId) -> Result<Vec<Entry>, DeskError> {
         let complaint = self.read(id).await?;
         let log = self.desk.whole_log(complaint.id).await?;
-        Ok(match self.actor.party() {
-            Party::Customer(_) => crate::visibility::for_customer(&log),
+        Ok(self.shown(log, 0))
+    }
+
+    /// A portion of that log: at most `limit` of the `wanted` entries behind the one that this actor sees as number `after`.
+    ///
+    /// Following the numbers to the end gives each entry exactly once, whatever is added meanwhile: the log only grows. For a
+    /// customer it is read from its start, because the place of an entry in the whole log would tell what is hidden before it.
+    pub async fn log_after(
+        &self,
+        id: ComplaintId,
+        after: u32,
+        limit: usize,
+        wanted: impl Fn(&Entry) -> bool,
+    ) -> Result<Vec<Entry>, DeskError> {
+        const BATCH: u32 = 200;
+        let complaint = self.read(id).await?;
+        let renumbered = self.actor.customer_id().is_some();
+        let (mut portion, mut at, mut seen) = (Vec::new(), if renumbered { 0 } else { after }, 0);
+        while portion.len() < limit {
+            let batch = self.desk.store.log(complaint.id, at, BATCH).await?;
+            let Some(last) = batch.last() else { break };
+            at = last.seq;
+            let shown = self.shown(batch, seen);
+            seen = shown.last().map_or(seen, |entry| entry.seq);
+            let behind = shown.into_iter().filter(|entry| entry.seq > after && wanted(entry));
+            portion.extend(behind.take(limit - portion.len()));
+        }
+        Ok(portion)
+    }
+
+    fn shown(&self, log: Vec<Entry>, before: u32) -> Vec<Entry> {
+        match self.actor.party() {
+            Party::Customer(_) => crate::visibility::for_customer(&log, before),
             // An admin sees that things happened; what was written is read only by those who handle it.
             Party::Admin(_) => crate::visibility::without_words(&log),
             _ => log,
-        })
+        }
     }
 
     /// What this actor may do to a complaint now, and why not the rest.

@@ -25,11 +25,17 @@ pub(super) struct SignUp {
     password: String,
 }
 
-/// The token of the confirmation link.
+/// The token of the confirmation link. Name and password, together, take the place of those of the sign-up.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Confirm {
     token: String,
+    /// Needed if there were sign-ups with different passwords.
+    #[schema(min_length = 1, max_length = 200)]
+    name: Option<String>,
+    /// Needed if there were sign-ups with different passwords.
+    #[schema(min_length = 15, max_length = 256)]
+    password: Option<String>,
 }
 
 /// Whose confirmation to send again.
@@ -72,19 +78,22 @@ pub(super) async fn sign_up(
 }
 
 /// Confirm the e-mail address with the token of the link.
+///
+/// After sign-ups with different passwords nobody can tell which was the owner's, so the link stands for none of them: it must come
+/// with the name and password that shall count.
 #[utoipa::path(post, path = "/api/v1/accounts/verify", tag = "accounts", request_body = Confirm, responses(
     (status = 200, body = Confirmed),
-    (status = 422, body = Problem, content_type = "application/problem+json", description = "`invalid_token`: used, expired or unknown"),
+    (status = 422, body = Problem, content_type = "application/problem+json", description = "`invalid_token`: used, expired or unknown; `invalid_body` naming `name` and `password` if they are needed"),
 ))]
 pub(super) async fn confirm(
     State(state): State<AppState>,
     ApiJson(body): ApiJson<Confirm>,
 ) -> Result<Json<Confirmed>, Problem> {
-    state.accounts.confirm_email(&body.token).await?;
+    state.accounts.confirm_email(&body.token, body.name.as_deref(), body.password.as_deref()).await?;
     Ok(Json(Confirmed { verified: true }))
 }
 
-/// Send the confirmation again, at most once a day. The answer does not tell whether the address is known.
+/// Send the confirmation again, unless a mail went to this address within a day. The answer does not tell whether the address is known.
 #[utoipa::path(post, path = "/api/v1/accounts/verification", tag = "accounts", request_body = SendAgain, responses(
     (status = 202, body = CheckYourMail),
     (status = 422, body = Problem, content_type = "application/problem+json"),

@@ -1,5 +1,7 @@
 //! `/api/v1/complaints`: handing in, listing, reading.
 
+use std::collections::BTreeSet;
+
 use axum::Json;
 use axum::extract::{RawQuery, State};
 use axum::http::header::{ETAG, IF_NONE_MATCH, LOCATION};
@@ -7,7 +9,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use complaint_core::complaint::{Channel, Complaint, Submission};
+use complaint_core::complaint::{Channel, Complaint, Entry, Submission};
 use complaint_core::desk::{Acting, Receipt};
 use complaint_core::id::{CategoryKey, CustomerId, Level};
 use complaint_core::policy::Policy;
@@ -16,7 +18,9 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::view::{Audience, ComplaintRow, ComplaintView, DeadlineView, EntryView, Lens, MessageView, RoutingView};
+use super::view::{
+    Audience, ComplaintRow, ComplaintView, DeadlineView, EntryView, Lens, MessageView, RoutingView, message_of,
+};
 use crate::auth::viewer::ShownBy;
 use crate::auth::{AuthError, Role, Viewer};
 use crate::error::Problem;
@@ -34,7 +38,15 @@ pub(super) struct Complaints {
     next: Option<String>,
 }
 
-/// A whole log, conversation or list of clocks.
+/// A page of a log or conversation, oldest first.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Portion<T> {
+    items: Vec<T>,
+    /// Give it as `cursor` to get the next page; null on the last. What is added meanwhile comes behind it.
+    next: Option<String>,
+}
+
+/// A whole list of clocks.
 #[derive(Serialize, ToSchema)]
 pub(super) struct All<T> {
     items: Vec<T>,
@@ -122,34 +134,52 @@ pub(super) async fn show(
 
 /// Read the log: what happened, who did it, when. Customers see what concerns them.
 #[utoipa::path(get, path = "/api/v1/complaints/{id}/log", tag = "complaints", security(("bearer" = []), ("cookie" = [])),
-    params(("id" = String, Path, description = "Id or reference")),
-    responses((status = 200, body = All<EntryView>), (status = 404, body = Problem, content_type = "application/problem+json")))]
+    params(
+        ("id" = String, Path, description = "Id or reference"),
+        ("limit" = Option<u16>, Query, description = "1 to 100; 100 by default"),
+        ("cursor" = Option<String>, Query, description = "`next` of an earlier page"),
+    ),
+    responses(
+        (status = 200, body = Portion<EntryView>),
+        (status = 400, body = Problem, content_type = "application/problem+json", description = "`invalid_query` names the parameter"),
+        (status = 404, body = Problem, content_type = "application/problem+json"),
+    ))]
 pub(super) async fn log(
     State(state): State<AppState>,
     viewer: Viewer,
     ApiPath(id): ApiPath<String>,
-) -> Result<Json<All<EntryView>>, Problem> {
+    RawQuery(query): RawQuery,
+) -> Result<Json<Portion<EntryView>>, Problem> {
     let acting = state.acting(&viewer).await?;
     let complaint = acting.find(&id).await?;
-    let log = acting.log(complaint.id).await?;
+    let (log, next) = portion(&acting, &complaint, query.as_deref(), |_| true).await?;
     let lens = Lens::over(&state, &acting, &[complaint]).await?;
-    Ok(Json(All { items: log.iter().map(|entry| lens.entry(entry)).collect() }))
+    Ok(Json(Portion { items: log.iter().map(|entry| lens.entry(entry)).collect(), next }))
 }
 
 /// Read the conversation between customer and staff, oldest first.
 #[utoipa::path(get, path = "/api/v1/complaints/{id}/messages", tag = "complaints", security(("bearer" = []), ("cookie" = [])),
-    params(("id" = String, Path, description = "Id or reference")),
-    responses((status = 200, body = All<MessageView>), (status = 404, body = Problem, content_type = "application/problem+json")))]
+    params(
+        ("id" = String, Path, description = "Id or reference"),
+        ("limit" = Option<u16>, Query, description = "1 to 100; 100 by default"),
+        ("cursor" = Option<String>, Query, description = "`next` of an earlier page"),
+    ),
+    responses(
+        (status = 200, body = Portion<MessageView>),
+        (status = 400, body = Problem, content_type = "application/problem+json", description = "`invalid_query` names the parameter"),
+        (status = 404, body = Problem, content_type = "application/problem+json"),
+    ))]
 pub(super) async fn messages(
     State(state): State<AppState>,
     viewer: Viewer,
     ApiPath(id): ApiPath<String>,
-) -> Result<Json<All<MessageView>>, Problem> {
+    RawQuery(query): RawQuery,
+) -> Result<Json<Portion<MessageView>>, Problem> {
     let acting = state.acting(&viewer).await?;
     let complaint = acting.find(&id).await?;
-    let log = acting.log(complaint.id).await?;
+    let (log, next) = portion(&acting, &complaint, query.as_deref(), |entry| message_of(entry).is_some()).await?;
     let lens = Lens::over(&state, &acting, std::slice::from_ref(&complaint)).await?;
-    Ok(Json(All { items: lens.messages(&complaint, &log) }))
+    Ok(Json(Portion { items: log.iter().filter_map(|entry| lens.message(&complaint, entry)).collect(), next }))
 }
 
 /// Read the clocks with the segments that explain them.
@@ -371,9 +401,46 @@ fn read_query(text: &str, acting: &Acting, policy: &Policy) -> Result<Query, Pro
     Ok(query)
 }
 
+/// A page of a log and the cursor behind it. The cursor is a place in what this viewer sees, so it tells of nothing hidden, and
+/// whoever else uses it only begins elsewhere in what they may see.
+async fn portion(
+    acting: &Acting,
+    complaint: &Complaint,
+    query: Option<&str>,
+    wanted: impl Fn(&Entry) -> bool,
+) -> Result<(Vec<Entry>, Option<String>), Problem> {
+    let (mut after, mut most) = (0_u32, PAGE_MAX);
+    let mut seen = BTreeSet::new();
+    for (name, value) in url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
+        let name = name.into_owned();
+        match name.as_str() {
+            "limit" | "cursor" if value.is_empty() => {}
+            "limit" => most = limit(&value, PAGE_MAX)?,
+            "cursor" => {
+                let place = decoded(&value).and_then(|text| text.parse().ok()).filter(|place| *place > 0);
+                after = place.ok_or_else(|| wrong("cursor", "invalid", "The next of an earlier page."))?;
+            }
+            name => return Err(wrong(name, "unknown_field", "There is no such parameter.")),
+        }
+        if seen.contains(&name) {
+            return Err(wrong(&name, "duplicate", "This parameter is given twice."));
+        }
+        seen.insert(name);
+    }
+    // One more than asked for tells whether there is a next page.
+    let mut log = acting.log_after(complaint.id, after, usize::from(most) + 1, wanted).await?;
+    let more = log.len() > usize::from(most);
+    log.truncate(most.into());
+    let next = log.last().filter(|_| more).map(|last| URL_SAFE_NO_PAD.encode(last.seq.to_string()));
+    Ok((log, next))
+}
+
 fn read_cursor(value: &str) -> Option<Cursor> {
-    let text = String::from_utf8(URL_SAFE_NO_PAD.decode(value).ok()?).ok()?;
-    text.parse().ok()
+    decoded(value)?.parse().ok()
+}
+
+fn decoded(cursor: &str) -> Option<String> {
+    String::from_utf8(URL_SAFE_NO_PAD.decode(cursor).ok()?).ok()
 }
 
 /// A page size of 1 to `most`.

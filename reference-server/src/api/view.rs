@@ -712,34 +712,23 @@ impl Lens {
         }
     }
 
-    /// The conversation, from the log as whoever acts may see it.
-    pub fn messages(&self, complaint: &Complaint, log: &[Entry]) -> Vec<MessageView> {
-        let mut messages = Vec::new();
-        for entry in log {
-            let (kind, word) = match &entry.event {
-                Event::Asked => ("question", "text"),
-                Event::Answered { .. } => ("answer", "text"),
-                Event::Posted { .. } => ("message", "text"),
-                Event::Resolved { .. } => ("decision", "explanation"),
-                Event::Attached { .. } => ("files", "text"),
-                _ => continue,
-            };
-            let shown = if self.audience.reads_content() { entry.event.attachments() } else { &[] };
-            let attachments = complaint
-                .attachments
-                .iter()
-                .filter(|known| shown.iter().any(|file| file.id == known.id))
-                .map(|file| attachment(complaint, file))
-                .collect();
-            messages.push(MessageView {
-                at: entry.at,
-                from: self.doer(&entry.by),
-                kind,
-                text: entry.words.get(word).map(str::to_owned),
-                attachments,
-            });
-        }
-        messages
+    /// A message of the conversation, if this entry of the log as whoever acts may see it is one.
+    pub fn message(&self, complaint: &Complaint, entry: &Entry) -> Option<MessageView> {
+        let (kind, word) = message_of(entry)?;
+        let shown = if self.audience.reads_content() { entry.event.attachments() } else { &[] };
+        let attachments = complaint
+            .attachments
+            .iter()
+            .filter(|known| shown.iter().any(|file| file.id == known.id))
+            .map(|file| attachment(complaint, file))
+            .collect();
+        Some(MessageView {
+            at: entry.at,
+            from: self.doer(&entry.by),
+            kind,
+            text: entry.words.get(word).map(str::to_owned),
+            attachments,
+        })
     }
 
     /// The clocks this viewer is told of.
@@ -891,6 +880,18 @@ impl Lens {
         }
         (kind, facts)
     }
+}
+
+/// What kind of message an entry is, and the name of its text; none if it is no message.
+pub fn message_of(entry: &Entry) -> Option<(&'static str, &'static str)> {
+    Some(match &entry.event {
+        Event::Asked => ("question", "text"),
+        Event::Answered { .. } => ("answer", "text"),
+        Event::Posted { .. } => ("message", "text"),
+        Event::Resolved { .. } => ("decision", "explanation"),
+        Event::Attached { .. } => ("files", "text"),
+        _ => return None,
+    })
 }
 
 /// What an actor may do now, and why not the rest.

@@ -177,10 +177,8 @@ pub enum Admission {
 /// Which mail an account gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum AccountMailKind {
-    /// Confirm this address; caused by a sign-up.
+    /// Confirm this address.
     VerifyEmail,
-    /// The same mail, asked for by "send it again".
-    VerifyEmailAgain,
     /// Somebody tried to sign up with your address.
     AlreadyRegistered,
     /// Choose a password for the account made for you.
@@ -189,13 +187,12 @@ pub enum AccountMailKind {
 
 impl AccountMailKind {
     /// All kinds.
-    pub const ALL: [Self; 4] = [Self::VerifyEmail, Self::VerifyEmailAgain, Self::AlreadyRegistered, Self::Invitation];
+    pub const ALL: [Self; 3] = [Self::VerifyEmail, Self::AlreadyRegistered, Self::Invitation];
 
     /// The stored name.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::VerifyEmail => "verify_email",
-            Self::VerifyEmailAgain => "verify_email_again",
             Self::AlreadyRegistered => "already_registered",
             Self::Invitation => "invitation",
         }
@@ -237,14 +234,46 @@ pub enum MailOutcome {
 }
 
 /// What asking for an account did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SignUp {
     /// A new account waits for its confirmation.
     Made,
     /// An unconfirmed one was there; see [`Accounts::sign_up_again`].
-    Unconfirmed,
+    Unconfirmed {
+        /// Its id.
+        id: String,
+    },
     /// A confirmed one was there; its owner is told.
     Known,
+}
+
+/// What a confirmation link must come with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    /// Nothing: there was one sign-up.
+    Nothing,
+    /// Name and password: there were sign-ups with different passwords.
+    NameAndPassword,
+}
+
+/// What somebody chose together with a confirmation link.
+#[derive(Clone)]
+pub struct Chosen {
+    /// Full name.
+    pub name: FullName,
+    /// argon2id PHC string.
+    pub password_hash: String,
+}
+
+/// What a confirmation link did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Confirmation {
+    /// The address is confirmed.
+    Done(Account),
+    /// Name and password must come with it; the link still works.
+    Asks,
+    /// It is unknown, used or expired.
+    NotGood,
 }
 
 /// Why the place that keeps accounts could not do it, by what the caller can do.
@@ -299,14 +328,14 @@ pub trait Accounts: Send + Sync {
     /// Makes an account for a stranger and queues the confirmation; if the address is taken by a confirmed account, queues
     /// [`AccountMailKind::AlreadyRegistered`] instead, at most once a day; if by an unconfirmed one, does nothing.
     async fn sign_up(&self, new: NewAccount, now: DateTime<Utc>) -> Result<SignUp, AccountsError>;
-    /// A second sign-up for an unconfirmed account. With `replacement`, its name and password replace the former ones and every link sent
-    /// before is dead. Queues a confirmation unless one of `mail`'s kind was queued for it within a day.
+    /// A second sign-up for an unconfirmed account, or a wish for its mail. `other_password` is the hash of a password that is not the
+    /// former one: from then on the links, those sent before too, stand for none of the sign-ups, see [`Accounts::confirm_email`].
+    /// Queues a confirmation unless one was queued for it within a day.
     /// Does nothing if the account has been confirmed or disabled meanwhile, or is not a customer's.
     async fn sign_up_again(
         &self,
         id: &str,
-        replacement: Option<(FullName, String)>,
-        mail: AccountMailKind,
+        other_password: Option<&str>,
         now: DateTime<Utc>,
     ) -> Result<(), AccountsError>;
 
@@ -334,15 +363,23 @@ pub trait Accounts: Send + Sync {
         now: DateTime<Utc>,
         expires_at: DateTime<Utc>,
     ) -> Result<(), AccountsError>;
-    /// Whether [`Accounts::confirm_email`] or [`Accounts::accept_invitation`] would succeed now: looked at before a password is hashed.
+    /// Whose token this is, if it is good now: looked at before a password is hashed.
     async fn token_is_good(
         &self,
         hash: SecretHash,
         purpose: TokenPurpose,
         now: DateTime<Utc>,
     ) -> Result<Option<Account>, AccountsError>;
-    /// Uses up a token and confirms its account's address. Of any number of simultaneous calls exactly one gets the account.
-    async fn confirm_email(&self, hash: SecretHash, now: DateTime<Utc>) -> Result<Option<Account>, AccountsError>;
+    /// What [`Accounts::confirm_email`] would ask for now; `None` if the token is not good.
+    async fn confirmation(&self, hash: SecretHash, now: DateTime<Utc>) -> Result<Option<Asked>, AccountsError>;
+    /// Uses up a token and confirms its account's address, with the name and password `chosen` with it if there are any. Of any number of
+    /// simultaneous calls exactly one gets the account. Without any where [`Accounts::confirmation`] asks for them, nothing happens.
+    async fn confirm_email(
+        &self,
+        hash: SecretHash,
+        chosen: Option<&Chosen>,
+        now: DateTime<Utc>,
+    ) -> Result<Confirmation, AccountsError>;
     /// Uses up a token, stores the password, confirms the address (the link was mailed there) and ends all sessions and API tokens.
     async fn accept_invitation(
         &self,

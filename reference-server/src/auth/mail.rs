@@ -58,7 +58,7 @@ pub(crate) fn compose(
     asked_at: DateTime<Utc>,
 ) -> AccountMessage {
     let (subject, before, after): (&str, Vec<String>, Vec<String>) = match kind {
-        AccountMailKind::VerifyEmail | AccountMailKind::VerifyEmailAgain => (
+        AccountMailKind::VerifyEmail => (
             "Please confirm your e-mail address",
             vec![
                 format!("An account was asked for with this e-mail address on {}.", asked_at.format("%-d %B %Y at %H:%M UTC")),

@@ -11,7 +11,9 @@ pub mod sqlite;
 pub mod values;
 pub mod viewer;
 
-pub use accounts::{Account, AccountChange, AccountFilter, Accounts, AccountsError, PolicyVersion, PolicyVersions};
+pub use accounts::{
+    Account, AccountChange, AccountFilter, Accounts, AccountsError, Asked, PolicyVersion, PolicyVersions,
+};
 pub use mail::{AccountMail, AccountMailError, AccountMessage};
 pub use service::{AccountService, AuthError, NewStaff};
 pub use sqlite::SqliteAccounts;

@@ -8,8 +8,9 @@ use thiserror::Error;
 use url::Url;
 
 use super::accounts::{
-    Account, AccountChange, AccountFilter, AccountMailKind, Accounts, AccountsError, Admission, AttemptKind,
-    AttemptLimits, MailJob, MailOutcome, NewAccount, NewSession, SignUp as SignUpOutcome, TokenPurpose,
+    Account, AccountChange, AccountFilter, AccountMailKind, Accounts, AccountsError, Admission, Asked, AttemptKind,
+    AttemptLimits, Chosen, Confirmation, MailJob, MailOutcome, NewAccount, NewSession, SignUp as SignUpOutcome,
+    TokenPurpose,
 };
 use super::mail::{AccountMail, AccountMailError, compose};
 use super::password::{Comparison, PASSWORD_MAX, PasswordError, Passwords, judge};
@@ -180,12 +181,16 @@ impl AccountService {
 
     /// Asks for a customer's account. Succeeds alike for known and unknown addresses, after the same work.
     ///
-    /// Who signs up last for an unconfirmed address decides its name and password, and links sent before are dead: otherwise whoever
-    /// signs up first with a stranger's address would share the account once its owner confirms it. With the same password nothing
-    /// changes, so pressing the button twice does not kill the first link.
+    /// Anybody can sign up with anybody's address, before its owner or after. What proves the owner is the link, and there is at most
+    /// one mail in 24 hours to an unconfirmed address, so it cannot belong to one of several sign-ups:
     ///
-    /// Mail to an unconfirmed address: one caused by sign-ups and one by [`AccountService::send_verification_again`] in 24 hours. So a
-    /// stranger can cause two mails a day, and a person whose first mail was lost is not locked out.
+    /// - If it confirmed the sign-up it was mailed for, an owner who signs up after a stranger and gets no second mail that day would
+    ///   let the stranger in by the only link they have.
+    /// - If the last sign-up killed the links before, a stranger could keep the owner out, a day for each sign-up.
+    ///
+    /// So links stay alive, and once passwords differ a link stands for none of the sign-ups: whoever holds it says name and password
+    /// with it, and what was said before is forgotten. No password counts that the owner of the mailbox did not confirm or choose. With
+    /// the same password nothing changes: pressing the button twice is one sign-up.
     pub async fn sign_up(&self, name: &str, email: &str, password: &str, address: IpAddr) -> Result<(), AuthError> {
         let (name, email) = checked_person(name, email, Some(password))?;
         let now = self.clock.now();
@@ -196,37 +201,66 @@ impl AccountService {
         let same = self.passwords.compare(password, stored).await? != Comparison::Wrong;
         let new = NewAccount {
             id: draw_account_id(),
-            name: name.clone(),
+            name,
             email,
             phone: None,
             password_hash: Some(password_hash.clone()),
             role: Role::Customer,
             email_verified: false,
         };
-        if self.accounts.sign_up(new, now).await? == SignUpOutcome::Unconfirmed
-            && let Some(known) = known
-        {
-            let replacement = (!same).then_some((name, password_hash));
-            self.accounts.sign_up_again(&known.account.id, replacement, AccountMailKind::VerifyEmail, now).await?;
+        // One that came between looking and writing counts as one with another password: nobody has compared them.
+        if let SignUpOutcome::Unconfirmed { id } = self.accounts.sign_up(new, now).await? {
+            let other_password = (!same).then_some(password_hash.as_str());
+            self.accounts.sign_up_again(&id, other_password, now).await?;
         }
         Ok(())
     }
 
-    /// Sends the confirmation once more, at most once in 24 hours. Succeeds alike whoever the address belongs to.
+    /// Sends the confirmation once more, unless it was sent within 24 hours. Succeeds alike whoever the address belongs to.
     pub async fn send_verification_again(&self, email: &str, address: IpAddr) -> Result<(), AuthError> {
         let email = EmailAddress::parse(email)
             .map_err(|fault| AuthError::Invalid(vec![FieldFault { field: "email", fault }]))?;
         let now = self.clock.now();
         self.admit(AttemptKind::SignUp, &email, address, SIGN_UP_LIMITS, now).await?;
         if let Some(known) = self.accounts.by_email(&email).await? {
-            self.accounts.sign_up_again(&known.account.id, None, AccountMailKind::VerifyEmailAgain, now).await?;
+            self.accounts.sign_up_again(&known.account.id, None, now).await?;
         }
         Ok(())
     }
 
-    /// Uses up the token of a confirmation link.
-    pub async fn confirm_email(&self, token: &str) -> Result<Account, AuthError> {
-        self.accounts.confirm_email(hash_of(token), self.clock.now()).await?.ok_or(AuthError::InvalidToken)
+    /// What must be given with the token of a confirmation link.
+    pub async fn confirmation(&self, token: &str) -> Result<Asked, AuthError> {
+        self.accounts.confirmation(hash_of(token), self.clock.now()).await?.ok_or(AuthError::InvalidToken)
+    }
+
+    /// Uses up the token of a confirmation link. Name and password, given together, take the place of what was said at sign-up; after
+    /// sign-ups with different passwords they must be given, see [`AccountService::sign_up`].
+    pub async fn confirm_email(
+        &self,
+        token: &str,
+        name: Option<&str>,
+        password: Option<&str>,
+    ) -> Result<Account, AuthError> {
+        let (hash, now) = (hash_of(token), self.clock.now());
+        // The token first: hashing is work that strangers must not cause.
+        let account =
+            self.accounts.token_is_good(hash, TokenPurpose::VerifyEmail, now).await?.ok_or(AuthError::InvalidToken)?;
+        let chosen = match (name, password) {
+            (None, None) => None,
+            (Some(name), Some(password)) => {
+                let (name, _) = checked_person(name, &account.email, Some(password))?;
+                Some(Chosen { name, password_hash: self.passwords.hash(password).await? })
+            }
+            (name, _) => {
+                let lacking = if name.is_none() { "name" } else { "password" };
+                return Err(AuthError::Invalid(vec![needed(lacking)]));
+            }
+        };
+        match self.accounts.confirm_email(hash, chosen.as_ref(), now).await? {
+            Confirmation::Done(account) => Ok(account),
+            Confirmation::Asks => Err(AuthError::Invalid(["name", "password"].map(needed).into())),
+            Confirmation::NotGood => Err(AuthError::InvalidToken),
+        }
     }
 
     /// Opens a session; `replaces` is the cookie the browser came with, which ends.
@@ -464,9 +498,7 @@ impl AccountService {
         }
         // The token is drawn only now: between asking and sending no secret lies in the database.
         let link = match job.kind {
-            AccountMailKind::VerifyEmail | AccountMailKind::VerifyEmailAgain => {
-                Some(("verify", TokenPurpose::VerifyEmail, VERIFY_EMAIL_FOR))
-            }
+            AccountMailKind::VerifyEmail => Some(("verify", TokenPurpose::VerifyEmail, VERIFY_EMAIL_FOR)),
             AccountMailKind::Invitation => Some(("invitation", TokenPurpose::Invitation, INVITATION_FOR)),
             AccountMailKind::AlreadyRegistered => None,
         };
@@ -586,6 +618,11 @@ fn checked_person(name: &str, email: &str, password: Option<&str>) -> Result<(Fu
     }
 }
 
+fn needed(field: &'static str) -> FieldFault {
+    let message = "There was more than one sign-up with this address: name and password must come with the link.";
+    FieldFault { field, fault: Fault::new("missing", message) }
+}
+
 fn admin(name: FullName, email: EmailAddress, password_hash: String) -> NewAccount {
     NewAccount {
         id: draw_account_id(),
@@ -601,9 +638,7 @@ fn admin(name: FullName, email: EmailAddress, password_hash: String) -> NewAccou
 fn is_still_needed(job: &MailJob) -> bool {
     job.account.disabled_at.is_none()
         && match job.kind {
-            AccountMailKind::VerifyEmail | AccountMailKind::VerifyEmailAgain | AccountMailKind::Invitation => {
-                job.account.email_verified_at.is_none()
-            }
+            AccountMailKind::VerifyEmail | AccountMailKind::Invitation => job.account.email_verified_at.is_none(),
             AccountMailKind::AlreadyRegistered => true,
         }
 }

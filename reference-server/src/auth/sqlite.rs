@@ -16,12 +16,12 @@ use sqlx::{Row as _, SqlStr, Sqlite, SqliteConnection, Transaction};
 use uuid::Uuid;
 
 use super::accounts::{
-    Account, AccountChange, AccountFilter, AccountMailKind, Accounts, AccountsError, Admission, AttemptKind,
-    AttemptLimits, Credentials, MailJob, MailOutcome, NewAccount, NewSession, PolicyVersion, PolicyVersions,
-    SessionView, SignUp, TokenPurpose,
+    Account, AccountChange, AccountFilter, AccountMailKind, Accounts, AccountsError, Admission, Asked, AttemptKind,
+    AttemptLimits, Chosen, Confirmation, Credentials, MailJob, MailOutcome, NewAccount, NewSession, PolicyVersion,
+    PolicyVersions, SessionView, SignUp, TokenPurpose,
 };
 use super::secret::SecretHash;
-use super::values::{EmailAddress, FullName, Role};
+use super::values::{EmailAddress, Role};
 
 /// Own bookkeeping, so that these migrations and the store's can number themselves in one file.
 const SCHEMA_TABLE: &str = "server_schema";
@@ -38,12 +38,15 @@ const INSERT_ACCOUNT: &str = "INSERT INTO server_accounts (id, name, email, emai
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
 const UPDATE_ACCOUNT: &str =
     "UPDATE server_accounts SET name = $2, phone = $3, role = $4, disabled_at = $5 WHERE id = $1";
-const REPLACE_UNCONFIRMED: &str = "UPDATE server_accounts SET name = $2, password_hash = $3 WHERE id = $1";
+const SIGN_UPS_DIFFER: &str = "UPDATE server_accounts SET password_hash = $2, sign_ups_differ = 1 WHERE id = $1";
 const RENEW_HASH: &str = "UPDATE server_accounts SET password_hash = $3 WHERE id = $1 AND password_hash = $2";
 const SET_PASSWORD: &str =
     "UPDATE server_accounts SET password_hash = $2, email_verified_at = coalesce(email_verified_at, $3) WHERE id = $1";
 const CONFIRM_EMAIL: &str =
-    "UPDATE server_accounts SET email_verified_at = coalesce(email_verified_at, $2) WHERE id = $1";
+    "UPDATE server_accounts SET email_verified_at = coalesce(email_verified_at, $2), sign_ups_differ = 0,
+    name = coalesce($3, name), password_hash = coalesce($4, password_hash) WHERE id = $1";
+const CONFIRMATION: &str = "SELECT a.sign_ups_differ FROM server_one_time_tokens t JOIN server_accounts a ON a.id = t.account_id
+    WHERE t.hash = $1 AND t.purpose = 'verify_email' AND t.used_at IS NULL AND t.expires_at > $2 AND a.disabled_at IS NULL";
 const COUNT_ADMINS: &str = "SELECT count(*) FROM server_accounts WHERE role = 'admin' AND disabled_at IS NULL";
 
 const INSERT_TOKEN: &str = "INSERT INTO server_one_time_tokens (hash, purpose, account_id, created_at, expires_at) VALUES ($1, $2, $3, $4, $5)";
@@ -109,13 +112,13 @@ const INSERT_POLICY: &str =
     "INSERT INTO server_policy_versions (version, toml, made_at, made_by) VALUES ($1, $2, $3, $4)";
 
 static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
-    let mut migrator = Migrator::with_migrations(vec![Migration::new(
-        1,
-        "accounts".into(),
-        MigrationType::Simple,
-        SqlStr::from_static(include_str!("../../migrations/sqlite/0001_accounts.sql")),
-        false,
-    )]);
+    let migration = |version, name: &'static str, sql: &'static str| {
+        Migration::new(version, name.into(), MigrationType::Simple, SqlStr::from_static(sql), false)
+    };
+    let mut migrator = Migrator::with_migrations(vec![
+        migration(1, "accounts", include_str!("../../migrations/sqlite/0001_accounts.sql")),
+        migration(2, "sign ups", include_str!("../../migrations/sqlite/0002_sign_ups.sql")),
+    ]);
     migrator.dangerous_set_table_name(SCHEMA_TABLE);
     migrator
 });
@@ -195,7 +198,7 @@ impl Accounts for SqliteAccounts {
                 insert_mail(&mut tx, &account.id, AccountMailKind::VerifyEmail, now).await?;
                 SignUp::Made
             }
-            Some(account) if is_unconfirmed_customer(&account) => SignUp::Unconfirmed,
+            Some(account) if is_unconfirmed_customer(&account) => SignUp::Unconfirmed { id: account.id },
             Some(account) => {
                 if account.disabled_at.is_none() && account.email_verified_at.is_some() {
                     insert_mail_once_a_day(&mut tx, &account.id, AccountMailKind::AlreadyRegistered, now).await?;
@@ -210,8 +213,7 @@ impl Accounts for SqliteAccounts {
     async fn sign_up_again(
         &self,
         id: &str,
-        replacement: Option<(FullName, String)>,
-        mail: AccountMailKind,
+        other_password: Option<&str>,
         now: DateTime<Utc>,
     ) -> Result<(), AccountsError> {
         let mut tx = self.begin().await?;
@@ -219,17 +221,10 @@ impl Accounts for SqliteAccounts {
         let Some(account) = found.as_ref().map(account).transpose()?.filter(is_unconfirmed_customer) else {
             return Ok(());
         };
-        if let Some((name, hash)) = replacement {
-            sqlx::query(REPLACE_UNCONFIRMED)
-                .bind(&account.id)
-                .bind(name.as_str())
-                .bind(hash)
-                .execute(&mut *tx)
-                .await
-                .map_err(fault)?;
-            end_tokens(&mut tx, &account.id, TokenPurpose::VerifyEmail, now).await?;
+        if let Some(hash) = other_password {
+            sqlx::query(SIGN_UPS_DIFFER).bind(&account.id).bind(hash).execute(&mut *tx).await.map_err(fault)?;
         }
-        insert_mail_once_a_day(&mut tx, &account.id, mail, now).await?;
+        insert_mail_once_a_day(&mut tx, &account.id, AccountMailKind::VerifyEmail, now).await?;
         tx.commit().await.map_err(fault)
     }
 
@@ -351,14 +346,40 @@ impl Accounts for SqliteAccounts {
         row.as_ref().map(account).transpose()
     }
 
-    async fn confirm_email(&self, hash: SecretHash, now: DateTime<Utc>) -> Result<Option<Account>, AccountsError> {
+    async fn confirmation(&self, hash: SecretHash, now: DateTime<Utc>) -> Result<Option<Asked>, AccountsError> {
+        let mut connection = self.pool.acquire().await.map_err(fault)?;
+        asked(&mut connection, hash, now).await
+    }
+
+    async fn confirm_email(
+        &self,
+        hash: SecretHash,
+        chosen: Option<&Chosen>,
+        now: DateTime<Utc>,
+    ) -> Result<Confirmation, AccountsError> {
         let mut tx = self.begin().await?;
-        let Some(account) = use_token(&mut tx, hash, TokenPurpose::VerifyEmail, now).await? else {
-            return Ok(None);
+        // Looked at again under the lock: another sign-up may have come since the page was shown.
+        match asked(&mut tx, hash, now).await? {
+            None => return Ok(Confirmation::NotGood),
+            Some(Asked::NameAndPassword) if chosen.is_none() => return Ok(Confirmation::Asks),
+            Some(_) => {}
+        }
+        let Some(mut account) = use_token(&mut tx, hash, TokenPurpose::VerifyEmail, now).await? else {
+            return Ok(Confirmation::NotGood);
         };
-        sqlx::query(CONFIRM_EMAIL).bind(&account.id).bind(micros(now)).execute(&mut *tx).await.map_err(fault)?;
+        sqlx::query(CONFIRM_EMAIL)
+            .bind(&account.id)
+            .bind(micros(now))
+            .bind(chosen.map(|chosen| chosen.name.as_str()))
+            .bind(chosen.map(|chosen| chosen.password_hash.as_str()))
+            .execute(&mut *tx)
+            .await
+            .map_err(fault)?;
         tx.commit().await.map_err(fault)?;
-        Ok(Some(account))
+        if let Some(chosen) = chosen {
+            chosen.name.as_str().clone_into(&mut account.name);
+        }
+        Ok(Confirmation::Done(account))
     }
 
     async fn accept_invitation(
@@ -714,6 +735,20 @@ async fn insert_mail_once_a_day(
     let recent = sqlx::query(RECENT_MAIL).bind(account_id).bind(kind.as_str()).bind(micros(now - ONE_DAY));
     let recent: i64 = recent.fetch_one(&mut *tx).await.map_err(fault)?.try_get(0).map_err(fault)?;
     if recent == 0 { insert_mail(tx, account_id, kind, now).await } else { Ok(()) }
+}
+
+async fn asked(
+    connection: &mut SqliteConnection,
+    hash: SecretHash,
+    now: DateTime<Utc>,
+) -> Result<Option<Asked>, AccountsError> {
+    let row = sqlx::query(CONFIRMATION).bind(hash.to_vec()).bind(micros(now));
+    let row = row.fetch_optional(connection).await.map_err(fault)?;
+    row.map(|row| {
+        let differ: bool = row.try_get(0).map_err(fault)?;
+        Ok(if differ { Asked::NameAndPassword } else { Asked::Nothing })
+    })
+    .transpose()
 }
 
 async fn use_token(

@@ -140,7 +140,7 @@ async fn send_again(State(state): State<AppState>, ClientAddress(address): Clien
                 &DonePage {
                     me: Me::nobody(),
                     title: "Please look at your mail",
-                    text: "If this address waits for its confirmation, the mail is on its way once more. We send it again at most once a day.",
+                    text: "If this address waits for its confirmation and got no mail from us within a day, one is on its way to it. The link in the last one works for a day.",
                     below: Below::LogIn,
                 },
             )

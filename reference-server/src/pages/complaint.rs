@@ -21,7 +21,7 @@ use serde::Deserialize;
 use super::commands::{Attempt, CommandForm, Scene, list, read};
 use super::form::Typed;
 use super::words::{
-    Day, LogLine, Names, Tag, When, amount, category_name, customer_status, left, log_lines, promised, staff_status,
+    Day, LogLine, Names, Tag, When, amount, category_name, customer_status, left, log_line, promised, staff_status,
     time_left,
 };
 use super::{Answer, Me, Person, page, see, start_of, upload};
@@ -30,6 +30,9 @@ use crate::auth::{Role, Viewer};
 use crate::error::Problem;
 use crate::extract::{ApiPath, ApiQuery};
 use crate::state::AppState;
+
+/// How many messages, and how many lines of the log, a page shows; the rest is behind a link.
+const SHOWN_MAX: usize = 50;
 
 /// `/complaints/{reference}` and what is posted from it.
 pub fn routes() -> Router<AppState> {
@@ -53,6 +56,23 @@ pub(super) struct Loaded {
     pub(super) policy: std::sync::Arc<Policy>,
     pub(super) now: DateTime<Utc>,
     pub(super) joined_to: Option<String>,
+    places: Places,
+}
+
+/// Which part of the conversation and of the log is shown: what is before these entries, or the latest.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Places {
+    messages: Option<u32>,
+    log: Option<u32>,
+}
+
+/// As much of something long as fits on a page.
+struct Excerpt<T> {
+    items: Vec<T>,
+    /// Leads to what is before it, if there is more.
+    earlier: Option<String>,
+    /// Leads back to the latest, unless this is it.
+    latest: Option<String>,
 }
 
 /// One step of the way from received to closed.
@@ -181,7 +201,7 @@ struct CustomerPage {
     until: Vec<(String, When)>,
     answer_by: Option<When>,
     facts: Vec<Fact>,
-    talk: Vec<Message>,
+    talk: Excerpt<Message>,
     files: Vec<File>,
     decisions: Vec<Decision>,
     reply: Option<CommandForm>,
@@ -191,7 +211,7 @@ struct CustomerPage {
     refused: Vec<Impossible>,
     follow_up: bool,
     ending: Option<(String, String)>,
-    log: Vec<LogLine>,
+    log: Excerpt<LogLine>,
 }
 
 #[derive(Template)]
@@ -210,7 +230,7 @@ struct StaffPage {
     late: Option<Tag>,
     banner: Banner,
     facts: Vec<Fact>,
-    talk: Vec<Message>,
+    talk: Excerpt<Message>,
     files: Vec<File>,
     decisions: Vec<Decision>,
     proposal: Option<Decision>,
@@ -224,13 +244,15 @@ struct StaffPage {
     considered: Vec<Considered>,
     others: u32,
     routing_intro: String,
-    log: Vec<LogLine>,
+    log: Excerpt<LogLine>,
 }
 
 #[derive(Deserialize)]
 struct ShowQuery {
     #[serde(default)]
     done: String,
+    messages_before: Option<u32>,
+    log_before: Option<u32>,
 }
 
 async fn show(
@@ -239,7 +261,8 @@ async fn show(
     ApiPath(reference): ApiPath<String>,
     ApiQuery(query): ApiQuery<ShowQuery>,
 ) -> Answer {
-    let loaded = load(&state, &person.0, &reference).await?;
+    let mut loaded = load(&state, &person.0, &reference).await?;
+    loaded.places = Places { messages: query.messages_before, log: query.log_before };
     let done = query.done.parse::<CommandName>().ok();
     render(&state, &person.0, &loaded, done, None)
 }
@@ -370,6 +393,7 @@ pub(super) async fn load(state: &AppState, viewer: &Viewer, reference: &str) -> 
     };
     for entry in &log {
         if let Party::Admin(id) | Party::Auditor(id) = &entry.by
+            && !names.staff.contains_key(id.as_str())
             && let Ok(account) = state.accounts.account(id.as_str()).await
         {
             names.staff.insert(id.to_string(), account.name);
@@ -380,7 +404,8 @@ pub(super) async fn load(state: &AppState, viewer: &Viewer, reference: &str) -> 
         None => None,
     };
     let policy = state.desk.policy();
-    Ok(Loaded { acting, complaint, log, available, roster, names, policy, now: state.desk.now(), joined_to })
+    let now = state.desk.now();
+    Ok(Loaded { acting, complaint, log, available, roster, names, policy, now, joined_to, places: Places::default() })
 }
 
 /// What every agent is called.
@@ -487,54 +512,96 @@ impl Loaded {
         until
     }
 
-    fn talk(&self, staff: bool) -> Vec<Message> {
-        let open = self.complaint.question.as_ref().map(|question| question.asked_at);
-        let mut talk = Vec::new();
-        for entry in &self.log {
-            let words = |names: &[&str]| -> Vec<String> {
-                names.iter().filter_map(|name| entry.words.get(name)).map(str::to_owned).collect()
-            };
-            let (what, internal, texts) = match &entry.event {
-                Event::Asked => ("question", false, words(&["text"])),
-                Event::Answered { .. } => ("answer", false, words(&["text"])),
-                Event::Posted { .. } => ("message", false, words(&["text"])),
-                Event::Resolved { .. } => ("decision", false, words(&["explanation"])),
-                Event::Contested { .. } => ("why the decision is contested", false, words(&["reason"])),
-                Event::Withdrawn => ("why it is withdrawn", false, words(&["reason"])),
-                Event::Dismissed { .. } => ("why it is not taken up", false, words(&["text"])),
-                Event::Referred => ("passed on to", false, words(&["body", "text"])),
-                Event::Held { .. } => ("waiting for", false, words(&["party"])),
-                Event::RemedyFulfilled { .. } => ("delivery", false, words(&["evidence"])),
-                Event::Rated { .. } => ("rating", false, words(&["comment"])),
-                Event::Attached { .. } => ("files", false, Vec::new()),
-                Event::Escalated { .. } => {
-                    ("why it is escalated", !matches!(entry.by, Party::Customer(_)), words(&["reason"]))
+    fn talk(&self, staff: bool) -> Excerpt<Message> {
+        let before = self.before(self.places.messages);
+        let found = before.filter_map(|entry| Some((entry.seq, self.message(entry, staff)?)));
+        self.excerpt(found, "talk", |seq| Places { messages: seq, ..self.places })
+    }
+
+    fn history(&self) -> Excerpt<LogLine> {
+        let found = self.before(self.places.log).map(|entry| (entry.seq, log_line(entry, &self.names, &self.policy)));
+        self.excerpt(found, "log", |seq| Places { log: seq, ..self.places })
+    }
+
+    /// The log from its end, or from before a place, back to its start.
+    fn before(&self, place: Option<u32>) -> impl Iterator<Item = &Entry> {
+        self.log.iter().rev().filter(move |entry| place.is_none_or(|place| entry.seq < place))
+    }
+
+    /// The first [`SHOWN_MAX`] of what is found from the end on, in the order in which it happened.
+    fn excerpt<T>(
+        &self,
+        found: impl Iterator<Item = (u32, T)>,
+        name: &str,
+        places: impl Fn(Option<u32>) -> Places,
+    ) -> Excerpt<T> {
+        let mut found: Vec<(u32, T)> = found.take(SHOWN_MAX + 1).collect();
+        let more = found.len() > SHOWN_MAX;
+        found.truncate(SHOWN_MAX);
+        found.reverse();
+        let link = |places: Places| {
+            let mut query = url::form_urlencoded::Serializer::new(String::new());
+            for (name, place) in [("messages_before", places.messages), ("log_before", places.log)] {
+                if let Some(place) = place {
+                    query.append_pair(name, &place.to_string());
                 }
-                Event::Noted => ("note", true, words(&["text"])),
-                Event::HandedBack { .. } => ("why it is handed back", true, words(&["instruction"])),
-                Event::SentBack => ("why the proposal is sent back", true, words(&["comment"])),
-                Event::Declined { .. } => ("why it is declined", true, words(&["reason"])),
-                _ => continue,
-            };
-            let shown = entry.event.attachments();
-            let files = self.complaint.attachments.iter().filter(|known| shown.iter().any(|it| it.id == known.id));
-            let files: Vec<File> = files.map(|file| self.file(file)).collect();
-            if (texts.is_empty() && files.is_empty()) || (internal && !staff) {
-                continue;
             }
-            talk.push(Message {
-                id: format!("entry-{}", entry.seq),
-                who: self.names.party(&entry.by),
-                what,
-                at: When(entry.at),
-                own: self.names.reader.as_ref() == Some(&entry.by),
-                internal,
-                open: matches!(entry.event, Event::Asked) && open == Some(entry.at),
-                texts,
-                files,
-            });
+            let (reference, query) = (self.complaint.reference, query.finish());
+            format!("/complaints/{reference}{}{query}#{name}", if query.is_empty() { "" } else { "?" })
+        };
+        let first = found.first().map(|(seq, _)| *seq);
+        let is_latest = places(None) == self.places;
+        Excerpt {
+            items: found.into_iter().map(|(_, item)| item).collect(),
+            earlier: first.filter(|_| more).map(|first| link(places(Some(first)))),
+            latest: (!is_latest).then(|| link(places(None))),
         }
-        talk
+    }
+
+    fn message(&self, entry: &Entry, staff: bool) -> Option<Message> {
+        let open = self.complaint.question.as_ref().map(|question| question.asked_at);
+        let words = |names: &[&str]| -> Vec<String> {
+            names.iter().filter_map(|name| entry.words.get(name)).map(str::to_owned).collect()
+        };
+        let (what, internal, texts) = match &entry.event {
+            Event::Asked => ("question", false, words(&["text"])),
+            Event::Answered { .. } => ("answer", false, words(&["text"])),
+            Event::Posted { .. } => ("message", false, words(&["text"])),
+            Event::Resolved { .. } => ("decision", false, words(&["explanation"])),
+            Event::Contested { .. } => ("why the decision is contested", false, words(&["reason"])),
+            Event::Withdrawn => ("why it is withdrawn", false, words(&["reason"])),
+            Event::Dismissed { .. } => ("why it is not taken up", false, words(&["text"])),
+            Event::Referred => ("passed on to", false, words(&["body", "text"])),
+            Event::Held { .. } => ("waiting for", false, words(&["party"])),
+            Event::RemedyFulfilled { .. } => ("delivery", false, words(&["evidence"])),
+            Event::Rated { .. } => ("rating", false, words(&["comment"])),
+            Event::Attached { .. } => ("files", false, Vec::new()),
+            Event::Escalated { .. } => {
+                ("why it is escalated", !matches!(entry.by, Party::Customer(_)), words(&["reason"]))
+            }
+            Event::Noted => ("note", true, words(&["text"])),
+            Event::HandedBack { .. } => ("why it is handed back", true, words(&["instruction"])),
+            Event::SentBack => ("why the proposal is sent back", true, words(&["comment"])),
+            Event::Declined { .. } => ("why it is declined", true, words(&["reason"])),
+            _ => return None,
+        };
+        let shown = entry.event.attachments();
+        let files = self.complaint.attachments.iter().filter(|known| shown.iter().any(|it| it.id == known.id));
+        let files: Vec<File> = files.map(|file| self.file(file)).collect();
+        if (texts.is_empty() && files.is_empty()) || (internal && !staff) {
+            return None;
+        }
+        Some(Message {
+            id: format!("entry-{}", entry.seq),
+            who: self.names.party(&entry.by),
+            what,
+            at: When(entry.at),
+            own: self.names.reader.as_ref() == Some(&entry.by),
+            internal,
+            open: matches!(entry.event, Event::Asked) && open == Some(entry.at),
+            texts,
+            files,
+        })
     }
 
     fn files(&self) -> Vec<File> {
@@ -799,7 +866,7 @@ fn customer_page(
             }
             _ => None,
         },
-        log: log_lines(&loaded.log, &loaded.names, &loaded.policy),
+        log: loaded.history(),
     }
 }
 
@@ -888,7 +955,7 @@ fn staff_page(
         }),
         banner: loaded.banner(done, attempt),
         facts,
-        talk: if content { loaded.talk(true) } else { Vec::new() },
+        talk: loaded.talk(true),
         files: if content { loaded.files() } else { Vec::new() },
         decisions: if content { loaded.decisions() } else { Vec::new() },
         proposal: proposal.filter(|_| content),
@@ -904,6 +971,6 @@ fn staff_page(
         considered: routing.as_ref().map(|routing| loaded.considered(routing)).unwrap_or_default(),
         others: routing.as_ref().map_or(0, |routing| routing.others),
         routing_intro,
-        log: log_lines(&loaded.log, &loaded.names, &loaded.policy),
+        log: loaded.history(),
     }
 }

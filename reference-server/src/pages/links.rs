@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 use super::account::{Below, DonePage, FormPage, email_field, faults_of};
 use super::form::{Fault, Field, Summary, Typed, filled};
 use super::{Answer, Me, page};
-use crate::auth::AuthError;
+use crate::auth::{Asked, AuthError};
 use crate::error::Problem;
 use crate::extract::ApiQuery;
 use crate::state::AppState;
@@ -58,6 +58,8 @@ struct Link {
 #[serde(deny_unknown_fields)]
 struct VerifyForm {
     token: String,
+    name: Option<String>,
+    password: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -76,26 +78,24 @@ struct SetupForm {
     password: String,
 }
 
-async fn show_verify(ApiQuery(link): ApiQuery<Link>) -> Answer {
-    page(
-        StatusCode::OK,
-        &FormPage {
-            me: Me::nobody(),
-            title: "Confirm your e-mail address",
-            intro: "One press, and you can log in.",
-            action: "/verify",
-            button: "Confirm",
-            hidden: &[("token", &link.token)],
-            summary: Summary::default(),
-            fields: Vec::new(),
-            below: Below::Nothing,
-        },
-    )
+async fn show_verify(State(state): State<AppState>, ApiQuery(link): ApiQuery<Link>) -> Answer {
+    match state.accounts.confirmation(&link.token).await {
+        Ok(Asked::NameAndPassword) => choose_page(StatusCode::OK, &link.token, None, &[]),
+        // Of a link that does not work the button will say so.
+        Ok(Asked::Nothing) | Err(AuthError::InvalidToken) => verify_page(&link.token),
+        Err(error) => Err(error.into()),
+    }
 }
 
 async fn verify(State(state): State<AppState>, PageForm(form): PageForm<VerifyForm>) -> Answer {
-    state.accounts.confirm_email(&form.token).await?;
-    done("Your e-mail address is confirmed")
+    match state.accounts.confirm_email(&form.token, form.name.as_deref(), form.password.as_deref()).await {
+        Ok(_) => done("Your e-mail address is confirmed"),
+        Err(AuthError::Invalid(faults)) => {
+            let typed = Typed::default().with("name", form.name.as_deref().unwrap_or_default());
+            choose_page(StatusCode::UNPROCESSABLE_ENTITY, &form.token, Some(&typed), &faults_of(faults))
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 async fn show_invitation(ApiQuery(link): ApiQuery<Link>) -> Answer {
@@ -128,6 +128,42 @@ async fn set_up(State(state): State<AppState>, PageForm(form): PageForm<SetupFor
         }
         Err(error) => Err(error.into()),
     }
+}
+
+fn verify_page(token: &str) -> Answer {
+    page(
+        StatusCode::OK,
+        &FormPage {
+            me: Me::nobody(),
+            title: "Confirm your e-mail address",
+            intro: "One press, and you can log in.",
+            action: "/verify",
+            button: "Confirm",
+            hidden: &[("token", token)],
+            summary: Summary::default(),
+            fields: Vec::new(),
+            below: Below::Nothing,
+        },
+    )
+}
+
+fn choose_page(status: StatusCode, token: &str, typed: Option<&Typed>, faults: &[Fault]) -> Answer {
+    let fields = vec![Field::line("name", "Full name").required().autocomplete("name"), new_password()];
+    let fields = filled(fields, typed, faults);
+    page(
+        status,
+        &FormPage {
+            me: Me::nobody(),
+            title: "Confirm your e-mail address",
+            intro: "Somebody, perhaps you, signed up with this address more than once and with different passwords. Say your name and the password that shall count; what was typed before is forgotten.",
+            action: "/verify",
+            button: "Confirm",
+            hidden: &[("token", token)],
+            summary: Summary::of(faults, &fields),
+            fields,
+            below: Below::Nothing,
+        },
+    )
 }
 
 fn invitation_page(status: StatusCode, token: &str, faults: &[Fault]) -> Answer {

@@ -239,20 +239,18 @@ pub struct LogLine {
     pub words: Vec<(String, String)>,
 }
 
-/// The log in words.
-pub fn log_lines(log: &[Entry], names: &Names, policy: &Policy) -> Vec<LogLine> {
-    log.iter()
-        .map(|entry| LogLine {
-            at: When(entry.at),
-            who: names.party(&entry.by),
-            what: happened(entry, names, policy),
-            // The submission stands on the page already, as facts.
-            words: match entry.event {
-                Event::Submitted { .. } => Vec::new(),
-                _ => entry.words.iter().map(|(name, text)| (word_name(name), text.to_owned())).collect(),
-            },
-        })
-        .collect()
+/// An entry of the log in words.
+pub fn log_line(entry: &Entry, names: &Names, policy: &Policy) -> LogLine {
+    LogLine {
+        at: When(entry.at),
+        who: names.party(&entry.by),
+        what: happened(entry, names, policy),
+        // The submission stands on the page already, as facts.
+        words: match entry.event {
+            Event::Submitted { .. } => Vec::new(),
+            _ => entry.words.iter().map(|(name, text)| (word_name(name), text.to_owned())).collect(),
+        },
+    }
 }
 
 fn word_name(name: &str) -> String {

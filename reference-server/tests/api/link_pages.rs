@@ -1,7 +1,7 @@
 use axum::http::Method;
 use serde_json::json;
 
-use crate::support::{Answer, Harness, PASSWORD, With, token_in};
+use crate::support::{Answer, Harness, OTHER_PASSWORD, PASSWORD, With, token_in};
 
 async fn submit(it: &Harness, path: &str, form: &str) -> Answer {
     let person = With::default().header("accept", "text/html");
@@ -29,6 +29,32 @@ async fn opening_the_link_changes_nothing_the_button_does() {
     let again = submit(&it, "/verify", &format!("token={token}")).await;
     assert_eq!((again.status.as_u16(), again.header("content-type")), (422, "text/html; charset=utf-8"));
     assert!(again.text.contains("This link does not work any more."));
+}
+
+#[tokio::test]
+async fn after_different_sign_ups_the_page_asks_for_name_and_password() {
+    let it = Harness::new().await;
+    it.sign_up("john@example.org").await;
+    let token = it.mailed_token().await;
+    let shown = it.get(&format!("/verify?token={token}"), &With::default()).await;
+    assert!(!shown.text.contains("name=\"password\""), "{}", shown.text);
+    // Somebody else signs up while the page is open.
+    let other = json!({"name": "WIN-A-PRIZE", "email": "john@example.org", "password": OTHER_PASSWORD});
+    assert_eq!(it.post("/api/v1/accounts", other).await.status, 202);
+    let pressed = submit(&it, "/verify", &format!("token={token}")).await;
+    let shown = it.get(&format!("/verify?token={token}"), &With::default()).await;
+    assert_eq!((pressed.status.as_u16(), shown.status.as_u16()), (422, 200));
+    for page in [&pressed.text, &shown.text] {
+        assert!(page.contains("name=\"name\"") && page.contains("autocomplete=\"new-password\""), "{page}");
+        assert!(page.contains(&format!("name=\"token\" value=\"{token}\"")) && !page.contains("WIN"), "{page}");
+    }
+    let weak = submit(&it, "/verify", &format!("token={token}&name=John+Miller&password=short")).await;
+    assert_eq!(weak.status, 422);
+    assert!(weak.text.contains("href=\"#password\"") && weak.text.contains("value=\"John Miller\""), "{}", weak.text);
+    let form = format!("token={token}&name=John+Miller&password={}", PASSWORD.replace(' ', "+"));
+    let done = submit(&it, "/verify", &form).await;
+    assert_eq!(done.status, 200, "{}", done.text);
+    assert_eq!(it.log_in("john@example.org").await.json()["name"], "John Miller");
 }
 
 #[tokio::test]

@@ -12,6 +12,7 @@ mod house;
 mod link_pages;
 mod lists;
 mod logging_in;
+mod portions;
 mod secrets;
 mod signing_up;
 mod staff;

@@ -67,40 +67,107 @@ async fn mail_to_an_unconfirmed_address_holds_nothing_a_stranger_chose_and_is_ra
     for _ in 0..3 {
         it.sign_up("john@example.org").await;
     }
-    assert!(it.mails().await.is_empty(), "one mail a day by sign-ups");
+    let other = json!({"name": "Eve", "email": "john@example.org", "password": OTHER_PASSWORD});
+    assert_eq!(it.post("/api/v1/accounts", other).await.status, 202);
     for _ in 0..3 {
         let again = it.post("/api/v1/accounts/verification", json!({"email": "JOHN@example.org"})).await;
         assert_eq!(again.status, 202);
     }
-    let again = it.mails().await;
-    assert_eq!(
-        again.iter().map(|mail| mail.kind).collect::<Vec<_>>(),
-        [AccountMailKind::VerifyEmailAgain],
-        "one more for a lost mail"
-    );
+    assert!(it.mails().await.is_empty(), "one mail a day, whoever asks for it and how");
     it.clock.advance(TimeDelta::hours(24));
-    it.post("/api/v1/accounts/verification", json!({"email": "john@example.org"})).await;
+    for _ in 0..3 {
+        it.post("/api/v1/accounts/verification", json!({"email": "john@example.org"})).await;
+        it.sign_up("john@example.org").await;
+    }
     assert_eq!(it.mails().await.len(), 1, "and another the next day");
 }
 
+impl Harness {
+    async fn signs_up(&self, name: &str, password: &str) {
+        let body = json!({"name": name, "email": "john@example.org", "password": password});
+        assert_eq!(self.post("/api/v1/accounts", body).await.status, 202);
+    }
+
+    async fn logs_in_with(&self, password: &str) -> crate::support::Answer {
+        self.post("/api/v1/sessions", json!({"email": "john@example.org", "password": password})).await
+    }
+}
+
 #[tokio::test]
-async fn who_signs_up_last_decides_and_older_links_die() {
+async fn the_first_link_works_after_a_second_sign_up_and_only_its_holder_gets_in() {
+    const OWN: &str = "marble teapot sings 4 foxes";
+    for (strangers, owners) in [(PASSWORD, OTHER_PASSWORD), (OTHER_PASSWORD, PASSWORD)] {
+        let it = Harness::new().await;
+        // Whether the owner came first or second, there is one mail, and it is theirs.
+        it.signs_up("WIN-A-PRIZE", PASSWORD).await;
+        let link = it.mailed_token().await;
+        it.signs_up("WIN-A-PRIZE", OTHER_PASSWORD).await;
+        assert!(it.mails().await.is_empty());
+
+        let bare = it.post("/api/v1/accounts/verify", json!({"token": link})).await;
+        assert_eq!(bare.problem(), (422, "invalid_body".into()));
+        assert_eq!(bare.fields(), [("name".into(), "missing".into()), ("password".into(), "missing".into())]);
+        for body in [
+            json!({"token": link, "name": "John Miller"}),
+            json!({"token": link, "name": "John Miller", "password": "short"}),
+            json!({"token": link, "name": " ", "password": owners}),
+            json!({"token": "x", "name": "John Miller", "password": owners}),
+        ] {
+            assert_eq!(it.post("/api/v1/accounts/verify", body).await.status, 422);
+        }
+        for password in [PASSWORD, OTHER_PASSWORD] {
+            assert!(matches!(it.logs_in_with(password).await.problem().0, 401 | 403), "nobody yet");
+        }
+        let confirmed =
+            it.post("/api/v1/accounts/verify", json!({"token": link, "name": "John Miller", "password": owners})).await;
+        assert_eq!(confirmed.status, 200, "{}", confirmed.text);
+        assert_eq!(it.logs_in_with(strangers).await.problem(), (401, "invalid_credentials".into()));
+        assert_eq!(it.logs_in_with(owners).await.json()["name"], "John Miller", "what a stranger typed is forgotten");
+
+        // Signing up once more changes nothing any more.
+        it.signs_up("WIN-A-PRIZE", OWN).await;
+        assert_eq!(it.logs_in_with(OWN).await.problem(), (401, "invalid_credentials".into()));
+        assert_eq!(it.logs_in_with(owners).await.status, 200);
+    }
+}
+
+#[tokio::test]
+async fn a_later_link_stands_for_no_earlier_stranger_either() {
     let it = Harness::new().await;
-    it.sign_up("john@example.org").await;
+    it.signs_up("Eve", OTHER_PASSWORD).await;
     let first = it.mailed_token().await;
-    let owner = json!({"name": "The Owner", "email": "john@example.org", "password": OTHER_PASSWORD});
-    assert_eq!(it.post("/api/v1/accounts", owner.clone()).await.status, 202);
-    assert_eq!(
-        it.post("/api/v1/accounts/verify", json!({"token": first})).await.problem(),
-        (422, "invalid_token".into())
-    );
-    it.post("/api/v1/accounts/verification", json!({"email": "john@example.org"})).await;
+    it.clock.advance(TimeDelta::hours(25));
+    it.signs_up("John Miller", PASSWORD).await;
     let second = it.mailed_token().await;
-    assert_eq!(it.post("/api/v1/accounts", owner).await.status, 202, "the same password again: the link stays alive");
-    assert_eq!(it.post("/api/v1/accounts/verify", json!({"token": second})).await.status, 200);
-    assert_eq!(it.log_in("john@example.org").await.problem(), (401, "invalid_credentials".into()));
-    let answer = it.post("/api/v1/sessions", json!({"email": "john@example.org", "password": OTHER_PASSWORD})).await;
-    assert_eq!(answer.json()["name"], "The Owner");
+    assert_eq!(it.post("/api/v1/accounts/verify", json!({"token": first})).await.problem().1, "invalid_token");
+    assert_eq!(it.post("/api/v1/accounts/verify", json!({"token": second})).await.problem().1, "invalid_body");
+    let body = json!({"token": second, "name": "John Miller", "password": PASSWORD});
+    assert_eq!(it.post("/api/v1/accounts/verify", body).await.status, 200);
+    assert_eq!(it.logs_in_with(OTHER_PASSWORD).await.status, 401);
+    assert_eq!(it.logs_in_with(PASSWORD).await.status, 200);
+}
+
+#[tokio::test]
+async fn the_same_sign_up_twice_is_one() {
+    let it = Harness::new().await;
+    it.signs_up("John Miller", PASSWORD).await;
+    let link = it.mailed_token().await;
+    it.signs_up("John Miller", PASSWORD).await;
+    assert_eq!(it.post("/api/v1/accounts/verify", json!({"token": link})).await.status, 200);
+    assert_eq!(it.logs_in_with(PASSWORD).await.status, 200);
+}
+
+#[tokio::test]
+async fn of_sign_ups_at_the_same_moment_none_counts_without_its_owner() {
+    let it = std::sync::Arc::new(Harness::new().await);
+    let mut tries = tokio::task::JoinSet::new();
+    for password in [PASSWORD, OTHER_PASSWORD] {
+        let it = std::sync::Arc::clone(&it);
+        tries.spawn(async move { it.signs_up("John Miller", password).await });
+    }
+    tries.join_all().await;
+    let link = it.mailed_token().await;
+    assert_eq!(it.post("/api/v1/accounts/verify", json!({"token": link})).await.problem().1, "invalid_body");
 }
 
 #[tokio::test]
@@ -183,10 +250,16 @@ async fn a_mail_is_given_up_after_eight_tries() {
 #[tokio::test]
 async fn a_confirmed_account_gets_no_late_confirmation() {
     let it = Harness::new().await;
+    *it.mail.down.lock().expect("unpoisoned") = true;
     it.sign_up("john@example.org").await;
+    assert!(it.mails().await.is_empty());
+    *it.mail.down.lock().expect("unpoisoned") = false;
+    it.clock.advance(TimeDelta::minutes(1));
     let token = it.mailed_token().await;
+    // Late as it was sent, its link is still good when the next may be asked for.
+    it.clock.advance(TimeDelta::hours(24) - TimeDelta::minutes(1));
     it.post("/api/v1/accounts/verification", json!({"email": "john@example.org"})).await;
-    it.post("/api/v1/accounts/verify", json!({"token": token})).await;
+    assert_eq!(it.post("/api/v1/accounts/verify", json!({"token": token})).await.status, 200);
     assert!(it.mails().await.is_empty());
 }
 

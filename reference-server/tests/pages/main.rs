@@ -7,5 +7,6 @@ mod bad_input;
 mod browser;
 mod house;
 mod inert;
+mod long;
 mod roles;
 mod story;
