@@ -2,7 +2,8 @@
 
 #![expect(clippy::similar_names, reason = "a store and the story it keeps: both are the words for it")]
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Barrier};
 use std::time::Duration;
 
 use complaint_core::agent::Agent;
@@ -299,13 +300,13 @@ async fn what_was_committed_is_there_after_opening_again() {
 /// Lets the first sixteen pass together: when they draw an id, all of them have counted and none has committed.
 struct Gate {
     ids: CountedIds,
-    all: std::sync::Barrier,
-    passed: std::sync::atomic::AtomicUsize,
+    all: Barrier,
+    passed: AtomicUsize,
 }
 
 impl IdSource for Gate {
     fn next_id(&self, now: chrono::DateTime<chrono::Utc>) -> uuid::Uuid {
-        if self.passed.fetch_add(1, std::sync::atomic::Ordering::SeqCst) < 16 {
+        if self.passed.fetch_add(1, Ordering::SeqCst) < 16 {
             self.all.wait();
         }
         self.ids.next_id(now)
@@ -323,7 +324,7 @@ fn sixteen_submissions_at_once_leave_a_customer_with_five_open_complaints() {
     let store = Arc::new(scratch.store.clone());
     let mut policy = Policy::standard().with_category(Category::named("Damaged goods").unwrap());
     policy.open_complaints_per_customer = 5;
-    let gate = Gate { ids: CountedIds::default(), all: std::sync::Barrier::new(16), passed: Default::default() };
+    let gate = Gate { ids: CountedIds::default(), all: Barrier::new(16), passed: AtomicUsize::default() };
     let desk = Desk::over(store, policy).with_ids(Arc::new(gate));
     let john = desk.acting_as(Actor::customer("john").unwrap());
     // Each on a thread of its own: a task that waits at the gate must not keep another from getting there.

@@ -99,14 +99,13 @@ fn plan(
             }
         }
         Event::Asked => tell(Some(customer()), K::Question),
-        Event::Answered { .. } => match entry.by {
-            Party::Customer(_) => tell(to_agent(holder), K::Answer),
-            _ => {
+        Event::Answered { .. } => {
+            if !matches!(entry.by, Party::Customer(_)) {
                 tell(Some(customer()), K::Message);
-                // Taken down by a colleague, it is news to whoever asked.
-                tell(to_agent(holder), K::Answer);
             }
-        },
+            // Taken down by a colleague, it is news to whoever asked.
+            tell(to_agent(holder), K::Answer);
+        }
         Event::Posted { .. } => match entry.by {
             Party::Customer(_) => tell(to_agent(holder), K::Message),
             _ => tell(Some(customer()), K::Message),

@@ -1,6 +1,7 @@
 //! Faults that other systems are known for, each by name, so that none of them comes here unseen.
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Barrier};
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use complaint_core::clock::IdSource;
@@ -507,13 +508,13 @@ async fn the_same_wish_of_a_handler_after_a_hand_back_is_a_new_one() {
 /// Lets the first sixteen pass together: when they draw an id, all of them have counted and none has committed.
 struct Gate {
     ids: CountedIds,
-    all: std::sync::Barrier,
-    passed: std::sync::atomic::AtomicUsize,
+    all: Barrier,
+    passed: AtomicUsize,
 }
 
 impl IdSource for Gate {
     fn next_id(&self, now: chrono::DateTime<chrono::Utc>) -> uuid::Uuid {
-        if self.passed.fetch_add(1, std::sync::atomic::Ordering::SeqCst) < 16 {
+        if self.passed.fetch_add(1, Ordering::SeqCst) < 16 {
             self.all.wait();
         }
         self.ids.next_id(now)
@@ -530,7 +531,7 @@ fn sixteen_submissions_at_once_leave_a_customer_with_five_open_complaints() {
     let store = Arc::new(MemoryStore::new());
     let mut policy = policy();
     policy.open_complaints_per_customer = 5;
-    let gate = Gate { ids: CountedIds::default(), all: std::sync::Barrier::new(16), passed: Default::default() };
+    let gate = Gate { ids: CountedIds::default(), all: Barrier::new(16), passed: AtomicUsize::default() };
     let desk = Desk::over(store, policy).with_ids(Arc::new(gate));
     let john = desk.acting_as(Actor::customer("john").unwrap());
     // Each on a thread of its own: a task that waits at the gate must not keep another from getting there.

@@ -864,10 +864,10 @@ fn a_question_that_outlived_its_handler_is_resumed_over_with_a_reason() {
     assert!(again.question.is_some(), "the question to the customer stays open");
     let until = Some(world.now.date_naive() + TimeDelta::days(2));
     let hold = Input { party: Some("The courier".into()), until, ..Input::default() };
-    let held = world.act(&again, &agent("ben"), &input(C::Hold, hold));
-    let refusal = world.decide(&held, &agent("ben"), &Command::plain(C::Resume), None).unwrap_err();
+    let waiting = world.act(&again, &agent("ben"), &input(C::Hold, hold));
+    let refusal = world.decide(&waiting, &agent("ben"), &Command::plain(C::Resume), None).unwrap_err();
     assert_eq!((refusal.code(), refusal.failed.len()), ("missing", 1), "{refusal}");
-    let resumed = world.reason(&held, &agent("ben"), C::Resume);
+    let resumed = world.reason(&waiting, &agent("ben"), C::Resume);
     assert_eq!(resumed.question, None);
 }
 

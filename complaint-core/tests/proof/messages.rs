@@ -47,9 +47,10 @@ fn files_alone_are_the_answer() {
                 assert_eq!(asked.status, Status::AwaitingCustomer, "{case}: to attach is not to answer");
                 assert!(asked.question.is_some() && !runs(&asked, ClockKind::Resolution), "{case}");
             }
-            let command = match by_id {
-                true => naming(name, vec![file(1).id, file(2).id]),
-                false => bringing(name, None, vec![file(1), file(2)]),
+            let command = if by_id {
+                naming(name, vec![file(1).id, file(2).id])
+            } else {
+                bringing(name, None, vec![file(1), file(2)])
             };
             let entries = world.decide(&asked, &customer("john"), &command, None).unwrap();
             let after = entries.iter().fold(asked.clone(), evolve);
