@@ -232,7 +232,7 @@ fn checked_name(name: &str, number: usize) -> Result<String, Problem> {
 }
 
 fn about(number: usize, code: &str, message: String) -> Problem {
-    Problem::invalid().detail(message.clone()).field(format!("files[{number}]"), code, message)
+    Problem::invalid().detail(message.clone()).field(format!("files.{number}"), code, message)
 }
 
 pub(crate) fn broken(error: &MultipartError) -> Problem {

@@ -137,7 +137,7 @@ async fn what_is_refused_leaves_nothing() {
     let eleven: Vec<(&str, &str, &[u8])> = vec![("a.txt", "text/plain", b"a"); 11];
     let long = "x".repeat(201);
     for (files, status, field, code) in [
-        (vec![("a.txt", "text/plain", b"".as_slice())], 422, "files[0]", "empty_file"),
+        (vec![("a.txt", "text/plain", b"".as_slice())], 422, "files.0", "empty_file"),
         (
             vec![("ok.txt", "text/plain", b"ok"), ("page.html", "text/plain", b"<!DOCTYPE html><script>")],
             422,
@@ -154,9 +154,9 @@ async fn what_is_refused_leaves_nothing() {
         ),
         (eleven, 422, "files", "too_many"),
         (vec![], 422, "files", "missing"),
-        (vec![("/", "text/plain", b"a")], 422, "files[0]", "bad_name"),
-        (vec![(long.as_str(), "text/plain", b"a")], 422, "files[0]", "bad_name"),
-        (vec![("p\u{202E}gnp.exe", "text/plain", b"a")], 422, "files[0]", "bad_name"),
+        (vec![("/", "text/plain", b"a")], 422, "files.0", "bad_name"),
+        (vec![(long.as_str(), "text/plain", b"a")], 422, "files.0", "bad_name"),
+        (vec![("p\u{202E}gnp.exe", "text/plain", b"a")], 422, "files.0", "bad_name"),
     ] {
         let refused = house.upload(&path, &files, &house.john).await;
         assert_eq!(refused.status.as_u16(), status, "{code}: {}", refused.text);
