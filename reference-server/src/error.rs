@@ -24,7 +24,7 @@ use crate::files::FilesError;
 /// One wrong value of a request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct FieldError {
-    /// Where: the field's name, with `.name` and `[index]` further down, as in `remedies[0].kind`.
+    /// Where: the field's name, further down with `.name` and `.index` from 0, as in `remedies.0.kind`; empty for the whole.
     #[schema(example = "email")]
     pub field: String,
     /// Stable, for programs.

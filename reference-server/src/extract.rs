@@ -11,6 +11,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
+use serde_path_to_error::Segment;
 use sha2::{Digest as _, Sha256};
 
 use crate::error::Problem;
@@ -144,10 +145,19 @@ pub fn parse_strictly<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     let text = std::str::from_utf8(body).map_err(|_| Problem::malformed("malformed_json", "The body is not UTF-8."))?;
     inspect(text)?;
     let mut deserializer = serde_json::Deserializer::from_str(text);
-    serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
-        let path = error.path().to_string();
-        field_problem(if path == "." { "" } else { &path }, &error.inner().to_string())
-    })
+    serde_path_to_error::deserialize(&mut deserializer)
+        .map_err(|error| field_problem(&dotted(error.path()), &error.inner().to_string()))
+}
+
+/// Where in a document: `remedies.0.kind`, as rules and forms say it too.
+fn dotted(path: &serde_path_to_error::Path) -> String {
+    let steps = path.iter().filter_map(|step| match step {
+        Segment::Seq { index } => Some(index.to_string()),
+        Segment::Map { key } => Some(key.clone()),
+        Segment::Enum { variant } => Some(variant.clone()),
+        Segment::Unknown => None,
+    });
+    steps.collect::<Vec<_>>().join(".")
 }
 
 /// Parts of the path; something that cannot be one is simply not there.
@@ -273,7 +283,7 @@ struct Walk {
 
 impl Walk {
     fn field(&self) -> String {
-        self.path.concat().trim_start_matches('.').to_owned()
+        self.path.join(".")
     }
 }
 
@@ -364,7 +374,7 @@ impl<'de> Visitor<'de> for Strict<'_> {
         self.top_must_be_object()?;
         let inner = self.deeper()?;
         for index in 0.. {
-            self.walk.borrow_mut().path.push(format!("[{index}]"));
+            self.walk.borrow_mut().path.push(index.to_string());
             let more = items.next_element_seed(inner)?;
             self.walk.borrow_mut().path.pop();
             if more.is_none() {
@@ -378,7 +388,7 @@ impl<'de> Visitor<'de> for Strict<'_> {
         let inner = self.deeper()?;
         let mut seen = HashSet::new();
         while let Some(key) = members.next_key::<String>()? {
-            self.walk.borrow_mut().path.push(format!(".{key}"));
+            self.walk.borrow_mut().path.push(key.clone());
             if !seen.insert(key) {
                 let field = self.walk.borrow().field();
                 let detail = format!("{field}: This field is given twice.");
@@ -467,15 +477,12 @@ mod tests {
         assert_eq!(refused(r#"{"name":"a","count":256}"#), is(422, "count", "invalid_type"));
         assert_eq!(refused(r#"{"name":"a","count":9007199254740993}"#), is(422, "count", "invalid_type"));
         assert_eq!(refused(r#"{"name":"a","name":"b"}"#), is(422, "name", "duplicate"));
-        assert_eq!(refused(r#"{"name":"a","free":{"x":[{"y":1,"y":2}]}}"#), is(422, "free.x[0].y", "duplicate"));
+        assert_eq!(refused(r#"{"name":"a","free":{"x":[{"y":1,"y":2}]}}"#), is(422, "free.x.0.y", "duplicate"));
         assert_eq!(refused(r#"{"name":"a\u0000"}"#), is(422, "name", "control_character"));
         assert_eq!(refused("{\"name\":\"a\u{85}\"}"), is(422, "name", "control_character"));
-        assert_eq!(refused(r#"{"name":"a","items":[{"kind":"gift"}]}"#), is(422, "items[0].kind", "unknown_value"));
-        assert_eq!(refused(r#"{"name":"a","items":[{}]}"#), is(422, "items[0].kind", "missing"));
-        assert_eq!(
-            refused(r#"{"name":"a","items":[{"kind":"refund","x":1}]}"#),
-            is(422, "items[0].x", "unknown_field")
-        );
+        assert_eq!(refused(r#"{"name":"a","items":[{"kind":"gift"}]}"#), is(422, "items.0.kind", "unknown_value"));
+        assert_eq!(refused(r#"{"name":"a","items":[{}]}"#), is(422, "items.0.kind", "missing"));
+        assert_eq!(refused(r#"{"name":"a","items":[{"kind":"refund","x":1}]}"#), is(422, "items.0.x", "unknown_field"));
     }
 
     #[test]

@@ -96,7 +96,7 @@ pub struct Input {
 pub struct InvalidInput {
     /// The field at fault.
     pub field: String,
-    /// A stable code: `unknown_field`, `wrong_type`, `not_by_body`.
+    /// A stable code: `unknown_field`, `invalid_type`, `not_by_body`.
     pub code: &'static str,
     /// What is wrong with it.
     pub message: String,
@@ -390,7 +390,7 @@ impl Command {
         let Some(fields) = body.as_object() else {
             return Err(InvalidInput {
                 field: String::new(),
-                code: "wrong_type",
+                code: "invalid_type",
                 message: "the body must be a JSON object".into(),
             });
         };
@@ -416,12 +416,12 @@ impl Command {
             // One field at a time, so that the message can name it.
             let single = serde_json::json!({ field.as_str(): value });
             if let Err(error) = serde_json::from_value::<Input>(single) {
-                return Err(InvalidInput { field: field.clone(), code: "wrong_type", message: error.to_string() });
+                return Err(InvalidInput { field: field.clone(), code: "invalid_type", message: error.to_string() });
             }
         }
         let input = serde_json::from_value(body.clone()).map_err(|error| InvalidInput {
             field: String::new(),
-            code: "wrong_type",
+            code: "invalid_type",
             message: error.to_string(),
         })?;
         Ok(Self { name, input })
@@ -540,8 +540,8 @@ mod tests {
         let foreign = read(CommandName::Ask, json!({"reason": "x"})).unwrap_err();
         assert_eq!((foreign.field.as_str(), foreign.code), ("reason", "unknown_field"));
         let wrong = read(CommandName::Rate, json!({"score": "five"})).unwrap_err();
-        assert_eq!((wrong.field.as_str(), wrong.code), ("score", "wrong_type"));
-        assert_eq!(read(CommandName::Begin, json!([])).unwrap_err().code, "wrong_type");
+        assert_eq!((wrong.field.as_str(), wrong.code), ("score", "invalid_type"));
+        assert_eq!(read(CommandName::Begin, json!([])).unwrap_err().code, "invalid_type");
         assert_eq!(read(CommandName::Attach, json!({"files": []})).unwrap_err().code, "not_by_body");
         let id = "01900000-0000-7000-8000-000000000007";
         assert_eq!(read(CommandName::Post, json!({"files": [id]})).unwrap().input().files.len(), 1);

@@ -55,7 +55,7 @@ impl Policy {
         }
         for (at, level) in self.levels.iter().enumerate() {
             if text::line(&level.name, text::FIELD_MAX).is_err() {
-                fault(format!("levels[{at}].name"), "must be one line of 1 to 200 characters".into());
+                fault(format!("levels.{at}.name"), "must be one line of 1 to 200 characters".into());
             }
         }
         if self.four_eyes && self.levels.len() < 2 {
@@ -64,19 +64,19 @@ impl Policy {
         let mut seen = BTreeSet::new();
         for (at, category) in self.categories.iter().enumerate() {
             if !seen.insert(&category.key) {
-                fault(format!("categories[{at}].key"), format!("`{}` is used twice", category.key));
+                fault(format!("categories.{at}.key"), format!("`{}` is used twice", category.key));
             }
             if text::line(&category.name, text::FIELD_MAX).is_err() {
-                fault(format!("categories[{at}].name"), "must be one line of 1 to 200 characters".into());
+                fault(format!("categories.{at}.name"), "must be one line of 1 to 200 characters".into());
             }
             if category.description.chars().count() > DESCRIPTION_MAX {
-                fault(format!("categories[{at}].description"), format!("must be at most {DESCRIPTION_MAX} characters"));
+                fault(format!("categories.{at}.description"), format!("must be at most {DESCRIPTION_MAX} characters"));
             }
             if category.questions.len() > QUESTIONS_MAX {
-                fault(format!("categories[{at}].questions"), format!("must be at most {QUESTIONS_MAX}"));
+                fault(format!("categories.{at}.questions"), format!("must be at most {QUESTIONS_MAX}"));
             }
             if category.weight == 0 || category.weight > 1000 {
-                fault(format!("categories[{at}].weight"), "must be 1 to 1000".into());
+                fault(format!("categories.{at}.weight"), "must be 1 to 1000".into());
             }
             let mut keys = BTreeSet::new();
             for (number, question) in category.questions.iter().enumerate() {
@@ -85,19 +85,19 @@ impl Policy {
                     && question.key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
                 if !key_is_fine {
                     fault(
-                        format!("categories[{at}].questions[{number}].key"),
+                        format!("categories.{at}.questions.{number}.key"),
                         "must be 1 to 64 letters, digits, hyphens or underscores".into(),
                     );
                 }
                 if !keys.insert(&question.key) {
                     fault(
-                        format!("categories[{at}].questions[{number}].key"),
+                        format!("categories.{at}.questions.{number}.key"),
                         format!("`{}` is used twice", question.key),
                     );
                 }
                 if text::line(&question.label, text::FIELD_MAX).is_err() {
                     fault(
-                        format!("categories[{at}].questions[{number}].label"),
+                        format!("categories.{at}.questions.{number}.label"),
                         "must be one line of 1 to 200 characters".into(),
                     );
                 }

@@ -419,7 +419,7 @@ mod tests {
         let twice = Category::named("Water").unwrap();
         policy.categories = vec![twice.clone(), twice];
         let paths: Vec<String> = policy.lint().into_iter().map(|finding| finding.path).collect();
-        assert_eq!(paths, ["calendar", "levels[1].name", "categories[1].key"]);
+        assert_eq!(paths, ["calendar", "levels.1.name", "categories.1.key"]);
         let mut wordy = Category::named("Water").unwrap();
         wordy.description = "x".repeat(2000);
         assert!(Policy::standard().with_category(wordy.clone()).lint().is_empty());
@@ -428,6 +428,6 @@ mod tests {
         wordy.questions = (0..31).map(question).collect();
         let paths: Vec<String> =
             Policy::standard().with_category(wordy).lint().into_iter().map(|finding| finding.path).collect();
-        assert_eq!(paths, ["categories[0].description", "categories[0].questions"]);
+        assert_eq!(paths, ["categories.0.description", "categories.0.questions"]);
     }
 }

@@ -21,7 +21,7 @@ use super::view::{Audience, ComplaintView};
 use crate::auth::Viewer;
 use crate::error::Problem;
 use crate::extract::{ApiPath, hex, idempotency_key, seen_version};
-use crate::files::Stored;
+use crate::files::{Stored, to_its_end};
 use crate::state::AppState;
 
 /// The most bytes of files in one request.
@@ -247,18 +247,6 @@ pub(crate) async fn send(
     .await
 }
 
-/// Does work that must not stop half way, even if whoever waits for it goes away.
-pub(crate) async fn to_its_end<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
-    match tokio::spawn(work).await {
-        Ok(done) => done,
-        Err(error) => match error.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            // Nobody aborts it but a runtime that is going down, and with it whoever waits here.
-            Err(_) => std::future::pending().await,
-        },
-    }
-}
-
 /// A command with the facts of its files.
 pub(crate) fn carrying(command: Command, files: &[Taken]) -> Result<Command, InvalidInput> {
     command.carrying(files.iter().map(Taken::facts).collect())
@@ -297,7 +285,7 @@ fn checked_name(name: &str, number: usize) -> Result<String, Problem> {
 }
 
 fn about(number: usize, code: &str, message: String) -> Problem {
-    Problem::invalid().detail(message.clone()).field(format!("files[{number}]"), code, message)
+    Problem::invalid().detail(message.clone()).field(format!("files.{number}"), code, message)
 }
 
 pub(crate) fn broken(error: &MultipartError) -> Problem {

@@ -7,7 +7,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::Response;
 use complaint_core::DeskError;
 use complaint_core::id::{ComplaintId, Version};
-use complaint_core::lifecycle::{Command, CommandName, InvalidInput};
+use complaint_core::lifecycle::{Command, CommandName, Input, InvalidInput};
 use complaint_core::reference::Reference;
 use serde::Serialize;
 use serde_json::Value;
@@ -94,7 +94,7 @@ pub(super) async fn give(
         CommandName::Attach => Err(files_elsewhere()),
         name => {
             let body: Value = request.parse()?;
-            let command = Command::from_json(name, &body)?;
+            let command = read(name, &body, &request)?;
             let after = acting.perform_seeing(complaint, command, seen).await?;
             present(&state, &acting, StatusCode::OK, &after).await
         }
@@ -128,6 +128,15 @@ fn files_elsewhere() -> Problem {
         "not_by_body",
         "Send files to /attachments.",
     )
+}
+
+/// The command in a body. The core knows which fields a command reads; what is wrong inside of one is said by the reader of all
+/// other bodies, so that it has the same code and path at every door.
+fn read(name: CommandName, body: &Value, request: &Repeatable) -> Result<Command, Problem> {
+    Command::from_json(name, body).map_err(|invalid| match request.parse::<Input>() {
+        Err(problem) if invalid.code == "invalid_type" => problem,
+        _ => invalid.into(),
+    })
 }
 
 /// The complaint of an id or reference, whoever may see it: for what only a key given before can open. A number that nobody has gets

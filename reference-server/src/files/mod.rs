@@ -95,16 +95,15 @@ impl Attachments {
 
     /// Begins to take a file in. `name` is any fresh id; the file's own name never touches the disk.
     pub async fn begin(&self, name: Uuid) -> Result<Incoming, FilesError> {
-        let place = Place::from(format!("{ASIDE}/{}", name.simple()));
-        let upload = self.store.put_multipart(&place).await?;
-        Ok(Incoming {
-            files: self.clone(),
-            upload,
-            aside: Aside { store: Arc::clone(&self.store), place: Some(place) },
-            digest: Sha256::new(),
-            sniffer: Sniffer::default(),
-            size: 0,
+        let files = self.clone();
+        // To its end: given up between making the file and knowing of it, nobody would remove it.
+        to_its_end(async move {
+            let place = Place::from(format!("{ASIDE}/{}", name.simple()));
+            let upload = files.store.put_multipart(&place).await?;
+            let aside = Aside { store: Arc::clone(&files.store), place: Some(place) };
+            Ok(Incoming { files, upload, aside, digest: Sha256::new(), sniffer: Sniffer::default(), size: 0 })
         })
+        .await
     }
 
     /// The bytes of a content, as a stream.
@@ -169,7 +168,12 @@ impl Incoming {
     }
 
     /// Gives the file its place.
-    pub async fn finish(mut self) -> Result<Stored, FilesError> {
+    pub async fn finish(self) -> Result<Stored, FilesError> {
+        // To its end: given up between the move and the claim on it, the bytes would stay with nobody referring to them.
+        to_its_end(self.placed()).await
+    }
+
+    async fn placed(mut self) -> Result<Stored, FilesError> {
         self.upload.complete().await?;
         let sha256 = hex(&self.digest.finalize());
         let stored = Stored {
@@ -221,6 +225,18 @@ impl Drop for Aside {
             // Not there while the upload is unfinished: then the upload removes its own.
             let _ = std::fs::remove_file(file);
         }
+    }
+}
+
+/// Does work that must not stop half way, even if whoever waits for it goes away.
+pub(crate) async fn to_its_end<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
+    match tokio::spawn(work).await {
+        Ok(done) => done,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // Nobody aborts it but a runtime that is going down, and with it whoever waits here.
+            Err(_) => std::future::pending().await,
+        },
     }
 }
 

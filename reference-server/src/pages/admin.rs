@@ -898,7 +898,7 @@ fn faults_of(problem: Problem, label: fn(&str) -> &str) -> Result<(StatusCode, V
         .errors
         .iter()
         .map(|error| {
-            let field = error.field.replace('[', ".").replace(']', "");
+            let field = error.field.clone();
             let whole = error.message.starts_with(char::is_uppercase);
             let message = if whole && error.code == "taken" {
                 error.message.clone()

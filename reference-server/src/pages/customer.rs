@@ -24,10 +24,11 @@ use super::complaint::{agent_names, load};
 use super::form::{Choice, Control, Fault, Field, Summary, Typed, filled};
 use super::words::{Names, Tag, When, category_name, customer_status, fault_of, left, promised};
 use super::{Answer, Me, Person, page, see, upload};
-use crate::api::attachments::{Taken, attach, to_its_end};
+use crate::api::attachments::{Taken, attach};
 use crate::auth::{Role, Viewer};
 use crate::error::{Problem, chain};
 use crate::extract::{ApiPath, ApiQuery};
+use crate::files::to_its_end;
 use crate::state::AppState;
 
 /// `/complaints`, `/complaints/new`, `/complaints/{reference}/receipt`.

@@ -97,11 +97,10 @@ impl Worker {
             // What a round shares with others is behind locks that do not mind, and in the database.
             let panicked = AssertUnwindSafe(async { round().await }).catch_unwind().await.is_err();
             self.down.say(self.name, panicked);
-            let mut pause = self.every;
             if panicked {
                 tracing::error!(worker = self.name, "a worker panicked; it starts again");
-                pause = pause.min(UP_AGAIN_AFTER);
             }
+            let pause = pause_after(panicked, self.every);
             let woken = async {
                 let woken = match &mut self.wake {
                     Some(wake) => wake.changed().await.is_ok(),
@@ -118,6 +117,10 @@ impl Worker {
             }
         }
     }
+}
+
+fn pause_after(panicked: bool, every: Duration) -> Duration {
+    if panicked { every.min(UP_AGAIN_AFTER) } else { every }
 }
 
 async fn deliver_account_mail(state: AppState) {
@@ -156,6 +159,13 @@ mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
 
     use super::*;
+
+    #[test]
+    fn after_a_panic_it_starts_again_soon() {
+        assert_eq!(pause_after(true, Duration::from_hours(1)), Duration::from_secs(5));
+        assert_eq!(pause_after(true, Duration::from_secs(2)), Duration::from_secs(2));
+        assert_eq!(pause_after(false, Duration::from_hours(1)), Duration::from_hours(1));
+    }
 
     #[tokio::test]
     async fn a_worker_that_panics_is_down_until_a_round_succeeds() {

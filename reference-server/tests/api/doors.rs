@@ -49,6 +49,15 @@ async fn a_submission_is_refused_with_every_fault_named() {
         "contact.fax",
         "unknown_field",
     );
+    for (items, field, code) in [
+        (json!([{"kind": "order", "key": "1"}, {"kind": "order"}]), "items.1.key", "missing"),
+        (json!([{"kind": "order", "key": 1}]), "items.0.key", "invalid_type"),
+        (json!([{"kind": "order", "key": "1"}, {"kind": "order", "key": ""}]), "items.1.key", "missing"),
+        (json!([{"kind": "order", "key": "1", "x": 1}]), "items.0.x", "unknown_field"),
+        (json!([{"kind": "a\u{7}", "key": "1"}]), "items.0.kind", "control_character"),
+    ] {
+        named(&it.post_with("/api/v1/complaints", with("items", items), &house.john).await, field, code);
+    }
     let mut several = House::broken_kettle();
     several["subject"] = json!("");
     several["description"] = json!(" ");
@@ -194,19 +203,32 @@ async fn commands_are_refused_with_every_guard_that_failed() {
         "status",
         "unknown_field",
     );
-    named(&house.command(&path, "ask", json!({"text": 5}), &house.sarah).await, "text", "wrong_type");
+    named(&house.command(&path, "ask", json!({"text": 5}), &house.sarah).await, "text", "invalid_type");
     named(
         &house.command(&path, "ask", json!({"text": "x".repeat(64 * 1024 + 1)}), &house.sarah).await,
         "text",
         "too_long",
     );
-    for remedy in
-        [json!({"kind": "pony"}), json!({"kind": "refund", "amount": 12.5}), json!({"kind": "refund", "x": 1})]
-    {
-        let body = json!({"outcome": "upheld", "explanation": "a", "apology": "b", "remedies": [remedy]});
-        let refused = house.command(&path, "resolve", body, &house.sarah).await;
-        assert_eq!((refused.status.as_u16(), refused.fields()[0].0.as_str()), (422, "remedies"), "{}", refused.text);
+    for (remedy, field, code) in [
+        (json!({"kind": "pony"}), "remedies.1.kind", "unknown_value"),
+        (json!({"kind": "refund", "amount": 12.5}), "remedies.1.amount", "invalid_type"),
+        (json!({"kind": "refund", "amount": "a lot"}), "remedies.1.amount", "invalid"),
+        (json!({"kind": "refund"}), "remedies.1.amount", "missing"),
+        (json!({"kind": "refund", "x": 1}), "remedies.1.x", "unknown_field"),
+        (json!({}), "remedies.1.kind", "missing"),
+        (json!("apology"), "remedies.1", "invalid_type"),
+    ] {
+        let body =
+            json!({"outcome": "upheld", "explanation": "a", "apology": "b", "remedies": [{"kind": "apology"}, remedy]});
+        named(&house.command(&path, "resolve", body, &house.sarah).await, field, code);
     }
+    named(
+        &house.command(&path, "resolve", json!({"outcome": "maybe"}), &house.sarah).await,
+        "outcome",
+        "unknown_value",
+    );
+    named(&house.command(&path, "hold", json!({"until": "soon"}), &house.sarah).await, "until", "invalid");
+    named(&house.command(&path, "triage", json!({"skills": ["a", 7]}), &house.maria).await, "skills.1", "invalid_type");
     let version = house.read(&path, &house.sarah).await["version"].as_u64();
     assert_eq!(version, Some(2), "nothing of all that happened");
 }

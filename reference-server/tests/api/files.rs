@@ -1,13 +1,17 @@
 //! Attachments: in, out, and every way in which it goes wrong.
 
 use std::path::Path;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
 
 use axum::body::{Body, Bytes};
-use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE};
 use axum::http::{Method, Request};
 use futures_util::stream;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 
 use crate::house::{House, form};
 use crate::support::{Answer, With};
@@ -15,6 +19,8 @@ use crate::support::{Answer, With};
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\n0000";
 const PDF: &[u8] = b"%PDF-1.7\nlid";
 const MIB: usize = 1024 * 1024;
+/// Long enough for a busy disk.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 fn count(folder: &Path) -> usize {
     std::fs::read_dir(folder)
@@ -31,14 +37,48 @@ impl House {
 
     /// What broke off is removed in the background.
     async fn keeps(&self, wanted: usize) {
-        for _ in 0..200_000 {
-            if self.kept() == wanted {
-                return;
+        let settled = async {
+            while self.kept() != wanted {
+                tokio::task::yield_now().await;
+                std::thread::yield_now();
             }
-            tokio::task::yield_now().await;
-            std::thread::yield_now();
+        };
+        if timeout(PATIENCE, settled).await.is_err() {
+            panic!("{} files instead of {wanted}", self.kept());
         }
-        panic!("{} files instead of {wanted}", self.kept());
+    }
+
+    /// How many files a complaint has, once as many are kept beside the `others`.
+    async fn settles(&self, path: &str, others: usize) -> usize {
+        let settled = async {
+            loop {
+                let files = self.read(path, &self.john).await["attachments"].as_array().map_or(0, Vec::len);
+                if self.kept() == others + files {
+                    return files;
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        match timeout(PATIENCE, settled).await {
+            Ok(files) => files,
+            Err(_) => panic!("{} files are kept beside {others}: {}", self.kept(), self.read(path, &self.john).await),
+        }
+    }
+}
+
+/// Whoever waits for a future until it was looked at so many times, and then goes away.
+struct Leaves<F> {
+    waits_for: Pin<Box<F>>,
+    looks: usize,
+}
+
+impl<F: Future> Future for Leaves<F> {
+    type Output = Option<F::Output>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<F::Output>> {
+        let Some(left) = self.looks.checked_sub(1) else { return Poll::Ready(None) };
+        self.looks = left;
+        self.waits_for.as_mut().poll(context).map(Some)
     }
 }
 
@@ -98,7 +138,7 @@ async fn what_is_refused_leaves_nothing() {
     let eleven: Vec<(&str, &str, &[u8])> = vec![("a.txt", "text/plain", b"a"); 11];
     let long = "x".repeat(201);
     for (files, status, field, code) in [
-        (vec![("a.txt", "text/plain", b"".as_slice())], 422, "files[0]", "empty_file"),
+        (vec![("a.txt", "text/plain", b"".as_slice())], 422, "files.0", "empty_file"),
         (
             vec![("ok.txt", "text/plain", b"ok"), ("page.html", "text/plain", b"<!DOCTYPE html><script>")],
             422,
@@ -115,9 +155,9 @@ async fn what_is_refused_leaves_nothing() {
         ),
         (eleven, 422, "files", "too_many"),
         (vec![], 422, "files", "missing"),
-        (vec![("/", "text/plain", b"a")], 422, "files[0]", "bad_name"),
-        (vec![(long.as_str(), "text/plain", b"a")], 422, "files[0]", "bad_name"),
-        (vec![("p\u{202E}gnp.exe", "text/plain", b"a")], 422, "files[0]", "bad_name"),
+        (vec![("/", "text/plain", b"a")], 422, "files.0", "bad_name"),
+        (vec![(long.as_str(), "text/plain", b"a")], 422, "files.0", "bad_name"),
+        (vec![("p\u{202E}gnp.exe", "text/plain", b"a")], 422, "files.0", "bad_name"),
     ] {
         let refused = house.upload(&path, &files, &house.john).await;
         assert_eq!(refused.status.as_u16(), status, "{code}: {}", refused.text);
@@ -340,4 +380,91 @@ async fn a_message_that_is_refused_leaves_no_file() {
     // A body of JSON keeps its own limit beside the larger one of forms.
     let long = json!({"text": "x".repeat(3 << 20)});
     assert_eq!(house.command(&path, "post", long, &house.john).await.problem(), (413, "too_large".into()));
+}
+
+#[tokio::test]
+async fn whoever_leaves_at_any_moment_leaves_all_or_nothing() {
+    let house = House::new().await;
+    let token = house.john.bearer.clone().expect("a token");
+    let mut others = 0;
+    for looks in 0.. {
+        let path = house.complaint().await;
+        let text = format!("after {looks} looks");
+        let upload = Request::builder()
+            .method(Method::POST)
+            .uri(format!("{path}/attachments"))
+            .header("host", "127.0.0.1:8080")
+            .header(CONTENT_TYPE, "multipart/form-data; boundary=XX")
+            .header(AUTHORIZATION, format!("Bearer {token}"))
+            .body(Body::from(form(&[("one.txt", "text/plain", text.as_bytes())])))
+            .expect("a request");
+        let answer = Leaves { waits_for: Box::pin(house.it.open(upload)), looks }.await;
+        let files = house.settles(&path, others).await;
+        // Nothing comes after it either: this waits in the same line.
+        house.done(&path, "withdraw", json!({}), &house.john).await;
+        let files = house.settles(&path, others).await.max(files);
+        if files > 0 {
+            let href = house.read(&path, &house.john).await["attachments"][0]["href"].clone();
+            assert_eq!(house.it.get(href.as_str().expect("a path"), &house.john).await.text, text);
+        }
+        others += files;
+        if let Some(answer) = answer {
+            assert_eq!((answer.status().as_u16(), files), (201, 1));
+            break;
+        }
+    }
+}
+
+#[tokio::test]
+async fn whoever_leaves_while_it_is_written_down_has_it_written_down() {
+    let house = House::new().await;
+    let path = house.complaint().await;
+    let token = house.john.bearer.clone().expect("a token");
+    let cookie = house.it.log_in("john@example.org").await.cookie();
+    let post = |path: &str| {
+        Request::post(path)
+            .header("host", "127.0.0.1:8080")
+            .header("sec-fetch-site", "same-origin")
+            .header(CONTENT_TYPE, "multipart/form-data; boundary=XX")
+    };
+    let file = form(&[("one.txt", "text/plain", b"one")]);
+    let to_one = post(&format!("{path}/attachments")).header(AUTHORIZATION, format!("Bearer {token}"));
+    let mut new = Vec::new();
+    for (name, value) in [("category", "damaged-goods"), ("subject", "Broken pot"), ("description", "No spout.")] {
+        let part = format!("--XX\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n");
+        new.extend_from_slice(part.as_bytes());
+    }
+    new.extend_from_slice(&form(&[("two.txt", "text/plain", b"two")]));
+    let to_none = post("/complaints/new").header(COOKIE, cookie);
+    let database = format!("sqlite:{}", house.it.folder.path().join("data/complaints.db").display());
+    let database = sqlx::SqlitePool::connect(&database).await.expect("opens");
+    for (number, request) in [to_one.body(Body::from(file)), to_none.body(Body::from(new))].into_iter().enumerate() {
+        // Nobody can write while this lasts.
+        let line = database.begin_with("BEGIN IMMEDIATE").await.expect("begins");
+        let waits = async {
+            house.keeps(number + 1).await;
+            // All that is read before writing is read in less time than these take.
+            for _ in 0..20 {
+                house.read(&path, &house.john).await;
+            }
+        };
+        tokio::select! {
+            answer = house.it.open(request.expect("a request")) => panic!("answered before its time: {answer:?}"),
+            () = waits => {}
+        }
+        line.rollback().await.expect("ends");
+        let done = async {
+            loop {
+                let list = house.read("/api/v1/complaints?sort=oldest", &house.john).await;
+                let id = list["items"][number]["id"].as_str().unwrap_or_default().to_owned();
+                let path = format!("/api/v1/complaints/{id}");
+                if !id.is_empty() && house.read(&path, &house.john).await["attachments"][0].is_object() {
+                    return;
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        timeout(PATIENCE, done).await.expect("it goes on to its end");
+        house.keeps(number + 1).await;
+    }
 }
