@@ -23,7 +23,7 @@ pub struct Explanation {
     pub cut: bool,
 }
 
-/// One stretch of a clock, never empty.
+/// One stretch of a clock, never empty, and as long as it can be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stretch {
     /// First instant.
@@ -121,6 +121,13 @@ impl Drawing {
         if from >= to {
             return;
         }
+        // What was asked and answered in one instant leaves no trace.
+        if let Some(last) = self.stretches.last_mut()
+            && (last.to, last.kind) == (from, kind)
+        {
+            last.to = to;
+            return;
+        }
         if self.cut || self.stretches.len() >= self.at_most {
             self.cut = true;
             return;
@@ -132,8 +139,8 @@ impl Drawing {
         let Some(calendar) = calendar else {
             return self.add(from, to, StretchKind::Ran);
         };
-        // One more than fits, so that what is missing is noticed.
-        let room = (self.at_most + 1).saturating_sub(self.stretches.len());
+        // More than fits, so that what is missing is noticed even where the first goes on with the last.
+        let room = self.at_most.saturating_add(2).saturating_sub(self.stretches.len());
         for (from, to, open) in calendar.segments(from, to, room) {
             self.add(from, to, if open { StretchKind::Ran } else { StretchKind::Closed });
         }

@@ -7,7 +7,6 @@ use serde::Deserialize;
 use toml::{Table, Value};
 
 use super::{Policy, PolicyError};
-use crate::text;
 
 /// What a law, a standard or a kind of organisation asks for: a part of a policy, of which every value says where it
 /// comes from.
@@ -142,12 +141,9 @@ impl RulePack {
         if let Some(path) = unsourced {
             return Err(PackError::Unsourced { path: path.clone() });
         }
-        let is_used = |(path, source): &(&String, &String)| {
-            let covers = |said: &String| said == *path || said.starts_with(&format!("{path}."));
-            said.iter().any(covers) && text::line(source, text::FIELD_MAX).is_ok()
-        };
-        match self.header.sources.iter().find(|source| !is_used(source)) {
-            Some((path, _)) => Err(PackError::UnusedSource { path: path.clone() }),
+        let is_used = |path: &String| said.iter().any(|it| it == path || it.starts_with(&format!("{path}.")));
+        match self.header.sources.keys().find(|path| !is_used(path)) {
+            Some(path) => Err(PackError::UnusedSource { path: path.clone() }),
             None => Ok(()),
         }
     }
