@@ -318,6 +318,14 @@ fn payment_complaints_have_fifteen_business_days_or_with_a_holding_reply_thirty_
     assert!(to_john.text.as_ref().unwrap().contains("You may refer your complaint to the Financial Ombudsman"));
     assert_eq!(late.promise(&key(last.0)).unwrap().missed_at, None);
     all_sound(&late, &world.policy, world.now);
+    // The next alarm is about the next promise, although the first is still waited for.
+    world.now = at(last.1);
+    let before = world.log.len();
+    let later = world.tick(late.clone());
+    let alarm = world.log[before..].iter().position(|it| it.event == Event::Alarmed { clock: K::Statutory }).unwrap();
+    let alarm = before + alarm;
+    let notices = announce(Some(&late), &later, &world.log[alarm..=alarm], &world.policy);
+    assert!(!notices.is_empty() && notices.iter().all(|it| it.due_at == Some(at(last.1))), "{notices:?}");
 }
 
 #[test]
