@@ -5,12 +5,11 @@
 
 use std::hint::black_box;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use chrono::{DateTime, Utc};
 use complaint_core::agent::Member;
 use complaint_core::clock::{IdSource, RandomIds};
-use complaint_core::deadline::Calendar;
 use complaint_core::id::{ComplaintId, Level, Skill};
 use complaint_core::lifecycle::{Command, CommandName, Context, begin, decide, evolve, replay, submit};
 use complaint_core::policy::Category;
@@ -111,14 +110,6 @@ fn main() {
         });
         figures.push((format!("route_{agents}_agents"), nanos, "ns"));
     }
-
-    // A year of working time ahead.
-    let calendar = Calendar::standard();
-    let year = Duration::from_hours(8 * 250);
-    let nanos = median_nanos(1000, || {
-        black_box(calendar.add(black_box(now()), year));
-    });
-    figures.push(("calendar_add_a_year".into(), nanos, "ns"));
 
     figures.extend(submissions());
     for (name, value, unit) in figures {

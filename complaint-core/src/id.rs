@@ -200,6 +200,11 @@ slug!(
     "category"
 );
 slug!(
+    /// One promise of the law, as a key of the policy.
+    PromiseKey,
+    "statutory promise"
+);
+slug!(
     /// One thing an agent knows and a complaint may need.
     Skill,
     "skill"

@@ -20,6 +20,7 @@ pub(crate) fn is_public(event: &Event) -> bool {
             | Event::Alarmed { .. }
             | Event::Absorbed { .. }
             | Event::Read
+            | Event::Rebased { .. }
     )
 }
 

@@ -238,6 +238,11 @@ pub enum Event {
         /// Which clock.
         clock: ClockKind,
     },
+    /// What still ran was promised anew by the policy then in force. Words: `reason`.
+    Rebased {
+        /// Which edition of it.
+        policy_version: u64,
+    },
 }
 
 impl Event {

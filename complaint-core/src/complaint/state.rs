@@ -9,7 +9,7 @@ use super::EscalationCause;
 use super::submission::{Attachment, Channel, DismissalReason, Item, Outcome, Priority, Remedy, Wish};
 use crate::actor::{Actor, Party};
 use crate::deadline::{ClockKind, Deadline};
-use crate::id::{AgentId, Area, CategoryKey, ComplaintId, CustomerId, Language, Level, Skill, Version};
+use crate::id::{AgentId, Area, CategoryKey, ComplaintId, CustomerId, Language, Level, PromiseKey, Skill, Version};
 use crate::lifecycle::Status;
 use crate::reference::Reference;
 use crate::routing::Routing;
@@ -359,9 +359,17 @@ impl Complaint {
             .filter(move |promise| promise.fulfilled_on.is_none() && promise.resolution as usize == latest)
     }
 
-    /// A clock that has started and not ended.
+    /// A clock that has started and not ended; of several of one kind, that which runs out first. What merely lapses is
+    /// left out.
     pub fn deadline(&self, clock: ClockKind) -> Option<&Deadline> {
-        self.deadlines.iter().rev().find(|deadline| deadline.clock == clock && deadline.ended.is_none())
+        let running = self.deadlines.iter().rev().filter(|it| it.clock == clock && it.ended.is_none() && !it.lapses());
+        running.min_by_key(|deadline| deadline.due_at)
+    }
+
+    /// A promise of the law that has started and not ended, e.g. an opportunity that has not lapsed.
+    pub fn promise(&self, key: &PromiseKey) -> Option<&Deadline> {
+        let is_it = |it: &&Deadline| it.promise.as_ref().is_some_and(|promise| promise.key == *key);
+        self.deadlines.iter().rev().filter(is_it).find(|deadline| deadline.ended.is_none())
     }
 
     /// The next instant promised to the customer: the earliest running deadline of those they are told.

@@ -357,6 +357,7 @@ fn started(at: DateTime<Utc>, due_at: DateTime<Utc>) -> ClockChange {
         deadline: Deadline {
             clock: ClockKind::Resolution,
             instance: 1,
+            promise: None,
             target: Span::new(8, SpanUnit::Weeks),
             calendar: None,
             policy_version: 1,

@@ -15,7 +15,7 @@
 
 use std::{collections::BTreeMap, fmt, str::FromStr, sync::Arc, time::Duration};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use jiff::{
     Timestamp,
     civil::{Date, Weekday},
@@ -69,7 +69,11 @@ impl Calendar {
     /// Reads a calendar from its written form and refuses it with **all** its faults.
     pub fn new(spec: &CalendarSpec) -> Result<Self, CalendarFaults> {
         let (plan, zone) = Plan::read(spec)?;
-        Ok(Self::of(plan, &zone))
+        let calendar = Self::of(plan, &zone);
+        match calendar.tables.closed_too_long() {
+            Some(fault) => Err(CalendarFaults(vec![fault])),
+            None => Ok(calendar),
+        }
     }
 
     /// Monday to Friday, 09:00 to 17:00 UTC, no holidays.
@@ -131,6 +135,32 @@ impl Calendar {
     /// business day. Beyond [`Calendar::LAST`] as for [`Calendar::add`].
     pub fn add_days(&self, from: DateTime<Utc>, days: u32) -> DateTime<Utc> {
         self.tables.day_end(from.timestamp_micros(), days).map_or(Self::LAST, instant).max(from)
+    }
+
+    /// The end of the `days`-th date after the date of `from` in the zone, open or not: the first instant at which it is
+    /// over. Where a clock change skips a midnight, that is the first instant of the day after. Beyond
+    /// [`Calendar::LAST`] as for [`Calendar::add`].
+    pub fn add_dates(&self, from: DateTime<Utc>, days: u32) -> DateTime<Utc> {
+        let (today, _) = self.tables.reading(from.timestamp_micros());
+        let last = LAST_MICROS / MICROS_PER_DAY + 2;
+        let midnight = (today + i64::from(days) + 1).min(last) * MICROS_PER_DAY;
+        instant(self.tables.last_before(midnight).min(LAST_MICROS)).max(from)
+    }
+
+    /// The first instant from `from` on at which the office is open: `from` itself where it is. Beyond
+    /// [`Calendar::LAST`] as for [`Calendar::add`].
+    pub fn next_opening(&self, from: DateTime<Utc>) -> DateTime<Utc> {
+        let micros = from.timestamp_micros();
+        if self.tables.is_open(micros) {
+            return from;
+        }
+        instant(self.tables.next_opening(micros).min(LAST_MICROS)).max(from)
+    }
+
+    /// The date that it is in the zone at `at`.
+    pub(crate) fn date(&self, at: DateTime<Utc>) -> NaiveDate {
+        let (day, _) = self.tables.reading(at.timestamp_micros());
+        DateTime::from_timestamp(day.saturating_mul(24 * 60 * 60), 0).map_or(at.date_naive(), |day| day.date_naive())
     }
 
     /// The open (`true`) and closed stretches of `[a, b)` in order, at most `at_most` of them, each as long as it can
@@ -318,6 +348,20 @@ pub enum CalendarProblem {
     /// Not one window in the ordinary week: no deadline would ever fall due.
     #[error("no opening hours on any weekday, so no deadline could ever fall due")]
     NoOpeningHours,
+    /// There are hours, but the named dates leave none of them for more than a year on end.
+    #[error("closed on end from {from} until {until}: in practice it never opens; a year is the most")]
+    ClosedTooLong {
+        /// The first instant of the closed stretch.
+        from: DateTime<Utc>,
+        /// The next opening.
+        until: DateTime<Utc>,
+    },
+    /// More dates are named than any calendar needs.
+    #[error("{count} dates are named; {} are the most", DATES_MAX)]
+    TooManyDates {
+        /// How many there are.
+        count: usize,
+    },
 }
 
 const MINUTES_PER_DAY: u16 = 24 * 60;
@@ -327,6 +371,10 @@ const MICROS_PER_DAY: i64 = 24 * 60 * MICROS_PER_MINUTE;
 const LAST_MICROS: i64 = 253_402_300_799_999_999;
 /// 2200-01-01T00:00:00Z: clock changes are projected until here. Some 460 of them for a zone with summer time.
 const PROJECTED_UNTIL: i64 = 7_258_118_400;
+/// The most dates one calendar may name: fifty years of which every third day is special.
+const DATES_MAX: usize = 6_000;
+/// The longest an office may be closed on end: a year and a day.
+const CLOSED_MAX: i64 = 367 * MICROS_PER_DAY;
 const EPOCH: Date = Date::constant(1970, 1, 1);
 
 /// In the order of `Tally::week`, of which Monday is the first.
@@ -450,6 +498,9 @@ impl Plan {
             if named.insert(date, windows).is_some() {
                 faults.add("special", text, CalendarProblem::RepeatedDate);
             }
+        }
+        if named.len() > DATES_MAX {
+            faults.add("holidays", "", CalendarProblem::TooManyDates { count: named.len() });
         }
         for (date, windows) in &named {
             if let Ok(tomorrow) = date.tomorrow()
@@ -711,6 +762,25 @@ impl Tables {
             tables.stretches.push(Stretch { start, offset, opened, correction });
         }
         tables
+    }
+
+    /// The first stretch for which named dates keep it closed longer than any office is.
+    fn closed_too_long(&self) -> Option<CalendarFault> {
+        // Windows of the ordinary week recur every week; only a run of exceptions can keep them away.
+        let mut passed = i64::MIN;
+        for (number, _) in &self.exceptions {
+            let at = self.last_before(number * MICROS_PER_DAY);
+            if at < passed || self.is_open(at) {
+                continue;
+            }
+            passed = self.next_opening(at);
+            let closing = self.reach(self.opened(at));
+            if passed - closing > CLOSED_MAX {
+                let problem = CalendarProblem::ClosedTooLong { from: instant(closing), until: instant(passed) };
+                return Some(CalendarFault { field: "holidays".to_owned(), value: String::new(), problem });
+            }
+        }
+        None
     }
 
     fn is_open(&self, at: i64) -> bool {

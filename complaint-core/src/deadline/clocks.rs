@@ -1,15 +1,18 @@
 //! Which clocks a complaint wants, and what follows when one runs out.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chrono::{DateTime, Days, NaiveTime, Utc};
 
 use super::span::wall;
-use super::{Calendar, ClockChange, ClockKind, Deadline, Ended, Ending, Segment, Span};
+use super::{
+    Calendar, ClockChange, ClockKind, Deadline, Ended, Ending, LegalPromise, Milestone, PauseCause, Segment, Span,
+};
 use crate::complaint::{Complaint, EscalationCause, Priority};
-use crate::id::{CategoryKey, Level};
+use crate::id::{CategoryKey, Level, PromiseKey};
 use crate::lifecycle::{Command, Status};
-use crate::policy::Policy;
+use crate::policy::{Policy, StatutoryPromise};
 
 /// When the clocks want the next look at a complaint: the earliest warning not yet given or end not yet noticed.
 pub fn next_action_at(complaint: &Complaint) -> Option<DateTime<Utc>> {
@@ -113,18 +116,38 @@ impl Deadline {
         Some(warning.map_or(due_at, |at| at.min(due_at)))
     }
 
-    // The end of the contest window is asked about when somebody contests; nothing happens by itself.
-    fn asks_about_its_end(&self) -> bool {
-        self.ended.is_none() && self.missed_at.is_none() && self.clock != ClockKind::ContestWindow
+    /// Whether it is an opportunity that lapses, instead of a duty that can be broken.
+    pub fn lapses(&self) -> bool {
+        self.promise.as_ref().is_some_and(|promise| promise.lapses)
+    }
+
+    // The end of the contest window is asked about when somebody contests, that of an opportunity when somebody uses
+    // it; nothing happens by itself.
+    pub(crate) fn asks_about_its_end(&self) -> bool {
+        self.ended.is_none() && self.missed_at.is_none() && self.clock != ClockKind::ContestWindow && !self.lapses()
     }
 
     fn start(clock: ClockKind, instance: u32, target: Span, policy: &Policy, from: DateTime<Utc>) -> Self {
+        Self::counting_from(clock, instance, target, policy, from, from)
+    }
+
+    /// A promise that runs from `from` on and may count from another instant, as some of the law do.
+    fn counting_from(
+        clock: ClockKind,
+        instance: u32,
+        target: Span,
+        policy: &Policy,
+        from: DateTime<Utc>,
+        day_zero: DateTime<Utc>,
+    ) -> Self {
         let calendar = policy.working_calendar();
-        let (total, due_at) = target.measure(&calendar, from);
+        let due_at = target.due(&calendar, day_zero);
         let measured_on = target.is_working().then_some(&calendar);
+        let total = length(measured_on, from, due_at);
         Self {
             clock,
             instance,
+            promise: None,
             target,
             calendar: target.is_working().then(|| policy.calendar.clone()),
             policy_version: policy.version,
@@ -136,7 +159,7 @@ impl Deadline {
             warned: 0,
             missed_at: None,
             ended: None,
-            segments: vec![Segment { from, to: None, ran: true }],
+            segments: vec![Segment { from, to: None, ran: true, cause: None }],
         }
     }
 
@@ -153,23 +176,24 @@ impl Deadline {
     }
 
     /// A promise that counts from later on, e.g. the time to accept while a remedy is outstanding.
-    fn start_paused(self) -> Self {
+    fn start_paused(self, cause: PauseCause) -> Self {
         Self {
             due_at: None,
             warn_at: None,
             left_micros: Some(self.total_micros),
-            segments: vec![Segment { from: self.started_at, to: None, ran: false }],
+            segments: vec![Segment { from: self.started_at, to: None, ran: false, cause: Some(cause) }],
             ..self
         }
     }
 
     /// The same promise taken up again, after the complaint was withdrawn, joined or passed on in between.
     fn again(&self, instance: u32) -> Self {
-        let segments = vec![Segment { from: self.started_at, to: None, ran: true }];
+        let segments = vec![Segment { from: self.started_at, to: None, ran: true, cause: None }];
         Self { instance, ended: None, segments, ..self.clone() }
     }
 
-    fn measured_on<'a>(&self, policy: &'a Policy) -> Option<&'a Calendar> {
+    /// The calendar of this policy that it is measured on; `None` for wall time.
+    pub fn measured_on<'a>(&self, policy: &'a Policy) -> Option<&'a Calendar> {
         // A calendar that left the policy is followed by the one in force, never by wall time.
         let name = self.calendar.as_ref()?;
         policy.calendars.get(name).or_else(|| policy.calendars.get(&policy.calendar))
@@ -180,17 +204,17 @@ impl Deadline {
         match change {
             ClockChange::Started { .. } => {}
             ClockChange::Retargeted { deadline } => *self = deadline.clone(),
-            ClockChange::Paused { left_micros, .. } => {
+            ClockChange::Paused { left_micros, cause, .. } => {
                 self.due_at = None;
                 self.warn_at = None;
                 self.left_micros = Some(*left_micros);
-                self.turn(at, false);
+                self.turn(at, false, *cause);
             }
             ClockChange::Resumed { due_at, warn_at, .. } => {
                 self.due_at = Some(*due_at);
                 self.warn_at = Some(*warn_at);
                 self.left_micros = None;
-                self.turn(at, true);
+                self.turn(at, true, None);
             }
             ClockChange::Warned { percent, .. } => self.warned = *percent,
             ClockChange::Missed { .. } => self.missed_at = Some(at),
@@ -203,11 +227,11 @@ impl Deadline {
         }
     }
 
-    fn turn(&mut self, at: DateTime<Utc>, ran: bool) {
+    fn turn(&mut self, at: DateTime<Utc>, ran: bool, cause: Option<PauseCause>) {
         if let Some(last) = self.segments.last_mut() {
             last.to = Some(at);
         }
-        self.segments.push(Segment { from: at, to: None, ran });
+        self.segments.push(Segment { from: at, to: None, ran, cause });
     }
 }
 
@@ -229,8 +253,16 @@ struct Want {
     instance: u32,
     /// `None` where the policy promises nothing (any more): then nothing starts, and what runs goes on.
     target: Option<Span>,
-    runs: bool,
+    paused: Option<PauseCause>,
     fixed_due: Option<DateTime<Utc>>,
+    /// Of a statutory clock, which promise of the law.
+    promise: Option<PromiseKey>,
+}
+
+impl Want {
+    fn running(instance: u32, target: Option<Span>) -> Self {
+        Self { instance, target, paused: None, fixed_due: None, promise: None }
+    }
 }
 
 /// Why clocks are looked at.
@@ -242,6 +274,8 @@ pub(crate) enum ClockCause {
     Described,
     /// Another complaint with an earlier receipt was joined.
     EarlierReceipt,
+    /// Somebody asked for what runs to follow the present policy.
+    Rebased,
 }
 
 impl ClockCause {
@@ -260,7 +294,11 @@ pub(crate) fn clock_changes(
 ) -> Vec<ClockChange> {
     let mut changes = Vec::new();
     for clock in ClockKind::ALL {
-        let wants = wanted(complaint, policy, clock);
+        let wants = match clock {
+            ClockKind::Statutory => wanted_by_law(complaint, policy, now, cause),
+            ClockKind::Remedy => wanted_remedies(complaint, policy),
+            _ => wanted(complaint, policy, clock).into_iter().collect(),
+        };
         let active = complaint.deadlines.iter().filter(|deadline| deadline.clock == clock && deadline.ended.is_none());
         for deadline in active {
             match wants.iter().find(|want| want.instance == deadline.instance) {
@@ -293,28 +331,33 @@ fn started(
     policy: &Policy,
     now: DateTime<Utc>,
 ) -> Option<Deadline> {
-    let former = complaint.deadlines.iter().rev().find(|deadline| deadline.clock == clock);
-    let from = match former {
-        _ if !counts_from_receipt(clock) => now,
-        None => complaint.received_at,
+    if let Some(key) = &want.promise {
         // What the law asks for counts from the receipt, however often the complaint went away and came back.
-        Some(former) if clock == ClockKind::Statutory => return Some(former.again(want.instance)),
-        // What we promise ourselves is promised anew: nobody could work on it in between.
-        Some(_) => now,
-    };
+        let former = of_law(complaint).rev().find(|deadline| promise_of(deadline).key == *key);
+        return former.map(|former| former.again(want.instance)).or_else(|| {
+            let stated = policy.statutory.get(key)?;
+            let received_at = complaint.received_at;
+            let day_zero = stated.counts_from(&policy.working_calendar(), received_at);
+            let counted = Deadline::counting_from(clock, want.instance, stated.within, policy, received_at, day_zero);
+            Some(Deadline { promise: Some(stated.stamped(key)), ..counted })
+        });
+    }
+    let was_promised = complaint.deadlines.iter().any(|deadline| deadline.clock == clock);
+    // What we promise ourselves is promised anew when it comes back: nobody could work on it in between.
+    let from = if counts_from_receipt(clock) && !was_promised { complaint.received_at } else { now };
     let deadline = Deadline::start(clock, want.instance, want.target?, policy, from);
     let deadline = match want.fixed_due {
         Some(due) => deadline.start_until(due),
         None => deadline,
     };
-    Some(if want.runs { deadline } else { deadline.start_paused() })
+    Some(match want.paused {
+        None => deadline,
+        Some(cause) => deadline.start_paused(cause),
+    })
 }
 
 fn counts_from_receipt(clock: ClockKind) -> bool {
-    matches!(
-        clock,
-        ClockKind::Acknowledgement | ClockKind::FirstResponse | ClockKind::Resolution | ClockKind::Statutory
-    )
+    matches!(clock, ClockKind::Acknowledgement | ClockKind::FirstResponse | ClockKind::Resolution)
 }
 
 fn adjustment(
@@ -326,30 +369,21 @@ fn adjustment(
     cause: ClockCause,
 ) -> Option<ClockChange> {
     let calendar = deadline.measured_on(policy);
-    let statutory = deadline.clock == ClockKind::Statutory;
-    if want.fixed_due.is_none() && deadline.missed_at.is_none() {
-        let moved = match (cause, want.target) {
-            (ClockCause::Described, Some(target)) if target != deadline.target => {
-                Some(retargeted(deadline, target, policy, now))
-            }
-            (ClockCause::EarlierReceipt, _) if statutory && complaint.received_at < deadline.started_at => {
-                let fresh =
-                    Deadline::start(deadline.clock, deadline.instance, deadline.target, policy, complaint.received_at);
-                Some(Deadline { warned: deadline.warned, ..fresh })
-            }
-            _ => None,
-        };
-        // A statutory deadline never moves later.
-        if let Some(moved) = moved.filter(|moved| !statutory || moved.due_at < deadline.due_at) {
-            return Some(ClockChange::Retargeted { deadline: moved });
-        }
+    if want.fixed_due.is_none()
+        && deadline.missed_at.is_none()
+        && let Some(moved) = repromised(complaint, deadline, want, policy, now, cause)
+    {
+        return Some(ClockChange::Retargeted { deadline: moved });
     }
     let (clock, instance) = (deadline.clock, deadline.instance);
-    match (deadline.due_at, deadline.left_micros, want.runs) {
-        (Some(due_at), _, false) => {
-            Some(ClockChange::Paused { clock, instance, left_micros: micros(length(calendar, now, due_at)) })
-        }
-        (None, Some(left), true) => {
+    match (deadline.due_at, deadline.left_micros, want.paused) {
+        (Some(due_at), _, Some(cause)) => Some(ClockChange::Paused {
+            clock,
+            instance,
+            left_micros: micros(length(calendar, now, due_at)),
+            cause: Some(cause),
+        }),
+        (None, Some(left), None) => {
             let left = Duration::from_micros(left);
             let total = Duration::from_micros(deadline.total_micros);
             Some(ClockChange::Resumed {
@@ -363,63 +397,186 @@ fn adjustment(
     }
 }
 
-fn retargeted(deadline: &Deadline, target: Span, policy: &Policy, now: DateTime<Utc>) -> Deadline {
-    let fresh = Deadline::start(deadline.clock, deadline.instance, target, policy, deadline.started_at);
-    let calendar = fresh.measured_on(policy);
-    let total = Duration::from_micros(fresh.total_micros);
-    let paused_before = deadline.segments.iter().any(|segment| !segment.ran);
-    let mut moved = Deadline { segments: deadline.segments.clone(), warned: deadline.warned, ..fresh.clone() };
-    if paused_before || deadline.due_at.is_none() {
-        let used: Duration = deadline
-            .segments
-            .iter()
-            .filter(|segment| segment.ran)
-            .map(|segment| length(calendar, segment.from, segment.to.unwrap_or(now)))
-            .sum();
-        let left = total.saturating_sub(used);
-        if deadline.due_at.is_none() {
-            moved.due_at = None;
-            moved.warn_at = None;
-            moved.left_micros = Some(micros(left));
-        } else {
-            moved.due_at = Some(after(calendar, now, left));
-            moved.warn_at = Some(warnings(calendar, now, left, total));
+/// The clock as it is promised now, where the cause makes that differ from what it was started with.
+fn repromised(
+    complaint: &Complaint,
+    deadline: &Deadline,
+    want: &Want,
+    policy: &Policy,
+    now: DateTime<Utc>,
+    cause: ClockCause,
+) -> Option<Deadline> {
+    let is_law = deadline.clock == ClockKind::Statutory;
+    let fresh = |target: Span, from: DateTime<Utc>| {
+        let stated = want.promise.as_ref().and_then(|key| policy.statutory.get(key));
+        let day_zero = stated.map_or(from, |stated| stated.counts_from(&policy.working_calendar(), from));
+        let promise = deadline.promise.clone();
+        let counted = Deadline::counting_from(deadline.clock, deadline.instance, target, policy, from, day_zero);
+        Deadline { promise, ..counted }
+    };
+    let moved = match cause {
+        ClockCause::Moved => None,
+        ClockCause::Described => want.target.filter(|target| *target != deadline.target),
+        ClockCause::Rebased => want.target,
+        // Joining changes the receipt and not the promise, whatever the policy says meanwhile.
+        ClockCause::EarlierReceipt => {
+            Some(deadline.target).filter(|_| is_law && complaint.received_at < deadline.started_at)
         }
-    }
-    moved
+    };
+    let from = if is_law { complaint.received_at.min(deadline.started_at) } else { deadline.started_at };
+    let moved = fresh(moved?, from);
+    let moved = Deadline { warned: deadline.warned, ..moved }.having_been(deadline, policy, now);
+    let allowed = if is_law {
+        // A statutory deadline never moves later.
+        moved.due_at < deadline.due_at
+    } else if is_time_of_the_customer(deadline.clock) && cause == ClockCause::Rebased {
+        // Nobody takes time from customers that they were told they have.
+        moved.due_at >= deadline.due_at && moved.left_micros >= deadline.left_micros
+    } else {
+        true
+    };
+    (allowed && moved != *deadline).then_some(moved)
 }
 
-fn wanted(complaint: &Complaint, policy: &Policy, clock: ClockKind) -> Vec<Want> {
+/// Whether a clock measures the time that a customer has, instead of the time that they wait.
+fn is_time_of_the_customer(clock: ClockKind) -> bool {
+    matches!(clock, ClockKind::Silence | ClockKind::AutoClose | ClockKind::ContestWindow)
+}
+
+impl Deadline {
+    /// This fresh promise after the same stretches of running and pausing as another one has behind it.
+    fn having_been(self, other: &Deadline, policy: &Policy, now: DateTime<Utc>) -> Self {
+        let was_paused = other.segments.iter().any(|segment| !segment.ran);
+        if !was_paused || other.started_at != self.started_at {
+            return self;
+        }
+        let calendar = self.measured_on(policy);
+        let total = Duration::from_micros(self.total_micros);
+        let mut left = total;
+        let mut due = None;
+        for segment in other.segments.iter().filter(|segment| segment.ran) {
+            let ran = length(calendar, segment.from, segment.to.unwrap_or(now));
+            if segment.to.is_none() || ran >= left {
+                due = Some((after(calendar, segment.from, left), warnings(calendar, segment.from, left, total)));
+                break;
+            }
+            left -= ran;
+        }
+        let segments = other.segments.clone();
+        if other.due_at.is_none() {
+            let left = if due.is_some() { 0 } else { micros(left) };
+            return Self { due_at: None, warn_at: None, left_micros: Some(left), segments, ..self };
+        }
+        let (due_at, warn_at) = due.unzip();
+        Self { due_at, warn_at, segments, ..self }
+    }
+}
+
+fn wanted(complaint: &Complaint, policy: &Policy, clock: ClockKind) -> Option<Want> {
     let status = complaint.status;
     let open = status.is_open();
-    let service_runs = match status {
-        Status::AwaitingCustomer => false,
-        Status::AwaitingThirdParty => !policy.third_party_pauses,
-        _ => true,
+    let service = match status {
+        Status::AwaitingCustomer => Some(PauseCause::AwaitingCustomer),
+        Status::AwaitingThirdParty if policy.third_party_pauses => Some(PauseCause::AwaitingThirdParty),
+        _ => None,
     };
     let undecided = open && complaint.resolutions.is_empty();
     let again = 1 + times_cancelled(complaint, clock);
-    let (present, instance, runs) = match clock {
-        ClockKind::Acknowledgement => (open && complaint.acknowledged_at.is_none(), again, true),
-        ClockKind::FirstResponse => (open && complaint.first_response_at.is_none(), again, service_runs),
-        ClockKind::Resolution => (undecided, again, service_runs),
-        ClockKind::Level => (open, complaint.level_entries, service_runs),
-        ClockKind::Acceptance => (status == Status::Assigned, complaint.assignments, true),
-        ClockKind::Approval => (status == Status::PendingApproval, complaint.proposals, true),
-        ClockKind::Silence => (status == Status::AwaitingCustomer, complaint.questions, true),
+    let (present, instance, paused) = match clock {
+        ClockKind::Acknowledgement => (open && complaint.acknowledged_at.is_none(), again, None),
+        ClockKind::FirstResponse => (open && complaint.first_response_at.is_none(), again, service),
+        ClockKind::Resolution => (undecided, again, service),
+        ClockKind::Level => (open, complaint.level_entries, service),
+        ClockKind::Acceptance => (status == Status::Assigned, complaint.assignments, None),
+        ClockKind::Approval => (status == Status::PendingApproval, complaint.proposals, None),
+        ClockKind::Silence => (status == Status::AwaitingCustomer, complaint.questions, None),
         ClockKind::AutoClose => (
             status == Status::Resolved && complaint.resolution().is_some_and(|it| it.accepted_at.is_none()),
             complaint.decisions,
-            complaint.unread_since.is_none() && complaint.outstanding_remedies().next().is_none(),
+            if complaint.unread_since.is_some() {
+                Some(PauseCause::UnreadMessage)
+            } else {
+                complaint.outstanding_remedies().next().map(|_| PauseCause::OutstandingRemedy)
+            },
         ),
         ClockKind::ContestWindow => {
-            (matches!(status, Status::Resolved | Status::Closed | Status::Dismissed), complaint.decisions, true)
+            (matches!(status, Status::Resolved | Status::Closed | Status::Dismissed), complaint.decisions, None)
         }
-        ClockKind::Statutory => (undecided, again, true),
-        ClockKind::Remedy => return wanted_remedies(complaint, policy),
+        // Several of a kind: see below.
+        ClockKind::Statutory | ClockKind::Remedy => return None,
     };
     let target = policy.target(clock, &complaint.category, complaint.priority, complaint.level);
-    if present { vec![Want { instance, target, runs, fixed_due: None }] } else { Vec::new() }
+    present.then_some(Want { paused, ..Want::running(instance, target) })
+}
+
+fn of_law(complaint: &Complaint) -> impl DoubleEndedIterator<Item = &Deadline> {
+    complaint.deadlines.iter().filter(|deadline| deadline.clock == ClockKind::Statutory)
+}
+
+/// The promise of a statutory clock. One that was stored before they had names is the final response.
+#[expect(clippy::expect_used, reason = "the key is a constant and a test reads such a row")]
+fn promise_of(deadline: &Deadline) -> LegalPromise {
+    deadline.promise.clone().unwrap_or_else(|| LegalPromise {
+        key: PromiseKey::new("final-response").expect("a key"),
+        kept_by: Milestone::Resolution,
+        lapses: false,
+    })
+}
+
+/// Each promise of the law that is still to be kept. What was promised once stays promised: neither another policy nor
+/// another description takes it back.
+fn wanted_by_law(complaint: &Complaint, policy: &Policy, now: DateTime<Utc>, cause: ClockCause) -> Vec<Want> {
+    if !complaint.status.is_open() || !complaint.resolutions.is_empty() {
+        return Vec::new();
+    }
+    let mut latest: BTreeMap<PromiseKey, (LegalPromise, &Deadline)> = BTreeMap::new();
+    for deadline in of_law(complaint) {
+        let promise = promise_of(deadline);
+        latest.insert(promise.key.clone(), (promise, deadline));
+    }
+    let stated: BTreeMap<&PromiseKey, &StatutoryPromise> =
+        policy.promises_for(&complaint.category, complaint.received_at).collect();
+    let mut free = of_law(complaint).map(|deadline| deadline.instance).max().unwrap_or_default();
+    let mut next = || {
+        free += 1;
+        free
+    };
+    let mut wants = Vec::new();
+    let mut want = |key: &PromiseKey, instance| {
+        let target = stated.get(key).map(|promise| promise.within);
+        wants.push(Want { promise: Some(key.clone()), ..Want::running(instance, target) });
+    };
+    for (key, (promise, deadline)) in &latest {
+        let has_lapsed = promise.lapses && deadline.due_at.is_some_and(|due| due < now);
+        if has_lapsed || is_kept(complaint, promise.kept_by) {
+            continue;
+        }
+        match deadline.ended.map(|ended| ended.how) {
+            None => want(key, deadline.instance),
+            Some(Ending::Cancelled) => want(key, next()),
+            Some(Ending::Met | Ending::Late) => {}
+        }
+    }
+    // A policy that promises more than before does so for new complaints, and for those that are rebased on it.
+    if complaint.deadlines.is_empty() || matches!(cause, ClockCause::Described | ClockCause::Rebased) {
+        for (key, promise) in &stated {
+            if !latest.contains_key(*key) && !is_kept(complaint, promise.kept_by) {
+                want(key, next());
+            }
+        }
+    }
+    wants
+}
+
+fn is_kept(complaint: &Complaint, milestone: Milestone) -> bool {
+    let resolved = matches!(complaint.status, Status::Resolved | Status::Closed);
+    resolved
+        || match milestone {
+            Milestone::Acknowledgement => complaint.acknowledged_at.is_some(),
+            Milestone::FirstResponse => complaint.first_response_at.is_some(),
+            Milestone::HoldingReply => complaint.awaited.is_some(),
+            Milestone::Resolution => false,
+        }
 }
 
 /// How often a clock fell away: it starts anew when the complaint comes back.
@@ -437,15 +594,13 @@ fn wanted_remedies(complaint: &Complaint, policy: &Policy) -> Vec<Want> {
     complaint
         .outstanding_remedies()
         .map(|promise| Want {
-            instance: promise.number,
-            target: Some(policy.targets.remedy),
-            runs: true,
             // Promised for a day: kept until that day is over.
             fixed_due: promise
                 .remedy
                 .due_on
                 .and_then(|day| day.checked_add_days(Days::new(1)))
                 .map(|next| next.and_time(NaiveTime::MIN).and_utc()),
+            ..Want::running(promise.number, Some(policy.targets.remedy))
         })
         .collect()
 }
@@ -456,7 +611,8 @@ fn ending(complaint: &Complaint, deadline: &Deadline, now: DateTime<Utc>) -> End
     let kept = match deadline.clock {
         ClockKind::Acknowledgement => complaint.acknowledged_at.is_some(),
         ClockKind::FirstResponse => complaint.first_response_at.is_some(),
-        ClockKind::Resolution | ClockKind::Statutory => matches!(status, Status::Resolved | Status::Closed),
+        ClockKind::Resolution => matches!(status, Status::Resolved | Status::Closed),
+        ClockKind::Statutory => is_kept(complaint, promise_of(deadline).kept_by),
         ClockKind::Level => !matches!(status, Status::Withdrawn | Status::Merged),
         ClockKind::Acceptance => status == Status::InProgress,
         ClockKind::Approval => matches!(status, Status::Resolved | Status::InProgress),
@@ -471,19 +627,20 @@ fn ending(complaint: &Complaint, deadline: &Deadline, now: DateTime<Utc>) -> End
     let late = deadline.missed_at.is_some() || deadline.due_at.is_some_and(|due| due < now);
     match (kept, late) {
         (false, _) => Ending::Cancelled,
+        (true, true) if deadline.lapses() => Ending::Cancelled,
         (true, false) => Ending::Met,
         (true, true) => Ending::Late,
     }
 }
 
-fn length(calendar: Option<&Calendar>, from: DateTime<Utc>, to: DateTime<Utc>) -> Duration {
+pub(super) fn length(calendar: Option<&Calendar>, from: DateTime<Utc>, to: DateTime<Utc>) -> Duration {
     match calendar {
         Some(calendar) => calendar.between(from, to),
         None => (to - from).to_std().unwrap_or_default(),
     }
 }
 
-fn after(calendar: Option<&Calendar>, from: DateTime<Utc>, counted: Duration) -> DateTime<Utc> {
+pub(super) fn after(calendar: Option<&Calendar>, from: DateTime<Utc>, counted: Duration) -> DateTime<Utc> {
     match calendar {
         Some(calendar) => calendar.add(from, counted),
         None => wall(from, counted),

@@ -2,7 +2,9 @@
 
 mod calendar;
 mod clocks;
+mod explain;
 mod span;
+mod usage;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -10,7 +12,11 @@ use serde::{Deserialize, Serialize};
 pub use calendar::{Calendar, CalendarFault, CalendarFaults, CalendarProblem, CalendarSpec, HoursSpec};
 pub(crate) use clocks::{ClockCause, clock_changes, has_escalated, moves_up};
 pub use clocks::{due_commands, next_action_at};
+pub use explain::{Explanation, Stretch, StretchKind};
 pub use span::{Span, SpanUnit};
+pub use usage::{HolderUsage, LevelUsage, usage};
+
+use crate::id::PromiseKey;
 
 /// Which promise a clock keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -101,9 +107,12 @@ impl ClockKind {
 pub struct Deadline {
     /// Which promise.
     pub clock: ClockKind,
-    /// Which of its kind: the n-th level entry, assignment, question, decision or remedy of this complaint; else 1,
-    /// and one more each time it fell away because the complaint was withdrawn, joined or passed on.
+    /// Which of its kind: the n-th level entry, assignment, question, decision, remedy or promise of the law of this
+    /// complaint; else 1, and one more each time it fell away because the complaint was withdrawn, joined or passed on.
     pub instance: u32,
+    /// Of a statutory clock, which promise of the law, as the policy then stated it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub promise: Option<LegalPromise>,
     /// How much time was promised.
     pub target: Span,
     /// The calendar it is measured on; `None` for wall time.
@@ -128,6 +137,33 @@ pub struct Deadline {
     pub ended: Option<Ended>,
     /// Stretches of running and pausing up to the last change, oldest first, without gaps.
     pub segments: Vec<Segment>,
+}
+
+/// A promise of the law as a deadline keeps it; its words stand in the policy, under the key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LegalPromise {
+    /// Its key in the policy.
+    pub key: PromiseKey,
+    /// What keeps it.
+    pub kept_by: Milestone,
+    /// Whether it is an opportunity that lapses, instead of a duty that can be broken.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub lapses: bool,
+}
+
+/// What keeps a promise of the law. A resolution keeps each of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Milestone {
+    /// The customer was told that the complaint is here.
+    Acknowledgement,
+    /// A person wrote to the customer.
+    FirstResponse,
+    /// The customer was told who else must act and by when an answer is expected: the command `hold`.
+    HoldingReply,
+    /// The decision was sent.
+    #[default]
+    Resolution,
 }
 
 /// How a clock ended.
@@ -160,6 +196,35 @@ pub struct Segment {
     pub to: Option<DateTime<Utc>>,
     /// Whether the clock ran.
     pub ran: bool,
+    /// Why it paused, as far as that was recorded when the pause began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<PauseCause>,
+}
+
+/// Why a clock pauses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PauseCause {
+    /// A question is with the customer.
+    AwaitingCustomer,
+    /// A third party must act, and the policy lets that pause.
+    AwaitingThirdParty,
+    /// A message of the customer is unread.
+    UnreadMessage,
+    /// A promised remedy is outstanding.
+    OutstandingRemedy,
+}
+
+impl PauseCause {
+    /// What people read.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::AwaitingCustomer => "a question is with the customer",
+            Self::AwaitingThirdParty => "a third party must act",
+            Self::UnreadMessage => "a message of the customer is unread",
+            Self::OutstandingRemedy => "a promised remedy is outstanding",
+        }
+    }
 }
 
 /// What an entry did to a clock.
@@ -179,6 +244,9 @@ pub enum ClockChange {
         instance: u32,
         /// What is left, in microseconds of counted time.
         left_micros: u64,
+        /// Why.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cause: Option<PauseCause>,
     },
     /// A paused clock goes on with what was left.
     Resumed {
@@ -191,7 +259,7 @@ pub enum ClockChange {
         /// When 75 % and 90 % are used now.
         warn_at: [DateTime<Utc>; 2],
     },
-    /// The promise itself changed, e.g. with the category.
+    /// The promise itself changed: with the category or the receipt, or because it was rebased on another policy.
     Retargeted {
         /// The whole clock as it is now.
         deadline: Deadline,

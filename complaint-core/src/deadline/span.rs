@@ -10,10 +10,26 @@ use serde::{Deserialize, Serialize};
 use super::Calendar;
 use crate::id::InvalidId;
 
-/// A promised amount of time, written `8 working hours`, `10 working days`, `36 hours`, `8 weeks`.
+/// A promised amount of time, written `8 working hours`, `10 working days`, `36 hours`, `8 weeks`, `60 calendar days`.
 ///
 /// *Working* time counts only while the calendar is open; *n working days* end with the last closing time of the
-/// n-th business day after the day it starts (the day of receipt is day zero). The rest is wall time.
+/// n-th business day after the day it starts (the day of receipt is day zero). *Calendar* days and weeks are dates of
+/// the calendar's zone, whatever is open: they end with the midnight after the n-th date after the day they start,
+/// as laws count. The rest is wall time, counted from the very instant.
+///
+/// ```
+/// use complaint_core::deadline::{Calendar, CalendarSpec, Span};
+///
+/// let london = Calendar::new(&toml::from_str::<CalendarSpec>(
+///     "zone = 'Europe/London'\nhours.mon = ['09:00-17:00']\nhours.tue = ['09:00-17:00']",
+/// )?)?;
+/// let sunday_night = "2026-03-22T23:30:00Z".parse()?;
+/// let due = |span: &str| span.parse::<Span>().map(|span| span.due(&london, sunday_night).to_rfc3339());
+/// assert_eq!(due("2 working days")?, "2026-03-24T17:00:00+00:00");
+/// assert_eq!(due("1 calendar week")?, "2026-03-29T23:00:00+00:00"); // midnight by the summer clock
+/// assert_eq!(due("1 week")?, "2026-03-29T23:30:00+00:00"); // half an hour into the eighth day
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Span {
@@ -30,6 +46,10 @@ pub enum SpanUnit {
     WorkingHours,
     /// Business days of the calendar.
     WorkingDays,
+    /// Dates of the calendar's zone.
+    CalendarDays,
+    /// Seven dates of the calendar's zone.
+    CalendarWeeks,
     /// Minutes of wall time.
     Minutes,
     /// Hours of wall time.
@@ -40,10 +60,12 @@ pub enum SpanUnit {
     Weeks,
 }
 
-const UNITS: [(SpanUnit, &str); 7] = [
+const UNITS: [(SpanUnit, &str); 9] = [
     (SpanUnit::WorkingMinutes, "working minute"),
     (SpanUnit::WorkingHours, "working hour"),
     (SpanUnit::WorkingDays, "working day"),
+    (SpanUnit::CalendarDays, "calendar day"),
+    (SpanUnit::CalendarWeeks, "calendar week"),
     (SpanUnit::Minutes, "minute"),
     (SpanUnit::Hours, "hour"),
     (SpanUnit::Days, "day"),
@@ -64,9 +86,28 @@ impl Span {
         matches!(self.unit, SpanUnit::WorkingMinutes | SpanUnit::WorkingHours | SpanUnit::WorkingDays)
     }
 
+    /// How many of its unit.
+    pub fn amount(self) -> u32 {
+        self.amount
+    }
+
+    /// What it is counted in.
+    pub fn unit(self) -> SpanUnit {
+        self.unit
+    }
+
+    /// The instant at which it is over when it counts from `start`. At most [`Calendar::LAST`], unless `start` is later.
+    pub fn due(self, calendar: &Calendar, start: DateTime<Utc>) -> DateTime<Utc> {
+        self.measure(calendar, start).1
+    }
+
     /// The counted time from `start` until it is over, and the instant at which it is over.
     pub(crate) fn measure(self, calendar: &Calendar, start: DateTime<Utc>) -> (Duration, DateTime<Utc>) {
         let seconds = |each: u64| Duration::from_secs(u64::from(self.amount) * each);
+        let dates = |each: u32| {
+            let due = calendar.add_dates(start, self.amount.saturating_mul(each));
+            ((due - start).to_std().unwrap_or_default(), due)
+        };
         match self.unit {
             SpanUnit::WorkingDays => {
                 let due = calendar.add_days(start, self.amount);
@@ -74,6 +115,8 @@ impl Span {
             }
             SpanUnit::WorkingMinutes => (seconds(60), calendar.add(start, seconds(60))),
             SpanUnit::WorkingHours => (seconds(3600), calendar.add(start, seconds(3600))),
+            SpanUnit::CalendarDays => dates(1),
+            SpanUnit::CalendarWeeks => dates(7),
             SpanUnit::Minutes => (seconds(60), wall(start, seconds(60))),
             SpanUnit::Hours => (seconds(3600), wall(start, seconds(3600))),
             SpanUnit::Days => (seconds(86_400), wall(start, seconds(86_400))),
@@ -86,7 +129,8 @@ pub(crate) fn wall(start: DateTime<Utc>, length: Duration) -> DateTime<Utc> {
     TimeDelta::from_std(length)
         .ok()
         .and_then(|delta| start.checked_add_signed(delta))
-        .unwrap_or(DateTime::<Utc>::MAX_UTC)
+        .map_or(Calendar::LAST, |due| due.min(Calendar::LAST))
+        .max(start)
 }
 
 impl fmt::Display for Span {
@@ -135,7 +179,16 @@ mod tests {
 
     #[test]
     fn reads_what_it_writes() {
-        for text in ["8 working hours", "1 working day", "36 hours", "8 weeks", "90 working minutes", "1 minute"] {
+        for text in [
+            "8 working hours",
+            "1 working day",
+            "36 hours",
+            "8 weeks",
+            "60 calendar days",
+            "1 calendar week",
+            "90 working minutes",
+            "1 minute",
+        ] {
             assert_eq!(text.parse::<Span>().unwrap().to_string(), text);
         }
     }

@@ -211,6 +211,8 @@ commands! {
     Warn = "warn", "Warn", [];
     /// A clock ran out.
     Alarm = "alarm", "Raise the alarm", [];
+    /// Promise anew, by the policy in force, what still runs.
+    Rebase = "rebase", "Rebase the deadlines", [Reason];
 }
 
 /// One field that a command reads.

@@ -166,6 +166,7 @@ impl<'a> Draft<'a> {
         let cause = match &event {
             Event::Triaged { category, priority, .. } => ClockCause::described(&self.state, category, *priority),
             Event::Absorbed { .. } => ClockCause::EarlierReceipt,
+            Event::Rebased { .. } => ClockCause::Rebased,
             _ => ClockCause::Moved,
         };
         let mut entry = Entry {
@@ -448,6 +449,9 @@ fn effects(complaint: &Complaint, command: &Command, actor: &Actor, context: &Co
                 let missed = ClockChange::Missed { clock: *clock, instance: *instance };
                 draft.push_with(draft.place(), Event::Alarmed { clock: *clock }, Words::none(), vec![missed]);
             }
+        }
+        CommandName::Rebase => {
+            draft.push(draft.place(), Event::Rebased { policy_version: context.policy.version }, reason(command));
         }
     }
     draft.entries

@@ -93,8 +93,7 @@ impl<'a> Lifecycle<'a> {
                     ClockKind::AutoClose => Some(targets.auto_close),
                     ClockKind::ContestWindow => Some(targets.contest_window),
                     ClockKind::Remedy => Some(targets.remedy),
-                    ClockKind::Statutory => targets.statutory,
-                    ClockKind::Level => None,
+                    ClockKind::Level | ClockKind::Statutory => None,
                 };
                 json!({ "name": clock.name(), "label": clock.label(), "target": target })
             })
@@ -105,6 +104,7 @@ impl<'a> Lifecycle<'a> {
             "commands": commands,
             "levels": levels,
             "clocks": clocks,
+            "statutory": self.policy.statutory,
         })
     }
 

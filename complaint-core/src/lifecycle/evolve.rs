@@ -147,7 +147,11 @@ pub fn evolve(mut complaint: Complaint, entry: &Entry) -> Complaint {
     let before = complaint.handler.clone();
     match &entry.event {
         // A second submission of the same complaint is not a thing that happens; the first one made the state.
-        Event::Submitted { .. } | Event::Noted | Event::Warned { .. } | Event::Alarmed { .. } => {}
+        Event::Submitted { .. }
+        | Event::Noted
+        | Event::Warned { .. }
+        | Event::Alarmed { .. }
+        | Event::Rebased { .. } => {}
         Event::Acknowledged => complaint.acknowledged_at = Some(entry.at),
         Event::Triaged { category, priority, skills, area, weight } => {
             complaint.category = category.clone();

@@ -636,16 +636,11 @@ fn log_faults(scene: &Scene<'_>, complaint: &Complaint) -> Vec<FailedGuard> {
 }
 
 fn ran_out(deadline: &Deadline, now: DateTime<Utc>) -> bool {
-    deadline.ended.is_none()
-        && deadline.missed_at.is_none()
-        && deadline.clock != ClockKind::ContestWindow
-        && deadline.due_at.is_some_and(|due| due <= now)
+    deadline.asks_about_its_end() && deadline.due_at.is_some_and(|due| due <= now)
 }
 
 fn warning_is_due(deadline: &Deadline, percent: u8, now: DateTime<Utc>) -> bool {
-    deadline.ended.is_none()
-        && deadline.missed_at.is_none()
-        && deadline.clock != ClockKind::ContestWindow
+    deadline.asks_about_its_end()
         && deadline.warned < percent
         && deadline.warn_at.is_some_and(|[early, late]| if percent >= 90 { late <= now } else { early <= now })
 }
@@ -775,6 +770,7 @@ fn deadline_faults(complaint: &Complaint, now: DateTime<Utc>) -> Vec<FailedGuard
                 | ClockKind::Level
                 | ClockKind::Statutory
         ) && deadline.ended.is_none()
+            && !deadline.lapses()
             && (deadline.missed_at.is_some() || deadline.due_at.is_some_and(|due| due < now))
     });
     let escalated = has_escalated(complaint, complaint.level, &EscalationCause::Customer);

@@ -637,6 +637,15 @@ pub static TABLE: &[Rule] = &[
         guards: &[Guard::ClockRanOut],
         effect: "a clock ran out that moves nobody; those concerned are told, once",
     },
+    Rule {
+        command: C::Rebase,
+        from: OPEN_OR_RESOLVED,
+        to: &[To::Same],
+        level: LevelChange::Kept,
+        permits: &[may(Who::Admin), may(Who::System)],
+        guards: &[Guard::ReasonGiven],
+        effect: "running deadlines follow the policy in force; the law's never later, the customer's own time never shorter",
+    },
 ];
 
 /// The row of a command.

@@ -7,11 +7,11 @@ use uuid::Uuid;
 
 use super::{Notice, NoticeChannel, NoticeKind, Recipient};
 use crate::actor::Party;
-use crate::complaint::{Complaint, Entry, EscalationCause, Event, ReleaseCause, Remedy};
-use crate::deadline::ClockKind;
+use crate::complaint::{Complaint, Entry, EscalationCause, Event, Outcome, ReleaseCause, Remedy};
+use crate::deadline::{ClockChange, ClockKind};
 use crate::id::{AgentId, ComplaintId, Level, NoticeId};
 use crate::lifecycle::Status;
-use crate::policy::Policy;
+use crate::policy::{Policy, RightsMoment};
 
 /// The notices that entries call for: for each customer-visible change exactly one per recipient and channel.
 ///
@@ -197,7 +197,8 @@ fn plan(
         | Event::Absorbed { .. }
         | Event::Separated { .. }
         | Event::Noted
-        | Event::Read => {}
+        | Event::Read
+        | Event::Rebased { .. } => {}
     }
     planned.into_iter().filter_map(|(recipient, kind)| Some((recipient?, kind))).collect()
 }
@@ -233,15 +234,15 @@ fn notice(
         status: entry.place.status,
         level: entry.place.level,
         handler: entry.place.handler.clone(),
-        text: public_text(after, entry, kind),
+        text: public_text(after, entry, kind, policy),
         address,
-        due_at: due_at(after, kind, policy),
+        due_at: due_at(after, entry, kind, policy),
         planned_at: entry.at,
     }
 }
 
 /// The words that the recipient may read. Internal notes never get here, because they announce nothing.
-fn public_text(after: &Complaint, entry: &Entry, kind: NoticeKind) -> Option<String> {
+fn public_text(after: &Complaint, entry: &Entry, kind: NoticeKind, policy: &Policy) -> Option<String> {
     match &entry.event {
         Event::Asked | Event::Dismissed { .. } | Event::Referred => entry.words.get("text").map(str::to_owned),
         Event::Answered { .. } | Event::Posted { .. } | Event::Attached { .. } => message(entry),
@@ -253,11 +254,16 @@ fn public_text(after: &Complaint, entry: &Entry, kind: NoticeKind) -> Option<Str
                 let promise = format!("{}{}.", named(remedy), day.unwrap_or_default());
                 instructions.map_or(promise.clone(), |text| format!("{promise} {text}"))
             });
+            let moment = match outcome {
+                Outcome::ResolvedAtSource => RightsMoment::Summary,
+                _ => RightsMoment::Decision,
+            };
             let parts: Vec<String> = [Some(format!("{}.", outcome.label())), words("explanation"), words("apology")]
                 .into_iter()
                 .flatten()
                 .chain(promised)
                 .chain(words("next_steps"))
+                .chain(policy.rights.text(moment))
                 .collect();
             Some(parts.join("\n\n"))
         }
@@ -269,13 +275,20 @@ fn public_text(after: &Complaint, entry: &Entry, kind: NoticeKind) -> Option<Str
         Event::Escalated { causes, .. } if causes.iter().any(|cause| matches!(cause, EscalationCause::Clock(_))) => {
             Some("We did not keep the time that we promised you. We are sorry about that.".to_owned())
         }
+        Event::Alarmed { clock: ClockKind::Statutory } => policy.rights.text(RightsMoment::Missed),
         Event::SentBack => entry.words.get("comment").map(str::to_owned).filter(|_| kind == NoticeKind::SentBack),
         Event::Held { .. } => entry.words.get("party").map(str::to_owned),
         _ => None,
     }
 }
 
-fn due_at(after: &Complaint, kind: NoticeKind, policy: &Policy) -> Option<DateTime<Utc>> {
+fn due_at(after: &Complaint, entry: &Entry, kind: NoticeKind, policy: &Policy) -> Option<DateTime<Utc>> {
+    // Of several clocks of one kind, the one that this entry is about.
+    let told = |clock: ClockKind| {
+        let keys = entry.clocks.iter().map(ClockChange::key).find(|(kind, _)| *kind == clock);
+        let deadline = after.deadlines.iter().find(|it| Some((it.clock, it.instance)) == keys);
+        deadline.and_then(|deadline| deadline.due_at)
+    };
     let of = |clock: ClockKind| after.deadline(clock).and_then(|deadline| deadline.due_at);
     match kind {
         // The last level decides finally: no date until which to contest is promised there.
@@ -285,8 +298,7 @@ fn due_at(after: &Complaint, kind: NoticeKind, policy: &Policy) -> Option<DateTi
         NoticeKind::Question => of(ClockKind::Silence),
         NoticeKind::AssignedHandler => of(ClockKind::Acceptance).or_else(|| after.promised_at()),
         NoticeKind::ApprovalWanted => of(ClockKind::Approval),
-        NoticeKind::Warning(clock) => of(clock),
-        NoticeKind::Missed(clock) => of(clock),
+        NoticeKind::Warning(clock) | NoticeKind::Missed(clock) => told(clock).or_else(|| of(clock)),
         NoticeKind::Received
         | NoticeKind::Acknowledged
         | NoticeKind::AssignedCustomer

@@ -61,6 +61,9 @@ impl Policy {
         if self.four_eyes && self.levels.len() < 2 {
             fault("four_eyes".into(), "needs a level above the first, or nobody could approve".into());
         }
+        for (path, message) in self.statutory_faults() {
+            fault(path, message);
+        }
         let mut seen = BTreeSet::new();
         for (at, category) in self.categories.iter().enumerate() {
             if !seen.insert(&category.key) {

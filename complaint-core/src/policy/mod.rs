@@ -1,6 +1,8 @@
 //! The house rules as one value: catalogue, calendars, target times, ladder, windows, authority.
 
 mod lint;
+mod packs;
+mod statutory;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,11 +10,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::complaint::Priority;
 use crate::deadline::{Calendar, ClockKind, Span, SpanUnit};
-use crate::id::{Area, CategoryKey, InvalidId, Level, Skill};
+use crate::id::{Area, CategoryKey, InvalidId, Level, PromiseKey, Skill};
 use crate::money::Money;
 use crate::notice::NoticeChannel;
 
 pub use lint::Finding;
+pub use packs::{PackError, RulePack};
+pub use statutory::{DayZero, Rights, RightsMoment, StatutoryPromise};
 
 /// The house rules. Written as TOML; checked by [`Policy::lint`] before it is used.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -66,6 +70,12 @@ pub struct Policy {
     /// Target times that differ by priority.
     #[serde(default)]
     pub priorities: BTreeMap<Priority, TargetOverrides>,
+    /// What the law promises, by key. A complaint may have several such clocks.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub statutory: BTreeMap<PromiseKey, StatutoryPromise>,
+    /// What customers are told of their rights.
+    #[serde(default, skip_serializing_if = "Rights::is_empty")]
+    pub rights: Rights,
     /// The ladder, first level first. The last level has final authority.
     pub levels: Vec<LevelPolicy>,
     /// What can be complained about.
@@ -95,9 +105,6 @@ pub struct Targets {
     pub contest_window: Span,
     /// From the decision until a remedy without a day of its own is delivered.
     pub remedy: Span,
-    /// From receipt until the law wants a final response, if it does.
-    #[serde(default)]
-    pub statutory: Option<Span>,
 }
 
 /// Target times that differ from the usual ones.
@@ -113,9 +120,6 @@ pub struct TargetOverrides {
     /// As in [`Targets`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub acceptance: Option<Span>,
-    /// As in [`Targets`].
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub statutory: Option<Span>,
 }
 
 impl TargetOverrides {
@@ -124,7 +128,6 @@ impl TargetOverrides {
             ClockKind::FirstResponse => self.first_response,
             ClockKind::Resolution => self.resolution,
             ClockKind::Acceptance => self.acceptance,
-            ClockKind::Statutory => self.statutory,
             _ => None,
         }
     }
@@ -168,6 +171,9 @@ pub struct Category {
     /// How urgent its complaints are, as a rule.
     #[serde(default)]
     pub priority: Priority,
+    /// Groups it belongs to, by which promises of the law name it, e.g. `payment-services`.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub groups: BTreeSet<CategoryKey>,
     /// What each adds to a workload.
     #[serde(default = "one_weight")]
     pub weight: u32,
@@ -208,6 +214,7 @@ impl Category {
             skills: None,
             area: None,
             priority: Priority::Normal,
+            groups: BTreeSet::new(),
             weight: 1,
             questions: Vec::new(),
             targets: TargetOverrides::default(),
@@ -313,8 +320,8 @@ impl Policy {
             ClockKind::AutoClose => Some(self.targets.auto_close),
             ClockKind::ContestWindow => Some(self.targets.contest_window),
             ClockKind::Remedy => Some(self.targets.remedy),
-            ClockKind::Statutory => self.targets.statutory,
-            ClockKind::Level => None,
+            // The law may promise several things: see `promises_for`.
+            ClockKind::Level | ClockKind::Statutory => None,
         })
     }
 

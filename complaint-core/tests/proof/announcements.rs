@@ -87,6 +87,7 @@ fn each_event_is_told_to_those_concerned_and_nobody_else() {
     assert_eq!(ear.hears(&Actor::system(), &Command::plain(C::Acknowledge)), told(&[(JOHN, K::Acknowledged)]));
     let triage = input(C::Triage, Input { weight: Some(2), ..Input::default() });
     assert_eq!(ear.hears(&mia, &triage), []);
+    assert_eq!(ear.hears(&admin(), &why(C::Rebase)), [], "a matter of the house");
     let assign = |to: &str| input(C::Assign, Input { agent: Some(agent_id(to)), ..Input::default() });
     assert_eq!(
         ear.hears(&admin(), &assign("sarah")),

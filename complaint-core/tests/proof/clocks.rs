@@ -3,6 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use complaint_core::complaint::{Event, Outcome, Priority, ReleaseCause, Remedy};
 use complaint_core::deadline::{ClockKind as K, Deadline, Ending, due_commands, next_action_at};
+use complaint_core::id::PromiseKey;
 use complaint_core::lifecycle::{Command, CommandName as C, Input, Status, evolve};
 use complaint_core::{Complaint, Policy};
 
@@ -298,13 +299,21 @@ fn a_new_description_promises_anew_and_a_mere_weight_does_not() {
 #[test]
 fn a_new_description_never_moves_the_law_later() {
     let mut policy = policy();
-    policy.categories[1].targets.statutory = Some("20 weeks".parse().unwrap());
+    let late = policy.categories[1].key.clone();
+    let key = PromiseKey::new("final-response").unwrap();
+    let mut other = policy.statutory[&key].clone();
+    policy.statutory.get_mut(&key).unwrap().except.insert(late.clone());
+    other.categories.insert(late);
+    other.within = "20 weeks".parse().unwrap();
+    let other_key = PromiseKey::new("of-late-delivery").unwrap();
+    policy.statutory.insert(other_key.clone(), other);
     let mut slower = World::new(policy.clone());
     let late = Input { category: Some(policy.categories[1].key.clone()), ..Input::default() };
     let begun = slower.begun("sarah");
     let same = slower.act(&begun, &agent("sarah"), &input(C::Triage, late.clone()));
     assert_eq!(due(&same, K::Statutory), due(&begun, K::Statutory));
-    policy.categories[1].targets.statutory = Some("2 weeks".parse().unwrap());
+    assert_eq!(same.promise(&other_key).unwrap().due_at, Some(begun.received_at + TimeDelta::weeks(20)));
+    policy.statutory.get_mut(&other_key).unwrap().within = "2 weeks".parse().unwrap();
     let mut faster = World::new(policy);
     let begun = faster.begun("sarah");
     let sooner = faster.act(&begun, &agent("sarah"), &input(C::Triage, late));
@@ -317,7 +326,7 @@ fn another_policy_moves_no_running_clock_and_ends_none() {
     let begun = world.begun("sarah");
     let mut other: Policy = world.policy.clone();
     other.version = 2;
-    other.targets.statutory = None;
+    other.statutory.clear();
     other.targets.resolution = "1 working day".parse().unwrap();
     other.levels[0].target = "1 working hour".parse().unwrap();
     let calendar = other.calendars.remove("office").unwrap();

@@ -13,7 +13,7 @@ use complaint_core::store::MemoryStore;
 use complaint_core::testing::CountedIds;
 use complaint_core::{Actor, Complaint, Desk, DeskError, Resolution};
 
-use crate::house::{House, World, agent, agent_id, customer, input, level, names, policy, submission};
+use crate::house::{House, World, admin, agent, agent_id, customer, file, input, level, names, policy, submission};
 
 fn due(complaint: &Complaint, clock: K) -> Option<DateTime<Utc>> {
     complaint.deadline(clock).and_then(|deadline| deadline.due_at)
@@ -74,6 +74,70 @@ fn auto_close_counts_from_the_decision() {
     assert_eq!(due(&posted, K::AutoClose), Some(end));
     world.now = end;
     assert_eq!(world.tick(posted).status, Status::Closed);
+}
+
+#[test]
+fn files_reminders_and_readings_restart_no_window_and_no_clock() {
+    let mut world = World::new(policy());
+    let begun = world.begun("sarah");
+    let promised = [K::Level, K::Resolution, K::Statutory].map(|clock| due(&begun, clock));
+    let mut complaint = world.text(&begun, &agent("sarah"), C::Post);
+    for (number, by) in [customer("john"), agent("sarah"), agent("mia")].into_iter().enumerate() {
+        world.later(TimeDelta::hours(9));
+        complaint = world.act(&complaint, &by, &Command::attach(vec![file(number as u128 + 1)]));
+    }
+    complaint = world.text(&complaint, &customer("john"), C::Post);
+    complaint = world.plain(&complaint, &agent("sarah"), C::Read);
+    world.now = complaint.deadline(K::Level).unwrap().warn_at.unwrap()[0];
+    complaint = world.tick(complaint);
+    assert!(world.log.iter().any(|entry| matches!(entry.event, Event::Warned { clock: K::Level, .. })));
+    assert_eq!([K::Level, K::Resolution, K::Statutory].map(|clock| due(&complaint, clock)), promised);
+
+    let resolved = world.resolved(&complaint, Vec::new());
+    let windows = [K::AutoClose, K::ContestWindow].map(|clock| due(&resolved, clock));
+    let mut complaint = resolved;
+    for number in 7..10 {
+        world.later(TimeDelta::days(2));
+        complaint = world.act(&complaint, &agent("sarah"), &Command::attach(vec![file(number)]));
+        complaint = world.text(&complaint, &agent("mia"), C::Note);
+    }
+    world.now = complaint.deadline(K::AutoClose).unwrap().warn_at.unwrap()[0];
+    complaint = world.tick(complaint);
+    assert_eq!([K::AutoClose, K::ContestWindow].map(|clock| due(&complaint, clock)), windows);
+}
+
+#[test]
+fn rebasing_on_the_same_promise_restarts_no_clock() {
+    let mut world = World::new(policy());
+    let begun = world.begun("sarah");
+    world.later(TimeDelta::days(3));
+    world.policy.version = 2;
+    let rebased = world.reason(&begun, &admin(), C::Rebase);
+    for clock in [K::FirstResponse, K::Resolution, K::Level, K::Statutory] {
+        assert_eq!(due(&rebased, clock), due(&begun, clock), "{clock:?}");
+        assert_eq!(rebased.deadline(clock).unwrap().started_at, begun.deadline(clock).unwrap().started_at);
+    }
+    let resolved = world.resolved(&rebased, Vec::new());
+    let windows = [K::AutoClose, K::ContestWindow].map(|clock| due(&resolved, clock));
+    world.later(TimeDelta::days(3));
+    let again = world.reason(&resolved, &admin(), C::Rebase);
+    assert_eq!([K::AutoClose, K::ContestWindow].map(|clock| due(&again, clock)), windows);
+}
+
+#[test]
+fn a_holiday_declared_later_never_makes_what_runs_end_earlier() {
+    let mut world = World::new(policy());
+    let begun = world.begun("sarah");
+    let day = |text: &str| text.parse::<NaiveDate>().unwrap();
+    let closed = with_holidays(&[day("2026-11-24"), day("2026-11-28"), day("2026-12-08")]);
+    world.policy.calendars.insert("office".into(), closed);
+    world.policy.version = 2;
+    let rebased = world.reason(&begun, &admin(), C::Rebase);
+    for clock in [K::FirstResponse, K::Resolution, K::Level, K::Statutory] {
+        assert!(due(&rebased, clock) >= due(&begun, clock), "{clock:?}");
+    }
+    assert!(due(&rebased, K::Level) > due(&begun, K::Level));
+    assert_eq!(due(&rebased, K::Statutory), due(&begun, K::Statutory));
 }
 
 fn with_holidays(days: &[NaiveDate]) -> Calendar {

@@ -10,14 +10,14 @@ use complaint_core::complaint::{
     Attachment, Channel, CloseCause, DismissalReason, Entry, EscalationCause, Event, Item, Outcome, Place, Priority,
     ReleaseCause, Remedy, Wish, Words,
 };
-use complaint_core::deadline::{ClockChange, ClockKind, Deadline, Ending};
-use complaint_core::id::{Area, CategoryKey, ComplaintId, CustomerId, Language, Skill, StaffId, Version};
-use complaint_core::lifecycle::{CommandName as C, Status, replay};
+use complaint_core::deadline::{ClockChange, ClockKind, Deadline, Ending, PauseCause};
+use complaint_core::id::{Area, CategoryKey, ComplaintId, CustomerId, Language, PromiseKey, Skill, StaffId, Version};
+use complaint_core::lifecycle::{Command, CommandName as C, Status, replay};
 use complaint_core::reference::Reference;
 use complaint_core::routing::{Candidate, Ineligible, Routing};
-use complaint_core::{Complaint, Party};
+use complaint_core::{Complaint, Party, Policy};
 
-use crate::house::{World, agent, agent_id, customer, file, level, policy, tag, uuid};
+use crate::house::{World, admin, agent, agent_id, customer, file, level, policy, tag, uuid};
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/proof/golden")
@@ -34,6 +34,15 @@ fn day(text: &str) -> NaiveDate {
 fn clock() -> Deadline {
     let mut world = World::new(policy());
     world.submitted().deadline(ClockKind::Resolution).unwrap().clone()
+}
+
+/// Every field filled that a clock of the law has beyond the others.
+fn opportunity() -> Deadline {
+    let policy = policy().under(&Policy::pack("uk-fca-disp").unwrap()).unwrap();
+    let complaint = World::new(policy).submitted();
+    let summary = complaint.promise(&PromiseKey::new("summary-resolution").unwrap()).unwrap().clone();
+    assert!(summary.lapses());
+    summary
 }
 
 fn routing() -> Routing {
@@ -76,7 +85,7 @@ fn samples() -> Vec<Entry> {
     let other = ComplaintId::from_uuid(uuid(8));
     let clocks = vec![
         ClockChange::Started { deadline: clock() },
-        ClockChange::Paused { clock: ClockKind::Level, instance: 2, left_micros: 17 },
+        ClockChange::Paused { clock: ClockKind::Level, instance: 2, left_micros: 17, cause: None },
         ClockChange::Resumed {
             clock: ClockKind::Level,
             instance: 2,
@@ -87,6 +96,11 @@ fn samples() -> Vec<Entry> {
         ClockChange::Warned { clock: ClockKind::Silence, instance: 1, percent: 75 },
         ClockChange::Missed { clock: ClockKind::Acceptance, instance: 3 },
         ClockChange::Ended { clock: ClockKind::FirstResponse, instance: 1, how: Ending::Late },
+    ];
+    let cause = Some(PauseCause::OutstandingRemedy);
+    let of_law = vec![
+        ClockChange::Started { deadline: opportunity() },
+        ClockChange::Paused { clock: ClockKind::AutoClose, instance: 1, left_micros: 5, cause },
     ];
     let submitted = Event::Submitted {
         reference: Reference::from_entropy(17),
@@ -164,6 +178,7 @@ fn samples() -> Vec<Entry> {
         Event::Read,
         Event::Warned { clock: ClockKind::AutoClose, percent: 90 },
         Event::Alarmed { clock: ClockKind::Statutory },
+        Event::Rebased { policy_version: 4 },
     ];
     let parties = [
         Party::Customer(CustomerId::new("john@example.org").unwrap()),
@@ -183,7 +198,11 @@ fn samples() -> Vec<Entry> {
             level: level(2),
             handler: Some(agent_id("sarah")).filter(|_| seq % 2 == 0),
         },
-        clocks: if seq == 1 { clocks.clone() } else { Vec::new() },
+        clocks: match (seq, &event) {
+            (1, _) => clocks.clone(),
+            (_, Event::Rebased { .. }) => of_law.clone(),
+            _ => Vec::new(),
+        },
         words: Words::of("text", "What was typed: “ü”.\nTwo lines."),
         event,
     };
@@ -283,6 +302,29 @@ fn a_complaint_is_stored_as_it_ever_was() {
     let stored = golden("complaint", &now);
     assert_eq!(serde_json::from_str::<Complaint>(&stored).unwrap(), complaint);
     assert_eq!(stored, now);
+}
+
+#[test]
+fn a_row_written_before_promises_had_names_is_the_final_response() {
+    let stored = golden("complaint-before-promises", "");
+    let mut complaint: Complaint = serde_json::from_str(&stored).unwrap();
+    assert_eq!(complaint.deadlines.iter().filter(|it| it.clock == ClockKind::Statutory).count(), 1);
+    // As if it had not been decided yet: the clock runs on, and no second one starts beside it.
+    complaint.status = Status::InProgress;
+    complaint.resolutions.clear();
+    let law = complaint.deadlines.iter_mut().find(|it| it.clock == ClockKind::Statutory).unwrap();
+    assert_eq!(law.promise, None);
+    law.ended = None;
+    law.segments.last_mut().unwrap().to = None;
+    let mut world = World::new(policy());
+    world.now = complaint.status_since;
+    let rebased = world.act(&complaint, &admin(), &Command::with_reason(C::Rebase, "A new policy."));
+    let law: Vec<_> = rebased.deadlines.iter().filter(|it| it.clock == ClockKind::Statutory).collect();
+    assert_eq!((law.len(), law[0].ended), (1, None));
+    let withdrawn = world.plain(&rebased, &customer("john"), C::Withdraw);
+    let again = world.plain(&withdrawn, &customer("john"), C::Reinstate);
+    let law: Vec<_> = again.deadlines.iter().filter(|it| it.clock == ClockKind::Statutory).collect();
+    assert_eq!((law.len(), law[1].due_at, law[1].instance), (2, law[0].due_at, 2));
 }
 
 #[test]

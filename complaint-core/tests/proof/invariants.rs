@@ -56,7 +56,7 @@ fn some_input(name: C, step: &Step, complaint: &Complaint, other: Option<&Compla
     let today = complaint.received_at.date_naive() + TimeDelta::days(i64::try_from(step.choice).unwrap());
     match name {
         C::Ask | C::Answer | C::Post | C::Note => Command::with_text(name, "Some words."),
-        C::Decline | C::Release | C::Escalate | C::Reopen | C::ReturnReferral | C::Withdraw => {
+        C::Decline | C::Release | C::Escalate | C::Rebase | C::Reopen | C::ReturnReferral | C::Withdraw => {
             Command::with_reason(name, "Because.")
         }
         C::Contest => input(name, Input { reason: text(), new_evidence: step.choice.is_multiple_of(3), ..given }),

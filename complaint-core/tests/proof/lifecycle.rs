@@ -261,7 +261,7 @@ fn good(stage: &Stage, actor: &Actor, name: C) -> Command {
             input(name, Input { agent: Some(chosen), ..given })
         }
         C::Reassign => input(name, Input { agent: Some(spare()), reason: text(), ..given }),
-        C::Decline | C::Reopen | C::ReturnReferral => Command::with_reason(name, "Because."),
+        C::Decline | C::Reopen | C::ReturnReferral | C::Rebase => Command::with_reason(name, "Because."),
         C::Contest => input(name, Input { reason: text(), new_evidence: true, ..given }),
         C::Resume => input(name, Input { reason: text(), ..given }),
         C::Withdraw => Command::plain(name),
@@ -647,7 +647,7 @@ fn an_end_can_be_reached_from_everywhere() {
 }
 
 /// The rows of the specification, transcribed: command, from, to.
-const SPECIFIED: [(C, &str, &str); 39] = [
+const SPECIFIED: [(C, &str, &str); 40] = [
     (C::Submit, "", "+queued"),
     (C::Acknowledge, "open", "same"),
     (C::Triage, "queued assigned in_progress", "same"),
@@ -687,6 +687,7 @@ const SPECIFIED: [(C, &str, &str); 39] = [
     (C::FollowUp, "closed withdrawn dismissed referred", "+queued"),
     (C::Warn, "open resolved", "same"),
     (C::Alarm, "open resolved", "same"),
+    (C::Rebase, "open resolved", "same"),
 ];
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod announcements;
 mod clocks;
+mod deadlines;
 mod faults;
 mod golden;
 mod house;

@@ -361,6 +361,7 @@ fn happened(entry: &Entry, names: &Names, policy: &Policy) -> String {
         Event::Warned { clock, percent } => {
             format!("Warning: {percent} % of the time for “{}” are used", clock.label().to_lowercase())
         }
+        Event::Rebased { policy_version } => format!("Deadlines follow policy version {policy_version} now"),
         Event::Alarmed { clock } => format!("Alarm: the time for “{}” ran out", clock.label().to_lowercase()),
     }
 }

@@ -300,6 +300,68 @@ fn segments_join_windows_that_touch_and_split_those_a_clock_change_splits() {
 }
 
 #[test]
+fn dates_end_with_midnight_by_the_clock_of_the_zone() {
+    for (name, from, days, expected) in [
+        ("london", "2026-07-01T22:59:00Z", 0, "2026-07-01T23:00:00Z"),
+        ("london", "2026-07-01T23:00:00Z", 0, "2026-07-02T23:00:00Z"),
+        // Eight weeks across the change to summer time.
+        ("london", "2026-03-01T23:30:00Z", 56, "2026-04-26T23:00:00Z"),
+        // Midnight is skipped: the day is over when the clock jumps from it.
+        ("gap-beirut", "2026-03-28T12:00:00Z", 0, "2026-03-28T22:00:00Z"),
+        // Midnight is read twice: the day is over the second time.
+        ("gap-beirut", "2026-10-24T12:00:00Z", 0, "2026-10-24T22:00:00Z"),
+        // There was no 30 December 2011: Thursday 29 and that day that was not end at one instant.
+        ("apia", "2011-12-29T12:00:00Z", 0, "2011-12-30T10:00:00Z"),
+        ("apia", "2011-12-29T12:00:00Z", 1, "2011-12-30T10:00:00Z"),
+        ("apia", "2011-12-29T12:00:00Z", 2, "2011-12-31T10:00:00Z"),
+    ] {
+        let (calendar, oracle) = named(name);
+        assert_eq!(calendar.add_dates(at(from), days), at(expected), "{name}: {from} + {days} dates");
+        assert_eq!(oracle.add_dates(at(from), days), at(expected), "oracle of {name}: {from} + {days} dates");
+    }
+}
+
+#[test]
+fn a_calendar_that_in_practice_never_opens_is_refused() {
+    let closed = |days: i64, hours: &str| {
+        let first: Date = "2026-01-05".parse().expect("a date");
+        let day = |n: i64| first.checked_add(jiff::Span::new().days(n)).expect("in range").to_string();
+        let holidays: Vec<String> = (0..days).map(|n| format!("'{}'", day(n))).collect();
+        let text = format!("zone = 'Europe/London'\nholidays = [{}]\n[hours]\n{hours}", holidays.join(", "));
+        Calendar::new(&toml::from_str(&text).expect("a spec"))
+    };
+    let office = "mon = ['09:00-17:00']\ntue = ['09:00-17:00']";
+    // From Tuesday evening until Monday a year later.
+    assert!(closed(357, office).is_ok());
+    let faults = closed(400, office).expect_err("closed for more than a year");
+    let [fault] = faults.iter().collect::<Vec<_>>()[..] else { panic!("{faults}") };
+    assert_eq!(fault.field, "holidays");
+    let expected =
+        CalendarProblem::ClosedTooLong { from: at("2025-12-30T17:00:00Z"), until: at("2027-02-09T09:00:00Z") };
+    assert_eq!(fault.problem, expected);
+    assert!(closed(400, "mon = ['22:00-06:00']").is_err());
+    // An opening in between breaks the run, if only a short one.
+    let text = "zone = 'UTC'\nhours.mon = ['09:00-17:00']\nspecial.'2026-07-05' = ['10:00-10:01']\nholidays = ";
+    let mondays = |n: i64| -> String {
+        let first: Date = "2026-01-05".parse().expect("a date");
+        let day = |n: i64| format!("'{}'", first.checked_add(jiff::Span::new().days(n * 7)).expect("in range"));
+        format!("{text}[{}]", (0..n).map(day).collect::<Vec<_>>().join(", "))
+    };
+    let read = |text: String| Calendar::new(&toml::from_str(&text).expect("a spec"));
+    assert!(read(mondays(60)).is_ok());
+    assert!(read(mondays(90)).is_err(), "but not the run after it");
+    let many: Vec<String> = (0..6_001)
+        .map(|n| {
+            let date: Date = "2000-01-01".parse().expect("a date");
+            format!("'{}'", date.checked_add(jiff::Span::new().days(n * 3)).expect("in range"))
+        })
+        .collect();
+    let text = format!("zone = 'UTC'\nholidays = [{}]\n[hours]\n{office}", many.join(", "));
+    let faults = Calendar::new(&toml::from_str(&text).expect("a spec")).expect_err("too many");
+    assert_eq!(faults.iter().next().map(|it| it.problem.clone()), Some(CalendarProblem::TooManyDates { count: 6_001 }));
+}
+
+#[test]
 fn absurd_amounts_end_at_the_last_instant() {
     let far = [DateTime::<Utc>::MIN_UTC, at("1600-01-01T00:00:00Z"), at("2026-11-20T16:40:00Z"), Calendar::LAST];
     for (name, ..) in CALENDARS {
@@ -307,6 +369,8 @@ fn absurd_amounts_end_at_the_last_instant() {
         for from in far {
             assert_eq!(calendar.add(from, Duration::MAX), Calendar::LAST, "{name} from {from}");
             assert_eq!(calendar.add_days(from, u32::MAX), Calendar::LAST, "{name} from {from}");
+            assert_eq!(calendar.add_dates(from, u32::MAX), Calendar::LAST, "{name} from {from}");
+            assert!(calendar.next_opening(from) >= from, "{name} from {from}");
             assert!(calendar.between(from, DateTime::<Utc>::MAX_UTC) > Duration::ZERO, "{name} from {from}");
             let segments = calendar.segments(from, DateTime::<Utc>::MAX_UTC, 50);
             let has_end = *name == "clock-london";
@@ -609,6 +673,17 @@ proptest! {
     }
 
     #[test]
+    fn counts_dates_and_openings_as_the_oracle((spec, minute) in spec_and_minute(), days in 0_u32..6) {
+        let from = of_minute(minute);
+        let calendar = Calendar::new(&spec).expect("valid");
+        let oracle = Oracle::of(spec);
+        prop_assert_eq!(calendar.add_dates(from, days), oracle.add_dates(from, days));
+        let opening = minutes(from, from + chrono::Duration::days(40)).find(|at| oracle.is_open(*at));
+        prop_assert_eq!(opening, Some(calendar.next_opening(from)).filter(|_| opening.is_some()));
+        prop_assert_eq!(calendar.date(from).to_string(), oracle.date(from).to_string());
+    }
+
+    #[test]
     fn counts_business_days_as_the_oracle((spec, minute) in spec_and_minute(), days in 0_u32..6) {
         let from = of_minute(minute);
         let calendar = Calendar::new(&spec).expect("valid");
@@ -678,6 +753,7 @@ proptest! {
             });
             prop_assert!(calendar.add(a, Duration::from_micros(amount)) >= a);
             prop_assert!(calendar.add_days(a, days) >= a);
+            prop_assert!(calendar.add_dates(a, days) >= a && calendar.next_opening(a) >= a);
             prop_assert!(calendar.between(a, b).is_zero() || a < b);
             prop_assert!(calendar.segments(a, b, 3).len() <= 3);
         }
@@ -756,6 +832,18 @@ impl Oracle {
             }
         }
         end.map_or(from, |end| end.max(from))
+    }
+
+    fn date(&self, at: DateTime<Utc>) -> Date {
+        self.zone.to_datetime(Timestamp::from_second(at.timestamp()).expect("in range")).date()
+    }
+
+    /// After the last minute of a date that is not later.
+    fn add_dates(&self, from: DateTime<Utc>, days: u32) -> DateTime<Utc> {
+        let last = self.date(from).checked_add(jiff::Span::new().days(i64::from(days))).expect("in range");
+        let near = from + chrono::Duration::days((i64::from(days) - 2).max(0));
+        let until = minutes(near, near + chrono::Duration::days(5)).filter(|at| self.date(*at) <= last).last();
+        until.map_or(near, |at| at + chrono::Duration::minutes(1))
     }
 
     fn segments(&self, a: DateTime<Utc>, b: DateTime<Utc>) -> Vec<(DateTime<Utc>, DateTime<Utc>, bool)> {

@@ -1,0 +1,202 @@
+//! What the law promises, and what customers are told of their rights.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, NaiveDate, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::{Category, Policy};
+use crate::deadline::{Calendar, LegalPromise, Milestone, Span};
+use crate::id::{CategoryKey, PromiseKey};
+use crate::text;
+
+/// One promise of the law: a clock of the statutory family, which never pauses and never moves later.
+///
+/// ```toml
+/// [statutory.final-response]
+/// label = "Final response"
+/// within = "8 calendar weeks"
+/// kept_by = "resolution"
+/// except = ["payment-services"]
+/// source = "FCA Handbook, DISP 1.6.2R"
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StatutoryPromise {
+    /// What people read.
+    pub label: String,
+    /// How much time there is from the receipt.
+    pub within: Span,
+    /// Which receipt is day zero.
+    #[serde(default, skip_serializing_if = "DayZero::is_receipt")]
+    pub day_zero: DayZero,
+    /// What keeps it. A resolution keeps each.
+    #[serde(default)]
+    pub kept_by: Milestone,
+    /// Whether it is an opportunity that lapses unused, such as a simplified letter for who settles at once: nobody is
+    /// warned of its end, and its end breaks nothing.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub lapses: bool,
+    /// The only categories it is for, by key or by one of their groups. Empty: all.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub categories: BTreeSet<CategoryKey>,
+    /// Categories it is not for, by key or by one of their groups.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub except: BTreeSet<CategoryKey>,
+    /// The first day of receipt it is for, in the zone of the calendar.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<NaiveDate>,
+    /// The last day of receipt it is for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<NaiveDate>,
+    /// Where it is written.
+    pub source: String,
+}
+
+/// Which instant a promise of the law counts from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DayZero {
+    /// The receipt itself, at whatever hour: the date of receipt is day zero. The strictest reading.
+    #[default]
+    Receipt,
+    /// The first opening of the office from the receipt on: what comes in after closing or on a holiday counts as of
+    /// the next business day, where a law allows that.
+    NextOpening,
+}
+
+impl DayZero {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+    fn is_receipt(&self) -> bool {
+        *self == Self::Receipt
+    }
+}
+
+impl StatutoryPromise {
+    /// The instant until which it is to be kept.
+    pub fn due(&self, calendar: &Calendar, received_at: DateTime<Utc>) -> DateTime<Utc> {
+        self.within.due(calendar, self.counts_from(calendar, received_at))
+    }
+
+    /// The instant it counts from.
+    pub(crate) fn counts_from(&self, calendar: &Calendar, received_at: DateTime<Utc>) -> DateTime<Utc> {
+        match self.day_zero {
+            DayZero::Receipt => received_at,
+            DayZero::NextOpening => calendar.next_opening(received_at),
+        }
+    }
+
+    /// What a deadline keeps of it.
+    pub(crate) fn stamped(&self, key: &PromiseKey) -> LegalPromise {
+        LegalPromise { key: key.clone(), kept_by: self.kept_by, lapses: self.lapses }
+    }
+
+    fn is_for(&self, category: &CategoryKey, known: Option<&Category>, received_on: NaiveDate) -> bool {
+        let named = |names: &BTreeSet<CategoryKey>| {
+            names.contains(category) || known.is_some_and(|known| !known.groups.is_disjoint(names))
+        };
+        (self.categories.is_empty() || named(&self.categories))
+            && !named(&self.except)
+            && self.from.is_none_or(|from| from <= received_on)
+            && self.until.is_none_or(|until| received_on <= until)
+    }
+}
+
+/// What customers are told of their rights beyond the organisation: texts with slots, e.g. `{ombudsman}`, that the
+/// house fills. A text that is not given is not sent.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Rights {
+    /// With a decision.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decision: Option<String>,
+    /// With the short letter for what was settled with a satisfied customer; without it, that of a decision.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub summary: Option<String>,
+    /// When the time that the law allows is over without the answer it asks for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub missed: Option<String>,
+    /// What stands in the slots.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub slots: BTreeMap<String, String>,
+}
+
+/// When a customer is told of their rights.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RightsMoment {
+    /// A decision is sent.
+    Decision,
+    /// It was settled with a satisfied customer.
+    Summary,
+    /// The law's time is over.
+    Missed,
+}
+
+impl Rights {
+    /// The text of a moment with its slots filled, if the policy has one.
+    pub fn text(&self, moment: RightsMoment) -> Option<String> {
+        let text = match moment {
+            RightsMoment::Decision => self.decision.as_ref(),
+            RightsMoment::Summary => self.summary.as_ref().or(self.decision.as_ref()),
+            RightsMoment::Missed => self.missed.as_ref(),
+        }?;
+        let filled = |text: String, (slot, words): (&String, &String)| text.replace(&format!("{{{slot}}}"), words);
+        Some(self.slots.iter().fold(text.clone(), filled))
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl Policy {
+    /// The promises of the law that apply to complaints of this category received at this instant, by key.
+    pub fn promises_for(
+        &self,
+        category: &CategoryKey,
+        received_at: DateTime<Utc>,
+    ) -> impl Iterator<Item = (&PromiseKey, &StatutoryPromise)> {
+        let known = self.category(category).cloned();
+        let category = category.clone();
+        let received_on = self.working_calendar().date(received_at);
+        self.statutory.iter().filter(move |(_, promise)| promise.is_for(&category, known.as_ref(), received_on))
+    }
+
+    /// What is wrong with the promises of the law and the texts about rights: path and message of each fault.
+    pub(super) fn statutory_faults(&self) -> Vec<(String, String)> {
+        let mut faults = Vec::new();
+        for (key, promise) in &self.statutory {
+            let mut fault =
+                |field: &str, message: &str| faults.push((format!("statutory.{key}.{field}"), message.into()));
+            for (field, line) in [("label", &promise.label), ("source", &promise.source)] {
+                if text::line(line, text::FIELD_MAX).is_err() {
+                    fault(field, "must be one line of 1 to 200 characters");
+                }
+            }
+            if promise.from.zip(promise.until).is_some_and(|(from, until)| until < from) {
+                fault("until", "is before `from`, so it is for no day at all");
+            }
+            if !promise.categories.is_disjoint(&promise.except) {
+                fault("except", "names a category that `categories` names too");
+            }
+        }
+        let texts =
+            [("decision", &self.rights.decision), ("summary", &self.rights.summary), ("missed", &self.rights.missed)];
+        for (field, words) in texts {
+            let Some(words) = words else { continue };
+            if text::text(words).is_err() {
+                faults.push((format!("rights.{field}"), "must be a text within bounds".into()));
+            }
+            let open = words.split('{').skip(1).filter_map(|rest| rest.split_once('}')).map(|(slot, _)| slot);
+            for slot in open.filter(|slot| !self.rights.slots.contains_key(*slot)) {
+                faults.push((format!("rights.slots.{slot}"), format!("is missing: `rights.{field}` has this slot")));
+            }
+        }
+        for (slot, words) in &self.rights.slots {
+            if text::line(words, text::FIELD_MAX).is_err() {
+                faults.push((format!("rights.slots.{slot}"), "must be one line of 1 to 200 characters".into()));
+            }
+        }
+        faults
+    }
+}
