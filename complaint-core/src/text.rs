@@ -10,7 +10,7 @@ pub const FIELD_MAX: usize = 200;
 /// Why a text was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TextFault {
-    /// Nothing but white space.
+    /// Nothing that can be seen.
     #[error("must not be empty")]
     Empty,
     /// Longer than allowed.
@@ -44,7 +44,7 @@ impl TextFault {
 /// A text of several lines, at most [`TEXT_MAX`] bytes. Line ends become LF; all else is kept exactly.
 pub fn text(input: &str) -> Result<String, TextFault> {
     let unified = if input.contains('\r') { input.replace("\r\n", "\n").replace('\r', "\n") } else { input.to_owned() };
-    if unified.trim().is_empty() {
+    if is_blank(&unified) {
         return Err(TextFault::Empty);
     }
     if unified.len() > TEXT_MAX {
@@ -59,7 +59,7 @@ pub fn text(input: &str) -> Result<String, TextFault> {
 /// A text of one line, at most `max` characters; white space around it is dropped.
 pub fn line(input: &str, max: usize) -> Result<String, TextFault> {
     let trimmed = input.trim();
-    if trimmed.is_empty() {
+    if is_blank(trimmed) {
         return Err(TextFault::Empty);
     }
     if trimmed.chars().count() > max {
@@ -74,6 +74,17 @@ pub fn line(input: &str, max: usize) -> Result<String, TextFault> {
     Ok(trimmed.to_owned())
 }
 
+/// Whether nothing of it can be seen: white space, and characters that only steer or join others. A subject of these would
+/// be a link without anything to click.
+fn is_blank(text: &str) -> bool {
+    text.chars().all(|c| {
+        c.is_whitespace()
+            || matches!(c, '\u{AD}' | '\u{34F}' | '\u{61C}' | '\u{115F}' | '\u{1160}' | '\u{17B4}' | '\u{17B5}' | '\u{180B}'..='\u{180E}'
+                | '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{2800}' | '\u{3164}'
+                | '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}' | '\u{FFA0}' | '\u{E0000}'..='\u{E0FFF}')
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -82,6 +93,9 @@ mod tests {
     fn texts_are_kept_or_refused_with_the_reason() {
         assert_eq!(text("a\r\nb\tc\rd"), Ok("a\nb\tc\nd".to_owned()));
         assert_eq!(text("  \n "), Err(TextFault::Empty));
+        assert_eq!(text("\u{200b}\u{feff} \u{2800}"), Err(TextFault::Empty));
+        assert_eq!(line("\u{3164}", 9), Err(TextFault::Empty));
+        assert_eq!(line("\u{200f}\u{5d0}", 9), Ok("\u{200f}\u{5d0}".to_owned()));
         assert_eq!(text("a\0"), Err(TextFault::Control));
         assert_eq!(text("a\u{85}"), Err(TextFault::Control));
         assert!(text(&"x".repeat(TEXT_MAX)).is_ok());

@@ -372,12 +372,21 @@ impl Complaint {
         self.deadlines.iter().rev().filter(is_it).find(|deadline| deadline.ended.is_none())
     }
 
-    /// The next instant promised to the customer: the earliest running deadline of those they are told.
+    /// What the customer was promised next: that a person writes, a decision, or what the law sets; the earliest that
+    /// runs. How long each level has is the organisation's own business, and no promise.
+    pub fn promised(&self) -> Option<&Deadline> {
+        self.deadlines
+            .iter()
+            .filter(|deadline| deadline.ended.is_none() && deadline.due_at.is_some())
+            .filter(|deadline| {
+                matches!(deadline.clock, ClockKind::FirstResponse | ClockKind::Resolution | ClockKind::Statutory)
+            })
+            .min_by_key(|deadline| deadline.due_at)
+    }
+
+    /// The instant of what was [`promised`](Self::promised) next.
     pub fn promised_at(&self) -> Option<DateTime<Utc>> {
-        [ClockKind::Resolution, ClockKind::Level, ClockKind::Statutory]
-            .into_iter()
-            .filter_map(|clock| self.deadline(clock).and_then(|deadline| deadline.due_at))
-            .min()
+        self.promised().and_then(|deadline| deadline.due_at)
     }
 
     /// Where the work is, in the customer's words. `handler` is what the handler is called, `survivor` the reference of

@@ -480,12 +480,13 @@ fn wanted(complaint: &Complaint, policy: &Policy, clock: ClockKind) -> Option<Wa
         Status::AwaitingThirdParty if policy.third_party_pauses => Some(PauseCause::AwaitingThirdParty),
         _ => None,
     };
-    let undecided = open && complaint.resolutions.is_empty();
     let again = 1 + times_cancelled(complaint, clock);
+    let decided = u32::try_from(complaint.resolutions.len()).unwrap_or(u32::MAX);
     let (present, instance, paused) = match clock {
         ClockKind::Acknowledgement => (open && complaint.acknowledged_at.is_none(), again, None),
         ClockKind::FirstResponse => (open && complaint.first_response_at.is_none(), again, service),
-        ClockKind::Resolution => (undecided, again, service),
+        // Contested or opened again, it is to be decided anew, and whoever waits is promised a date again.
+        ClockKind::Resolution => (open, again.saturating_add(decided), service),
         ClockKind::Level => (open, complaint.level_entries, service),
         ClockKind::Acceptance => (status == Status::Assigned, complaint.assignments, None),
         ClockKind::Approval => (status == Status::PendingApproval, complaint.proposals, None),

@@ -68,8 +68,8 @@ pub struct Input {
     pub area: Option<Area>,
     /// What it adds to a workload.
     pub weight: Option<u32>,
-    /// Whether evidence is brought that was not seen before.
-    pub new_evidence: bool,
+    /// What evidence is brought that was not seen before.
+    pub new_evidence: Option<String>,
     /// 1 to 5.
     pub score: Option<u8>,
     /// Another complaint, by id or reference.
@@ -336,7 +336,7 @@ impl Field {
             Self::Area => "Area",
             Self::Weight => "Weight",
             Self::Dismissal => "Ground",
-            Self::NewEvidence => "I bring evidence not seen before",
+            Self::NewEvidence => "New evidence, not seen before",
             Self::Score => "Score",
             Self::Into => "Reference of the other complaint",
             Self::Files | Self::OptionalFiles => "Files",
@@ -548,7 +548,7 @@ mod tests {
         let id = "01900000-0000-7000-8000-000000000007";
         assert_eq!(read(CommandName::Post, json!({"files": [id]})).unwrap().input().files.len(), 1);
         let wrong = read(CommandName::Answer, json!({"files": ["photo.png"]})).unwrap_err();
-        assert_eq!((wrong.field.as_str(), wrong.code), ("files", "wrong_type"));
+        assert_eq!((wrong.field.as_str(), wrong.code), ("files", "invalid_type"));
     }
 
     #[test]

@@ -369,8 +369,9 @@ fn effects(complaint: &Complaint, command: &Command, actor: &Actor, context: &Co
         CommandName::Contest => {
             let up = if level < context.policy.last_level() { level.above() } else { level };
             let excluded = complaint.deciders.clone();
-            let event = Event::Contested { from: level, new_evidence: input.new_evidence, excluded };
-            draft.push(queued(up), event, reason(command));
+            let new_evidence = text(&input.new_evidence);
+            let event = Event::Contested { from: level, new_evidence: new_evidence.is_some(), excluded };
+            draft.push(queued(up), event, reason(command).maybe("new_evidence", new_evidence));
         }
         CommandName::Reopen => draft.push(queued(level), Event::Reopened, reason(command)),
         CommandName::Close => {

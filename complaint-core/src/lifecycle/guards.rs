@@ -110,6 +110,8 @@ fn optional_texts(scene: &Scene<'_>) -> Vec<FailedGuard> {
     let optional = |field: &Field| match field {
         Field::OptionalReason => fits("reason", &input.reason),
         Field::OptionalComment => fits("comment", &input.comment),
+        // To name evidence without saying what it is brings none.
+        Field::NewEvidence if input.new_evidence.is_some() => given("new_evidence", &input.new_evidence),
         _ => Vec::new(),
     };
     let reason_is_due = scene.command.name() == CommandName::Resume
@@ -500,7 +502,7 @@ fn look_at_complaint(scene: &Scene<'_>, complaint: &Complaint, guard: Guard, now
             _ => Vec::new(),
         },
         Guard::NotAtLastLevel => {
-            if complaint.level >= policy.last_level() && !input.new_evidence {
+            if complaint.level >= policy.last_level() && input.new_evidence.is_none() {
                 fail(
                     "final_authority_reached",
                     final_authority_text(policy.level_name(complaint.level)),

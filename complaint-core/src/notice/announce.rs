@@ -176,6 +176,11 @@ fn plan(
         Event::Alarmed { clock } => {
             match clock {
                 ClockKind::Silence => tell(to_agent(holder), K::Missed(*clock)),
+                // Promised to the customer: where nobody above can take it up, they still hear of it before they ask.
+                ClockKind::FirstResponse | ClockKind::Resolution => {
+                    tell(Some(customer()), K::Missed(*clock));
+                    tell(Some(above(level)), K::Missed(*clock));
+                }
                 ClockKind::Statutory => {
                     tell(Some(customer()), K::Missed(*clock));
                     tell(Some(above(level)), K::Missed(*clock));
@@ -299,9 +304,12 @@ fn due_at(after: &Complaint, entry: &Entry, kind: NoticeKind, policy: &Policy) -
         NoticeKind::AssignedHandler => of(ClockKind::Acceptance).or_else(|| after.promised_at()),
         NoticeKind::ApprovalWanted => of(ClockKind::Approval),
         NoticeKind::Warning(clock) | NoticeKind::Missed(clock) => told(clock).or_else(|| of(clock)),
-        NoticeKind::Received
-        | NoticeKind::Acknowledged
-        | NoticeKind::AssignedCustomer
+        // The first remedy to be delivered.
+        NoticeKind::AcceptedHandler => of(ClockKind::Remedy),
+        NoticeKind::Received | NoticeKind::Acknowledged if after.status != Status::Resolved => {
+            of(ClockKind::Resolution).or_else(|| after.promised_at())
+        }
+        NoticeKind::AssignedCustomer
         | NoticeKind::BackInQueue
         | NoticeKind::EscalatedCustomer
         | NoticeKind::ContestedCustomer

@@ -59,7 +59,14 @@ fn some_input(name: C, step: &Step, complaint: &Complaint, other: Option<&Compla
         C::Decline | C::Release | C::Escalate | C::Rebase | C::Reopen | C::ReturnReferral | C::Withdraw => {
             Command::with_reason(name, "Because.")
         }
-        C::Contest => input(name, Input { reason: text(), new_evidence: step.choice.is_multiple_of(3), ..given }),
+        C::Contest => input(
+            name,
+            Input {
+                reason: text(),
+                new_evidence: step.choice.is_multiple_of(3).then(|| "A film.".to_owned()),
+                ..given
+            },
+        ),
         C::Assign if step.choice.is_multiple_of(2) => Command::plain(name),
         C::Assign | C::Reassign => {
             let agents = agents();

@@ -262,7 +262,7 @@ fn good(stage: &Stage, actor: &Actor, name: C) -> Command {
         }
         C::Reassign => input(name, Input { agent: Some(spare()), reason: text(), ..given }),
         C::Decline | C::Reopen | C::ReturnReferral | C::Rebase => Command::with_reason(name, "Because."),
-        C::Contest => input(name, Input { reason: text(), new_evidence: true, ..given }),
+        C::Contest => input(name, Input { reason: text(), new_evidence: text(), ..given }),
         C::Resume => input(name, Input { reason: text(), ..given }),
         C::Withdraw => Command::plain(name),
         C::Ask | C::Answer | C::Post | C::Note => Command::with_text(name, "Some words."),
@@ -812,7 +812,13 @@ fn the_last_level_has_final_authority_unless_new_evidence_is_brought() {
     let refusal = world.decide(&resolved, &customer("john"), &without, None).unwrap_err();
     assert_eq!(refusal.code(), "final_authority_reached");
     assert!(refusal.failed[0].message.contains("ombudsman"));
-    let with = input(C::Contest, Input { reason: Some("A film.".into()), new_evidence: true, ..Input::default() });
+    let with = |evidence: &str| {
+        let (reason, new_evidence) = (Some("Still broken.".to_owned()), Some(evidence.to_owned()));
+        input(C::Contest, Input { reason, new_evidence, ..Input::default() })
+    };
+    let hollow = world.decide(&resolved, &customer("john"), &with(" "), None).unwrap_err();
+    assert_eq!((hollow.code(), hollow.failed[0].field.as_deref()), ("missing", Some("new_evidence")));
+    let with = with("A film.");
     let contested = world.act(&resolved, &customer("john"), &with);
     assert_eq!((contested.status, contested.level), (Status::Queued, level(3)));
 }

@@ -227,7 +227,8 @@ impl Scene<'_> {
             | Wanted::Apology
             | Wanted::NextSteps
             | Wanted::Instruction
-            | Wanted::Evidence => Field::area(name, label).max(TEXT_MAX),
+            | Wanted::Evidence
+            | Wanted::NewEvidence => Field::area(name, label).max(TEXT_MAX),
             Wanted::Party | Wanted::Body | Wanted::Area => Field::line(name, label),
             Wanted::Skills => Field::line(name, label)
                 .hint(format!("Separated by commas. Now: {}.", list(self.complaint.skills.iter()))),
@@ -235,7 +236,7 @@ impl Scene<'_> {
             Wanted::Until | Wanted::On => Field::date(name, label),
             Wanted::Weight => Field::new(name, label, Control::Line("number"))
                 .hint(format!("What it adds to a workload. Now: {}.", self.complaint.weight)),
-            Wanted::OverCapacity | Wanted::NewEvidence => Field::new(name, label, Control::Tick(false)),
+            Wanted::OverCapacity => Field::new(name, label, Control::Tick(false)),
             Wanted::Outcome => {
                 let outcomes = Outcome::ALL.iter().filter(|outcome| **outcome != Outcome::ResolvedAtSource);
                 let choices = outcomes.map(|outcome| Choice::new(outcome.name(), outcome.label(), "")).collect();
@@ -398,7 +399,7 @@ pub fn read(command: CommandName, typed: &Typed) -> Reading {
                 let remedies = remedies(typed, &mut rows, &mut faults);
                 body.insert(name.to_owned(), Value::Array(remedies));
             }
-            Wanted::OverCapacity | Wanted::NewEvidence => {
+            Wanted::OverCapacity => {
                 if typed.ticked(name) {
                     body.insert(name.to_owned(), Value::Bool(true));
                 }

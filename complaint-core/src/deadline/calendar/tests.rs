@@ -981,12 +981,13 @@ fn spec_and_minute() -> impl Strategy<Value = (CalendarSpec, i64)> {
             if let Some(sunday) = hours.last_mut() {
                 sunday.retain(|window| !is_overnight(window));
             }
-            if hours.iter().flatten().any(|window| &window[..5] < "12:00") {
-                for windows in special.values_mut() {
-                    windows.retain(|window| !is_overnight(window));
-                }
-                special.retain(|_, windows| !windows.is_empty());
+            // A special night is over before anything else opens, whatever day follows it.
+            let starts = hours.iter().chain(special.values()).flatten().map(|window| window[..5].to_owned());
+            let earliest = starts.min().unwrap_or_default();
+            for windows in special.values_mut() {
+                windows.retain(|window| !is_overnight(window) || window[6..] <= *earliest);
             }
+            special.retain(|_, windows| !windows.is_empty());
             let mut hours = hours.into_iter();
             let mut next = || hours.next().expect("seven");
             let hours =
