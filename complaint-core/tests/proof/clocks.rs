@@ -383,13 +383,18 @@ fn what_comes_back_is_promised_again() {
 }
 
 #[test]
-fn a_kept_promise_is_not_made_again_by_opening_the_complaint() {
+fn the_law_s_kept_promise_is_not_made_again_by_opening_the_complaint_but_a_new_decision_is_promised() {
     let mut world = World::new(policy());
     let resolved = resolved_with(&mut world, Vec::new());
     let closed = world.plain(&resolved, &customer("john"), C::Accept);
     let reopened = world.reason(&closed, &agent("mia"), C::Reopen);
-    assert!(reopened.deadline(K::Statutory).is_none() && reopened.deadline(K::Resolution).is_none());
+    assert!(reopened.deadline(K::Statutory).is_none() && reopened.deadline(K::FirstResponse).is_none());
     assert!(reopened.deadline(K::Level).is_some());
+    let kept = reopened.deadlines.iter().find(|it| it.clock == K::Resolution).unwrap();
+    assert_eq!((kept.instance, kept.ended.unwrap().how), (1, Ending::Met));
+    let anew = reopened.deadline(K::Resolution).unwrap();
+    assert_eq!((anew.instance, anew.started_at), (2, world.now));
+    assert_eq!(reopened.promised_at(), anew.due_at, "whoever waits is told a date");
 }
 
 #[test]

@@ -242,6 +242,7 @@ fn a_british_firm_has_three_days_for_a_summary_and_eight_weeks_for_a_final_respo
     assert_eq!(promises(&fresh), named(&expected));
     assert_eq!(due(&fresh, K::Statutory), Some(at("2026-04-27T23:00:00Z")), "what lapses is no duty");
     assert_eq!(due(&fresh, K::Acknowledgement), Some(at("2026-03-03T17:00:00Z")));
+    let fresh = world.plain(&fresh, &agent("mia"), C::Acknowledge);
 
     // The opportunity lapses without a word: no warning, no alarm, no escalation, nothing broken.
     world.now = at("2026-03-05T17:00:01Z");

@@ -721,6 +721,8 @@ proptest! {
         let [first, second] = [first, second].map(Duration::from_micros);
         let part = calendar.add(from, first);
         let whole = calendar.add(from, first + second);
+        // A minute a week takes centuries to add up: beyond the last instant it stops, as promised.
+        prop_assume!(whole < Calendar::LAST);
         prop_assert!(from < part && part < whole);
         prop_assert_eq!(calendar.add(part, second), whole);
         let later = from + chrono::Duration::minutes(17);
