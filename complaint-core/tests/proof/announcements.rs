@@ -240,8 +240,10 @@ fn warnings_and_alarms_reach_whoever_keeps_the_promise() {
         assert_eq!(warned(clock, 90), warning(clock, late), "{clock:?} at 90");
     }
     let missed = |clock, who: &[&str]| who.iter().map(|it| ((*it).to_owned(), K::Missed(clock))).collect::<Vec<_>>();
-    let cases: [(Clock, &[&str]); 6] = [
+    let cases: [(Clock, &[&str]); 8] = [
         (Clock::Acknowledgement, &["level 2", "sarah"]),
+        (Clock::FirstResponse, &[JOHN, "level 2", "sarah"]),
+        (Clock::Resolution, &[JOHN, "level 2", "sarah"]),
         (Clock::Level, &["level 2", "sarah"]),
         (Clock::Approval, &["level 3", "sarah"]),
         (Clock::Silence, &["sarah"]),
