@@ -11,7 +11,7 @@ mod health;
 mod invitations;
 mod lifecycle;
 mod me;
-mod reports;
+pub(crate) mod reports;
 mod sessions;
 mod setup;
 mod streams;
