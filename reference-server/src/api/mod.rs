@@ -11,6 +11,7 @@ mod health;
 mod invitations;
 mod lifecycle;
 mod me;
+pub(crate) mod query;
 pub(crate) mod reports;
 mod sessions;
 mod setup;

@@ -17,14 +17,16 @@ use uuid::Uuid;
 
 use super::accounts::{
     Account, AccountChange, AccountFilter, AccountMailKind, Accounts, AccountsError, Admission, Asked, AttemptKind,
-    AttemptLimits, Chosen, Confirmation, Credentials, MailJob, MailOutcome, NewAccount, NewSession, PolicyVersion, PolicyVersions,
-    SessionView, SignUp, TokenPurpose,
+    AttemptLimits, Chosen, Confirmation, Credentials, MailJob, MailOutcome, NewAccount, NewSession, PolicyVersion,
+    PolicyVersions, SessionView, SignUp, TokenPurpose,
 };
 use super::secret::SecretHash;
 use super::values::{EmailAddress, Role};
 
 /// Own bookkeeping, so that these migrations and the store's can number themselves in one file.
 const SCHEMA_TABLE: &str = "server_schema";
+/// The most accounts at once: a page of 100, and one more to see whether there is another.
+const ACCOUNTS_MAX: u32 = 101;
 const ONE_DAY: TimeDelta = TimeDelta::days(1);
 /// How long a mail that is done stays for the operator to look up.
 const MAIL_KEPT: TimeDelta = TimeDelta::days(30);
@@ -42,7 +44,8 @@ const SIGN_UPS_DIFFER: &str = "UPDATE server_accounts SET password_hash = $2, si
 const RENEW_HASH: &str = "UPDATE server_accounts SET password_hash = $3 WHERE id = $1 AND password_hash = $2";
 const SET_PASSWORD: &str =
     "UPDATE server_accounts SET password_hash = $2, email_verified_at = coalesce(email_verified_at, $3) WHERE id = $1";
-const CONFIRM_EMAIL: &str = "UPDATE server_accounts SET email_verified_at = coalesce(email_verified_at, $2), sign_ups_differ = 0,
+const CONFIRM_EMAIL: &str =
+    "UPDATE server_accounts SET email_verified_at = coalesce(email_verified_at, $2), sign_ups_differ = 0,
     name = coalesce($3, name), password_hash = coalesce($4, password_hash) WHERE id = $1";
 const CONFIRMATION: &str = "SELECT a.sign_ups_differ FROM server_one_time_tokens t JOIN server_accounts a ON a.id = t.account_id
     WHERE t.hash = $1 AND t.purpose = 'verify_email' AND t.used_at IS NULL AND t.expires_at > $2 AND a.disabled_at IS NULL";
@@ -245,7 +248,7 @@ impl Accounts for SqliteAccounts {
         let rows = sqlx::query(ACCOUNTS_AFTER)
             .bind(filter.after.unwrap_or_default())
             .bind(filter.role.map(Role::as_str))
-            .bind(filter.limit.clamp(1, 100))
+            .bind(filter.limit.clamp(1, ACCOUNTS_MAX))
             .fetch_all(&self.pool)
             .await
             .map_err(fault)?;

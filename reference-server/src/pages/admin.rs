@@ -20,8 +20,8 @@ use serde_json::{Map, Value, json};
 
 use super::account::{Below, FormPage};
 use super::commands::{list, listed};
-use super::form::{Choice, Control, Fault, Field, Summary, Typed, filled};
 use super::complaint::agent_names;
+use super::form::{Choice, Control, Fault, Field, Summary, Typed, filled};
 use super::staff::{Load, loads, nobody_because};
 use super::words::{Names, Tag, When, category_name, sentence};
 use super::{Answer, Me, Person, page, see};

@@ -333,9 +333,7 @@ async fn whoever_leaves_while_it_is_written_down_has_it_written_down() {
     let to_none = post("/complaints/new").header(COOKIE, cookie);
     let database = format!("sqlite:{}", house.it.folder.path().join("data/complaints.db").display());
     let database = sqlx::SqlitePool::connect(&database).await.expect("opens");
-    for (number, request) in
-        [to_one.body(Body::from(file)), to_none.body(Body::from(new))].into_iter().enumerate()
-    {
+    for (number, request) in [to_one.body(Body::from(file)), to_none.body(Body::from(new))].into_iter().enumerate() {
         // Nobody can write while this lasts.
         let line = database.begin_with("BEGIN IMMEDIATE").await.expect("begins");
         let waits = async {

@@ -120,7 +120,8 @@ async fn a_disabled_agent_s_stream_ends() {
 async fn an_open_page_does_not_keep_its_session_alive() {
     let house = House::new().await;
     let path = house.complaint().await;
-    let page = format!("/complaints/{}", house.read(&path, &house.sarah).await["reference"].as_str().expect("a reference"));
+    let page =
+        format!("/complaints/{}", house.read(&path, &house.sarah).await["reference"].as_str().expect("a reference"));
     let session = |cookie: &str| With::cookie(cookie).header("accept", "text/html");
     // What the script does by itself: it reads the page again, and opens its stream anew when it breaks.
     let cookie = house.it.log_in("sarah@example.org").await.cookie();
