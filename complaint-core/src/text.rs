@@ -35,7 +35,7 @@ impl TextFault {
         match self {
             Self::Empty => "missing",
             Self::TooLong { .. } => "too_long",
-            Self::Control => "control_characters",
+            Self::Control => "control_character",
             Self::LineEnd => "not_one_line",
         }
     }

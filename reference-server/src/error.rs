@@ -301,7 +301,7 @@ impl From<CatalogueError> for Problem {
             CatalogueError::Kept(error) => error.into(),
             CatalogueError::Policy(PolicyError::Faulty(findings)) => findings
                 .into_iter()
-                .fold(Self::invalid(), |problem, finding| problem.field(finding.path, "invalid", finding.message)),
+                .fold(Self::invalid(), |problem, finding| problem.field(finding.path, finding.code, finding.message)),
             other => Self::internal(&other),
         }
     }

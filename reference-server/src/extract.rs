@@ -78,9 +78,13 @@ impl<S: Send + Sync> FromRequest<S> for Repeatable {
 
 /// The `Idempotency-Key` header, if it is there.
 pub fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
-    let Some(value) = headers.get("idempotency-key") else {
+    let mut values = headers.get_all("idempotency-key").iter();
+    let Some(value) = values.next() else {
         return Ok(None);
     };
+    if values.next().is_some() {
+        return Err(Problem::malformed("invalid_idempotency_key", "Idempotency-Key is given twice."));
+    }
     let key = value.to_str().map(str::trim).unwrap_or_default();
     if key.is_empty() || key.len() > 255 || !key.bytes().all(|b| b.is_ascii_graphic()) {
         return Err(Problem::malformed(
@@ -93,22 +97,22 @@ pub fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
 
 /// The version a caller saw, from `If-Match: "version"`; none for `*` or without the header.
 pub fn seen_version(headers: &HeaderMap) -> Result<Option<u64>, Problem> {
-    let Some(value) = headers.get(IF_MATCH) else {
+    let mut values = headers.get_all(IF_MATCH).iter();
+    let Some(value) = values.next() else {
         return Ok(None);
     };
     let value = value.to_str().map(str::trim).unwrap_or_default();
-    if value == "*" {
+    let once = values.next().is_none();
+    if value == "*" && once {
         return Ok(None);
     }
-    let version = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
-    // Strong comparison (RFC 9110, section 13.1.1): a weak tag never matches, so it is a mistake of the caller.
-    match version.and_then(|version| version.parse().ok()) {
-        Some(version) => Ok(Some(version)),
-        None => Err(Problem::malformed(
-            "invalid_if_match",
-            "If-Match must be the version in double quotes, as in the ETag: \"7\".",
-        )),
-    }
+    let version = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).filter(|_| once);
+    // Strong comparison (RFC 9110, section 13.1.1): a weak tag never matches, so it is a mistake of the caller; so is a list, whose
+    // caller did not see one version but several.
+    let version = version.and_then(|text| text.parse::<u64>().ok().filter(|version| version.to_string() == text));
+    version.map(Some).ok_or_else(|| {
+        Problem::malformed("invalid_if_match", "If-Match must be one version in double quotes, as in the ETag: \"7\".")
+    })
 }
 
 /// Bytes as lower-case hexadecimal digits.

@@ -1,7 +1,7 @@
 //! The reference server: arguments → configuration → library.
 
 use std::error::Error;
-use std::io::{BufRead as _, Write as _};
+use std::io::{BufRead as _, Read as _, Write as _};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -19,6 +19,9 @@ use tracing_subscriber::EnvFilter;
 
 /// The arguments cannot be used, as with clap's own faults.
 const WRONG_ARGUMENTS: u8 = 2;
+
+/// How much of a line is read: more than any password may have.
+const LINE_MAX: u64 = 4096;
 
 type AnyError = Box<dyn Error + Send + Sync>;
 
@@ -73,8 +76,12 @@ async fn admin_create(args: AdminCreateArgs) -> Result<ExitCode, AnyError> {
             return Ok(ExitCode::from(WRONG_ARGUMENTS));
         }
     };
-    let mut line = String::new();
-    std::io::stdin().lock().read_line(&mut line)?;
+    let mut line = Vec::new();
+    std::io::stdin().lock().take(LINE_MAX).read_until(b'\n', &mut line)?;
+    let Ok(line) = String::from_utf8(line) else {
+        eprintln!("password: It is not UTF-8.");
+        return Ok(ExitCode::from(WRONG_ARGUMENTS));
+    };
     let password = line.strip_suffix('\n').map_or(line.as_str(), |line| line.strip_suffix('\r').unwrap_or(line));
     make_private_folder(&args.data)?;
     let accounts = Arc::new(SqliteAccounts::open(&database, true).await?);

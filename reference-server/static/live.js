@@ -23,7 +23,8 @@
     if (reading) { again = true; return; }
     reading = true;
     try {
-      const answer = await fetch(location.href, { credentials: "same-origin", headers: { Accept: "text/html" } });
+      // Nobody asked for it: the header keeps it from counting as use of the session.
+      const answer = await fetch(location.href, { credentials: "same-origin", headers: { Accept: "text/html", "X-Background": "1" } });
       if (!answer.ok || answer.redirected) return;
       const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
       let kept = false;

@@ -732,7 +732,7 @@ fn a_refusal_names_every_fault() {
         ..Input::default()
     };
     let refusal = world.decide(&begun, &agent("sarah"), &input(C::Resolve, bad), None).unwrap_err();
-    for code in ["over_authority", "control_characters", "too_long", "contradiction", "missing"] {
+    for code in ["over_authority", "control_character", "too_long", "contradiction", "missing"] {
         assert!(refusal.has(code), "{code} is not among {refusal:?}");
     }
     let fields: Vec<&str> = refusal.failed.iter().filter_map(|failed| failed.field.as_deref()).collect();

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{RawQuery, State};
 use axum::http::header::LOCATION;
 use axum::http::{HeaderName, StatusCode};
 use chrono::{DateTime, Utc};
@@ -13,6 +13,8 @@ use complaint_core::{Actor, DeskError};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::query::{limit, parameters, wrong};
+use super::users::account_cursor;
 use super::view::{AgentView, Audience, Lens};
 use crate::auth::accounts::AccountFilter;
 use crate::auth::values::{FullName, Phone};
@@ -26,10 +28,15 @@ const CAPACITY_MAX: u32 = 10_000;
 /// The most skills, areas or languages of one agent.
 const KEYS_MAX: usize = 200;
 
-/// Everybody who handles complaints.
+/// The most agents on a page.
+const PAGE_MAX: u16 = 100;
+
+/// A page of those who handle complaints.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Agents {
     items: Vec<AgentView>,
+    /// Give it as `cursor` to get the next page; null on the last.
+    next: Option<String>,
 }
 
 /// A new agent.
@@ -103,14 +110,35 @@ pub(crate) struct NewAbsence {
     until: DateTime<Utc>,
 }
 
-/// List agents with workload, capacity and availability. Supervisors and above, admins, auditors.
-#[utoipa::path(get, path = "/api/v1/agents", tag = "staff", security(("bearer" = []), ("cookie" = [])), responses(
-    (status = 200, body = Agents),
-    (status = 403, body = Problem, content_type = "application/problem+json"),
-))]
-pub(crate) async fn list(State(state): State<AppState>, viewer: Viewer) -> Result<Json<Agents>, Problem> {
+/// List agents with workload, capacity and availability, in order of their ids. Supervisors and above, admins, auditors.
+#[utoipa::path(get, path = "/api/v1/agents", tag = "staff", security(("bearer" = []), ("cookie" = [])),
+    params(("limit" = Option<u16>, Query, description = "1 to 100; 100 by default"), ("cursor" = Option<String>, Query)),
+    responses(
+        (status = 200, body = Agents),
+        (status = 400, body = Problem, content_type = "application/problem+json"),
+        (status = 403, body = Problem, content_type = "application/problem+json"),
+    ))]
+pub(crate) async fn list(
+    State(state): State<AppState>,
+    viewer: Viewer,
+    RawQuery(query): RawQuery,
+) -> Result<Json<Agents>, Problem> {
     oversees(state.acting(&viewer).await?.actor())?;
-    Ok(Json(Agents { items: everybody(&state).await? }))
+    let (mut after, mut most) = (String::new(), PAGE_MAX);
+    for (name, value) in parameters(query.as_deref(), "")? {
+        match name.as_ref() {
+            "limit" => most = limit(&value, PAGE_MAX)?,
+            "cursor" => after = account_cursor(value)?,
+            name => return Err(wrong(name, "unknown_field", "There is no such parameter.")),
+        }
+    }
+    // The router has all of them in memory at once; only the answer is bounded here.
+    let mut items = everybody(&state).await?;
+    items.retain(|agent| agent.id > after);
+    let more = items.len() > usize::from(most);
+    items.truncate(most.into());
+    let next = items.last().filter(|_| more).map(|agent| agent.id.clone());
+    Ok(Json(Agents { items, next }))
 }
 
 /// Make an agent: an account, which gets an invitation unless a password is given, and its place in routing.

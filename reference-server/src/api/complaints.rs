@@ -1,14 +1,10 @@
 //! `/api/v1/complaints`: handing in, listing, reading.
 
-use std::collections::BTreeSet;
-
 use axum::Json;
 use axum::extract::{RawQuery, State};
 use axum::http::header::{ETAG, IF_NONE_MATCH, LOCATION};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use complaint_core::complaint::{Channel, Complaint, Entry, Submission};
 use complaint_core::desk::{Acting, Receipt};
 use complaint_core::id::{CategoryKey, CustomerId, Level};
@@ -18,6 +14,7 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use super::query::{cursor, encoded, limit, parameters, wrong};
 use super::view::{
     Audience, ComplaintRow, ComplaintView, DeadlineView, EntryView, Lens, MessageView, RoutingView, message_of,
 };
@@ -101,12 +98,12 @@ pub(super) async fn list(
     RawQuery(query): RawQuery,
 ) -> Result<Json<Complaints>, Problem> {
     let acting = state.acting(&viewer).await?;
-    let query = read_query(query.as_deref().unwrap_or_default(), &acting, &state.desk.policy())?;
+    let query = read_query(query.as_deref(), &acting, &state.desk.policy())?;
     let page = acting.list(query).await?;
     let lens = Lens::over(&state, &acting, &page.items).await?;
     Ok(Json(Complaints {
         items: page.items.iter().map(|complaint| lens.row(complaint)).collect(),
-        next: page.next.map(|cursor| URL_SAFE_NO_PAD.encode(cursor.to_string())),
+        next: page.next.map(|cursor| encoded(&cursor.to_string())),
     }))
 }
 
@@ -322,22 +319,11 @@ async fn known_customer(state: &AppState, customer: Option<&CustomerId>) -> Resu
     }
 }
 
-fn read_query(text: &str, acting: &Acting, policy: &Policy) -> Result<Query, Problem> {
+fn read_query(text: Option<&str>, acting: &Acting, policy: &Policy) -> Result<Query, Problem> {
     let audience = Audience::of(acting.actor());
     let mut query = Query::within(acting.scope());
-    let mut cursor = None;
-    let mut seen: Vec<String> = Vec::new();
-    for (name, value) in url::form_urlencoded::parse(text.as_bytes()) {
-        let (name, value) = (name.as_ref(), value.trim());
-        if name != "status" && seen.iter().any(|known| known == name) {
-            return Err(wrong(name, "duplicate", "This parameter is given twice."));
-        }
-        seen.push(name.to_owned());
-        if value.chars().any(char::is_control) {
-            return Err(wrong(name, "control_character", "The text contains control characters."));
-        }
-        // A form sends its empty fields too.
-        let is_empty = value.is_empty();
+    for (name, value) in parameters(text, "status")? {
+        let (name, value) = (name.as_ref(), value.as_str());
         match name {
             "status" => {
                 for status in value.split(',').map(str::trim).filter(|status| !status.is_empty()) {
@@ -348,13 +334,11 @@ fn read_query(text: &str, acting: &Acting, policy: &Policy) -> Result<Query, Pro
                     );
                 }
             }
-            "category" if is_empty => {}
             "category" => {
                 let key =
                     CategoryKey::new(value).map_err(|_| wrong(name, "invalid", "A key or name of a category."))?;
                 query.category = Some(category_named(policy, key, &Value::from(value)));
             }
-            "handler" | "customer" if is_empty => {}
             "handler" | "customer" if !audience.is_internal() => {
                 return Err(wrong(name, "not_permitted", "Only staff filter by this."));
             }
@@ -366,12 +350,10 @@ fn read_query(text: &str, acting: &Acting, policy: &Policy) -> Result<Query, Pro
                 query.handler = Some(value.parse().map_err(|_| wrong(name, "invalid", "An agent's id, or me."))?);
             }
             "customer" => query.customer = Some(value.parse().map_err(|_| wrong(name, "invalid", "A customer's id."))?),
-            "level" if is_empty => {}
             "level" => {
                 let level = value.parse().ok().and_then(|level| Level::new(level).ok());
                 query.level = Some(level.ok_or_else(|| wrong(name, "invalid", "A level of the ladder, from 1."))?);
             }
-            "q" if is_empty => {}
             "q" if !audience.reads_content() => {
                 return Err(wrong(name, "not_permitted", "What customers wrote is not searched for administrators."));
             }
@@ -379,25 +361,18 @@ fn read_query(text: &str, acting: &Acting, policy: &Policy) -> Result<Query, Pro
                 return Err(wrong(name, "too_long", "At most 200 characters."));
             }
             "q" => query.text = Some(value.to_owned()),
-            "sort" if is_empty => {}
             "sort" => {
                 query.sort =
                     value.parse().map_err(|_| wrong(name, "unknown_value", "One of newest, oldest, deadline."))?;
             }
-            "limit" if is_empty => {}
             "limit" => query.limit = limit(value, PAGE_MAX)?,
-            "cursor" if is_empty => {}
-            "cursor" => {
-                cursor =
-                    Some(read_cursor(value).ok_or_else(|| wrong(name, "invalid", "The next of an earlier page."))?);
-            }
+            "cursor" => query.after = Some(cursor(value, |place| place.parse::<Cursor>().ok())?),
             _ => return Err(wrong(name, "unknown_field", "There is no such parameter.")),
         }
     }
-    if cursor.is_some_and(|cursor: Cursor| cursor.sort != query.sort) {
+    if query.after.is_some_and(|after| after.sort != query.sort) {
         return Err(wrong("cursor", "invalid", "This cursor belongs to another sort."));
     }
-    query.after = cursor;
     Ok(query)
 }
 
@@ -409,47 +384,18 @@ async fn portion(
     query: Option<&str>,
     wanted: impl Fn(&Entry) -> bool,
 ) -> Result<(Vec<Entry>, Option<String>), Problem> {
-    let (mut after, mut most) = (0_u32, PAGE_MAX);
-    let mut seen = BTreeSet::new();
-    for (name, value) in url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
-        let name = name.into_owned();
-        match name.as_str() {
-            "limit" | "cursor" if value.is_empty() => {}
+    let (mut after, mut most) = (0, PAGE_MAX);
+    for (name, value) in parameters(query, "")? {
+        match name.as_ref() {
             "limit" => most = limit(&value, PAGE_MAX)?,
-            "cursor" => {
-                let place = decoded(&value).and_then(|text| text.parse().ok()).filter(|place| *place > 0);
-                after = place.ok_or_else(|| wrong("cursor", "invalid", "The next of an earlier page."))?;
-            }
+            "cursor" => after = cursor(&value, |place| place.parse().ok().filter(|place| *place > 0))?,
             name => return Err(wrong(name, "unknown_field", "There is no such parameter.")),
         }
-        if seen.contains(&name) {
-            return Err(wrong(&name, "duplicate", "This parameter is given twice."));
-        }
-        seen.insert(name);
     }
     // One more than asked for tells whether there is a next page.
     let mut log = acting.log_after(complaint.id, after, usize::from(most) + 1, wanted).await?;
     let more = log.len() > usize::from(most);
     log.truncate(most.into());
-    let next = log.last().filter(|_| more).map(|last| URL_SAFE_NO_PAD.encode(last.seq.to_string()));
+    let next = log.last().filter(|_| more).map(|last| encoded(&last.seq.to_string()));
     Ok((log, next))
-}
-
-fn read_cursor(value: &str) -> Option<Cursor> {
-    decoded(value)?.parse().ok()
-}
-
-fn decoded(cursor: &str) -> Option<String> {
-    String::from_utf8(URL_SAFE_NO_PAD.decode(cursor).ok()?).ok()
-}
-
-/// A page size of 1 to `most`.
-pub(super) fn limit(value: &str, most: u16) -> Result<u16, Problem> {
-    let limit = value.parse().ok().filter(|limit| (1..=most).contains(limit));
-    limit.ok_or_else(|| wrong("limit", "out_of_range", &format!("A whole number from 1 to {most}.")))
-}
-
-/// 400 naming a parameter.
-pub(super) fn wrong(parameter: &str, code: &str, message: &str) -> Problem {
-    Problem::malformed("invalid_query", format!("{parameter}: {message}")).field(parameter, code, message)
 }

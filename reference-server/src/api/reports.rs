@@ -4,12 +4,18 @@ use std::collections::BTreeMap;
 
 use axum::Json;
 use axum::extract::State;
+use chrono::{DateTime, Utc};
+use complaint_core::DeskError;
+use complaint_core::complaint::Complaint;
+use complaint_core::desk::Acting;
 use complaint_core::lifecycle::Status;
+use complaint_core::routing::{Need, Roster, route};
+use complaint_core::store::{Query, Sort};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::agents::{everybody, oversees};
-use super::view::AgentView;
+use super::view::{AgentView, Audience, Lens, RoutingView};
 use crate::auth::Viewer;
 use crate::error::Problem;
 use crate::state::AppState;
@@ -27,7 +33,42 @@ pub(super) struct Summary {
     /// Open complaints that missed a deadline which still runs.
     breaches: u64,
     satisfaction: Satisfaction,
+    waiting: Waiting,
     agents: Vec<AgentView>,
+}
+
+/// Complaints in a queue. The router tries at every change and every few seconds, so nobody is eligible for these.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Waiting {
+    count: u64,
+    /// The most pressing of them, at most 5; all are at `/api/v1/complaints?status=queued&sort=deadline`.
+    most_pressing: Vec<WaitingComplaint>,
+}
+
+/// A complaint that waits.
+#[derive(Serialize, ToSchema)]
+pub(super) struct WaitingComplaint {
+    id: String,
+    #[schema(example = "C7KQ-2M9X-4")]
+    reference: String,
+    level: u8,
+    since: DateTime<Utc>,
+    /// Who was considered, and why they do not fit.
+    routing: RoutingView,
+}
+
+/// How many of the complaints that wait are told one by one.
+const MOST_PRESSING: u16 = 5;
+
+/// The most pressing complaints that wait in a queue: one short page, however many there are.
+pub(crate) async fn most_pressing(acting: &Acting) -> Result<Vec<Complaint>, DeskError> {
+    let query = Query {
+        statuses: vec![Status::Queued],
+        sort: Sort::Deadline,
+        limit: MOST_PRESSING,
+        ..Query::within(acting.scope())
+    };
+    Ok(acting.list(query).await?.items)
 }
 
 /// Open complaints at a level.
@@ -57,7 +98,7 @@ pub(super) struct Satisfaction {
     by_score: BTreeMap<u8, u64>,
 }
 
-/// Read counts by status, level and category, missed deadlines, satisfaction, and what each agent holds.
+/// Read counts by status, level and category, missed deadlines, satisfaction, what waits and why, and what each agent holds.
 #[utoipa::path(get, path = "/api/v1/reports/summary", tag = "staff", security(("bearer" = []), ("cookie" = [])), responses(
     (status = 200, body = Summary),
     (status = 403, body = Problem, content_type = "application/problem+json"),
@@ -66,7 +107,10 @@ pub(super) async fn summary(State(state): State<AppState>, viewer: Viewer) -> Re
     let acting = state.acting(&viewer).await?;
     oversees(acting.actor())?;
     let counted = acting.summary().await?;
-    let policy = state.desk.policy();
+    let pressing = most_pressing(&acting).await?;
+    let roster = Roster { members: state.desk.store().roster().await.map_err(DeskError::from)? };
+    let lens = Lens::plain(&state, Audience::Staff).await?;
+    let (policy, now) = (state.desk.policy(), state.desk.now());
     let (count, hundredths) = counted.satisfaction();
     let levels = (1..).zip(&policy.levels).map(|(number, level)| LevelCount {
         level: number,
@@ -93,6 +137,19 @@ pub(super) async fn summary(State(state): State<AppState>, viewer: Viewer) -> Re
             // At most 500.
             average: hundredths.and_then(|mean| u32::try_from(mean).ok()).map(|mean| f64::from(mean) / 100.0),
             by_score: counted.ratings.clone(),
+        },
+        waiting: Waiting {
+            count: counted.by_status.get(&Status::Queued).copied().unwrap_or_default(),
+            most_pressing: pressing
+                .iter()
+                .map(|complaint| WaitingComplaint {
+                    id: complaint.id.to_string(),
+                    reference: complaint.reference.to_string(),
+                    level: complaint.level.get(),
+                    since: complaint.status_since,
+                    routing: lens.routing(&route(&Need::of(complaint), &roster, now)),
+                })
+                .collect(),
         },
         agents: everybody(&state).await?,
     }))

@@ -17,7 +17,7 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 
 use crate::auth::viewer::look_again;
-use crate::auth::{Role, Viewer};
+use crate::auth::{Onlooker, Role, Viewer};
 use crate::error::Problem;
 use crate::extract::ApiPath;
 use crate::live::{Changed, NoPlace, Place, STREAMS_OF_ONE_MAX};
@@ -41,7 +41,7 @@ const RETRY_AFTER_SECONDS: u64 = 30;
     ))]
 pub(super) async fn one(
     State(state): State<AppState>,
-    viewer: Viewer,
+    Onlooker(viewer): Onlooker,
     ApiPath(id): ApiPath<String>,
     headers: HeaderMap,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>> + use<>>, Problem> {
@@ -62,7 +62,7 @@ pub(super) async fn one(
     ))]
 pub(super) async fn all(
     State(state): State<AppState>,
-    viewer: Viewer,
+    Onlooker(viewer): Onlooker,
     headers: HeaderMap,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>> + use<>>, Problem> {
     state.acting(&viewer).await?;

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::agents::follow_account;
-use super::complaints::{limit, wrong};
+use super::query::{limit, parameters, wrong};
 use crate::auth::accounts::AccountFilter;
 use crate::auth::values::{FullName, Phone};
 use crate::auth::{Account, AccountChange, Admin, NewStaff, Role, Viewer};
@@ -84,9 +84,8 @@ pub(crate) async fn list(
         return Err(Problem::forbidden());
     }
     let (mut role, mut after, mut most) = (None, None, PAGE);
-    for (name, value) in url::form_urlencoded::parse(query.as_deref().unwrap_or_default().as_bytes()) {
+    for (name, value) in parameters(query.as_deref(), "")? {
         match name.as_ref() {
-            "role" | "limit" | "cursor" if value.is_empty() => {}
             "role" => {
                 let known = Role::from_name(&value);
                 role = Some(
@@ -94,10 +93,7 @@ pub(crate) async fn list(
                 );
             }
             "limit" => most = limit(&value, PAGE_MAX)?,
-            "cursor" if value.starts_with("u_") && value.len() <= 64 && value.bytes().all(|b| b.is_ascii_graphic()) => {
-                after = Some(value.into_owned());
-            }
-            "cursor" => return Err(wrong("cursor", "invalid", "The next of an earlier page.")),
+            "cursor" => after = Some(account_cursor(value)?),
             name => return Err(wrong(name, "unknown_field", "There is no such parameter.")),
         }
     }
@@ -187,6 +183,12 @@ pub(crate) async fn change(
     follow_account(&state, &account).await?;
     tracing::info!(by = %viewer.id, account = %account.id, "an account was changed");
     Ok(Json(User::from(account)))
+}
+
+/// A place in a list of accounts: the id of one.
+pub(super) fn account_cursor(value: String) -> Result<String, Problem> {
+    let is_id = value.starts_with("u_") && value.len() <= 64 && value.bytes().all(|b| b.is_ascii_graphic());
+    if is_id { Ok(value) } else { Err(wrong("cursor", "invalid", "The next of an earlier page.")) }
 }
 
 impl From<Account> for User {

@@ -486,7 +486,7 @@ pub struct CategoryRules {
 /// An agent with what they hold.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct AgentView {
-    id: String,
+    pub(super) id: String,
     name: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     email: Option<String>,

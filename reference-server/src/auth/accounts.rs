@@ -79,7 +79,7 @@ pub struct AccountFilter {
     pub role: Option<Role>,
     /// Continue after this id.
     pub after: Option<String>,
-    /// 1 to 100.
+    /// 1 to 101.
     pub limit: u32,
 }
 

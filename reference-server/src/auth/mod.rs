@@ -18,4 +18,4 @@ pub use mail::{AccountMail, AccountMailError, AccountMessage};
 pub use service::{AccountService, AuthError, NewStaff};
 pub use sqlite::SqliteAccounts;
 pub use values::Role;
-pub use viewer::{Admin, MaybeViewer, Staff, Viewer};
+pub use viewer::{Admin, MaybeViewer, Onlooker, Staff, Viewer};

@@ -25,6 +25,8 @@ use super::values::{EmailAddress, Role};
 
 /// Own bookkeeping, so that these migrations and the store's can number themselves in one file.
 const SCHEMA_TABLE: &str = "server_schema";
+/// The most accounts at once: a page of 100, and one more to see whether there is another.
+const ACCOUNTS_MAX: u32 = 101;
 const ONE_DAY: TimeDelta = TimeDelta::days(1);
 /// How long a mail that is done stays for the operator to look up.
 const MAIL_KEPT: TimeDelta = TimeDelta::days(30);
@@ -246,7 +248,7 @@ impl Accounts for SqliteAccounts {
         let rows = sqlx::query(ACCOUNTS_AFTER)
             .bind(filter.after.unwrap_or_default())
             .bind(filter.role.map(Role::as_str))
-            .bind(filter.limit.clamp(1, 100))
+            .bind(filter.limit.clamp(1, ACCOUNTS_MAX))
             .fetch_all(&self.pool)
             .await
             .map_err(fault)?;

@@ -4,9 +4,9 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use axum::extract::{ConnectInfo, FromRequestParts};
-use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName};
 use axum_extra::extract::cookie::{Cookie, CookieJar, SameSite};
 use chrono::{DateTime, Utc};
 
@@ -65,6 +65,13 @@ impl Viewer {
     }
 }
 
+/// Somebody logged in, whose request is made by a program of ours and not by them: it does not count as use of their session.
+#[derive(Debug, Clone)]
+pub struct Onlooker(pub Viewer);
+
+/// What a page's script sends along when it reads by itself; see [`Onlooker`].
+const BACKGROUND: HeaderName = HeaderName::from_static("x-background");
+
 /// Who sent these headers, looked at again: for a stream that lives on after its request. Does not count as use of a session.
 pub async fn look_again(headers: &HeaderMap, state: &AppState) -> Result<Option<Viewer>, Problem> {
     if let Some(token) = bearer(headers)? {
@@ -82,18 +89,25 @@ impl FromRequestParts<AppState> for MaybeViewer {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
-        if let Some(token) = bearer(&parts.headers)? {
-            let account = state.accounts.by_bearer(token).await?;
-            return match account {
-                Some(account) => Ok(Self(Some(Viewer::of(account, ShownBy::ApiToken)))),
-                None => Err(Problem::not_logged_in().detail("The bearer token is unknown, revoked or expired.")),
+        let Some(cookie) = used_cookie(&parts.headers, state)? else {
+            let viewer = look_again(&parts.headers, state).await?;
+            return match viewer {
+                None if parts.headers.contains_key(AUTHORIZATION) => {
+                    Err(Problem::not_logged_in().detail("The bearer token is unknown, revoked or expired."))
+                }
+                viewer => Ok(Self(viewer)),
             };
-        }
-        let Some(cookie) = session_cookie(&parts.headers, &state.config) else {
-            return Ok(Self(None));
         };
         let account = state.accounts.by_cookie(&cookie).await?;
         Ok(Self(account.map(|account| Viewer::of(account, ShownBy::Session))))
+    }
+}
+
+impl FromRequestParts<AppState> for Onlooker {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
+        look_again(&parts.headers, state).await?.map(Self).ok_or_else(Problem::not_logged_in)
     }
 }
 
@@ -149,6 +163,12 @@ pub fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
         Some((_, token)) if !token.trim().is_empty() => Ok(Some(token.trim())),
         _ => Err(Problem::not_logged_in().detail("The Authorization header must be: Bearer <token>.")),
     }
+}
+
+/// The session that this request uses: none with a bearer token, and none if a script of ours reads without being asked to.
+fn used_cookie(headers: &HeaderMap, state: &AppState) -> Result<Option<String>, Problem> {
+    let is_unused = bearer(headers)?.is_some() || headers.contains_key(BACKGROUND);
+    Ok(session_cookie(headers, &state.config).filter(|_| !is_unused))
 }
 
 /// The value of the session cookie, if the browser sent one.

@@ -13,18 +13,19 @@ use complaint_core::complaint::Priority;
 use complaint_core::id::{AgentId, CategoryKey};
 use complaint_core::lifecycle::{LevelChange, Lifecycle, Status, TABLE, To};
 use complaint_core::policy::{Category, Policy};
-use complaint_core::routing::Roster;
+use complaint_core::routing::{Need, Roster};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 use super::account::{Below, FormPage};
 use super::commands::{list, listed};
+use super::complaint::agent_names;
 use super::form::{Choice, Control, Fault, Field, Summary, Typed, filled};
-use super::staff::{Load, loads};
-use super::words::{Tag, When, category_name, sentence};
+use super::staff::{Load, loads, nobody_because};
+use super::words::{Names, Tag, When, category_name, sentence};
 use super::{Answer, Me, Person, page, see};
-use crate::api::{agents, categories, users};
+use crate::api::{agents, categories, reports, users};
 use crate::auth::accounts::AccountFilter;
 use crate::auth::{Account, Admin, Role};
 use crate::error::Problem;
@@ -72,7 +73,16 @@ struct DashboardPage {
     by_level: Vec<Count>,
     by_category: Vec<Count>,
     load: Vec<Load>,
+    waiting: u64,
+    most_pressing: Vec<Waits>,
     nothing_to_choose: bool,
+}
+
+/// A complaint that waits with nobody eligible.
+struct Waits {
+    reference: String,
+    since: When,
+    why: String,
 }
 
 struct AgentRow {
@@ -193,7 +203,10 @@ async fn dashboard(State(state): State<AppState>, person: Person) -> Answer {
     let summary = acting.summary().await?;
     let policy = state.desk.policy();
     let (ratings, mean) = summary.satisfaction();
-    let members = state.desk.store().roster().await.map_err(DeskError::from)?;
+    let roster = Roster { members: state.desk.store().roster().await.map_err(DeskError::from)? };
+    let names = Names { agents: agent_names(&roster), ..Names::default() };
+    let now = state.desk.now();
+    let pressing = reports::most_pressing(&acting).await?;
     page(
         StatusCode::OK,
         &DashboardPage {
@@ -234,7 +247,16 @@ async fn dashboard(State(state): State<AppState>, person: Person) -> Answer {
                     complaints: *count,
                 })
                 .collect(),
-            load: loads(&Roster { members }, &policy, state.desk.now()),
+            load: loads(&roster, &policy, now),
+            waiting: summary.by_status.get(&Status::Queued).copied().unwrap_or_default(),
+            most_pressing: pressing
+                .iter()
+                .map(|complaint| Waits {
+                    reference: complaint.reference.to_string(),
+                    since: When(complaint.status_since),
+                    why: nobody_because(&Need::of(complaint), &roster, &names, now).join("; "),
+                })
+                .collect(),
             nothing_to_choose: !policy.categories.iter().any(|category| category.active),
         },
     )

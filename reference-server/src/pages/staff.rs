@@ -205,7 +205,7 @@ impl Floor {
             Some(me) => self.roster.member(me).map_or_else(Vec::new, |member| {
                 eligibility(&need, member, self.now).iter().map(Ineligible::message).collect()
             }),
-            None => self.nobody_because(&need),
+            None => nobody_because(&need, &self.roster, &self.names, self.now),
         };
         let take = allowed && (actor.is_supervisor() || reasons.is_empty());
         Waiting {
@@ -213,25 +213,6 @@ impl Floor {
             take: take.then(|| self.assign_form(complaint, actor)),
             why_not: reasons.join(if actor.is_supervisor() { "; " } else { ", " }),
         }
-    }
-
-    /// Why the router finds nobody, agent by agent; nothing if it finds somebody.
-    fn nobody_because(&self, need: &Need) -> Vec<String> {
-        let routing = route(need, &self.roster, self.now);
-        if routing.chosen.is_some() {
-            return Vec::new();
-        }
-        if routing.candidates.is_empty() {
-            return vec!["no agent works at this level".to_owned()];
-        }
-        routing
-            .candidates
-            .iter()
-            .map(|candidate| {
-                let why: Vec<String> = candidate.reasons.iter().map(Ineligible::message).collect();
-                format!("{} {}", self.names.agent(&candidate.agent), why.join(", "))
-            })
-            .collect()
     }
 
     fn assign_form(&self, complaint: &Complaint, actor: &Actor) -> CommandForm {
@@ -393,6 +374,25 @@ async fn search(State(state): State<AppState>, person: Person, ApiQuery(query): 
             next,
         },
     )
+}
+
+/// Why the router finds nobody, agent by agent; nothing if it finds somebody.
+pub(super) fn nobody_because(need: &Need, roster: &Roster, names: &Names, now: DateTime<Utc>) -> Vec<String> {
+    let routing = route(need, roster, now);
+    if routing.chosen.is_some() {
+        return Vec::new();
+    }
+    if routing.candidates.is_empty() {
+        return vec!["no agent works at this level".to_owned()];
+    }
+    routing
+        .candidates
+        .iter()
+        .map(|candidate| {
+            let why: Vec<String> = candidate.reasons.iter().map(Ineligible::message).collect();
+            format!("{} {}", names.agent(&candidate.agent), why.join(", "))
+        })
+        .collect()
 }
 
 /// What every agent holds, by level and name.

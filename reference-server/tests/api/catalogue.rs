@@ -46,19 +46,29 @@ async fn categories_are_versions_of_the_policy() {
     let refused = it.post_with("/api/v1/complaints", complaint, &house.john).await;
     assert!(refused.fields().contains(&("category".into(), "unknown_category".into())), "{}", refused.text);
 
-    for (body, field) in [
-        (json!({"name": "x".repeat(201)}), "name"),
-        (json!({"weight": 0}), "weight"),
-        (json!({"weight": 1001}), "weight"),
-        (json!({"description": "x".repeat(2001)}), "description"),
-        (json!({"questions": [{"key": "a b", "label": "?"}]}), "questions.0.key"),
-        (json!({"questions": [{"key": "a", "label": "?"}, {"key": "a", "label": "!"}]}), "questions.1.key"),
-        (json!({"key": "other"}), "key"),
-        (json!({"priority": "top"}), "priority"),
-        (json!({"targets": {"resolution": "soon"}}), "targets.resolution"),
+    for (body, field, code) in [
+        (json!({"name": "x".repeat(201)}), "name", "too_long"),
+        (json!({"name": " "}), "name", "missing"),
+        (json!({"weight": 0}), "weight", "out_of_range"),
+        (json!({"weight": 1001}), "weight", "out_of_range"),
+        (json!({"weight": "2"}), "weight", "invalid_type"),
+        (json!({"description": "x".repeat(2001)}), "description", "too_long"),
+        (json!({"questions": [{"key": "a b", "label": "?"}]}), "questions.0.key", "invalid"),
+        (
+            json!({"questions": [{"key": "a", "label": "?"}, {"key": "a", "label": "!"}]}),
+            "questions.1.key",
+            "duplicate",
+        ),
+        (json!({"questions": [{"label": "?"}, {"label": ""}]}), "questions.1.label", "missing"),
+        (json!({"questions": [{"label": 7}]}), "questions.0.label", "invalid_type"),
+        (json!({"questions": [{"label": "?", "x": 1}]}), "questions.0.x", "unknown_field"),
+        (json!({"key": "other"}), "key", "unknown_field"),
+        (json!({"priority": "top"}), "priority", "unknown_value"),
+        (json!({"targets": {"resolution": "soon"}}), "targets.resolution", "invalid"),
     ] {
         let refused = it.patch(&path, body, &house.admin).await;
-        assert_eq!((refused.status.as_u16(), refused.fields()[0].0.as_str()), (422, field), "{}", refused.text);
+        assert_eq!(refused.fields(), [(field.to_owned(), code.to_owned())], "{}", refused.text);
+        assert_eq!(refused.problem(), (422, "invalid_body".into()));
     }
     assert_eq!(it.patch("/api/v1/categories/none", json!({}), &house.admin).await.status, 404);
     for name in ["", "!!", &"x".repeat(65)] {

@@ -173,9 +173,14 @@ async fn a_stale_version_is_told_the_current_one() {
     let stale = house.command(&path, "ask", json!({"text": "When?"}), &seen("\"1\"")).await;
     assert_eq!(stale.problem(), (409, "stale_version".into()));
     assert_eq!((stale.json()["current_version"].as_u64(), stale.header("etag")), (Some(2), "\"2\""));
-    for wrong in ["1", "W/\"2\"", "\"two\"", "\"2\", \"3\"", "\"-1\""] {
+    for wrong in ["1", "W/\"2\"", "\"two\"", "\"2\", \"3\"", "\"-1\"", "\"+2\"", "\"02\"", "\"\"", "", "*, \"2\""] {
         let refused = house.command(&path, "ask", json!({"text": "When?"}), &seen(wrong)).await;
         assert_eq!(refused.problem(), (400, "invalid_if_match".into()), "{wrong}");
+    }
+    for first in ["\"2\"", "*"] {
+        let twice = seen(first).header("if-match", "\"1\"");
+        let refused = house.command(&path, "ask", json!({"text": "When?"}), &twice).await;
+        assert_eq!(refused.problem(), (400, "invalid_if_match".into()), "{first}");
     }
     let done = house.command(&path, "ask", json!({"text": "When?"}), &seen("\"2\"")).await;
     assert_eq!((done.status.as_u16(), done.header("etag")), (200, "\"3\""));
@@ -266,4 +271,7 @@ async fn a_repetition_gives_the_first_answer() {
         let answer = house.it.post_with("/api/v1/complaints", House::broken_kettle(), &wrong).await;
         assert_eq!(answer.problem(), (400, "invalid_idempotency_key".into()));
     }
+    let twice = house.john.clone().header("idempotency-key", "k-1").header("idempotency-key", "k-2");
+    let answer = house.it.post_with("/api/v1/complaints", House::broken_kettle(), &twice).await;
+    assert_eq!(answer.problem(), (400, "invalid_idempotency_key".into()));
 }

@@ -1,8 +1,10 @@
 //! Lists: filters, sorts, cursors, and what is wrong with them.
 
+use axum::http::Method;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::TimeDelta;
+use reference_server::auth::{NewStaff, Role};
 use serde_json::{Value, json};
 
 use crate::house::House;
@@ -87,6 +89,8 @@ async fn wrong_parameters_are_named() {
         (format!("cursor={}", forged("best.1.y")), "cursor"),
         (format!("cursor={}", forged(&format!("oldest.1.{id}"))), "cursor"),
         ("order=asc".to_owned(), "order"),
+        ("q=%ff".to_owned(), "q"),
+        ("limit=%2B5".to_owned(), "limit"),
     ] {
         let refused = house.it.get(&format!("/api/v1/complaints?{query}"), &house.john).await;
         assert_eq!(refused.problem(), (400, "invalid_query".into()), "{query}");
@@ -98,4 +102,70 @@ async fn wrong_parameters_are_named() {
     assert_eq!(house.it.get("/api/v1/complaints?limit=100", &house.john).await.status, 200);
     let admin = house.it.get("/api/v1/complaints?q=kettle", &house.admin).await;
     assert_eq!(admin.problem(), (400, "invalid_query".into()), "searching is reading");
+}
+
+#[tokio::test]
+async fn accounts_and_agents_come_by_the_page_too() {
+    let house = House::new().await;
+    for number in 0..99 {
+        let address = format!("s{number}@example.org");
+        let staff = NewStaff { name: "Zoe", email: &address, phone: None, role: Role::Auditor, password: None };
+        house.it.server.state().accounts.create_staff(staff).await.expect("an account");
+    }
+    // Beside them Ada, four agents, two customers.
+    for (door, limits, whole) in [("users", [1, 7, 100], 106), ("agents", [1, 3, 100], 4)] {
+        for limit in limits {
+            let (mut seen, mut cursor) = (Vec::new(), String::new());
+            loop {
+                let page = house.read(&format!("/api/v1/{door}?limit={limit}&cursor={cursor}"), &house.admin).await;
+                let items = page["items"].as_array().expect("items");
+                assert!(!items.is_empty() && items.len() <= limit, "{door} {limit}: {}", items.len());
+                seen.extend(items.iter().map(|item| item["id"].as_str().expect("an id").to_owned()));
+                match page["next"].as_str() {
+                    Some(next) => next.clone_into(&mut cursor),
+                    None => break,
+                }
+            }
+            assert!(seen.is_sorted() && seen.len() == whole, "{door} {limit}: {seen:?}");
+        }
+        for (query, parameter, code) in [
+            ("limit=0", "limit", "out_of_range"),
+            ("limit=101", "limit", "out_of_range"),
+            ("limit=9223372036854775808", "limit", "out_of_range"),
+            ("limit=1&limit=2", "limit", "duplicate"),
+            ("cursor=x", "cursor", "invalid"),
+            ("cursor=u_%00", "cursor", "control_character"),
+            ("name=Zoe", "name", "unknown_field"),
+        ] {
+            let refused = house.it.get(&format!("/api/v1/{door}?{query}"), &house.admin).await;
+            assert_eq!(refused.problem(), (400, "invalid_query".into()), "{door}?{query}");
+            assert_eq!(refused.fields(), [(parameter.to_owned(), code.to_owned())], "{door}?{query}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn parameters_that_a_door_does_not_have_are_refused() {
+    let house = House::new().await;
+    let path = house.complaint().await;
+    for door in ["", "/log", "/messages", "/deadlines", "/routing", "/commands", "/live"] {
+        let there = house.it.get(&format!("{path}{door}?expand=all"), &house.sarah).await;
+        assert_eq!(there.problem(), (400, "invalid_query".into()), "{door}");
+        assert_eq!(there.fields(), [("expand".into(), "unknown_field".into())], "{door}");
+        let missing = "/api/v1/complaints/0190c6e6-0000-7000-8000-000000000000";
+        let missing = house.it.get(&format!("{missing}{door}?expand=all"), &house.sarah).await;
+        assert_eq!(missing.text, there.text, "it tells nothing of what is there");
+    }
+    for door in ["/api/v1/me", "/api/v1/categories", "/api/v1/lifecycle", "/api/v1/live", "/api/v1/reports/summary"] {
+        let refused = house.it.get(&format!("{door}?limit=1"), &house.admin).await;
+        assert_eq!(refused.fields(), [("limit".into(), "unknown_field".into())], "{door}: {}", refused.text);
+        let head = house.it.send(Method::HEAD, &format!("{door}?limit=1"), None, Vec::new(), &house.admin).await;
+        assert_eq!(head.status, 400, "{door}");
+    }
+    let begin = format!("{path}/commands/begin?version=1");
+    assert_eq!(house.it.post_with(&begin, json!({}), &house.sarah).await.fields()[0].0, "version");
+    assert_eq!(house.it.post("/api/v1/accounts?x=1", json!({})).await.fields()[0].0, "x");
+    for watched in ["/health/live?from=probe", "/health/ready?from=probe", "/metrics?from=probe"] {
+        assert_eq!(house.it.get(watched, &house.admin).await.status, 200, "{watched}");
+    }
 }

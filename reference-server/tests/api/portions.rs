@@ -2,6 +2,8 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use complaint_core::Actor;
+use complaint_core::lifecycle::{Command, CommandName};
 use serde_json::{Value, json};
 
 use crate::house::{House, kinds};
@@ -131,10 +133,39 @@ async fn wrong_parameters_are_named() {
             assert_eq!(refused.problem(), (400, "invalid_query".into()), "{door}?{query}");
             assert_eq!(refused.fields(), [(parameter.to_owned(), code.to_owned())], "{door}?{query}");
             let others = house.it.get(&format!("{path}/{door}?{query}"), &house.jane).await;
-            assert_eq!(others.problem(), (404, "not_found".into()), "whose it is comes first");
+            let missing = "/api/v1/complaints/0190c6e6-0000-7000-8000-000000000000";
+            let missing = house.it.get(&format!("{missing}/{door}?{query}"), &house.jane).await;
+            assert_eq!((others.status, others.text), (missing.status, missing.text), "{door}?{query}");
         }
         let beyond = house.read(&format!("{path}/{door}?cursor={}", forged("4294967295")), &house.john).await;
         assert_eq!(beyond, json!({"items": [], "next": null}));
         assert_eq!(house.it.get(&format!("{path}/{door}?limit=&cursor="), &house.john).await.status, 200);
+    }
+}
+
+#[tokio::test]
+async fn a_long_log_is_read_to_its_end() {
+    let house = House::new().await;
+    let made = house.submitted().await;
+    let path = format!("/api/v1/complaints/{}", made["id"].as_str().expect("an id"));
+    let state = house.it.server.state();
+    let account = state.accounts.account_at("john@example.org").await.expect("an account");
+    let john = state.desk.acting_as(Actor::customer(account.id.as_str()).expect("an id"));
+    let roster = state.desk.store().roster().await.expect("agents");
+    let sarah = roster.iter().find(|member| member.agent.name == "Sarah Cole").expect("Sarah");
+    let sarah = state.desk.acting_as(Actor::agent(&sarah.agent));
+    let id = john.find(made["reference"].as_str().expect("a reference")).await.expect("a complaint").id;
+    // More than is read at once, so that what is hidden lies across.
+    for number in 0..150 {
+        john.post(id, format!("message {number}")).await.expect("posts");
+        sarah.perform(id, Command::with_text(CommandName::Note, "zz-secret")).await.expect("notes");
+    }
+    for (who, entries) in [(&house.john, 153), (&house.sarah, 303)] {
+        let log = walk(&house, &format!("{path}/log"), 97, who).await;
+        let numbers: Vec<u64> = log.iter().filter_map(|entry| entry["seq"].as_u64()).collect();
+        assert_eq!(numbers, (1..=entries).collect::<Vec<u64>>());
+        let messages = walk(&house, &format!("{path}/messages"), 97, who).await;
+        let texts: Vec<&str> = messages.iter().filter_map(|message| message["text"].as_str()).collect();
+        assert!(texts.len() == 150 && texts[149] == "message 149", "{texts:?}");
     }
 }

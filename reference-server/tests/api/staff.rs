@@ -3,6 +3,7 @@ use reference_server::auth::accounts::{AccountMailKind, AccountsError};
 use reference_server::auth::{AccountChange, AccountFilter, AuthError, NewStaff, Role};
 use serde_json::json;
 
+use crate::house::House;
 use crate::support::{Harness, OTHER_PASSWORD, PASSWORD, With, token_in};
 
 fn sarah(password: Option<&str>) -> NewStaff<'_> {
@@ -221,4 +222,41 @@ async fn policy_versions_only_grow() {
     let second = state.policies.append(1, "a = 2", "u_x", now).await.expect("adds");
     assert!(matches!(state.policies.append(1, "a = 3", "u_y", now).await, Err(AccountsError::Conflict { current: 2 })));
     assert_eq!(state.policies.latest().await.expect("asks"), Some(second));
+}
+
+#[tokio::test]
+async fn what_waits_with_nobody_eligible_is_singled_out() {
+    let house = House::new().await;
+    house.complaint().await;
+    let summary = house.read("/api/v1/reports/summary", &house.admin).await;
+    assert_eq!(summary["waiting"], json!({"count": 0, "most_pressing": []}), "Sarah has it");
+    let id = house.read("/api/v1/me", &house.sarah).await["id"].as_str().expect("an id").to_owned();
+    let full = house.it.patch(&format!("/api/v1/agents/{id}"), json!({"capacity": 1}), &house.admin).await;
+    assert_eq!(full.status, 200, "{}", full.text);
+    for _ in 0..6 {
+        house.complaint().await;
+        house.it.clock.advance(TimeDelta::seconds(1));
+    }
+    for who in [&house.admin, &house.maria] {
+        let summary = house.read("/api/v1/reports/summary", who).await;
+        let waiting = &summary["waiting"];
+        assert_eq!(waiting["count"], 6);
+        let pressing = waiting["most_pressing"].as_array().expect("complaints");
+        assert_eq!((pressing.len(), pressing[0]["level"].as_u64()), (5, Some(1)));
+        let all = house.read("/api/v1/complaints?status=queued&sort=deadline", who).await;
+        assert_eq!((all["items"].as_array().map(Vec::len), &all["items"][0]["id"]), (Some(6), &pressing[0]["id"]));
+        let routing = &pressing[0]["routing"];
+        assert_eq!(routing["chosen"], json!(null));
+        let reasons: Vec<&str> = routing["candidates"]
+            .as_array()
+            .expect("candidates")
+            .iter()
+            .map(|candidate| candidate["reasons"][0]["code"].as_str().expect("a code"))
+            .collect();
+        assert!(reasons.contains(&"no_capacity") && reasons.contains(&"lacks_skills"), "{reasons:?}");
+    }
+    let cookie = With::cookie(&house.it.log_in("ada@example.org").await.cookie());
+    let page = house.it.get("/admin", &cookie).await.text;
+    assert!(page.contains("6 complaints wait and nobody can be given them"), "{page}");
+    assert!(page.contains("Sarah Cole holds 1 of 1") && page.contains("href=\"/search?status=queued\""), "{page}");
 }

@@ -115,3 +115,40 @@ async fn a_disabled_agent_s_stream_ends() {
     assert_eq!(disabled.status, 200, "{}", disabled.text);
     assert_eq!(sarahs.next().await, None);
 }
+
+#[tokio::test]
+async fn an_open_page_does_not_keep_its_session_alive() {
+    let house = House::new().await;
+    let path = house.complaint().await;
+    let page =
+        format!("/complaints/{}", house.read(&path, &house.sarah).await["reference"].as_str().expect("a reference"));
+    let session = |cookie: &str| With::cookie(cookie).header("accept", "text/html");
+    // What the script does by itself: it reads the page again, and opens its stream anew when it breaks.
+    let cookie = house.it.log_in("sarah@example.org").await.cookie();
+    for _ in 0..2 {
+        house.it.clock.advance(TimeDelta::minutes(14));
+        let read = house.it.get(&page, &session(&cookie).header("x-background", "1")).await;
+        assert_eq!(read.status, 200, "{}", read.text);
+        Stream::open(&house, &format!("{path}/live"), &With::cookie(&cookie)).await;
+        Stream::open(&house, "/api/v1/live", &With::cookie(&cookie)).await;
+    }
+    house.it.clock.advance(TimeDelta::minutes(2));
+    for headers in [session(&cookie), session(&cookie).header("x-background", "1")] {
+        let read = house.it.get(&page, &headers).await;
+        assert!(read.status == 303 && read.header("location").starts_with("/login"), "{} {}", read.status, read.text);
+    }
+    assert_eq!(house.it.get("/api/v1/live", &With::cookie(&cookie)).await.problem(), (401, "not_logged_in".into()));
+    // What she does herself does.
+    let cookie = house.it.log_in("sarah@example.org").await.cookie();
+    for _ in 0..3 {
+        house.it.clock.advance(TimeDelta::minutes(14));
+        assert_eq!(house.it.get(&page, &session(&cookie)).await.status, 200);
+    }
+    let forged = With::bearer("cpl_forged").header("x-background", "1");
+    assert_eq!(house.it.get("/api/v1/me", &forged).await.problem(), (401, "not_logged_in".into()));
+}
+
+#[test]
+fn the_script_says_that_it_reads_by_itself() {
+    assert!(include_str!("../../static/live.js").contains("\"X-Background\": \"1\""));
+}

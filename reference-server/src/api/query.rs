@@ -1,0 +1,114 @@
+//! Query parameters: strictly, and naming the one at fault.
+//!
+//! Which parameters a door has, its description says: what is not described is refused before the door is reached.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::Method;
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use utoipa::openapi::path::{Operation, ParameterIn};
+use utoipa::openapi::{OpenApi, RefOr};
+
+use crate::error::Problem;
+
+/// The names of the parameters of every door, by method and path.
+pub(crate) type Known = Arc<BTreeMap<(Method, String), BTreeSet<String>>>;
+
+/// What the description says of parameters.
+pub(crate) fn described(document: &OpenApi) -> Known {
+    let names = |operation: &Operation| -> BTreeSet<String> {
+        let parameters = operation.parameters.iter().flatten();
+        let asked = parameters.filter_map(|parameter| match parameter {
+            RefOr::T(parameter) if parameter.parameter_in == ParameterIn::Query => Some(parameter.name.clone()),
+            _ => None,
+        });
+        asked.collect()
+    };
+    let mut known = BTreeMap::new();
+    for (path, item) in &document.paths.paths {
+        for (method, operation) in [
+            (Method::GET, &item.get),
+            (Method::POST, &item.post),
+            (Method::PATCH, &item.patch),
+            (Method::DELETE, &item.delete),
+        ] {
+            if let Some(operation) = operation {
+                known.insert((method, path.clone()), names(operation));
+            }
+        }
+    }
+    Arc::new(known)
+}
+
+/// Refuses parameters that the door does not have: passed over, a filter with a typing error would show everything.
+pub(crate) async fn only_described(State(known): State<Known>, request: Request, next: Next) -> Response {
+    let method = if request.method() == Method::HEAD { Method::GET } else { request.method().clone() };
+    let path = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned()).unwrap_or_default();
+    // Who watches over a server adds what they like to its addresses.
+    if path.starts_with("/api/v1/")
+        && let Some(known) = known.get(&(method, path))
+    {
+        let query = request.uri().query().unwrap_or_default();
+        for (name, _) in url::form_urlencoded::parse(query.as_bytes()) {
+            if !known.contains(name.as_ref()) {
+                return wrong(&name, "unknown_field", "There is no such parameter.").into_response();
+            }
+        }
+    }
+    next.run(request).await
+}
+
+/// The parameters of a query in their order; those left empty are left out, because a form sends its empty fields too. Each may be
+/// given once, but for `repeatable`.
+pub(super) fn parameters<'q>(query: Option<&'q str>, repeatable: &str) -> Result<Vec<(Cow<'q, str>, String)>, Problem> {
+    let mut found = Vec::new();
+    let mut seen = BTreeSet::new();
+    for (name, value) in url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
+        if name != repeatable && !seen.insert(name.clone()) {
+            return Err(wrong(&name, "duplicate", "This parameter is given twice."));
+        }
+        let value = value.trim();
+        if value.chars().any(char::is_control) {
+            return Err(wrong(&name, "control_character", "The text contains control characters."));
+        }
+        if value.contains(char::REPLACEMENT_CHARACTER) {
+            return Err(wrong(&name, "invalid", "The text is not UTF-8."));
+        }
+        if !value.is_empty() {
+            found.push((name, value.to_owned()));
+        }
+    }
+    Ok(found)
+}
+
+/// A page size of 1 to `most`.
+pub(super) fn limit(value: &str, most: u16) -> Result<u16, Problem> {
+    let is_number = value.bytes().all(|b| b.is_ascii_digit());
+    let limit = value.parse().ok().filter(|limit| is_number && (1..=most).contains(limit));
+    limit.ok_or_else(|| wrong("limit", "out_of_range", &format!("A whole number from 1 to {most}.")))
+}
+
+/// A cursor as clients see it: opaque, so that nobody builds upon what is in it.
+pub(super) fn encoded(place: &str) -> String {
+    URL_SAFE_NO_PAD.encode(place)
+}
+
+/// What is in a cursor.
+///
+/// # Errors
+/// 400 for what no page can have given.
+pub(super) fn cursor<T>(value: &str, read: impl FnOnce(&str) -> Option<T>) -> Result<T, Problem> {
+    let place = URL_SAFE_NO_PAD.decode(value).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+    place.and_then(|place| read(&place)).ok_or_else(|| wrong("cursor", "invalid", "The next of an earlier page."))
+}
+
+/// 400 naming a parameter.
+pub(super) fn wrong(parameter: &str, code: &str, message: &str) -> Problem {
+    Problem::malformed("invalid_query", format!("{parameter}: {message}")).field(parameter, code, message)
+}
