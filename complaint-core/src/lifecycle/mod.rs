@@ -3,7 +3,7 @@
 mod command;
 mod context;
 mod decide;
-mod diagram;
+pub(crate) mod diagram;
 mod evolve;
 mod guards;
 mod refusal;

@@ -7,4 +7,5 @@ mod golden;
 mod house;
 mod invariants;
 mod lifecycle;
+mod lint;
 mod visibility;

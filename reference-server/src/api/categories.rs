@@ -188,8 +188,8 @@ pub(crate) async fn change(
 fn checked(policy: Policy, category: Category) -> Result<(Policy, Category), Problem> {
     let policy = policy.with_category(category.clone());
     let at = policy.categories.iter().position(|known| known.key == category.key).unwrap_or_default();
-    let prefix = format!("categories[{at}].");
-    let mut findings = policy.lint();
+    let prefix = format!("categories.{at}.");
+    let mut findings = policy.faults();
     if findings.is_empty() {
         return Ok((policy, category));
     }

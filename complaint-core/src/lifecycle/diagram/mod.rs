@@ -1,5 +1,7 @@
 //! The lifecycle, printed: for programs and for people.
 
+pub(crate) mod moves;
+
 use std::fmt::Write as _;
 
 use serde_json::{Value, json};
