@@ -138,7 +138,8 @@ pub struct TargetOverrides {
 }
 
 impl TargetOverrides {
-    fn of(&self, clock: ClockKind) -> Option<Span> {
+    /// The time of a clock that differs here; `None` where it does not.
+    pub fn of(&self, clock: ClockKind) -> Option<Span> {
         match clock {
             ClockKind::FirstResponse => self.first_response,
             ClockKind::Resolution => self.resolution,

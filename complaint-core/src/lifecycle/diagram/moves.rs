@@ -4,7 +4,7 @@
 use crate::deadline::ClockKind;
 use crate::id::Level;
 use crate::lifecycle::{CommandName, Guard, LevelChange, Rule, Status, TABLE, To, Who};
-use crate::policy::Policy;
+use crate::policy::{LevelPolicy, Policy};
 
 /// One command from one status to one other, under a policy.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,9 +20,8 @@ pub(crate) struct Move {
 }
 
 impl Move {
-    /// Whether the system alone makes it.
-    pub(crate) fn by_system_only(&self) -> bool {
-        self.by == [Who::System]
+    pub(crate) fn is_possible(&self) -> bool {
+        !self.by.is_empty()
     }
 
     /// The limit or window that the policy sets for it.
@@ -30,7 +29,10 @@ impl Move {
         let targets = &policy.targets;
         Some(match (self.command, self.from) {
             (CommandName::Begin, _) => format!("within {}", targets.acceptance),
-            (CommandName::Release, Status::Assigned) => format!("when not begun in {}", targets.acceptance),
+            // At the last level it stays with whoever has it.
+            (CommandName::Release, Status::Assigned) if policy.levels.len() > 1 => {
+                format!("when not begun in {}", targets.acceptance)
+            }
             (CommandName::Ask, _) => "clocks pause".to_owned(),
             (CommandName::Answer, _) => format!("within {}", targets.silence),
             (CommandName::Hold, _) if policy.third_party_pauses => "clocks pause".to_owned(),
@@ -38,8 +40,14 @@ impl Move {
             (CommandName::Propose, _) if policy.four_eyes => "always: four eyes".to_owned(),
             (CommandName::Propose, _) => "over own authority".to_owned(),
             (CommandName::Approve, _) => format!("within {}", targets.approval),
-            (CommandName::Resolve, _) => format!("within {}", targets.resolution),
+            (CommandName::Resolve, _) => match targets.statutory {
+                Some(statutory) => format!("within {}, by law {statutory}", targets.resolution),
+                None => format!("within {}", targets.resolution),
+            },
             (CommandName::Escalate, _) => format!("to level {} at most", policy.levels.len()),
+            (CommandName::Contest, _) if policy.levels.len() < 2 => {
+                format!("within {}, with new evidence", targets.contest_window)
+            }
             (CommandName::Contest, _) => format!("within {}", targets.contest_window),
             (CommandName::Close, _) => format!("after {}", targets.auto_close),
             (CommandName::FulfilRemedy, _) => format!("within {}", targets.remedy),
@@ -48,13 +56,11 @@ impl Move {
         })
     }
 
-    /// The command with its limit, and a mark where only the system gives it.
+    /// The command with its limit.
     pub(crate) fn label(&self, policy: &Policy) -> String {
-        let name = self.command.name();
         match self.limit(policy) {
-            Some(limit) => format!("{name} ({limit})"),
-            None if self.by_system_only() => format!("{name} (clock)"),
-            None => name.to_owned(),
+            Some(limit) => format!("{} ({limit})", self.command.name()),
+            None => self.command.name().to_owned(),
         }
     }
 }
@@ -71,6 +77,26 @@ pub(crate) fn moves(policy: &Policy, at: Option<Level>) -> Vec<Move> {
             }
         }
     }
+    moves
+}
+
+/// Those that somebody can make in a complaint that gets there.
+pub(crate) fn possible(policy: &Policy) -> Vec<Move> {
+    let mut moves = moves(policy, None);
+    moves.retain(Move::is_possible);
+    let mut reached = vec![START];
+    let mut at = 0;
+    while let Some(status) = reached.get(at).copied() {
+        let next = moves.iter().filter(|it| it.from == status).map(|it| it.to);
+        let next: Vec<Status> = next.filter(|status| !reached.contains(status)).collect();
+        for status in next {
+            if !reached.contains(&status) {
+                reached.push(status);
+            }
+        }
+        at += 1;
+    }
+    moves.retain(|it| reached.contains(&it.from));
     moves
 }
 
@@ -143,5 +169,32 @@ pub(crate) fn at_its_end(clock: ClockKind) -> Option<CommandName> {
         ClockKind::AutoClose => Some(CommandName::Close),
         ClockKind::ContestWindow => None,
         _ => Some(CommandName::Alarm),
+    }
+}
+
+/// What the policy says about receipt, for the arrow that begins everything.
+pub(crate) fn receipt(policy: &Policy) -> String {
+    if policy.acknowledge_at_once {
+        "acknowledged at once".to_owned()
+    } else {
+        format!("acknowledged within {}", policy.targets.acknowledgement)
+    }
+}
+
+/// How long a complaint may stay at a level, the usual time first, then by falling urgency.
+pub(crate) fn stay(level: &LevelPolicy) -> String {
+    let own = level.priorities.iter().rev().map(|(priority, span)| format!("{} {span}", priority.name()));
+    [level.target.to_string()].into_iter().chain(own).collect::<Vec<_>>().join(", ")
+}
+
+/// What an agent of a level may decide alone.
+pub(crate) fn authority(level: &LevelPolicy) -> String {
+    match level.authority.as_deref() {
+        None => "decides any amount".to_owned(),
+        Some([]) => "decides no amount".to_owned(),
+        Some(limits) => {
+            let limits: Vec<String> = limits.iter().map(ToString::to_string).collect();
+            format!("decides up to {}", limits.join(", "))
+        }
     }
 }
