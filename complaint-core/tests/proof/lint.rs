@@ -141,6 +141,104 @@ fn texts() -> Vec<(Code, &'static str, &'static str, String)> {
     ]
 }
 
+/// More places that have the same kinds of fault.
+fn more_texts() -> Vec<(Code, &'static str, &'static str, String)> {
+    let of = standard;
+    let urgent = "[priorities.urgent]\nfirst_response = \"2 working hours\"";
+    let first_level = "100.00 CHF\"]\npriorities = { urgent = \"1 working day\"";
+    vec![
+        (Code::WindowsContradict, "rating_window", "\"40 days\"", of(&[("\"24 hours\"", "\"40 days\"")], "")),
+        (
+            Code::WindowsContradict,
+            "reinstate_window",
+            "\"90 days\"",
+            of(&[("reinstate_window = \"30 days\"", "reinstate_window = \"90 days\"")], ""),
+        ),
+        (
+            Code::InvertedLimits,
+            "targets.acknowledgement",
+            "\"9 working days\"",
+            of(
+                &[
+                    ("acknowledge_at_once = true", "acknowledge_at_once = false"),
+                    ("acknowledgement = \"8 working hours\"", "acknowledgement = \"9 working days\""),
+                ],
+                "",
+            ),
+        ),
+        (
+            Code::InvertedLimits,
+            "priorities.urgent.first_response",
+            "\"6 working days\"",
+            of(&[(urgent, "[priorities.urgent]\nfirst_response = \"6 working days\"")], ""),
+        ),
+        (
+            Code::InvertedLimits,
+            "categories.0.targets.resolution",
+            "\"12 weeks\"",
+            of(&[], &format!("{WATER}targets = {{ resolution = \"12 weeks\" }}\n")),
+        ),
+        (
+            Code::ClockNeverCounts,
+            "targets.acceptance",
+            "\"30 working days\"",
+            of(&[("acceptance = \"8 working hours\"", "acceptance = \"30 working days\"")], ""),
+        ),
+        (
+            Code::ClockNeverCounts,
+            "levels.0.target",
+            "\"4 working hours\"",
+            of(
+                &[("Representative\"\ntarget = \"5 working days\"", "Representative\"\ntarget = \"4 working hours\"")],
+                "",
+            ),
+        ),
+        (
+            Code::UrgentSlower,
+            "levels.0.priorities.urgent",
+            "\"9 working days\"",
+            of(&[(first_level, "100.00 CHF\"]\npriorities = { urgent = \"9 working days\"")], ""),
+        ),
+        (
+            Code::UrgentSlower,
+            "priorities.low.resolution",
+            "\"11 working days\"",
+            of(
+                &[("[priorities.urgent]", "[priorities.low]\nresolution = \"11 working days\"\n\n[priorities.urgent]")],
+                "",
+            ),
+        ),
+        (Code::AuthorityFalls, "levels.1.authority", "[\"1000.00 EUR\"", of(&[(", \"1000.00 CHF\"", "")], "")),
+        (
+            Code::AuthorityFalls,
+            "levels.1.authority",
+            "[\"1000.00 EUR\"",
+            of(&[("authority = [\"100.00 EUR\", \"100.00 USD\", \"100.00 GBP\", \"100.00 CHF\"]", "")], ""),
+        ),
+        (Code::OutOfBounds, "channels", "[]", format!("channels = []\n{STANDARD}")),
+        (Code::OutOfBounds, "categories.0.weight", "1001", of(&[], &format!("{WATER}weight = 1001\n"))),
+        (Code::OutOfBounds, "levels", "[[levels]]", of(&[], &ONE_LEVEL.repeat(7))),
+        (Code::DuplicateKey, "categories.1.key", "\"water\"", of(&[], &WATER.repeat(2))),
+        (
+            Code::DuplicateKey,
+            "categories.0.questions.1.key",
+            "\"a\"",
+            of(
+                &[],
+                &format!(
+                    "{WATER}questions = [{{ key = \"a\", label = \"Where?\" }}, {{ key = \"a\", label = \"When?\" }}]\n"
+                ),
+            ),
+        ),
+        (
+            Code::BadText,
+            "categories.0.description",
+            "\"xxx",
+            of(&[], &format!("{WATER}description = \"{}\"\n", "x".repeat(2001))),
+        ),
+    ]
+}
+
 /// One machine for each finding of a shape that our own table cannot have, after systems that do.
 fn machines() -> Vec<(Code, &'static str, Machine)> {
     vec![
@@ -258,6 +356,21 @@ fn staffs() -> Vec<(Code, &'static str, Policy, Roster)> {
             with(&|agent| agent.reports_to = (agent.id.as_str() == "sarah").then(|| agent_id("omar"))),
         ),
         (
+            Code::SuperiorOutOfReach,
+            "agents.ben.reports_to",
+            policy(),
+            with(&|agent| agent.reports_to = (agent.id.as_str() == "ben").then(|| agent_id("nobody"))),
+        ),
+        (
+            Code::SuperiorOutOfReach,
+            "agents.sue.reports_to",
+            policy(),
+            with(&|agent| {
+                agent.enabled = agent.id.as_str() != "max";
+                agent.reports_to = (agent.id.as_str() == "sue").then(|| agent_id("max"));
+            }),
+        ),
+        (
             Code::AgentBeyondLadder,
             "agents.ora.level",
             policy(),
@@ -273,7 +386,7 @@ fn staffs() -> Vec<(Code, &'static str, Policy, Roster)> {
 #[test]
 fn each_finding_is_shown_and_has_its_place() {
     let mut seen: BTreeMap<Code, usize> = BTreeMap::new();
-    for (code, path, place, text) in texts() {
+    for (code, path, place, text) in texts().into_iter().chain(more_texts()) {
         let findings = Policy::check(&text);
         let found = findings.iter().find(|finding| finding.code == code && finding.path == path);
         let found = found.unwrap_or_else(|| panic!("no {code} at {path:?}: {findings:#?}"));
