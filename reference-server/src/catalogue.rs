@@ -56,7 +56,7 @@ pub async fn catch_up(versions: &dyn PolicyVersions, desk: &Desk) -> Result<bool
 
 /// Makes the next version from the newest one and puts it into force. `by` is the account that asks for it.
 ///
-/// `change` is asked again when somebody else made a version meanwhile; what it refuses is refused, what [`Policy::lint`] finds too.
+/// `change` is asked again when somebody else made a version meanwhile; what it refuses is refused, what [`Policy::faults`] names too.
 pub async fn change<T, E: From<CatalogueError>>(
     versions: &dyn PolicyVersions,
     desk: &Desk,
@@ -69,7 +69,7 @@ pub async fn change<T, E: From<CatalogueError>>(
         let expected = latest.version;
         let (mut next, made) = change(latest)?;
         next.version = expected + 1;
-        let findings = next.lint();
+        let findings = next.faults();
         if !findings.is_empty() {
             return Err(CatalogueError::from(PolicyError::Faulty(findings)).into());
         }

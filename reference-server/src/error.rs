@@ -299,9 +299,12 @@ impl From<CatalogueError> for Problem {
     fn from(error: CatalogueError) -> Self {
         match error {
             CatalogueError::Kept(error) => error.into(),
-            CatalogueError::Policy(PolicyError::Faulty(findings)) => findings
-                .into_iter()
-                .fold(Self::invalid(), |problem, finding| problem.field(finding.path, finding.code, finding.message)),
+            CatalogueError::Policy(PolicyError::Faulty(findings)) => {
+                findings.into_iter().fold(Self::invalid(), |problem, finding| {
+                    let message = format!("{}; {}", finding.message, finding.remedy);
+                    problem.field(finding.path, finding.code.name(), message)
+                })
+            }
             other => Self::internal(&other),
         }
     }

@@ -99,7 +99,7 @@ impl Desk {
     /// # Errors
     /// If it does not hold together; the one in force stays.
     pub fn adopt(&self, policy: Policy) -> Result<(), PolicyError> {
-        let findings = policy.lint();
+        let findings = policy.faults();
         if !findings.is_empty() {
             return Err(PolicyError::Faulty(findings));
         }

@@ -6,7 +6,7 @@ use super::context::Context;
 use super::evolve::{begin, evolve};
 use super::guards::{self, Scene};
 use super::refusal::{FailedGuard, Refusal};
-use super::table::{Rule, TABLE, Who, rule};
+use super::table::{TABLE, rule};
 use super::{Command, CommandName, Status};
 use crate::actor::{Actor, Party};
 use crate::complaint::{
@@ -550,9 +550,4 @@ fn line(raw: &Option<String>) -> String {
 
 fn unified(text: &str) -> String {
     text.replace("\r\n", "\n").replace('\r', "\n")
-}
-
-/// Who the table lets give a command, for the printed lifecycle.
-pub(crate) fn permitted(rule: &Rule) -> impl Iterator<Item = Who> + '_ {
-    rule.permits.iter().map(|permit| permit.who)
 }

@@ -3,7 +3,7 @@
 mod command;
 mod context;
 mod decide;
-mod diagram;
+pub(crate) mod diagram;
 mod evolve;
 mod guards;
 mod refusal;
@@ -12,9 +12,9 @@ mod table;
 
 pub use command::{Command, CommandName, Field, Input, InvalidInput};
 pub use context::Context;
+pub(crate) use decide::refusal;
 pub use decide::{Availability, decide, submit};
-pub(crate) use decide::{permitted, refusal};
-pub use diagram::Lifecycle;
+pub use diagram::{Lifecycle, SvgOptions, Trail, Visit};
 pub use evolve::{ReplayError, begin, evolve, replay};
 pub use guards::{FILE_SIZE_MAX, FILES_MAX, MEDIA_TYPES, REMEDIES_MAX};
 pub use refusal::{FailedGuard, Refusal, RefusalCategory};

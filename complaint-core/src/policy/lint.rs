@@ -1,9 +1,17 @@
 //! What does not hold together in a policy.
 
-use std::collections::BTreeSet;
-use std::fmt;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::Policy;
+use chrono::{DateTime, Utc};
+
+use super::finding::{Code, Finding, Severity, nearest};
+use super::structure::Machine;
+use super::{Category, Policy, TargetOverrides};
+use crate::complaint::Priority;
+use crate::deadline::{ClockKind, Span};
+use crate::id::Level;
+use crate::money::Money;
+use crate::routing::Roster;
 use crate::text;
 
 /// Longest description of a category, in characters: it helps to choose, it is no handbook.
@@ -12,111 +20,540 @@ const DESCRIPTION_MAX: usize = 2000;
 const LOG_ENTRIES_MIN: u32 = 20;
 /// The most questions of a category.
 const QUESTIONS_MAX: usize = 30;
-const LINE: &str = "must be one line of 1 to 200 characters";
+/// The greatest weight of a category.
+const WEIGHT_MAX: u32 = 1000;
 
-/// One fault of a policy.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finding {
-    /// Where, e.g. `levels.1.name`.
-    pub path: String,
-    /// Stable, for programs: `missing`, `not_one_line`, `too_long`, `too_many`, `out_of_range`, `duplicate`, `invalid`, …
-    pub code: &'static str,
-    /// What is wrong and what would put it right.
-    pub message: String,
-}
+impl Policy {
+    /// Everything that does not hold together in itself, errors and warnings, in the order of the policy.
+    ///
+    /// ```
+    /// use complaint_core::Policy;
+    /// use complaint_core::policy::Code;
+    ///
+    /// let mut policy = Policy::standard();
+    /// assert!(policy.lint().is_empty());
+    /// policy.targets.contest_window = "7 days".parse()?;
+    /// let findings = policy.lint();
+    /// assert_eq!(findings[0].code, Code::WindowsContradict);
+    /// assert_eq!(findings[0].path, "targets.contest_window");
+    /// # Ok::<(), complaint_core::id::InvalidId>(())
+    /// ```
+    pub fn lint(&self) -> Vec<Finding> {
+        let mut report = Report { policy: self, findings: Vec::new() };
+        report.house();
+        report.spans();
+        report.windows();
+        report.law();
+        report.orders();
+        report.ladder();
+        report.catalogue();
+        report.shape();
+        report.findings
+    }
 
-impl fmt::Display for Finding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.path, self.message)
+    /// As [`Policy::lint`], and what does not fit the staff: levels without agents, categories that nobody can be
+    /// given, misspelt skills, superiors who are never asked.
+    pub fn lint_with(&self, roster: &Roster) -> Vec<Finding> {
+        let mut report = Report { policy: self, findings: self.lint() };
+        report.staff(roster);
+        report.findings
+    }
+
+    /// What keeps the policy from being used: the errors of [`Policy::lint`]. An empty list means that it can be used.
+    pub fn faults(&self) -> Vec<Finding> {
+        self.lint().into_iter().filter(|finding| finding.severity() == Severity::Error).collect()
+    }
+
+    /// Whether one span is over later than another, whenever they start. Working and wall time cannot be compared by
+    /// number: so several starts of a week are tried, and all must agree.
+    fn is_longer(&self, one: Span, other: Span) -> bool {
+        let calendar = self.working_calendar();
+        starts().all(|start| one.measure(&calendar, start).1 > other.measure(&calendar, start).1)
     }
 }
 
-impl Policy {
-    /// Names every fault, in the order of the policy. An empty list means that the policy can be used.
-    pub fn lint(&self) -> Vec<Finding> {
-        let mut findings = Vec::new();
-        let mut fault = |path: String, code, message: String| findings.push(Finding { path, code, message });
+fn starts() -> impl Iterator<Item = DateTime<Utc>> {
+    // Seven days from Monday 2024-01-08, each at another hour.
+    (0..7).filter_map(|day| DateTime::from_timestamp(1_704_672_000 + day * (86_400 + 3 * 3_600), 0))
+}
 
-        if let Err(wrong) = text::line(&self.name, text::FIELD_MAX) {
-            fault("name".into(), wrong.code(), LINE.into());
+/// The clocks whose targets may differ by priority and category.
+const VARYING: [ClockKind; 3] = [ClockKind::FirstResponse, ClockKind::Resolution, ClockKind::Acceptance];
+
+pub(super) struct Report<'a> {
+    pub(super) policy: &'a Policy,
+    findings: Vec<Finding>,
+}
+
+impl Report<'_> {
+    pub(super) fn push(
+        &mut self,
+        code: Code,
+        path: impl Into<String>,
+        message: impl Into<String>,
+        remedy: impl Into<String>,
+    ) {
+        self.findings.push(Finding::new(code, path, message, remedy));
+    }
+
+    fn line(&mut self, path: String, value: &str) {
+        if let Err(fault) = text::line(value, text::FIELD_MAX) {
+            let code = match fault {
+                text::TextFault::Empty => Code::MissingText,
+                text::TextFault::TooLong { .. } => Code::TooLong,
+                text::TextFault::LineEnd => Code::NotOneLine,
+                text::TextFault::Control => Code::ControlCharacters,
+            };
+            self.push(code, path, fault.to_string(), "write one line of 1 to 200 characters");
         }
-        if !self.calendars.contains_key(&self.calendar) {
-            fault(
-                "calendar".into(),
-                "unknown_value",
-                format!("names the calendar `{}`, which is not among `calendars`", self.calendar),
+    }
+
+    fn house(&mut self) {
+        let policy = self.policy;
+        self.line("name".into(), &policy.name);
+        if !policy.calendars.contains_key(&policy.calendar) {
+            let known = nearest(&policy.calendar, policy.calendars.keys().map(String::as_str));
+            let remedy = match known {
+                Some(known) => format!("write `{known}`"),
+                None => format!("add `[calendars.{}]`, or name one that is there", policy.calendar),
+            };
+            self.push(
+                Code::UnknownCalendar,
+                "calendar",
+                format!("`{}` is not among `calendars`", policy.calendar),
+                remedy,
             );
         }
-        if self.open_complaints_per_customer == 0 {
-            fault(
-                "open_complaints_per_customer".into(),
-                "out_of_range",
-                "must be at least 1, or nobody could complain".into(),
+        if policy.open_complaints_per_customer == 0 {
+            self.push(
+                Code::OutOfBounds,
+                "open_complaints_per_customer",
+                "with 0 nobody could complain",
+                "allow at least 1",
             );
         }
-        if self.log_entries_per_complaint < LOG_ENTRIES_MIN {
-            let message = format!("must be at least {LOG_ENTRIES_MIN}, or people could hardly talk about a complaint");
-            fault("log_entries_per_complaint".into(), message);
+        if policy.log_entries_per_complaint < LOG_ENTRIES_MIN {
+            self.push(
+                Code::OutOfBounds,
+                "log_entries_per_complaint",
+                format!("with {} people could hardly talk about a complaint", policy.log_entries_per_complaint),
+                format!("allow at least {LOG_ENTRIES_MIN}"),
+            );
         }
-        if self.channels.is_empty() {
-            fault("channels".into(), "missing", "must name a way for notices to travel, e.g. [\"email\"]".into());
+        if policy.channels.is_empty() {
+            self.push(Code::OutOfBounds, "channels", "notices have no way to travel", "name one, e.g. [\"email\"]");
         }
-        if self.levels.is_empty() || self.levels.len() > 9 {
-            fault("levels".into(), "out_of_range", "must be a ladder of 1 to 9 levels".into());
+    }
+
+    /// From text a span is never zero; from code it can be.
+    fn spans(&mut self) {
+        let calendar = self.policy.working_calendar();
+        let now = DateTime::UNIX_EPOCH;
+        for (path, span) in self.policy.spans() {
+            if span.measure(&calendar, now).0.is_zero() {
+                self.push(Code::OutOfBounds, path, "a limit of no time at all is missed at once", "allow some time");
+            }
+        }
+    }
+
+    fn windows(&mut self) {
+        let policy = self.policy;
+        let targets = &policy.targets;
+        if policy.is_longer(targets.auto_close, targets.contest_window) {
+            self.push(
+                Code::WindowsContradict,
+                "targets.contest_window",
+                format!(
+                    "it ends after {}, while a resolution waits {} for the customer to accept or contest",
+                    targets.contest_window, targets.auto_close
+                ),
+                "make it at least as long as `auto_close`",
+            );
+        }
+        if policy.is_longer(policy.rating_window, targets.contest_window) {
+            self.push(
+                Code::WindowsContradict,
+                "rating_window",
+                format!(
+                    "a rating can be lowered for {}, and a low rating offers to contest, which ends after {}",
+                    policy.rating_window, targets.contest_window
+                ),
+                "make it no longer than `targets.contest_window`",
+            );
+        }
+        if let Some((key, law)) = policy.final_response()
+            && policy.is_longer(policy.reinstate_window, law.within)
+        {
+            self.push(
+                Code::WindowsContradict,
+                "reinstate_window",
+                format!(
+                    "a complaint could come back after {}, when the {} that the law gives are over: they count from the receipt",
+                    policy.reinstate_window, law.within
+                ),
+                format!("make it no longer than `statutory.{key}.within`"),
+            );
+        }
+    }
+
+    /// What the law promises, and the words about it.
+    fn law(&mut self) {
+        for (path, message) in self.policy.statutory_faults() {
+            self.push(Code::StatutoryFault, path, message, "correct it");
+        }
+    }
+
+    /// Limits whose order contradicts the order of the steps, or of the priorities.
+    fn orders(&mut self) {
+        let policy = self.policy;
+        let targets = &policy.targets;
+        if !policy.acknowledge_at_once && policy.is_longer(targets.acknowledgement, targets.first_response) {
+            self.push(
+                Code::InvertedLimits,
+                "targets.acknowledgement",
+                format!(
+                    "the acknowledgement has {}, the first response only {}",
+                    targets.acknowledgement, targets.first_response
+                ),
+                "acknowledge at once, or sooner than a person answers",
+            );
+        }
+        let usual = |clock| policy.usual(clock, Priority::Normal);
+        self.steps("targets", &|clock| policy.targets.of(clock), &usual);
+        for (priority, overrides) in &policy.priorities {
+            let at = format!("priorities.{}", priority.name());
+            self.steps(&at, &|clock| overrides.of(clock), &|clock| policy.usual(clock, *priority));
+        }
+        for clock in VARYING {
+            let set = |priority| policy.priorities.get(&priority).and_then(|targets| targets.of(clock));
+            let path = |priority: Priority| format!("priorities.{}.{}", priority.name(), clock.name());
+            self.urgency(&|priority| policy.usual(clock, priority), &set, &path, clock.label());
+        }
+        for (at, level) in policy.levels.iter().enumerate() {
+            let set = |priority| level.priorities.get(&priority).copied();
+            let path = |priority: Priority| format!("levels.{at}.priorities.{}", priority.name());
+            let usual = |priority| Some(set(priority).unwrap_or(level.target));
+            self.urgency(&usual, &set, &path, &format!("level {} ({})", at + 1, level.name));
+        }
+    }
+
+    /// First response before resolution before what the law says. Said once, where one of the two is set.
+    fn steps(&mut self, at: &str, set: &dyn Fn(ClockKind) -> Option<Span>, holds: &dyn Fn(ClockKind) -> Option<Span>) {
+        let (response, resolution) = (holds(ClockKind::FirstResponse), holds(ClockKind::Resolution));
+        let named = [ClockKind::FirstResponse, ClockKind::Resolution].into_iter().find(|clock| set(*clock).is_some());
+        if let (Some(first), Some(second), Some(named)) = (response, resolution, named)
+            && self.policy.is_longer(first, second)
+        {
+            self.push(
+                Code::InvertedLimits,
+                format!("{at}.{}", named.name()),
+                format!("first_response has {first}, resolution only {second}"),
+                "give `first_response` no more time than `resolution`",
+            );
+        }
+        if let (Some(own), Some((key, law))) = (set(ClockKind::Resolution), self.policy.final_response())
+            && self.policy.is_longer(own, law.within)
+        {
+            self.push(
+                Code::InvertedLimits,
+                format!("{at}.resolution"),
+                format!("resolution has {own}, the law only {}", law.within),
+                format!("give `resolution` no more time than `statutory.{key}.within`"),
+            );
+        }
+        // A handler who does not begin in time is found by `acceptance`, unless the whole time is over by then.
+        if let (Some(begin), Some(whole)) = (holds(ClockKind::Acceptance), holds(ClockKind::Resolution))
+            && (set(ClockKind::Acceptance).is_some() || set(ClockKind::Resolution).is_some())
+            && self.policy.is_longer(begin, whole)
+        {
+            self.push(
+                Code::ClockNeverCounts,
+                format!("{at}.acceptance"),
+                format!("a handler has {begin} to begin, and the resolution is due after {whole}"),
+                "give the handler less time to begin",
+            );
+        }
+    }
+
+    fn urgency(
+        &mut self,
+        holds: &dyn Fn(Priority) -> Option<Span>,
+        set: &dyn Fn(Priority) -> Option<Span>,
+        path: &dyn Fn(Priority) -> String,
+        what: &str,
+    ) {
+        for pair in Priority::ALL.windows(2) {
+            let [less, more] = [pair[0], pair[1]];
+            let (Some(calm), Some(pressing)) = (holds(less), holds(more)) else { continue };
+            let Some(named) = [more, less].into_iter().find(|priority| set(*priority).is_some()) else { continue };
+            if self.policy.is_longer(pressing, calm) {
+                self.push(
+                    Code::UrgentSlower,
+                    path(named),
+                    format!("{what}: {} has {pressing}, {} only {calm}", more.name(), less.name()),
+                    "give the more urgent no more time than the less urgent",
+                );
+            }
+        }
+    }
+
+    fn ladder(&mut self) {
+        let policy = self.policy;
+        if policy.levels.is_empty() || policy.levels.len() > 9 {
+            self.push(
+                Code::OutOfBounds,
+                "levels",
+                format!("the ladder has {} levels", policy.levels.len()),
+                "make it 1 to 9",
+            );
+        }
+        let mut names = BTreeMap::new();
+        for (at, level) in policy.levels.iter().enumerate() {
+            self.line(format!("levels.{at}.name"), &level.name);
+            self.same_name(&mut names, &level.name, format!("levels.{at}.name"));
+            let begins = Priority::ALL.iter().copied().find_map(|priority| {
+                let begin = policy.usual(ClockKind::Acceptance, priority)?;
+                let stays = level.priorities.get(&priority).copied().unwrap_or(level.target);
+                policy.is_longer(begin, stays).then_some((priority, begin, stays))
+            });
+            if let Some((priority, begin, stays)) = begins {
+                let explicit = level.priorities.contains_key(&priority);
+                let field = if explicit { format!("priorities.{}", priority.name()) } else { "target".to_owned() };
+                self.push(
+                    Code::ClockNeverCounts,
+                    format!("levels.{at}.{field}"),
+                    format!(
+                        "a {} complaint leaves this level after {stays}, before its handler's {begin} to begin are over",
+                        priority.name()
+                    ),
+                    "give the level more time, or the handler less",
+                );
+            }
+        }
+        for (at, pair) in policy.levels.windows(2).enumerate() {
+            let less = falls(pair[0].authority.as_deref(), pair[1].authority.as_deref());
+            if let Some(less) = less {
+                self.push(
+                    Code::AuthorityFalls,
+                    format!("levels.{}.authority", at + 1),
+                    format!("level {} ({}) may decide {less}", at + 2, pair[1].name),
+                    "give each level at least the authority of the level below",
+                );
+            }
+        }
+        if let Some((level, limits)) = policy.levels.last().and_then(|level| Some((level, level.authority.as_ref()?))) {
+            self.push(
+                Code::AuthorityEnds,
+                format!("levels.{}.authority", policy.levels.len() - 1),
+                format!("nobody may decide more than the last level, {} ({})", level.name, amounts(limits)),
+                "leave the line out, so that the last level decides any amount",
+            );
+        }
+    }
+
+    fn same_name(&mut self, names: &mut BTreeMap<String, String>, name: &str, path: String) {
+        let folded = name.trim().to_lowercase();
+        if let Some(first) = names.get(&folded) {
+            let first = first.clone();
+            self.push(
+                Code::DuplicateName,
+                path,
+                format!("`{name}` is the name at `{first}` too"),
+                "call them differently, so that people can tell them apart",
+            );
+        } else {
+            names.insert(folded, path);
+        }
+    }
+
+    fn catalogue(&mut self) {
+        let policy = self.policy;
+        if !policy.categories.is_empty() && policy.categories.iter().all(|category| !category.active) {
+            self.push(Code::NothingToChoose, "categories", "none is active, so nobody can complain", "activate one");
+        }
+        let mut keys = BTreeSet::new();
+        let mut names = BTreeMap::new();
+        for (at, category) in policy.categories.iter().enumerate() {
+            let at = format!("categories.{at}");
+            if !keys.insert(&category.key) {
+                self.push(
+                    Code::DuplicateKey,
+                    format!("{at}.key"),
+                    format!("`{}` is used twice", category.key),
+                    "choose another",
+                );
+            }
+            self.line(format!("{at}.name"), &category.name);
+            if category.active {
+                self.same_name(&mut names, &category.name, format!("{at}.name"));
+            }
+            let length = category.description.chars().count();
+            if length > DESCRIPTION_MAX {
+                self.push(
+                    Code::TooLong,
+                    format!("{at}.description"),
+                    format!("it has {length} characters"),
+                    format!("write at most {DESCRIPTION_MAX}"),
+                );
+            }
+            if category.weight == 0 || category.weight > WEIGHT_MAX {
+                self.push(
+                    Code::OutOfBounds,
+                    format!("{at}.weight"),
+                    format!("a weight of {} cannot be counted", category.weight),
+                    format!("make it 1 to {WEIGHT_MAX}"),
+                );
+            }
+            self.questions(&at, category);
+            self.rivals(&at, category);
+            let holds = |clock| category.targets.of(clock).or_else(|| policy.usual(clock, category.priority));
+            self.steps(&format!("{at}.targets"), &|clock| category.targets.of(clock), &holds);
+        }
+    }
+
+    fn questions(&mut self, at: &str, category: &Category) {
+        if category.questions.len() > QUESTIONS_MAX {
+            self.push(
+                Code::OutOfBounds,
+                format!("{at}.questions"),
+                format!("there are {}", category.questions.len()),
+                format!("ask at most {QUESTIONS_MAX}"),
+            );
+        }
+        let mut keys = BTreeSet::new();
+        let mut labels = BTreeMap::new();
+        for (number, question) in category.questions.iter().enumerate() {
+            let at = format!("{at}.questions.{number}");
+            let key_is_fine = !question.key.is_empty()
+                && question.key.len() <= 64
+                && question.key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+            if !key_is_fine {
+                self.push(
+                    Code::BadKey,
+                    format!("{at}.key"),
+                    format!("`{}` cannot be a key", question.key),
+                    "write 1 to 64 letters, digits, hyphens or underscores",
+                );
+            }
+            if !keys.insert(&question.key) {
+                self.push(
+                    Code::DuplicateKey,
+                    format!("{at}.key"),
+                    format!("`{}` is used twice", question.key),
+                    "choose another",
+                );
+            }
+            self.line(format!("{at}.label"), &question.label);
+            self.same_name(&mut labels, &question.label, format!("{at}.label"));
+        }
+    }
+
+    /// A category's own target beside a priority's: both match a complaint of that category and priority.
+    fn rivals(&mut self, at: &str, category: &Category) {
+        for clock in VARYING {
+            let Some(own) = category.targets.of(clock) else { continue };
+            let rivals = self.policy.priorities.iter().filter_map(|(priority, targets)| {
+                let rival = targets.of(clock).filter(|rival| *rival != own)?;
+                Some(format!("{rival} for {}", priority.name()))
+            });
+            let rivals: Vec<String> = rivals.collect();
+            if !rivals.is_empty() {
+                self.push(
+                    Code::RivalTargets,
+                    format!("{at}.targets.{}", clock.name()),
+                    format!(
+                        "`{}` has {own} whatever the priority, although `priorities` promises {}",
+                        category.key,
+                        rivals.join(", ")
+                    ),
+                    "set it in one of the two places; the category's own counts",
+                );
+            }
+        }
+    }
+
+    /// What the lifecycle becomes under this policy.
+    fn shape(&mut self) {
+        let policy = self.policy;
+        if policy.levels.is_empty() {
+            return;
+        }
+        for (at, level) in policy.levels.iter().enumerate() {
+            let Some(number) = u8::try_from(at + 1).ok().and_then(|number| Level::new(number).ok()) else { return };
+            let machine = Machine::of(policy, Some(number));
+            if !machine.dead_ends().is_empty() {
+                self.push(
+                    Code::LevelWithoutExit,
+                    format!("levels.{at}"),
+                    format!(
+                        "a complaint at level {number} ({}) can be neither decided nor escalated: {}",
+                        level.name,
+                        machine.closed_ways()
+                    ),
+                    if policy.four_eyes { "add a level, or do without `four_eyes`" } else { "add a level" },
+                );
+            }
+        }
+        // What is dead on the whole ladder is said once, and follows from its length.
+        let found = Machine::of(policy, None).check().into_iter().filter(|finding| finding.code != Code::DeadEnd);
+        self.findings.extend(found.map(|finding| Finding { path: "levels".into(), ..finding }));
+    }
+}
+
+/// What the level above may not decide although the level below may.
+fn falls(below: Option<&[Money]>, above: Option<&[Money]>) -> Option<String> {
+    let above = above?;
+    let Some(below) = below else {
+        return Some(format!("up to {}, and the level below any amount", amounts(above)));
+    };
+    below.iter().find_map(|limit| {
+        let own = above.iter().find(|own| own.currency() == limit.currency());
+        match own {
+            None => Some(format!("no {}, and the level below up to {limit}", limit.currency())),
+            Some(own) if own.minor_units() < limit.minor_units() => {
+                Some(format!("up to {own}, and the level below up to {limit}"))
+            }
+            Some(_) => None,
+        }
+    })
+}
+
+fn amounts(limits: &[Money]) -> String {
+    if limits.is_empty() {
+        return "no money".to_owned();
+    }
+    limits.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+impl Policy {
+    /// The target of a clock for a priority, before a category's own.
+    fn usual(&self, clock: ClockKind, priority: Priority) -> Option<Span> {
+        let by_priority = self.priorities.get(&priority).and_then(|targets| targets.of(clock));
+        by_priority.or_else(|| self.targets.of(clock))
+    }
+
+    /// Every limit and window with its path.
+    fn spans(&self) -> Vec<(String, Span)> {
+        let mut spans: Vec<(String, Span)> =
+            vec![("reinstate_window".into(), self.reinstate_window), ("rating_window".into(), self.rating_window)];
+        let own = ClockKind::ALL.into_iter().filter_map(|clock| Some((clock, self.targets.of(clock)?)));
+        spans.extend(own.map(|(clock, span)| (format!("targets.{}", clock.name()), span)));
+        let within = |at: String, overrides: &TargetOverrides| -> Vec<(String, Span)> {
+            let set = VARYING.into_iter().filter_map(|clock| Some((clock, overrides.of(clock)?)));
+            set.map(|(clock, span)| (format!("{at}.{}", clock.name()), span)).collect()
+        };
+        for (priority, overrides) in &self.priorities {
+            spans.extend(within(format!("priorities.{}", priority.name()), overrides));
         }
         for (at, level) in self.levels.iter().enumerate() {
-            if let Err(wrong) = text::line(&level.name, text::FIELD_MAX) {
-                fault(format!("levels.{at}.name"), wrong.code(), LINE.into());
+            spans.push((format!("levels.{at}.target"), level.target));
+            for (priority, span) in &level.priorities {
+                spans.push((format!("levels.{at}.priorities.{}", priority.name()), *span));
             }
         }
-        if self.four_eyes && self.levels.len() < 2 {
-            fault("four_eyes".into(), "contradiction", "needs a level above the first, or nobody could approve".into());
-        }
-        for (path, message) in self.statutory_faults() {
-            fault(path, message);
-        }
-        let mut seen = BTreeSet::new();
         for (at, category) in self.categories.iter().enumerate() {
-            if !seen.insert(&category.key) {
-                fault(format!("categories.{at}.key"), "duplicate", format!("`{}` is used twice", category.key));
-            }
-            if let Err(wrong) = text::line(&category.name, text::FIELD_MAX) {
-                fault(format!("categories.{at}.name"), wrong.code(), LINE.into());
-            }
-            if category.description.chars().count() > DESCRIPTION_MAX {
-                let most = format!("must be at most {DESCRIPTION_MAX} characters");
-                fault(format!("categories.{at}.description"), "too_long", most);
-            }
-            if category.questions.len() > QUESTIONS_MAX {
-                fault(format!("categories.{at}.questions"), "too_many", format!("must be at most {QUESTIONS_MAX}"));
-            }
-            if category.weight == 0 || category.weight > 1000 {
-                fault(format!("categories.{at}.weight"), "out_of_range", "must be 1 to 1000".into());
-            }
-            let mut keys = BTreeSet::new();
-            for (number, question) in category.questions.iter().enumerate() {
-                let key_is_fine = !question.key.is_empty()
-                    && question.key.len() <= 64
-                    && question.key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
-                if !key_is_fine {
-                    fault(
-                        format!("categories.{at}.questions.{number}.key"),
-                        "invalid",
-                        "must be 1 to 64 letters, digits, hyphens or underscores".into(),
-                    );
-                }
-                if !keys.insert(&question.key) {
-                    fault(
-                        format!("categories.{at}.questions.{number}.key"),
-                        "duplicate",
-                        format!("`{}` is used twice", question.key),
-                    );
-                }
-                if let Err(wrong) = text::line(&question.label, text::FIELD_MAX) {
-                    fault(format!("categories.{at}.questions.{number}.label"), wrong.code(), LINE.into());
-                }
-            }
+            spans.extend(within(format!("categories.{at}.targets"), &category.targets));
         }
-        findings
+        spans
     }
 }

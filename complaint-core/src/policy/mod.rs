@@ -1,8 +1,12 @@
 //! The house rules as one value: catalogue, calendars, target times, ladder, windows, authority.
 
+mod finding;
 mod lint;
 mod packs;
+mod source;
+mod staff;
 mod statutory;
+mod structure;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,12 +17,14 @@ use crate::deadline::{Calendar, ClockKind, Span, SpanUnit};
 use crate::id::{Area, CategoryKey, InvalidId, Level, PromiseKey, Skill};
 use crate::money::Money;
 use crate::notice::NoticeChannel;
+use crate::routing::Roster;
 
-pub use lint::Finding;
+pub use finding::{Code, Finding, Severity, TextPlace};
 pub use packs::{PackError, RulePack};
 pub use statutory::{DayZero, Rights, RightsMoment, StatutoryPromise};
+pub use structure::{Machine, MachineClock, Move};
 
-/// The house rules. Written as TOML; checked by [`Policy::lint`] before it is used.
+/// The house rules. Written as TOML; checked by [`Policy::faults`] before it is used.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a house rule of its own; none excludes another")]
@@ -107,6 +113,25 @@ pub struct Targets {
     pub remedy: Span,
 }
 
+impl Targets {
+    /// The usual time of a clock; `None` where there is none, and for the level's clock, which each level sets.
+    pub fn of(&self, clock: ClockKind) -> Option<Span> {
+        match clock {
+            ClockKind::Acknowledgement => Some(self.acknowledgement),
+            ClockKind::FirstResponse => Some(self.first_response),
+            ClockKind::Resolution => Some(self.resolution),
+            ClockKind::Acceptance => Some(self.acceptance),
+            ClockKind::Approval => Some(self.approval),
+            ClockKind::Silence => Some(self.silence),
+            ClockKind::AutoClose => Some(self.auto_close),
+            ClockKind::ContestWindow => Some(self.contest_window),
+            ClockKind::Remedy => Some(self.remedy),
+            // The law may promise several things: see `promises_for`.
+            ClockKind::Level | ClockKind::Statutory => None,
+        }
+    }
+}
+
 /// Target times that differ from the usual ones.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -123,7 +148,8 @@ pub struct TargetOverrides {
 }
 
 impl TargetOverrides {
-    fn of(&self, clock: ClockKind) -> Option<Span> {
+    /// The time of a clock that differs here; `None` where it does not.
+    pub fn of(&self, clock: ClockKind) -> Option<Span> {
         match clock {
             ClockKind::FirstResponse => self.first_response,
             ClockKind::Resolution => self.resolution,
@@ -231,32 +257,61 @@ impl Category {
     }
 }
 
-/// A policy that cannot be used.
+/// A policy that cannot be used; every fault is named, with its line and column.
 #[derive(Debug, thiserror::Error)]
 pub enum PolicyError {
-    /// It cannot be read; the message names line and column.
-    #[error("the policy cannot be read")]
-    Unreadable(#[source] Box<toml::de::Error>),
+    /// It cannot be read.
+    #[error("the policy cannot be read: {}", listed(.0))]
+    Unreadable(Vec<Finding>),
     /// It does not hold together.
-    #[error("the policy does not hold together: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    #[error("the policy does not hold together: {}", listed(.0))]
     Faulty(Vec<Finding>),
 }
 
 impl Policy {
-    /// Reads a policy and checks it.
+    /// Reads a policy and checks it. Warnings do not keep it from being used; [`Policy::check`] tells them.
+    ///
+    /// # Errors
+    /// If it cannot be read or used: with every fault, in the order of the text.
+    ///
+    /// ```
+    /// use complaint_core::Policy;
+    ///
+    /// let error = Policy::from_toml("name = 'Ours'\nclendar = 'office'").unwrap_err().to_string();
+    /// assert!(error.contains("line 2, column 1: clendar: unknown field"));
+    /// assert!(error.contains("missing field `levels`"), "and all the others too");
+    /// ```
     pub fn from_toml(text: &str) -> Result<Self, PolicyError> {
-        let policy: Self = toml::from_str(text).map_err(|error| PolicyError::Unreadable(Box::new(error)))?;
-        let findings = policy.lint();
-        if findings.is_empty() { Ok(policy) } else { Err(PolicyError::Faulty(findings)) }
+        let reading = source::read(text, Self::lint);
+        let errors = reading.findings.into_iter().filter(|finding| finding.severity() == Severity::Error);
+        let errors: Vec<Finding> = errors.collect();
+        match reading.policy {
+            Some(policy) if errors.is_empty() => Ok(policy),
+            Some(_) => Err(PolicyError::Faulty(errors)),
+            None => Err(PolicyError::Unreadable(errors)),
+        }
+    }
+
+    /// Everything that can be found in the text of a policy, errors and warnings, in the order of the text. An empty
+    /// list means that nothing is wrong with it.
+    ///
+    /// Where a value cannot be read, the rest is checked all the same, as far as it does not depend on that value.
+    pub fn check(text: &str) -> Vec<Finding> {
+        source::read(text, Self::lint).findings
+    }
+
+    /// As [`Policy::check`], and what does not fit the staff, as [`Policy::lint_with`].
+    pub fn check_with(text: &str, roster: &Roster) -> Vec<Finding> {
+        source::read(text, |policy| policy.lint_with(roster)).findings
     }
 
     /// The policy a new organisation starts with: three levels, office hours in UTC, no categories yet.
     ///
     /// # Panics
-    /// Never: its text is part of the crate and a test reads it.
+    /// Never: its text is part of the crate, and tests read and check it.
     pub fn standard() -> Self {
-        #[expect(clippy::expect_used, reason = "the text is part of the crate and a test reads it")]
-        Self::from_toml(include_str!("standard.toml")).expect("the standard policy can be read")
+        #[expect(clippy::expect_used, reason = "the text is part of the crate; tests read and check it")]
+        toml::from_str(include_str!("standard.toml")).expect("the standard policy can be read")
     }
 
     /// The policy as TOML, readable by [`Policy::from_toml`].
@@ -310,19 +365,7 @@ impl Policy {
         }
         let own = self.category(category).and_then(|category| category.targets.of(clock));
         let by_priority = || self.priorities.get(&priority).and_then(|targets| targets.of(clock));
-        own.or_else(by_priority).or(match clock {
-            ClockKind::Acknowledgement => Some(self.targets.acknowledgement),
-            ClockKind::FirstResponse => Some(self.targets.first_response),
-            ClockKind::Resolution => Some(self.targets.resolution),
-            ClockKind::Acceptance => Some(self.targets.acceptance),
-            ClockKind::Approval => Some(self.targets.approval),
-            ClockKind::Silence => Some(self.targets.silence),
-            ClockKind::AutoClose => Some(self.targets.auto_close),
-            ClockKind::ContestWindow => Some(self.targets.contest_window),
-            ClockKind::Remedy => Some(self.targets.remedy),
-            // The law may promise several things: see `promises_for`.
-            ClockKind::Level | ClockKind::Statutory => None,
-        })
+        own.or_else(by_priority).or_else(|| self.targets.of(clock))
     }
 
     /// Whether an agent of a level may decide these amounts alone: per currency their sum is within the limit.
@@ -339,6 +382,10 @@ impl Policy {
             limits.iter().any(|limit| limit.currency() == currency && limit.minor_units() >= sum)
         })
     }
+}
+
+fn listed(findings: &[Finding]) -> String {
+    findings.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
 fn one() -> u64 {
@@ -417,21 +464,19 @@ mod tests {
     }
 
     #[test]
-    fn faults_are_named_with_line_or_path() {
-        let unreadable = Policy::from_toml("name = 1").unwrap_err();
-        assert!(matches!(unreadable, PolicyError::Unreadable(_)));
+    fn faults_are_named_in_the_order_of_the_policy() {
         let mut policy = Policy::standard();
         policy.calendar = "moon".into();
         policy.levels[1].name = String::new();
         let twice = Category::named("Water").unwrap();
         policy.categories = vec![twice.clone(), twice];
         let paths: Vec<String> = policy.lint().into_iter().map(|finding| finding.path).collect();
-        assert_eq!(paths, ["calendar", "levels.1.name", "categories.1.key"]);
+        assert_eq!(paths, ["calendar", "levels.1.name", "categories.1.key", "categories.1.name"]);
         let mut wordy = Category::named("Water").unwrap();
         wordy.description = "x".repeat(2000);
         assert!(Policy::standard().with_category(wordy.clone()).lint().is_empty());
         wordy.description.push('x');
-        let question = |n| CategoryQuestion { key: format!("q{n}"), label: "Which?".into(), required: false };
+        let question = |n| CategoryQuestion { key: format!("q{n}"), label: format!("Which {n}?"), required: false };
         wordy.questions = (0..31).map(question).collect();
         let paths: Vec<String> =
             Policy::standard().with_category(wordy).lint().into_iter().map(|finding| finding.path).collect();

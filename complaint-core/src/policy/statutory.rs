@@ -163,6 +163,14 @@ impl Policy {
     }
 
     /// What is wrong with the promises of the law and the texts about rights: path and message of each fault.
+    /// What the law gives every complaint until its final response, if it does: the first such promise that neither lapses
+    /// nor is for certain categories.
+    pub(crate) fn final_response(&self) -> Option<(&PromiseKey, &StatutoryPromise)> {
+        self.statutory.iter().find(|(_, promise)| {
+            promise.kept_by == Milestone::Resolution && !promise.lapses && promise.categories.is_empty()
+        })
+    }
+
     pub(super) fn statutory_faults(&self) -> Vec<(String, String)> {
         let mut faults = Vec::new();
         for (key, promise) in &self.statutory {

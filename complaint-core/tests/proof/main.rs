@@ -1,12 +1,15 @@
 //! Proof of the core against its specification: exhaustive, random, and by name of each fault it must never have.
 
 mod announcements;
+mod charts;
 mod clocks;
 mod deadlines;
 mod faults;
 mod golden;
 mod house;
 mod invariants;
+mod ladder;
 mod lifecycle;
+mod lint;
 mod messages;
 mod visibility;

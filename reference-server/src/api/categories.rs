@@ -189,7 +189,7 @@ fn checked(policy: Policy, category: Category) -> Result<(Policy, Category), Pro
     let policy = policy.with_category(category.clone());
     let at = policy.categories.iter().position(|known| known.key == category.key).unwrap_or_default();
     let prefix = format!("categories.{at}.");
-    let mut findings = policy.lint();
+    let mut findings = policy.faults();
     if findings.is_empty() {
         return Ok((policy, category));
     }

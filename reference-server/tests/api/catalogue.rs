@@ -53,7 +53,7 @@ async fn categories_are_versions_of_the_policy() {
         (json!({"weight": 1001}), "weight", "out_of_range"),
         (json!({"weight": "2"}), "weight", "invalid_type"),
         (json!({"description": "x".repeat(2001)}), "description", "too_long"),
-        (json!({"questions": [{"key": "a b", "label": "?"}]}), "questions.0.key", "invalid"),
+        (json!({"questions": [{"key": "a b", "label": "?"}]}), "questions.0.key", "invalid_key"),
         (
             json!({"questions": [{"key": "a", "label": "?"}, {"key": "a", "label": "!"}]}),
             "questions.1.key",

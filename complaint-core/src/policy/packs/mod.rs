@@ -165,14 +165,12 @@ impl Policy {
     /// # Errors
     /// If the two together give a policy that does not hold together.
     pub fn under(&self, pack: &RulePack) -> Result<Self, PackError> {
-        let failed = |error: PolicyError| PackError::Policy { pack: pack.name().to_owned(), error: Box::new(error) };
-        let unreadable = |error| failed(PolicyError::Unreadable(Box::new(error)));
-        let house = self.to_toml().map_err(serde::de::Error::custom).map_err(unreadable)?;
-        let mut house: Table = toml::from_str(&house).map_err(unreadable)?;
+        let unreadable = |error| PackError::Unreadable(Box::new(error));
+        let text = |error: toml::ser::Error| unreadable(serde::de::Error::custom(error));
+        let mut house: Table = toml::from_str(&self.to_toml().map_err(text)?).map_err(unreadable)?;
         lay_over(&mut house, &pack.rules);
-        let policy: Self = house.try_into().map_err(unreadable)?;
-        let findings = policy.lint();
-        if findings.is_empty() { Ok(policy) } else { Err(failed(PolicyError::Faulty(findings))) }
+        Self::from_toml(&toml::to_string(&house).map_err(text)?)
+            .map_err(|error| PackError::Policy { pack: pack.name().to_owned(), error: Box::new(error) })
     }
 }
 

@@ -1,0 +1,242 @@
+//! The printed lifecycle against what complaints really do, and the picture in the README against the code.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::path::Path;
+
+use chrono::TimeDelta;
+use complaint_core::complaint::Remedy;
+use complaint_core::deadline::due_commands;
+use complaint_core::lifecycle::{Command, CommandName as C, Input, Lifecycle, Status, SvgOptions, Trail, evolve};
+use complaint_core::{Actor, Complaint, Policy};
+
+use crate::house::{World, admin, agent, agent_id, customer, decision, file, input, policy, replacement};
+
+/// Every input that leads somewhere.
+fn commands(name: C, other: &Complaint, world: &World) -> Vec<Command> {
+    let given = || Input {
+        reason: Some("Because.".into()),
+        text: Some("Some words.".into()),
+        comment: Some("Some words.".into()),
+        explanation: Some("It was us.".into()),
+        instruction: Some("Ask again.".into()),
+        evidence: Some("Receipt 7.".into()),
+        party: Some("The carrier".into()),
+        body: Some("The city".into()),
+        until: Some(world.now.date_naive() + TimeDelta::days(3)),
+        into: Some(other.reference.to_string()),
+        score: Some(5),
+        new_evidence: Some("A photograph.".into()),
+        ..Input::default()
+    };
+    match name {
+        C::Submit | C::FollowUp => Vec::new(),
+        C::Attach => vec![Command::attach(vec![file(1)])],
+        C::Propose | C::Resolve => vec![
+            decision(name, Vec::new()),
+            decision(name, replacement()),
+            decision(name, vec![Remedy::refund("500.00 EUR").unwrap()]),
+        ],
+        C::Assign | C::Reassign => ["sarah", "ben", "maria", "max"]
+            .into_iter()
+            .map(|id| input(name, Input { agent: Some(agent_id(id)), reason: given().reason, ..Input::default() }))
+            .collect(),
+        C::Dismiss => {
+            vec![input(name, Input { reason: Some("spam".into()), text: given().text, ..Input::default() })]
+        }
+        _ => {
+            let mut body = serde_json::to_value(given()).unwrap();
+            let known: BTreeSet<&str> = name.fields().iter().map(|field| field.name()).collect();
+            body.as_object_mut().unwrap().retain(|field, _| known.contains(field.as_str()));
+            vec![Command::from_json(name, &body).unwrap()]
+        }
+    }
+}
+
+type Seen = (BTreeSet<(String, Status, Status)>, BTreeMap<String, BTreeSet<Status>>);
+
+/// What matters to where a complaint can go next.
+fn kind(world: &World, complaint: &Complaint) -> String {
+    let facts = (
+        (complaint.status, complaint.level, complaint.handler.is_some(), complaint.question.is_some()),
+        (complaint.outstanding_remedies().count().min(1), complaint.resolutions.len().min(1)),
+        complaint.proposal.as_ref().map(|proposal| proposal.remedies.len()),
+        complaint.resolution().is_some_and(|it| it.accepted_at.is_some()),
+        world.handler_available,
+        !due_commands(complaint, &world.policy, world.now).is_empty(),
+    );
+    format!("{facts:?}")
+}
+
+/// Walks from a submitted complaint through everything that anybody can do, and notes every change of status and the
+/// statuses in which each clock was seen to run.
+fn walked(policy: &Policy) -> Seen {
+    let mut start = World::new(policy.clone());
+    let other = start.submitted();
+    let first = start.submitted();
+    start.log.clear();
+    let staff: Vec<Actor> = ["ben", "max", "olga"].into_iter().take(policy.levels.len()).map(agent).collect();
+    let (mut changes, mut clocks) = (BTreeSet::new(), BTreeMap::<String, BTreeSet<Status>>::new());
+    let mut known = BTreeSet::from([kind(&start, &first)]);
+    let mut open = VecDeque::from([(start, first)]);
+    while let Some((world, complaint)) = open.pop_front() {
+        for deadline in complaint.deadlines.iter().filter(|it| it.ended.is_none() && it.due_at.is_some()) {
+            clocks.entry(deadline.clock.name().to_owned()).or_default().insert(complaint.status);
+        }
+        let mut attempts: Vec<(Actor, Command)> =
+            due_commands(&complaint, policy, world.now).into_iter().map(|command| (Actor::system(), command)).collect();
+        let handler = complaint.handler.as_ref().map(|id| agent(id.as_str()));
+        let actors: Vec<Actor> = [customer("john"), admin()].into_iter().chain(staff.clone()).chain(handler).collect();
+        for name in C::ALL {
+            for command in commands(*name, &other, &world) {
+                attempts.extend(actors.iter().map(|actor| (actor.clone(), command.clone())));
+            }
+        }
+        let mut found = Vec::new();
+        for (actor, command) in attempts {
+            let joins = matches!(command.name(), C::Merge | C::Unmerge).then_some(&other);
+            let Ok(entries) = world.decide(&complaint, &actor, &command, joins) else { continue };
+            let own = entries.iter().filter(|entry| entry.complaint == complaint.id);
+            let next = own.fold(complaint.clone(), evolve);
+            if next.status != complaint.status {
+                changes.insert((command.name().to_string(), complaint.status, next.status));
+            }
+            found.push((world.clone(), next));
+        }
+        for hours in [9, 30 * 24] {
+            let mut later = world.clone();
+            later.later(TimeDelta::hours(hours));
+            found.push((later, complaint.clone()));
+        }
+        found.push((World { handler_available: false, ..world }, complaint));
+        open.extend(found.into_iter().filter(|(world, complaint)| known.insert(kind(world, complaint))));
+    }
+    println!("{} levels: {} kinds of complaint, {} changes of status", policy.levels.len(), known.len(), changes.len());
+    (changes, clocks)
+}
+
+fn drawn(policy: &Policy) -> Seen {
+    let json = Lifecycle::of(policy).to_json();
+    let status = |value: &serde_json::Value| value.as_str().unwrap().parse::<Status>().unwrap();
+    let changes = json["changes"].as_array().unwrap().iter();
+    let changes =
+        changes.map(|it| (it["command"].as_str().unwrap().to_owned(), status(&it["from"]), status(&it["to"])));
+    let clocks = json["clocks"].as_array().unwrap().iter();
+    let clocks = clocks.map(|it| {
+        (it["name"].as_str().unwrap().to_owned(), it["runs_in"].as_array().unwrap().iter().map(status).collect())
+    });
+    (changes.collect(), clocks.collect())
+}
+
+#[test]
+fn what_is_drawn_is_what_happens() {
+    let of = |levels: usize, four_eyes: bool| {
+        let mut policy = Policy { four_eyes, ..policy() };
+        policy.levels.truncate(levels);
+        policy
+    };
+    for policy in [of(1, false), of(2, false), of(2, true)] {
+        let ((happened, ran), (drawn, runs)) = (walked(&policy), drawn(&policy));
+        // In a ladder of one there is nobody who releases but a desk, from a handler who is gone.
+        let by_desk = |change: &&(String, Status, Status)| policy.levels.len() == 1 && change.0 == "release";
+        let invented: Vec<_> = drawn.difference(&happened).filter(|change| !by_desk(change)).collect();
+        let missing: Vec<_> = happened.difference(&drawn).collect();
+        assert!(invented.is_empty() && missing.is_empty(), "drawn only {invented:?}, not drawn {missing:?}");
+        for (clock, seen) in ran {
+            assert!(seen.is_subset(&runs[&clock]), "{clock} runs in {seen:?}");
+        }
+    }
+}
+
+#[test]
+fn mermaid_and_dot_draw_the_same_changes() {
+    for policy in [policy(), Policy { four_eyes: true, ..policy() }] {
+        let lifecycle = Lifecycle::of(&policy);
+        let (changes, _) = drawn(&policy);
+        for (arrow, text) in [(" --> ", lifecycle.to_mermaid()), (" -> ", lifecycle.to_dot())] {
+            for (command, from, to) in &changes {
+                let start = format!("{from}{arrow}{to} ");
+                let line = text.lines().find(|line| line.trim().starts_with(&start));
+                assert!(line.is_some_and(|line| line.contains(command.as_str())), "{start} lacks {command}");
+            }
+            let edges: BTreeSet<_> = changes.iter().map(|(_, from, to)| (from, to)).collect();
+            let lines = text.lines().filter(|line| {
+                let mut ends = line.trim().split(arrow);
+                let is = |name: Option<&str>| {
+                    name.and_then(|it| it.split(' ').next()).is_some_and(|it| it.parse::<Status>().is_ok())
+                };
+                is(ends.next()) && is(ends.next())
+            });
+            assert_eq!(lines.count(), edges.len());
+            assert!(text.contains("contest (within 30 days)") && text.contains("urgent 1 working day"));
+        }
+    }
+}
+
+/// `COMPLAINT_GOLDEN=write` draws it anew.
+#[test]
+fn the_picture_of_the_standard_policy_is_the_code_s() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("lifecycle.svg");
+    let standard = Policy::standard();
+    let now = Lifecycle::of(&standard).to_svg(&SvgOptions::default());
+    if std::env::var("COMPLAINT_GOLDEN").is_ok_and(|mode| mode == "write") {
+        std::fs::write(&path, &now).unwrap();
+    }
+    let kept = std::fs::read_to_string(&path).unwrap();
+    assert!(kept == now, "{} is not what the code draws; COMPLAINT_GOLDEN=write draws it anew", path.display());
+}
+
+#[test]
+fn the_way_of_a_complaint_has_order_and_time() {
+    let mut world = World::new(policy());
+    let begun = world.begun("sarah");
+    world.later(TimeDelta::hours(5));
+    let asked = world.text(&begun, &agent("sarah"), C::Ask);
+    world.later(TimeDelta::days(2));
+    let answered = world.text(&asked, &customer("john"), C::Answer);
+    world.later(TimeDelta::minutes(90));
+    let resolved = world.resolved(&answered, Vec::new());
+    world.later(TimeDelta::days(1));
+    assert_eq!(resolved.status, Status::Resolved);
+
+    let trail = Trail::of(&world.log, world.now);
+    let stays: Vec<(Status, u64)> = trail.visits.iter().map(|visit| (visit.status, visit.seconds)).collect();
+    assert_eq!(
+        stays,
+        [
+            (Status::Queued, 0),
+            (Status::Assigned, 0),
+            (Status::InProgress, 5 * 3600),
+            (Status::AwaitingCustomer, 2 * 86_400),
+            (Status::InProgress, 5400),
+            (Status::Resolved, 86_400),
+        ]
+    );
+    assert!(trail.visits.windows(2).all(|pair| pair[0].until == Some(pair[1].from)), "without gaps");
+    assert_eq!(trail.visits.last().unwrap().until, None);
+    let json = trail.to_json();
+    assert_eq!(json["visits"][2]["handler"], "sarah");
+    assert_eq!(json["visits"][3]["seconds"], 172_800);
+
+    let policy = policy();
+    let svg = Lifecycle::of(&policy).to_svg(&SvgOptions::default().walking(&trail));
+    let stay = |name: &str| {
+        let group = svg.split(&format!("id=\"status-{name}\"")).nth(1).unwrap();
+        group.split("</g>").next().unwrap().to_owned()
+    };
+    assert!(stay("in_progress").contains(">6 h 30 min<") && stay("in_progress").contains(">3 5<"));
+    assert!(stay("awaiting_customer").contains(">2 d<") && stay("awaiting_customer").contains(">4<"));
+    assert!(!stay("closed").contains("chart-trail"));
+    assert_eq!(svg.matches("url(#lifecycle-trail-head)").count(), 5, "each change it made, once");
+
+    // In progress to Queued, by the way that leads up.
+    let mut world = World::new(policy.clone());
+    world.begun_at(2);
+    let trail = Trail::of(&world.log, world.now);
+    let svg = Lifecycle::of(&policy).to_svg(&SvgOptions::default().walking(&trail));
+    let walked = |commands: &str| {
+        let group = svg.split(&format!("data-commands=\"{commands}\"")).nth(1).unwrap();
+        group.split("</g>").next().unwrap().contains("url(#lifecycle-trail-head)")
+    };
+    assert!(walked("escalate") && walked("assign") && walked("begin"));
+    assert!(!walked("release hand_back") && !walked("decline release"));
+}

@@ -1,0 +1,256 @@
+//! Ladders of one, two, five and nine levels, each through the whole lifecycle: who gets what goes up, how long it
+//! may stay, and who has the last word.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use complaint_core::complaint::{EscalationCause, Event, Outcome, Priority, Remedy};
+use complaint_core::deadline::ClockKind;
+use complaint_core::desk::Acting;
+use complaint_core::id::ComplaintId;
+use complaint_core::lifecycle::{Command, CommandName as C, Input, Status};
+use complaint_core::policy::Category;
+use complaint_core::{Actor, Agent, Complaint, DeskError, Policy};
+
+use crate::house::{House, agent_id, customer, decision, input, level, submission, tag};
+
+const LENGTHS: [u8; 4] = [1, 2, 5, 9];
+
+/// A ladder whose levels have names and limits of their own: level n may keep a complaint n days, an urgent one n hours.
+fn ladder(length: u8, priority: Priority) -> Policy {
+    let mut category = Category::named("Damaged goods").unwrap();
+    category.priority = priority;
+    let mut policy = Policy::standard().with_category(category);
+    let model = policy.levels[0].clone();
+    policy.levels.clear();
+    for number in 1..=length {
+        let mut step = model.clone();
+        step.name = format!("Office {number}");
+        step.target = format!("{number} days").parse().unwrap();
+        step.priorities = [(Priority::Urgent, format!("{number} hours").parse().unwrap())].into();
+        step.authority = (number < length).then(|| vec![format!("{number}00.00 EUR").parse().unwrap()]);
+        policy.levels.push(step);
+    }
+    // Only the levels' own limits move anything.
+    for (target, span) in
+        [(&mut policy.targets.first_response, "90 weeks"), (&mut policy.targets.resolution, "90 weeks")]
+    {
+        *target = span.parse().unwrap();
+    }
+    policy.targets.acceptance = "90 weeks".parse().unwrap();
+    policy.statutory.clear();
+    policy.priorities.clear();
+    policy
+}
+
+/// Three agents of each level: the router, all else equal, takes `a`; the superior is `c` of the level above.
+fn staff(length: u8) -> Vec<Agent> {
+    let mut agents = Vec::new();
+    for number in 1..=length {
+        for name in ["a", "b", "c"] {
+            let agent = Agent::named(format!("{name}{number}"), name).unwrap().skilled_in(["damaged goods"]);
+            let agent = agent.at_level(level(number)).with_capacity(50);
+            agents.push(if number < length {
+                agent.reporting_to(agent_id(&format!("c{}", number + 1)))
+            } else {
+                agent
+            });
+        }
+    }
+    agents
+}
+
+async fn house(length: u8, priority: Priority) -> House {
+    House::with(ladder(length, priority), staff(length)).await
+}
+
+async fn submitted(house: &House) -> ComplaintId {
+    let mut submission = submission();
+    submission.against = None;
+    house.as_actor(customer("john")).submit(submission).await.unwrap().id()
+}
+
+async fn acting(house: &House, id: &str) -> Acting {
+    let member = house.desk.store().find(&agent_id(id)).await.unwrap().unwrap();
+    house.as_actor(Actor::agent(&member.agent))
+}
+
+async fn holder(house: &House, id: ComplaintId) -> (String, Acting) {
+    let handler = house.state(id).await.handler.unwrap();
+    (handler.to_string(), acting(house, handler.as_str()).await)
+}
+
+fn because(name: C) -> Command {
+    Command::with_reason(name, "Because.")
+}
+
+fn refused(result: Result<Complaint, DeskError>) -> Vec<&'static str> {
+    match result {
+        Err(DeskError::Refused(refusal)) => refusal.failed.iter().map(|failed| failed.code).collect(),
+        other => panic!("not refused: {other:?}"),
+    }
+}
+
+fn resolved() -> Command {
+    decision(C::Resolve, Vec::new())
+}
+
+#[tokio::test]
+async fn every_handler_can_send_it_up_to_the_superior_until_the_last_decides() {
+    for length in LENGTHS {
+        let house = house(length, Priority::Normal).await;
+        assert_eq!(house.desk.policy().faults(), []);
+        let id = submitted(&house).await;
+        for number in 1..=length {
+            let (name, handler) = holder(&house, id).await;
+            // The reporting line goes before the router's own choice, which would be `a`.
+            assert_eq!(name, if number == 1 { "a1".to_owned() } else { format!("c{number}") }, "of {length}");
+            assert_eq!(house.state(id).await.level, level(number));
+            assert_eq!(house.desk.policy().level_name(level(number)), format!("Office {number}"));
+            handler.begin(id).await.unwrap();
+            if number < length {
+                handler.perform(id, because(C::Escalate)).await.unwrap();
+            } else {
+                assert_eq!(refused(handler.perform(id, because(C::Escalate)).await), ["last_level"]);
+                let much = decision(C::Resolve, vec![Remedy::refund("1000000 EUR").unwrap()]);
+                handler.perform(id, much).await.unwrap();
+            }
+        }
+        let complaint = house.state(id).await;
+        assert_eq!((complaint.status, complaint.escalations.len()), (Status::Resolved, usize::from(length) - 1));
+        assert!(house.desk.replays(id).await.unwrap());
+        house.workloads_add_up().await;
+    }
+}
+
+#[tokio::test]
+async fn contesting_climbs_the_ladder_and_ends_with_final_authority() {
+    for length in LENGTHS {
+        let house = house(length, Priority::Normal).await;
+        let john = house.as_actor(customer("john"));
+        let id = submitted(&house).await;
+        let mut deciders = Vec::new();
+        for number in 1..=length {
+            let (name, handler) = holder(&house, id).await;
+            deciders.push(name);
+            handler.begin(id).await.unwrap();
+            handler.perform(id, resolved()).await.unwrap();
+            if number < length {
+                let contested = john.perform(id, because(C::Contest)).await.unwrap();
+                assert_eq!(contested.level, level(number + 1));
+            }
+        }
+        assert_eq!(refused(john.perform(id, because(C::Contest)).await), ["final_authority_reached"]);
+        // New evidence is heard even there, by somebody who did not decide.
+        let news = Input {
+            reason: Some("A photograph.".into()),
+            new_evidence: Some("A photograph.".into()),
+            ..Input::default()
+        };
+        let heard = john.perform(id, input(C::Contest, news)).await.unwrap();
+        assert_eq!((heard.level, heard.status), (level(length), Status::Assigned));
+        let (name, handler) = holder(&house, id).await;
+        assert!(!deciders.contains(&name), "{name} decided before");
+        handler.begin(id).await.unwrap();
+        handler.perform(id, resolved()).await.unwrap();
+        john.accept(id).await.unwrap();
+        assert_eq!(house.state(id).await.status, Status::Closed);
+        assert!(house.desk.replays(id).await.unwrap());
+    }
+}
+
+#[tokio::test]
+async fn each_level_s_limit_by_priority_sends_it_up_one_level() {
+    for length in LENGTHS {
+        for (priority, unit) in [(Priority::Normal, TimeDelta::days(1)), (Priority::Urgent, TimeDelta::hours(1))] {
+            let house = house(length, priority).await;
+            let id = submitted(&house).await;
+            let mut since: DateTime<Utc> = house.desk.now();
+            for number in 1..=length {
+                let due = house.state(id).await.deadline(ClockKind::Level).unwrap().due_at.unwrap();
+                assert_eq!(due - since, unit * i32::from(number), "{priority} at level {number} of {length}");
+                house.clock.set(due - TimeDelta::seconds(1));
+                house.desk.sweep().await.unwrap();
+                assert_eq!(house.state(id).await.level, level(number), "not a second too early");
+                house.clock.set(due);
+                house.desk.sweep().await.unwrap();
+                let complaint = house.state(id).await;
+                assert_eq!(complaint.level, level(number.saturating_add(1).min(length)), "one level, and never beyond");
+                since = due;
+            }
+            let complaint = house.state(id).await;
+            let causes: Vec<_> = complaint.escalations.iter().map(|it| (it.from, it.causes.clone())).collect();
+            let wanted: Vec<_> =
+                (1..length).map(|from| (level(from), vec![EscalationCause::Clock(ClockKind::Level)])).collect();
+            assert_eq!(causes, wanted);
+            // The last level's limit is told, once.
+            for _ in 0..3 {
+                house.clock.advance(TimeDelta::days(3));
+                house.desk.sweep().await.unwrap();
+            }
+            let log = house.desk.store().log(id, 0, 1000).await.unwrap();
+            let alarms = log.iter().filter(|it| it.event == Event::Alarmed { clock: ClockKind::Level });
+            assert_eq!(alarms.count(), 1, "{priority}, {length} levels");
+        }
+    }
+}
+
+#[tokio::test]
+async fn supervisors_and_disappointed_customers_can_send_it_up() {
+    for length in [2, 5, 9] {
+        let house = house(length, Priority::Normal).await;
+        let john = house.as_actor(customer("john"));
+        let id = submitted(&house).await;
+        assert!(refused(john.perform(id, because(C::Escalate)).await).contains(&"no_deadline_missed"));
+        let up = acting(&house, "b2").await.perform(id, because(C::Escalate)).await.unwrap();
+        assert_eq!(up.level, level(2));
+        if length > 2 {
+            let due = up.deadline(ClockKind::Level).unwrap().due_at.unwrap();
+            // Late, and no sweep has come by yet.
+            house.clock.set(due + TimeDelta::seconds(1));
+            let up = john.perform(id, because(C::Escalate)).await.unwrap();
+            assert_eq!(up.level, level(3));
+            assert_eq!(up.escalations.last().unwrap().causes, [EscalationCause::Customer]);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_superior_who_cannot_take_it_is_passed_over() {
+    let house = house(5, Priority::Normal).await;
+    let id = submitted(&house).await;
+    let (_, handler) = holder(&house, id).await;
+    let mut superior = house.desk.store().find(&agent_id("c2")).await.unwrap().unwrap().agent;
+    superior.enabled = false;
+    house.desk.enrol(superior).await.unwrap();
+    handler.begin(id).await.unwrap();
+    handler.perform(id, because(C::Escalate)).await.unwrap();
+    assert_eq!(holder(&house, id).await.0, "a2", "the router chooses from the level");
+}
+
+#[tokio::test]
+async fn money_goes_up_to_who_may_decide_it() {
+    for length in [2, 5, 9] {
+        let house = house(length, Priority::Normal).await;
+        let id = submitted(&house).await;
+        let (_, handler) = holder(&house, id).await;
+        handler.begin(id).await.unwrap();
+        let refund = |name| decision(name, vec![Remedy::refund("150.00 EUR").unwrap()]);
+        assert_eq!(refused(handler.perform(id, refund(C::Resolve)).await), ["over_authority"]);
+        handler.perform(id, refund(C::Propose)).await.unwrap();
+        let approved = acting(&house, "b2").await.perform(id, Command::plain(C::Approve)).await.unwrap();
+        assert_eq!(approved.resolution().unwrap().outcome, Outcome::Upheld);
+    }
+}
+
+#[tokio::test]
+async fn in_a_ladder_of_one_a_handler_who_is_gone_gives_it_back() {
+    let house = house(1, Priority::Normal).await;
+    let id = submitted(&house).await;
+    let (name, _) = holder(&house, id).await;
+    let mut gone = house.desk.store().find(&agent_id(&name)).await.unwrap().unwrap().agent;
+    gone.enabled = false;
+    house.desk.enrol(gone).await.unwrap();
+    house.desk.sweep().await.unwrap();
+    let log = house.desk.store().log(id, 0, 1000).await.unwrap();
+    assert!(log.iter().any(|entry| tag(&entry.event) == "released"));
+    assert_ne!(holder(&house, id).await.0, name);
+}

@@ -1,0 +1,585 @@
+//! Each kind of finding, shown by the smallest policy or machine that has it, with its place in the text; and that
+//! the policies we ship have none.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use complaint_core::agent::Member;
+use complaint_core::id::Area;
+use complaint_core::policy::{Category, Code, Finding, Machine, MachineClock, Move, PolicyError, Severity};
+use complaint_core::routing::Roster;
+use complaint_core::{Agent, Policy};
+
+use crate::house::{agent_id, agents, level, policy, roster};
+
+const STANDARD: &str = include_str!("../../src/policy/standard.toml");
+const DEMO: &str = include_str!("../../../reference-server/src/demo/policy.toml");
+
+/// The standard policy with some of its text replaced, and more behind it.
+fn standard(changes: &[(&str, &str)], more: &str) -> String {
+    let mut text = STANDARD.to_owned();
+    for (from, to) in changes {
+        assert!(text.contains(from), "{from:?} is not in the standard policy");
+        text = text.replacen(from, to, 1);
+    }
+    text + more
+}
+
+/// What a finding shows: the text at its place.
+fn at(text: &str, finding: &Finding) -> String {
+    let place = finding.place.unwrap_or_else(|| panic!("no place: {finding}"));
+    let line = text.lines().nth(place.line - 1).unwrap();
+    line.chars().skip(place.column - 1).collect()
+}
+
+fn shown(findings: &[Finding]) -> Vec<(Code, &str)> {
+    findings.iter().map(|finding| (finding.code, finding.path.as_str())).collect()
+}
+
+const WATER: &str = "[[categories]]\nkey = \"water\"\nname = \"Water\"\n";
+const ONE_LEVEL: &str = "[[levels]]\nname = \"Clerk\"\ntarget = \"5 working days\"\n";
+
+/// A policy of one level, with lines of its own at the top.
+fn one_level(top: &str) -> String {
+    let ladder = STANDARD.find("[[levels]]").unwrap();
+    format!("{top}\n{}{ONE_LEVEL}", &STANDARD[..ladder])
+}
+
+/// One text for each finding that a text can have: the code, the path, and how the place in the text begins.
+fn texts() -> Vec<(Code, &'static str, &'static str, String)> {
+    let of = standard;
+    vec![
+        (Code::Syntax, "", "= 1", of(&[], "x = = 1\n")),
+        (Code::DuplicateKey, "", "name = \"Twice\"", of(&[("calendar =", "name = \"Twice\"\ncalendar =")], "")),
+        (Code::UnknownField, "clendar", "clendar = 1", format!("clendar = 1\n{STANDARD}")),
+        (Code::MissingField, "targets.remedy", "[targets]", of(&[("remedy = \"14 days\"\n", "")], "")),
+        (
+            Code::WrongValue,
+            "levels.1.target",
+            "5",
+            of(&[("Supervisor\"\ntarget = \"5 working days\"", "Supervisor\"\ntarget = 5")], ""),
+        ),
+        (
+            Code::CalendarFault,
+            "calendars.office.hours.tue.0",
+            "\"9-17\"",
+            of(&[("tue = [\"09:00-17:00\"]", "tue = [\"9-17\"]")], ""),
+        ),
+        (
+            Code::CalendarWithoutHours,
+            "calendars.night.hours",
+            "[calendars.night.hours]",
+            of(&[], "\n[calendars.night]\nzone = \"UTC\"\n[calendars.night.hours]\nmon = []\n"),
+        ),
+        (Code::MissingText, "levels.2.name", "\"\"", of(&[("\"Manager\"", "\"\"")], "")),
+        (
+            Code::BadKey,
+            "categories.0.questions.0.key",
+            "\"\"",
+            of(&[], &format!("{WATER}questions = [{{ key = \"\", label = \"Where?\" }}]\n")),
+        ),
+        (Code::TooLong, "levels.2.name", "\"MMM", of(&[("\"Manager\"", &format!("\"{}\"", "M".repeat(201)))], "")),
+        (Code::NotOneLine, "levels.2.name", "\"A\\nB\"", of(&[("\"Manager\"", "\"A\\nB\"")], "")),
+        (Code::ControlCharacters, "levels.2.name", "\"A\\u0007\"", of(&[("\"Manager\"", "\"A\\u0007\"")], "")),
+        (
+            Code::StatutoryFault,
+            "statutory.final-response.label",
+            "\"\"",
+            of(&[("label = \"Final response\"", "label = \"\"")], ""),
+        ),
+        (Code::OutOfBounds, "log_entries_per_complaint", "19", of(&[("complaint = 1000", "complaint = 19")], "")),
+        (Code::OutOfBounds, "open_complaints_per_customer", "0", of(&[("customer = 50", "customer = 0")], "")),
+        (Code::UnknownCalendar, "calendar", "\"ofice\"", of(&[("calendar = \"office\"", "calendar = \"ofice\"")], "")),
+        (Code::LevelWithoutExit, "levels.0", "[[levels]]", one_level("four_eyes = true")),
+        (Code::UnreachableStatus, "levels", "[[levels]]", one_level("")),
+        (Code::RoleNeverActs, "levels", "[[levels]]", one_level("")),
+        (
+            Code::RivalTargets,
+            "categories.0.targets.resolution",
+            "\"9 days\"",
+            of(&[], &format!("{WATER}targets = {{ resolution = \"9 days\" }}\n")),
+        ),
+        (
+            Code::ClockNeverCounts,
+            "levels.1.priorities.urgent",
+            "\"1 working hour\"",
+            of(
+                &[(
+                    "1000.00 CHF\"]\npriorities = { urgent = \"1 working day\"",
+                    "1000.00 CHF\"]\npriorities = { urgent = \"1 working hour\"",
+                )],
+                "",
+            ),
+        ),
+        (
+            Code::InvertedLimits,
+            "targets.resolution",
+            "\"12 weeks\"",
+            of(&[("resolution = \"20 working days\"", "resolution = \"12 weeks\"")], ""),
+        ),
+        (
+            Code::UrgentSlower,
+            "priorities.urgent.resolution",
+            "\"15 working days\"",
+            of(&[("resolution = \"5 working days\"", "resolution = \"15 working days\"")], ""),
+        ),
+        (Code::AuthorityFalls, "levels.1.authority", "[\"99.00 EUR\"", of(&[("\"1000.00 EUR\"", "\"99.00 EUR\"")], "")),
+        (
+            Code::AuthorityEnds,
+            "levels.2.authority",
+            "[\"5000.00 EUR\"",
+            of(
+                &[(
+                    "target = \"10 working days\"",
+                    "target = \"10 working days\"\nauthority = [\"5000.00 EUR\", \"1000.00 USD\", \"1000.00 GBP\", \"1000.00 CHF\"]",
+                )],
+                "",
+            ),
+        ),
+        (
+            Code::WindowsContradict,
+            "targets.contest_window",
+            "\"7 days\"",
+            of(&[("contest_window = \"30 days\"", "contest_window = \"7 days\"")], ""),
+        ),
+        (
+            Code::DuplicateName,
+            "levels.1.name",
+            "\"representative\"",
+            of(&[("\"Supervisor\"", "\"representative\"")], ""),
+        ),
+        (Code::NothingToChoose, "categories", "[[categories]]", of(&[], &format!("{WATER}active = false\n"))),
+    ]
+}
+
+/// More places that have the same kinds of fault.
+fn more_texts() -> Vec<(Code, &'static str, &'static str, String)> {
+    let of = standard;
+    let urgent = "[priorities.urgent]\nfirst_response = \"2 working hours\"";
+    let first_level = "100.00 CHF\"]\npriorities = { urgent = \"1 working day\"";
+    vec![
+        (Code::WindowsContradict, "rating_window", "\"40 days\"", of(&[("\"24 hours\"", "\"40 days\"")], "")),
+        (
+            Code::WindowsContradict,
+            "reinstate_window",
+            "\"90 days\"",
+            of(&[("reinstate_window = \"30 days\"", "reinstate_window = \"90 days\"")], ""),
+        ),
+        (
+            Code::InvertedLimits,
+            "targets.acknowledgement",
+            "\"9 working days\"",
+            of(
+                &[
+                    ("acknowledge_at_once = true", "acknowledge_at_once = false"),
+                    ("acknowledgement = \"8 working hours\"", "acknowledgement = \"9 working days\""),
+                ],
+                "",
+            ),
+        ),
+        (
+            Code::InvertedLimits,
+            "priorities.urgent.first_response",
+            "\"6 working days\"",
+            of(&[(urgent, "[priorities.urgent]\nfirst_response = \"6 working days\"")], ""),
+        ),
+        (
+            Code::InvertedLimits,
+            "categories.0.targets.resolution",
+            "\"12 weeks\"",
+            of(&[], &format!("{WATER}targets = {{ resolution = \"12 weeks\" }}\n")),
+        ),
+        (
+            Code::ClockNeverCounts,
+            "targets.acceptance",
+            "\"30 working days\"",
+            of(&[("acceptance = \"8 working hours\"", "acceptance = \"30 working days\"")], ""),
+        ),
+        (
+            Code::ClockNeverCounts,
+            "levels.0.target",
+            "\"4 working hours\"",
+            of(
+                &[("Representative\"\ntarget = \"5 working days\"", "Representative\"\ntarget = \"4 working hours\"")],
+                "",
+            ),
+        ),
+        (
+            Code::UrgentSlower,
+            "levels.0.priorities.urgent",
+            "\"9 working days\"",
+            of(&[(first_level, "100.00 CHF\"]\npriorities = { urgent = \"9 working days\"")], ""),
+        ),
+        (
+            Code::UrgentSlower,
+            "priorities.low.resolution",
+            "\"11 working days\"",
+            of(
+                &[("[priorities.urgent]", "[priorities.low]\nresolution = \"11 working days\"\n\n[priorities.urgent]")],
+                "",
+            ),
+        ),
+        (Code::AuthorityFalls, "levels.1.authority", "[\"1000.00 EUR\"", of(&[(", \"1000.00 CHF\"", "")], "")),
+        (
+            Code::AuthorityFalls,
+            "levels.1.authority",
+            "[\"1000.00 EUR\"",
+            of(&[("authority = [\"100.00 EUR\", \"100.00 USD\", \"100.00 GBP\", \"100.00 CHF\"]", "")], ""),
+        ),
+        (Code::OutOfBounds, "channels", "[]", format!("channels = []\n{STANDARD}")),
+        (Code::OutOfBounds, "categories.0.weight", "1001", of(&[], &format!("{WATER}weight = 1001\n"))),
+        (Code::OutOfBounds, "levels", "[[levels]]", of(&[], &ONE_LEVEL.repeat(7))),
+        (Code::DuplicateKey, "categories.1.key", "\"water\"", of(&[], &WATER.repeat(2))),
+        (
+            Code::DuplicateKey,
+            "categories.0.questions.1.key",
+            "\"a\"",
+            of(
+                &[],
+                &format!(
+                    "{WATER}questions = [{{ key = \"a\", label = \"Where?\" }}, {{ key = \"a\", label = \"When?\" }}]\n"
+                ),
+            ),
+        ),
+        (
+            Code::TooLong,
+            "categories.0.description",
+            "\"xxx",
+            of(&[], &format!("{WATER}description = \"{}\"\n", "x".repeat(2001))),
+        ),
+    ]
+}
+
+/// One machine for each finding of a shape that our own table cannot have, after systems that do.
+fn machines() -> Vec<(Code, &'static str, Machine)> {
+    vec![
+        // Issue trackers with global transitions: "any status to In progress" starts from Done as well, so that
+        // what is finished comes back without anybody saying that it was reopened.
+        (
+            Code::TerminalWithExits,
+            "statuses.done",
+            Machine::starting_at("to do")
+                .with_end("done")
+                .with_move(Move::named("finish", ["to do"], "done").by(["agent"]))
+                .with_move(Move::named("drag", ["done", "to do"], "to do").by(["anybody"])),
+        ),
+        // Help desks that kept a status of an older edition: rows still hold it, menus still offer it as a filter,
+        // and no transition leads there.
+        (
+            Code::UnreachableStatus,
+            "statuses.resolved",
+            Machine::starting_at("open")
+                .with_state("resolved")
+                .with_end("closed")
+                .with_move(Move::named("close", ["open"], "closed").by(["agent"]))
+                .with_move(Move::named("confirm", ["resolved"], "closed").by(["agent"])),
+        ),
+        // Workflow engines where a condition names a group that was emptied: the transition is there, nobody has it.
+        (
+            Code::RoleNeverActs,
+            "roles.approver",
+            Machine::starting_at("open")
+                .with_end("closed")
+                .with_move(Move::named("close", ["open"], "closed").by(["agent"]))
+                .with_move(Move::named("approve", ["open"], "closed").barred("approver", "the group is empty")),
+        ),
+        // Help desks with "waiting for customer": only the customer's answer leads out, and customers do not answer.
+        (
+            Code::DeadEnd,
+            "statuses.waiting",
+            Machine::starting_at("open")
+                .with_state("waiting")
+                .with_end("closed")
+                .with_move(Move::named("ask", ["open"], "waiting").by(["agent"]))
+                .with_move(Move::named("answer", ["waiting"], "open").by(["customer"]).by_goodwill())
+                .with_move(Move::named("close", ["open"], "closed").by(["agent"])),
+        ),
+        // Service desks whose "time to resolution" stops on the field "resolution", which one of the two ways to
+        // close does not set: finished work keeps running out.
+        (
+            Code::ClockNeverStops,
+            "clocks.time to resolution",
+            Machine::starting_at("open")
+                .with_end("closed")
+                .with_move(Move::named("close", ["open"], "closed").by(["agent"]))
+                .with_clock(MachineClock {
+                    name: "time to resolution".into(),
+                    runs_in: vec!["open".into(), "closed".into()],
+                    stopped_by: vec!["set resolution".into()],
+                    makes: None,
+                    is_window: false,
+                }),
+        ),
+        // Help desks with automations beside each other: one closes after a week of silence, one takes it as
+        // withdrawn after two; which of the two happens depends on the order of a list.
+        (Code::RivalClocks, "clocks.two weeks", {
+            let clock = |name: &str, makes: &str| MachineClock {
+                name: name.into(),
+                runs_in: vec!["pending".into()],
+                stopped_by: Vec::new(),
+                makes: Some(makes.into()),
+                is_window: false,
+            };
+            Machine::starting_at("pending")
+                .with_end("closed")
+                .with_end("withdrawn")
+                .with_move(Move::named("auto-close", ["pending"], "closed").by(["system"]))
+                .with_move(Move::named("auto-withdraw", ["pending"], "withdrawn").by(["system"]))
+                .with_clock(clock("one week", "auto-close"))
+                .with_clock(clock("two weeks", "auto-withdraw"))
+        }),
+    ]
+}
+
+/// One roster for each finding about the staff, beside the policy of the house.
+fn staffs() -> Vec<(Code, &'static str, Policy, Roster)> {
+    let with = |change: &dyn Fn(&mut Agent)| {
+        let members = agents().into_iter().map(|mut agent| {
+            change(&mut agent);
+            Member { agent, workload: 0, last_assigned_at: None }
+        });
+        Roster { members: members.collect() }
+    };
+    let skilled = |skill: &str| {
+        let mut category = Category::named("Leaks").unwrap();
+        category.skills = Some(BTreeSet::from([skill.parse().unwrap()]));
+        policy().with_category(category)
+    };
+    let mut local = Category::named("Late delivery").unwrap();
+    local.area = Some(Area::new("north-sid").unwrap());
+    let mut heavy = Category::named("Late delivery").unwrap();
+    heavy.weight = 51;
+    vec![
+        (Code::LevelUnstaffed, "levels.2", policy(), with(&|agent| agent.enabled = agent.level != level(3))),
+        (Code::CategoryUnskilled, "categories.2", skilled("plumbing"), roster()),
+        (Code::CategoryUnskilled, "categories.1", policy().with_category(heavy), roster()),
+        (Code::LikelyTypo, "categories.2.skills", skilled("late-delivry"), roster()),
+        (
+            Code::LikelyTypo,
+            "categories.1.area",
+            policy().with_category(local),
+            with(&|agent| agent.areas = BTreeSet::from([Area::new("north side").unwrap()])),
+        ),
+        (
+            Code::SuperiorOutOfReach,
+            "agents.sarah.reports_to",
+            policy(),
+            with(&|agent| agent.reports_to = (agent.id.as_str() == "sarah").then(|| agent_id("omar"))),
+        ),
+        (
+            Code::SuperiorOutOfReach,
+            "agents.ben.reports_to",
+            policy(),
+            with(&|agent| agent.reports_to = (agent.id.as_str() == "ben").then(|| agent_id("nobody"))),
+        ),
+        (
+            Code::SuperiorOutOfReach,
+            "agents.sue.reports_to",
+            policy(),
+            with(&|agent| {
+                agent.enabled = agent.id.as_str() != "max";
+                agent.reports_to = (agent.id.as_str() == "sue").then(|| agent_id("max"));
+            }),
+        ),
+        (
+            Code::AgentBeyondLadder,
+            "agents.ora.level",
+            policy(),
+            with(&|agent| {
+                if agent.id.as_str() == "ora" {
+                    agent.level = level(4);
+                }
+            }),
+        ),
+    ]
+}
+
+#[test]
+fn each_finding_is_shown_and_has_its_place() {
+    let mut seen: BTreeMap<Code, usize> = BTreeMap::new();
+    for (code, path, place, text) in texts().into_iter().chain(more_texts()) {
+        let findings = Policy::check(&text);
+        let found = findings.iter().find(|finding| finding.code == code && finding.path == path);
+        let found = found.unwrap_or_else(|| panic!("no {code} at {path:?}: {findings:#?}"));
+        assert!(at(&text, found).starts_with(place), "{code} is placed at {:?}", at(&text, found));
+        let usable = Policy::from_toml(&text).is_ok();
+        assert_eq!(usable, findings.iter().all(|it| it.severity() == Severity::Warning), "{code}: {findings:#?}");
+        *seen.entry(code).or_default() += 1;
+    }
+    for (code, path, machine) in machines() {
+        assert_eq!(shown(&machine.check()), [(code, path)], "{machine:?}");
+        *seen.entry(code).or_default() += 1;
+    }
+    for (code, path, policy, roster) in staffs() {
+        assert_eq!(policy.lint(), []);
+        assert_eq!(shown(&policy.lint_with(&roster)), [(code, path)]);
+        *seen.entry(code).or_default() += 1;
+    }
+    let missing: Vec<Code> = Code::ALL.iter().copied().filter(|code| !seen.contains_key(code)).collect();
+    assert!(missing.is_empty(), "nothing shows {missing:?}");
+    let names: BTreeSet<&str> = Code::ALL.iter().map(|code| code.name()).collect();
+    assert_eq!(names.len(), Code::ALL.len(), "each has a name of its own");
+}
+
+#[test]
+fn the_policies_we_ship_have_none() {
+    assert_eq!(Policy::check(STANDARD), []);
+    assert_eq!(Policy::check(DEMO), []);
+    assert_eq!(policy().lint_with(&roster()), []);
+}
+
+#[test]
+fn all_faults_are_told_at_once_in_the_order_of_the_text() {
+    let text = r#"name = "Ours"
+calendar = "office"
+agents_may_tke = true
+channels = ["email", "pigeon"]
+
+[calendars.office]
+zone = "Mars/Base"
+[calendars.office.hours]
+mon = ["09:00-17:00"]
+tue = ["9-17", "18:00-19:00"]
+
+[targets]
+acknowledgement = "8 working hours"
+first_response = "2 working fortnights"
+resolution = 20
+acceptance = "8 working hours"
+approval = "8 working hours"
+silence = "14 days"
+auto_close = "14 days"
+contest_window = "30 days"
+
+[priorities.urgnt]
+resolution = "1 day"
+
+[[levels]]
+name = "Representative"
+target = "soon"
+authority = ["100.00 EUR", "1.005 EUR"]
+
+[[levels]]
+name = ""
+
+[[categories]]
+key = "water"
+name = "Water"
+priority = "hgh"
+questions = [{ label = "Where?" }]
+"#;
+    let findings = Policy::check(text);
+    let told: Vec<(usize, Code, &str)> =
+        findings.iter().map(|finding| (finding.place.unwrap().line, finding.code, finding.path.as_str())).collect();
+    assert_eq!(
+        told,
+        [
+            (3, Code::UnknownField, "agents_may_tke"),
+            (4, Code::WrongValue, "channels.1"),
+            (7, Code::CalendarFault, "calendars.office.zone"),
+            (10, Code::CalendarFault, "calendars.office.hours.tue.0"),
+            (12, Code::MissingField, "targets.remedy"),
+            (14, Code::WrongValue, "targets.first_response"),
+            (15, Code::WrongValue, "targets.resolution"),
+            (22, Code::UnknownField, "priorities.urgnt"),
+            (27, Code::WrongValue, "levels.0.target"),
+            (28, Code::WrongValue, "levels.0.authority.1"),
+            (30, Code::MissingField, "levels.1.target"),
+            (31, Code::MissingText, "levels.1.name"),
+            (36, Code::WrongValue, "categories.0.priority"),
+            (37, Code::MissingField, "categories.0.questions.0.key"),
+        ]
+    );
+    let remedies: Vec<&str> = findings.iter().map(|finding| finding.remedy.as_str()).collect();
+    assert_eq!(remedies[0], "write `agents_may_take`");
+    assert_eq!(remedies[7], "write `urgent`");
+    assert_eq!(remedies[12], "write `high`");
+    assert!(findings[5].message.contains("8 working hours"), "it says what is expected: {}", findings[5]);
+    assert_eq!(
+        findings[14 - 1].to_string().split(';').next().unwrap(),
+        "line 37, column 14: categories.0.questions.0.key: missing field `key`"
+    );
+    let error = Policy::from_toml(text).unwrap_err();
+    assert!(matches!(&error, PolicyError::Unreadable(told) if *told == findings), "{error}");
+}
+
+#[test]
+fn every_broken_line_is_told() {
+    let findings = Policy::check("name = \"a\"\nx = = 5\n\nname = \"b\"\ny = [1,\n");
+    let told: Vec<(usize, Code)> = findings.iter().map(|it| (it.place.unwrap().line, it.code)).collect();
+    for wanted in [(2, Code::Syntax), (4, Code::DuplicateKey)] {
+        assert!(told.contains(&wanted), "{wanted:?} is not among {told:?}");
+    }
+}
+
+#[test]
+fn each_value_of_the_standard_policy_can_be_spoilt_and_is_found_where_it_stands() {
+    let mut spoilt = 0;
+    for (number, line) in STANDARD.lines().enumerate() {
+        let Some((field, value)) = line.split_once(" = ").filter(|_| !line.starts_with('#')) else { continue };
+        // A name is a text like any other; so spoil it by its type.
+        for at in [number, number + 1] {
+            let wrong = ["[[]]", "{ no = 1 }", "3.5", "\"\\u0000\""][at % 4];
+            let text: Vec<String> = STANDARD
+                .lines()
+                .enumerate()
+                .map(|(at, line)| if at == number { format!("{field} = {wrong}") } else { line.to_owned() })
+                .collect();
+            let text = text.join("\n");
+            let findings = Policy::check(&text);
+            assert!(Policy::from_toml(&text).is_err(), "{field} = {wrong} instead of {value} was taken");
+            assert!(
+                findings.iter().all(|finding| finding.place.unwrap().line == number + 1),
+                "{field} = {wrong}: {findings:#?}"
+            );
+            spoilt += 1;
+        }
+    }
+    assert!(spoilt >= 70, "{spoilt}");
+}
+
+#[test]
+fn a_huge_text_and_endless_faults_are_bounded() {
+    let huge = format!("# {}\n{STANDARD}", "x".repeat(300 * 1024));
+    assert_eq!(shown(&Policy::check(&huge)), [(Code::OutOfBounds, "")]);
+    let levels = "[[levels]]\nname = 1\ntarget = 1\n".repeat(500);
+    let findings = Policy::check(&levels);
+    assert!((50..=60).contains(&findings.len()), "{}", findings.len());
+}
+
+#[test]
+fn warnings_do_not_keep_a_policy_from_being_used() {
+    let text = standard(&[("contest_window = \"30 days\"", "contest_window = \"7 days\"")], "");
+    let policy = Policy::from_toml(&text).unwrap();
+    assert_eq!(shown(&policy.lint()), [(Code::WindowsContradict, "targets.contest_window")]);
+    assert_eq!(policy.faults(), []);
+}
+
+#[test]
+fn a_span_of_no_time_is_found_though_no_text_can_say_it() {
+    let mut policy = policy();
+    policy.levels[1].target = complaint_core::deadline::Span::new(0, complaint_core::deadline::SpanUnit::Hours);
+    let shown = shown(&policy.faults()).into_iter().map(|(code, path)| (code, path.to_owned())).collect::<Vec<_>>();
+    assert_eq!(shown, [(Code::OutOfBounds, "levels.1.target".to_owned())]);
+}
+
+#[test]
+fn known_systems_faults_in_a_policy_of_ours() {
+    // Help desks with a time limit per category and another per priority: two match one complaint, and which of them
+    // counts is written nowhere.
+    let mut category = Category::named("Late delivery").unwrap();
+    category.targets.resolution = Some("30 working days".parse().unwrap());
+    let rival = policy().with_category(category);
+    let findings = rival.lint();
+    assert_eq!(shown(&findings), [(Code::RivalTargets, "categories.1.targets.resolution")]);
+    assert!(findings[0].message.contains("10 working days for high, 5 working days for urgent"), "{}", findings[0]);
+    // Our own lifecycle, on ladders of any length, has none of the faults of a shape.
+    for length in 2..=9 {
+        let mut policy = policy();
+        policy.levels = (0..length).map(|at| policy.levels[at % 2].clone()).collect();
+        for (at, level) in policy.levels.iter_mut().enumerate() {
+            level.name = format!("Level {at}");
+            level.authority = None;
+        }
+        assert_eq!(policy.lint(), [], "{length} levels");
+    }
+}
