@@ -3,8 +3,10 @@
 mod announcements;
 mod clocks;
 mod faults;
+mod flow;
 mod golden;
 mod house;
 mod invariants;
 mod lifecycle;
+mod routing;
 mod visibility;

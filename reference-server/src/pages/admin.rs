@@ -234,7 +234,7 @@ async fn dashboard(State(state): State<AppState>, person: Person) -> Answer {
                     complaints: *count,
                 })
                 .collect(),
-            load: loads(&Roster { members }, &policy, state.desk.now()),
+            load: loads(&Roster { members, ..Roster::default() }, &policy, state.desk.now()),
             nothing_to_choose: !policy.categories.iter().any(|category| category.active),
         },
     )
