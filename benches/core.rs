@@ -1,4 +1,4 @@
-//! How fast the core and the SQLite store are: medians of many rounds, in one run.
+//! How fast the core (routing has a bench of its own) and the SQLite store are: medians of many rounds, in one run.
 //!
 //! Run it with `cargo bench --bench core`. It ends with lines `figure NAME VALUE UNIT`. Nothing is asserted: a slow
 //! machine is not a fault.
@@ -10,7 +10,7 @@ use std::time::Instant;
 use chrono::{DateTime, Utc};
 use complaint_core::agent::Member;
 use complaint_core::clock::{IdSource, RandomIds};
-use complaint_core::id::{ComplaintId, Level, Skill};
+use complaint_core::id::ComplaintId;
 use complaint_core::lifecycle::{Command, CommandName, Context, begin, decide, evolve, replay, submit};
 use complaint_core::policy::Category;
 use complaint_core::routing::{Need, Roster, route};
@@ -58,7 +58,8 @@ fn main() {
     });
     figures.push(("submit_decide".into(), nanos, "ns"));
     let queued = begin(&first).expect("a submission");
-    let roster = Roster { members: vec![Member { agent: sarah.clone(), workload: 0, last_assigned_at: None }] };
+    let members = vec![Member { agent: sarah.clone(), workload: 0, last_assigned_at: None }];
+    let roster = Roster::of(members, &policy);
     let routing = route(&Need::of(&queued), &roster, now());
     let assign = Command::plain(CommandName::Assign);
     let assigned = decide(&queued, &assign, &Actor::system(), &context.routed(&routing)).expect("allowed");
@@ -85,31 +86,6 @@ fn main() {
         black_box(replay(black_box(&log))).expect("a log");
     });
     figures.push(("replay_per_entry".into(), nanos / f64::from(u32::try_from(log.len()).expect("few")), "ns"));
-
-    // One routing decision, by the number of agents.
-    for agents in [10_u32, 100, 1000] {
-        let members = (0..agents)
-            .map(|number| Member {
-                agent: Agent::named(format!("a{number:04}"), "Agent").expect("a name").skilled_in(["damaged goods"]),
-                workload: number % 9,
-                last_assigned_at: None,
-            })
-            .collect();
-        let roster = Roster { members };
-        let need = Need {
-            level: Level::FIRST,
-            skills: [Skill::new("damaged goods").expect("a key")].into(),
-            area: None,
-            language: None,
-            weight: 1,
-            excluded: Vec::new(),
-            preferred: None,
-        };
-        let nanos = median_nanos(20, || {
-            black_box(route(black_box(&need), &roster, now()));
-        });
-        figures.push((format!("route_{agents}_agents"), nanos, "ns"));
-    }
 
     figures.extend(submissions());
     for (name, value, unit) in figures {

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::id::{AgentId, Area, InvalidId, Language, Level, Skill};
+use crate::complaint::Item;
+use crate::id::{AgentId, Area, CustomerId, InvalidId, Language, Level, Skill};
 use crate::text;
 
 /// A member of staff who can hold a complaint.
@@ -31,6 +32,26 @@ pub struct Agent {
     pub absence: Option<Absence>,
     /// The superior to whom their escalations go first, if the superior is eligible.
     pub reports_to: Option<AgentId>,
+    /// The calendar of the policy that says when they work; nothing new is given to them outside it. `None`: no shift
+    /// is kept, so never a reason against them.
+    ///
+    /// A name and not a calendar of their own: a holiday is entered once, not once per agent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shift: Option<String>,
+    /// Whom and what they have a personal interest in. Declared once; they never get a complaint that concerns it.
+    /// For one complaint alone an agent declines.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub conflicts: BTreeSet<Concern>,
+}
+
+/// Whom or what a complaint concerns, and an agent may have a personal interest in.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Concern {
+    /// Who complains.
+    Customer(CustomerId),
+    /// A thing of the host: an order, a supplier, a street light.
+    Item(Item),
 }
 
 /// A stretch of absence.
@@ -61,6 +82,8 @@ impl Agent {
             enabled: true,
             absence: None,
             reports_to: None,
+            shift: None,
+            conflicts: BTreeSet::new(),
         })
     }
 
@@ -88,7 +111,19 @@ impl Agent {
         self
     }
 
-    /// Whether they can be given work at this instant.
+    /// Sets the calendar of the policy that says when they work.
+    pub fn on_shift(mut self, calendar: impl Into<String>) -> Self {
+        self.shift = Some(calendar.into());
+        self
+    }
+
+    /// Declares a personal interest.
+    pub fn in_conflict_with(mut self, concern: Concern) -> Self {
+        self.conflicts.insert(concern);
+        self
+    }
+
+    /// Whether they are there at all: enabled and not absent. Off shift they still hold what they hold.
     pub fn is_available(&self, at: DateTime<Utc>) -> bool {
         self.enabled && !self.absence.is_some_and(|absence| absence.from <= at && at < absence.until)
     }

@@ -70,5 +70,5 @@ pub(crate) fn without_words(log: &[Entry]) -> Vec<Entry> {
 
 /// A routing without those who were considered.
 pub(crate) fn unexplained(routing: &Routing) -> Routing {
-    Routing { candidates: Vec::new(), others: 0, ..routing.clone() }
+    Routing { chosen: routing.chosen.clone(), by_hand: routing.by_hand, ..Routing::default() }
 }

@@ -160,7 +160,7 @@ impl Submission {
 }
 
 /// A thing of the host that a complaint concerns: `order` `A-1009`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Item {
     /// What sort of thing, one line of at most 200 characters.

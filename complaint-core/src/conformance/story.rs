@@ -182,7 +182,7 @@ impl Story {
 
     /// Given to an agent whose workload must not exceed the ceiling, if there is one.
     pub fn assign(&mut self, agent: &AgentId, ceiling: Option<u32>) -> Change {
-        let routing = Routing { chosen: Some(agent.clone()), by_hand: true, candidates: Vec::new(), others: 0 };
+        let routing = Routing { chosen: Some(agent.clone()), by_hand: true, ..Routing::default() };
         let event = match &self.state.handler {
             Some(from) => Event::Reassigned { from: from.clone(), to: agent.clone(), routing },
             None => Event::Assigned { agent: agent.clone(), routing },

@@ -6,13 +6,13 @@ use super::plan::Plan;
 use super::{Desk, DeskError};
 use crate::actor::{Actor, Party};
 use crate::complaint::{Complaint, Entry, Outcome, Rating, Remedy, Submission};
-use crate::id::{AgentId, ComplaintId, InvalidId, Version};
+use crate::id::{ComplaintId, InvalidId, Version};
 use crate::lifecycle::{
     Availability, Command, CommandName, Context, FailedGuard, Input, Status, decide, refusal, submit,
 };
 use crate::policy::Policy;
 use crate::reference::Reference;
-use crate::routing::{Ineligible, Need, Roster, Routing, route, route_by_hand};
+use crate::routing::{Need, Roster, Routing, route, route_by_hand};
 use crate::store::{IdempotencyKey, Page, Query, Scope, StoreError, Summary};
 
 /// How often a change is planned anew when somebody else was faster.
@@ -180,7 +180,7 @@ impl Acting {
                 plan.open_limit(customer.clone(), policy.open_complaints_per_customer);
             }
             self.desk.acknowledge(&mut plan, &policy);
-            self.desk.place(&mut plan, &policy, None, None).await?;
+            self.desk.place(&mut plan, &policy, None).await?;
             match self.finish(plan, &policy).await {
                 Ok(complaint) => return Ok(Receipt { complaint, repeated: false }),
                 Err(Retry::Again(version)) => current = version,
@@ -269,7 +269,7 @@ impl Acting {
             }
         }
         plan.add(entries);
-        self.desk.place(&mut plan, policy, former, None).await?;
+        self.desk.place(&mut plan, policy, former).await?;
         Ok(plan)
     }
 
@@ -509,7 +509,7 @@ enum Retry {
 
 impl Desk {
     pub(crate) async fn roster(&self) -> Result<Roster, DeskError> {
-        Ok(Roster { members: self.store.roster().await? })
+        Ok(Roster::of(self.store.roster().await?, &self.policy()))
     }
 
     async fn handler_available(&self, complaint: &Complaint) -> Result<bool, DeskError> {
@@ -530,38 +530,5 @@ impl Desk {
                 plan.add(entries);
             }
         }
-    }
-
-    /// Gives a complaint that the plan leaves in the queue to a handler, in the same change; from a roster known
-    /// already, or from the present one.
-    pub(crate) async fn place(
-        &self,
-        plan: &mut Plan,
-        policy: &Policy,
-        former: Option<AgentId>,
-        known: Option<&Roster>,
-    ) -> Result<(), DeskError> {
-        let Some(state) = plan.state().filter(|state| state.status == Status::Queued).cloned() else { return Ok(()) };
-        let fresh = match known {
-            Some(_) => None,
-            None => Some(self.roster().await?),
-        };
-        let Some(roster) = known.or(fresh.as_ref()) else { return Ok(()) };
-        let now = self.now();
-        let mut need = Need::of(&state);
-        need.preferred = former
-            .and_then(|former| roster.member(&former).and_then(|member| member.agent.reports_to.clone()))
-            .filter(|_| state.level.get() > 1);
-        // Taken from somebody by hand, it does not go straight back to them.
-        need.excluded.extend(plan.taken_by_hand().map(|agent| (agent, Ineligible::TakenAway)));
-        let routing = route(&need, roster, now);
-        let Some(member) = routing.chosen.as_ref().and_then(|agent| roster.member(agent)) else { return Ok(()) };
-        let context = Context::new(policy, now).routed(&routing);
-        let context = if plan.is_empty() { context } else { context.continuing() };
-        if let Ok(entries) = decide(&state, &Command::route(), &Actor::system(), &context) {
-            plan.ceiling(member.agent.id.clone(), member.agent.capacity);
-            plan.add(entries);
-        }
-        Ok(())
     }
 }

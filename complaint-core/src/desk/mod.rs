@@ -10,15 +10,17 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use chrono::{DateTime, Utc};
 
+use self::plan::Plan;
 use crate::actor::Actor;
 use crate::agent::Agent;
 use crate::clock::{Clock, IdSource, RandomIds, SystemClock, to_micros};
 use crate::complaint::{Complaint, Entry};
-use crate::id::{ComplaintId, Version};
-use crate::lifecycle::replay;
+use crate::id::{AgentId, ComplaintId, InvalidId, Version};
+use crate::lifecycle::{Command, Context, Status, decide, replay};
 use crate::notifier::Notifier;
 use crate::policy::{Policy, PolicyError};
 use crate::reference::Reference;
+use crate::routing::{Ineligible, Need, Roster, Routing, route};
 use crate::store::{Change, Store};
 
 pub use acting::{Acting, Receipt, Resolution};
@@ -121,7 +123,13 @@ impl Desk {
     }
 
     /// Keeps an agent, new or changed, and gives them what waits for them.
+    ///
+    /// # Errors
+    /// If their shift is no calendar of the policy, or storage failed.
     pub async fn enrol(&self, agent: Agent) -> Result<Agent, DeskError> {
+        if agent.shift.as_ref().is_some_and(|shift| !self.policy().calendars.contains_key(shift)) {
+            return Err(InvalidId::new("shift", "the name of a calendar of the policy").into());
+        }
         self.store.save(&agent).await?;
         self.route_waiting().await?;
         Ok(agent)
@@ -171,6 +179,46 @@ impl Desk {
     /// An identifier from the desk's source, for what the host numbers itself, e.g. attachments.
     pub fn draw_id(&self) -> uuid::Uuid {
         self.ids.next_id(self.now())
+    }
+
+    /// Gives a complaint that the plan leaves in the queue to a handler, in the same change.
+    pub(crate) async fn place(
+        &self,
+        plan: &mut Plan,
+        policy: &Policy,
+        former: Option<AgentId>,
+    ) -> Result<(), DeskError> {
+        if plan.state().is_some_and(|state| state.status == Status::Queued) {
+            let roster = self.roster().await?;
+            if let Some(need) = self.need(plan, former.as_ref(), &roster) {
+                self.give(plan, policy, &roster, &route(&need, &roster, self.now()));
+            }
+        }
+        Ok(())
+    }
+
+    /// What the complaint of a plan asks for, if the plan leaves it in the queue.
+    fn need(&self, plan: &Plan, former: Option<&AgentId>, roster: &Roster) -> Option<Need> {
+        let state = plan.state().filter(|state| state.status == Status::Queued)?;
+        let mut need = Need::as_of(state, self.now());
+        need.preferred = former
+            .and_then(|former| roster.member(former).and_then(|member| member.agent.reports_to.clone()))
+            .filter(|_| state.level.get() > 1);
+        // Taken from somebody by hand, it does not go straight back to them.
+        need.excluded.extend(plan.taken_by_hand().map(|agent| (agent, Ineligible::TakenAway)));
+        Some(need)
+    }
+
+    /// Adds to a plan that its complaint goes to the chosen agent, if there is one, whose capacity is a ceiling then.
+    fn give(&self, plan: &mut Plan, policy: &Policy, roster: &Roster, routing: &Routing) {
+        let Some(member) = routing.chosen.as_ref().and_then(|agent| roster.member(agent)) else { return };
+        let Some(state) = plan.state() else { return };
+        let context = Context::new(policy, self.now()).routed(routing);
+        let context = if plan.is_empty() { context } else { context.continuing() };
+        if let Ok(entries) = decide(state, &Command::route(), &Actor::system(), &context) {
+            plan.ceiling(member.agent.id.clone(), member.agent.capacity);
+            plan.add(entries);
+        }
     }
 
     async fn commit(&self, change: &Change) -> Result<(), DeskError> {

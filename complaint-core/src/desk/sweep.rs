@@ -9,12 +9,18 @@ use crate::complaint::{Complaint, Event};
 use crate::deadline::due_commands;
 use crate::id::{AgentId, ComplaintId};
 use crate::lifecycle::{Command, Context, Status, decide};
+use crate::policy::Policy;
+use crate::routing::{Need, route_batch, waits_for};
 use crate::store::{PAGE_MAX, Query, Scope, Sort, StoreError};
 
 /// How many complaints one round takes from the store.
 const BATCH: u32 = 100;
 /// How many commands the clocks may give to one complaint in one go: more than it has clocks.
 const COMMANDS_MAX: usize = 64;
+
+/// How many complaints are routed together at most: a sweep holds no more than these in memory, and what it knows of
+/// workloads is no older.
+const TOGETHER_MAX: usize = 1000;
 
 /// What a sweep did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -109,59 +115,88 @@ impl Desk {
         if plan.is_empty() {
             return Ok(None);
         }
-        self.place(&mut plan, &policy, former, None).await?;
+        self.place(&mut plan, &policy, former).await?;
         self.commit(&plan.into_change(&policy)).await?;
         Ok(Some(escalated))
     }
 
-    /// Gives every complaint that waits in a queue to a handler, if one is eligible now; the most pressing first.
+    /// Gives complaints that wait in a queue to handlers who are eligible now, many at a time: see [`route_batch`].
+    /// Those that nobody fits for are left as they are, without an entry; [`Acting::routing`](super::Acting::routing)
+    /// says why.
     pub async fn route_waiting(&self) -> Result<u32, DeskError> {
         let policy = self.policy();
         let mut routed = 0;
-        // One look at the roster serves until somebody is given something: a long queue must not read it once each.
-        let mut roster = self.roster().await?;
         let mut walk = Some(most_pressing(vec![Status::Queued], None));
-        while let Some(page) = self.next_page(&mut walk).await? {
-            for complaint in page {
-                let mut plan = Plan::new(self.now()).with(&complaint);
-                self.place(&mut plan, &policy, None, Some(&roster)).await?;
-                if !plan.is_empty() {
-                    routed += u32::from(self.committed(plan, &policy).await?);
-                    roster = self.roster().await?;
-                }
+        loop {
+            let mut waiting = Vec::new();
+            while waiting.len() < TOGETHER_MAX
+                && let Some(page) = self.next_page(&mut walk).await?
+            {
+                waiting.extend(page.iter().map(|complaint| (Plan::new(self.now()).with(complaint), None)));
             }
+            if waiting.is_empty() {
+                return Ok(routed);
+            }
+            routed += self.place_together(waiting, &policy).await?;
         }
-        Ok(routed)
     }
 
-    /// Takes open complaints from handlers who are absent or disabled, and routes them anew.
+    /// Takes open complaints from handlers who are disabled or absent, and routes them anew: all but those that
+    /// [wait for them](waits_for).
     pub async fn release_from_absent(&self) -> Result<u32, DeskError> {
         let policy = self.policy();
         let now = self.now();
+        let context = Context::new(&policy, now).handler_available(false);
         let mut released = 0;
+        let mut taken = Vec::new();
         let roster = self.store.roster().await?;
         for member in roster.into_iter().filter(|member| member.workload > 0 && !member.agent.is_available(now)) {
             let statuses =
                 vec![Status::Assigned, Status::InProgress, Status::AwaitingCustomer, Status::AwaitingThirdParty];
-            let mut walk = Some(most_pressing(statuses, Some(member.agent.id)));
+            let mut walk = Some(most_pressing(statuses, Some(member.agent.id.clone())));
             while let Some(page) = self.next_page(&mut walk).await? {
-                for complaint in page {
-                    let context = Context::new(&policy, now).handler_available(false);
-                    let former = complaint.handler.clone();
+                for complaint in page.iter().filter(|complaint| !waits_for(complaint, &member.agent, now)) {
                     let command = Command::release_handler_gone();
-                    let Ok(entries) = decide(&complaint, &command, &Actor::system(), &context) else { continue };
-                    let mut plan = Plan::new(now).with(&complaint);
+                    let Ok(entries) = decide(complaint, &command, &Actor::system(), &context) else { continue };
+                    let mut plan = Plan::new(now).with(complaint);
                     plan.add(entries);
-                    self.place(&mut plan, &policy, former, None).await?;
-                    released += u32::from(self.committed(plan, &policy).await?);
+                    taken.push((plan, complaint.handler.clone()));
+                }
+                if taken.len() >= TOGETHER_MAX {
+                    released += self.place_together(std::mem::take(&mut taken), &policy).await?;
                 }
             }
         }
-        Ok(released)
+        Ok(released + self.place_together(taken, &policy).await?)
+    }
+
+    /// Gives what these plans leave in the queue to handlers, all together, and commits each that changes anything.
+    /// Beside each plan stands who held its complaint before. Answers with how many were committed.
+    async fn place_together(&self, plans: Vec<(Plan, Option<AgentId>)>, policy: &Policy) -> Result<u32, DeskError> {
+        if plans.is_empty() {
+            return Ok(0);
+        }
+        let roster = self.roster().await?;
+        let with_need = |(plan, former): (Plan, Option<AgentId>)| {
+            let need = self.need(&plan, former.as_ref(), &roster)?;
+            Some((plan, need))
+        };
+        let (plans, needs): (Vec<Plan>, Vec<Need>) = plans.into_iter().filter_map(with_need).unzip();
+        let batch = route_batch(&needs, &roster, self.now());
+        let mut committed = 0;
+        for (at, mut plan) in plans.into_iter().enumerate() {
+            if batch.chosen(at).is_some() {
+                self.give(&mut plan, policy, &roster, &batch.routing(at));
+            }
+            if !plan.is_empty() {
+                committed += u32::from(self.committed(plan, policy).await?);
+            }
+        }
+        Ok(committed)
     }
 
     /// Commits, unless somebody else was faster: then the next sweep looks again.
-    async fn committed(&self, plan: Plan, policy: &crate::policy::Policy) -> Result<bool, DeskError> {
+    async fn committed(&self, plan: Plan, policy: &Policy) -> Result<bool, DeskError> {
         match self.commit(&plan.into_change(policy)).await {
             Ok(()) => Ok(true),
             Err(DeskError::Store(StoreError::Conflict { .. } | StoreError::CapacityExceeded { .. })) => Ok(false),

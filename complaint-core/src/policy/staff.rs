@@ -9,7 +9,7 @@ use super::finding::{Code, nearest};
 use super::lint::Report;
 use crate::agent::Member;
 use crate::id::{Area, Level, Skill};
-use crate::routing::{Ineligible, Need, Roster, eligibility};
+use crate::routing::{Ineligible, Need, Roster};
 
 impl Report<'_> {
     pub(super) fn staff(&mut self, roster: &Roster) {
@@ -27,14 +27,14 @@ impl Report<'_> {
             }
         }
         for (at, category) in policy.categories.iter().enumerate().filter(|(_, category)| category.active) {
-            self.skills(at, category, &levels, &enabled);
+            self.skills(at, category, &levels, &enabled, roster);
         }
         for member in &enabled {
             self.reporting_line(member, roster);
         }
     }
 
-    fn skills(&mut self, at: usize, category: &Category, levels: &[Level], enabled: &[&Member]) {
+    fn skills(&mut self, at: usize, category: &Category, levels: &[Level], enabled: &[&Member], roster: &Roster) {
         let policy = self.policy;
         let mut misspelt = false;
         for skill in category.needed_skills() {
@@ -74,7 +74,7 @@ impl Report<'_> {
         let without: Vec<String> = levels
             .iter()
             .filter(|level| enabled.iter().any(|member| member.agent.level == **level))
-            .filter(|level| !enabled.iter().any(|member| could_take(member, category, **level)))
+            .filter(|level| !enabled.iter().any(|member| could_take(roster, member, category, **level)))
             .map(|level| format!("{level} ({})", policy.level_name(*level)))
             .collect();
         if !without.is_empty() {
@@ -121,17 +121,15 @@ impl Report<'_> {
 }
 
 /// Whether an agent with nothing else to do could be given a complaint of a category.
-fn could_take(member: &Member, category: &Category, level: Level) -> bool {
+fn could_take(roster: &Roster, member: &Member, category: &Category, level: Level) -> bool {
     let need = Need {
-        level,
         skills: category.needed_skills(),
         area: category.area.clone(),
-        language: None,
         weight: category.weight,
-        excluded: Vec::new(),
-        preferred: None,
+        ..Need::at(level)
     };
     let idle = Member { agent: member.agent.clone(), workload: 0, last_assigned_at: None };
-    // Absence passes; what is looked for here does not.
-    eligibility(&need, &idle, DateTime::UNIX_EPOCH).iter().all(|reason| matches!(reason, Ineligible::Absent { .. }))
+    // Absence passes, and so does a shift; what is looked for here does not.
+    let passes = |reason: &Ineligible| matches!(reason, Ineligible::Absent { .. } | Ineligible::OffShift { .. });
+    roster.eligibility(&need, &idle, DateTime::UNIX_EPOCH).iter().all(passes)
 }

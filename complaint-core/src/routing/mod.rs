@@ -1,18 +1,47 @@
 //! Who gets a complaint, and why.
+//!
+//! | you have | you call | it costs |
+//! |---|---|---|
+//! | one complaint | [`route`]: everybody is looked at, and the answer explains it | the whole roster |
+//! | complaints one after the other | [`Router`]: the same choice from an index | about log of the roster |
+//! | many that wait at once | [`route_batch`]: what is best for all of them together | see there |
+//!
+//! ```
+//! use complaint_core::Agent;
+//! use complaint_core::agent::Member;
+//! use complaint_core::id::Level;
+//! use complaint_core::routing::{Need, Roster, route};
+//!
+//! let member = |id, workload| -> Result<_, Box<dyn std::error::Error>> {
+//!     Ok(Member { agent: Agent::named(id, id)?.with_capacity(10), workload, last_assigned_at: None })
+//! };
+//! let roster = Roster { members: vec![member("asha", 7)?, member("ben", 4)?], ..Roster::default() };
+//! let routing = route(&Need::at(Level::FIRST), &roster, chrono::DateTime::UNIX_EPOCH);
+//! assert_eq!(routing.chosen.map(String::from).as_deref(), Some("ben"));
+//! assert_eq!(routing.eligible, 2);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
+mod batch;
+mod bits;
 mod route;
+mod router;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::agent::Member;
-use crate::complaint::Complaint;
+use crate::agent::{Agent, Concern, Member};
+use crate::complaint::{Complaint, Priority};
+use crate::deadline::Calendar;
 use crate::id::{AgentId, Area, Language, Level, Skill};
+use crate::policy::Policy;
 
+pub use batch::{Batch, route_batch};
+pub use route::route;
 pub(crate) use route::route_by_hand;
-pub use route::{eligibility, route};
+pub use router::Router;
 
 /// What a complaint asks of its handler.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,17 +56,23 @@ pub struct Need {
     pub language: Option<Language>,
     /// What it adds to a workload.
     pub weight: u32,
+    /// What its waiting costs, as against other complaints; 0 counts as 1. Read by [`route_batch`] alone.
+    pub urgency: u32,
+    /// Whom and what it concerns; agents who declared a conflict with any of it do not get it.
+    pub concerns: BTreeSet<Concern>,
     /// Who may not get it, with the reason.
     pub excluded: Vec<(AgentId, Ineligible)>,
     /// The superior of the last handler, preferred when eligible.
     pub preferred: Option<AgentId>,
 }
 
-/// The agents there are, with what they hold.
+/// The agents there are, with what they hold, and the calendars that their shifts name.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Roster {
-    /// Every agent of the host.
+    /// Every agent of the host, each once.
     pub members: Vec<Member>,
+    /// Calendars by name.
+    pub shifts: BTreeMap<String, Calendar>,
 }
 
 /// Why an agent cannot be given a complaint.
@@ -50,6 +85,16 @@ pub enum Ineligible {
     Absent {
         /// Until when.
         until: DateTime<Utc>,
+    },
+    /// Not at work by their shift.
+    OffShift {
+        /// When they are at work again; `None` where that is more than a year away.
+        until: Option<DateTime<Utc>>,
+    },
+    /// Has a shift that is no calendar of the policy, so nobody knows when they work.
+    UnknownShift {
+        /// Its name.
+        shift: String,
     },
     /// Works at another level.
     OtherLevel {
@@ -82,6 +127,8 @@ pub enum Ineligible {
     Decided,
     /// It is against them.
     Subject,
+    /// It concerns somebody or something they declared a conflict with.
+    Conflict,
 }
 
 impl Ineligible {
@@ -90,6 +137,8 @@ impl Ineligible {
         match self {
             Self::Disabled => "disabled",
             Self::Absent { .. } => "absent",
+            Self::OffShift { .. } => "off_shift",
+            Self::UnknownShift { .. } => "unknown_shift",
             Self::OtherLevel { .. } => "other_level",
             Self::LacksSkills { .. } => "lacks_skills",
             Self::OtherArea => "other_area",
@@ -100,6 +149,7 @@ impl Ineligible {
             Self::TakenAway => "taken_away",
             Self::Decided => "decided",
             Self::Subject => "subject",
+            Self::Conflict => "conflict",
         }
     }
 
@@ -108,6 +158,11 @@ impl Ineligible {
         match self {
             Self::Disabled => "is disabled".into(),
             Self::Absent { until } => format!("is absent until {}", until.format("%Y-%m-%d %H:%M UTC")),
+            Self::OffShift { until: Some(until) } => {
+                format!("is off shift until {}", until.format("%Y-%m-%d %H:%M UTC"))
+            }
+            Self::OffShift { until: None } => "is off shift".into(),
+            Self::UnknownShift { shift } => format!("has the shift `{shift}`, which is no calendar of the policy"),
             Self::OtherLevel { level } => format!("works at level {level}"),
             Self::LacksSkills { skills } => {
                 let list: Vec<&str> = skills.iter().map(Skill::as_str).collect();
@@ -121,22 +176,36 @@ impl Ineligible {
             Self::TakenAway => "has just had it taken from them".into(),
             Self::Decided => "took part in a decision that was contested".into(),
             Self::Subject => "is whom the complaint is against".into(),
+            Self::Conflict => "declared a conflict of interest".into(),
         }
     }
 }
 
 /// The result of routing: who was chosen, who was considered, and why.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Routing {
     /// Who gets it; `None` when nobody fits.
     pub chosen: Option<AgentId>,
     /// Whether a person chose instead of the router.
     pub by_hand: bool,
     /// Agents at the level of the complaint, best first, then those not eligible with their reasons. At most
-    /// [`EXPLAINED_MAX`]; the rest is counted.
+    /// [`EXPLAINED_MAX`]; the rest is counted. From a [`Router`] or a [`Batch`] the best few alone.
     pub candidates: Vec<Candidate>,
     /// Agents not listed: of other levels, or beyond the most that is kept.
     pub others: u32,
+    /// What the complaint adds to a workload: candidates are ranked by `(workload + weight) / capacity`.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub weight: u32,
+    /// How many agents were eligible.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub eligible: u32,
+    /// How many agents were not eligible, by the code of the reason; an agent with two reasons counts in both.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub refused: BTreeMap<String, u32>,
+    /// How many complaints were routed together; 0 for one alone. Workloads are then those of the whole plan without
+    /// this complaint, and the choice is the best for all of them, so its rank need not be the first.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub together: u32,
 }
 
 /// The most candidates an explanation keeps, so that a log does not grow with the organisation.
@@ -164,7 +233,22 @@ pub struct Candidate {
 }
 
 impl Need {
-    /// What this complaint asks for now.
+    /// Asks for nobody in particular at a level, with the weight of an ordinary complaint.
+    pub fn at(level: Level) -> Self {
+        Self {
+            level,
+            skills: BTreeSet::new(),
+            area: None,
+            language: None,
+            weight: 1,
+            urgency: 1,
+            concerns: BTreeSet::new(),
+            excluded: Vec::new(),
+            preferred: None,
+        }
+    }
+
+    /// What this complaint asks for now. Its urgency is that of its priority; see [`Need::as_of`].
     pub fn of(complaint: &Complaint) -> Self {
         use crate::complaint::ExclusionCause;
 
@@ -182,21 +266,121 @@ impl Need {
             })
             .collect();
         excluded.extend(complaint.against.iter().map(|agent| (agent.clone(), Ineligible::Subject)));
+        let customer = Concern::Customer(complaint.customer.clone());
         Self {
-            level: complaint.level,
             skills: complaint.skills.clone(),
             area: complaint.area.clone(),
             language: complaint.language.clone(),
             weight: complaint.weight,
+            urgency: urgency_of(complaint.priority) * 100,
+            concerns: complaint.items.iter().cloned().map(Concern::Item).chain([customer]).collect(),
             excluded,
-            preferred: None,
+            ..Self::at(complaint.level)
         }
+    }
+
+    /// As [`Need::of`], more urgent the more of the promised time is used: twice as urgent when it is over, four times
+    /// at most. So an ordinary complaint that is overdue goes before a more urgent one that has just come in, but a
+    /// very old one does not go before everything else for ever.
+    pub fn as_of(complaint: &Complaint, now: DateTime<Utc>) -> Self {
+        let used = complaint.promised_at().map_or(0, |promised| {
+            let promised = (promised - complaint.received_at).max(TimeDelta::seconds(1)).num_milliseconds();
+            let waited = (now - complaint.received_at).num_milliseconds().clamp(0, promised.saturating_mul(3));
+            u32::try_from(i128::from(waited) * 100 / i128::from(promised)).unwrap_or(300)
+        });
+        Self { urgency: urgency_of(complaint.priority) * (100 + used), ..Self::of(complaint) }
+    }
+}
+
+/// Whether a complaint waits for a handler who is absent: every clock of it that runs has its next event (75 %, 90 % or
+/// the end of the promised time) after they are back. What is overdue waits for nobody, and nothing waits for somebody
+/// who is disabled.
+///
+/// So the length of an absence needs no threshold of its own: an hour at the dentist moves what is due within the hour,
+/// a fortnight moves nearly everything.
+pub fn waits_for(complaint: &Complaint, handler: &Agent, now: DateTime<Utc>) -> bool {
+    let Some(absence) = handler.absence.filter(|_| handler.enabled) else { return handler.enabled };
+    let running = complaint.deadlines.iter().filter(|deadline| deadline.ended.is_none());
+    running.filter_map(|deadline| Some((deadline.warn_at?, deadline.due_at?))).all(|([early, late], due)| {
+        [early, late, due].into_iter().find(|event| *event > now).is_some_and(|event| event >= absence.until)
+    })
+}
+
+/// Each step counts twice the one below.
+fn urgency_of(priority: Priority) -> u32 {
+    match priority {
+        Priority::Low => 1,
+        Priority::Normal => 2,
+        Priority::High => 4,
+        Priority::Urgent => 8,
     }
 }
 
 impl Roster {
+    /// These agents under a policy, whose calendars their shifts name.
+    pub fn of(members: Vec<Member>, policy: &Policy) -> Self {
+        Self { members, shifts: policy.calendars.clone() }
+    }
+
     /// An agent of the roster.
     pub fn member(&self, agent: &AgentId) -> Option<&Member> {
         self.members.iter().find(|member| member.agent.id == *agent)
     }
+
+    /// Every reason why an agent cannot be given a complaint; empty when they can.
+    pub fn eligibility(&self, need: &Need, member: &Member, now: DateTime<Utc>) -> Vec<Ineligible> {
+        let agent = &member.agent;
+        let mut reasons = Vec::new();
+        if !agent.enabled {
+            reasons.push(Ineligible::Disabled);
+        }
+        if let Some(absence) = agent.absence.filter(|_| agent.enabled && !agent.is_available(now)) {
+            reasons.push(Ineligible::Absent { until: absence.until });
+        }
+        if let Some(shift) = agent.shift.as_ref().filter(|_| agent.enabled) {
+            match self.shifts.get(shift) {
+                None => reasons.push(Ineligible::UnknownShift { shift: shift.clone() }),
+                Some(calendar) if !calendar.is_open(now) => reasons.push(off_shift(calendar, now)),
+                Some(_) => {}
+            }
+        }
+        if agent.level != need.level {
+            reasons.push(Ineligible::OtherLevel { level: agent.level });
+        }
+        let lacking: BTreeSet<Skill> = need.skills.difference(&agent.skills).cloned().collect();
+        if !lacking.is_empty() && !is_generalist(member) {
+            reasons.push(Ineligible::LacksSkills { skills: lacking });
+        }
+        if need.area.as_ref().is_some_and(|area| !agent.areas.is_empty() && !agent.areas.contains(area)) {
+            reasons.push(Ineligible::OtherArea);
+        }
+        if need.language.as_ref().is_some_and(|it| !agent.languages.is_empty() && !agent.languages.contains(it)) {
+            reasons.push(Ineligible::OtherLanguage);
+        }
+        if member.workload.saturating_add(need.weight) > agent.capacity {
+            reasons.push(Ineligible::NoCapacity { workload: member.workload, capacity: agent.capacity });
+        }
+        if !agent.conflicts.is_disjoint(&need.concerns) {
+            reasons.push(Ineligible::Conflict);
+        }
+        reasons.extend(need.excluded.iter().filter(|(id, _)| *id == agent.id).map(|(_, why)| why.clone()));
+        reasons
+    }
+}
+
+fn off_shift(calendar: &Calendar, now: DateTime<Utc>) -> Ineligible {
+    let in_a_year = now + TimeDelta::days(366);
+    let closed = calendar.segments(now, in_a_year, 1);
+    Ineligible::OffShift { until: closed.first().map(|(_, end, _)| *end).filter(|end| *end < in_a_year) }
+}
+
+/// Above the first level an agent decides; knowing the matter is what the first level is chosen for. One who has no
+/// skills recorded at all is taken to know them all there.
+fn is_generalist(member: &Member) -> bool {
+    member.agent.level > Level::FIRST && member.agent.skills.is_empty()
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_zero(count: &u32) -> bool {
+    *count == 0
 }

@@ -1,6 +1,7 @@
 //! Choosing a handler: eligible first, then the least loaded, then the longest idle, then the id.
 
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
@@ -16,22 +17,22 @@ use crate::id::AgentId;
 pub fn route(need: &Need, roster: &Roster, now: DateTime<Utc>) -> Routing {
     let mut eligible: Vec<&Member> = Vec::new();
     let mut refused: Vec<(&Member, Vec<Ineligible>)> = Vec::new();
-    let mut others = 0_usize;
+    let mut counts: BTreeMap<&'static str, u32> = BTreeMap::new();
     for member in &roster.members {
-        let reasons = eligibility(need, member, now);
+        let reasons = roster.eligibility(need, member, now);
+        for reason in &reasons {
+            *counts.entry(reason.code()).or_default() += 1;
+        }
         if reasons.is_empty() {
             eligible.push(member);
         } else if member.agent.level == need.level {
             refused.push((member, reasons));
-        } else {
-            others += 1;
         }
     }
     eligible.sort_by(|a, b| order(need, a, b));
     refused.sort_by(|(a, _), (b, _)| a.agent.id.cmp(&b.agent.id));
-    others += (eligible.len() + refused.len()).saturating_sub(EXPLAINED_MAX);
 
-    let candidates = (1_u32..)
+    let candidates: Vec<Candidate> = (1_u32..)
         .zip(&eligible)
         .map(|(rank, member)| candidate(need, member, Some(rank), Vec::new()))
         .chain(refused.into_iter().map(|(member, reasons)| candidate(need, member, None, reasons)))
@@ -40,8 +41,12 @@ pub fn route(need: &Need, roster: &Roster, now: DateTime<Utc>) -> Routing {
     Routing {
         chosen: eligible.first().map(|member| member.agent.id.clone()),
         by_hand: false,
+        others: count(roster.members.len() - candidates.len()),
         candidates,
-        others: u32::try_from(others).unwrap_or(u32::MAX),
+        weight: need.weight,
+        eligible: count(eligible.len()),
+        refused: counts.into_iter().map(|(code, count)| (code.to_owned(), count)).collect(),
+        together: 0,
     }
 }
 
@@ -56,12 +61,15 @@ pub(crate) fn route_by_hand(
     let mut routing = route(need, roster, now);
     let named = roster.member(agent);
     let reasons: Option<Vec<Ineligible>> = named.map(|member| {
-        eligibility(need, member, now)
+        roster
+            .eligibility(need, member, now)
             .into_iter()
             .filter(|reason| match reason {
                 Ineligible::NoCapacity { .. } => !over_capacity,
                 // The router looks for somebody else; a person may decide that it is theirs all the same.
                 Ineligible::NotBegun | Ineligible::TakenAway => false,
+                // Who works when is a person's to know: they may have agreed to stay.
+                Ineligible::OffShift { .. } | Ineligible::UnknownShift { .. } => false,
                 _ => true,
             })
             .collect()
@@ -72,57 +80,29 @@ pub(crate) fn route_by_hand(
     if let (Some(member), false) = (named, routing.candidates.iter().any(|it| it.agent == *agent)) {
         routing.candidates.truncate(EXPLAINED_MAX - 1);
         routing.candidates.push(candidate(need, member, None, reasons.unwrap_or_default()));
+        routing.others = count(roster.members.len() - routing.candidates.len());
     }
     routing
 }
 
-/// Every reason why an agent cannot be given a complaint; empty when they can.
-pub fn eligibility(need: &Need, member: &Member, now: DateTime<Utc>) -> Vec<Ineligible> {
-    let agent = &member.agent;
-    let mut reasons = Vec::new();
-    if !agent.enabled {
-        reasons.push(Ineligible::Disabled);
-    }
-    if let Some(absence) = agent.absence.filter(|_| agent.enabled && !agent.is_available(now)) {
-        reasons.push(Ineligible::Absent { until: absence.until });
-    }
-    if agent.level != need.level {
-        reasons.push(Ineligible::OtherLevel { level: agent.level });
-    }
-    let lacking: std::collections::BTreeSet<_> = need.skills.difference(&agent.skills).cloned().collect();
-    // Above the first level an agent decides; knowing the matter is what the first level is chosen for. One who has
-    // no skills recorded at all is taken to know them all there.
-    let generalist = agent.level > crate::id::Level::FIRST && agent.skills.is_empty();
-    if !lacking.is_empty() && !generalist {
-        reasons.push(Ineligible::LacksSkills { skills: lacking });
-    }
-    if need.area.as_ref().is_some_and(|area| !agent.areas.is_empty() && !agent.areas.contains(area)) {
-        reasons.push(Ineligible::OtherArea);
-    }
-    if need.language.as_ref().is_some_and(|it| !agent.languages.is_empty() && !agent.languages.contains(it)) {
-        reasons.push(Ineligible::OtherLanguage);
-    }
-    if member.workload.saturating_add(need.weight) > agent.capacity {
-        reasons.push(Ineligible::NoCapacity { workload: member.workload, capacity: agent.capacity });
-    }
-    reasons.extend(need.excluded.iter().filter(|(id, _)| *id == agent.id).map(|(_, why)| why.clone()));
-    reasons
-}
-
 fn order(need: &Need, a: &Member, b: &Member) -> Ordering {
     let preferred = |member: &Member| need.preferred.as_ref() == Some(&member.agent.id);
+    let after = |member: &Member| u64::from(member.workload) + u64::from(need.weight);
     preferred(b)
         .cmp(&preferred(a))
-        .then_with(|| {
-            let after = |member: &Member| u64::from(member.workload) + u64::from(need.weight);
-            // after(a) / capacity(a) against after(b) / capacity(b), without dividing.
-            (after(a) * u64::from(b.agent.capacity)).cmp(&(after(b) * u64::from(a.agent.capacity)))
-        })
+        .then_with(|| by_share((after(a), a.agent.capacity), (after(b), b.agent.capacity)))
         .then_with(|| a.last_assigned_at.cmp(&b.last_assigned_at))
         .then_with(|| a.agent.id.cmp(&b.agent.id))
 }
 
-fn candidate(need: &Need, member: &Member, rank: Option<u32>, reasons: Vec<Ineligible>) -> Candidate {
+/// Compares two fractions of a capacity without dividing. Nobody who has none is ever eligible for a weight; as the
+/// divisor it would make every comparison a tie.
+pub(super) fn by_share(a: (u64, u32), b: (u64, u32)) -> Ordering {
+    let product = |part: u64, capacity: u32| u128::from(part) * u128::from(capacity.max(1));
+    product(a.0, b.1).cmp(&product(b.0, a.1))
+}
+
+pub(super) fn candidate(need: &Need, member: &Member, rank: Option<u32>, reasons: Vec<Ineligible>) -> Candidate {
     Candidate {
         agent: member.agent.id.clone(),
         rank,
@@ -132,6 +112,10 @@ fn candidate(need: &Need, member: &Member, rank: Option<u32>, reasons: Vec<Ineli
         last_assigned_at: member.last_assigned_at,
         reasons,
     }
+}
+
+pub(super) fn count(length: usize) -> u32 {
+    u32::try_from(length).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]
@@ -152,19 +136,12 @@ mod tests {
     }
 
     fn need(skills: &[&str]) -> Need {
-        Need {
-            level: Level::FIRST,
-            skills: skills.iter().map(|skill| Skill::new(skill).unwrap()).collect::<BTreeSet<_>>(),
-            area: None,
-            language: None,
-            weight: 1,
-            excluded: Vec::new(),
-            preferred: None,
-        }
+        let skills = skills.iter().map(|skill| Skill::new(skill).unwrap()).collect::<BTreeSet<_>>();
+        Need { skills, ..Need::at(Level::FIRST) }
     }
 
     fn chosen(need: &Need, members: Vec<Member>) -> Option<String> {
-        route(need, &Roster { members }, at(0)).chosen.map(String::from)
+        route(need, &Roster { members, ..Roster::default() }, at(0)).chosen.map(String::from)
     }
 
     #[test]
@@ -187,7 +164,7 @@ mod tests {
 
     #[test]
     fn capacity_is_hard_and_the_explanation_says_so() {
-        let roster = Roster { members: vec![member("full", &[], 3, 3, None)] };
+        let roster = Roster { members: vec![member("full", &[], 3, 3, None)], ..Roster::default() };
         let routing = route(&need(&[]), &roster, at(0));
         assert_eq!(routing.chosen, None);
         assert_eq!(routing.candidates[0].reasons, [Ineligible::NoCapacity { workload: 3, capacity: 3 }]);
@@ -213,14 +190,15 @@ mod tests {
         need.excluded.push((AgentId::new("a").unwrap(), Ineligible::Decided));
         let mut member = member("a", &[], 9, 9, None);
         member.agent.enabled = false;
-        let codes: Vec<&str> = eligibility(&need, &member, at(0)).iter().map(Ineligible::code).collect();
+        let codes: Vec<&str> =
+            Roster::default().eligibility(&need, &member, at(0)).iter().map(Ineligible::code).collect();
         assert_eq!(codes, ["disabled", "lacks_skills", "no_capacity", "decided"]);
     }
 
     #[test]
     fn a_long_roster_is_explained_briefly() {
         let members: Vec<Member> = (0..50).map(|n| member(&format!("a{n:02}"), &[], n, 100, None)).collect();
-        let routing = route(&need(&[]), &Roster { members }, at(0));
+        let routing = route(&need(&[]), &Roster { members, ..Roster::default() }, at(0));
         assert_eq!(routing.candidates.len(), EXPLAINED_MAX);
         assert_eq!(routing.others, 30);
         assert_eq!(routing.chosen, Some(AgentId::new("a00").unwrap()));

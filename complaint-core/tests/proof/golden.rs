@@ -74,7 +74,21 @@ fn routing() -> Routing {
         by_hand: false,
         candidates: vec![candidate("sarah", Some(1), Vec::new()), candidate("ben", None, refused)],
         others: 4,
+        ..Routing::default()
     }
+}
+
+/// What routing has learnt to say since the first files were written: their own file stays as it is.
+fn routing_together() -> Routing {
+    let refused = [("off_shift", 2), ("unknown_shift", 1), ("conflict", 1)].map(|(code, n)| (code.to_owned(), n));
+    let mut routing = Routing { weight: 2, eligible: 3, refused: refused.into(), together: 12, ..routing() };
+    routing.candidates[1].reasons = vec![
+        Ineligible::OffShift { until: Some(instant()) },
+        Ineligible::OffShift { until: None },
+        Ineligible::UnknownShift { shift: "graveyard".into() },
+        Ineligible::Conflict,
+    ];
+    routing
 }
 
 /// One entry of each event, every field filled.
@@ -277,6 +291,16 @@ fn every_kind_of_entry_is_stored_as_it_ever_was() {
         assert_eq!(&read, entry, "{name} is read as something else");
         assert_eq!(stored, now, "{name} is written in another form");
     }
+}
+
+#[test]
+fn an_explanation_of_many_is_stored_as_it_ever_was() {
+    let mut entry = samples().into_iter().find(|entry| tag(&entry.event) == "assigned").unwrap();
+    entry.event = Event::Assigned { agent: agent_id("sarah"), routing: routing_together() };
+    let now = serde_json::to_string_pretty(&entry).unwrap() + "\n";
+    let stored = golden("assigned_together", &now);
+    assert_eq!(serde_json::from_str::<Entry>(&stored).unwrap(), entry);
+    assert_eq!(stored, now);
 }
 
 #[test]

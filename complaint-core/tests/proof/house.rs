@@ -11,7 +11,7 @@ use complaint_core::id::{AgentId, AttachmentId, ComplaintId, CustomerId, Level, 
 use complaint_core::lifecycle::{Command, CommandName, Context, Input, Refusal, Status, begin, decide, evolve, submit};
 use complaint_core::policy::Category;
 use complaint_core::reference::Reference;
-use complaint_core::routing::{Need, Roster, Routing, eligibility, route};
+use complaint_core::routing::{Need, Roster, Routing, route};
 use complaint_core::store::{Change, MemoryStore};
 use complaint_core::testing::{CountedIds, ManualClock};
 use complaint_core::{Actor, Agent, Complaint, Desk, Policy};
@@ -68,7 +68,7 @@ pub(crate) fn agent(id: &str) -> Actor {
 
 pub(crate) fn roster() -> Roster {
     let members = agents().into_iter().map(|agent| Member { agent, workload: 0, last_assigned_at: None }).collect();
-    Roster { members }
+    Roster { members, ..Roster::default() }
 }
 
 pub(crate) fn submission() -> Submission {
@@ -99,8 +99,9 @@ pub(crate) fn input(name: CommandName, input: Input) -> Command {
 /// A choice by hand, as a desk would make it.
 pub(crate) fn by_hand(complaint: &Complaint, agent: &AgentId, now: DateTime<Utc>) -> Routing {
     let roster = roster();
-    let fits = roster.member(agent).is_some_and(|member| eligibility(&Need::of(complaint), member, now).is_empty());
-    Routing { chosen: fits.then(|| agent.clone()), by_hand: true, candidates: Vec::new(), others: 0 }
+    let fits =
+        roster.member(agent).is_some_and(|member| roster.eligibility(&Need::of(complaint), member, now).is_empty());
+    Routing { chosen: fits.then(|| agent.clone()), by_hand: true, ..Routing::default() }
 }
 
 /// The rules alone, with everything they are told.

@@ -853,7 +853,7 @@ fn a_choice_brought_from_outside_cannot_put_the_subject_or_a_decider_in_charge()
     let resolved = world.resolved(&begun, Vec::new());
     let contested = world.reason(&resolved, &customer("john"), C::Contest);
     for chosen in ["zoe", "sarah"] {
-        let routing = Routing { chosen: Some(agent_id(chosen)), by_hand: true, candidates: Vec::new(), others: 0 };
+        let routing = Routing { chosen: Some(agent_id(chosen)), by_hand: true, ..Routing::default() };
         let context = Context::new(&world.policy, world.now).routed(&routing);
         let refusal = decide(&contested, &Command::plain(C::Assign), &admin(), &context).unwrap_err();
         assert_eq!(refusal.code(), "not_eligible", "{chosen}");

@@ -337,7 +337,7 @@ fn staffs() -> Vec<(Code, &'static str, Policy, Roster)> {
             change(&mut agent);
             Member { agent, workload: 0, last_assigned_at: None }
         });
-        Roster { members: members.collect() }
+        Roster { members: members.collect(), ..Roster::default() }
     };
     let skilled = |skill: &str| {
         let mut category = Category::named("Leaks").unwrap();

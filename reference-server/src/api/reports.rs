@@ -108,7 +108,7 @@ pub(super) async fn summary(State(state): State<AppState>, viewer: Viewer) -> Re
     oversees(acting.actor())?;
     let counted = acting.summary().await?;
     let pressing = most_pressing(&acting).await?;
-    let roster = Roster { members: state.desk.store().roster().await.map_err(DeskError::from)? };
+    let roster = Roster::of(state.desk.store().roster().await.map_err(DeskError::from)?, &state.desk.policy());
     let lens = Lens::plain(&state, Audience::Staff).await?;
     let (policy, now) = (state.desk.policy(), state.desk.now());
     let (count, hundredths) = counted.satisfaction();

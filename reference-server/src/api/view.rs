@@ -743,9 +743,17 @@ impl Lens {
 
     /// Who was considered and why.
     pub fn routing(&self, routing: &Routing) -> RoutingView {
-        let eligible = routing.candidates.iter().filter(|candidate| candidate.rank.is_some()).count();
+        // Routings of before 0.1 did not count them.
+        let listed = routing.candidates.iter().filter(|candidate| candidate.rank.is_some()).count();
+        let eligible = (routing.eligible as usize).max(listed);
         let explanation = match (&routing.chosen, routing.by_hand) {
             (Some(agent), true) => format!("{} was chosen by hand.", self.agent_name(agent)),
+            (Some(agent), false) if routing.together > 0 => format!(
+                "{} has the expertise needed and was chosen among {eligible} eligible as the best for all {} complaints \
+                 that were routed together.",
+                self.agent_name(agent),
+                routing.together
+            ),
             (Some(agent), false) => format!(
                 "{} has the expertise needed and, of {eligible} eligible, the lowest workload for their capacity.",
                 self.agent_name(agent)

@@ -203,7 +203,7 @@ async fn dashboard(State(state): State<AppState>, person: Person) -> Answer {
     let summary = acting.summary().await?;
     let policy = state.desk.policy();
     let (ratings, mean) = summary.satisfaction();
-    let roster = Roster { members: state.desk.store().roster().await.map_err(DeskError::from)? };
+    let roster = Roster::of(state.desk.store().roster().await.map_err(DeskError::from)?, &policy);
     let names = Names { agents: agent_names(&roster), ..Names::default() };
     let now = state.desk.now();
     let pressing = reports::most_pressing(&acting).await?;

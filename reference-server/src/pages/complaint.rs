@@ -377,7 +377,7 @@ pub(super) async fn load(state: &AppState, viewer: &Viewer, reference: &str) -> 
     let log = acting.log(complaint.id).await?;
     let available = acting.available_commands(complaint.id).await?;
     let members = state.desk.store().roster().await.map_err(DeskError::from)?;
-    let roster = Roster { members };
+    let roster = Roster::of(members, &state.desk.policy());
     let mut names =
         Names { agents: agent_names(&roster), reader: Some(acting.actor().party().clone()), ..Names::default() };
     names.customer = match &complaint.contact.name {

@@ -139,7 +139,7 @@ async fn list(State(state): State<AppState>, person: Person, ApiQuery(query): Ap
     let mut waiting = if first { acting.list(asking).await?.items } else { Vec::new() };
     waiting.retain(|complaint| waits_for_customer(complaint).is_some());
     let members = state.desk.store().roster().await.map_err(DeskError::from)?;
-    let names = Names { agents: agent_names(&Roster { members }), ..Names::default() };
+    let names = Names { agents: agent_names(&Roster { members, ..Roster::default() }), ..Names::default() };
     let (policy, now) = (state.desk.policy(), state.desk.now());
     let row = |complaint: &Complaint| Row {
         reference: complaint.reference.to_string(),

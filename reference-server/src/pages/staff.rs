@@ -14,7 +14,7 @@ use complaint_core::desk::Acting;
 use complaint_core::id::{AgentId, Level};
 use complaint_core::lifecycle::{CommandName, Context, Status};
 use complaint_core::policy::Policy;
-use complaint_core::routing::{Ineligible, Need, Roster, eligibility, route};
+use complaint_core::routing::{Ineligible, Need, Roster, route};
 use complaint_core::store::{Cursor, PAGE_MAX, Query, Scope, Sort};
 use serde::Deserialize;
 
@@ -145,7 +145,7 @@ struct Floor {
 async fn floor(state: &AppState, person: &Person) -> Result<Floor, Problem> {
     let acting = state.acting(&person.0).await?;
     let members = state.desk.store().roster().await.map_err(DeskError::from)?;
-    let roster = Roster { members };
+    let roster = Roster::of(members, &state.desk.policy());
     let names = Names { agents: agent_names(&roster), ..Names::default() };
     Ok(Floor { acting, roster, names, policy: state.desk.policy(), now: state.desk.now() })
 }
@@ -203,7 +203,7 @@ impl Floor {
             .any(|available| available.command == CommandName::Assign && available.allowed);
         let reasons: Vec<String> = match self.me().filter(|_| !actor.is_supervisor()) {
             Some(me) => self.roster.member(me).map_or_else(Vec::new, |member| {
-                eligibility(&need, member, self.now).iter().map(Ineligible::message).collect()
+                self.roster.eligibility(&need, member, self.now).iter().map(Ineligible::message).collect()
             }),
             None => nobody_because(&need, &self.roster, &self.names, self.now),
         };

@@ -1,0 +1,613 @@
+//! Routing against models that are slower and simpler: the index against a look at everybody, the batch against one by
+//! one, against every possible plan, and against a minimum-cost flow; and the desk's use of it, with a moved clock.
+
+use std::cell::Cell;
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use complaint_core::agent::{Absence, Concern, Member};
+use complaint_core::complaint::{Event, Item, ReleaseCause};
+use complaint_core::deadline::{Calendar, CalendarSpec, ClockKind};
+use complaint_core::id::{Area, ComplaintId, CustomerId, Language, Skill};
+use complaint_core::lifecycle::{CommandName as C, Input, Status};
+use complaint_core::routing::{Ineligible, Need, Roster, Router, route, route_batch, waits_for};
+use complaint_core::{Agent, Complaint, DeskError};
+use proptest::prelude::*;
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+
+use crate::flow;
+use crate::house::{House, World, agent, agent_id, agents, customer, input, level, monday, policy, submission};
+
+/// Agents of a random roster at most.
+const AGENTS: usize = 12;
+
+fn picked<T: Ord>(mask: u8, of: impl Fn(u32) -> T) -> BTreeSet<T> {
+    (0..8).filter(|bit| mask & (1 << bit) != 0).map(of).collect()
+}
+
+fn skill(number: u32) -> Skill {
+    Skill::new(format!("skill {number}")).unwrap()
+}
+
+fn area(number: u32) -> Area {
+    Area::new(format!("area {number}")).unwrap()
+}
+
+fn language(number: u32) -> Language {
+    Language::new(format!("l{number}")).unwrap()
+}
+
+fn concern(number: u32) -> Concern {
+    match number {
+        0 => Concern::Customer(CustomerId::new("john").unwrap()),
+        _ => Concern::Item(Item { kind: "supplier".into(), key: number.to_string() }),
+    }
+}
+
+fn id(number: usize) -> complaint_core::id::AgentId {
+    agent_id(&format!("agent-{number:02}"))
+}
+
+fn calendar(hours: &str) -> Calendar {
+    let hours: serde_json::Map<String, serde_json::Value> = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+        .map(|day| (day.to_owned(), serde_json::json!([hours])))
+        .into_iter()
+        .collect();
+    let spec: CalendarSpec =
+        serde_json::from_value(serde_json::json!({"zone": "Europe/London", "hours": hours})).unwrap();
+    Calendar::new(&spec).unwrap()
+}
+
+fn member() -> impl Strategy<Value = Member> {
+    let expertise = (1..=2_u8, 0..8_u8, 0..4_u8, 0..4_u8);
+    let room = (0..7_u32, 0..6_u32, proptest::option::weighted(0.8, 0..4_i64));
+    let there = (proptest::bool::weighted(0.9), proptest::option::weighted(0.2, (-3..3_i64, 1..4_i64)), 0..8_usize);
+    (expertise, room, there, prop_oneof![4 => Just(0_u8), 1 => 1..8_u8]).prop_map(
+        |((at, skills, areas, languages), (capacity, workload, last), (enabled, absence, shift), conflicts)| {
+            let mut agent = Agent::named("x", "X").unwrap().at_level(level(at)).with_capacity(capacity);
+            agent.skills = picked(skills, skill);
+            agent.areas = picked(areas, area);
+            agent.languages = picked(languages, language);
+            agent.conflicts = picked(conflicts, concern);
+            agent.enabled = enabled;
+            agent.absence = absence.map(|(from, hours)| {
+                let from = monday() + TimeDelta::hours(from);
+                Absence { from, until: from + TimeDelta::hours(hours) }
+            });
+            agent.shift = ["day", "night", "unheard-of"].get(shift).map(ToString::to_string);
+            Member { agent, workload, last_assigned_at: last.map(|hours| monday() - TimeDelta::hours(hours)) }
+        },
+    )
+}
+
+/// A roster in any order.
+fn roster() -> impl Strategy<Value = Roster> {
+    let members = proptest::collection::vec(member(), 0..=AGENTS).prop_map(|mut members| {
+        members.iter_mut().enumerate().for_each(|(number, member)| member.agent.id = id(number));
+        members
+    });
+    members.prop_shuffle().prop_map(|members| {
+        let shifts = [("day", "08:00-18:00"), ("night", "22:00-06:00")];
+        Roster { members, shifts: shifts.map(|(name, hours)| (name.to_owned(), calendar(hours))).into() }
+    })
+}
+
+fn need(weights: std::ops::Range<u32>) -> impl Strategy<Value = Need> {
+    let asks = (1..=2_u8, prop_oneof![Just(0_u8), Just(1), Just(2), Just(3)]);
+    let place = (proptest::option::of(0..3_u32), proptest::option::of(0..3_u32));
+    let excluded = proptest::collection::vec((0..AGENTS, proptest::bool::ANY), 0..3);
+    let preferred = proptest::option::weighted(0.2, 0..AGENTS);
+    (asks, place, (weights, 0..9_u32), 0..4_u8, excluded, preferred).prop_map(
+        |((at, skills), (in_area, speaking), (weight, urgency), concerns, excluded, preferred)| Need {
+            skills: picked(skills, skill),
+            area: in_area.map(area),
+            language: speaking.map(language),
+            weight,
+            urgency,
+            concerns: picked(concerns, concern),
+            excluded: excluded
+                .into_iter()
+                .map(|(who, decided)| (id(who), if decided { Ineligible::Decided } else { Ineligible::Declined }))
+                .collect(),
+            preferred: preferred.map(id),
+            ..Need::at(level(at))
+        },
+    )
+}
+
+fn runner(cases: u32) -> TestRunner {
+    let config = Config { cases, failure_persistence: None, ..Config::default() };
+    TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha))
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    /// Somebody is chosen and given it.
+    Give(Need),
+    /// A complaint of this weight leaves somebody.
+    Return(usize, u32),
+    /// Time passes, or the clock is put back.
+    Move(i64),
+}
+
+#[test]
+fn the_index_chooses_whom_a_look_at_everybody_chooses() {
+    let steps = prop_oneof![
+        6 => need(0..4).prop_map(Step::Give),
+        2 => (0..AGENTS, 0..4_u32).prop_map(|(who, weight)| Step::Return(who, weight)),
+        1 => (-2..9_i64).prop_map(Step::Move),
+    ];
+    let history = (roster(), proptest::collection::vec(steps, 40));
+    let (chosen, nobody) = (Cell::new(0_u32), Cell::new(0_u32));
+    let result = runner(1_000).run(&history, |(roster, steps)| {
+        let (mut model, mut now) = (roster.clone(), monday());
+        let mut router = Router::new(&roster, now);
+        for step in steps {
+            match step {
+                Step::Give(need) => {
+                    let expected = route(&need, &model, now);
+                    prop_assert_eq!(router.choose(&need).cloned(), expected.chosen.clone(), "{:?}", need);
+                    let explained = router.route(&need);
+                    prop_assert_eq!(explained.chosen.clone(), expected.chosen.clone());
+                    prop_assert_eq!((explained.eligible, explained.weight), (expected.eligible, expected.weight));
+                    prop_assert_eq!(&explained.refused, &expected.refused);
+                    prop_assert_eq!(explained.others as usize + explained.candidates.len(), model.members.len());
+                    let ranked = explained.candidates.len();
+                    prop_assert_eq!(ranked, 5.min(expected.eligible as usize));
+                    prop_assert_eq!(&explained.candidates[..], &expected.candidates[..ranked]);
+                    if let Some(agent) = expected.chosen {
+                        chosen.set(chosen.get() + 1);
+                        let it = model.members.iter_mut().find(|it| it.agent.id == agent).unwrap();
+                        (it.workload, it.last_assigned_at) = (it.workload + need.weight, Some(now));
+                        router.assign(&agent, need.weight);
+                    } else {
+                        nobody.set(nobody.get() + 1);
+                    }
+                }
+                Step::Return(who, weight) => {
+                    if let Some(it) = model.members.iter_mut().find(|it| it.agent.id == id(who)) {
+                        it.workload = it.workload.saturating_sub(weight);
+                    }
+                    router.give_back(&id(who), weight);
+                }
+                Step::Move(hours) => {
+                    now += TimeDelta::hours(hours);
+                    router.at(now);
+                }
+            }
+        }
+        Ok(())
+    });
+    result.unwrap();
+    println!("index against scan: {} chosen, {} without anybody", chosen.get(), nobody.get());
+    assert!(chosen.get() > 3_000 && nobody.get() > 3_000, "{chosen:?} {nobody:?}: one of the two is hardly tried");
+}
+
+/// What the documentation of `route_batch` calls the cost, in the units of the flow.
+fn cost(needs: &[Need], roster: &Roster, holders: &[Option<usize>]) -> i64 {
+    let heaviest = needs.iter().map(|need| need.weight).max().unwrap_or(1);
+    let mut workloads: Vec<u32> = roster.members.iter().map(|member| member.workload).collect();
+    let mut cost = 0;
+    for (need, holder) in needs.iter().zip(holders) {
+        match holder {
+            Some(holder) => workloads[*holder] += need.weight,
+            None => cost += i64::from(need.urgency.max(1)) * i64::from(heaviest) * flow::UNIT,
+        }
+    }
+    for (workload, member) in workloads.iter().zip(&roster.members) {
+        cost += (1..=*workload)
+            .map(|unit| i64::from(unit) * flow::UNIT / i64::from(member.agent.capacity.max(1)))
+            .sum::<i64>();
+    }
+    cost
+}
+
+fn one_by_one(needs: &[Need], roster: &Roster, now: DateTime<Utc>) -> Vec<Option<usize>> {
+    let mut order: Vec<usize> = (0..needs.len()).collect();
+    order.sort_by_key(|at| std::cmp::Reverse(needs[*at].urgency.max(1)));
+    let mut roster = roster.clone();
+    let mut holders = vec![None; needs.len()];
+    for at in order {
+        if let Some(agent) = route(&needs[at], &roster, now).chosen {
+            let seat = roster.members.iter().position(|member| member.agent.id == agent).unwrap();
+            roster.members[seat].workload += needs[at].weight;
+            roster.members[seat].last_assigned_at = Some(now);
+            holders[at] = Some(seat);
+        }
+    }
+    holders
+}
+
+/// The plan of the batch, after it was held against the rules.
+fn together(needs: &[Need], roster: &Roster, now: DateTime<Utc>) -> Vec<Option<usize>> {
+    let batch = route_batch(needs, roster, now);
+    let seat = |at: usize| roster.members.iter().position(|member| Some(&member.agent.id) == batch.chosen(at));
+    let holders: Vec<Option<usize>> = (0..needs.len()).map(seat).collect();
+    let mut filling = roster.clone();
+    for (at, holder) in holders.iter().enumerate() {
+        let Some(holder) = holder else { continue };
+        let reasons = filling.eligibility(&needs[at], &filling.members[*holder], now);
+        assert_eq!(reasons, [], "{:?} got {:?}", filling.members[*holder], needs[at]);
+        filling.members[*holder].workload += needs[at].weight;
+    }
+    for (at, need) in needs.iter().enumerate() {
+        if holders[at].is_none() {
+            assert_eq!(route(need, &filling, now).chosen, None, "left waiting although somebody has room: {need:?}");
+        }
+        let routing = batch.routing(at);
+        assert_eq!(routing.chosen.as_ref(), batch.chosen(at));
+        assert_eq!(routing.together as usize, if needs.len() > 1 { needs.len() } else { 0 });
+        assert!(routing.candidates.len() <= 5);
+        let own = routing.candidates.iter().find(|it| Some(&it.agent) == batch.chosen(at));
+        assert_eq!(own.and_then(|it| it.rank).is_some(), holders[at].is_some(), "the chosen one is always listed");
+    }
+    assert_eq!(batch.waiting(), holders.iter().filter(|holder| holder.is_none()).count());
+    let counted = cost(needs, roster, &holders);
+    #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
+    let expected = counted as f64 / flow::UNIT as f64;
+    assert!((batch.cost() - expected).abs() < 1e-9 * expected.max(1.0), "{} is not {expected}", batch.cost());
+    holders
+}
+
+#[test]
+fn a_batch_is_never_costlier_than_one_by_one() {
+    let cheaper = Cell::new(0_u32);
+    let result = runner(1_000).run(&contested(1..4, AGENTS, 0..30), |(roster, needs)| {
+        let batch = cost(&needs, &roster, &together(&needs, &roster, monday()));
+        let singly = cost(&needs, &roster, &one_by_one(&needs, &roster, monday()));
+        prop_assert!(batch <= singly, "{} > {}", batch, singly);
+        cheaper.set(cheaper.get() + u32::from(batch < singly));
+        Ok(())
+    });
+    result.unwrap();
+    println!("batch against one by one: cheaper in {} of 1000", cheaper.get());
+    assert!(cheaper.get() > 300, "only {} were improved: the comparison shows nothing", cheaper.get());
+}
+
+#[test]
+fn a_batch_of_one_ordinary_complaint_goes_to_whom_the_router_chooses() {
+    let result = runner(1_000).run(&(roster(), need(1..2)), |(roster, need)| {
+        let needs = [need];
+        let batch = route_batch(&needs, &roster, monday());
+        prop_assert_eq!(batch.chosen(0).cloned(), route(&needs[0], &roster, monday()).chosen);
+        Ok(())
+    });
+    result.unwrap();
+}
+
+/// The least cost of every possible plan.
+fn brute_force(needs: &[Need], roster: &Roster, now: DateTime<Utc>) -> i64 {
+    fn try_all(
+        needs: &[Need],
+        roster: &mut Roster,
+        holders: &mut Vec<Option<usize>>,
+        now: DateTime<Utc>,
+        start: &Roster,
+        least: &mut i64,
+    ) {
+        let Some(need) = needs.get(holders.len()) else {
+            *least = (*least).min(cost(needs, start, holders));
+            return;
+        };
+        for seat in 0..roster.members.len() {
+            if roster.eligibility(need, &roster.members[seat], now).is_empty() {
+                roster.members[seat].workload += need.weight;
+                holders.push(Some(seat));
+                try_all(needs, roster, holders, now, start, least);
+                holders.pop();
+                roster.members[seat].workload -= need.weight;
+            }
+        }
+        holders.push(None);
+        try_all(needs, roster, holders, now, start, least);
+        holders.pop();
+    }
+    let mut least = i64::MAX;
+    try_all(needs, &mut roster.clone(), &mut Vec::new(), now, roster, &mut least);
+    least
+}
+
+/// Agents of one level who are there and have room, so that there is a choice.
+fn contested(
+    weights: std::ops::Range<u32>,
+    agents: usize,
+    needs: std::ops::Range<usize>,
+) -> impl Strategy<Value = (Roster, Vec<Need>)> {
+    let needs = proptest::collection::vec(need(weights), needs);
+    (roster(), needs).prop_map(move |(mut roster, mut needs)| {
+        roster.members.truncate(agents);
+        for member in &mut roster.members {
+            member.agent.level = level(1);
+            member.agent.capacity += 1;
+            (member.agent.shift, member.agent.absence, member.agent.enabled) = (None, None, true);
+            member.workload = member.workload.min(member.agent.capacity) / 2;
+        }
+        for need in &mut needs {
+            need.level = level(1);
+        }
+        (roster, needs)
+    })
+}
+
+/// Without superiors, whom the rule prefers whatever it costs.
+fn without_superiors((roster, mut needs): (Roster, Vec<Need>)) -> (Roster, Vec<Need>) {
+    for need in &mut needs {
+        need.preferred = None;
+    }
+    (roster, needs)
+}
+
+#[test]
+fn a_batch_of_equal_weights_costs_the_least_there_is() {
+    for weight in 1..3 {
+        let improved = Cell::new(0_u32);
+        let result =
+            runner(400).run(&contested(weight..weight + 1, 4, 0..7).prop_map(without_superiors), |(roster, needs)| {
+                let batch = cost(&needs, &roster, &together(&needs, &roster, monday()));
+                prop_assert_eq!(batch, brute_force(&needs, &roster, monday()));
+                let singly = cost(&needs, &roster, &one_by_one(&needs, &roster, monday()));
+                improved.set(improved.get() + u32::from(batch < singly));
+                Ok(())
+            });
+        result.unwrap();
+        println!("equal weights of {weight} against every plan: one by one costs more in {} of 400", improved.get());
+        assert!(improved.get() > 10, "one by one was already optimal in all but {}", improved.get());
+    }
+}
+
+#[test]
+fn a_batch_of_equal_weights_costs_what_the_minimum_cost_flow_costs() {
+    for weight in 1..3 {
+        let result = runner(100).run(
+            &contested(weight..weight + 1, AGENTS, 20..70).prop_map(without_superiors),
+            |(roster, needs)| {
+                let batch = cost(&needs, &roster, &together(&needs, &roster, monday()));
+                prop_assert_eq!(batch, flow::optimum(&needs, &roster, monday()));
+                Ok(())
+            },
+        );
+        result.unwrap();
+    }
+}
+
+#[test]
+fn a_batch_of_unequal_weights_stays_near_the_least_there_is() {
+    let worst = Cell::new((1_i64, 1_i64));
+    let (exact, sums) = (Cell::new(0_u32), Cell::new((0_i64, 0_i64)));
+    let result = runner(600).run(&contested(1..6, 4, 1..7).prop_map(without_superiors), |(roster, needs)| {
+        let batch = cost(&needs, &roster, &together(&needs, &roster, monday()));
+        let least = brute_force(&needs, &roster, monday());
+        prop_assert!(least <= batch);
+        exact.set(exact.get() + u32::from(least == batch));
+        sums.set((sums.get().0 + batch, sums.get().1 + least));
+        let (a, b) = worst.get();
+        if i128::from(batch) * i128::from(b) > i128::from(least) * i128::from(a) {
+            worst.set((batch, least));
+        }
+        Ok(())
+    });
+    result.unwrap();
+    let thousandths = |(batch, least): (i64, i64)| batch * 1000 / least;
+    let (worst, all) = (thousandths(worst.get()), thousandths(sums.get()));
+    println!(
+        "unequal weights: {} of 600 optimal; in thousandths of the optimum: all {all}, worst {worst}",
+        exact.get()
+    );
+    assert!(exact.get() >= 570 && all <= 1020 && worst <= 2500, "{exact:?} {all} {worst}");
+}
+
+fn of_level_one(id: &str) -> Agent {
+    agents().into_iter().find(|agent| agent.id.as_str() == id).unwrap()
+}
+
+fn away(mut agent: Agent, from: DateTime<Utc>, hours: i64) -> Agent {
+    agent.absence = Some(Absence { from, until: from + TimeDelta::hours(hours) });
+    agent
+}
+
+async fn releases(house: &House, id: ComplaintId) -> usize {
+    let log = house.desk.whole_log(id).await.unwrap();
+    log.iter().filter(|it| matches!(it.event, Event::Released { cause: ReleaseCause::HandlerGone, .. })).count()
+}
+
+#[test]
+fn a_complaint_waits_for_a_handler_who_is_back_before_its_clocks_say_anything() {
+    let mut world = World::new(policy());
+    let assigned = world.assigned("sarah");
+    let now = world.now;
+    let sarah = |hours| away(of_level_one("sarah"), now, hours);
+    let begin_by = assigned.deadline(ClockKind::Acceptance).unwrap();
+    let [early, late] = begin_by.warn_at.unwrap();
+    let due = begin_by.due_at.unwrap();
+    let until = |until| Agent { absence: Some(Absence { from: now, until }), ..sarah(0) };
+    assert!(waits_for(&assigned, &until(early), world.now), "back as the warning comes");
+    assert!(!waits_for(&assigned, &until(early + TimeDelta::microseconds(1)), world.now), "nobody would read it");
+    // A warning that was given is no reason; the next one is.
+    assert!(waits_for(&assigned, &until(late), early));
+    assert!(!waits_for(&assigned, &until(due), late - TimeDelta::microseconds(1)));
+    assert!(!waits_for(&assigned, &until(due + TimeDelta::microseconds(1)), due), "what is overdue waits for nobody");
+    let disabled = Agent { enabled: false, ..sarah(1) };
+    assert!(!waits_for(&assigned, &disabled, world.now));
+    assert!(waits_for(&assigned, &of_level_one("sarah"), world.now), "who is there is not waited for in vain");
+    // While the customer is asked, nothing of the house's own runs.
+    let begun = world.plain(&assigned, &agent("sarah"), C::Begin);
+    let asked = world.text(&begun, &agent("sarah"), C::Ask);
+    assert!(waits_for(&asked, &sarah(24 * 9), world.now));
+    assert!(!waits_for(&begun, &sarah(24 * 9), world.now));
+}
+
+#[tokio::test]
+async fn an_absence_moves_what_cannot_wait_exactly_once() {
+    let house = House::with(policy(), vec![of_level_one("sarah")]).await;
+    let mut ids = Vec::new();
+    for _ in 0..6 {
+        ids.push(house.submit().await.id);
+    }
+    let sarah = house.as_actor(agent("sarah"));
+    for id in &ids {
+        sarah.begin(*id).await.unwrap();
+    }
+    // One has time: the customer is asked.
+    sarah.ask(ids[0], "Which kettle?").await.unwrap();
+    let from = monday() + TimeDelta::hours(1);
+    house.desk.enrol(away(of_level_one("sarah"), from, 24 * 7)).await.unwrap();
+    for id in ["ben", "sue"] {
+        house.desk.enrol(of_level_one(id)).await.unwrap();
+    }
+    assert_eq!(house.desk.sweep().await.unwrap().released, 0, "it has not begun");
+    house.clock.advance(TimeDelta::hours(1));
+    assert_eq!(house.desk.sweep().await.unwrap().released, 5);
+    let mut by_others = [0, 0];
+    for id in &ids {
+        let complaint = house.state(*id).await;
+        let handler = complaint.handler.clone().unwrap();
+        if *id == ids[0] {
+            assert_eq!((handler, releases(&house, *id).await), (agent_id("sarah"), 0));
+            continue;
+        }
+        assert_eq!((complaint.status, releases(&house, *id).await), (Status::Assigned, 1));
+        assert_eq!(complaint.routing.unwrap().together, 5);
+        by_others[usize::from(handler == agent_id("sue"))] += 1;
+        assert_ne!(handler, agent_id("sarah"));
+        assert!(house.desk.replays(*id).await.unwrap());
+    }
+    assert!(by_others == [2, 3] || by_others == [3, 2], "{by_others:?}: shared out evenly");
+    let before = (house.state(ids[0]).await, house.state(ids[1]).await);
+    assert_eq!(house.desk.sweep().await.unwrap().released, 0, "once");
+    assert_eq!((house.state(ids[0]).await, house.state(ids[1]).await), before);
+    // The answer comes while she is away: now it cannot wait.
+    house.as_actor(customer("john")).answer(ids[0], "The red one.").await.unwrap();
+    assert_eq!(house.desk.sweep().await.unwrap().released, 1);
+    assert_ne!(house.state(ids[0]).await.handler, Some(agent_id("sarah")));
+    house.workloads_add_up().await;
+}
+
+#[tokio::test]
+async fn an_hour_away_moves_nothing_and_being_disabled_moves_everything() {
+    let house = House::with(policy(), vec![of_level_one("sarah"), of_level_one("ben").with_capacity(0)]).await;
+    let id = house.submit().await.id;
+    house.desk.enrol(away(of_level_one("sarah"), monday(), 1)).await.unwrap();
+    house.desk.enrol(of_level_one("ben")).await.unwrap();
+    assert_eq!(house.desk.sweep().await.unwrap().released, 0);
+    assert_eq!(house.state(id).await.handler, Some(agent_id("sarah")));
+    house.desk.enrol(Agent { enabled: false, ..of_level_one("sarah") }).await.unwrap();
+    assert_eq!(house.desk.sweep().await.unwrap().released, 1);
+    assert_eq!(house.state(id).await.handler, Some(agent_id("ben")));
+}
+
+#[tokio::test]
+async fn what_nobody_fits_for_waits_quietly_with_its_reasons_until_the_roster_changes() {
+    let house =
+        House::with(policy(), vec![of_level_one("sarah").with_capacity(0), of_level_one("ben").on_shift("office")])
+            .await;
+    house.desk.enrol(Agent { conflicts: [concern(0)].into(), ..of_level_one("sue") }).await.unwrap();
+    house.clock.set("2026-11-23T20:00:00Z".parse().unwrap());
+    let mut ids = Vec::new();
+    for _ in 0..3 {
+        ids.push(house.submit().await.id);
+    }
+    let length = house.desk.whole_log(ids[0]).await.unwrap().len();
+    for _ in 0..3 {
+        assert_eq!(house.desk.sweep().await.unwrap().routed, 0);
+    }
+    assert_eq!(house.desk.whole_log(ids[0]).await.unwrap().len(), length, "no entry for having found nobody");
+    let shown = house.as_actor(agent("mia")).routing(ids[0]).await.unwrap().unwrap();
+    assert_eq!((shown.chosen.clone(), shown.eligible), (None, 0));
+    let reasons = |who: &str| {
+        let candidate = shown.candidates.iter().find(|it| it.agent == agent_id(who)).unwrap();
+        candidate.reasons.iter().map(Ineligible::message).collect::<Vec<_>>().join("; ")
+    };
+    assert_eq!(reasons("sarah"), "holds 0 of 0");
+    assert_eq!(reasons("ben"), "is off shift until 2026-11-24 09:00 UTC");
+    assert_eq!(reasons("sue"), "declared a conflict of interest");
+    assert_eq!(shown.refused["no_capacity"], 1);
+
+    // The shift begins, and by then somebody was enrolled.
+    house.desk.enrol(of_level_one("sarah").with_capacity(1)).await.unwrap();
+    let held = |states: &[Complaint], who: &str| states.iter().filter(|it| it.handler == Some(agent_id(who))).count();
+    let mut states = Vec::new();
+    for id in &ids {
+        states.push(house.state(*id).await);
+    }
+    assert_eq!((held(&states, "sarah"), held(&states, "ben")), (1, 0));
+    house.clock.set("2026-11-24T09:00:00Z".parse().unwrap());
+    assert_eq!(house.desk.sweep().await.unwrap().routed, 2);
+    states.clear();
+    for id in &ids {
+        states.push(house.state(*id).await);
+    }
+    assert_eq!((held(&states, "sarah"), held(&states, "ben"), held(&states, "sue")), (1, 2, 0));
+    house.workloads_add_up().await;
+}
+
+#[tokio::test]
+async fn an_interest_keeps_a_complaint_away_by_hand_too_and_a_shift_does_not() {
+    let item = Item { kind: "supplier".into(), key: "7".into() };
+    let sue = of_level_one("sue").in_conflict_with(Concern::Item(item.clone()));
+    let ben = of_level_one("ben").on_shift("office").with_capacity(0);
+    let house =
+        House::with(policy(), vec![sue, ben, agents().into_iter().find(|it| it.id.as_str() == "mia").unwrap()]).await;
+    house.clock.set("2026-11-23T20:00:00Z".parse().unwrap());
+    let mut complaint = submission();
+    complaint.items = vec![item];
+    let id = house.as_actor(customer("john")).submit(complaint).await.unwrap().id();
+    assert_eq!(house.state(id).await.status, Status::Queued);
+    let by_hand = |who: &str| {
+        let reason = Some("She knows it.".into());
+        input(C::Assign, Input { agent: Some(agent_id(who)), over_capacity: true, reason, ..Input::default() })
+    };
+    let mia = house.as_actor(agent("mia"));
+    let refused = mia.perform(id, by_hand("sue")).await.unwrap_err();
+    let DeskError::Refused(refusal) = refused else { panic!("{refused}") };
+    assert_eq!(refusal.code(), "not_eligible");
+    assert!(refusal.failed[0].message.contains("declared a conflict of interest"), "{:?}", refusal.failed);
+    assert_eq!(mia.perform(id, by_hand("ben")).await.unwrap().handler, Some(agent_id("ben")));
+}
+
+#[tokio::test]
+async fn a_shift_is_a_calendar_of_the_policy() {
+    let house = House::new(policy()).await;
+    let refused = house.desk.enrol(of_level_one("sarah").on_shift("graveyard")).await.unwrap_err();
+    assert_eq!(refused.to_string(), "shift must be the name of a calendar of the policy");
+    let unchanged = house.desk.store().find(&agent_id("sarah")).await.unwrap().unwrap();
+    assert_eq!(unchanged.agent.shift, None);
+    // A policy may lose a calendar; then its agents say so instead of working at any hour.
+    let roster = Roster::default();
+    let member = Member { agent: of_level_one("sarah").on_shift("office"), workload: 0, last_assigned_at: None };
+    let codes = |roster: &Roster, at: &str| -> Vec<&str> {
+        let at = at.parse().unwrap();
+        roster.eligibility(&Need::at(level(1)), &member, at).iter().map(Ineligible::code).collect()
+    };
+    assert_eq!(codes(&roster, "2026-11-23T10:00:00Z"), ["unknown_shift"]);
+    let roster = Roster::of(Vec::new(), &policy());
+    assert_eq!(codes(&roster, "2026-11-23T10:00:00Z"), [""; 0]);
+    assert_eq!(codes(&roster, "2026-11-23T08:59:59Z"), ["off_shift"]);
+}
+
+#[tokio::test]
+async fn a_long_queue_is_given_out_within_the_capacities() {
+    let house = House::with(policy(), vec![of_level_one("sarah").with_capacity(0)]).await;
+    let mut ids = Vec::new();
+    for number in 0..130 {
+        let acting = house.as_actor(customer(&format!("john{number}")));
+        ids.push(acting.submit(submission()).await.unwrap().id());
+    }
+    // Enrolled behind the desk's back, so that the sweep finds them all at once.
+    for (id, capacity) in [("sarah", 20), ("ben", 40), ("sue", 40)] {
+        let agent = of_level_one(id).with_capacity(capacity);
+        complaint_core::store::AgentStore::save(&*house.store, &agent).await.unwrap();
+    }
+    assert_eq!(house.desk.sweep().await.unwrap().routed, 100);
+    let roster = house.desk.store().roster().await.unwrap();
+    assert!(roster.iter().filter(|it| it.agent.level == level(1)).all(|it| it.workload == it.agent.capacity));
+    let waiting = {
+        let mut count = 0;
+        for id in &ids {
+            count += usize::from(house.state(*id).await.status == Status::Queued);
+        }
+        count
+    };
+    assert_eq!(waiting, 30);
+    assert_eq!(house.desk.sweep().await.unwrap().routed, 0);
+    house.workloads_add_up().await;
+}
