@@ -9,8 +9,9 @@ use super::logarithm::{BIT, log2};
 use super::record::TrackRecord;
 use super::tokens::{TOKENS_MAX, tokens};
 use super::{Classifier, Clues, EVIDENCE_MAX, Evidence, SUGGESTIONS_MAX, Suggestion};
-use crate::complaint::Complaint;
+use crate::complaint::Event;
 use crate::id::CategoryKey;
+use crate::store::Change;
 
 /// How many words, pairs of words and field values a model knows unless told otherwise.
 pub const DEFAULT_VOCABULARY: usize = 50_000;
@@ -20,20 +21,22 @@ const EDITION: u32 = 1;
 const VOCABULARY: std::ops::RangeInclusive<usize> = 100..=1_000_000;
 const CATEGORIES_MAX: usize = 1000;
 /// How many lessons the general distribution is worth against what a clue was seen with.
-const TRUST: u64 = 5;
-/// Sixteenths of its vote that count. Fields say different things; the hundreds of words of a text say much the same
-/// things again and again. Both numbers, like the one above, were found on the earlier part of real data alone.
-const FIELD_SAY: i64 = 11;
+const TRUST: u64 = 2;
+/// Fifths of its votes that count. Both numbers, like the one above, were chosen on the earlier part of real data alone;
+/// near them little changes.
+const FIELD_SAY: i64 = 5;
 const WORD_SAY: i64 = 3;
 
 /// Learns categories from complaints that were resolved.
 ///
 /// **Method.** A naive Bayes classifier of the weighted kind. A *clue* is a word, a pair of neighbouring words or the
 /// value of a field; the model counts in how many lessons of each category it occurred. A clue votes for a category with
-/// log2(1 + seen / expected), where *seen* is how often they met and *expected* is five times the category's share of
-/// all lessons. Its vote is weighted by what it tells at all: the Kullback-Leibler divergence between the categories it
+/// log2(1 + seen / expected), where *seen* is how often they met and *expected* is twice the category's share of all
+/// lessons. Its vote is weighted by what it tells at all: the Kullback-Leibler divergence between the categories it
 /// was seen with and all lessons (Lee, Gutierrez, Dou: *Calculating Feature Weights in Naive Bayes with Kullback-Leibler
-/// Measure*, ICDM 2011). "The" has no say, "cracked" has much. To the votes comes the share of the category itself.
+/// Measure*, ICDM 2011). "The" has no say, "cracked" has much. The hundreds of words of a text say much the same again and again, so the sum of
+/// all words, and that of all fields, is divided by the root of the information in it. To the votes comes the share of
+/// the category itself.
 ///
 /// **Confidence** is not the model's opinion of itself but its record: before each lesson it is asked, and how often it
 /// was right, by the lead its first choice had, is the confidence of the next answer with such a lead.
@@ -130,15 +133,22 @@ impl LearnedClassifier {
         Ok(())
     }
 
-    /// Learns a complaint at its first resolution, and says whether it did. To be told of each change once: what was
-    /// resolved before, was never decided, or is still uncategorised teaches nothing.
-    pub fn learn_resolved(&mut self, complaint: &Complaint, uncategorised: &CategoryKey) -> Result<bool, LearnError> {
-        if complaint.resolutions.len() != 1 || complaint.resolution().is_none() || complaint.category == *uncategorised
-        {
-            return Ok(false);
+    /// Learns from a committed change: a complaint that was decided in it for the first time, with the category it had
+    /// then. What is still uncategorised teaches nothing. Says how many lessons there were.
+    ///
+    /// An [`Observer`](crate::desk::Observer) is told of every change once, so it is the place to call this. Should the
+    /// category turn out wrong after all, [`correct`](Self::correct) mends the lesson.
+    pub fn learn_from(&mut self, change: &Change, uncategorised: &CategoryKey) -> Result<u32, LearnError> {
+        let mut lessons = 0;
+        for part in change.parts() {
+            let complaint = part.after();
+            let decided = part.entries().iter().any(|entry| matches!(entry.event, Event::Resolved { .. }));
+            if decided && complaint.resolutions.len() == 1 && complaint.category != *uncategorised {
+                self.learn(&Clues::from(complaint), &complaint.category)?;
+                lessons += 1;
+            }
         }
-        self.learn(&Clues::from(complaint), &complaint.category)?;
-        Ok(true)
+        Ok(lessons)
     }
 
     /// Takes a lesson back, e.g. because the complaint is erased. The counts are those of a model that never had it,
@@ -226,10 +236,10 @@ impl Counts {
             expected.push(log2(TRUST * lessons));
         }
         let mut votes = Vec::new();
-        let mut cast: Vec<(u16, i64)> = Vec::new();
+        let (mut from_fields, mut from_words) = (0, 0);
         for (index, clue) in found.clues.iter().enumerate() {
             let Some(counts) = self.clues.get(&clue.digest) else { continue };
-            cast.clear();
+            let first = votes.len();
             let (mut seen, mut information) = (0_u64, 0_i128);
             for (slot, count) in counts {
                 let lessons = u64::from(self.categories[usize::from(*slot)].lessons);
@@ -237,16 +247,24 @@ impl Counts {
                 let vote = log2(met) - expected[usize::from(*slot)];
                 seen += u64::from(*count);
                 information += i128::from(met) * i128::from(vote);
-                cast.push((*slot, vote));
+                votes.push((index, *slot, vote));
             }
             let information = information / (i128::from(all.max(1)) * i128::from(seen + TRUST))
                 - i128::from(log2(seen + TRUST) - log2(TRUST));
             let information = i64::try_from(information).unwrap_or(0).max(0);
-            for (slot, vote) in &cast {
-                let vote = vote * information / BIT * clue.kind.say() / 16;
-                scores[usize::from(*slot)] += vote;
-                votes.push((index, *slot, vote));
+            for (_, _, vote) in &mut votes[first..] {
+                *vote = *vote * information / BIT;
             }
+            *(if clue.is_field() { &mut from_fields } else { &mut from_words }) += information;
+        }
+        let (field_damping, word_damping) = (damping(from_fields), damping(from_words));
+        for (index, slot, vote) in &mut votes {
+            *vote = if found.clues[*index].is_field() {
+                *vote * FIELD_SAY / 5 * BIT / field_damping
+            } else {
+                *vote * WORD_SAY / 5 * BIT / word_damping
+            };
+            scores[usize::from(*slot)] += *vote;
         }
         let mut order: Vec<(u16, i64)> = (0_u16..).zip(scores).collect();
         order.retain(|(slot, _)| self.categories[usize::from(*slot)].lessons > 0);
@@ -357,6 +375,11 @@ impl TryFrom<Counts> for LearnedClassifier {
     }
 }
 
+/// The root of so much information, at least 1; both in units of [`BIT`].
+fn damping(information: i64) -> i64 {
+    i64::try_from((information.unsigned_abs() * BIT.unsigned_abs()).isqrt()).unwrap_or(i64::MAX).max(BIT)
+}
+
 fn index(slot: usize) -> u16 {
     u16::try_from(slot).unwrap_or(u16::MAX)
 }
@@ -381,12 +404,9 @@ enum Kind {
     Field(usize),
 }
 
-impl Kind {
-    fn say(self) -> i64 {
-        match self {
-            Self::Word(_) | Self::Pair(_) => WORD_SAY,
-            Self::Field(_) => FIELD_SAY,
-        }
+impl Clue {
+    fn is_field(&self) -> bool {
+        matches!(self.kind, Kind::Field(_))
     }
 }
 

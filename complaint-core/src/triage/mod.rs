@@ -151,7 +151,8 @@ pub struct IntakeRule {
     /// The category of complaints that arrive without one. Whoever is skilled for it triages by hand what the
     /// classifier is not sure of; only complaints of this category are ever touched.
     pub uncategorised: CategoryKey,
-    /// From this confidence on the best suggestion is taken.
+    /// From this confidence on the best suggestion is taken, if something spoke for it: that a category is common is no
+    /// ground to put a complaint there.
     pub at_least: Confidence,
 }
 
@@ -197,6 +198,6 @@ impl Triage {
             return None;
         }
         let best = self.suggest(submission, policy).into_iter().next()?;
-        (best.confidence >= self.rule.at_least).then_some(best)
+        (best.confidence >= self.rule.at_least && !best.spoke.is_empty()).then_some(best)
     }
 }

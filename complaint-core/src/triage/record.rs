@@ -6,12 +6,13 @@ use super::logarithm::BIT;
 use super::{Confidence, SUGGESTIONS_MAX};
 
 const BUCKETS: usize = 24;
-/// So many comparable answers make a rate; neighbouring buckets are asked until there are as many.
+/// So many comparable answers make a rate; the buckets of smaller leads are asked until there are as many, never those
+/// of greater ones, whose answers are better.
 const ENOUGH: u32 = 50;
 /// A bucket that has seen as many is halved, so that a record follows the times and stays bounded.
 const FULL: u32 = 500;
-/// Answers that are counted as wrong beforehand, so that three lucky ones are no certainty.
-const DOUBT: u32 = 3;
+/// Answers that are counted as wrong beforehand, so that a few lucky ones are no certainty.
+const DOUBT: u32 = 5;
 
 /// Before a lesson is learned the model is asked, and the answer is kept here: by the lead of the first over the second
 /// category, how often each rank was right. No answer was judged by a model that knew the complaint, so the rates hold
@@ -64,15 +65,10 @@ impl TrackRecord {
 
     /// How often an answer of this rank was right when the lead was like this.
     pub(super) fn confidence(&self, lead: i64, rank: usize) -> Confidence {
-        let at = bucket_of(lead);
         let (mut seen, mut right) = (0, 0);
-        for reach in 0..BUCKETS {
-            let lower = at.checked_sub(reach);
-            let upper = (reach > 0).then_some(at + reach);
-            for bucket in [lower, upper].into_iter().flatten().filter_map(|index| self.buckets.get(index)) {
-                seen += bucket.seen;
-                right += bucket.right.get(rank).copied().unwrap_or(0);
-            }
+        for bucket in self.buckets.iter().take(bucket_of(lead) + 1).rev() {
+            seen += bucket.seen;
+            right += bucket.right.get(rank).copied().unwrap_or(0);
             if seen >= ENOUGH {
                 break;
             }
@@ -109,16 +105,17 @@ mod tests {
             record.note(BIT, Some(usize::from(number % 5 == 0))); // four of five
             record.note(8 * BIT, Some(0).filter(|_| number > 0));
         }
-        assert_eq!(record.confidence(BIT, 0).thousandths(), 788);
-        assert_eq!(record.confidence(BIT, 1).thousandths(), 197);
-        assert_eq!(record.confidence(8 * BIT, 0).thousandths(), 980);
+        assert_eq!(record.confidence(BIT, 0).thousandths(), 780);
+        assert_eq!(record.confidence(BIT, 1).thousandths(), 195);
+        assert_eq!(record.confidence(8 * BIT, 0).thousandths(), 970);
         assert_eq!(record.confidence(BIT, 7), Confidence::NONE);
     }
 
     #[test]
-    fn few_cases_ask_their_neighbours_and_many_fade() {
+    fn few_cases_ask_smaller_leads_and_many_fade() {
         let mut record = TrackRecord::default();
         record.note(64 * BIT, Some(0));
+        assert_eq!(record.confidence(0, 0), Confidence::NONE, "a greater lead says nothing about a smaller one");
         for _ in 0..60 {
             record.note(BIT, None);
         }
@@ -127,6 +124,6 @@ mod tests {
             record.note(BIT, Some(0));
         }
         assert!(record.is_sound());
-        assert!(record.confidence(BIT, 0).thousandths() > 980, "the past fades");
+        assert!(record.confidence(BIT, 0).thousandths() > 970, "the past fades");
     }
 }

@@ -7,4 +7,6 @@ mod golden;
 mod house;
 mod invariants;
 mod lifecycle;
+mod triage;
+mod triage_on_real_data;
 mod visibility;
