@@ -200,20 +200,21 @@ impl Ranking {
     }
 
     fn evidence(&self, slot: u16, rival: Option<u16>, found: &Found) -> Vec<Evidence> {
-        let mut spoke: BTreeMap<usize, i64> = BTreeMap::new();
-        for (clue, voted, vote) in &self.votes {
-            if *voted == slot {
-                *spoke.entry(*clue).or_default() += vote;
-            } else if Some(*voted) == rival {
-                *spoke.entry(*clue).or_default() -= vote;
-            }
-        }
-        let mut spoke: Vec<(usize, u32)> = spoke
-            .into_iter()
-            .filter_map(|(clue, vote)| {
-                Some((clue, u32::try_from(vote * 1000 / BIT).ok().filter(|weight| *weight > 0)?))
-            })
-            .collect();
+        // The votes of one clue stand together.
+        let for_it = |votes: &[(usize, u16, i64)]| -> Option<(usize, u32)> {
+            let vote: i64 = votes
+                .iter()
+                .map(|(_, voted, vote)| match *voted {
+                    voted if voted == slot => *vote,
+                    voted if Some(voted) == rival => -vote,
+                    _ => 0,
+                })
+                .sum();
+            let weight = u32::try_from(vote * 1000 / BIT).ok().filter(|weight| *weight > 0)?;
+            Some((votes[0].0, weight))
+        };
+        let mut spoke: Vec<(usize, u32)> =
+            self.votes.chunk_by(|one, other| one.0 == other.0).filter_map(for_it).collect();
         spoke.sort_by_key(|(clue, weight)| (Reverse(*weight), *clue));
         spoke.truncate(EVIDENCE_MAX);
         spoke.into_iter().map(|(clue, weight)| Evidence { what: found.name(clue), weight }).collect()

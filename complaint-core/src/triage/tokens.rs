@@ -66,8 +66,12 @@ struct Words {
 impl Words {
     fn letter(&mut self, c: char) {
         if self.letters < WORD_MAX {
-            // Up and down again is what folds ß with SS and ς with σ.
-            self.word.extend(c.to_uppercase().flat_map(char::to_lowercase));
+            if c.is_ascii() {
+                self.word.push(c.to_ascii_lowercase());
+            } else {
+                // Up and down again is what folds ß with SS and ς with σ.
+                self.word.extend(c.to_uppercase().flat_map(char::to_lowercase));
+            }
         }
         self.letters += 1;
         self.digits = false;
