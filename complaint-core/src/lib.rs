@@ -37,6 +37,7 @@
 //! | why something is refused | [`lifecycle::Refusal`] |
 //! | what is stored | [`complaint::Complaint`], [`complaint::Entry`] |
 //! | who gets a complaint, and why | [`routing::route`] |
+//! | which category it may belong to | [`triage::Classifier`] |
 //! | when something is due | [`deadline::Deadline`], [`deadline::Calendar`] |
 //! | who is told what | [`notice::announce`] |
 //! | what can be configured | [`policy::Policy`] |
@@ -67,6 +68,7 @@ pub mod store;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod text;
+pub mod triage;
 mod visibility;
 
 pub use actor::{Actor, Party};

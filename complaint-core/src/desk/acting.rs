@@ -179,6 +179,8 @@ impl Acting {
             if let Some(customer) = &customer {
                 plan.open_limit(customer.clone(), policy.open_complaints_per_customer);
             }
+            // Before the acknowledgement, which states the times that apply.
+            self.desk.categorise(&mut plan, &policy, &submission);
             self.desk.acknowledge(&mut plan, &policy);
             self.desk.place(&mut plan, &policy, None).await?;
             match self.finish(plan, &policy).await {
@@ -519,6 +521,19 @@ impl Desk {
                 Ok(member.is_some_and(|member| member.agent.is_available(self.now())))
             }
             None => Ok(true),
+        }
+    }
+
+    fn categorise(&self, plan: &mut Plan, policy: &Policy, submission: &Submission) {
+        let Some(best) = self.triage.as_ref().and_then(|triage| triage.choose(submission, policy)) else { return };
+        let spoke: Vec<&str> = best.spoke.iter().map(|evidence| evidence.what.as_str()).collect();
+        let reason = format!("Suggested by the classifier ({}): {}", best.confidence, spoke.join(", "));
+        let input = Input { category: Some(best.category), reason: Some(reason), ..Input::default() };
+        let context = Context::new(policy, self.now()).continuing();
+        if let (Some(state), Ok(command)) = (plan.state(), Command::new(CommandName::Triage, input))
+            && let Ok(entries) = decide(state, &command, &Actor::system(), &context)
+        {
+            plan.add(entries);
         }
     }
 

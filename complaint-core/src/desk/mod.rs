@@ -14,7 +14,7 @@ use self::plan::Plan;
 use crate::actor::Actor;
 use crate::agent::Agent;
 use crate::clock::{Clock, IdSource, RandomIds, SystemClock, to_micros};
-use crate::complaint::{Complaint, Entry};
+use crate::complaint::{Complaint, Entry, Submission};
 use crate::id::{AgentId, ComplaintId, InvalidId, Version};
 use crate::lifecycle::{Command, Context, Status, decide, replay};
 use crate::notifier::Notifier;
@@ -22,6 +22,7 @@ use crate::policy::{Policy, PolicyError};
 use crate::reference::Reference;
 use crate::routing::{Ineligible, Need, Roster, Routing, route};
 use crate::store::{Change, Store};
+use crate::triage::{Classifier, IntakeRule, Suggestion, Triage};
 
 pub use acting::{Acting, Receipt, Resolution};
 pub use courier::Delivered;
@@ -46,6 +47,7 @@ pub struct Desk {
     ids: Arc<dyn IdSource>,
     notifier: Option<Arc<dyn Notifier>>,
     observers: Vec<Arc<dyn Observer>>,
+    triage: Option<Triage>,
 }
 
 impl Desk {
@@ -63,6 +65,7 @@ impl Desk {
             ids: Arc::new(RandomIds),
             notifier: None,
             observers: Vec::new(),
+            triage: None,
         }
     }
 
@@ -88,6 +91,46 @@ impl Desk {
     pub fn watched_by(mut self, observer: Arc<dyn Observer>) -> Self {
         self.observers.push(observer);
         self
+    }
+
+    /// Asks this classifier which category a complaint belongs to, for [`Desk::suggest`]; and for complaints that
+    /// arrive uncategorised takes its answer, by this rule, as the system's `triage` in the same change. The entry keeps
+    /// the words that spoke for it as its reason. What it is not sure of stays in the queue of the uncategorised.
+    ///
+    /// ```
+    /// use std::sync::{Arc, RwLock};
+    ///
+    /// use complaint_core::id::CategoryKey;
+    /// use complaint_core::policy::Category;
+    /// use complaint_core::store::MemoryStore;
+    /// use complaint_core::triage::{Clues, IntakeRule, LearnedClassifier};
+    /// use complaint_core::{Complaint, Desk, Policy};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let policy = ["Water supply", "Street lights", "Not yet sorted"]
+    ///     .iter()
+    ///     .try_fold(Policy::standard(), |policy, name| Category::named(name).map(|it| policy.with_category(it)))?;
+    /// let model = Arc::new(RwLock::new(LearnedClassifier::new())); // or the one stored last, by serde
+    /// let desk = Desk::new(MemoryStore::new(), policy)
+    ///     .suggesting(model.clone(), IntakeRule::for_uncategorised(CategoryKey::new("Not yet sorted")?));
+    ///
+    /// let water = CategoryKey::new("Water supply")?;
+    /// let lesson = Clues::new().text("No water since Monday");
+    /// model.write().map_err(|_| "poisoned")?.learn(&lesson, &water)?;
+    /// let complaint = Complaint::about("Not yet sorted", "Dry tap", "There is no water.")?;
+    /// assert_eq!(desk.suggest(&complaint)[0].category, water);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn suggesting(mut self, classifier: impl Classifier + 'static, rule: IntakeRule) -> Self {
+        self.triage = Some(Triage::new(classifier, rule));
+        self
+    }
+
+    /// Categories that a complaint may belong to, best first; none without a classifier. Whoever submits may choose
+    /// among them or not. Only categories that can be chosen are named.
+    pub fn suggest(&self, submission: &Submission) -> Vec<Suggestion> {
+        self.triage.as_ref().map_or_else(Vec::new, |triage| triage.suggest(submission, &self.policy()))
     }
 
     /// The policy in force.

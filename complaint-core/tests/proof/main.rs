@@ -14,4 +14,6 @@ mod lifecycle;
 mod lint;
 mod messages;
 mod routing;
+mod triage;
+mod triage_on_real_data;
 mod visibility;
