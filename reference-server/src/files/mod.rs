@@ -5,6 +5,8 @@
 
 mod sniff;
 
+pub use sniff::{Misnamed, accepted, misnamed, taken_in};
+
 use std::collections::HashMap;
 use std::io;
 use std::path::Path;
