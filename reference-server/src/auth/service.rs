@@ -9,7 +9,8 @@ use url::Url;
 
 use super::accounts::{
     Account, AccountChange, AccountFilter, AccountMailKind, Accounts, AccountsError, Admission, Asked, AttemptKind,
-    AttemptLimits, Chosen, Confirmation, MailJob, MailOutcome, NewAccount, NewSession, SignUp as SignUpOutcome, TokenPurpose,
+    AttemptLimits, Chosen, Confirmation, MailJob, MailOutcome, NewAccount, NewSession, SignUp as SignUpOutcome,
+    TokenPurpose,
 };
 use super::mail::{AccountMail, AccountMailError, compose};
 use super::password::{Comparison, PASSWORD_MAX, PasswordError, Passwords, judge};

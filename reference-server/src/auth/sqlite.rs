@@ -17,8 +17,8 @@ use uuid::Uuid;
 
 use super::accounts::{
     Account, AccountChange, AccountFilter, AccountMailKind, Accounts, AccountsError, Admission, Asked, AttemptKind,
-    AttemptLimits, Chosen, Confirmation, Credentials, MailJob, MailOutcome, NewAccount, NewSession, PolicyVersion, PolicyVersions,
-    SessionView, SignUp, TokenPurpose,
+    AttemptLimits, Chosen, Confirmation, Credentials, MailJob, MailOutcome, NewAccount, NewSession, PolicyVersion,
+    PolicyVersions, SessionView, SignUp, TokenPurpose,
 };
 use super::secret::SecretHash;
 use super::values::{EmailAddress, Role};
@@ -42,7 +42,8 @@ const SIGN_UPS_DIFFER: &str = "UPDATE server_accounts SET password_hash = $2, si
 const RENEW_HASH: &str = "UPDATE server_accounts SET password_hash = $3 WHERE id = $1 AND password_hash = $2";
 const SET_PASSWORD: &str =
     "UPDATE server_accounts SET password_hash = $2, email_verified_at = coalesce(email_verified_at, $3) WHERE id = $1";
-const CONFIRM_EMAIL: &str = "UPDATE server_accounts SET email_verified_at = coalesce(email_verified_at, $2), sign_ups_differ = 0,
+const CONFIRM_EMAIL: &str =
+    "UPDATE server_accounts SET email_verified_at = coalesce(email_verified_at, $2), sign_ups_differ = 0,
     name = coalesce($3, name), password_hash = coalesce($4, password_hash) WHERE id = $1";
 const CONFIRMATION: &str = "SELECT a.sign_ups_differ FROM server_one_time_tokens t JOIN server_accounts a ON a.id = t.account_id
     WHERE t.hash = $1 AND t.purpose = 'verify_email' AND t.used_at IS NULL AND t.expires_at > $2 AND a.disabled_at IS NULL";

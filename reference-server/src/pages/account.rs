@@ -110,6 +110,7 @@ async fn show_sign_up(MaybeViewer(viewer): MaybeViewer) -> Answer {
 }
 
 async fn sign_up(State(state): State<AppState>, ClientAddress(address): ClientAddress, typed: Typed) -> Answer {
+    typed.exactly(&["name", "email", "password"])?;
     let (name, email, password) = (typed.raw("name"), typed.raw("email"), typed.raw("password"));
     match state.accounts.sign_up(name, email, password, address).await {
         Ok(()) => {
@@ -132,6 +133,7 @@ async fn sign_up(State(state): State<AppState>, ClientAddress(address): ClientAd
 }
 
 async fn send_again(State(state): State<AppState>, ClientAddress(address): ClientAddress, typed: Typed) -> Answer {
+    typed.exactly(&["email"])?;
     match state.accounts.send_verification_again(typed.raw("email"), address).await {
         Ok(()) => {
             state.poke();
@@ -180,6 +182,7 @@ async fn log_in(
     headers: HeaderMap,
     typed: Typed,
 ) -> Answer {
+    typed.exactly(&["email", "password", "next?"])?;
     let before = session_cookie(&headers, &state.config);
     let next = typed.raw("next");
     match state.accounts.log_in(typed.raw("email"), typed.raw("password"), address, before.as_deref()).await {

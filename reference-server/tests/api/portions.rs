@@ -48,7 +48,8 @@ async fn pages_of_every_size_make_the_whole() {
         }
     }
     let log = house.read(&format!("{path}/log"), &house.john).await;
-    let numbers: Vec<u64> = log["items"].as_array().expect("items").iter().filter_map(|it| it["seq"].as_u64()).collect();
+    let numbers: Vec<u64> =
+        log["items"].as_array().expect("items").iter().filter_map(|it| it["seq"].as_u64()).collect();
     assert_eq!(numbers, (1..=8).collect::<Vec<u64>>(), "no gaps where notes are");
     assert_eq!(&kinds(&log)[3..], ["begun", "posted", "posted", "posted", "posted"]);
 }

@@ -12,8 +12,11 @@ const NOTED: usize = 60;
 /// A complaint about which much was written: its reference.
 async fn much_was_written(house: &House, john: &mut Browser<'_>) -> String {
     john.open("/complaints/new?category=damaged-goods").await;
-    let typed =
-        [("subject", "Broken kettle"), ("description", "The lid is cracked."), ("answers.which-parcel", "The small one")];
+    let typed = [
+        ("subject", "Broken kettle"),
+        ("description", "The lid is cracked."),
+        ("answers.which-parcel", "The small one"),
+    ];
     john.press_with("/complaints/new", &typed, &[]).await;
     let reference = john.reference();
     let state = house.server.state();
