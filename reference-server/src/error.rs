@@ -182,9 +182,9 @@ pub fn printable(text: &str) -> String {
     let hidden = |c: char| c.is_control() && c != '\n' && c != '\t';
     text.chars().fold(String::with_capacity(text.len()), |mut shown, c| {
         if hidden(c) {
-            shown.extend(c.escape_unicode())
+            shown.extend(c.escape_unicode());
         } else {
-            shown.push(c)
+            shown.push(c);
         }
         shown
     })

@@ -159,7 +159,7 @@ pub async fn build_with(config: Config, parts: Parts) -> Result<Server, BuildErr
     store.migrate().await.map_err(BuildError::Complaints)?;
     let policy = catalogue::load(&database, clock.as_ref()).await.map_err(BuildError::Policy)?;
     let shared: Arc<dyn Store> = Arc::new(store.clone());
-    let settings = mail::settings(&config).map_err(|error| BuildError::Mail(Box::new(error)))?;
+    let settings = mail::settings(&config, &policy).map_err(|error| BuildError::Mail(Box::new(error)))?;
     let mailer = Mailer::new(parts.transport, settings, Arc::clone(&clock));
     let book = AccountsBook::over(accounts.clone(), Arc::clone(&shared));
     let live = Live::new();

@@ -455,9 +455,8 @@ impl Loaded {
         };
         // The last time counts: what a release or a contested decision undid is no longer so.
         let last = |wanted: fn(&Entry) -> bool| {
-            let times = self.log.iter().filter(|entry| wanted(entry)).map(|entry| entry.at);
-            let count = times.clone().count();
-            (times.last().map(When), count > 1)
+            let mut times = self.log.iter().rev().filter(|entry| wanted(entry)).map(|entry| When(entry.at));
+            (times.next(), times.next().is_some())
         };
         let once = |at: Option<DateTime<Utc>>| (at.map(When), false);
         let dates = [

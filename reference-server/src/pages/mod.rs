@@ -26,6 +26,7 @@ use complaint_core::store::{Cursor, PAGE_MAX, Query};
 
 use crate::auth::{MaybeViewer, Role, Viewer};
 use crate::error::Problem;
+use crate::mail::organisation;
 use crate::state::AppState;
 
 /// How many pages of a list [`look_through`] reads: a thousand complaints.
@@ -68,6 +69,8 @@ pub struct Me {
     pub role_name: String,
     /// The address of the section this page belongs to.
     pub here: &'static str,
+    /// What the site is called.
+    pub brand: String,
 }
 
 /// A link of the main navigation.
@@ -80,8 +83,14 @@ pub struct Link {
 
 impl Me {
     /// A visitor.
-    pub fn nobody() -> Self {
-        Self { viewer: None, level: None, role_name: String::new(), here: "" }
+    pub fn nobody(state: &AppState) -> Self {
+        Self {
+            viewer: None,
+            level: None,
+            role_name: String::new(),
+            here: "",
+            brand: organisation(&state.desk.policy()).to_owned(),
+        }
     }
 
     /// Somebody logged in, in a section.
@@ -94,7 +103,13 @@ impl Me {
             (Role::Admin, _) => "administrator".to_owned(),
             (Role::Auditor, _) => "auditor".to_owned(),
         };
-        Self { viewer: Some(viewer.clone()), level, role_name, here }
+        Self {
+            viewer: Some(viewer.clone()),
+            level,
+            role_name,
+            here,
+            brand: organisation(&state.desk.policy()).to_owned(),
+        }
     }
 
     /// What they are called.

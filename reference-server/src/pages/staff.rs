@@ -215,22 +215,11 @@ impl Floor {
 
     /// The rows, the nearest deadline of any kind first. `whole` leads to the whole list.
     fn rows(&self, found: &Found, whole: &str) -> Rows<Row> {
-        self.cut(found, whole, |complaint| self.row(complaint))
+        cut(found, whole, |complaint| self.row(complaint))
     }
 
     fn queue(&self, found: &Found, whole: &str) -> Rows<Waiting> {
-        self.cut(found, whole, |complaint| self.waiting(complaint))
-    }
-
-    fn cut<T>(&self, found: &Found, whole: &str, row: impl Fn(&Complaint) -> T) -> Rows<T> {
-        let mut complaints: Vec<&Complaint> = found.items.iter().collect();
-        complaints.sort_by_key(|complaint| {
-            let due = nearest(complaint).and_then(|deadline| deadline.due_at);
-            (due.is_none(), due, complaint.received_at)
-        });
-        let cut = complaints.len() > ROWS_MAX || found.next.is_some();
-        let items = complaints.into_iter().take(ROWS_MAX).map(row).collect();
-        Rows { items, more: cut.then(|| format!("/search?sort=deadline&{whole}")) }
+        cut(found, whole, |complaint| self.waiting(complaint))
     }
 
     fn waiting(&self, complaint: &Complaint) -> Waiting {
@@ -292,6 +281,17 @@ impl Floor {
         let fields = if plain { Vec::new() } else { form.fields.into_iter().map(|field| field.within(&own)).collect() };
         CommandForm { fields, folded: !plain, intro: String::new(), ..form }
     }
+}
+
+fn cut<T>(found: &Found, whole: &str, row: impl Fn(&Complaint) -> T) -> Rows<T> {
+    let mut complaints: Vec<&Complaint> = found.items.iter().collect();
+    complaints.sort_by_key(|complaint| {
+        let due = nearest(complaint).and_then(|deadline| deadline.due_at);
+        (due.is_none(), due, complaint.received_at)
+    });
+    let cut = complaints.len() > ROWS_MAX || found.next.is_some();
+    let items = complaints.into_iter().take(ROWS_MAX).map(row).collect();
+    Rows { items, more: cut.then(|| format!("/search?sort=deadline&{whole}")) }
 }
 
 async fn work(State(state): State<AppState>, person: Person, ApiQuery(query): ApiQuery<WorkQuery>) -> Answer {

@@ -90,6 +90,9 @@ async fn a_photo_and_a_document_come_back_as_they_were() {
     }
     let forged = format!("{path}/attachments/0190c6e6-0000-7000-8000-000000000000");
     assert_eq!(house.it.get(&forged, &house.john).await.problem(), (404, "not_found".into()));
+    let log = house.read(&format!("{path}/log"), &house.sarah).await;
+    let facts = log["items"].as_array().expect("items").iter().find(|entry| entry["type"] == "attached");
+    assert!(facts.is_some_and(|entry| !entry["facts"].to_string().contains("file_name")), "{log}");
     let messages = house.read(&format!("{path}/messages"), &house.sarah).await;
     assert_eq!(messages["items"][0]["attachments"][0]["file_name"], "Gerät.png");
     assert_eq!(house.kept(), 2);

@@ -136,6 +136,17 @@ async fn a_form_that_no_page_of_ours_sends_is_refused_by_the_name_of_the_field()
 }
 
 #[tokio::test]
+async fn a_search_by_what_does_not_exist_is_refused_by_name() {
+    let house = House::new().await;
+    let mut admin = house.furnish().await;
+    for wrong in ["handler=%22%3E", "status=%27", "sort=x", "level=0", "missed=%22"] {
+        admin.open(&format!("/search?{wrong}")).await;
+        let name = wrong.split('=').next().expect("a name");
+        assert!(admin.status() == 400 && admin.says(&format!("{name}: ")), "{wrong}: {}", admin.text());
+    }
+}
+
+#[tokio::test]
 async fn files_that_are_too_large_or_too_many_are_named() {
     let house = House::new().await;
     house.furnish().await;

@@ -194,7 +194,7 @@ async fn by_hand_and_for_oneself() {
 
     let mut maria = house.browser_of("maria@example.org").await;
     maria.open("/team").await;
-    assert!(maria.says("Nobody fits: ") && maria.says("is absent until"), "{}", maria.text());
+    assert!(maria.says("Nobody fits: ") && maria.says("is absent until 23 Dec 2026, 00:00"), "{}", maria.text());
     maria.press(&at(&reference, "assign"), &[("agent", &id("Ben"))]).await;
     assert_eq!(maria.status(), 422, "Ben lacks the skill");
     assert!(maria.says("lacks damaged-goods"), "{}", maria.text());

@@ -48,7 +48,7 @@ async fn counts_are_those_of_the_store_and_every_cut_list_leads_on() {
     let mut listed = 0;
     while let Some(page) = next {
         ben.open(&page).await;
-        listed += (1..).take_while(|at| ben.has(&format!("ul.list > li:nth-child({at})"))).count();
+        listed += (1..=1000).take_while(|at| ben.has(&format!("ul.list > li:nth-child({at})"))).count();
         next = ben.attribute("main p > a.button[href^='/search?']", "href");
     }
     assert_eq!(listed, HELD, "by the links all are reached, once");
@@ -131,4 +131,56 @@ async fn progress_runs_in_both_directions() {
     john.open(&page).await;
     assert_eq!(reached(&john), [true, true, true, false, false, false], "{}", john.text());
     assert!(john.says("Assigned again"), "{}", john.text());
+}
+
+#[tokio::test]
+async fn names_are_those_of_accounts_and_every_pause_is_said() {
+    let house = House::new().await;
+    house.furnish().await;
+    let mut john = house.customer("John Miller", "john@example.org").await;
+    let reference = complain(&mut john, "Broken kettle").await;
+    let page = format!("/complaints/{reference}");
+    john.open(&page).await;
+    assert!(john.says("We promise") && !john.says("does not count"), "{}", john.text());
+    john.press(&at(&reference, "post"), &[("text", "Is there any news?")]).await;
+    assert!(john.says("Your message is sent."), "{}", john.text());
+    let mut sarah = house.browser_of("sarah@example.org").await;
+    sarah.open(&page).await;
+    assert!(sarah.says("Contact name Omar Oak (Manager)"), "{}", sarah.text());
+    assert!(sarah.html().contains("<b>John Miller (customer)</b>"), "{}", sarah.text());
+    assert!(!sarah.html().contains("<b>Omar Oak"), "{}", sarah.text());
+    sarah.press(&at(&reference, "begin"), &[]).await;
+    sarah.press(&at(&reference, "read"), &[]).await;
+    sarah.press(&at(&reference, "ask"), &[("text", "Which kettle?")]).await;
+    house.after(1).await;
+    let mut john = house.browser_of("john@example.org").await;
+    john.open(&page).await;
+    john.press(&at(&reference, "answer"), &[("text", "The small one.")]).await;
+    assert!(john.says("Time in which we waited for you or a partner does not count."), "{}", john.text());
+    let mut sarah = house.browser_of("sarah@example.org").await;
+    sarah.open(&page).await;
+    sarah.press(&at(&reference, "read"), &[]).await;
+    sarah.press(&at(&reference, "hold"), &[("party", "the archive"), ("until", "2026-12-01")]).await;
+    john.open(&page).await;
+    assert!(john.says("We wait for the archive, until 1 Dec 2026."), "{}", john.text());
+    sarah.press(&at(&reference, "resume"), &[]).await;
+    sarah.press(&at(&reference, "resolve"), &[("outcome", "not_upheld"), ("explanation", "It works.")]).await;
+    john.open(&page).await;
+    assert!(john.has("#decisions .tag-end") && !john.has("#decisions .tag-done"), "a no is not green");
+}
+
+#[tokio::test]
+async fn joined_complaints_lead_to_the_one_that_goes_on() {
+    let house = House::new().await;
+    house.furnish().await;
+    let mut john = house.customer("John Miller", "john@example.org").await;
+    let first = complain(&mut john, "Broken kettle").await;
+    let second = complain(&mut john, "Broken kettle again").await;
+    let mut sarah = house.browser_of("sarah@example.org").await;
+    sarah.open(&format!("/complaints/{second}")).await;
+    sarah.press(&at(&second, "merge"), &[("into", &first)]).await;
+    for address in ["/complaints".to_owned(), format!("/complaints/{second}")] {
+        john.open(&address).await;
+        assert!(john.says(&format!("Joined to {first}")) && !john.says("another complaint"), "{}", john.text());
+    }
 }
