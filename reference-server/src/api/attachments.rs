@@ -21,7 +21,7 @@ use super::view::{Audience, ComplaintView};
 use crate::auth::Viewer;
 use crate::error::Problem;
 use crate::extract::{ApiPath, hex, idempotency_key, seen_version};
-use crate::files::{Misnamed, Stored, misnamed, taken_in};
+use crate::files::{Misnamed, Stored, misnamed, taken_in, to_its_end};
 use crate::state::AppState;
 
 /// The most bytes of files in one request.
@@ -206,18 +206,6 @@ pub(crate) async fn attach(
         after
     })
     .await
-}
-
-/// Does work that must not stop half way, even if whoever waits for it goes away.
-pub(crate) async fn to_its_end<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
-    match tokio::spawn(work).await {
-        Ok(done) => done,
-        Err(error) => match error.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            // Nobody aborts it but a runtime that is going down, and with it whoever waits here.
-            Err(_) => std::future::pending().await,
-        },
-    }
 }
 
 impl Taken {

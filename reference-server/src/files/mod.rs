@@ -98,7 +98,9 @@ impl Attachments {
     /// Begins to take a file in. `name` is any fresh id; the file's own name never touches the disk.
     pub async fn begin(&self, name: Uuid) -> Result<Incoming, FilesError> {
         let place = Place::from(format!("{ASIDE}/{}", name.simple()));
-        let upload = self.store.put_multipart(&place).await?;
+        let (store, new) = (Arc::clone(&self.store), place.clone());
+        // Not dropped half way: the file is made elsewhere, and who made it must be there to remove it.
+        let upload = to_its_end(async move { store.put_multipart(&new).await }).await?;
         Ok(Incoming {
             files: self.clone(),
             upload,
@@ -171,7 +173,12 @@ impl Incoming {
     }
 
     /// Gives the file its place.
-    pub async fn finish(mut self) -> Result<Stored, FilesError> {
+    pub async fn finish(self) -> Result<Stored, FilesError> {
+        // Nor here, where a file changes its name twice.
+        to_its_end(self.placed()).await
+    }
+
+    async fn placed(mut self) -> Result<Stored, FilesError> {
         self.upload.complete().await?;
         let sha256 = hex(&self.digest.finalize());
         let stored = Stored {
@@ -207,6 +214,18 @@ impl Stored {
 impl Drop for Stored {
     fn drop(&mut self) {
         self.files.release(&self.sha256, self.kept);
+    }
+}
+
+/// Does work that must not stop half way, even if whoever waits for it goes away.
+pub(crate) async fn to_its_end<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
+    match tokio::spawn(work).await {
+        Ok(done) => done,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // Nobody aborts it but a runtime that is going down, and with it whoever waits here.
+            Err(_) => std::future::pending().await,
+        },
     }
 }
 
@@ -344,6 +363,35 @@ mod tests {
         house.files.release(&sha256, false);
         assert_eq!(house.count(), 1);
         assert!(house.files.claims().is_empty());
+    }
+
+    #[test]
+    fn whoever_goes_away_at_any_moment_leaves_nothing() {
+        // One thread for what blocks: what was begun there is done when what was asked of it later is.
+        let runtime = tokio::runtime::Builder::new_current_thread().max_blocking_threads(1).build().expect("a runtime");
+        runtime.block_on(async {
+            let settled = async || {
+                for _ in 0..20 {
+                    tokio::task::spawn_blocking(|| ()).await.expect("done");
+                    tokio::task::yield_now().await;
+                }
+            };
+            for moments in 0.. {
+                let house = House::new();
+                let mut coming = Box::pin(house.stored(1, b"hello"));
+                let mut came = false;
+                for _ in 0..moments {
+                    came = came || futures_util::poll!(coming.as_mut()).is_ready();
+                    tokio::task::yield_now().await;
+                }
+                drop(coming);
+                settled().await;
+                assert_eq!(house.count(), 0, "after {moments} moments");
+                if came {
+                    return;
+                }
+            }
+        });
     }
 
     #[tokio::test]

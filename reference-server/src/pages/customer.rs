@@ -26,10 +26,11 @@ use super::complaint::{agent_names, load};
 use super::form::{Choice, Control, Fault, Field, Summary, Typed, filled};
 use super::words::{Names, Tag, When, category_name, customer_status, fault_of, left, owed_after_acceptance, promised};
 use super::{Answer, Me, Person, look_through, page, see, upload};
-use crate::api::attachments::{Taken, attach, to_its_end};
+use crate::api::attachments::{Taken, attach};
 use crate::auth::{Role, Viewer};
 use crate::error::{Problem, chain};
 use crate::extract::{ApiPath, ApiQuery};
+use crate::files::to_its_end;
 use crate::state::AppState;
 
 /// How many of those that wait for the customer stand first; the rest in its turn.
