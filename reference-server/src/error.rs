@@ -162,16 +162,32 @@ impl Problem {
     }
 }
 
-/// An error and its causes in one line, for the log.
+/// An error and its causes in one line, for the log. An error that says its cause already is not followed by it once more.
 pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
+        let said = error.to_string();
+        if !text.ends_with(&said) {
+            text.push_str(": ");
+            text.push_str(&said);
+        }
         cause = error.source();
     }
     text
+}
+
+/// A text from elsewhere as it may be printed on a terminal: controls but line ends and tabs are written out, as in `\u{1b}`.
+pub fn printable(text: &str) -> String {
+    let hidden = |c: char| c.is_control() && c != '\n' && c != '\t';
+    text.chars().fold(String::with_capacity(text.len()), |mut shown, c| {
+        if hidden(c) {
+            shown.extend(c.escape_unicode());
+        } else {
+            shown.push(c);
+        }
+        shown
+    })
 }
 
 impl From<AuthError> for Problem {
@@ -422,4 +438,30 @@ fn bare(status: StatusCode) -> Problem {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
 fn as_number<S: serde::Serializer>(status: &StatusCode, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_u16(status.as_u16())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("{0}")]
+    struct Said(&'static str, #[source] Option<Box<Said>>);
+
+    #[test]
+    fn nothing_printed_moves_the_cursor() {
+        assert_eq!(printable("a\tü\n\u{1b}[2J\0\u{9b}"), "a\tü\n\\u{1b}[2J\\u{0}\\u{9b}");
+    }
+
+    #[test]
+    fn a_chain_says_everything_once() {
+        let cause = |said, source: Option<Said>| Said(said, source.map(Box::new));
+        let file = cause("(code: 26) file is not a database", None);
+        let database = cause("error returned from database: (code: 26) file is not a database", Some(file));
+        let top = cause("the database cannot be opened", Some(database));
+        assert_eq!(
+            chain(&top),
+            "the database cannot be opened: error returned from database: (code: 26) file is not a database"
+        );
+    }
 }

@@ -164,6 +164,16 @@ fn dotted(path: &serde_path_to_error::Path) -> String {
     steps.collect::<Vec<_>>().join(".")
 }
 
+/// Refuses an object without these members, naming all that are missing; reading it into a type would name only the first.
+pub fn require(given: &serde_json::Value, fields: &[&str]) -> Result<(), Problem> {
+    let missing: Vec<&str> = fields.iter().copied().filter(|field| given.get(field).is_none()).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let problem = Problem::invalid().detail(format!("{}: needed.", missing.join(", ")));
+    Err(missing.into_iter().fold(problem, |problem, field| problem.field(field, "missing", "This field is needed.")))
+}
+
 /// Parts of the path; something that cannot be one is simply not there.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ApiPath<T>(pub T);

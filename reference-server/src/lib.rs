@@ -20,6 +20,7 @@ pub mod router;
 pub mod state;
 pub mod workers;
 
+use std::fs::{File, TryLockError};
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
@@ -66,6 +67,11 @@ pub enum BuildError {
         #[source]
         source: io::Error,
     },
+    /// Another server works on the data folder.
+    #[error(
+        "another server is running on the data folder {}; stop it first, or give --data another folder", .0.display()
+    )]
+    InUse(PathBuf),
     /// The database cannot be opened or brought up to date.
     #[error("the database cannot be opened")]
     Database(#[source] AccountsError),
@@ -111,6 +117,8 @@ pub struct Server {
     setup_link: Option<String>,
     database: SqliteAccounts,
     store: SqliteStore,
+    /// Held as long as the server lives; the operating system lets go of it however the process ends.
+    _lock: File,
 }
 
 /// Puts the server together with the machine's clock and the mail the configuration names.
@@ -134,6 +142,7 @@ pub async fn build(config: Config) -> Result<Server, BuildError> {
 /// Puts the server together with parts of the caller's choice.
 pub async fn build_with(config: Config, parts: Parts) -> Result<Server, BuildError> {
     make_private_folder(&config.data)?;
+    let lock = lock(&config.data)?;
     make_private_folder(&config.attachments_folder())?;
     let (clock, movable_clock): (Arc<dyn Clock>, _) = if config.movable_clock {
         let movable = Arc::new(MovableClock::over(parts.clock));
@@ -150,7 +159,7 @@ pub async fn build_with(config: Config, parts: Parts) -> Result<Server, BuildErr
     store.migrate().await.map_err(BuildError::Complaints)?;
     let policy = catalogue::load(&database, clock.as_ref()).await.map_err(BuildError::Policy)?;
     let shared: Arc<dyn Store> = Arc::new(store.clone());
-    let settings = mail::settings(&config).map_err(|error| BuildError::Mail(Box::new(error)))?;
+    let settings = mail::settings(&config, &policy).map_err(|error| BuildError::Mail(Box::new(error)))?;
     let mailer = Mailer::new(parts.transport, settings, Arc::clone(&clock));
     let book = AccountsBook::over(accounts.clone(), Arc::clone(&shared));
     let live = Live::new();
@@ -179,7 +188,7 @@ pub async fn build_with(config: Config, parts: Parts) -> Result<Server, BuildErr
         workers: WorkersDown::default(),
         rounds: Arc::default(),
     };
-    Ok(Server { state, stop, setup_link, database, store })
+    Ok(Server { state, stop, setup_link, database, store, _lock: lock })
 }
 
 impl Server {
@@ -267,6 +276,19 @@ pub fn make_private_folder(folder: &Path) -> Result<(), BuildError> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(folder).map_err(fault)
+}
+
+/// Takes the data folder for this server alone: live updates and uploads are known to the process that made them. `admin create` and
+/// `import` ask for no lock, since they only write to the database, which has one writer at a time.
+fn lock(folder: &Path) -> Result<File, BuildError> {
+    let fault = |source| BuildError::Folder { folder: folder.to_owned(), source };
+    let file = File::options().create(true).truncate(false).write(true).open(folder.join("server.lock"));
+    let file = file.map_err(fault)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(BuildError::InUse(folder.to_owned())),
+        Err(TryLockError::Error(source)) => Err(fault(source)),
+    }
 }
 
 /// One recorder for the whole process: that is how the `metrics` macros find it.

@@ -6,25 +6,30 @@ use async_trait::async_trait;
 use complaint_core::id::{AgentId, Level};
 use complaint_core::notice::Recipient;
 use complaint_core::store::{Store, StoreError};
-use complaint_core::{Agent, NotifyError};
+use complaint_core::{Agent, NotifyError, Policy};
 use complaint_notify::{AddressBook, Addressee, Mailer, PlainMail, Settings};
 use url::Host;
 
 use crate::auth::{Account, AccountMail, AccountMailError, AccountMessage, AccountService, AuthError};
 use crate::config::Config;
 
-/// What every letter is signed with.
-const ORGANISATION: &str = "Complaints";
+/// What pages and letters call the organisation: as its policy does, and the standard policy is nobody's.
+pub fn organisation(policy: &Policy) -> &str {
+    if policy.name == "Standard" { "Complaints" } else { &policy.name }
+}
 
-/// Who writes, from the configuration.
-pub fn settings(config: &Config) -> Result<Settings, complaint_notify::InvalidSetting> {
+/// Who writes, from the configuration and the policy in force at the start.
+pub fn settings(config: &Config, policy: &Policy) -> Result<Settings, complaint_notify::InvalidSetting> {
     let base_url = config.base_url();
     // An address needs a domain; a number is none.
     let domain = match base_url.host() {
         Some(Host::Domain(domain)) => domain.to_owned(),
         _ => "localhost".to_owned(),
     };
-    Settings::new(&format!("{ORGANISATION} <complaints@{domain}>"), base_url.as_str(), ORGANISATION)
+    let name = organisation(policy);
+    // Quoted: a name may hold what means something in an address.
+    let quoted = name.replace(['"', '\\'], "");
+    Settings::new(&format!("\"{quoted}\" <complaints@{domain}>"), base_url.as_str(), name)
 }
 
 /// Letters about accounts through the same transport as notices.

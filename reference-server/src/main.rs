@@ -1,7 +1,7 @@
 //! The reference server: arguments → configuration → library.
 
 use std::error::Error;
-use std::io::{BufRead as _, Read as _, Write as _};
+use std::io::{BufRead as _, IsTerminal as _, Read as _, Write as _};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use reference_server::clock::SystemClock;
 use reference_server::config::{
     AdminCommand, AdminCreateArgs, Cli, Command, Config, SMTP_VARIABLE, ServeArgs, database_url,
 };
-use reference_server::error::chain;
+use reference_server::error::{chain, printable};
 use reference_server::{build, demo, import, make_private_folder};
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
@@ -33,8 +33,9 @@ fn main() -> ExitCode {
         Ok(directive) => filter.add_directive(directive),
         Err(_) => filter,
     };
-    // Standard output is for the operator's lines; the log goes beside it.
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    // Standard output is for the operator's lines; the log goes beside it, in colours where a person reads it.
+    let coloured = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(coloured).init();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return failed(&error),
@@ -118,6 +119,6 @@ fn told_to_stop() -> std::io::Result<impl Future<Output = ()> + Send + 'static> 
 }
 
 fn failed(error: &(dyn Error + 'static)) -> ExitCode {
-    eprintln!("{}", chain(error));
+    eprintln!("{}", printable(&chain(error)));
     ExitCode::FAILURE
 }

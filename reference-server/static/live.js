@@ -19,12 +19,34 @@
     (region.contains(document.activeElement) && region.querySelector("form")) ||
     [...region.querySelectorAll("input, select, textarea")].some((field) => !isBlank(field));
 
+  // What stands here belongs to somebody who may not see it any more: all of it goes, drafts too.
+  function clear(said, link) {
+    stream.close();
+    const heading = document.createElement("h1");
+    heading.textContent = said;
+    const way = document.createElement("p");
+    way.append(Object.assign(document.createElement("a"), link));
+    source.replaceChildren(...(status ? [status] : []), heading, way);
+    if (status) status.textContent = said;
+    document.title = said;
+  }
+
   async function refresh() {
     if (reading) { again = true; return; }
     reading = true;
     try {
       // Nobody asked for it: the header keeps it from counting as use of the session.
       const answer = await fetch(location.href, { credentials: "same-origin", headers: { Accept: "text/html", "X-Background": "1" } });
+      const at = new URL(answer.url);
+      if (answer.redirected && at.pathname === "/login") {
+        clear("You are logged out.", { href: at.pathname + at.search, textContent: "Log in again" });
+        return;
+      }
+      if (answer.status === 403 || answer.status === 404) {
+        const one = location.pathname.startsWith("/complaints/");
+        clear(one ? "This complaint is no longer yours to see." : "This page is no longer yours to see.", { href: "/", textContent: "Go on" });
+        return;
+      }
       if (!answer.ok || answer.redirected) return;
       const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
       let kept = false;
@@ -55,6 +77,8 @@
   for (const name of ["changed", "missed"]) stream.addEventListener(name, refresh);
   // After a break something may have been missed.
   stream.onopen = () => { if (connected) refresh(); connected = true; };
+  // A stream that ended comes back by itself, unless the server refuses it: then it is to be seen why.
+  stream.onerror = () => { if (stream.readyState === EventSource.CLOSED) refresh(); };
   addEventListener("pagehide", () => stream.close());
   addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
 })();

@@ -4,6 +4,8 @@ use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use reqwest::Method;
+use serde_json::json;
 use thirtyfour::error::WebDriverErrorInner;
 use thirtyfour::prelude::*;
 
@@ -467,4 +469,38 @@ async fn nobody_acts_and_the_customer_sees_it_escalated() {
     john.sees("Given to Maria Marsh").await;
     house.server.replays().await;
     john.leave().await;
+}
+
+#[tokio::test]
+async fn what_one_may_not_see_any_more_leaves_the_open_page() {
+    let Some(house) = House::open() else { return };
+    let server = &house.server;
+    let admin = server.founded().await;
+    let token = server.john().await;
+    let words = json!({"category": "Damaged goods", "subject": "Cracked lid", "description": "The lid is cracked."});
+    let complaint = server.post("/api/v1/complaints", &token, words).await;
+    let page = format!("/complaints/{}", complaint["reference"].as_str().expect("a reference"));
+    let (john, sarah) =
+        (house.logged_in("john@home.example", true).await, house.logged_in("sarah@shop.example", true).await);
+    for person in [&john, &sarah] {
+        person.open(&page).await;
+        person.sees("The lid is cracked.").await;
+    }
+
+    let maria = server.token("maria@shop.example").await;
+    let command = format!("/api/v1{page}/commands/escalate");
+    server.post(&command, &maria, json!({"reason": "I take this one."})).await;
+    sarah.sees("This complaint is no longer yours to see.").await;
+    assert!(!sarah.text().await.contains("cracked"), "{}", sarah.text().await);
+
+    john.sees("Escalated to supervisor").await;
+    let account = server.get("/api/v1/me", &token).await["id"].as_str().expect("an id").to_owned();
+    let path = format!("/api/v1/users/{account}");
+    let disabled = server.request(Method::PATCH, &path, &admin).json(&json!({"enabled": false})).send().await;
+    assert!(disabled.expect("an answer").status().is_success());
+    john.sees("You are logged out.").await;
+    assert!(!john.text().await.contains("cracked"), "{}", john.text().await);
+    for person in [john, sarah] {
+        person.leave().await;
+    }
 }

@@ -21,7 +21,7 @@ use super::view::{Audience, ComplaintView};
 use crate::auth::Viewer;
 use crate::error::Problem;
 use crate::extract::{ApiPath, hex, idempotency_key, seen_version};
-use crate::files::{Stored, to_its_end};
+use crate::files::{Misnamed, Stored, misnamed, taken_in, to_its_end};
 use crate::state::AppState;
 
 /// The most bytes of files in one request.
@@ -32,7 +32,8 @@ const CORP: HeaderName = HeaderName::from_static("cross-origin-resource-policy")
 
 /// Add files to a complaint: multipart/form-data, at most 10 files of 10 MiB, 25 MiB in all.
 ///
-/// What a file is, its bytes say; the declared type does not count. All files are taken or none.
+/// What a file is, its bytes say; the declared type does not count, and the ending of its name must fit (`wrong_name`).
+/// All files are taken or none.
 #[utoipa::path(post, path = "/api/v1/complaints/{id}/attachments", tag = "complaints", security(("bearer" = []), ("cookie" = [])),
     params(
         ("id" = String, Path, description = "Id or reference"),
@@ -210,6 +211,9 @@ impl Intake {
         if stored.size == 0 {
             return Err(about(number, "empty_file", format!("{file_name} is empty.")));
         }
+        if let Some(why) = misnamed(&file_name, stored.media_type) {
+            return Err(about(number, "wrong_name", wrong_name(&file_name, why)));
+        }
         Ok(Taken { id: AttachmentId::from_uuid(state.desk.draw_id()), file_name, stored })
     }
 }
@@ -282,6 +286,17 @@ fn checked_name(name: &str, number: usize) -> Result<String, Problem> {
         return Err(about(number, "bad_name", "The file has no usable name: 1 to 200 visible characters.".to_owned()));
     }
     Ok(name.to_owned())
+}
+
+fn wrong_name(name: &str, why: Misnamed) -> String {
+    let because = match why {
+        Misnamed::Ending(endings) => {
+            let endings: Vec<String> = endings.iter().map(|ending| format!(".{ending}")).collect();
+            format!("by its content its name must end in {}", endings.join(" or "))
+        }
+        Misnamed::Runs => "its name has the ending of a program in it".to_owned(),
+    };
+    format!("“{name}” is not taken in: {because}. Taken in are {}.", taken_in())
 }
 
 fn about(number: usize, code: &str, message: String) -> Problem {

@@ -21,7 +21,7 @@ use super::view::{
 use crate::auth::viewer::ShownBy;
 use crate::auth::{AuthError, Role, Viewer};
 use crate::error::Problem;
-use crate::extract::{ApiPath, Repeatable};
+use crate::extract::{ApiPath, Repeatable, require};
 use crate::state::AppState;
 
 /// Longest search text, in characters.
@@ -230,6 +230,7 @@ pub(super) fn keyed(acting: Acting, request: &Repeatable) -> Result<Acting, Prob
 /// Reads a submission: what the server knows better than the caller is set here.
 pub(super) async fn submission(state: &AppState, viewer: &Viewer, request: &Repeatable) -> Result<Submission, Problem> {
     let given: Value = request.parse()?;
+    require(&given, &["category", "subject", "description"])?;
     let mut submission: Submission = request.parse()?;
     submission.category = category_named(&state.desk.policy(), submission.category, &given["category"]);
     let by_hand = [Channel::Phone, Channel::Counter, Channel::Letter, Channel::SocialMedia];
@@ -337,7 +338,12 @@ fn read_query(text: Option<&str>, acting: &Acting, policy: &Policy) -> Result<Qu
             "category" => {
                 let key =
                     CategoryKey::new(value).map_err(|_| wrong(name, "invalid", "A key or name of a category."))?;
-                query.category = Some(category_named(policy, key, &Value::from(value)));
+                let key = category_named(policy, key, &Value::from(value));
+                // One that is no longer in use stays in the catalogue, and its complaints can be found.
+                if policy.category(&key).is_none() {
+                    return Err(wrong(name, "unknown_value", "A key or name of a category."));
+                }
+                query.category = Some(key);
             }
             "handler" | "customer" if !audience.is_internal() => {
                 return Err(wrong(name, "not_permitted", "Only staff filter by this."));

@@ -829,8 +829,8 @@ impl Lens {
     }
 
     fn customer(&self, complaint: &Complaint) -> Person {
-        let written = complaint.contact.name.clone().filter(|_| self.audience.reads_content());
-        let name = self.customers.get(&complaint.customer).cloned().or(written);
+        // Never the contact name: what somebody typed there could be the name of one of our own.
+        let name = self.customers.get(&complaint.customer).cloned();
         Person { id: Some(complaint.customer.to_string()), name: name.unwrap_or_else(|| "Customer".to_owned()) }
     }
 
@@ -853,6 +853,12 @@ impl Lens {
         };
         let kind = facts.remove("type").and_then(|kind| kind.as_str().map(str::to_owned)).unwrap_or_default();
         if self.audience.is_internal() {
+            // What a file is called are words, and stands beside the facts.
+            for file in facts.get_mut("attachments").and_then(Value::as_array_mut).into_iter().flatten() {
+                if let Some(file) = file.as_object_mut() {
+                    file.remove("file_name");
+                }
+            }
             return (kind, facts);
         }
         let handler = match event {

@@ -4,7 +4,7 @@ use complaint_core::complaint::Outcome;
 
 use super::chance::Chance;
 use super::situations::{
-    CONTESTS, DECLINES, DISMISSALS, ESCALATIONS, GREETINGS, NOTES, RATINGS, REASSIGNMENTS, REFERRALS, REMARKS,
+    CONTESTS, DECLINES, DISMISSALS, ESCALATIONS, GREETINGS, NOTES, RATINGS, REASSIGNMENTS, REFERRALS, REMARKS, REPLIES,
     WITHDRAWALS,
 };
 
@@ -162,7 +162,7 @@ fn looking_into_it(by: &mut Chance) -> Course {
         course.push((Wait::Wall(40, 5000), Deed::Answer));
     } else if by.percent(30) {
         course.push((Wait::Wall(300, 2500), Deed::Remark(by.pick(REMARKS))));
-        course.push((Wait::Work(30, 300), Deed::Write(by.pick(GREETINGS))));
+        course.push((Wait::Work(30, 300), Deed::Write(by.pick(REPLIES))));
     }
     if by.percent(25) {
         course.push((Wait::Work(20, 400), Deed::Hold));

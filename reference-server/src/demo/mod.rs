@@ -2,6 +2,7 @@
 
 pub mod chance;
 pub mod fates;
+pub mod papers;
 pub mod past;
 pub mod people;
 pub mod situations;
@@ -17,6 +18,7 @@ use std::time::Instant;
 use chrono::{DateTime, TimeDelta, Utc};
 use complaint_core::testing::{CountedIds, ManualClock};
 use complaint_core::{Desk, Policy};
+use complaint_notify::{EmailNotifier, Mailer, Transport};
 use complaint_store_sqlx::SqliteStore;
 use indicatif::{ProgressBar, ProgressStyle};
 use rand::RngExt as _;
@@ -25,12 +27,14 @@ use tokio::net::TcpListener;
 use crate::auth::accounts::{Accounts as _, NewAccount};
 use crate::auth::password::{Passwords, judge};
 use crate::auth::values::{EmailAddress, FullName};
-use crate::auth::{PolicyVersions as _, SqliteAccounts};
+use crate::auth::{AccountService, PolicyVersions as _, SqliteAccounts};
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::{Config, DemoArgs, ServeArgs};
+use crate::files::Attachments;
+use crate::mail::{self, AccountsBook};
 use crate::{build, make_private_folder};
 
-use past::{DAYS, LongRead, Past};
+use past::{DAYS, LatelyDelivered, Past};
 use people::{People, Person};
 
 type AnyError = Box<dyn Error + Send + Sync>;
@@ -39,6 +43,8 @@ type AnyError = Box<dyn Error + Send + Sync>;
 const WRONG_ARGUMENTS: u8 = 2;
 /// Every demonstration has the same past.
 const SEED: u64 = 20_482_026;
+/// Mail of how long ago still lies in the folder.
+const MAIL_OF: TimeDelta = TimeDelta::days(3);
 /// How many customers the table of sign-in details names.
 const CUSTOMERS_NAMED: usize = 4;
 
@@ -88,14 +94,15 @@ pub async fn run(args: DemoArgs, stop: impl Future<Output = ()> + Send + 'static
     // Hidden by itself where standard error is no terminal.
     let bar = ProgressBar::new(1);
     bar.set_style(ProgressStyle::with_template("{wide_bar} {percent} %")?);
-    let filled = fill(&config.database, SystemClock.now(), |done, whole| {
+    let config = config.bound_to(listener.local_addr()?);
+    let filled = fill(&config, SystemClock.now(), |done, whole| {
         bar.set_length(whole);
         bar.set_position(done);
     })
     .await?;
     bar.finish_and_clear();
 
-    let server = build(config.bound_to(listener.local_addr()?)).await?;
+    let server = build(config).await?;
     println!("{}\n\n{}", server.greeting(), filled.sign_in_details());
     println!("\nReady after {:.1} s. Stop it with Ctrl-C.", begun.elapsed().as_secs_f64());
     if !scratch.kept {
@@ -106,8 +113,13 @@ pub async fn run(args: DemoArgs, stop: impl Future<Output = ()> + Send + 'static
     Ok(ExitCode::SUCCESS)
 }
 
-/// Fills an empty database with the organisation and its past, which ends at `now`.
-pub async fn fill(database: &str, now: DateTime<Utc>, progress: impl FnMut(u64, u64)) -> Result<Filled, AnyError> {
+/// Fills an empty data folder with the organisation and its past, which ends at `now`: database, attachments, and the mail of the last
+/// days.
+pub async fn fill(config: &Config, now: DateTime<Utc>, progress: impl FnMut(u64, u64)) -> Result<Filled, AnyError> {
+    for folder in [&config.data, &config.mail_folder(), &config.attachments_folder()] {
+        make_private_folder(folder)?;
+    }
+    let database = &config.database;
     let people = People::of_tidewater()?;
     let founded = now - TimeDelta::days(DAYS + 1);
     let accounts = SqliteAccounts::open(database, false).await?;
@@ -125,11 +137,28 @@ pub async fn fill(database: &str, now: DateTime<Utc>, progress: impl FnMut(u64, 
     // Until it is complete a scratch database may be lost with the power; the server then opens it with everything on.
     sqlx::query("PRAGMA synchronous = OFF").execute(store.writer()).await?;
     let clock = ManualClock::at(founded);
+    let shared = Arc::new(clock.clone());
+    let letters = Transport::from_config(None, config.mail_folder())?;
+    let mailer = Mailer::new(Arc::new(letters), mail::settings(config, &policy)?, Arc::clone(&shared) as _);
+    let service = AccountService::new(
+        Arc::new(accounts.clone()),
+        Passwords::new()?,
+        Arc::clone(&shared) as _,
+        &config.base_url(),
+    );
+    let book = AccountsBook::over(service, Arc::new(store.clone()));
+    let by = EmailNotifier::with_mailer(mailer, Arc::new(book)).only_known_people();
     let desk = Desk::new(store.clone(), policy)
         .with_clock(Arc::new(clock.clone()))
         .with_ids(Arc::new(CountedIds::from(SEED)))
-        .notifying(LongRead);
+        .notifying(LatelyDelivered { since: now - MAIL_OF, clock: clock.clone(), by });
     let past = past::live(&desk, &clock, &people, now, SEED, progress).await?;
+    let attachments = Attachments::open(&config.attachments_folder())?;
+    for bytes in past.files.values() {
+        let mut incoming = attachments.begin(desk.draw_id()).await?;
+        incoming.take(bytes.clone().into()).await?;
+        incoming.finish().await?.keep();
+    }
     store.close().await;
     accounts.close().await;
     Ok(Filled { people, past, password })

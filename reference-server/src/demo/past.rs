@@ -9,25 +9,31 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Datelike as _, TimeDelta, Timelike as _, Utc, Weekday};
-use complaint_core::complaint::{Channel, Contact, Outcome, Priority, Remedy, RemedyKind, Submission};
+use complaint_core::clock::Clock as _;
+use complaint_core::complaint::{Attachment, Channel, Contact, Outcome, Priority, Remedy, RemedyKind, Submission};
 use complaint_core::deadline::Calendar;
 use complaint_core::desk::Acting;
-use complaint_core::id::{ComplaintId, InvalidId, Level};
+use complaint_core::id::{AttachmentId, ComplaintId, InvalidId, Level};
 use complaint_core::lifecycle::{Command, CommandName, Input, Status};
 use complaint_core::notice::Notice;
 use complaint_core::testing::ManualClock;
 use complaint_core::{Actor, Agent, Complaint, Desk, DeskError, Notifier, NotifyError};
+use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
 use super::chance::Chance;
 use super::fates::{Deed, FATES, Since, Wait, joined};
+use super::papers;
 use super::people::{NOISE_EXPERT, People, Person};
 use super::situations::{PLACES, SITUATIONS, Situation};
+use crate::extract::hex;
 
 /// How far back it goes, in days.
 pub const DAYS: i64 = 90;
 /// How much time lies between two sweeps.
 const SWEEP_EVERY: TimeDelta = TimeDelta::minutes(120);
+/// Every which complaint comes with files. Counted, not drawn: what else happens does not hang on it.
+const WITH_FILES: usize = 4;
 /// How often somebody looks whether they can do something at last, before they give up.
 const TRIES: u32 = 40;
 /// Since how many minutes of opening time the noise expert is away.
@@ -54,6 +60,8 @@ pub struct Past {
     pub statuses: BTreeMap<Status, u64>,
     /// All of them.
     pub complaints: Vec<ComplaintId>,
+    /// The bytes of what customers sent along, by their SHA-256.
+    pub files: BTreeMap<String, Vec<u8>>,
     /// Deeds that were refused because clocks or other people had been faster, by command and code.
     pub refused: BTreeMap<String, u32>,
 }
@@ -69,7 +77,24 @@ impl Notifier for LongRead {
     }
 }
 
-/// Lives through the days before `until`. The desk must go by `clock`, deliver to [`LongRead`], and have no complaints yet.
+/// As [`LongRead`] until an instant; from then on mail is delivered, as if it still lay in the box.
+pub struct LatelyDelivered<N> {
+    /// From when on.
+    pub since: DateTime<Utc>,
+    /// The time.
+    pub clock: ManualClock,
+    /// How.
+    pub by: N,
+}
+
+#[async_trait]
+impl<N: Notifier> Notifier for LatelyDelivered<N> {
+    async fn deliver(&self, notice: &Notice) -> Result<(), NotifyError> {
+        if self.clock.now() < self.since { LongRead.deliver(notice).await } else { self.by.deliver(notice).await }
+    }
+}
+
+/// Lives through the days before `until`. The desk must go by `clock`, deliver to [`LongRead`] or [`LatelyDelivered`], and have no complaints yet.
 /// `progress` hears how many of how many minutes have passed.
 pub async fn live(
     desk: &Desk,
@@ -145,6 +170,9 @@ struct Case {
 
 #[derive(Clone)]
 struct Slots {
+    /// The first name.
+    customer: &'static str,
+    partner: &'static str,
     thing: &'static str,
     place: &'static str,
     order: String,
@@ -204,7 +232,7 @@ impl Life<'_> {
                         self.opening_time_ago(ago)
                     }
                 };
-                let slots = self.slots(situation, at);
+                let slots = self.slots(situation, &customer, at);
                 self.cases.push(Case {
                     id: None,
                     after: None,
@@ -253,9 +281,11 @@ impl Life<'_> {
         at.clamp(self.until - TimeDelta::days(DAYS) + TimeDelta::hours(1), self.until - TimeDelta::hours(30))
     }
 
-    fn slots(&mut self, situation: &Situation, at: DateTime<Utc>) -> Slots {
+    fn slots(&mut self, situation: &Situation, customer: &Person, at: DateTime<Utc>) -> Slots {
         let days = self.by.between(5, 24);
         Slots {
+            customer: customer.name.split(' ').next().unwrap_or(customer.name),
+            partner: situation.partner,
             thing: self.by.pick(situation.things),
             place: self.by.pick(PLACES),
             order: format!("TW-{}", self.by.between(40_000, 89_999)),
@@ -361,7 +391,67 @@ impl Life<'_> {
         if by_phone && again.is_none() {
             return self.take_down(at, submission).await;
         }
-        Ok(customer.submit(submission).await?.id())
+        let id = customer.submit(submission).await?.id();
+        if at.is_multiple_of(WITH_FILES) {
+            let papers = self.papers(at);
+            customer.perform(id, Command::attach(papers)).await?;
+        }
+        Ok(id)
+    }
+
+    /// What a customer sends along.
+    fn papers(&mut self, at: usize) -> Vec<Attachment> {
+        let case = &self.cases[at];
+        let slots = &case.slots;
+        let shade = u8::try_from(at % 200).unwrap_or(0);
+        let photo = || papers::photo(format!("IMG_{}.png", 2000 + at * 7 % 7000), shade);
+        let papers = match case.situation.category {
+            "damaged-goods" | "late-delivery" => vec![
+                photo(),
+                papers::letter(
+                    format!("Order {}.pdf", slots.order),
+                    &[
+                        "Tidewater Town Works: shop".to_owned(),
+                        format!("Confirmation of order {}", slots.order),
+                        format!("1 x {}", slots.thing),
+                        format!("For {}", case.customer.name),
+                    ],
+                ),
+            ],
+            "billing" => vec![papers::letter(
+                "Bill.pdf",
+                &[
+                    "Tidewater Town Works".to_owned(),
+                    format!("Bill for {}: {}", case.customer.name, slots.thing),
+                    format!("Amount due: {}.50 EUR", slots.amount),
+                ],
+            )],
+            "noise" => vec![papers::list(
+                "Times.txt",
+                &[
+                    format!("{}, what I wrote down:", slots.place),
+                    "Mon 22:40 to 23:55".to_owned(),
+                    "Tue 05:05 to 05:20".to_owned(),
+                    "Thu 23:10 until after midnight".to_owned(),
+                ],
+            )],
+            _ => vec![photo()],
+        };
+        papers
+            .into_iter()
+            .map(|paper| {
+                let sha256 = hex(&Sha256::digest(&paper.bytes));
+                let attachment = Attachment {
+                    id: AttachmentId::from_uuid(self.desk.draw_id()),
+                    file_name: paper.file_name,
+                    media_type: paper.media_type.to_owned(),
+                    size: paper.bytes.len() as u64,
+                    sha256: sha256.clone(),
+                };
+                self.past.files.insert(sha256, paper.bytes);
+                attachment
+            })
+            .collect()
     }
 
     /// An agent writes down what a customer says on the telephone.
@@ -412,7 +502,7 @@ impl Life<'_> {
                     _ => return again,
                 }
                 let command = match deed {
-                    Deed::Write(text) => Command::with_text(CommandName::Post, *text),
+                    Deed::Write(text) => Command::with_text(CommandName::Post, slots.fill(text)),
                     Deed::Note(text) => Command::with_text(CommandName::Note, *text),
                     Deed::Ask => Command::with_text(CommandName::Ask, slots.fill(situation.question)),
                     Deed::Hold => {
@@ -712,8 +802,12 @@ impl Life<'_> {
 
 impl Slots {
     fn fill(&self, text: &str) -> String {
+        let article = if self.thing.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
         let filled = text
+            .replace(" a {thing}", &format!(" {article} {}", self.thing))
             .replace("{thing}", self.thing)
+            .replace("{customer}", self.customer)
+            .replace("{partner}", self.partner)
             .replace("{place}", self.place)
             .replace("{order}", &self.order)
             .replace("{file}", &self.file)

@@ -79,6 +79,11 @@ const CUSTOMERS: [&str; 30] = [
     "Conor Walsh",
 ];
 
+/// Where customers have their mail: nobody's real domains (RFC 2606).
+const MAIL_DOMAINS: [&str; 5] =
+    ["mail.example.com", "post.example.org", "inbox.example.net", "home.example.com", "letterbox.example.org"];
+const STAFF_DOMAIN: &str = "tidewater.example";
+
 impl People {
     /// Everybody, always the same.
     pub fn of_tidewater() -> Result<Self, InvalidId> {
@@ -108,8 +113,12 @@ impl People {
             );
             everybody.push(agent);
         }
-        let customers: Vec<Person> =
-            CUSTOMERS.into_iter().map(|name| person(name, Role::Customer, "Customer")).collect();
+        let domains = MAIL_DOMAINS.into_iter().cycle();
+        let customers: Vec<Person> = CUSTOMERS
+            .into_iter()
+            .zip(domains)
+            .map(|(name, domain)| at(domain, name, Role::Customer, "Customer"))
+            .collect();
         everybody.extend(customers.iter().cloned());
         Ok(Self { everybody, agents, customers })
     }
@@ -126,12 +135,10 @@ impl People {
 }
 
 fn person(name: &'static str, role: Role, title: &'static str) -> Person {
+    at(STAFF_DOMAIN, name, role, title)
+}
+
+fn at(domain: &str, name: &'static str, role: Role, title: &'static str) -> Person {
     let key = name.to_lowercase().replace(' ', ".");
-    Person {
-        id: format!("demo-{}", key.replace('.', "-")),
-        name,
-        email: format!("{key}@tidewater.example"),
-        role,
-        title,
-    }
+    Person { id: format!("demo-{}", key.replace('.', "-")), name, email: format!("{key}@{domain}"), role, title }
 }

@@ -1,6 +1,7 @@
 //! What people complain about at Tidewater Town Works. Every text is made for this demonstration.
 //!
-//! Parts in braces are filled in: `{thing}`, `{order}`, `{file}`, `{place}`, `{days}`, `{amount}`, `{date}`.
+//! Parts in braces are filled in: `{thing}`, `{order}`, `{file}`, `{place}`, `{days}`, `{amount}`, `{date}`; in messages `{customer}` and
+//! `{partner}` too. `a {thing}` becomes `an`, where it must.
 
 use complaint_core::complaint::{RemedyKind, Wish};
 
@@ -93,10 +94,10 @@ pub const SITUATIONS: &[Situation] = &[
     Situation {
         category: "late-delivery",
         subject: "{thing} is {days} days late",
-        description: "My order {order} for a {thing} was promised for last week. The tracking page has said the same thing for {days} days and nobody answers the telephone number on it.",
+        description: "My order {order} for a {thing} was promised for {date}. Since then the tracking page has said the same thing, {days} days now, and nobody answers the telephone number on it.",
         things: &["water butt", "bicycle shelter", "rabbit hutch", "garden gate"],
         wish: Wish::Compensation,
-        answers: &[("promised", "The confirmation says within five working days.")],
+        answers: &[("promised", "{date}, says the confirmation.")],
         question: "Did the driver leave a card at any time? It would have a depot number on it.",
         answer: "No card, and I have been at home every day.",
         partner: "the courier",
@@ -472,10 +473,27 @@ pub const PLACES: &[&str] = &[
 
 /// A handler's first message.
 pub const GREETINGS: &[&str] = &[
-    "Thank you for telling us. I am looking into it today and will write to you as soon as I know more.",
-    "I have your complaint in front of me and have asked the colleagues concerned for their side of it.",
+    "Thank you for telling us, {customer}. I am looking into it today and will write to you as soon as I know more.",
+    "I have your complaint in front of me and have asked {partner} for their side of it.",
     "I am sorry about this. I will go through the records first and come back to you within a few days.",
-    "Good day, I am the one who looks after your complaint now. You can answer here at any time.",
+    "Good day {customer}, I am the one who looks after your complaint now. You can answer here at any time.",
+    "Good morning. This should not have happened to you; I want to know how it came about and have begun to ask around.",
+    "Thank you for describing it so clearly. That saves us both time: I know whom to ask, and will do so this afternoon.",
+    "{customer}, I have read what you wrote. Before I say anything about it I want to hear from {partner}; that should take two or three days.",
+    "Your complaint has come to my desk. I see from our records that you have waited for some time, and will not add much to it.",
+    "Hello {customer}. I have put the papers together and will have gone through them by the end of the week.",
+    "Thank you for your patience so far. I have opened the file and found the first entries; a few questions are left for {partner}.",
+    "I understand that this is annoying. Give me until the day after tomorrow, then you know more, one way or the other.",
+    "I take this over from today on. Should anything change on your side, a short line here is enough.",
+];
+
+/// What a handler answers to a remark.
+pub const REPLIES: &[&str] = &[
+    "Thank you, I have added that to the file.",
+    "Good that you write. I am still waiting for {partner} and have asked again just now.",
+    "Noted, {customer}. It does not change the course of things, but I will mention it in the decision.",
+    "You are right to ask. I expect to have everything together within the next few days.",
+    "Thank you for the addition; it fits what I have found out so far.",
 ];
 
 /// Notes among colleagues.

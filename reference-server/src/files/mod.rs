@@ -5,6 +5,8 @@
 
 mod sniff;
 
+pub use sniff::{Misnamed, accepted, misnamed, taken_in};
+
 use std::collections::HashMap;
 use std::io;
 use std::path::Path;
@@ -212,6 +214,18 @@ impl Drop for Stored {
     }
 }
 
+/// Does work that must not stop half way, even if whoever waits for it goes away.
+pub(crate) async fn to_its_end<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
+    match tokio::spawn(work).await {
+        Ok(done) => done,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // Nobody aborts it but a runtime that is going down, and with it whoever waits here.
+            Err(_) => std::future::pending().await,
+        },
+    }
+}
+
 /// A finished file that has no place yet.
 struct Aside {
     store: Arc<LocalFileSystem>,
@@ -225,18 +239,6 @@ impl Drop for Aside {
             // Not there while the upload is unfinished: then the upload removes its own.
             let _ = std::fs::remove_file(file);
         }
-    }
-}
-
-/// Does work that must not stop half way, even if whoever waits for it goes away.
-pub(crate) async fn to_its_end<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
-    match tokio::spawn(work).await {
-        Ok(done) => done,
-        Err(error) => match error.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            // Nobody aborts it but a runtime that is going down, and with it whoever waits here.
-            Err(_) => std::future::pending().await,
-        },
     }
 }
 
@@ -358,6 +360,35 @@ mod tests {
         house.files.release(&sha256, false);
         assert_eq!(house.count(), 1);
         assert!(house.files.claims().is_empty());
+    }
+
+    #[test]
+    fn whoever_goes_away_at_any_moment_leaves_nothing() {
+        // One thread for what blocks: what was begun there is done when what was asked of it later is.
+        let runtime = tokio::runtime::Builder::new_current_thread().max_blocking_threads(1).build().expect("a runtime");
+        runtime.block_on(async {
+            let settled = async || {
+                for _ in 0..20 {
+                    tokio::task::spawn_blocking(|| ()).await.expect("done");
+                    tokio::task::yield_now().await;
+                }
+            };
+            for moments in 0.. {
+                let house = House::new();
+                let mut coming = Box::pin(house.stored(1, b"hello"));
+                let mut came = false;
+                for _ in 0..moments {
+                    came = came || futures_util::poll!(coming.as_mut()).is_ready();
+                    tokio::task::yield_now().await;
+                }
+                drop(coming);
+                settled().await;
+                assert_eq!(house.count(), 0, "after {moments} moments");
+                if came {
+                    return;
+                }
+            }
+        });
     }
 
     #[tokio::test]

@@ -36,6 +36,7 @@ use crate::auth::{AccountService, AccountsError, AuthError, NewStaff, Role, Sqli
 use crate::catalogue::{self, CatalogueError};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{ImportArgs, database_url};
+use crate::error::printable;
 use crate::make_private_folder;
 
 use mapping::{AgentEntry, Mapping, MappingFaults};
@@ -305,7 +306,7 @@ impl House {
 /// Takes complaints over as the arguments say.
 pub async fn run(args: ImportArgs) -> Result<ExitCode, Box<dyn Error + Send + Sync>> {
     let wrong = |fault: &dyn fmt::Display| {
-        eprintln!("{fault}");
+        eprintln!("{}", printable(&fault.to_string()));
         Ok(ExitCode::from(WRONG_ARGUMENTS))
     };
     let text = match std::fs::read_to_string(&args.mapping) {
@@ -333,7 +334,7 @@ pub async fn run(args: ImportArgs) -> Result<ExitCode, Box<dyn Error + Send + Sy
     progress.finish_and_clear();
     match report {
         Ok(report) => {
-            println!("{report}");
+            println!("{}", printable(&report.to_string()));
             io::stdout().flush()?;
             Ok(ExitCode::SUCCESS)
         }

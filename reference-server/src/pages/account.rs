@@ -81,7 +81,7 @@ struct LogInQuery {
     next: String,
 }
 
-async fn home(MaybeViewer(viewer): MaybeViewer) -> Answer {
+async fn home(State(state): State<AppState>, MaybeViewer(viewer): MaybeViewer) -> Answer {
     if let Some(viewer) = viewer {
         return Ok(see(start_of(viewer.role)));
     }
@@ -89,7 +89,7 @@ async fn home(MaybeViewer(viewer): MaybeViewer) -> Answer {
         .hint("It looks like C7KQ-2M9X-4 and stands in every message we send you.")
         .required()
         .max(40);
-    page(StatusCode::OK, &HomePage { me: Me::nobody(), track })
+    page(StatusCode::OK, &HomePage { me: Me::nobody(&state), track })
 }
 
 /// Leads to the complaint, through the login where one is needed. Whether there is one, only its page says.
@@ -102,14 +102,15 @@ async fn track(ApiQuery(query): ApiQuery<TrackQuery>) -> Answer {
     }
 }
 
-async fn show_sign_up(MaybeViewer(viewer): MaybeViewer) -> Answer {
+async fn show_sign_up(State(state): State<AppState>, MaybeViewer(viewer): MaybeViewer) -> Answer {
     match viewer {
         Some(viewer) => Ok(see(start_of(viewer.role))),
-        None => sign_up_page(StatusCode::OK, None, &[]),
+        None => sign_up_page(&state, StatusCode::OK, None, &[]),
     }
 }
 
 async fn sign_up(State(state): State<AppState>, ClientAddress(address): ClientAddress, typed: Typed) -> Answer {
+    typed.exactly(&["name", "email", "password"])?;
     let (name, email, password) = (typed.raw("name"), typed.raw("email"), typed.raw("password"));
     match state.accounts.sign_up(name, email, password, address).await {
         Ok(()) => {
@@ -117,7 +118,7 @@ async fn sign_up(State(state): State<AppState>, ClientAddress(address): ClientAd
             page(
                 StatusCode::OK,
                 &DonePage {
-                    me: Me::nobody(),
+                    me: Me::nobody(&state),
                     title: "Please look at your mail",
                     text: "If this address can be signed up, a mail is on its way to it. Open the link in it and press the button there; then you can log in.",
                     below: Below::SendAgain,
@@ -125,20 +126,21 @@ async fn sign_up(State(state): State<AppState>, ClientAddress(address): ClientAd
             )
         }
         Err(AuthError::Invalid(faults)) => {
-            sign_up_page(StatusCode::UNPROCESSABLE_ENTITY, Some(&typed), &faults_of(faults))
+            sign_up_page(&state, StatusCode::UNPROCESSABLE_ENTITY, Some(&typed), &faults_of(faults))
         }
         Err(error) => Err(error.into()),
     }
 }
 
 async fn send_again(State(state): State<AppState>, ClientAddress(address): ClientAddress, typed: Typed) -> Answer {
+    typed.exactly(&["email"])?;
     match state.accounts.send_verification_again(typed.raw("email"), address).await {
         Ok(()) => {
             state.poke();
             page(
                 StatusCode::OK,
                 &DonePage {
-                    me: Me::nobody(),
+                    me: Me::nobody(&state),
                     title: "Please look at your mail",
                     text: "If this address waits for its confirmation and got no mail from us within a day, one is on its way to it. The link in the last one works for a day.",
                     below: Below::LogIn,
@@ -151,7 +153,7 @@ async fn send_again(State(state): State<AppState>, ClientAddress(address): Clien
             page(
                 StatusCode::UNPROCESSABLE_ENTITY,
                 &FormPage {
-                    me: Me::nobody(),
+                    me: Me::nobody(&state),
                     title: "Send the mail again",
                     intro: "",
                     action: "/signup/again",
@@ -167,10 +169,14 @@ async fn send_again(State(state): State<AppState>, ClientAddress(address): Clien
     }
 }
 
-async fn show_log_in(MaybeViewer(viewer): MaybeViewer, ApiQuery(query): ApiQuery<LogInQuery>) -> Answer {
+async fn show_log_in(
+    State(state): State<AppState>,
+    MaybeViewer(viewer): MaybeViewer,
+    ApiQuery(query): ApiQuery<LogInQuery>,
+) -> Answer {
     match viewer {
         Some(viewer) => Ok(see(local_address(&query.next).unwrap_or(start_of(viewer.role)))),
-        None => log_in_page(StatusCode::OK, &query.next, None, &[], Below::SignUp),
+        None => log_in_page(&state, StatusCode::OK, &query.next, None, &[], Below::SignUp),
     }
 }
 
@@ -180,6 +186,7 @@ async fn log_in(
     headers: HeaderMap,
     typed: Typed,
 ) -> Answer {
+    typed.exactly(&["email", "password", "next?"])?;
     let before = session_cookie(&headers, &state.config);
     let next = typed.raw("next");
     match state.accounts.log_in(typed.raw("email"), typed.raw("password"), address, before.as_deref()).await {
@@ -189,16 +196,16 @@ async fn log_in(
             Ok((CookieJar::new().add(cookie), see(to)).into_response())
         }
         Err(AuthError::Invalid(faults)) => {
-            log_in_page(StatusCode::UNPROCESSABLE_ENTITY, next, Some(&typed), &faults_of(faults), Below::SignUp)
+            log_in_page(&state, StatusCode::UNPROCESSABLE_ENTITY, next, Some(&typed), &faults_of(faults), Below::SignUp)
         }
         Err(AuthError::InvalidCredentials) => {
             let fault = Fault::of("email", "E-mail address or password is wrong.");
-            log_in_page(StatusCode::UNAUTHORIZED, next, Some(&typed), &[fault], Below::SignUp)
+            log_in_page(&state, StatusCode::UNAUTHORIZED, next, Some(&typed), &[fault], Below::SignUp)
         }
         Err(AuthError::EmailUnverified) => {
             let fault =
                 Fault::of("email", "Please confirm your e-mail address first: open the link in the mail we sent you.");
-            log_in_page(StatusCode::FORBIDDEN, next, Some(&typed), &[fault], Below::SendAgain)
+            log_in_page(&state, StatusCode::FORBIDDEN, next, Some(&typed), &[fault], Below::SendAgain)
         }
         Err(error) => Err(error.into()),
     }
@@ -211,7 +218,7 @@ async fn log_out(State(state): State<AppState>, headers: HeaderMap) -> Answer {
     Ok((CookieJar::new().add(no_session_cookie(&state.config)), see("/")).into_response())
 }
 
-fn sign_up_page(status: StatusCode, typed: Option<&Typed>, faults: &[Fault]) -> Answer {
+fn sign_up_page(state: &AppState, status: StatusCode, typed: Option<&Typed>, faults: &[Fault]) -> Answer {
     let fields = vec![
         Field::line("name", "Full name").required().autocomplete("name"),
         email_field(),
@@ -221,7 +228,7 @@ fn sign_up_page(status: StatusCode, typed: Option<&Typed>, faults: &[Fault]) -> 
     page(
         status,
         &FormPage {
-            me: Me::nobody(),
+            me: Me::nobody(state),
             title: "Sign up",
             intro: "With an account you hand in complaints, see at any time how they stand, and answer our questions.",
             action: "/signup",
@@ -234,13 +241,20 @@ fn sign_up_page(status: StatusCode, typed: Option<&Typed>, faults: &[Fault]) -> 
     )
 }
 
-fn log_in_page(status: StatusCode, next: &str, typed: Option<&Typed>, faults: &[Fault], below: Below) -> Answer {
+fn log_in_page(
+    state: &AppState,
+    status: StatusCode,
+    next: &str,
+    typed: Option<&Typed>,
+    faults: &[Fault],
+    below: Below,
+) -> Answer {
     let fields = vec![email_field(), Field::password("Password", "current-password")];
     let fields = filled(fields, typed, faults);
     page(
         status,
         &FormPage {
-            me: Me::nobody(),
+            me: Me::nobody(state),
             title: "Log in",
             intro: "",
             action: "/login",

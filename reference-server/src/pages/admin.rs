@@ -34,6 +34,10 @@ use crate::state::AppState;
 
 /// How many questions a form of a category offers.
 const QUESTIONS: usize = 6;
+/// How many it reads, should more have been made through the API.
+const QUESTIONS_MAX: usize = 100;
+/// What the forms for a new and a known agent both ask.
+const AGENT_FIELDS: &[&str] = &["name", "phone", "level", "skills", "capacity", "reports_to", "areas", "languages"];
 const INSTANT: &str = "%Y-%m-%dT%H:%M";
 
 /// `/admin` and what is below it.
@@ -298,6 +302,7 @@ async fn new_agent(State(state): State<AppState>, person: Person) -> Answer {
 
 async fn add_agent(State(state): State<AppState>, person: Person, typed: Typed) -> Answer {
     person.must_be(&[Role::Admin])?;
+    typed.only(|name| AGENT_FIELDS.contains(&name) || ["email", "password"].contains(&name))?;
     let added = async {
         let body = body_of(&agent_body(&typed, false))?;
         agents::add(State(state.clone()), Admin(person.0.clone()), ApiJson(body)).await.map(drop)
@@ -329,6 +334,7 @@ async fn change_agent(
     typed: Typed,
 ) -> Answer {
     person.must_be(&[Role::Admin])?;
+    typed.only(|name| AGENT_FIELDS.contains(&name) || ["absence.from", "absence.until"].contains(&name))?;
     let changed = async {
         let body = body_of(&agent_body(&typed, true))?;
         agents::change(State(state.clone()), Admin(person.0.clone()), ApiPath(id.clone()), ApiJson(body))
@@ -352,7 +358,8 @@ async fn enable_agent(
     typed: Typed,
 ) -> Answer {
     person.must_be(&[Role::Admin])?;
-    let body = body_of(&json!({ "enabled": typed.raw("enabled") == "true" }))?;
+    typed.exactly(&["enabled"])?;
+    let body = body_of(&json!({ "enabled": typed.machine::<bool>("enabled")? }))?;
     let _changed = agents::change(State(state), Admin(person.0), ApiPath(id.clone()), ApiJson(body)).await?;
     Ok(see(&format!("/admin/agents/{id}?saved=1")))
 }
@@ -383,8 +390,9 @@ async fn new_category(State(state): State<AppState>, person: Person) -> Answer {
 
 async fn add_category(State(state): State<AppState>, person: Person, typed: Typed) -> Answer {
     person.must_be(&[Role::Admin])?;
+    typed.only(is_of_category)?;
     let added = async {
-        let body = body_of(&category_body(&typed, None))?;
+        let body = body_of(&category_body(&typed, None)?)?;
         categories::add(State(state.clone()), Admin(person.0.clone()), ApiJson(body)).await.map(drop)
     };
     match added.await {
@@ -414,9 +422,10 @@ async fn change_category(
     typed: Typed,
 ) -> Answer {
     person.must_be(&[Role::Admin])?;
+    typed.only(is_of_category)?;
     let category = category_of(&state.desk.policy(), &key)?;
     let changed = async {
-        let body = body_of(&category_body(&typed, Some(&category)))?;
+        let body = body_of(&category_body(&typed, Some(&category))?)?;
         let key = ApiPath(category.key.to_string());
         categories::change(State(state.clone()), Admin(person.0.clone()), key, ApiJson(body)).await.map(drop)
     };
@@ -437,7 +446,8 @@ async fn activate_category(
 ) -> Answer {
     person.must_be(&[Role::Admin])?;
     let category = category_of(&state.desk.policy(), &key)?;
-    let body = body_of(&json!({ "active": typed.raw("active") == "true" }))?;
+    typed.exactly(&["active"])?;
+    let body = body_of(&json!({ "active": typed.machine::<bool>("active")? }))?;
     let key = ApiPath(category.key.to_string());
     let _changed = categories::change(State(state), Admin(person.0), key, ApiJson(body)).await?;
     Ok(see(&format!("{}?saved=1", address_of(&category.key))))
@@ -471,8 +481,9 @@ async fn new_user(State(state): State<AppState>, person: Person) -> Answer {
 
 async fn add_user(State(state): State<AppState>, person: Person, typed: Typed) -> Answer {
     person.must_be(&[Role::Admin])?;
+    typed.exactly(&["name", "email", "role", "password?"])?;
     let added = async {
-        let body = texts(&typed, &["name", "email", "role", "phone", "password"]);
+        let body = texts(&typed, &["name", "email", "role", "password"]);
         let body = body_of(&Value::Object(body))?;
         users::add(State(state.clone()), Admin(person.0.clone()), ApiJson(body)).await.map(drop)
     };
@@ -492,7 +503,8 @@ async fn enable_user(
     typed: Typed,
 ) -> Answer {
     person.must_be(&[Role::Admin])?;
-    let body = body_of(&json!({ "enabled": typed.raw("enabled") == "true" }))?;
+    typed.exactly(&["enabled"])?;
+    let body = body_of(&json!({ "enabled": typed.machine::<bool>("enabled")? }))?;
     let _changed = users::change(State(state), Admin(person.0), ApiPath(id), ApiJson(body)).await?;
     Ok(see("/admin/users"))
 }
@@ -803,13 +815,13 @@ fn category_page(
     )
 }
 
-fn category_body(typed: &Typed, known: Option<&Category>) -> Value {
+fn category_body(typed: &Typed, known: Option<&Category>) -> Result<Value, Problem> {
     let mut body = texts(typed, &["name", "priority"]);
     // Empty ones are said too: a change leaves what it does not name.
     body.entry("name").or_insert(json!(""));
     body.insert("description".to_owned(), json!(typed.raw("description").replace("\r\n", "\n")));
     let skills = listed(typed.raw("skills"));
-    let skills = if skills.is_empty() && !typed.ticked("any_agent") { Value::Null } else { json!(skills) };
+    let skills = if skills.is_empty() && !typed.ticked("any_agent")? { Value::Null } else { json!(skills) };
     body.insert("skills".to_owned(), skills);
     body.insert("area".to_owned(), json!(typed.get("area")));
     if let Some(weight) = typed.get("weight") {
@@ -820,15 +832,37 @@ fn category_body(typed: &Typed, known: Option<&Category>) -> Value {
         Some((name.to_owned(), json!(target)))
     });
     body.insert("targets".to_owned(), Value::Object(targets.collect()));
-    let questions = (0..100).filter_map(|at| {
-        let label = typed.get(&format!("questions.{at}.label"))?;
-        let required = typed.ticked(&format!("questions.{at}.required"));
+    let mut questions = Vec::new();
+    for at in 0..QUESTIONS_MAX {
+        let required = typed.ticked(&format!("questions.{at}.required"))?;
+        let Some(label) = typed.get(&format!("questions.{at}.label")) else { continue };
         // A question that is worded anew stays the same question: answers are kept under its key.
         let key = known.and_then(|it| it.questions.get(at)).map(|question| question.key.as_str());
-        Some(json!({ "key": key, "label": label, "required": required }))
-    });
-    body.insert("questions".to_owned(), Value::Array(questions.collect()));
-    Value::Object(body)
+        questions.push(json!({ "key": key, "label": label, "required": required }));
+    }
+    body.insert("questions".to_owned(), Value::Array(questions));
+    Ok(Value::Object(body))
+}
+
+fn is_of_category(field: &str) -> bool {
+    let question = |rest: &str| {
+        let Some((at, part)) = rest.split_once('.') else { return false };
+        at.parse::<usize>().is_ok_and(|number| number < QUESTIONS_MAX && number.to_string() == at)
+            && ["label", "required"].contains(&part)
+    };
+    [
+        "name",
+        "description",
+        "skills",
+        "any_agent",
+        "priority",
+        "weight",
+        "area",
+        "targets.resolution",
+        "targets.first_response",
+    ]
+    .contains(&field)
+        || field.strip_prefix("questions.").is_some_and(question)
 }
 
 fn category_label(field: &str) -> &str {

@@ -6,15 +6,18 @@ use axum::http::StatusCode;
 use chrono::{DateTime, NaiveDate, Utc};
 use complaint_core::actor::{Actor, Party};
 use complaint_core::complaint::{Complaint, DismissalReason, Outcome, Priority, RemedyKind};
-use complaint_core::lifecycle::{Command, CommandName, Field as Wanted, MEDIA_TYPES, Refusal, RefusalCategory, Status};
+use complaint_core::id::Version;
+use complaint_core::lifecycle::{Command, CommandName, Field as Wanted, Refusal, RefusalCategory, Status};
 use complaint_core::money::Money;
 use complaint_core::policy::Policy;
-use complaint_core::routing::{Ineligible, Need, Roster, route};
+use complaint_core::routing::{Need, Roster, route};
 use complaint_core::text::TEXT_MAX;
 use serde_json::{Map, Value, json};
 
 use super::form::{Choice, Control, Fault, Field, Summary, Typed, filled};
-use super::words::{Names, fault_of, sentence};
+use super::upload;
+use super::words::{Names, fault_of, sentence, unfit};
+use crate::error::Problem;
 
 /// How many remedies a form offers to fill in. More are added by sending the complaint through the API.
 const REMEDY_ROWS: usize = 3;
@@ -100,11 +103,6 @@ impl Scene<'_> {
         let (typed, faults) = attempt.map_or((None, &[][..]), |attempt| (Some(&attempt.typed), &attempt.faults[..]));
         let fields = filled(fields, typed, faults);
         let at_once = matches!(command, CommandName::Begin | CommandName::Acknowledge | CommandName::Read);
-        // Two people may write at the same time without one undoing the other's work; a question answered already refuses by itself.
-        let careless = matches!(
-            command,
-            CommandName::Post | CommandName::Answer | CommandName::Note | CommandName::Attach | CommandName::Read
-        );
         let files = command.takes_files();
         let reference = self.complaint.reference;
         CommandForm {
@@ -116,7 +114,7 @@ impl Scene<'_> {
             } else {
                 format!("/complaints/{reference}/commands/{command}")
             },
-            version: (!careless).then(|| self.complaint.version_for(self.actor).get()),
+            version: minds_version(command).then(|| self.complaint.version_for(self.actor).get()),
             summary: Summary::of(faults, &fields),
             fields,
             danger: is_grave(command),
@@ -279,8 +277,7 @@ impl Scene<'_> {
                 Field::new(name, label, Control::Set(rows))
                     .hint("Money back and compensation need an amount. Leave out what you do not need.")
             }
-            Wanted::Files | Wanted::OptionalFiles => Field::new(name, label, Control::Files(MEDIA_TYPES.join(",")))
-                .hint("At most ten files for a complaint, 10 MB each and 25 MB at once: pictures, PDF, text, office documents."),
+            Wanted::Files | Wanted::OptionalFiles => upload::field(name, label),
         };
         let field = match wanted {
             Wanted::Apology => field.hint("Needed when the complaint is upheld, even in part. The customer reads it."),
@@ -324,7 +321,7 @@ impl Scene<'_> {
                 let label = if let Some(rank) = candidate.rank {
                     format!("{rank}. {name} ({load})")
                 } else {
-                    let reasons: Vec<String> = candidate.reasons.iter().map(Ineligible::message).collect();
+                    let reasons: Vec<String> = candidate.reasons.iter().map(unfit).collect();
                     format!("{name} ({load}) – {}", reasons.join(", "))
                 };
                 Choice::new(&candidate.agent, label, "")
@@ -377,6 +374,87 @@ impl Scene<'_> {
     }
 }
 
+/// What is said when a command was done.
+pub fn confirmation(command: CommandName, by_customer: bool) -> &'static str {
+    match command {
+        CommandName::Submit | CommandName::FollowUp => "The complaint is handed in.",
+        CommandName::Acknowledge => "The receipt is confirmed to the customer.",
+        CommandName::Triage => "The changes are saved.",
+        CommandName::Assign => "It has a handler now.",
+        CommandName::Decline => "You have declined it.",
+        CommandName::Release => "It is back in the queue.",
+        CommandName::Reassign => "It has another handler now.",
+        CommandName::Begin => "You have begun.",
+        CommandName::Ask => "Your question is sent.",
+        CommandName::Answer if by_customer => "Your answer is sent.",
+        CommandName::Answer => "The customer's answer is recorded.",
+        CommandName::Hold => "It waits for somebody else now.",
+        CommandName::Resume => "Work goes on.",
+        CommandName::Escalate if by_customer => "Somebody higher up takes over.",
+        CommandName::Escalate => "It is escalated to the next level.",
+        CommandName::HandBack => "It is handed back to the level below.",
+        CommandName::Propose => "Your proposal waits for approval.",
+        CommandName::Approve => "The proposal is approved, and the customer has the decision.",
+        CommandName::SendBack => "The proposal is sent back.",
+        CommandName::Resolve | CommandName::ResolveAtSource => "The customer has the decision.",
+        CommandName::Accept if by_customer => "Thank you. You have accepted the decision.",
+        CommandName::Accept => "The customer's consent is recorded.",
+        CommandName::FulfilRemedy => "The delivery is recorded.",
+        CommandName::Contest => "You have contested the decision; somebody else looks at it anew.",
+        CommandName::Reopen => "It is open again.",
+        CommandName::Close => "It is closed.",
+        CommandName::Rate => "Thank you for your rating.",
+        CommandName::Withdraw => "You have withdrawn your complaint.",
+        CommandName::Reinstate => "We take it up again.",
+        CommandName::Dismiss => "It is not taken up, and the customer is told why.",
+        CommandName::Merge => "It is joined to the other complaint.",
+        CommandName::Unmerge => "It stands by itself again.",
+        CommandName::Refer => "It is passed on, and the customer is told.",
+        CommandName::ReturnReferral => "It is taken back from the other body.",
+        CommandName::Post => "Your message is sent.",
+        CommandName::Note => "Your note is kept.",
+        CommandName::Attach => "Your files are added.",
+        CommandName::Read => "The messages are marked as read.",
+        // The clocks give these, not people.
+        CommandName::Warn | CommandName::Alarm => "Done.",
+        CommandName::Rebase => "The deadlines follow the policy in force.",
+    }
+}
+
+/// Whether a form says which version was looked at. Two people may write at the same time without one undoing the other's work; a
+/// question answered already refuses by itself.
+fn minds_version(command: CommandName) -> bool {
+    !matches!(
+        command,
+        CommandName::Post | CommandName::Answer | CommandName::Note | CommandName::Attach | CommandName::Read
+    )
+}
+
+/// The version that was looked at, where it matters to a command.
+///
+/// # Errors
+/// 400 if it is missing or damaged, or if the form has a field that this command does not read: such a form is none of our pages'.
+pub fn seen_version(command: CommandName, typed: &Typed) -> Result<Option<Version>, Problem> {
+    let minds = minds_version(command);
+    typed.only(|name| {
+        (minds && name == "version")
+            || command.fields().iter().any(|wanted| match wanted {
+                Wanted::Remedies => is_of_remedy(name),
+                Wanted::Files | Wanted::OptionalFiles => false,
+                wanted => wanted.name() == name,
+            })
+    })?;
+    if minds { typed.machine("version").map(Version::new).map(Some) } else { Ok(None) }
+}
+
+fn is_of_remedy(field: &str) -> bool {
+    let Some((row, part)) = field.strip_prefix("remedies.").and_then(|rest| rest.split_once('.')) else {
+        return false;
+    };
+    (0..REMEDY_ROWS).any(|known| row == known.to_string())
+        && ["kind", "amount", "due_on", "instructions"].contains(&part)
+}
+
 /// What was typed, as a command.
 pub struct Reading {
     /// The command, or what is wrong with what was typed.
@@ -399,11 +477,13 @@ pub fn read(command: CommandName, typed: &Typed) -> Reading {
                 let remedies = remedies(typed, &mut rows, &mut faults);
                 body.insert(name.to_owned(), Value::Array(remedies));
             }
-            Wanted::OverCapacity => {
-                if typed.ticked(name) {
+            Wanted::OverCapacity => match typed.ticked(name) {
+                Ok(false) => {}
+                Ok(true) => {
                     body.insert(name.to_owned(), Value::Bool(true));
                 }
-            }
+                Err(_) => faults.push(Fault::of(name, format!("{} is ticked or it is not.", wanted.label()))),
+            },
             Wanted::Skills => {
                 if let Some(skills) = typed.get(name) {
                     body.insert(name.to_owned(), json!(listed(skills)));
@@ -567,8 +647,37 @@ mod tests {
     }
 
     #[test]
-    fn what_a_command_does_not_read_is_left_out() {
-        let typed = Typed::default().with("version", 3).with("status", "closed").with("text", "Hello");
-        assert!(read(CommandName::Post, &typed).command.is_ok());
+    fn the_version_looked_at_is_there_or_it_is_no_form_of_ours() {
+        let said = |command, typed: &Typed| {
+            seen_version(command, typed).map_err(|problem| {
+                (problem.status.as_u16(), problem.errors[0].field.clone(), problem.errors[0].code.clone())
+            })
+        };
+        let refused = |field: &str, code: &str| Err((400, field.to_owned(), code.to_owned()));
+        let typed = Typed::default().with("reason", "It came at last.");
+        assert_eq!(said(CommandName::Withdraw, &typed.clone().with("version", 3)), Ok(Some(Version::new(3))));
+        for junk in ["", "x", "-1", "3.0", " 3", "99999999999999999999"] {
+            let typed = typed.clone().with("version", junk);
+            assert_eq!(said(CommandName::Withdraw, &typed), refused("version", "invalid"), "{junk}");
+        }
+        assert_eq!(said(CommandName::Withdraw, &typed), refused("version", "missing"));
+        let typed = Typed::default().with("text", "Hello");
+        assert_eq!(said(CommandName::Post, &typed), Ok(None));
+        for foreign in ["version", "status", "remedies.0.kind", "files"] {
+            assert_eq!(said(CommandName::Post, &typed.clone().with(foreign, 1)), refused(foreign, "unknown_field"));
+        }
+        let typed = Typed::default().with("version", 3);
+        assert!(said(CommandName::Resolve, &typed.clone().with("remedies.2.kind", "refund")).is_ok());
+        for foreign in ["remedies.3.kind", "remedies.00.kind", "remedies.0.by", "remedies"] {
+            assert_eq!(said(CommandName::Resolve, &typed.clone().with(foreign, 1)), refused(foreign, "unknown_field"));
+        }
+    }
+
+    #[test]
+    fn a_box_is_ticked_or_not() {
+        let typed = Typed::default().with("agent", "ben").with("reason", "He knows it.");
+        let ticked = |value: &str| read(CommandName::Reassign, &typed.clone().with("over_capacity", value)).command;
+        assert!(ticked("true").expect("right").input().over_capacity);
+        assert_eq!(ticked("false").expect_err("wrong")[0].field, "over_capacity");
     }
 }

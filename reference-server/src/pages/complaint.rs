@@ -12,17 +12,16 @@ use complaint_core::actor::Party;
 use complaint_core::complaint::{Attachment, Complaint, Entry, Event};
 use complaint_core::deadline::{ClockKind, Deadline, Ending};
 use complaint_core::desk::Acting;
-use complaint_core::id::Version;
 use complaint_core::lifecycle::{Availability, CommandName, Status};
 use complaint_core::routing::{Need, Roster, Routing, route};
 use complaint_core::{DeskError, Policy};
 use serde::Deserialize;
 
-use super::commands::{Attempt, CommandForm, Scene, list, read};
+use super::commands::{Attempt, CommandForm, Scene, confirmation, list, read, seen_version};
 use super::form::Typed;
 use super::words::{
-    Day, LogLine, Names, Tag, When, amount, category_name, customer_status, left, log_line, promised, staff_status,
-    time_left,
+    CUSTOMER, Day, LogLine, Names, Tag, When, amount, category_name, customer_status, left, log_line, outcome_tag,
+    owed_after_acceptance, staff_status, time_left, unfit,
 };
 use super::{Answer, Me, Person, page, see, start_of, upload};
 use crate::api::attachments::{attach as attach_files, carrying, send};
@@ -55,7 +54,6 @@ pub(super) struct Loaded {
     pub(super) names: Names,
     pub(super) policy: std::sync::Arc<Policy>,
     pub(super) now: DateTime<Utc>,
-    pub(super) joined_to: Option<String>,
     places: Places,
 }
 
@@ -79,6 +77,8 @@ struct Excerpt<T> {
 struct Step {
     label: &'static str,
     at: Option<When>,
+    /// Reached more than once.
+    again: bool,
     current: bool,
 }
 
@@ -115,7 +115,7 @@ struct File {
 struct Decision {
     number: usize,
     stands: bool,
-    outcome: &'static str,
+    outcome: Tag,
     at: When,
     by: String,
     approved_by: Option<String>,
@@ -174,7 +174,7 @@ struct Impossible {
 /// What stands above everything after something was done or refused.
 enum Banner {
     Nothing,
-    Done(String),
+    Done(&'static str),
     Stale,
     Refused(String),
 }
@@ -193,6 +193,7 @@ struct CustomerPage {
     subject: String,
     description: String,
     status: Tag,
+    owed: Option<Tag>,
     handler: Option<String>,
     banner: Banner,
     steps: Vec<Step>,
@@ -291,7 +292,7 @@ async fn command(
     }
     let loaded = load(&state, &person.0, &reference).await?;
     let upload::Sent { typed, files, faults } = upload::read_any(&state, request).await?;
-    let seen = typed.get("version").and_then(|version| version.parse().ok()).map(Version::new);
+    let seen = seen_version(name, &typed)?;
     let reading = read(name, &typed);
     let command = match reading.command {
         Ok(command) if faults.is_empty() => command,
@@ -319,6 +320,7 @@ async fn attach(
 ) -> Answer {
     let loaded = load(&state, &person.0, &reference).await?;
     let sent = upload::read(&state, multipart).await?;
+    sent.typed.exactly(&[])?;
     if !sent.faults.is_empty() {
         let attempt = Attempt {
             command: CommandName::Attach,
@@ -380,16 +382,13 @@ pub(super) async fn load(state: &AppState, viewer: &Viewer, reference: &str) -> 
     let roster = Roster::of(members, &state.desk.policy());
     let mut names =
         Names { agents: agent_names(&roster), reader: Some(acting.actor().party().clone()), ..Names::default() };
-    names.customer = match &complaint.contact.name {
-        // What people wrote is not for those who run the system; neither is who they are.
-        _ if viewer.role == Role::Admin => "The customer".to_owned(),
-        Some(name) => name.clone(),
-        None => match state.accounts.account(complaint.customer.as_str()).await {
-            Ok(account) => account.name,
-            // The host's key of a customer without an account here, e.g. one brought over by an import.
-            Err(crate::auth::AuthError::NoSuchAccount) => complaint.customer.to_string(),
-            Err(error) => return Err(error.into()),
-        },
+    // By the account, never by the contact: what somebody typed there could be the name of one of our own.
+    names.customer = match state.accounts.account(complaint.customer.as_str()).await {
+        // Who people are is not for those who run the system; neither is what they wrote.
+        Ok(account) if viewer.role != Role::Admin => account.name,
+        // Without an account here, e.g. one brought over by an import.
+        Ok(_) | Err(crate::auth::AuthError::NoSuchAccount) => CUSTOMER.to_owned(),
+        Err(error) => return Err(error.into()),
     };
     for entry in &log {
         if let Party::Admin(id) | Party::Auditor(id) = &entry.by
@@ -400,12 +399,14 @@ pub(super) async fn load(state: &AppState, viewer: &Viewer, reference: &str) -> 
         }
     }
     let joined_to = match complaint.merged_into {
-        Some(survivor) => acting.read(survivor).await.ok().map(|survivor| survivor.reference.to_string()),
+        // One that the viewer may not see stays unnamed.
+        Some(survivor) => acting.read(survivor).await.ok().map(|survivor| survivor.reference),
         None => None,
     };
+    names.joined_to = joined_to;
     let policy = state.desk.policy();
     let now = state.desk.now();
-    Ok(Loaded { acting, complaint, log, available, roster, names, policy, now, joined_to, places: Places::default() })
+    Ok(Loaded { acting, complaint, log, available, roster, names, policy, now, places: Places::default() })
 }
 
 /// What every agent is called.
@@ -431,8 +432,6 @@ impl Loaded {
     }
 
     fn steps(&self) -> Vec<Step> {
-        let first =
-            |wanted: fn(&Event) -> bool| self.log.iter().find(|entry| wanted(&entry.event)).map(|it| When(it.at));
         let complaint = &self.complaint;
         let finished = match complaint.status {
             Status::Withdrawn => "Withdrawn",
@@ -449,24 +448,37 @@ impl Loaded {
             status if status.is_open() => 3,
             _ => 5,
         };
+        // The last time counts: what a release or a contested decision undid is no longer so.
+        let last = |wanted: fn(&Entry) -> bool| {
+            let mut times = self.log.iter().rev().filter(|entry| wanted(entry)).map(|entry| When(entry.at));
+            (times.next(), times.next().is_some())
+        };
+        let once = |at: Option<DateTime<Utc>>| (at.map(When), false);
         let dates = [
-            Some(When(complaint.received_at)),
-            complaint.acknowledged_at.map(When),
-            first(|event| matches!(event, Event::Assigned { .. })),
-            complaint.first_action_at.map(When),
-            complaint.resolution().map(|resolution| When(resolution.at)),
-            complaint.status.is_end().then_some(When(complaint.status_since)),
+            once(Some(complaint.received_at)),
+            once(complaint.acknowledged_at),
+            last(|entry| match entry.event {
+                Event::Assigned { .. } => true,
+                Event::Reassigned { .. } => entry.place.status == Status::Assigned,
+                _ => false,
+            }),
+            last(|entry| matches!(entry.event, Event::Begun)),
+            last(|entry| matches!(entry.event, Event::Resolved { .. })),
+            once(complaint.status.is_end().then_some(complaint.status_since)),
         ];
         ["Received", "Acknowledged", "Assigned", "In progress", "Resolved", finished]
             .into_iter()
             .zip(dates)
             .enumerate()
-            .map(|(at, (label, date))| Step { label, at: date, current: at == current })
+            .map(|(place, (label, (at, again)))| {
+                let reached = place <= current;
+                Step { label, at: at.filter(|_| reached), again: again && reached, current: place == current }
+            })
             .collect()
     }
 
     fn promise(&self) -> Option<Promise> {
-        let deadline = promised(&self.complaint)?;
+        let deadline = self.complaint.promised()?;
         let at = deadline.due_at?;
         let since = deadline.started_at.format("%-d %b %Y");
         let (what, why) = match deadline.clock {
@@ -478,6 +490,11 @@ impl Loaded {
                 format!("We promise a first answer within {} of {since}.", deadline.target),
             ),
             _ => ("You get our decision by", format!("We promise a decision within {} of {since}.", deadline.target)),
+        };
+        let why = if deadline.segments.iter().any(|segment| !segment.ran) {
+            format!("{why} Time in which we waited for you or a partner does not count.")
+        } else {
+            why
         };
         let warn = deadline.warn_at.map(|[early, _]| early);
         Some(Promise { what, at: When(at), left: left(at, warn, self.now), why })
@@ -572,7 +589,13 @@ impl Loaded {
             Event::Withdrawn => ("why it is withdrawn", false, words(&["reason"])),
             Event::Dismissed { .. } => ("why it is not taken up", false, words(&["text"])),
             Event::Referred => ("passed on to", false, words(&["body", "text"])),
-            Event::Held { .. } => ("waiting for", false, words(&["party"])),
+            Event::Held { until } => {
+                let said = entry
+                    .words
+                    .get("party")
+                    .map(|party| format!("We wait for {party}, until {}.", Day(*until).shown()));
+                ("waiting", false, said.into_iter().collect())
+            }
             Event::RemedyFulfilled { .. } => ("delivery", false, words(&["evidence"])),
             Event::Rated { .. } => ("rating", false, words(&["comment"])),
             Event::Attached { .. } => ("files", false, Vec::new()),
@@ -627,7 +650,7 @@ impl Loaded {
         let decisions = complaint.resolutions.iter().enumerate().map(|(at, resolution)| Decision {
             number: at + 1,
             stands: at + 1 == count && resolution.contested_at.is_none(),
-            outcome: resolution.outcome.label(),
+            outcome: outcome_tag(resolution.outcome, at + 1 == count && resolution.contested_at.is_none()),
             at: When(resolution.at),
             by: self.names.agent(&resolution.by),
             approved_by: resolution.approved_by.as_ref().map(|agent| self.names.agent(agent)),
@@ -697,7 +720,7 @@ impl Loaded {
         }
         let contact = &complaint.contact;
         facts.extend([
-            contact.name.clone().map(|it| ("Name".to_owned(), it)),
+            contact.name.clone().map(|it| ("Contact name".to_owned(), it)),
             contact.email.clone().map(|it| ("E-mail".to_owned(), it)),
             contact.phone.clone().map(|it| ("Phone".to_owned(), it)),
             contact.address.clone().map(|it| ("Address".to_owned(), it)),
@@ -713,7 +736,7 @@ impl Loaded {
                 let said: Vec<&str> = attempt.faults.iter().map(|fault| fault.message.as_str()).collect();
                 Banner::Refused(said.join(" "))
             }
-            (None, Some(done)) => Banner::Done(self.scene(None).label(done)),
+            (None, Some(done)) => Banner::Done(confirmation(done, self.acting.actor().customer_id().is_some())),
             _ => Banner::Nothing,
         }
     }
@@ -755,8 +778,7 @@ impl Loaded {
             .candidates
             .iter()
             .map(|candidate| {
-                let mut why: Vec<String> =
-                    candidate.reasons.iter().map(complaint_core::routing::Ineligible::message).collect();
+                let mut why: Vec<String> = candidate.reasons.iter().map(unfit).collect();
                 if candidate.preferred {
                     why.push("is the superior it was escalated to".to_owned());
                 }
@@ -838,7 +860,8 @@ fn customer_page(
         id: complaint.id.to_string(),
         subject: complaint.subject.clone(),
         description: complaint.description.clone(),
-        status: customer_status(complaint, &loaded.names, loaded.joined_to.as_deref()),
+        status: customer_status(complaint, &loaded.names, loaded.names.joined_to),
+        owed: owed_after_acceptance(complaint),
         handler: complaint.handler.as_ref().filter(|_| complaint.status.is_open()).map(|it| loaded.names.agent(it)),
         banner: loaded.banner(done, attempt),
         steps: loaded.steps(),
@@ -893,7 +916,7 @@ fn staff_page(
         }
         (Some(_), true) => "How the router ranks the agents of this level now:".to_owned(),
         (Some(routing), false) if routing.by_hand => "Chosen by hand. How it stood then:".to_owned(),
-        (Some(_), false) => "Chosen by the router: best expertise first, then the lightest workload.".to_owned(),
+        (Some(_), false) => "Chosen by the router: of those who know the subject, whoever is left with the smallest share of their capacity after taking it; among equals, whoever has waited longest.".to_owned(),
     };
     let mut facts = vec![
         Fact { label: "Priority".to_owned(), value: complaint.priority.label().to_owned() },
@@ -910,7 +933,7 @@ fn staff_page(
     let proposal = complaint.proposal.as_ref().map(|proposal| Decision {
         number: complaint.resolutions.len() + 1,
         stands: true,
-        outcome: proposal.outcome.label(),
+        outcome: outcome_tag(proposal.outcome, true),
         at: When(proposal.at),
         by: loaded.names.agent(&proposal.by),
         approved_by: None,

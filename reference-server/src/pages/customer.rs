@@ -1,5 +1,7 @@
 //! What a customer sees: their complaints, handing one in, the receipt.
 
+use std::collections::BTreeMap;
+
 use askama::Template;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Multipart, State};
@@ -12,7 +14,7 @@ use complaint_core::complaint::{Complaint, Contact, Submission, Wish};
 use complaint_core::deadline::ClockKind;
 use complaint_core::desk::{Acting, Receipt};
 use complaint_core::id::{CategoryKey, ComplaintId};
-use complaint_core::lifecycle::{MEDIA_TYPES, Status};
+use complaint_core::lifecycle::Status;
 use complaint_core::policy::{Category, Policy};
 use complaint_core::routing::Roster;
 use complaint_core::store::{Cursor, Query, Scope};
@@ -22,14 +24,35 @@ use sha2::{Digest as _, Sha256};
 
 use super::complaint::{agent_names, load};
 use super::form::{Choice, Control, Fault, Field, Summary, Typed, filled};
-use super::words::{Names, Tag, When, category_name, customer_status, fault_of, left, promised};
-use super::{Answer, Me, Person, page, see, upload};
+use super::words::{Names, Tag, When, category_name, customer_status, fault_of, left, owed_after_acceptance};
+use super::{Answer, Me, Person, look_through, page, see, upload};
 use crate::api::attachments::{Taken, attach};
 use crate::auth::{Role, Viewer};
 use crate::error::{Problem, chain};
 use crate::extract::{ApiPath, ApiQuery};
 use crate::files::to_its_end;
 use crate::state::AppState;
+
+/// How many of those that wait for the customer stand first; the rest in its turn.
+const WAITING_MAX: usize = 25;
+
+/// The fields of the form for a new complaint, beside the category's own questions.
+const FIELDS: &[&str] = &[
+    "category",
+    "key",
+    "follows",
+    "subject",
+    "description",
+    "product",
+    "order_number",
+    "purchase_date",
+    "incident_date",
+    "wish",
+    "contact.name",
+    "contact.email",
+    "contact.phone",
+    "contact.address",
+];
 
 /// `/complaints`, `/complaints/new`, `/complaints/{reference}/receipt`.
 pub fn routes() -> Router<AppState> {
@@ -44,6 +67,7 @@ struct Row {
     subject: String,
     category: String,
     status: Tag,
+    owed: Option<Tag>,
     received: When,
     promised: Option<(When, Tag)>,
     waits_for_you: Option<&'static str>,
@@ -56,7 +80,7 @@ struct ListPage {
     text: String,
     rows: Vec<Row>,
     next: Option<String>,
-    waiting: usize,
+    waiting: Option<String>,
 }
 
 #[derive(Template)]
@@ -136,18 +160,33 @@ async fn list(State(state): State<AppState>, person: Person, ApiQuery(query): Ap
     let found = acting.list(wanted).await?;
     // What waits for the customer comes first, however old it is.
     let asking = Query { statuses: vec![Status::AwaitingCustomer, Status::Resolved], ..Query::within(Scope::All) };
-    let mut waiting = if first { acting.list(asking).await?.items } else { Vec::new() };
-    waiting.retain(|complaint| waits_for_customer(complaint).is_some());
+    let mut waiting = Vec::new();
+    let mut waiting_count = None;
+    if first {
+        let found = look_through(&acting, asking, usize::MAX, |it| waits_for_customer(it).is_some()).await?;
+        waiting_count = Some(found.count(|_| true)).filter(|count| count != "0");
+        waiting = found.items;
+        waiting.truncate(WAITING_MAX);
+    }
     let members = state.desk.store().roster().await.map_err(DeskError::from)?;
     let names = Names { agents: agent_names(&Roster { members, ..Roster::default() }), ..Names::default() };
     let (policy, now) = (state.desk.policy(), state.desk.now());
+    let mut survivors = BTreeMap::new();
+    for survivor in found.items.iter().filter_map(|complaint| complaint.merged_into) {
+        if let Ok(complaint) = acting.read(survivor).await {
+            survivors.insert(survivor, complaint.reference);
+        }
+    }
+    let joined_to = |complaint: &Complaint| complaint.merged_into.and_then(|id| survivors.get(&id).copied());
     let row = |complaint: &Complaint| Row {
         reference: complaint.reference.to_string(),
         subject: complaint.subject.clone(),
         category: category_name(&policy, &complaint.category),
-        status: customer_status(complaint, &names, None),
+        status: customer_status(complaint, &names, joined_to(complaint)),
+        owed: owed_after_acceptance(complaint),
         received: When(complaint.received_at),
-        promised: promised(complaint)
+        promised: complaint
+            .promised()
             .filter(|_| complaint.status.is_open())
             .and_then(|deadline| deadline.due_at)
             .map(|at| (When(at), left(at, None, now))),
@@ -155,9 +194,11 @@ async fn list(State(state): State<AppState>, person: Person, ApiQuery(query): Ap
     };
     let others = found.items.iter().filter(|complaint| waiting.iter().all(|known| known.id != complaint.id));
     let rows: Vec<Row> = waiting.iter().chain(others).map(row).collect();
-    let waiting = waiting.len();
     let me = Me::of(&person.0, Some(&acting), &state, "/complaints");
-    page(StatusCode::OK, &ListPage { me, text, rows, next: found.next.map(|cursor| cursor.to_string()), waiting })
+    page(
+        StatusCode::OK,
+        &ListPage { me, text, rows, next: found.next.map(|cursor| cursor.to_string()), waiting: waiting_count },
+    )
 }
 
 async fn show_new(State(state): State<AppState>, person: Person, ApiQuery(query): ApiQuery<NewQuery>) -> Answer {
@@ -184,6 +225,10 @@ async fn submit(State(state): State<AppState>, person: Person, form: Multipart) 
     let Some(category) = category(&policy, typed.raw("category")) else {
         return Ok(see("/complaints/new"));
     };
+    typed.only(|name| {
+        let question = |key| category.questions.iter().any(|question| question.key == key);
+        FIELDS.contains(&name) || name.strip_prefix("answers.").is_some_and(question)
+    })?;
     let chosen = !sent.files.is_empty() || !sent.faults.is_empty();
     let again =
         |status, faults: &[Fault]| new_page(&state, &person.0, status, category, &follows, Some(typed), faults, chosen);
@@ -310,7 +355,10 @@ fn new_page(
     files_lost: bool,
 ) -> Answer {
     let about = vec![
-        Field::line("subject", "In one line").hint("As in: The kettle arrived broken.").required().max(SUBJECT_MAX),
+        Field::line("subject", "Subject (one line)")
+            .hint("As in: The kettle arrived broken.")
+            .required()
+            .max(SUBJECT_MAX),
         Field::area("description", "What happened?")
             .hint("What you expected, what you got, and what you have tried already.")
             .required(),
@@ -341,9 +389,7 @@ fn new_page(
         Field::new("contact.phone", "Phone", Control::Line("tel")).autocomplete("tel").max(200),
         Field::area("contact.address", "Postal address").autocomplete("street-address"),
     ];
-    let files = Field::new("files", "Photos and documents", Control::Files(MEDIA_TYPES.join(","))).hint(
-        "At most ten files, 10 MB each and 25 MB together: pictures, PDF, text, office documents, MP3, MP4. Choose them all at once.",
-    );
+    let files = upload::field("files", "Photos and documents");
     let fill = |fields| filled(fields, typed, faults);
     let (about, questions, details, contact) = (fill(about), fill(questions), fill(details), fill(contact));
     let files = files.filled(typed, faults);
@@ -426,7 +472,7 @@ fn label_of(category: &Category, field: &str) -> String {
         return question.map_or_else(|| key.to_owned(), |question| format!("“{}”", question.label));
     }
     match field {
-        "subject" => "The line that says what it is about",
+        "subject" => "The subject",
         "description" => "What happened",
         "purchase_date" => "The day of purchase",
         "incident_date" => "The day it went wrong",
@@ -444,10 +490,8 @@ fn label_of(category: &Category, field: &str) -> String {
 
 fn fingerprint(typed: &Typed) -> String {
     let mut digest = Sha256::new();
-    for name in typed.names() {
-        for value in typed.all(name) {
-            digest.update(format!("{}:{name}{}:{value}", name.len(), value.len()));
-        }
+    for (name, value) in typed.fields() {
+        digest.update(format!("{}:{name}{}:{value}", name.len(), value.len()));
     }
     digest.finalize().iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
+use std::str::FromStr;
 
 use askama::Template;
 use askama::filters::HtmlSafe;
@@ -16,47 +17,104 @@ const FORM_MAX: usize = 1024 * 1024;
 /// The most fields of a form, so that a made-up one costs little.
 const FIELDS_MAX: usize = 500;
 
-/// The fields of a sent form: every value of a name, in the order they came.
+/// The fields of a sent form, each given once.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Typed(BTreeMap<String, Vec<String>>);
+pub struct Typed(BTreeMap<String, String>);
 
 impl Typed {
-    /// One more value.
-    pub fn add(&mut self, name: impl Into<String>, value: impl Into<String>) {
-        self.0.entry(name.into()).or_default().push(value.into());
+    /// One more field.
+    ///
+    /// # Errors
+    /// 400 if it was given already: which of two values was meant, nobody can say.
+    pub fn add(&mut self, name: impl Into<String>, value: impl Into<String>) -> Result<(), Problem> {
+        let name = name.into();
+        if self.0.contains_key(&name) {
+            return Err(not_ours(&name, "duplicate", "is given twice"));
+        }
+        self.0.insert(name, value.into());
+        Ok(())
     }
 
-    /// These fields and one more value.
+    /// These fields and one more.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Display) -> Self {
-        self.add(name, value.to_string());
+        self.0.insert(name.to_owned(), value.to_string());
         self
     }
 
-    /// The first value of a field, as typed; empty if it was not sent.
+    /// What was typed; empty if the field was not sent.
     pub fn raw(&self, name: &str) -> &str {
-        self.all(name).first().map_or("", String::as_str)
+        self.sent(name).unwrap_or_default()
     }
 
-    /// The first value of a field without blanks around it, if anything is left.
+    /// What was typed, if the field was sent.
+    pub fn sent(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+
+    /// What was typed without blanks around it, if anything is left.
     pub fn get(&self, name: &str) -> Option<&str> {
         Some(self.raw(name).trim()).filter(|value| !value.is_empty())
     }
 
-    /// Every value of a field.
-    pub fn all(&self, name: &str) -> &[String] {
-        self.0.get(name).map_or(&[], Vec::as_slice)
-    }
-
     /// Whether a box was ticked.
-    pub fn ticked(&self, name: &str) -> bool {
-        !self.all(name).is_empty()
+    ///
+    /// # Errors
+    /// 400 naming it if it was sent with a value no box of ours has.
+    pub fn ticked(&self, name: &str) -> Result<bool, Problem> {
+        match self.sent(name) {
+            None => Ok(false),
+            Some("true") => Ok(true),
+            Some(_) => Err(not_ours(name, "invalid", "is ticked or it is not")),
+        }
     }
 
-    /// The names that were sent.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.0.keys().map(String::as_str)
+    /// Refuses fields the form does not have; browsers add none of their own, since no button of ours has a name.
+    ///
+    /// # Errors
+    /// 400 naming the first such field.
+    pub fn only(&self, known: impl Fn(&str) -> bool) -> Result<(), Problem> {
+        match self.0.keys().find(|name| !known(name)) {
+            Some(name) => Err(not_ours(name, "unknown_field", "is not a field of this form")),
+            None => Ok(()),
+        }
     }
+
+    /// Refuses fields other than these, and forms without one of them that is not marked by a `?` at its end.
+    ///
+    /// # Errors
+    /// 400 naming the field.
+    pub fn exactly(&self, fields: &[&str]) -> Result<(), Problem> {
+        self.only(|name| fields.iter().any(|field| field.trim_end_matches('?') == name))?;
+        match fields.iter().find(|field| !field.ends_with('?') && !self.0.contains_key(**field)) {
+            Some(field) => Err(not_ours(field, "missing", "is missing")),
+            None => Ok(()),
+        }
+    }
+
+    /// A field that our page fills in, read by the program.
+    ///
+    /// # Errors
+    /// 400 naming it if it is missing or is no such value.
+    pub fn machine<T: FromStr>(&self, name: &str) -> Result<T, Problem> {
+        match self.sent(name).map(str::parse) {
+            Some(Ok(value)) => Ok(value),
+            Some(Err(_)) => Err(not_ours(name, "invalid", "is not what the page put there")),
+            None => Err(not_ours(name, "missing", "is missing")),
+        }
+    }
+
+    /// Every field with what was typed, by name.
+    pub fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+}
+
+/// A form no page of ours sends, however it was filled in.
+pub(super) fn not_ours(field: &str, code: &str, what: &str) -> Problem {
+    let shown: String = field.chars().take(60).collect();
+    Problem::malformed("malformed_form", format!("“{shown}” {what}. Please open the page anew."))
+        .field(field, code, what)
 }
 
 impl<S: Send + Sync> FromRequest<S> for Typed {
@@ -79,14 +137,35 @@ impl<S: Send + Sync> FromRequest<S> for Typed {
             .await
             .map_err(|_| Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "The request is too large."))?;
         let mut typed = Self::default();
-        for (at, (name, value)) in url::form_urlencoded::parse(&body).enumerate() {
+        for (at, pair) in body.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()).enumerate() {
             if at >= FIELDS_MAX {
                 return Err(Problem::malformed("malformed_form", "The form has too many fields."));
             }
-            typed.add(name, value);
+            let mut parts = pair.splitn(2, |byte| *byte == b'=');
+            let name = decoded(parts.next().unwrap_or_default())
+                .ok_or_else(|| Problem::malformed("malformed_form", "The form is not UTF-8."))?;
+            let value = decoded(parts.next().unwrap_or_default());
+            typed.add(&name, value.ok_or_else(|| not_ours(&name, "not_utf8", "is not UTF-8"))?)?;
         }
         Ok(typed)
     }
+}
+
+/// Undoes the encoding of forms (URL Standard, section 5.1). Not by a library: theirs replace what is not UTF-8, and nobody would notice.
+fn decoded(part: &[u8]) -> Option<String> {
+    let digit = |at: usize| part.get(at).and_then(|byte| char::from(*byte).to_digit(16));
+    let mut bytes = Vec::with_capacity(part.len());
+    let mut at = 0;
+    while let Some(byte) = part.get(at) {
+        let (byte, length) = match (byte, digit(at + 1), digit(at + 2)) {
+            (b'+', ..) => (b' ', 1),
+            (b'%', Some(high), Some(low)) => (u8::try_from(high * 16 + low).ok()?, 3),
+            (byte, ..) => (*byte, 1),
+        };
+        bytes.push(byte);
+        at += length;
+    }
+    String::from_utf8(bytes).ok()
 }
 
 /// What was wrong with a field, or with the whole form where `field` is empty.
@@ -384,6 +463,44 @@ mod tests {
         let typed = Typed::default().with("password", "copper lantern");
         let field = Field::password("Password", "new-password").filled(Some(&typed), &[]);
         assert!(!field.render().expect("renders").contains("copper"));
+    }
+
+    async fn sent(body: &'static [u8]) -> Result<Typed, Problem> {
+        let request = Request::post("/").header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(body.into());
+        Typed::from_request(request.expect("a request"), &()).await
+    }
+
+    #[tokio::test]
+    async fn a_form_is_read_as_it_was_sent_or_not_at_all() {
+        let typed = sent("a=1+2%2B%c3%bc%E2%82%AC&b=&&c&d=50%&e=%zz=\u{fffd}".as_bytes()).await.expect("right");
+        let fields: Vec<(&str, &str)> = typed.fields().collect();
+        assert_eq!(fields, [("a", "1 2+ü€"), ("b", ""), ("c", ""), ("d", "50%"), ("e", "%zz=\u{fffd}")]);
+        for (body, field, code) in [
+            (&b"text=a%ff"[..], "text", "not_utf8"),
+            (b"text=a\xffb", "text", "not_utf8"),
+            (b"text=%c3", "text", "not_utf8"),
+            (b"text=%ed%a0%80", "text", "not_utf8"),
+            (b"text=a&text=b", "text", "duplicate"),
+            (b"text=a&te%78t=a", "text", "duplicate"),
+        ] {
+            let problem = sent(body).await.expect_err("wrong");
+            assert_eq!(problem.status, 400);
+            assert_eq!((&*problem.errors[0].field, &*problem.errors[0].code), (field, code));
+        }
+        assert_eq!(sent(b"%ff=a").await.expect_err("wrong").status, 400);
+    }
+
+    #[test]
+    fn a_form_has_its_own_fields_and_no_others() {
+        let typed = Typed::default().with("token", "x").with("name", "");
+        assert!(typed.exactly(&["token", "name?", "password?"]).is_ok());
+        let codes = |fields: &[&str]| typed.exactly(fields).expect_err("wrong").errors[0].code.clone();
+        assert_eq!(
+            (codes(&["token"]), codes(&["token", "name", "password"])),
+            ("unknown_field".into(), "missing".into())
+        );
+        assert_eq!(typed.machine::<u64>("name").expect_err("wrong").errors[0].code, "invalid");
+        assert_eq!(typed.machine::<u64>("version").expect_err("wrong").errors[0].code, "missing");
     }
 
     #[test]

@@ -2,19 +2,16 @@
 //!
 //! Opening one changes nothing, because mail scanners open links too; the button on it does.
 
-use axum::extract::rejection::FormRejection;
-use axum::extract::{FromRequest, Request, State};
+use axum::Router;
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::get;
-use axum::{Form, Router};
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 
 use super::account::{Below, DonePage, FormPage, email_field, faults_of};
 use super::form::{Fault, Field, Summary, Typed, filled};
 use super::{Answer, Me, page};
 use crate::auth::{Asked, AuthError};
-use crate::error::Problem;
 use crate::extract::ApiQuery;
 use crate::state::AppState;
 
@@ -26,87 +23,44 @@ pub fn routes() -> Router<AppState> {
         .route("/setup", get(show_setup).post(set_up))
 }
 
-/// A form sent by a page of ours; what is not one is refused as a problem.
-pub struct PageForm<T>(pub T);
-
-impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for PageForm<T> {
-    type Rejection = Problem;
-
-    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        let Form(form) = Form::from_request(request, state).await.map_err(|rejection| match rejection {
-            FormRejection::InvalidFormContentType(_) => Problem::new(
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "unsupported_media_type",
-                "This kind of content is not accepted here.",
-            ),
-            other if other.status() == StatusCode::PAYLOAD_TOO_LARGE => {
-                Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "The request is too large.")
-            }
-            _ => Problem::malformed("malformed_form", "The form is not complete."),
-        })?;
-        Ok(Self(form))
-    }
-}
-
 #[derive(Deserialize)]
 struct Link {
     #[serde(default)]
     token: String,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct VerifyForm {
-    token: String,
-    name: Option<String>,
-    password: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct InvitationForm {
-    token: String,
-    password: String,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct SetupForm {
-    token: String,
-    name: String,
-    email: String,
-    password: String,
-}
-
 async fn show_verify(State(state): State<AppState>, ApiQuery(link): ApiQuery<Link>) -> Answer {
     match state.accounts.confirmation(&link.token).await {
-        Ok(Asked::NameAndPassword) => choose_page(StatusCode::OK, &link.token, None, &[]),
+        Ok(Asked::NameAndPassword) => choose_page(&state, StatusCode::OK, &link.token, None, &[]),
         // Of a link that does not work the button will say so.
-        Ok(Asked::Nothing) | Err(AuthError::InvalidToken) => verify_page(&link.token),
+        Ok(Asked::Nothing) | Err(AuthError::InvalidToken) => verify_page(&state, &link.token),
         Err(error) => Err(error.into()),
     }
 }
 
-async fn verify(State(state): State<AppState>, PageForm(form): PageForm<VerifyForm>) -> Answer {
-    match state.accounts.confirm_email(&form.token, form.name.as_deref(), form.password.as_deref()).await {
-        Ok(_) => done("Your e-mail address is confirmed"),
+async fn verify(State(state): State<AppState>, typed: Typed) -> Answer {
+    typed.exactly(&["token", "name?", "password?"])?;
+    let token = typed.raw("token");
+    match state.accounts.confirm_email(token, typed.sent("name"), typed.sent("password")).await {
+        Ok(_) => done(&state, "Your e-mail address is confirmed"),
         Err(AuthError::Invalid(faults)) => {
-            let typed = Typed::default().with("name", form.name.as_deref().unwrap_or_default());
-            choose_page(StatusCode::UNPROCESSABLE_ENTITY, &form.token, Some(&typed), &faults_of(faults))
+            choose_page(&state, StatusCode::UNPROCESSABLE_ENTITY, token, Some(&typed), &faults_of(faults))
         }
         Err(error) => Err(error.into()),
     }
 }
 
-async fn show_invitation(ApiQuery(link): ApiQuery<Link>) -> Answer {
-    invitation_page(StatusCode::OK, &link.token, &[])
+async fn show_invitation(State(state): State<AppState>, ApiQuery(link): ApiQuery<Link>) -> Answer {
+    invitation_page(&state, StatusCode::OK, &link.token, &[])
 }
 
-async fn accept_invitation(State(state): State<AppState>, PageForm(form): PageForm<InvitationForm>) -> Answer {
-    match state.accounts.accept_invitation(&form.token, &form.password).await {
-        Ok(_) => done("Your password is set"),
+async fn accept_invitation(State(state): State<AppState>, typed: Typed) -> Answer {
+    typed.exactly(&["token", "password"])?;
+    let token = typed.raw("token");
+    match state.accounts.accept_invitation(token, typed.raw("password")).await {
+        Ok(_) => done(&state, "Your password is set"),
         Err(AuthError::Invalid(faults)) => {
-            invitation_page(StatusCode::UNPROCESSABLE_ENTITY, &form.token, &faults_of(faults))
+            invitation_page(&state, StatusCode::UNPROCESSABLE_ENTITY, token, &faults_of(faults))
         }
         Err(error) => Err(error.into()),
     }
@@ -116,25 +70,26 @@ async fn show_setup(State(state): State<AppState>, ApiQuery(link): ApiQuery<Link
     if !state.accounts.setup_token_is_good(&link.token).await? {
         return Err(AuthError::InvalidToken.into());
     }
-    setup_page(StatusCode::OK, &link.token, None, &[])
+    setup_page(&state, StatusCode::OK, &link.token, None, &[])
 }
 
-async fn set_up(State(state): State<AppState>, PageForm(form): PageForm<SetupForm>) -> Answer {
-    match state.accounts.set_up(&form.token, &form.name, &form.email, &form.password).await {
-        Ok(_) => done("The first administrator is made"),
+async fn set_up(State(state): State<AppState>, typed: Typed) -> Answer {
+    typed.exactly(&["token", "name", "email", "password"])?;
+    let [token, name, email, password] = ["token", "name", "email", "password"].map(|field| typed.raw(field));
+    match state.accounts.set_up(token, name, email, password).await {
+        Ok(_) => done(&state, "The first administrator is made"),
         Err(AuthError::Invalid(faults)) => {
-            let typed = Typed::default().with("name", &form.name).with("email", &form.email);
-            setup_page(StatusCode::UNPROCESSABLE_ENTITY, &form.token, Some(&typed), &faults_of(faults))
+            setup_page(&state, StatusCode::UNPROCESSABLE_ENTITY, token, Some(&typed), &faults_of(faults))
         }
         Err(error) => Err(error.into()),
     }
 }
 
-fn verify_page(token: &str) -> Answer {
+fn verify_page(state: &AppState, token: &str) -> Answer {
     page(
         StatusCode::OK,
         &FormPage {
-            me: Me::nobody(),
+            me: Me::nobody(state),
             title: "Confirm your e-mail address",
             intro: "One press, and you can log in.",
             action: "/verify",
@@ -147,13 +102,13 @@ fn verify_page(token: &str) -> Answer {
     )
 }
 
-fn choose_page(status: StatusCode, token: &str, typed: Option<&Typed>, faults: &[Fault]) -> Answer {
+fn choose_page(state: &AppState, status: StatusCode, token: &str, typed: Option<&Typed>, faults: &[Fault]) -> Answer {
     let fields = vec![Field::line("name", "Full name").required().autocomplete("name"), new_password()];
     let fields = filled(fields, typed, faults);
     page(
         status,
         &FormPage {
-            me: Me::nobody(),
+            me: Me::nobody(state),
             title: "Confirm your e-mail address",
             intro: "Somebody, perhaps you, signed up with this address more than once and with different passwords. Say your name and the password that shall count; what was typed before is forgotten.",
             action: "/verify",
@@ -166,12 +121,12 @@ fn choose_page(status: StatusCode, token: &str, typed: Option<&Typed>, faults: &
     )
 }
 
-fn invitation_page(status: StatusCode, token: &str, faults: &[Fault]) -> Answer {
+fn invitation_page(state: &AppState, status: StatusCode, token: &str, faults: &[Fault]) -> Answer {
     let fields = filled(vec![new_password()], None, faults);
     page(
         status,
         &FormPage {
-            me: Me::nobody(),
+            me: Me::nobody(state),
             title: "Choose a password",
             intro: "An account was made for you. With a password of your own you can log in.",
             action: "/invitation",
@@ -184,13 +139,13 @@ fn invitation_page(status: StatusCode, token: &str, faults: &[Fault]) -> Answer 
     )
 }
 
-fn setup_page(status: StatusCode, token: &str, typed: Option<&Typed>, faults: &[Fault]) -> Answer {
+fn setup_page(state: &AppState, status: StatusCode, token: &str, typed: Option<&Typed>, faults: &[Fault]) -> Answer {
     let fields = vec![Field::line("name", "Full name").required().autocomplete("name"), email_field(), new_password()];
     let fields = filled(fields, typed, faults);
     page(
         status,
         &FormPage {
-            me: Me::nobody(),
+            me: Me::nobody(state),
             title: "Make the first administrator",
             intro: "This link works once. The administrator makes categories, agents and all other accounts.",
             action: "/setup",
@@ -207,6 +162,6 @@ fn new_password() -> Field {
     Field::password("Password", "new-password").hint("At least 15 characters; a few unrelated words do well.")
 }
 
-fn done(title: &str) -> Answer {
-    page(StatusCode::OK, &DonePage { me: Me::nobody(), title, text: "You can log in now.", below: Below::Nothing })
+fn done(state: &AppState, title: &str) -> Answer {
+    page(StatusCode::OK, &DonePage { me: Me::nobody(state), title, text: "You can log in now.", below: Below::Nothing })
 }

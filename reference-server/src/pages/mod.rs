@@ -19,12 +19,18 @@ use axum::http::request::Parts;
 use axum::http::{Method, StatusCode};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::get;
+use complaint_core::complaint::Complaint;
 use complaint_core::desk::Acting;
 use complaint_core::id::Level;
+use complaint_core::store::{Cursor, PAGE_MAX, Query};
 
 use crate::auth::{MaybeViewer, Role, Viewer};
 use crate::error::Problem;
+use crate::mail::organisation;
 use crate::state::AppState;
+
+/// How many pages of a list [`look_through`] reads: a thousand complaints.
+pub const LOOKED_THROUGH_MAX: usize = 10;
 
 /// Every page.
 pub fn routes() -> Router<AppState> {
@@ -63,6 +69,8 @@ pub struct Me {
     pub role_name: String,
     /// The address of the section this page belongs to.
     pub here: &'static str,
+    /// What the site is called.
+    pub brand: String,
 }
 
 /// A link of the main navigation.
@@ -75,8 +83,14 @@ pub struct Link {
 
 impl Me {
     /// A visitor.
-    pub fn nobody() -> Self {
-        Self { viewer: None, level: None, role_name: String::new(), here: "" }
+    pub fn nobody(state: &AppState) -> Self {
+        Self {
+            viewer: None,
+            level: None,
+            role_name: String::new(),
+            here: "",
+            brand: organisation(&state.desk.policy()).to_owned(),
+        }
     }
 
     /// Somebody logged in, in a section.
@@ -89,7 +103,13 @@ impl Me {
             (Role::Admin, _) => "administrator".to_owned(),
             (Role::Auditor, _) => "auditor".to_owned(),
         };
-        Self { viewer: Some(viewer.clone()), level, role_name, here }
+        Self {
+            viewer: Some(viewer.clone()),
+            level,
+            role_name,
+            here,
+            brand: organisation(&state.desk.policy()).to_owned(),
+        }
     }
 
     /// What they are called.
@@ -136,6 +156,51 @@ impl Me {
             }
         }
     }
+}
+
+/// What was found by looking through a list.
+pub struct Found {
+    /// Those that were wanted, in the order of the list.
+    pub items: Vec<Complaint>,
+    /// Where to look on, if the list is longer than what is looked through at once.
+    pub next: Option<Cursor>,
+}
+
+impl Found {
+    /// How many there are; `100+` where there may be more.
+    pub fn count(&self, counts: impl Fn(&Complaint) -> bool) -> String {
+        let count = self.items.iter().filter(|complaint| counts(complaint)).count();
+        format!("{count}{}", if self.next.is_some() { "+" } else { "" })
+    }
+}
+
+/// Looks through a list for those that are wanted: what no filter of the store tells apart. Stops after [`LOOKED_THROUGH_MAX`]
+/// pages of the list, or when `enough` are found.
+pub async fn look_through(
+    acting: &Acting,
+    mut query: Query,
+    enough: usize,
+    wanted: impl Fn(&Complaint) -> bool,
+) -> Result<Found, Problem> {
+    query.limit = PAGE_MAX;
+    let mut items = Vec::new();
+    for _ in 0..LOOKED_THROUGH_MAX {
+        let page = acting.list(query.clone()).await?;
+        for complaint in page.items {
+            let place = Cursor { sort: query.sort, key: query.sort.key(&complaint), id: complaint.id };
+            if wanted(&complaint) {
+                if items.len() == enough {
+                    return Ok(Found { items, next: query.after });
+                }
+                items.push(complaint);
+            }
+            query.after = Some(place);
+        }
+        if page.next.is_none() {
+            return Ok(Found { items, next: None });
+        }
+    }
+    Ok(Found { items, next: query.after })
 }
 
 /// Where somebody starts.

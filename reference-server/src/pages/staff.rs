@@ -14,19 +14,24 @@ use complaint_core::desk::Acting;
 use complaint_core::id::{AgentId, Level};
 use complaint_core::lifecycle::{CommandName, Context, Status};
 use complaint_core::policy::Policy;
-use complaint_core::routing::{Ineligible, Need, Roster, route};
-use complaint_core::store::{Cursor, PAGE_MAX, Query, Scope, Sort};
+use complaint_core::routing::{Need, Roster, route};
+use complaint_core::store::{Cursor, Query, Reach, Scope, Sort, Summary};
 use serde::Deserialize;
 
-use super::commands::{CommandForm, Scene, list};
+use super::commands::{CommandForm, Scene, confirmation, list};
 use super::complaint::agent_names;
 use super::form::{Choice, Control, Field};
-use super::words::{Names, Tag, When, category_name, nearest, staff_status, time_left};
-use super::{Answer, Me, Person, page, see};
+use super::words::{Names, Tag, When, category_name, is_promise, nearest, staff_status, time_left, unfit};
+use super::{Answer, Found, Me, Person, look_through, page, see};
 use crate::auth::Role;
 use crate::error::Problem;
 use crate::extract::ApiQuery;
 use crate::state::AppState;
+
+/// How many rows of each list a page shows; the rest is behind a link.
+const ROWS_MAX: usize = 50;
+/// How many rows a page of a search has.
+const SEARCH_ROWS: usize = 50;
 
 /// `/work`, `/team`, `/search`.
 pub fn routes() -> Router<AppState> {
@@ -53,6 +58,13 @@ struct Due {
     left: Tag,
 }
 
+/// As much of a list as fits on a page.
+struct Rows<T> {
+    items: Vec<T>,
+    /// Leads to the whole list, if this is not it.
+    more: Option<String>,
+}
+
 /// A complaint that waits for a handler.
 struct Waiting {
     row: Row,
@@ -77,14 +89,15 @@ pub(super) struct Load {
 #[template(path = "staff/work.html")]
 struct WorkPage {
     me: Me,
-    done: Option<(String, String)>,
-    open: usize,
-    late: usize,
-    soon: usize,
-    unread: usize,
-    rows: Vec<Row>,
-    settled: Vec<Row>,
-    queue: Vec<Waiting>,
+    done: Option<(&'static str, String)>,
+    open: u64,
+    late: String,
+    soon: String,
+    unread: String,
+    queued: u64,
+    rows: Rows<Row>,
+    settled: Rows<Row>,
+    queue: Rows<Waiting>,
     may_take: bool,
 }
 
@@ -93,9 +106,9 @@ struct WorkPage {
 struct TeamPage {
     me: Me,
     load: Vec<Load>,
-    approvals: Vec<Row>,
-    pressing: Vec<Row>,
-    queue: Vec<Waiting>,
+    approvals: Rows<Row>,
+    pressing: Rows<Row>,
+    queue: Rows<Waiting>,
 }
 
 #[derive(Template)]
@@ -128,6 +141,8 @@ struct SearchQuery {
     #[serde(default)]
     handler: String,
     #[serde(default)]
+    missed: String,
+    #[serde(default)]
     sort: String,
     #[serde(default)]
     after: String,
@@ -155,8 +170,22 @@ impl Floor {
         self.acting.actor().agent_id()
     }
 
-    async fn list(&self, query: Query) -> Result<Vec<Complaint>, Problem> {
-        Ok(self.acting.list(Query { limit: PAGE_MAX, sort: Sort::Deadline, ..query }).await?.items)
+    /// Those of a list that are wanted, the nearest promise first.
+    async fn look(&self, query: Query, wanted: impl Fn(&Complaint) -> bool) -> Result<Found, Problem> {
+        look_through(&self.acting, Query { sort: Sort::Deadline, ..query }, usize::MAX, wanted).await
+    }
+
+    /// How things stand with the promise that ends first.
+    fn nearest(&self, complaint: &Complaint) -> Option<Tag> {
+        nearest(complaint).map(|deadline| time_left(deadline, self.now))
+    }
+
+    fn is_late(&self, complaint: &Complaint) -> bool {
+        self.nearest(complaint).is_some_and(|left| left.tone == "bad")
+    }
+
+    fn is_soon(&self, complaint: &Complaint) -> bool {
+        self.nearest(complaint).is_some_and(|left| left.word.starts_with("Soon"))
     }
 
     fn row(&self, complaint: &Complaint) -> Row {
@@ -184,13 +213,13 @@ impl Floor {
         }
     }
 
-    /// The rows, the nearest deadline of any kind first.
-    fn rows(&self, mut complaints: Vec<Complaint>) -> Vec<Row> {
-        complaints.sort_by_key(|complaint| {
-            let due = nearest(complaint).and_then(|deadline| deadline.due_at);
-            (due.is_none(), due, complaint.received_at)
-        });
-        complaints.iter().map(|complaint| self.row(complaint)).collect()
+    /// The rows, the nearest deadline of any kind first. `whole` leads to the whole list.
+    fn rows(&self, found: &Found, whole: &str) -> Rows<Row> {
+        cut(found, whole, |complaint| self.row(complaint))
+    }
+
+    fn queue(&self, found: &Found, whole: &str) -> Rows<Waiting> {
+        cut(found, whole, |complaint| self.waiting(complaint))
     }
 
     fn waiting(&self, complaint: &Complaint) -> Waiting {
@@ -203,7 +232,7 @@ impl Floor {
             .any(|available| available.command == CommandName::Assign && available.allowed);
         let reasons: Vec<String> = match self.me().filter(|_| !actor.is_supervisor()) {
             Some(me) => self.roster.member(me).map_or_else(Vec::new, |member| {
-                self.roster.eligibility(&need, member, self.now).iter().map(Ineligible::message).collect()
+                self.roster.eligibility(&need, member, self.now).iter().map(unfit).collect()
             }),
             None => nobody_because(&need, &self.roster, &self.names, self.now),
         };
@@ -234,6 +263,17 @@ impl Floor {
     }
 }
 
+fn cut<T>(found: &Found, whole: &str, row: impl Fn(&Complaint) -> T) -> Rows<T> {
+    let mut complaints: Vec<&Complaint> = found.items.iter().collect();
+    complaints.sort_by_key(|complaint| {
+        let due = nearest(complaint).and_then(|deadline| deadline.due_at);
+        (due.is_none(), due, complaint.received_at)
+    });
+    let cut = complaints.len() > ROWS_MAX || found.next.is_some();
+    let items = complaints.into_iter().take(ROWS_MAX).map(row).collect();
+    Rows { items, more: cut.then(|| format!("/search?sort=deadline&{whole}")) }
+}
+
 async fn work(State(state): State<AppState>, person: Person, ApiQuery(query): ApiQuery<WorkQuery>) -> Answer {
     match person.0.role {
         Role::Agent => {}
@@ -241,36 +281,44 @@ async fn work(State(state): State<AppState>, person: Person, ApiQuery(query): Ap
         Role::Admin | Role::Auditor => return Ok(see("/admin")),
     }
     let floor = floor(&state, &person).await?;
-    let mine = Query { handler: floor.me().cloned(), ..Query::within(Scope::All) };
-    let rows = floor.rows(floor.list(Query { statuses: Status::OPEN.to_vec(), ..mine.clone() }).await?);
-    let settled = floor.list(Query { statuses: vec![Status::Resolved], ..mine }).await?;
-    let settled = settled
-        .into_iter()
-        .filter(|complaint| complaint.outstanding_remedies().next().is_some() || complaint.unread_since.is_some())
-        .collect();
-    let level = floor.acting.actor().level();
-    let waiting = Query { statuses: vec![Status::Queued], level, ..Query::within(Scope::All) };
-    let queue = floor.list(waiting).await?;
-    let count =
-        |tone: &str| rows.iter().filter(|row| row.due.as_ref().is_some_and(|due| due.left.tone == tone)).count();
+    let me = floor.me().ok_or_else(Problem::forbidden)?;
+    let mine = Query { handler: Some(me.clone()), ..Query::within(Scope::All) };
+    let open = floor.look(Query { statuses: Status::OPEN.to_vec(), ..mine.clone() }, |_| true).await?;
+    let owed =
+        |complaint: &Complaint| complaint.outstanding_remedies().next().is_some() || complaint.unread_since.is_some();
+    let settled = floor.look(Query { statuses: vec![Status::Resolved], ..mine }, owed).await?;
+    let level = floor.acting.actor().level().unwrap_or(Level::FIRST);
+    let waiting = Query { statuses: vec![Status::Queued], level: Some(level), ..Query::within(Scope::All) };
+    let queue = floor.look(waiting, |_| true).await?;
+    let may_take = floor.policy.agents_may_take || floor.acting.actor().is_supervisor();
+    let counted = |reach| {
+        let (scope, store) = (Scope::Agent { id: me.clone(), reach }, state.desk.store());
+        async move { store.summary(&scope).await.map_err(|error| Problem::from(DeskError::from(error))) }
+    };
+    let held = counted(Reach::Own).await?;
+    let in_queue = if may_take { counted(Reach::Queue(level)).await? } else { Summary::default() };
+    let at_hand =
+        Found { items: open.items.iter().chain(&settled.items).cloned().collect(), next: open.next.or(settled.next) };
+    let by_handler = |status: &str| {
+        let id: String = url::form_urlencoded::byte_serialize(me.as_str().as_bytes()).collect();
+        format!("handler={id}&status={status}")
+    };
     let command = query.done.parse::<CommandName>().ok();
     let reference = query.reference.parse::<complaint_core::reference::Reference>().ok();
     page(
         StatusCode::OK,
         &WorkPage {
             me: Me::of(&person.0, Some(&floor.acting), &state, "/work"),
-            done: command.zip(reference).map(|(command, it)| (command.label().to_owned(), it.to_string())),
-            open: rows.len(),
-            late: count("bad"),
-            soon: rows
-                .iter()
-                .filter(|row| row.due.as_ref().is_some_and(|due| due.left.word.starts_with("Soon")))
-                .count(),
-            unread: rows.iter().filter(|row| row.unread).count(),
-            rows,
-            settled: floor.rows(settled),
-            queue: queue.iter().map(|complaint| floor.waiting(complaint)).collect(),
-            may_take: floor.policy.agents_may_take || floor.acting.actor().is_supervisor(),
+            done: command.zip(reference).map(|(command, it)| (confirmation(command, false), it.to_string())),
+            open: held.open(),
+            late: at_hand.count(|complaint| floor.is_late(complaint)),
+            soon: at_hand.count(|complaint| floor.is_soon(complaint)),
+            unread: at_hand.count(|complaint| complaint.unread_since.is_some()),
+            queued: in_queue.by_status.get(&Status::Queued).copied().unwrap_or_default(),
+            rows: floor.rows(&open, &by_handler("open")),
+            settled: floor.rows(&settled, &by_handler("resolved")),
+            queue: floor.queue(&queue, &format!("status=queued&level={level}")),
+            may_take,
         },
     )
 }
@@ -281,24 +329,28 @@ async fn team(State(state): State<AppState>, person: Person) -> Answer {
     if !floor.acting.actor().is_supervisor() {
         return Err(Problem::forbidden());
     }
-    let within = || Query::within(Scope::All);
-    let approvals = floor.list(Query { statuses: vec![Status::PendingApproval], ..within() }).await?;
-    let open = floor.list(Query { statuses: Status::OPEN.to_vec(), ..within() }).await?;
-    let queue = floor.list(Query { statuses: vec![Status::Queued], ..within() }).await?;
-    let pressing = open
-        .into_iter()
-        .filter(|complaint| {
-            nearest(complaint).is_some_and(|deadline| matches!(time_left(deadline, floor.now).tone, "bad" | "wait"))
+    let of = |statuses: &[Status]| Query { statuses: statuses.to_vec(), ..Query::within(Scope::All) };
+    let presses = |complaint: &Complaint| {
+        complaint.deadlines.iter().filter(|deadline| deadline.ended.is_none() && is_promise(deadline)).any(|deadline| {
+            let left = time_left(deadline, floor.now);
+            deadline.due_at.is_some() && matches!(left.tone, "bad" | "wait")
         })
-        .collect();
+    };
+    let approvals = floor.look(of(&[Status::PendingApproval]), |_| true).await?;
+    let queue = floor.look(of(&[Status::Queued]), |_| true).await?;
+    // What was promised with a decision is a promise too.
+    let settled = floor.look(of(&[Status::Resolved]), presses).await?;
+    let mut pressing = floor.look(of(&Status::OPEN), presses).await?;
+    pressing.next = pressing.next.or(settled.next);
+    pressing.items.extend(settled.items);
     page(
         StatusCode::OK,
         &TeamPage {
             me: Me::of(&person.0, Some(&floor.acting), &state, "/team"),
             load: loads(&floor.roster, &floor.policy, floor.now),
-            approvals: floor.rows(approvals),
-            pressing: floor.rows(pressing),
-            queue: queue.iter().map(|complaint| floor.waiting(complaint)).collect(),
+            approvals: floor.rows(&approvals, "status=pending_approval"),
+            pressing: floor.rows(&pressing, ""),
+            queue: floor.queue(&queue, "status=queued"),
         },
     )
 }
@@ -316,23 +368,47 @@ async fn search(State(state): State<AppState>, person: Person, ApiQuery(query): 
     {
         return Ok(see(&format!("/complaints/{reference}")));
     }
+    let given = |text: &'static str, what: &str| -> Problem {
+        Problem::malformed("invalid_query", format!("{text}: There is no such {text}.")).field(text, "invalid", what)
+    };
+    let missed = match query.missed.as_str() {
+        "" => false,
+        "true" => true,
+        _ => return Err(given("missed", "Expected true.")),
+    };
+    let sort: Sort = match query.sort.as_str() {
+        "" => Sort::default(),
+        name => name.parse().map_err(|_| given("sort", "Expected newest, oldest or deadline."))?,
+    };
+    let level = match query.level.as_str() {
+        "" => None,
+        number => {
+            let level = number.parse::<u8>().ok().and_then(|level| Level::new(level).ok());
+            Some(level.ok_or_else(|| given("level", "Expected the number of a level."))?)
+        }
+    };
+    let handler = match query.handler.as_str() {
+        "" => None,
+        id => {
+            let known = AgentId::new(id).ok().filter(|id| floor.roster.member(id).is_some());
+            Some(known.ok_or_else(|| given("handler", "Expected the id of an agent."))?)
+        }
+    };
     let wanted = Query {
         text: (content && !text.is_empty()).then(|| text.to_owned()),
         statuses: match query.status.as_str() {
+            "" => Vec::new(),
             "open" => Status::OPEN.to_vec(),
-            name => name.parse::<Status>().into_iter().collect(),
+            name => vec![name.parse::<Status>().map_err(|_| given("status", "Expected the name of a status."))?],
         },
-        level: query.level.parse::<u8>().ok().and_then(|level| Level::new(level).ok()),
-        handler: AgentId::new(query.handler.as_str()).ok(),
-        sort: query.sort.parse().unwrap_or_default(),
-        after: query.after.parse::<Cursor>().ok(),
-        limit: 50,
+        level,
+        handler,
+        sort,
+        // A cursor belongs to its order; another order begins anew.
+        after: query.after.parse::<Cursor>().ok().filter(|cursor| cursor.sort == sort),
         ..Query::within(Scope::All)
     };
-    // A cursor belongs to its order; another order begins anew.
-    let wanted = Query { after: wanted.after.filter(|cursor| cursor.sort == wanted.sort), ..wanted };
-    let sort = wanted.sort;
-    let found = floor.acting.list(wanted).await?;
+    let found = look_through(&floor.acting, wanted, SEARCH_ROWS, |it| !missed || it.has_missed_deadline()).await?;
     let any = || Choice::new("", "Any", "");
     let statuses = [any(), Choice::new("open", "All open", "")]
         .into_iter()
@@ -352,6 +428,7 @@ async fn search(State(state): State<AppState>, person: Person, ApiQuery(query): 
         Field::new("status", "Status", Control::Select(statuses.collect())).value(&query.status),
         Field::new("level", "Level", Control::Select(levels.collect())).value(&query.level),
         Field::new("handler", "Handler", Control::Select(handlers.collect())).value(&query.handler),
+        Field::new("missed", "Only with a missed deadline", Control::Tick(false)).value(&query.missed),
         Field::new("sort", "Order", Control::Select(sorts.into())).value(sort.name()).required(),
     ];
     let filtered = filters.iter().any(|field| field.name != "sort" && !field.value.is_empty());
@@ -389,7 +466,7 @@ pub(super) fn nobody_because(need: &Need, roster: &Roster, names: &Names, now: D
         .candidates
         .iter()
         .map(|candidate| {
-            let why: Vec<String> = candidate.reasons.iter().map(Ineligible::message).collect();
+            let why: Vec<String> = candidate.reasons.iter().map(unfit).collect();
             format!("{} {}", names.agent(&candidate.agent), why.join(", "))
         })
         .collect()

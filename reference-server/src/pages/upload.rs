@@ -5,10 +5,11 @@ use axum::http::header::CONTENT_TYPE;
 use complaint_core::lifecycle::{FILE_SIZE_MAX, FILES_MAX, MEDIA_TYPES};
 use complaint_core::text::TEXT_MAX;
 
-use super::form::{Fault, Typed};
+use super::form::{Control, Fault, Field, Typed, not_ours};
 use crate::api::attachments::{Intake, REQUEST_MAX, Taken, broken};
 use crate::error::Problem;
 use crate::extract::JSON_MAX;
+use crate::files::{accepted, taken_in};
 use crate::state::AppState;
 
 /// Largest form with files, in bytes: the files, and every text a complaint can hold.
@@ -16,6 +17,16 @@ pub const UPLOAD_MAX: usize = REQUEST_MAX + JSON_MAX;
 /// The most parts of a form with files.
 const PARTS_MAX: usize = 200;
 const MIB: u64 = 1024 * 1024;
+
+/// The field for files, with all that is allowed said beside it.
+pub(super) fn field(name: &str, label: impl Into<String>) -> Field {
+    Field::new(name, label, Control::Files(accepted())).hint(format!(
+        "At most {FILES_MAX} files for a complaint, {} MB each and {} MB at once: {}.",
+        FILE_SIZE_MAX / MIB,
+        REQUEST_MAX as u64 / MIB,
+        taken_in()
+    ))
+}
 
 /// A form with files, read.
 #[derive(Default)]
@@ -63,9 +74,12 @@ pub(crate) async fn read(state: &AppState, mut form: Multipart) -> Result<Sent, 
             }
             let value =
                 String::from_utf8(value).map_err(|_| Problem::malformed("malformed_form", "The form is not UTF-8."))?;
-            sent.typed.add(name, value);
+            sent.typed.add(name, value)?;
             continue;
         };
+        if name != "files" {
+            return Err(not_ours(&name, "unknown_field", "is not a field of this form"));
+        }
         if file_name.is_empty() {
             // A file field in which nothing was chosen.
             continue;
@@ -86,8 +100,7 @@ fn fault_of(file: &Taken) -> Option<Fault> {
     let facts = file.facts();
     (!MEDIA_TYPES.contains(&facts.media_type.as_str())).then(|| {
         let name = facts.file_name;
-        let message =
-            format!("“{name}” is of a kind we cannot take in. Send pictures, PDF, text, office documents, MP3 or MP4.");
+        let message = format!("“{name}” is of a kind we cannot take in. Send {}.", taken_in());
         Fault::of("files", message)
     })
 }
@@ -102,6 +115,7 @@ fn refused(file_name: &str, problem: Problem) -> Result<Fault, Problem> {
         }
         "empty_file" => format!("“{file_name}” is empty."),
         "bad_name" => "A file has a name that cannot be kept: rename it.".to_owned(),
+        "wrong_name" => problem.detail.map(String::from).unwrap_or_default(),
         "too_many" => format!("A complaint has at most {FILES_MAX} files; “{file_name}” is too much."),
         _ => return Err(problem),
     };

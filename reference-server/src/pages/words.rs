@@ -7,10 +7,12 @@ use askama::filters::HtmlSafe;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use complaint_core::Policy;
 use complaint_core::actor::Party;
-use complaint_core::complaint::{CloseCause, Complaint, Entry, EscalationCause, Event, ReleaseCause};
+use complaint_core::complaint::{CloseCause, Complaint, Entry, EscalationCause, Event, Outcome, ReleaseCause};
 use complaint_core::deadline::{ClockKind, Deadline, Ending};
 use complaint_core::id::{AgentId, CategoryKey};
 use complaint_core::lifecycle::{FailedGuard, Status};
+use complaint_core::reference::Reference;
+use complaint_core::routing::Ineligible;
 
 use super::form::Fault;
 
@@ -39,7 +41,8 @@ pub struct Day(pub NaiveDate);
 impl HtmlSafe for Day {}
 
 impl Day {
-    fn shown(self) -> String {
+    /// As people write it.
+    pub fn shown(self) -> String {
         self.0.format("%-d %b %Y").to_string()
     }
 }
@@ -63,6 +66,9 @@ impl Tag {
     }
 }
 
+/// A customer whose name is not known here, or not for this reader.
+pub const CUSTOMER: &str = "Customer";
+
 /// Who people are called.
 #[derive(Debug, Clone, Default)]
 pub struct Names {
@@ -72,6 +78,8 @@ pub struct Names {
     pub staff: BTreeMap<String, String>,
     /// The customer of the complaint at hand.
     pub customer: String,
+    /// The complaint that the one at hand was joined to.
+    pub joined_to: Option<Reference>,
     /// Whoever reads: called "You".
     pub reader: Option<Party>,
 }
@@ -88,7 +96,9 @@ impl Names {
             return "You".to_owned();
         }
         match party {
-            Party::Customer(_) => self.customer.clone(),
+            // The role stands beside a name that the customer chose.
+            Party::Customer(_) if self.customer == CUSTOMER => CUSTOMER.to_owned(),
+            Party::Customer(_) => format!("{} (customer)", self.customer),
             Party::Agent(id) => self.agent(id),
             Party::Admin(id) | Party::Auditor(id) => {
                 self.staff.get(id.as_str()).cloned().unwrap_or_else(|| "An administrator".to_owned())
@@ -98,44 +108,41 @@ impl Names {
     }
 }
 
+/// Why an agent is not given a complaint.
+pub fn unfit(reason: &Ineligible) -> String {
+    match reason {
+        Ineligible::Absent { until } => format!("is absent until {}", When(*until).shown()),
+        other => other.message(),
+    }
+}
+
+/// The outcome of a decision. Green is for those in which the customer was met, and only while they stand.
+pub fn outcome_tag(outcome: Outcome, stands: bool) -> Tag {
+    let met = stands && outcome != Outcome::NotUpheld;
+    Tag::new(if met { "done" } else { "end" }, outcome.label())
+}
+
 /// The status as staff call it.
 pub fn staff_status(complaint: &Complaint) -> Tag {
     Tag::new(tone(complaint.status), complaint.status.label())
 }
 
 /// The status as it is shown to the customer. `joined_to` is the reference of the complaint that survives.
-pub fn customer_status(complaint: &Complaint, names: &Names, joined_to: Option<&str>) -> Tag {
-    let word = match complaint.status {
-        Status::Queued => "Received".to_owned(),
-        Status::Assigned => match &complaint.handler {
-            Some(agent) => format!("Assigned to {}", names.agent(agent)),
-            None => "Assigned".to_owned(),
-        },
-        Status::InProgress | Status::PendingApproval => "In progress".to_owned(),
-        Status::AwaitingCustomer => "We need your answer".to_owned(),
-        Status::AwaitingThirdParty => "Waiting for a partner".to_owned(),
-        Status::Resolved if complaint.resolution().is_some_and(|resolution| resolution.accepted_at.is_some()) => {
-            "Resolved: we owe you a remedy".to_owned()
-        }
-        Status::Resolved => "Resolved: please confirm".to_owned(),
-        Status::Closed => "Closed".to_owned(),
-        Status::Withdrawn => "Withdrawn".to_owned(),
-        Status::Dismissed => "Not taken up".to_owned(),
-        Status::Merged => match joined_to {
-            Some(reference) => format!("Joined to {reference}"),
-            None => "Joined to another complaint".to_owned(),
-        },
-        Status::Referred => match &complaint.referred_to {
-            Some(body) => format!("Passed to {body}"),
-            None => "Passed on".to_owned(),
-        },
-    };
+pub fn customer_status(complaint: &Complaint, names: &Names, joined_to: Option<Reference>) -> Tag {
+    let handler = complaint.handler.as_ref().map(|agent| names.agent(agent));
     let tone = match complaint.status {
         Status::PendingApproval | Status::AwaitingThirdParty => "run",
         Status::Resolved => "wait",
         other => tone(other),
     };
-    Tag::new(tone, word)
+    Tag::new(tone, complaint.status_for_customer(handler.as_deref(), joined_to))
+}
+
+/// What the organisation still owes after its decision was accepted, beside the status.
+pub fn owed_after_acceptance(complaint: &Complaint) -> Option<Tag> {
+    let accepted = complaint.resolution().is_some_and(|resolution| resolution.accepted_at.is_some());
+    let owes = complaint.status == Status::Resolved && accepted && complaint.outstanding_remedies().next().is_some();
+    owes.then(|| Tag::new("wait", "Accepted: we owe you a remedy"))
 }
 
 fn tone(status: Status) -> &'static str {
@@ -169,22 +176,17 @@ pub fn left(due: DateTime<Utc>, warn: Option<DateTime<Utc>>, now: DateTime<Utc>)
     }
 }
 
+/// Whether staff owe something by its end. When a decision can be contested no more, or a complaint closes by itself, nobody is late.
+pub fn is_promise(deadline: &Deadline) -> bool {
+    !matches!(deadline.clock, ClockKind::ContestWindow | ClockKind::AutoClose)
+}
+
 /// The running promise that ends first, for lists.
 pub fn nearest(complaint: &Complaint) -> Option<&Deadline> {
     complaint
         .deadlines
         .iter()
-        .filter(|deadline| deadline.ended.is_none() && deadline.clock != ClockKind::ContestWindow)
-        .filter(|deadline| deadline.due_at.is_some())
-        .min_by_key(|deadline| deadline.due_at)
-}
-
-/// What the customer was promised next: that a person writes, a decision, or what the law sets. How long each level has is the
-/// organisation's own business.
-pub fn promised(complaint: &Complaint) -> Option<&Deadline> {
-    [ClockKind::FirstResponse, ClockKind::Resolution, ClockKind::Statutory]
-        .into_iter()
-        .filter_map(|clock| complaint.deadline(clock))
+        .filter(|deadline| deadline.ended.is_none() && is_promise(deadline))
         .filter(|deadline| deadline.due_at.is_some())
         .min_by_key(|deadline| deadline.due_at)
 }
@@ -345,7 +347,10 @@ fn happened(entry: &Entry, names: &Names, policy: &Policy) -> String {
         Event::Withdrawn => "Withdrawn".to_owned(),
         Event::Reinstated => "Taken up again".to_owned(),
         Event::Dismissed { reason, .. } => format!("Not taken up: {}", reason.label().to_lowercase()),
-        Event::Merged { .. } => "Joined to another complaint".to_owned(),
+        Event::Merged { .. } => match names.joined_to {
+            Some(survivor) => format!("Joined to {survivor}"),
+            None => "Joined".to_owned(),
+        },
         Event::Absorbed { .. } => "Another complaint was joined to this one".to_owned(),
         Event::Separated { .. } => "A complaint joined to this one stands by itself again".to_owned(),
         Event::Unmerged => "Taken apart again".to_owned(),

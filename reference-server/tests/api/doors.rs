@@ -43,6 +43,9 @@ async fn a_submission_is_refused_with_every_fault_named() {
     }
     let future = it.post_with("/api/v1/complaints", with("purchase_date", json!("2030-01-01")), &house.john).await;
     assert_eq!((future.status.as_u16(), future.fields()[0].0.as_str()), (422, "purchase_date"));
+    let empty = it.post_with("/api/v1/complaints", json!({}), &house.john).await;
+    let all = ["category", "subject", "description"].map(|field| (field.to_owned(), "missing".to_owned()));
+    assert_eq!((empty.status.as_u16(), empty.fields()), (422, all.to_vec()));
     named(&it.post_with("/api/v1/complaints", json!({"subject": "x"}), &house.john).await, "category", "missing");
     named(
         &it.post_with("/api/v1/complaints", with("contact", json!({"fax": "1"})), &house.john).await,

@@ -18,6 +18,8 @@ use crate::support::{Answer, With};
 
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\n0000";
 const PDF: &[u8] = b"%PDF-1.7\nlid";
+/// The beginning of a document of a word processor, up to the name of its second entry.
+const DOCX: &[u8] = b"PK\x03\x04\x14\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x11\0\0\0word/document.xml";
 const MIB: usize = 1024 * 1024;
 /// Long enough for a busy disk.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -126,6 +128,9 @@ async fn a_photo_and_a_document_come_back_as_they_were() {
     }
     let forged = format!("{path}/attachments/0190c6e6-0000-7000-8000-000000000000");
     assert_eq!(house.it.get(&forged, &house.john).await.problem(), (404, "not_found".into()));
+    let log = house.read(&format!("{path}/log"), &house.sarah).await;
+    let facts = log["items"].as_array().expect("items").iter().find(|entry| entry["type"] == "attached");
+    assert!(facts.is_some_and(|entry| !entry["facts"].to_string().contains("file_name")), "{log}");
     let messages = house.read(&format!("{path}/messages"), &house.sarah).await;
     assert_eq!(messages["items"][0]["attachments"][0]["file_name"], "Gerät.png");
     assert_eq!(house.kept(), 2);
@@ -153,6 +158,15 @@ async fn what_is_refused_leaves_nothing() {
             "files.0",
             "wrong_media_type",
         ),
+        (vec![("run.bat", "text/plain", b"del *")], 422, "files.0", "wrong_name"),
+        (vec![("a.js", "text/plain", b"alert(1)")], 422, "files.0", "wrong_name"),
+        (vec![("x.url", "text/plain", b"[InternetShortcut]\nURL=http://a/")], 422, "files.0", "wrong_name"),
+        (vec![("invoice.hta", "image/gif", b"GIF89a=1;<script>")], 422, "files.0", "wrong_name"),
+        (vec![("ok.png", "image/png", PNG), ("photo.png.exe", "image/png", PNG)], 422, "files.1", "wrong_name"),
+        (vec![("a.exe.png", "image/png", PNG)], 422, "files.0", "wrong_name"),
+        (vec![("a.pdf.exe", "application/pdf", PDF)], 422, "files.0", "wrong_name"),
+        (vec![("a.docm", "application/zip", DOCX)], 422, "files.0", "wrong_name"),
+        (vec![("scan", "application/pdf", PDF)], 422, "files.0", "wrong_name"),
         (eleven, 422, "files", "too_many"),
         (vec![], 422, "files", "missing"),
         (vec![("/", "text/plain", b"a")], 422, "files.0", "bad_name"),
@@ -161,6 +175,10 @@ async fn what_is_refused_leaves_nothing() {
     ] {
         let refused = house.upload(&path, &files, &house.john).await;
         assert_eq!(refused.status.as_u16(), status, "{code}: {}", refused.text);
+        if code == "wrong_name" {
+            let (name, ..) = files.last().expect("a file");
+            assert!(refused.text.contains(&format!("“{name}”")) && refused.text.contains("(.pdf)"), "{}", refused.text);
+        }
         assert!(refused.fields().contains(&(field.to_owned(), code.to_owned())), "{code}: {}", refused.text);
         house.keeps(0).await;
     }

@@ -80,6 +80,7 @@ async fn wrong_parameters_are_named() {
         ("status=open".to_owned(), "status"),
         ("status=queued,nonsense".to_owned(), "status"),
         ("category=%21%21".to_owned(), "category"),
+        ("category=nope".to_owned(), "category"),
         ("level=0".to_owned(), "level"),
         ("level=x".to_owned(), "level"),
         (format!("q={long}"), "q"),
@@ -95,6 +96,13 @@ async fn wrong_parameters_are_named() {
         let refused = house.it.get(&format!("/api/v1/complaints?{query}"), &house.john).await;
         assert_eq!(refused.problem(), (400, "invalid_query".into()), "{query}");
         assert_eq!(refused.fields()[0].0, parameter, "{query}");
+    }
+    let idle = json!({"active": false});
+    let done = house.it.patch("/api/v1/categories/late-delivery", idle, &house.admin).await;
+    assert_eq!(done.status, 200, "{}", done.text);
+    for category in ["late-delivery", "Late%20delivery"] {
+        let answer = house.it.get(&format!("/api/v1/complaints?category={category}"), &house.john).await;
+        assert_eq!(answer.status, 200, "out of use, but known");
     }
     let harmless =
         house.it.get(&format!("/api/v1/complaints?cursor={}", forged(&format!("newest.1.{id}"))), &house.john).await;

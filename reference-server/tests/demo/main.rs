@@ -1,5 +1,6 @@
 //! The demonstration: lived through the desk, complete, and not from the future.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -14,12 +15,16 @@ use complaint_core::store::MemoryStore;
 use complaint_core::testing::{CountedIds, ManualClock};
 use complaint_core::{Actor, Desk, Party};
 use complaint_store_sqlx::SqliteStore;
+use futures_util::StreamExt as _;
 use reference_server::auth::password::Passwords;
 use reference_server::auth::{AccountService, AuthError, Role, SqliteAccounts};
+use reference_server::config::{Config, ServeArgs};
 use reference_server::demo::past::{self, LongRead, Past};
 use reference_server::demo::people::People;
 use reference_server::demo::situations::SITUATIONS;
 use reference_server::demo::{self};
+use reference_server::files::{Attachments, misnamed};
+use uuid::Uuid;
 
 fn instant(text: &str) -> DateTime<Utc> {
     text.parse().unwrap()
@@ -144,9 +149,11 @@ async fn the_same_seed_gives_the_same_past() {
 #[tokio::test]
 async fn everybody_has_an_account_and_can_sign_in() {
     let folder = tempfile::tempdir().unwrap();
-    let database = format!("sqlite://{}", folder.path().join("complaints.db").display());
+    let args = ServeArgs { listen: "127.0.0.1:8080".into(), data: folder.path().to_owned(), ..ServeArgs::default() };
+    let config = Config::from_args(&args, None).unwrap();
+    let database = config.database.clone();
     let now = instant("2026-11-25T15:20:00Z");
-    let filled = demo::fill(&database, now, |_, _| {}).await.unwrap();
+    let filled = demo::fill(&config, now, |_, _| {}).await.unwrap();
     let accounts = AccountService::new(
         Arc::new(SqliteAccounts::open(&database, true).await.unwrap()),
         Passwords::new().unwrap(),
@@ -154,10 +161,15 @@ async fn everybody_has_an_account_and_can_sign_in() {
         &"http://localhost/".parse().unwrap(),
     );
     let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
-    for email in ["ada.lindgren", "omar.haddad", "maria.keane", "elif.demir", "john.harper"] {
-        let email = format!("{email}@tidewater.example");
-        accounts.log_in(&email, &filled.password, here, None).await.unwrap();
-        let wrong = accounts.log_in(&email, "copper lantern winds 7 rivers", here, None).await;
+    for email in [
+        "ada.lindgren@tidewater.example",
+        "omar.haddad@tidewater.example",
+        "maria.keane@tidewater.example",
+        "elif.demir@tidewater.example",
+        "john.harper@mail.example.com",
+    ] {
+        accounts.log_in(email, &filled.password, here, None).await.unwrap();
+        let wrong = accounts.log_in(email, "copper lantern winds 7 rivers", here, None).await;
         assert!(matches!(wrong, Err(AuthError::InvalidCredentials)));
     }
     assert!(accounts.setup_link().await.unwrap().is_none(), "there is an admin");
@@ -171,10 +183,61 @@ async fn everybody_has_an_account_and_can_sign_in() {
     for id in &filled.past.complaints {
         assert!(desk.replays(*id).await.unwrap());
     }
+    let outside = filled.people.customers.iter().all(|person| !person.email.ends_with("@tidewater.example"));
+    assert!(outside, "customers have addresses of their own");
+
+    let files = Attachments::open(&config.attachments_folder()).unwrap();
+    let mut kinds = BTreeSet::new();
+    for id in &filled.past.complaints {
+        for file in desk.acting_as(Actor::system()).read(*id).await.unwrap().attachments {
+            let mut bytes = Vec::new();
+            let mut stream = files.read(&file.sha256).await.unwrap();
+            while let Some(chunk) = stream.next().await {
+                bytes.extend_from_slice(&chunk.unwrap());
+            }
+            assert_eq!(bytes.len() as u64, file.size, "{}", file.file_name);
+            assert_eq!(misnamed(&file.file_name, &file.media_type), None, "{}", file.file_name);
+            let mut again = files.begin(Uuid::nil()).await.unwrap();
+            again.take(bytes.into()).await.unwrap();
+            assert_eq!(again.finish().await.unwrap().media_type, file.media_type, "{}", file.file_name);
+            kinds.insert(file.media_type);
+        }
+    }
+    assert_eq!(kinds.into_iter().collect::<Vec<_>>(), ["application/pdf", "image/png", "text/plain"]);
+    let letters: Vec<String> = std::fs::read_dir(config.mail_folder())
+        .unwrap()
+        .map(|letter| std::fs::read_to_string(letter.unwrap().path()).unwrap())
+        .collect();
+    assert!(letters.len() > 10, "the folder holds the mail of the last days: {}", letters.len());
+    assert!(letters.iter().all(|letter| letter.contains("Tidewater Town Works")), "in the organisation's name");
     let details = filled.sign_in_details();
     for part in ["ada.lindgren@tidewater.example", "Supervisor", &filled.password, "closed"] {
         assert!(details.contains(part), "{part}: {details}");
     }
+}
+
+#[tokio::test]
+async fn what_people_wrote_is_good_english_and_not_the_same_everywhere() {
+    let (desk, past) = lived(instant("2026-11-25T15:20:00Z")).await;
+    let system = desk.acting_as(Actor::system());
+    let mut first_replies = BTreeMap::<String, u32>::new();
+    for id in &past.complaints {
+        let complaint = system.read(*id).await.unwrap();
+        let log = system.log(*id).await.unwrap();
+        let mut texts = vec![complaint.subject.clone(), complaint.description.clone()];
+        texts.extend(log.iter().flat_map(|entry| entry.words.iter().map(|(_, text)| text.to_owned())));
+        for text in texts {
+            let wrong = ["a", "e", "i", "o", "u"].iter().any(|vowel| text.contains(&format!(" a {vowel}")));
+            assert!(!wrong && !text.contains(['{', '}']) && !text.contains("last week"), "{text}");
+        }
+        let reply =
+            log.iter().find(|entry| matches!((&entry.event, &entry.by), (Event::Posted { .. }, Party::Agent(_))));
+        if let Some(reply) = reply.and_then(|entry| entry.words.get("text")) {
+            *first_replies.entry(reply.to_owned()).or_default() += 1;
+        }
+    }
+    let (all, most) = (first_replies.values().sum::<u32>(), first_replies.values().max().unwrap());
+    assert!(first_replies.len() > 40 && most * 8 < all, "{most} of {all} are the same");
 }
 
 #[test]

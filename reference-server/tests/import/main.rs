@@ -233,6 +233,25 @@ fn the_program_says_how_it_went() {
 }
 
 #[test]
+fn what_a_file_holds_does_not_move_the_terminal() {
+    let place = Place::new();
+    let table = place.folder.path().join("odd.csv");
+    std::fs::write(&table, "No,\u{1b}[2JKind,Te\0xt\n1,Refund,Late\n").unwrap();
+    let mapping = place.folder.path().join("many.toml");
+    std::fs::write(&mapping, MANY).unwrap();
+    let told = program(&place, &mapping, &table);
+    assert_eq!(told.status.code(), Some(2));
+    let errors = String::from_utf8(told.stderr).unwrap();
+    assert!(errors.contains("\\u{1b}[2JKind") && errors.contains("Te\\u{0}xt"), "{errors}");
+    assert!(!errors.contains(['\u{1b}', '\0']), "{errors}");
+
+    std::fs::write(&table, "No,Kind,Text\n1,Re\u{9b}fund,Late\n2,\u{1b}]0;x,Late\n").unwrap();
+    let told = program(&place, &mapping, &table);
+    let text = String::from_utf8([told.stdout, told.stderr].concat()).unwrap();
+    assert!(!text.contains(['\u{1b}', '\u{9b}']), "{text}");
+}
+
+#[test]
 fn a_wrong_mapping_or_argument_stops_before_anything_is_made() {
     let place = Place::new();
     let wrong = place.folder.path().join("wrong.toml");

@@ -81,6 +81,72 @@ async fn a_stale_form_changes_nothing_and_keeps_the_words() {
 }
 
 #[tokio::test]
+async fn a_form_that_no_page_of_ours_sends_is_refused_by_the_name_of_the_field() {
+    let house = House::new().await;
+    let mut admin = house.furnish().await;
+    let mut john = house.customer("John Miller", "john@example.org").await;
+    john.open("/complaints/new?category=late-delivery").await;
+    john.press("/complaints/new", &[("subject", "Late"), ("description", "Weeks late.")]).await;
+    let page = format!("/complaints/{}", john.reference());
+    let (withdraw, post) = (format!("{page}/commands/withdraw"), format!("{page}/commands/post"));
+    for (action, body, field) in [
+        (&withdraw, "version=x&reason=a", "version"),
+        (&withdraw, "version=&reason=a", "version"),
+        (&withdraw, "reason=a", "version"),
+        (&withdraw, "version=2&reason=a%ff", "reason"),
+        (&withdraw, "version=2&reason=a&reason=b", "reason"),
+        (&withdraw, "version=2&reason=a&status=closed", "status"),
+        (&post, "text=a&version=junk", "version"),
+        (&post, "text=a&text=b", "text"),
+    ] {
+        john.post(action, body).await;
+        assert!(john.status() == 400 && john.says(&format!("“{field}”")), "{body}: {}", john.text());
+    }
+    john.open(&page).await;
+    assert!(!john.says("Withdrawn") && john.says("Nothing was written yet"), "{}", john.text());
+    john.open("/complaints/new?category=late-delivery").await;
+    let typed = [("subject", "Late"), ("description", "Weeks late.")];
+    john.press_with("/complaints/new", &typed, &[Chosen { field: "photos", name: "a.txt", bytes: b"A note.\n" }]).await;
+    assert!(john.status() == 400 && john.says("“photos”"), "{}", john.text());
+
+    for (action, body, field) in [
+        ("/admin/agents/new", "name=Zoe&email=zoe%40example.org&level=1&capacity=5&admin=true", "admin"),
+        ("/admin/users/new", "name=Zoe&email=zoe%40example.org&role=auditor&enabled=true", "enabled"),
+        ("/admin/categories/new", "name=Rude+staff&priority=normal&weight=1&key=x", "key"),
+        ("/admin/categories/new", "name=Rude+staff&questions.0.key=x", "questions.0.key"),
+        ("/admin/categories/late-delivery/active", "active=maybe", "active"),
+        ("/admin/categories/late-delivery/active", "", "active"),
+    ] {
+        admin.post(action, body).await;
+        assert!(admin.status() == 400 && admin.says(&format!("“{field}”")), "{body}: {}", admin.text());
+    }
+    admin.post("/admin/categories/new", "name=Rude+staff&priority=normal&weight=1&any_agent=maybe").await;
+    assert!(admin.status() == 400 && admin.says("ticked or it is not"), "{}", admin.text());
+    admin.open("/admin/categories").await;
+    assert!(!admin.says("Rude staff") && !admin.says("Not in use"), "{}", admin.text());
+    let mut visitor = house.visitor();
+    for (action, body, field) in [
+        ("/login", "email=john%40example.org&password=a&password=b", "password"),
+        ("/login", "email=john%40example.org", "password"),
+        ("/signup", "name=Eve&email=eve%40example.org&password=a&role=admin", "role"),
+    ] {
+        visitor.post(action, body).await;
+        assert!(visitor.status() == 400 && visitor.says(&format!("“{field}”")), "{body}: {}", visitor.text());
+    }
+}
+
+#[tokio::test]
+async fn a_search_by_what_does_not_exist_is_refused_by_name() {
+    let house = House::new().await;
+    let mut admin = house.furnish().await;
+    for wrong in ["handler=%22%3E", "status=%27", "sort=x", "level=0", "missed=%22"] {
+        admin.open(&format!("/search?{wrong}")).await;
+        let name = wrong.split('=').next().expect("a name");
+        assert!(admin.status() == 400 && admin.says(&format!("{name}: ")), "{wrong}: {}", admin.text());
+    }
+}
+
+#[tokio::test]
 async fn files_that_are_too_large_or_too_many_are_named() {
     let house = House::new().await;
     house.furnish().await;
@@ -116,16 +182,22 @@ async fn files_meet_the_rules_of_the_api_on_every_page() {
     john.press_with("/complaints/new", &typed, &three).await;
     assert!(john.status() == 422 && john.says("larger than 25 MB together"), "{}", john.text());
     assert!(john.html().contains("Weeks late."), "what was typed is kept");
+    let program = || vec![Chosen { field: "files", name: "photo.png.exe", bytes: b"\x89PNG\r\n\x1a\n0000" }];
+    john.press_with("/complaints/new", &typed, &program()).await;
+    assert!(john.status() == 422 && john.says("“photo.png.exe” is not taken in"), "{}", john.text());
+    let hint = "text (.txt, .csv, .md, .log)";
+    assert!(john.says(hint), "{}", john.text());
     john.press_with("/complaints/new", &typed, &[]).await;
     let page = format!("/complaints/{}", john.reference());
     let door = format!("{page}/attachments");
     for (files, says) in [
         (vec![Chosen { field: "files", name: "p\u{202E}gnp.exe", bytes: b"A note.\n" }], "a name that cannot be kept"),
         (three, "larger than 25 MB together"),
+        (program(), "its name must end in .png"),
     ] {
         john.open(&page).await;
         john.press_with(&door, &[], &files).await;
-        assert!(john.status() == 422 && john.says(says), "{}", john.text());
+        assert!(john.status() == 422 && john.says(says) && john.says(hint), "{}", john.text());
     }
     john.open(&page).await;
     assert!(!john.has("#files a[href*='/attachments/']"), "{}", john.text());

@@ -78,6 +78,14 @@ impl<'a> Browser<'a> {
         self.press_with(action, typed, &[]).await;
     }
 
+    /// Posts what no page of ours sends.
+    pub(crate) async fn post(&mut self, action: &str, body: &str) {
+        let request = Request::post(action)
+            .header("sec-fetch-site", "same-origin")
+            .header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+        self.go(request, Body::from(body.to_owned()), action).await;
+    }
+
     pub(crate) async fn press_with(&mut self, action: &str, typed: &[(&str, &str)], files: &[Chosen<'_>]) {
         let (fields, multipart) = self.fields(action, typed);
         let request = Request::post(action).header("sec-fetch-site", "same-origin");

@@ -85,7 +85,7 @@ async fn nothing_typed_becomes_markup() {
         sarah.press(&at("resolve"), &typed).await;
         assert_eq!(sarah.status(), 422, "that is no amount");
         sarah.press(&at("resolve"), &[("remedies.1.amount", "")]).await;
-        assert!(sarah.says("Done: Resolve"), "{}", sarah.text());
+        assert!(sarah.says("The customer has the decision."), "{}", sarah.text());
         sarah.press(&at("fulfil_remedy"), &[("evidence", payload)]).await;
         customer.open(&page).await;
         assert!(customer.says(payload), "{}", customer.text());
@@ -95,9 +95,7 @@ async fn nothing_typed_becomes_markup() {
         customer.open("/complaints").await;
 
         let mut omar = house.browser_of("omar@example.org").await;
-        for address in
-            ["/work", "/team", "/search", &page, "/search?q=%3Cscript%3E&handler=%22%3E&status=%27&sort=x&after=y"]
-        {
+        for address in ["/work", "/team", "/search", &page, "/search?q=%3Cscript%3E&after=%22%3E"] {
             omar.open(address).await;
             assert_eq!(omar.status(), 200, "{address}");
         }

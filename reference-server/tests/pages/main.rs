@@ -10,3 +10,4 @@ mod inert;
 mod long;
 mod roles;
 mod story;
+mod truth;

@@ -1,0 +1,186 @@
+//! What a page says is so: counts, progress, promises, names.
+
+use complaint_core::Actor;
+use complaint_core::complaint::Complaint;
+
+use crate::browser::Browser;
+use crate::house::House;
+
+fn at(reference: &str, command: &str) -> String {
+    format!("/complaints/{reference}/commands/{command}")
+}
+
+/// A complaint that Sarah holds: its reference.
+async fn complain(john: &mut Browser<'_>, subject: &str) -> String {
+    john.open("/complaints/new?category=damaged-goods").await;
+    let typed = [("subject", subject), ("description", "The lid is cracked."), ("contact.name", "Omar Oak (Manager)")];
+    john.press("/complaints/new", &typed).await;
+    john.reference()
+}
+
+const REFUND: [(&str, &str); 6] = [
+    ("outcome", "upheld"),
+    ("explanation", "It left us with a cracked lid."),
+    ("apology", "We are sorry."),
+    ("remedies.0.kind", "refund"),
+    ("remedies.0.amount", "12.50 EUR"),
+    ("remedies.0.due_on", "2026-11-25"),
+];
+
+#[tokio::test]
+async fn counts_are_those_of_the_store_and_every_cut_list_leads_on() {
+    const HELD: usize = 120;
+    let house = House::new().await;
+    house.furnish().await;
+    let desk = &house.server.state().desk;
+    let roster = desk.store().roster().await.expect("agents");
+    let ben = roster.iter().find(|member| member.agent.name == "Ben").expect("Ben").agent.clone();
+    desk.enrol(ben.with_capacity(1000)).await.expect("a larger desk");
+    for number in 0..HELD {
+        let customer = Actor::customer(&*format!("u_{}", number % 10)).expect("an id");
+        let submission = Complaint::about("Late delivery", format!("Parcel {number}"), "Weeks late.");
+        desk.acting_as(customer).submit(submission.expect("right")).await.expect("handed in");
+    }
+    let mut ben = house.browser_of("ben@example.org").await;
+    ben.open("/work").await;
+    assert!(ben.says("120 open with me") && ben.says("0 late"), "{}", ben.text());
+    let mut next = ben.attribute("#mine a[href^='/search']", "href");
+    let mut listed = 0;
+    while let Some(page) = next {
+        ben.open(&page).await;
+        listed += (1..=1000).take_while(|at| ben.has(&format!("ul.list > li:nth-child({at})"))).count();
+        next = ben.attribute("main p > a.button[href^='/search?']", "href");
+    }
+    assert_eq!(listed, HELD, "by the links all are reached, once");
+}
+
+#[tokio::test]
+async fn a_promised_remedy_that_is_late_is_a_promise_in_danger() {
+    let house = House::new().await;
+    house.furnish().await;
+    let mut john = house.customer("John Miller", "john@example.org").await;
+    let reference = complain(&mut john, "Broken kettle").await;
+    let page = format!("/complaints/{reference}");
+    let mut sarah = house.browser_of("sarah@example.org").await;
+    let mut maria = house.browser_of("maria@example.org").await;
+    maria.open("/team").await;
+    assert!(maria.says("No promise is in danger."), "{}", maria.text());
+    sarah.open(&page).await;
+    sarah.press(&at(&reference, "begin"), &[]).await;
+    sarah.press(&at(&reference, "resolve"), &REFUND).await;
+    john.open(&page).await;
+    john.press(&at(&reference, "accept"), &[]).await;
+    assert!(john.says("Thank you. You have accepted the decision."), "{}", john.text());
+    for address in [&*page, "/complaints"] {
+        john.open(address).await;
+        assert!(john.says("Resolved: please confirm Accepted: we owe you a remedy"), "{}", john.text());
+    }
+    house.after(10).await;
+    let mut maria = house.browser_of("maria@example.org").await;
+    maria.open("/team").await;
+    assert!(!maria.says("No promise is in danger.") && maria.has(&format!("#pressing a[href='{page}']")));
+    let mut sarah = house.browser_of("sarah@example.org").await;
+    sarah.open("/work").await;
+    assert!(sarah.says("0 open with me 1 late") && sarah.says("Late by"), "{}", sarah.text());
+}
+
+#[tokio::test]
+async fn the_admin_s_count_of_missed_deadlines_leads_to_them() {
+    let house = House::new().await;
+    house.furnish().await;
+    let mut john = house.customer("John Miller", "john@example.org").await;
+    let reference = complain(&mut john, "Broken kettle").await;
+    house.after(60).await;
+    let mut john = house.browser_of("john@example.org").await;
+    let fresh = complain(&mut john, "Broken cup").await;
+    let mut admin = house.browser_of("ada@example.org").await;
+    admin.open("/admin").await;
+    assert!(admin.says("1 open with a missed deadline"), "{}", admin.text());
+    admin.open(&admin.attribute("#counts a", "href").expect("a link")).await;
+    assert!(admin.says(&reference) && !admin.says(&fresh), "{}", admin.text());
+}
+
+#[tokio::test]
+async fn progress_runs_in_both_directions() {
+    let house = House::new().await;
+    house.furnish().await;
+    let mut john = house.customer("John Miller", "john@example.org").await;
+    let reference = complain(&mut john, "Broken kettle").await;
+    let page = format!("/complaints/{reference}");
+    let reached = |john: &Browser<'_>| -> Vec<bool> {
+        (1..=6).map(|step| john.has(&format!("ol.progress li:nth-child({step}).done"))).collect()
+    };
+    let mut sarah = house.browser_of("sarah@example.org").await;
+    sarah.open(&page).await;
+    sarah.press(&at(&reference, "begin"), &[]).await;
+    john.open(&page).await;
+    assert_eq!(reached(&john), [true, true, true, true, false, false]);
+    let mut maria = house.browser_of("maria@example.org").await;
+    maria.open(&page).await;
+    maria.press(&at(&reference, "release"), &[("reason", "She is ill.")]).await;
+    john.open(&page).await;
+    assert_eq!(reached(&john), [true, true, false, false, false, false], "{}", john.text());
+    house.server.state().sweep().await.expect("sweeps");
+    maria.open("/team").await;
+    let omar = house.server.state().desk.store().roster().await.expect("agents");
+    assert!(omar.iter().any(|member| member.agent.name == "Omar"));
+    maria.open(&page).await;
+    maria.press(&at(&reference, "escalate"), &[("reason", "I take it.")]).await;
+    let mut omar = house.browser_of("omar@example.org").await;
+    omar.open(&page).await;
+    john.open(&page).await;
+    assert_eq!(reached(&john), [true, true, true, false, false, false], "{}", john.text());
+    assert!(john.says("Assigned again"), "{}", john.text());
+}
+
+#[tokio::test]
+async fn names_are_those_of_accounts_and_every_pause_is_said() {
+    let house = House::new().await;
+    house.furnish().await;
+    let mut john = house.customer("John Miller", "john@example.org").await;
+    let reference = complain(&mut john, "Broken kettle").await;
+    let page = format!("/complaints/{reference}");
+    john.open(&page).await;
+    assert!(john.says("We promise") && !john.says("does not count"), "{}", john.text());
+    john.press(&at(&reference, "post"), &[("text", "Is there any news?")]).await;
+    assert!(john.says("Your message is sent."), "{}", john.text());
+    let mut sarah = house.browser_of("sarah@example.org").await;
+    sarah.open(&page).await;
+    assert!(sarah.says("Contact name Omar Oak (Manager)"), "{}", sarah.text());
+    assert!(sarah.html().contains("<b>John Miller (customer)</b>"), "{}", sarah.text());
+    assert!(!sarah.html().contains("<b>Omar Oak"), "{}", sarah.text());
+    sarah.press(&at(&reference, "begin"), &[]).await;
+    sarah.press(&at(&reference, "read"), &[]).await;
+    sarah.press(&at(&reference, "ask"), &[("text", "Which kettle?")]).await;
+    house.after(1).await;
+    let mut john = house.browser_of("john@example.org").await;
+    john.open(&page).await;
+    john.press(&at(&reference, "answer"), &[("text", "The small one.")]).await;
+    assert!(john.says("Time in which we waited for you or a partner does not count."), "{}", john.text());
+    let mut sarah = house.browser_of("sarah@example.org").await;
+    sarah.open(&page).await;
+    sarah.press(&at(&reference, "read"), &[]).await;
+    sarah.press(&at(&reference, "hold"), &[("party", "the archive"), ("until", "2026-12-01")]).await;
+    john.open(&page).await;
+    assert!(john.says("We wait for the archive, until 1 Dec 2026."), "{}", john.text());
+    sarah.press(&at(&reference, "resume"), &[]).await;
+    sarah.press(&at(&reference, "resolve"), &[("outcome", "not_upheld"), ("explanation", "It works.")]).await;
+    john.open(&page).await;
+    assert!(john.has("#decisions .tag-end") && !john.has("#decisions .tag-done"), "a no is not green");
+}
+
+#[tokio::test]
+async fn joined_complaints_lead_to_the_one_that_goes_on() {
+    let house = House::new().await;
+    house.furnish().await;
+    let mut john = house.customer("John Miller", "john@example.org").await;
+    let first = complain(&mut john, "Broken kettle").await;
+    let second = complain(&mut john, "Broken kettle again").await;
+    let mut sarah = house.browser_of("sarah@example.org").await;
+    sarah.open(&format!("/complaints/{second}")).await;
+    sarah.press(&at(&second, "merge"), &[("into", &first)]).await;
+    for address in ["/complaints".to_owned(), format!("/complaints/{second}")] {
+        john.open(&address).await;
+        assert!(john.says(&format!("Joined to {first}")) && !john.says("another complaint"), "{}", john.text());
+    }
+}
