@@ -40,7 +40,7 @@ async fn much_was_written(house: &House, john: &mut Browser<'_>) -> String {
 async fn back_to_the_start(reader: &mut Browser<'_>, part: &str, row: &str) -> Vec<usize> {
     let mut pages = Vec::new();
     loop {
-        pages.push((1..).take_while(|at| reader.has(&format!("#{part} ol > {row}:nth-child({at})"))).count());
+        pages.push((1..1000).take_while(|at| reader.has(&format!("#{part} ol > {row}:nth-child({at})"))).count());
         let link = format!("#{part} ol");
         assert!(reader.has(&link), "{}", reader.text());
         let Some(earlier) = reader.attribute(&format!("#{part} > p:first-child > a"), "href") else { return pages };
