@@ -45,9 +45,8 @@ impl House {
                 std::thread::yield_now();
             }
         };
-        if timeout(PATIENCE, settled).await.is_err() {
-            panic!("{} files instead of {wanted}", self.kept());
-        }
+        let settled = timeout(PATIENCE, settled).await;
+        assert!(settled.is_ok(), "{} files instead of {wanted}", self.kept());
     }
 
     /// How many files a complaint has, once as many are kept beside the `others`.
@@ -61,10 +60,9 @@ impl House {
                 tokio::task::yield_now().await;
             }
         };
-        match timeout(PATIENCE, settled).await {
-            Ok(files) => files,
-            Err(_) => panic!("{} files are kept beside {others}: {}", self.kept(), self.read(path, &self.john).await),
-        }
+        let settled = timeout(PATIENCE, settled).await;
+        assert!(settled.is_ok(), "{} files beside {others}: {}", self.kept(), self.read(path, &self.john).await);
+        settled.unwrap_or_default()
     }
 }
 
@@ -446,17 +444,18 @@ async fn whoever_leaves_while_it_is_written_down_has_it_written_down() {
             .header(CONTENT_TYPE, "multipart/form-data; boundary=XX")
     };
     let file = form(&[("one.txt", "text/plain", b"one")]);
-    let to_one = post(&format!("{path}/attachments")).header(AUTHORIZATION, format!("Bearer {token}"));
+    let attached = post(&format!("{path}/attachments")).header(AUTHORIZATION, format!("Bearer {token}"));
     let mut new = Vec::new();
     for (name, value) in [("category", "damaged-goods"), ("subject", "Broken pot"), ("description", "No spout.")] {
         let part = format!("--XX\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n");
         new.extend_from_slice(part.as_bytes());
     }
     new.extend_from_slice(&form(&[("two.txt", "text/plain", b"two")]));
-    let to_none = post("/complaints/new").header(COOKIE, cookie);
+    let handed_in = post("/complaints/new").header(COOKIE, cookie);
     let database = format!("sqlite:{}", house.it.folder.path().join("data/complaints.db").display());
     let database = sqlx::SqlitePool::connect(&database).await.expect("opens");
-    for (number, request) in [to_one.body(Body::from(file)), to_none.body(Body::from(new))].into_iter().enumerate() {
+    for (number, request) in [attached.body(Body::from(file)), handed_in.body(Body::from(new))].into_iter().enumerate()
+    {
         // Nobody can write while this lasts.
         let line = database.begin_with("BEGIN IMMEDIATE").await.expect("begins");
         let waits = async {

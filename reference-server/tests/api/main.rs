@@ -5,6 +5,7 @@
 mod apart;
 mod bad_input;
 mod catalogue;
+mod command_line;
 mod doors;
 mod files;
 mod headers;
