@@ -175,6 +175,9 @@ struct Way {
     moves: Vec<(u32, Option<u32>)>,
 }
 
+/// The two agents whom one more of a group costs least, as far as it was asked for.
+type Cheapest = HashMap<u32, [Option<(f64, u32)>; 2]>;
+
 /// What a search by breadth remembers.
 struct Search {
     seen: Bits,
@@ -242,8 +245,9 @@ impl<'a> Plan<'a> {
     /// Finds somebody for those who wait, the most urgent first: through a chain that ends where there is room, else
     /// in the place of somebody less urgent.
     ///
-    /// Where all weigh the same, one that stays without success closes all that its chains reach: nobody there has room
-    /// or holds anything less urgent, and what is no more urgent than it cannot change that. Else room is made.
+    /// With unequal weights room is made, too. One that stays without success closes its group for this round, as all
+    /// others of it are no more urgent. Where all weigh the same it closes everything that its chains reach, for good:
+    /// nobody there has room or holds anything less urgent, and what is no more urgent than it cannot change that.
     fn place_the_waiting(&mut self) -> bool {
         let mut placed = false;
         let mut closed = vec![false; self.open.len()];
@@ -266,15 +270,14 @@ impl<'a> Plan<'a> {
                 placed = true;
             } else if self.weights.len() < 2 {
                 let round = self.search.round;
-                self.search
-                    .groups
-                    .iter()
-                    .zip(&mut closed)
-                    .filter(|(it, _)| **it == round)
-                    .for_each(|(_, it)| *it = true);
+                for (closed, _) in closed.iter_mut().zip(&self.search.groups).filter(|(_, it)| **it == round) {
+                    *closed = true;
+                }
             } else if let Some(displaced) = self.make_room(at) {
                 waiting.extend(displaced.into_iter().map(|it| (self.urgency(it), Reverse(it))));
                 placed = true;
+            } else {
+                closed[self.groups[at as usize] as usize] = true;
             }
         }
         placed
@@ -284,7 +287,8 @@ impl<'a> Plan<'a> {
     /// all. Answers with those that wait now.
     fn make_room(&mut self, complaint: u32) -> Option<Vec<u32>> {
         let open = &self.open[self.groups[complaint as usize] as usize];
-        let ways = open.iter().filter_map(|seat| self.way_to_make_room(complaint, seat));
+        let mut cheapest = HashMap::new();
+        let ways = open.iter().filter_map(|seat| self.way_to_make_room(complaint, seat, &mut cheapest));
         let (seat, way) = ways.min_by(|a, b| a.1.cost.total_cmp(&b.1.cost)).filter(|it| it.1.cost < -LEAST_GAIN)?;
         let mut displaced = Vec::new();
         for (moved, to) in way.moves {
@@ -301,13 +305,13 @@ impl<'a> Plan<'a> {
 
     /// How a complaint could go to somebody who has no room for it: what costs least by weight moves first, until there
     /// is room.
-    fn way_to_make_room(&self, complaint: u32, seat: u32) -> Option<(u32, Way)> {
+    fn way_to_make_room(&self, complaint: u32, seat: u32, cheapest: &mut Cheapest) -> Option<(u32, Way)> {
         let it = &self.router.seats[seat as usize];
-        let mut lacking = (it.workload + self.weight(complaint)).checked_sub(it.capacity)?;
+        let mut lacking = it.workload.saturating_add(self.weight(complaint)).checked_sub(it.capacity)?;
         let mut options: Vec<(f64, u32, Option<u32>)> = self.given[seat as usize]
             .iter()
             .map(|moved| {
-                let (cost, to) = self.elsewhere(*moved, seat);
+                let (cost, to) = self.elsewhere(*moved, seat, cheapest);
                 (cost, *moved, to)
             })
             .collect();
@@ -327,23 +331,35 @@ impl<'a> Plan<'a> {
             way.cost += cost;
             way.moves.push((moved, to));
         }
-        way.cost += burden(left + self.weight(complaint), it.capacity) - burden(it.workload, it.capacity);
+        way.cost += burden(left.saturating_add(self.weight(complaint)), it.capacity) - burden(it.workload, it.capacity);
         (lacking == 0).then_some((seat, way))
     }
 
     /// What it costs at least when a complaint is not with its holder, and who has it then; `None`: it waits.
-    fn elsewhere(&self, complaint: u32, holder: u32) -> (f64, Option<u32>) {
-        let mut least = (self.waiting_costs(complaint), None);
-        let open = &self.open[self.groups[complaint as usize] as usize];
-        for to in open.iter().filter(|to| *to != holder) {
-            let it = &self.router.seats[to as usize];
-            let after = it.workload.saturating_add(self.weight(complaint));
-            let cost = burden(after, it.capacity) - burden(it.workload, it.capacity);
-            if after <= it.capacity && cost < least.0 {
-                least = (cost, Some(to));
+    fn elsewhere(&self, complaint: u32, holder: u32, cheapest: &mut Cheapest) -> (f64, Option<u32>) {
+        let group = self.groups[complaint as usize];
+        let two = cheapest.entry(group).or_insert_with(|| self.cheapest_two(group, self.weight(complaint)));
+        let other = two.iter().flatten().find(|(_, seat)| *seat != holder);
+        let waiting = self.waiting_costs(complaint);
+        other.filter(|(cost, _)| *cost < waiting).map_or((waiting, None), |(cost, seat)| (*cost, Some(*seat)))
+    }
+
+    /// The two agents who have room and whom one more of a group costs least.
+    fn cheapest_two(&self, group: u32, weight: u32) -> [Option<(f64, u32)>; 2] {
+        let mut two: [Option<(f64, u32)>; 2] = [None, None];
+        for seat in self.open[group as usize].iter() {
+            let it = &self.router.seats[seat as usize];
+            let after = it.workload.saturating_add(weight);
+            if after <= it.capacity {
+                let cost = burden(after, it.capacity) - burden(it.workload, it.capacity);
+                if two[0].is_none_or(|(least, _)| cost < least) {
+                    two = [Some((cost, seat)), two[0]];
+                } else if two[1].is_none_or(|(least, _)| cost < least) {
+                    two[1] = Some((cost, seat));
+                }
             }
         }
-        least
+        two
     }
 
     fn waiting_costs(&self, complaint: u32) -> f64 {
