@@ -1,5 +1,6 @@
 //! For the tests of whoever embeds us: a clock that is moved by hand, identifiers that are counted, a small
-//! organisation ready to use ([`samples`]), and stories told in virtual time ([`Scenario`]).
+//! organisation ready to use ([`samples`]), stories told in virtual time ([`Scenario`]), and stores and notifiers that
+//! fail on purpose ([`Faults`]).
 //!
 //! # The language of scenarios
 //!
@@ -72,6 +73,7 @@
 //! A text that is no scenario is refused with file, line and column; a world that differs, with file, line, what was
 //! expected and what was there. After the last line every log must rebuild its complaint and every workload be a sum.
 
+mod faults;
 mod instants;
 mod language;
 pub mod samples;
@@ -87,6 +89,7 @@ use uuid::Uuid;
 use crate::clock::{Clock, IdSource, to_micros};
 use crate::reference::Reference;
 
+pub use faults::{Call, Fault, Faults, FaultyNotifier, FaultyStore, Hook, KeptNotices, Method};
 pub use language::ScenarioError;
 pub use scenario::{
     Doer, Expectation, Failed, Given, Looked, LookedClock, Played, Scenario, Step, after, at, by, complaint,

@@ -1,4 +1,6 @@
-//! Every scenario of this folder, against the core: a desk over a store in memory.
+//! Every scenario of this folder, against the core: a desk over a store in memory; and John's story with each call failing once.
+
+mod faults;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
