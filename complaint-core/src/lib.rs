@@ -45,7 +45,8 @@
 //!
 //! # Features
 //!
-//! `testing`: a clock moved by hand and counted identifiers. `conformance`: one test per promise of the storage
+//! `testing`: a clock moved by hand, counted identifiers, samples, scenarios told in virtual time, and stores and
+//! notifiers that fail on purpose. `conformance`: one test per promise of the storage
 //! traits, for adapter authors. `mock`: mockall mocks of the traits. A feature adds; none changes what happens.
 
 pub mod actor;

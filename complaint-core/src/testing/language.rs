@@ -1,0 +1,1090 @@
+//! The text of a scenario.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, NaiveDate, NaiveTime, Utc, Weekday};
+use serde_json::{Map, Value, json};
+
+use super::instants::{instant, is_zone};
+use super::samples;
+use super::scenario::{
+    Act, ClockState, Expected, Given, Holder, Line, Looked, Scenario, StaffChange, Step, Told, Until, verb,
+};
+use super::world::Role;
+use crate::agent::Agent;
+use crate::complaint::{Channel, Complaint, Event, RemedyKind};
+use crate::deadline::{ClockKind, Ending, Span};
+use crate::id::{AgentId, Area, CustomerId, Language, Level};
+use crate::lifecycle::{Command, CommandName, Field, Status};
+use crate::policy::{Category, Policy};
+
+/// The longest text of a scenario, in bytes.
+const TEXT_MAX: usize = 256 * 1024;
+
+/// A text that is no scenario.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{file}:{line}:{column}: {message}")]
+pub struct ScenarioError {
+    /// The file that was read.
+    pub file: String,
+    /// The line at fault, from 1.
+    pub line: usize,
+    /// The character at fault, from 1.
+    pub column: usize,
+    /// What is wrong with it.
+    pub message: String,
+}
+
+impl Scenario {
+    /// Reads a scenario from its text. `file` is what errors call it. The grammar stands in the documentation of the
+    /// [module](crate::testing).
+    ///
+    /// # Errors
+    /// The first line that is none of the language, with its column.
+    pub fn parse(file: &str, text: &str) -> Result<Self, ScenarioError> {
+        let fault = |line, (column, message)| ScenarioError { file: file.to_owned(), line, column, message };
+        if text.len() > TEXT_MAX {
+            return Err(fault(1, (1, format!("a scenario has at most {TEXT_MAX} bytes"))));
+        }
+        let mut reader = Reader::new(file);
+        for (number, raw) in (1..).zip(text.lines()) {
+            reader.line(number, raw).map_err(|it| fault(number, it))?;
+        }
+        let last = text.lines().count().max(1);
+        reader.finish().map_err(|message| fault(last, (1, message)))
+    }
+}
+
+/// Where in the line, and what is wrong.
+type Fault = (usize, String);
+
+struct Reader {
+    scenario: Scenario,
+    policy: toml::Table,
+    policy_is_read: bool,
+    categories: Vec<Category>,
+    started: bool,
+    /// What complaints are called, and what each is about.
+    aliases: BTreeMap<String, String>,
+}
+
+impl Reader {
+    fn new(file: &str) -> Self {
+        let mut scenario = Scenario::titled(file);
+        scenario.file = Some(file.to_owned());
+        Self {
+            scenario,
+            policy: toml::Table::try_from(Policy::standard()).unwrap_or_default(),
+            policy_is_read: false,
+            categories: Vec::new(),
+            started: false,
+            aliases: BTreeMap::new(),
+        }
+    }
+
+    fn line(&mut self, number: usize, raw: &str) -> Result<(), Fault> {
+        let tokens = tokens(raw)?;
+        let mut words = Words { tokens: &tokens, at: 0, end: raw.chars().count() + 1 };
+        let Some(first) = words.peek() else { return Ok(()) };
+        let setting = ["scenario", "policy", "category", "agent", "customer", "admin", "auditor"];
+        if setting.contains(&first) {
+            if self.started {
+                return Err(words.fault(format!("`{first}` stands before the first `at`")));
+            }
+            return self.setting(words, raw);
+        }
+        self.complete_policy().map_err(|message| words.fault(message))?;
+        let timed = self.time(&mut words)?;
+        if !self.started {
+            let Some(Act::At(start)) = &timed else {
+                return Err((1, "the first step says when it is: `at Mon 2026-11-23 09:30 …`".into()));
+            };
+            self.scenario.start = *start;
+            self.started = true;
+        }
+        let had_time = timed.is_some();
+        self.scenario.lines.extend(timed.map(|act| Line { number, step: Step(act) }));
+        if words.peek().is_some() || !had_time {
+            let act = self.step(&mut words)?;
+            self.scenario.lines.push(Line { number, step: Step(act) });
+        }
+        words.finish()
+    }
+
+    fn finish(self) -> Result<Scenario, String> {
+        let expects = |line: &Line| matches!(line.step.0, Act::Expect(_));
+        if self.scenario.lines.iter().any(expects) {
+            Ok(self.scenario)
+        } else {
+            Err("it expects nothing, so it could not fail: add `expect …`".into())
+        }
+    }
+
+    // --- the organisation -----------------------------------------------------------------------------------------
+
+    fn setting(&mut self, mut words: Words<'_>, raw: &str) -> Result<(), Fault> {
+        match words.word("")?.as_str() {
+            "scenario" => self.scenario.name = words.text("its title in quotes")?,
+            "policy" => return self.policy(raw),
+            "category" => {
+                let name = words.text("a name in quotes")?;
+                return self.category(&name, raw);
+            }
+            "agent" => {
+                let name = words.word("a name")?;
+                self.new_name(&words, &name)?;
+                let agent = agent(&mut words, &name)?;
+                self.scenario = self.scenario.clone().given(Given::from(agent));
+            }
+            role => {
+                let role = match role {
+                    "customer" => Role::Customer,
+                    "admin" => Role::Admin,
+                    _ => Role::Auditor,
+                };
+                loop {
+                    let name = words.word("a name")?;
+                    self.new_name(&words, &name)?;
+                    self.scenario.house.people.push(super::world::Person { name, role });
+                    if !words.eat(",") {
+                        break;
+                    }
+                }
+            }
+        }
+        words.finish()
+    }
+
+    fn new_name(&self, words: &Words<'_>, name: &str) -> Result<(), Fault> {
+        let is_name = name.starts_with(|c: char| c.is_ascii_uppercase())
+            && name.len() <= 64
+            && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
+        if !is_name {
+            return Err(words.fault_before(format!("`{name}` is no name: begin with a capital letter, e.g. Sarah")));
+        }
+        if self.scenario.house.people.iter().any(|known| known.key() == name.to_lowercase()) {
+            return Err(words.fault_before(format!("there is a {name} already")));
+        }
+        Ok(())
+    }
+
+    /// `policy standard; CLAUSE; CLAUSE …`, where a clause is `path = value` or `office hours …`.
+    fn policy(&mut self, raw: &str) -> Result<(), Fault> {
+        for (column, clause) in clauses(raw, "policy") {
+            if clause == "standard" {
+                continue;
+            }
+            let set = match clause.strip_prefix("office hours ") {
+                Some(hours) => office_hours(&mut self.policy, hours),
+                None => set(&mut self.policy, &clause),
+            };
+            set.map_err(|message| (column, message))?;
+        }
+        self.policy_is_read = false;
+        Ok(())
+    }
+
+    /// `category "NAME"; path = value; …`
+    fn category(&mut self, name: &str, raw: &str) -> Result<(), Fault> {
+        let at = |message: String| (1, message);
+        let category = Category::named(name).map_err(|it| at(it.to_string()))?;
+        let mut table = toml::Table::try_from(category).map_err(|it| at(it.to_string()))?;
+        for (column, clause) in clauses(raw, "category").into_iter().skip(1) {
+            set(&mut table, &clause).map_err(|message| (column, message))?;
+        }
+        let category: Category = table.try_into().map_err(|it: toml::de::Error| at(it.message().to_owned()))?;
+        self.categories.push(category);
+        self.policy_is_read = false;
+        Ok(())
+    }
+
+    fn complete_policy(&mut self) -> Result<(), String> {
+        if self.policy_is_read {
+            return Ok(());
+        }
+        let text = toml::to_string(&self.policy).map_err(|it| it.to_string())?;
+        let policy = Policy::from_toml(&text).map_err(|error| match std::error::Error::source(&error) {
+            Some(cause) => format!("{error}: {cause}"),
+            None => error.to_string(),
+        })?;
+        let policy = std::mem::take(&mut self.categories).into_iter().fold(policy, Policy::with_category);
+        if let Some(finding) = policy.lint().first() {
+            return Err(format!("the policy does not hold together: {finding}"));
+        }
+        self.scenario = self.scenario.clone().given(policy);
+        self.policy_is_read = true;
+        Ok(())
+    }
+
+    // --- time -----------------------------------------------------------------------------------------------------
+
+    fn time(&self, words: &mut Words<'_>) -> Result<Option<Act>, Fault> {
+        if words.eat("at") {
+            return Ok(Some(Act::At(self.instant(words)?)));
+        }
+        if words.eat("after") {
+            return Ok(Some(Act::After(span(words)?)));
+        }
+        Ok(None)
+    }
+
+    /// `[WEEKDAY] DATE TIME [ZONE]`; without a zone, that of the policy's calendar.
+    fn instant(&self, words: &mut Words<'_>) -> Result<DateTime<Utc>, Fault> {
+        let weekday = words.peek().and_then(|word| word.parse::<Weekday>().ok());
+        if weekday.is_some() {
+            words.skip();
+        }
+        let date: NaiveDate = words.parsed("a date, e.g. 2026-11-09")?;
+        if let Some(weekday) = weekday.filter(|weekday| *weekday != chrono::Datelike::weekday(&date)) {
+            let real = chrono::Datelike::weekday(&date);
+            return Err(words.fault_before(format!("{date} is no {weekday} but a {real}")));
+        }
+        let time: NaiveTime = words.parsed("a time, e.g. 16:40 or 16:40:01")?;
+        let zone = match words.peek().filter(|word| is_zone(word)) {
+            Some(zone) => {
+                let zone = zone.to_owned();
+                words.skip();
+                zone
+            }
+            None => self.scenario.zone.clone(),
+        };
+        instant(date, time, &zone).map_err(|message| words.fault_before(message))
+    }
+
+    // --- steps ----------------------------------------------------------------------------------------------------
+
+    fn step(&mut self, words: &mut Words<'_>) -> Result<Act, Fault> {
+        if words.eat("expect") {
+            return Ok(Act::Expect(Box::new(self.expected(words)?)));
+        }
+        if words.eat("sweep") {
+            if !words.eat("every") {
+                return Ok(Act::Sweep);
+            }
+            let pause = span(words)?;
+            let until = match words.word("`for` or `until`")?.as_str() {
+                "for" => Until::For(span(words)?),
+                "until" => Until::At(self.instant(words)?),
+                other => return Err(words.fault_before(format!("`{other}` is neither `for` nor `until`"))),
+            };
+            return Ok(Act::SweepEvery { pause, until });
+        }
+        self.deed(words)
+    }
+
+    /// What somebody does: `NAME VERB …` or `NAME is absent until …`.
+    fn deed(&mut self, words: &mut Words<'_>) -> Result<Act, Fault> {
+        let by = self.name(words)?;
+        if words.eat("is") {
+            return self.staff(words, &by);
+        }
+        let command = command_name(words)?;
+        match command {
+            CommandName::Submit => self.submission(words, by, None),
+            CommandName::FollowUp => {
+                let finished = self.alias(words)?;
+                self.submission(words, by, Some(finished))
+            }
+            name => {
+                let complaint = self.alias(words)?;
+                let command = self.command(words, name)?;
+                Ok(Act::Give { by, complaint, command: Box::new(command) })
+            }
+        }
+    }
+
+    fn staff(&self, words: &mut Words<'_>, name: &str) -> Result<Act, Fault> {
+        let agent = self.agent_named(name).map_err(|message| words.fault_before(message))?;
+        let change = match words.word("absent, back, disabled or enabled")?.as_str() {
+            "absent" => {
+                words.expect("until")?;
+                StaffChange::AbsentUntil(self.instant(words)?)
+            }
+            "back" => StaffChange::Back,
+            "disabled" => StaffChange::Enabled(false),
+            "enabled" => StaffChange::Enabled(true),
+            other => {
+                return Err(words.fault_before(format!("`{other}` is none of: absent, back, disabled, enabled")));
+            }
+        };
+        Ok(Act::Staff { agent, change })
+    }
+
+    /// `"SUBJECT" [about "CATEGORY"] [saying "TEXT"] [against NAME] [for NAME by CHANNEL] [answering "Q" with "A"] as ALIAS`
+    fn submission(&mut self, words: &mut Words<'_>, by: String, follows: Option<String>) -> Result<Act, Fault> {
+        let subject = words.text("the subject in quotes")?;
+        let mut category = follows.as_ref().and_then(|finished| self.aliases.get(finished).cloned());
+        let mut submission = Complaint::about("to-be-said", subject, "It happened as it says above.")
+            .map_err(|it| words.fault_before(it.to_string()))?;
+        let mut alias = None;
+        while let Some(word) = words.peek().map(str::to_owned) {
+            words.skip();
+            match word.as_str() {
+                "about" => category = Some(words.text("a category in quotes")?),
+                "saying" => submission.description = words.text("the description in quotes")?,
+                "against" => submission.against = Some(self.agent(words)?),
+                "for" => {
+                    let name = self.name(words)?;
+                    let id = CustomerId::new(name.to_lowercase()).map_err(|it| words.fault_before(it.to_string()))?;
+                    words.expect("by")?;
+                    let channel: Channel = words.parsed("a channel, e.g. phone")?;
+                    submission = submission.on_behalf_of(id, channel);
+                }
+                "answering" => {
+                    let question = words.text("the key of a question in quotes")?;
+                    words.expect("with")?;
+                    submission = submission.answering(question, words.text("the answer in quotes")?);
+                }
+                "as" => alias = Some(words.word("what to call it, e.g. C1")?),
+                other => {
+                    return Err(
+                        words.fault_before(format!("`{other}` is none of: about, saying, against, for, answering, as"))
+                    );
+                }
+            }
+        }
+        let category = category.ok_or_else(|| words.fault("say what it is about: about \"…\"".into()))?;
+        submission.category = category.parse().map_err(|it: crate::id::InvalidId| words.fault(it.to_string()))?;
+        let alias = alias.ok_or_else(|| words.fault("say what to call it: as C1".into()))?;
+        if self.scenario.house.person(&alias).is_some() {
+            return Err(words.fault_before(format!("{alias} is a person")));
+        }
+        self.aliases.insert(alias.clone(), category);
+        Ok(Act::Submit { by, submission: Box::new(submission), alias, follows })
+    }
+
+    /// The fields of a command, from the lifecycle itself: `FIELD VALUE`, in any order; a text in quotes without a
+    /// field is the first text that the command reads.
+    fn command(&self, words: &mut Words<'_>, name: CommandName) -> Result<Command, Fault> {
+        let start = words.column();
+        let mut body = Map::new();
+        let mut files = Vec::new();
+        while let Some(token) = words.token() {
+            if words.eat(",") || words.eat("with") {
+                continue;
+            }
+            let field = match token {
+                Token::Text(_) => free_text(name, &body)
+                    .ok_or_else(|| words.fault(format!("`{name}` reads no (more) text: name the field")))?,
+                Token::Word(word) => {
+                    let word = word.clone();
+                    let field = name
+                        .fields()
+                        .iter()
+                        .copied()
+                        .find(|field| field.name() == word || (word == "to" && field.name() == "agent"));
+                    let field = field.ok_or_else(|| words.fault(not_read(name, &word)))?;
+                    words.skip();
+                    field
+                }
+            };
+            if body.contains_key(field.name()) {
+                return Err(words.fault(format!("`{}` is given twice", field.name())));
+            }
+            if field == Field::Files {
+                files = list(words, "and", |words| words.text("the name of a file in quotes"))?;
+                continue;
+            }
+            let value = self.value(words, field)?;
+            body.insert(field.name().to_owned(), value);
+        }
+        if name == CommandName::Attach {
+            return Ok(Command::attach(files.iter().map(|file| samples::file(file)).collect()));
+        }
+        Command::from_json(name, &Value::Object(body)).map_err(|fault| (start, fault.to_string()))
+    }
+
+    fn value(&self, words: &mut Words<'_>, field: Field) -> Result<Value, Fault> {
+        Ok(match field {
+            Field::OverCapacity | Field::NewEvidence => Value::Bool(true),
+            Field::Agent | Field::OptionalAgent => json!(self.agent(words)?),
+            Field::Into => match words.token() {
+                Some(Token::Text(_)) => json!(words.text("")?),
+                _ => json!(self.alias(words)?),
+            },
+            Field::Skills => json!(list(words, "and", |words| words.text("a skill in quotes"))?),
+            Field::Remedies => Value::Array(list(words, "and", remedy)?),
+            _ if matches!(words.token(), Some(Token::Text(_))) => json!(words.text("")?),
+            _ => {
+                let word = words.word(&format!("a value for `{}`", field.name()))?;
+                word.parse::<u32>().map_or_else(|_| json!(word), |number| json!(number))
+            }
+        })
+    }
+
+    // --- expectations ---------------------------------------------------------------------------------------------
+
+    fn expected(&mut self, words: &mut Words<'_>) -> Result<Expected, Fault> {
+        if words.eat("refused") {
+            words.expect("with")?;
+            let code = words.word("a code, e.g. wrong_status")?;
+            words.expect(":")?;
+            return Ok(Expected::Refused { code, step: Step(self.deed(words)?) });
+        }
+        if words.eat("no") {
+            words.expect("notices")?;
+            words.expect("to")?;
+            return Ok(Expected::Notices { to: self.told(words)?, kinds: Vec::new() });
+        }
+        if words.eat("notices") {
+            words.expect("to")?;
+            let to = self.told(words)?;
+            words.expect(":")?;
+            let kinds = list(words, ",", |words| Ok(words.run().join(" ")))?;
+            return Ok(Expected::Notices { to, kinds });
+        }
+        if words.eat("log") {
+            return self.expected_log(words);
+        }
+        if let Some(name) = words.peek().filter(|name| self.scenario.house.person(name).is_some()) {
+            let name = name.to_owned();
+            words.skip();
+            return self.expected_of_person(words, name);
+        }
+        let complaint = self.alias(words)?;
+        words.eat("is");
+        if let Some(clock) = clock(words) {
+            let state = self.clock_state(words)?;
+            return Ok(Expected::Clock { complaint, clock, state });
+        }
+        self.place(words, complaint)
+    }
+
+    fn expected_log(&self, words: &mut Words<'_>) -> Result<Expected, Fault> {
+        words.expect("of")?;
+        let complaint = self.alias(words)?;
+        if words.eat("has") {
+            let event = event(words)?;
+            let times = match words.word("never, once, twice or a number")?.as_str() {
+                "never" => 0,
+                "once" => 1,
+                "twice" => 2,
+                number => {
+                    let times = number.parse().map_err(|_| {
+                        words.fault_before(format!("`{number}` is none of: never, once, twice, 3 times"))
+                    })?;
+                    words.expect("times")?;
+                    times
+                }
+            };
+            return Ok(Expected::Count { complaint, event, times });
+        }
+        words.expect(":")?;
+        let events = list(words, ",", event)?;
+        Ok(Expected::Log { complaint, events })
+    }
+
+    fn expected_of_person(&self, words: &mut Words<'_>, name: String) -> Result<Expected, Fault> {
+        match words.word("holds, sees or cannot see")?.as_str() {
+            "holds" => {
+                self.agent_named(&name).map_err(|message| words.fault_before(message))?;
+                Ok(Expected::Holds { agent: name, weight: words.parsed("a number")? })
+            }
+            "sees" => {
+                let complaint = self.alias(words)?;
+                let label = if words.eat("as") { Some(words.text("a status in quotes")?) } else { None };
+                Ok(Expected::Sees { by: name, complaint, label })
+            }
+            "cannot" => {
+                words.expect("see")?;
+                Ok(Expected::SeesNot { by: name, complaint: self.alias(words)? })
+            }
+            other => Err(words.fault_before(format!("`{other}` is none of: holds, sees, cannot see"))),
+        }
+    }
+
+    /// `[STATUS] [to|with NAME|nobody] [at level N]`
+    fn place(&self, words: &mut Words<'_>, complaint: String) -> Result<Expected, Fault> {
+        let mut looked = Looked { complaint, status: None, level: None, handler: None };
+        let statuses = Status::ALL.map(|status| (status.name().replace('_', " "), status));
+        looked.status = words.longest(&statuses);
+        if words.eat("with") || words.eat("to") {
+            let nobody = words.eat("nobody");
+            looked.handler = Some(if nobody { Holder::Nobody } else { Holder::Named(self.name(words)?) });
+        }
+        if words.eat("at") {
+            words.expect("level")?;
+            looked.level = Some(level(words)?);
+        }
+        if looked.status.is_none() && looked.handler.is_none() && looked.level.is_none() {
+            let names: Vec<String> = statuses.into_iter().map(|(name, _)| name).collect();
+            return Err(
+                words.fault(format!("expected a clock, `with NAME`, `at level N` or a status: {}", names.join(", ")))
+            );
+        }
+        Ok(Expected::Place(looked))
+    }
+
+    fn clock_state(&self, words: &mut Words<'_>) -> Result<ClockState, Fault> {
+        Ok(match words.word("what the clock is, e.g. `due …` or `paused`")?.as_str() {
+            "due" => ClockState::Due(self.instant(words)?),
+            "running" => ClockState::Runs,
+            "paused" => ClockState::Paused,
+            "warned" => ClockState::Warned(words.parsed("75 or 90")?),
+            "missed" => ClockState::Missed,
+            "not" => {
+                words.expect("missed")?;
+                ClockState::NotMissed
+            }
+            "met" => ClockState::Ended(Ending::Met),
+            "late" => ClockState::Ended(Ending::Late),
+            "cancelled" => ClockState::Ended(Ending::Cancelled),
+            "absent" => ClockState::Absent,
+            other => {
+                return Err(words.fault_before(format!(
+                    "`{other}` is none of: due, running, paused, warned, missed, not missed, met, late, cancelled, absent"
+                )));
+            }
+        })
+    }
+
+    // --- names ----------------------------------------------------------------------------------------------------
+
+    fn told(&self, words: &mut Words<'_>) -> Result<Told, Fault> {
+        if words.eat("level") {
+            return Ok(Told::Level(level(words)?));
+        }
+        Ok(Told::Person(self.name(words)?))
+    }
+
+    fn name(&self, words: &mut Words<'_>) -> Result<String, Fault> {
+        let name = words.word("a name")?;
+        if self.scenario.house.person(&name).is_some() {
+            return Ok(name);
+        }
+        let known: Vec<&str> = self.scenario.house.people.iter().map(|person| person.name.as_str()).collect();
+        Err(words.fault_before(format!("there is no `{name}`; there are: {}", known.join(", "))))
+    }
+
+    fn agent(&self, words: &mut Words<'_>) -> Result<AgentId, Fault> {
+        let name = self.name(words)?;
+        self.agent_named(&name).map_err(|message| words.fault_before(message))
+    }
+
+    fn agent_named(&self, name: &str) -> Result<AgentId, String> {
+        let found = self.scenario.house.agents.iter().find(|agent| agent.name == name);
+        found.map(|agent| agent.id.clone()).ok_or_else(|| format!("{name} is no agent"))
+    }
+
+    fn alias(&self, words: &mut Words<'_>) -> Result<String, Fault> {
+        let alias = words.word("a complaint, e.g. C1")?;
+        if self.aliases.contains_key(&alias) {
+            return Ok(alias);
+        }
+        Err(words.fault_before(format!("no complaint is called `{alias}` yet: `… submits \"…\" as {alias}`")))
+    }
+}
+
+/// `[level N] [skilled "S" and "S"] [capacity N] [reports to NAME] [in "AREA"] [speaking "L"]`
+fn agent(words: &mut Words<'_>, name: &str) -> Result<Agent, Fault> {
+    let id = samples::agent_id(name).ok_or_else(|| words.fault_before(format!("`{name}` is no name")))?;
+    let mut agent = Agent::named(id.as_str(), name).map_err(|it| words.fault_before(it.to_string()))?;
+    while words.peek().is_some() {
+        match words.word("")?.as_str() {
+            "level" => agent.level = level(words)?,
+            "capacity" => agent.capacity = words.parsed("a number")?,
+            "skilled" => {
+                let skills = list(words, "and", |words| {
+                    let skill = words.text("a skill in quotes")?;
+                    skill.parse().map_err(|it: crate::id::InvalidId| words.fault_before(it.to_string()))
+                })?;
+                agent.skills.extend(skills);
+            }
+            "reports" => {
+                words.expect("to")?;
+                let superior = words.word("a name")?;
+                agent.reports_to = samples::agent_id(&superior);
+            }
+            "in" => agent.areas = keys::<Area>(words, "an area in quotes")?,
+            "speaking" => agent.languages = keys::<Language>(words, "a language in quotes")?,
+            other => {
+                return Err(words.fault_before(format!(
+                    "`{other}` is none of: level, skilled, capacity, reports to, in, speaking"
+                )));
+            }
+        }
+    }
+    Ok(agent)
+}
+
+fn keys<T>(words: &mut Words<'_>, what: &str) -> Result<BTreeSet<T>, Fault>
+where
+    T: std::str::FromStr<Err = crate::id::InvalidId> + Ord,
+{
+    let keys = list(words, "and", |words| {
+        let key = words.text(what)?;
+        key.parse::<T>().map_err(|it| words.fault_before(it.to_string()))
+    })?;
+    Ok(keys.into_iter().collect())
+}
+
+/// `KIND [AMOUNT CURRENCY] [due DATE] ["INSTRUCTIONS"]`
+fn remedy(words: &mut Words<'_>) -> Result<Value, Fault> {
+    let kind: RemedyKind = words.parsed("a kind of remedy, e.g. refund")?;
+    let mut remedy = json!({ "kind": kind });
+    if words.peek().is_some_and(|word| word.starts_with(|c: char| c.is_ascii_digit())) {
+        let amount = words.word("")?;
+        remedy["amount"] = json!(format!("{amount} {}", words.word("a currency, e.g. EUR")?));
+    }
+    if words.eat("due") {
+        remedy["due_on"] = json!(words.parsed::<NaiveDate>("a date")?);
+    }
+    if matches!(words.token(), Some(Token::Text(_))) {
+        remedy["instructions"] = json!(words.text("")?);
+    }
+    Ok(remedy)
+}
+
+fn command_name(words: &mut Words<'_>) -> Result<CommandName, Fault> {
+    let verbs: Vec<(String, CommandName)> = CommandName::ALL.iter().map(|name| (verb(*name), *name)).collect();
+    words.longest(&verbs).ok_or_else(|| {
+        let known: Vec<&str> = verbs.iter().map(|(verb, _)| verb.as_str()).collect();
+        words.fault(format!("expected what they do, one of: {}", known.join(", ")))
+    })
+}
+
+fn clock(words: &mut Words<'_>) -> Option<ClockKind> {
+    words.longest(&ClockKind::ALL.map(|clock| (clock.name().replace('_', " "), clock)))
+}
+
+/// The name of an event, checked by how events are read: a typing error would make `never` true for ever.
+fn event(words: &mut Words<'_>) -> Result<String, Fault> {
+    let name = words.word("an event, e.g. assigned")?;
+    match serde_json::from_value::<Event>(json!({ "type": name })) {
+        Err(error) if error.to_string().starts_with("unknown variant") => Err(words.fault_before(error.to_string())),
+        _ => Ok(name),
+    }
+}
+
+/// The first text that a command reads and was not given yet; one that it cannot do without before others.
+fn free_text(name: CommandName, given: &Map<String, Value>) -> Option<Field> {
+    let is_text = |field: &Field| {
+        matches!(
+            field,
+            Field::Text
+                | Field::Reason
+                | Field::OptionalReason
+                | Field::Comment
+                | Field::OptionalComment
+                | Field::Explanation
+                | Field::Instruction
+                | Field::Evidence
+                | Field::Party
+                | Field::Body
+        ) && !given.contains_key(field.name())
+    };
+    let mut free = name.fields().iter().copied().filter(is_text);
+    let first = free.clone().next();
+    free.find(|field| field.is_required()).or(first)
+}
+
+fn not_read(name: CommandName, word: &str) -> String {
+    let fields: Vec<&str> = name.fields().iter().map(|field| field.name()).collect();
+    let fields = if fields.is_empty() { "nothing".to_owned() } else { fields.join(", ") };
+    format!("`{name}` does not read `{word}`; it reads: {fields}")
+}
+
+fn level(words: &mut Words<'_>) -> Result<Level, Fault> {
+    let number: u8 = words.parsed("a level, e.g. 2")?;
+    Level::new(number).map_err(|it| words.fault_before(it.to_string()))
+}
+
+fn span(words: &mut Words<'_>) -> Result<Span, Fault> {
+    let amount = words.word("an amount of time, e.g. 2 working hours")?;
+    let mut unit = words.word("a unit of time, e.g. hours")?;
+    if unit == "working" {
+        unit = format!("working {}", words.word("a unit of time, e.g. hours")?);
+    }
+    format!("{amount} {unit}").parse().map_err(|it: crate::id::InvalidId| words.fault_before(it.to_string()))
+}
+
+fn list<T>(
+    words: &mut Words<'_>,
+    between: &str,
+    mut item: impl FnMut(&mut Words<'_>) -> Result<T, Fault>,
+) -> Result<Vec<T>, Fault> {
+    let mut items = vec![item(words)?];
+    while words.eat(between) {
+        items.push(item(words)?);
+    }
+    Ok(items)
+}
+
+// --- clauses of TOML ----------------------------------------------------------------------------------------------
+
+/// The clauses of a line after its keyword, split at `;` outside of quotes, each with its column.
+fn clauses(raw: &str, keyword: &str) -> Vec<(usize, String)> {
+    let mut clauses = vec![(0, String::new())];
+    let mut quoted = false;
+    let begin = raw.find(keyword).map_or(0, |at| at + keyword.len());
+    for (at, c) in raw.char_indices().filter(|(at, _)| *at >= begin) {
+        quoted ^= c == '"';
+        match c {
+            ';' if !quoted => clauses.push((at + 1, String::new())),
+            '#' if !quoted => break,
+            _ => {
+                if let Some((_, clause)) = clauses.last_mut() {
+                    clause.push(c);
+                }
+            }
+        }
+    }
+    let place = |at: usize| raw.get(..at).map_or(at, |before| before.chars().count()) + 1;
+    let trimmed = clauses.into_iter().map(|(at, clause)| {
+        let blank = clause.len() - clause.trim_start().len();
+        (place(at.max(begin) + blank), clause.trim().to_owned())
+    });
+    trimmed.filter(|(_, clause)| !clause.is_empty()).collect()
+}
+
+/// Sets `path.to.it = VALUE`, the value as TOML has it; a number in the path counts in a list, from 0.
+fn set(table: &mut toml::Table, clause: &str) -> Result<(), String> {
+    let (path, written) = clause.split_once('=').ok_or_else(|| {
+        format!("`{clause}` is no clause: write `targets.contest_window = \"10 days\"` or `office hours Mon-Fri 09:00-17:00 Europe/London`")
+    })?;
+    let read: toml::Table = toml::from_str(&format!("value = {written}"))
+        .map_err(|error| format!("`{}` is no value: {}", written.trim(), error.message()))?;
+    let value = read.get("value").cloned().ok_or("nothing is given")?;
+    let mut steps: Vec<&str> = path.trim().split('.').collect();
+    let last = steps.pop().unwrap_or_default();
+    let mut here = table;
+    let mut steps = steps.into_iter();
+    while let Some(step) = steps.next() {
+        let next = here.entry(step).or_insert_with(|| toml::Value::Table(toml::Table::new()));
+        here = match next {
+            toml::Value::Table(inner) => inner,
+            toml::Value::Array(items) => {
+                let index = steps.next().and_then(|index| index.parse::<usize>().ok());
+                let item = index.and_then(|index| items.get_mut(index)).and_then(toml::Value::as_table_mut);
+                item.ok_or_else(|| format!("`{path}` leads nowhere: say which of `{step}`, e.g. {step}.0.name"))?
+            }
+            _ => return Err(format!("`{path}` leads nowhere: `{step}` has no parts")),
+        };
+    }
+    here.insert(last.to_owned(), value);
+    Ok(())
+}
+
+/// `Mon-Fri 09:00-17:00 Europe/London`
+fn office_hours(policy: &mut toml::Table, written: &str) -> Result<(), String> {
+    const WEEK: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
+    let wrong = || format!("`{written}` are no office hours: write e.g. Mon-Fri 09:00-17:00 Europe/London");
+    let [days, hours, zone] = written.split_whitespace().collect::<Vec<_>>()[..] else { return Err(wrong()) };
+    let day = |name: &str| WEEK.iter().position(|day| *day == name.to_lowercase()).ok_or_else(wrong);
+    let (first, last) = days.split_once('-').unwrap_or((days, days));
+    let open: toml::Table = WEEK[day(first)?..]
+        .iter()
+        .take((day(last)? + 1).saturating_sub(day(first)?))
+        .map(|day| ((*day).to_owned(), toml::Value::from(vec![hours])))
+        .collect();
+    let mut calendar = toml::Table::new();
+    calendar.insert("zone".into(), zone.into());
+    calendar.insert("hours".into(), open.into());
+    let mut calendars = toml::Table::new();
+    calendars.insert("office".into(), calendar.into());
+    policy.insert("calendars".into(), calendars.into());
+    policy.insert("calendar".into(), "office".into());
+    Ok(())
+}
+
+// --- words --------------------------------------------------------------------------------------------------------
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Token {
+    Word(String),
+    Text(String),
+}
+
+/// Words, texts in quotes, and `,` `:` `;` by themselves; each with its column. `#` ends the line.
+fn tokens(raw: &str) -> Result<Vec<(usize, Token)>, Fault> {
+    let mut tokens = Vec::new();
+    let mut chars = (1..).zip(raw.chars()).peekable();
+    while let Some((column, c)) = chars.next() {
+        match c {
+            '#' => break,
+            c if c.is_whitespace() => {}
+            '"' => {
+                let mut text = String::new();
+                loop {
+                    match chars.next() {
+                        Some((_, '"')) => break,
+                        Some((_, c)) => text.push(c),
+                        None => return Err((column, "this quote is never closed".into())),
+                    }
+                }
+                tokens.push((column, Token::Text(text)));
+            }
+            ',' | ';' => tokens.push((column, Token::Word(c.to_string()))),
+            c => {
+                let mut word = c.to_string();
+                while let Some((_, c)) = chars.next_if(|(_, c)| !c.is_whitespace() && !",;\"".contains(*c)) {
+                    word.push(c);
+                }
+                // `C1:` is a word and a colon, `16:40` is one word.
+                match word.strip_suffix(':').filter(|stem| !stem.is_empty()).map(str::to_owned) {
+                    Some(stem) => {
+                        let colon = column + stem.chars().count();
+                        tokens.push((column, Token::Word(stem)));
+                        tokens.push((colon, Token::Word(":".into())));
+                    }
+                    None => tokens.push((column, Token::Word(word))),
+                }
+            }
+        }
+    }
+    Ok(tokens)
+}
+
+/// The tokens of a line, read one after the other.
+struct Words<'a> {
+    tokens: &'a [(usize, Token)],
+    at: usize,
+    end: usize,
+}
+
+impl<'a> Words<'a> {
+    fn token(&self) -> Option<&'a Token> {
+        self.tokens.get(self.at).map(|(_, token)| token)
+    }
+
+    fn peek(&self) -> Option<&'a str> {
+        match self.token()? {
+            Token::Word(word) => Some(word),
+            Token::Text(text) => Some(text),
+        }
+    }
+
+    fn skip(&mut self) {
+        self.at += 1;
+    }
+
+    fn eat(&mut self, wanted: &str) -> bool {
+        let is_next = matches!(self.token(), Some(Token::Word(word)) if word == wanted);
+        self.at += usize::from(is_next);
+        is_next
+    }
+
+    fn expect(&mut self, wanted: &str) -> Result<(), Fault> {
+        if self.eat(wanted) { Ok(()) } else { Err(self.fault(format!("expected `{wanted}` here"))) }
+    }
+
+    fn word(&mut self, what: &str) -> Result<String, Fault> {
+        match self.token() {
+            Some(Token::Word(word)) => {
+                self.at += 1;
+                Ok(word.clone())
+            }
+            _ => Err(self.fault(format!("expected {what} here"))),
+        }
+    }
+
+    fn text(&mut self, what: &str) -> Result<String, Fault> {
+        match self.token() {
+            Some(Token::Text(text)) => {
+                self.at += 1;
+                Ok(text.clone())
+            }
+            _ => Err(self.fault(format!("expected {what} here"))),
+        }
+    }
+
+    fn parsed<T: std::str::FromStr>(&mut self, what: &str) -> Result<T, Fault> {
+        let word = self.word(what)?;
+        word.parse().map_err(|_| self.fault_before(format!("`{word}` is not {what}")))
+    }
+
+    /// The words up to the next punctuation.
+    fn run(&mut self) -> Vec<String> {
+        let mut run = Vec::new();
+        while let Some(Token::Word(word)) = self.token() {
+            if [",", ";", ":"].contains(&word.as_str()) {
+                break;
+            }
+            run.push(word.clone());
+            self.at += 1;
+        }
+        run
+    }
+
+    /// The entry whose name, of one or more words, stands here; the longest of those that do.
+    fn longest<T: Copy>(&mut self, known: &[(String, T)]) -> Option<T> {
+        let stands_here = |name: &str| {
+            name.split(' ').enumerate().all(|(offset, part)| {
+                matches!(self.tokens.get(self.at + offset), Some((_, Token::Word(word))) if word == part)
+            })
+        };
+        let found = known.iter().filter(|(name, _)| stands_here(name)).max_by_key(|(name, _)| name.len())?;
+        self.at += found.0.split(' ').count();
+        Some(found.1)
+    }
+
+    fn column(&self) -> usize {
+        self.tokens.get(self.at).map_or(self.end, |(column, _)| *column)
+    }
+
+    /// A fault of what stands here.
+    fn fault(&self, message: String) -> Fault {
+        (self.column(), message)
+    }
+
+    /// A fault of what was read last.
+    fn fault_before(&self, message: String) -> Fault {
+        let before = self.at.checked_sub(1).and_then(|at| self.tokens.get(at));
+        (before.map_or(1, |(column, _)| *column), message)
+    }
+
+    fn finish(&self) -> Result<(), Fault> {
+        match self.peek() {
+            Some(left) => Err(self.fault(format!("`{left}` was not expected here"))),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUSE: &str = "\
+policy standard; office hours Mon-Fri 09:00-17:00 Europe/London
+category \"Damaged goods\"
+agent Sarah level 1 skilled \"damaged goods\" capacity 5
+agent Maria level 2
+customer John
+at Fri 2026-11-06 16:40 John submits \"Cracked lid\" about \"Damaged goods\" as C1
+";
+
+    fn read(line: &str) -> Result<Scenario, ScenarioError> {
+        Scenario::parse("f", &format!("{HOUSE}{line}\nexpect C1 assigned\n"))
+    }
+
+    fn command(line: &str) -> Command {
+        let scenario = read(line).unwrap();
+        let given = scenario.lines.iter().find_map(|line| match &line.step.0 {
+            Act::Give { command, .. } => Some(command.clone()),
+            _ => None,
+        });
+        *given.unwrap()
+    }
+
+    #[test]
+    fn every_command_can_be_written() {
+        let mut written = 0;
+        for name in CommandName::ALL.iter().filter(|name| !matches!(name, CommandName::Submit | CommandName::FollowUp))
+        {
+            let value = |field: &Field| match field {
+                Field::Until | Field::On => "2026-11-20",
+                Field::Remedy | Field::Score | Field::Weight => "3",
+                Field::Outcome => "upheld",
+                Field::Remedies => "refund 12.50 EUR and replacement due 2026-11-20 \"Keep it.\"",
+                Field::Agent | Field::OptionalAgent => "Maria",
+                Field::OverCapacity | Field::NewEvidence => "",
+                Field::Category => "\"Damaged goods\"",
+                Field::Priority => "high",
+                Field::Skills => "\"damaged goods\" and \"glass\"",
+                Field::Area => "north",
+                Field::Dismissal => "spam",
+                Field::Into => "C1",
+                Field::Files => "\"a.png\" and \"b.pdf\"",
+                _ => "\"Words.\"",
+            };
+            let fields: Vec<String> =
+                name.fields().iter().map(|field| format!("{} {}", field.name(), value(field))).collect();
+            let read = command(&format!("Sarah {} C1 {}", verb(*name), fields.join(", ")));
+            assert_eq!(read.name(), *name);
+            let body = serde_json::to_value(read.input()).unwrap();
+            let blank = serde_json::to_value(crate::lifecycle::Input::default()).unwrap();
+            for field in name.fields().iter().filter(|field| **field != Field::Files) {
+                assert_ne!(body[field.name()], blank[field.name()], "{name} lost {}", field.name());
+            }
+            written += 1;
+        }
+        assert_eq!(written, CommandName::ALL.len() - 2);
+        assert_eq!(command("John attaches C1 files \"a.png\"").input().attachments.len(), 1);
+    }
+
+    #[test]
+    fn a_text_without_a_field_is_the_one_it_cannot_do_without() {
+        assert_eq!(command("Sarah asks C1 \"When?\"").input().text.as_deref(), Some("When?"));
+        assert_eq!(command("Sarah sends back C1 \"No.\"").input().comment.as_deref(), Some("No."));
+        let resolved = command("Sarah resolves C1 \"So.\" outcome upheld apology \"Sorry.\"");
+        assert_eq!(
+            (resolved.input().explanation.as_deref(), resolved.input().apology.as_deref()),
+            (Some("So."), Some("Sorry."))
+        );
+        assert_eq!(
+            command("Maria refers C1 \"Ombudsman\" text \"Go there.\"").input().text.as_deref(),
+            Some("Go there.")
+        );
+    }
+
+    /// The message at its place, for a text that is wrong in one line.
+    fn wrong(line: &str) -> String {
+        read(line).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn errors_name_line_and_column() {
+        for (line, expected) in [
+            ("Ben begins C1", "f:7:1: there is no `Ben`; there are: Sarah, Maria, John"),
+            ("Sarah begin C1", "f:7:7: expected what they do, one of: submits, "),
+            ("Sarah begins C2", "f:7:14: no complaint is called `C2` yet"),
+            ("Sarah begins C1 twice", "f:7:17: `begin` does not read `twice`; it reads: nothing"),
+            ("Sarah asks C1 \"When", "f:7:15: this quote is never closed"),
+            ("Sarah asks C1 \"When?\" \"Where?\"", "f:7:23: `ask` reads no (more) text"),
+            ("Sarah resolves C1 outcome splendid", "f:7:19: outcome: "),
+            ("John rates C1 score 4, score 5", "f:7:30: `score` is given twice"),
+            ("Sarah reassigns C1 to John", "f:7:23: John is no agent"),
+            ("at Thu 2026-11-06 17:00", "f:7:8: 2026-11-06 is no Thu but a Fri"),
+            ("at 2026-11-06 25:00", "f:7:15: `25:00` is not a time"),
+            ("at 2026-11-06 17:00 Mars/Base", "f:7:21: `Mars/Base` is no zone"),
+            ("after 2 fortnights", "f:7:9: span of time must be"),
+            ("expect C1 happy", "f:7:11: expected a clock, "),
+            ("expect C1 resolution soon", "f:7:22: `soon` is none of: due, "),
+            ("expect log of C1 has escaladed never", "f:7:22: unknown variant `escaladed`"),
+            ("expect Sarah sees", "f:7:18: expected a complaint, e.g. C1 here"),
+            ("expect Maria is happy", "f:7:14: `is` is none of: holds, sees, cannot see"),
+            ("Sarah is ill", "f:7:10: `ill` is none of: absent, back, disabled, enabled"),
+            ("sweep every 1 hour during 3 days", "f:7:20: `during` is neither"),
+            ("policy four_eyes = true", "f:7:1: `policy` stands before the first `at`"),
+            ("John submits \"Another\" about \"Damaged goods\"", "f:7:45: say what to call it: as C1"),
+        ] {
+            assert!(wrong(line).starts_with(expected), "`{line}` gave\n{}\nnot\n{expected}", wrong(line));
+        }
+    }
+
+    #[test]
+    fn the_organisation_is_checked_too() {
+        let parse = |text: &str| Scenario::parse("f", text).unwrap_err().to_string();
+        let then = "\nat Mon 2026-11-23 09:30 sweep";
+        for (text, expected) in [
+            ("policy standard; four_eyes", "f:1:18: `four_eyes` is no clause"),
+            ("policy standard; levels.name = \"x\"", "f:1:18: `levels.name ` leads nowhere"),
+            ("policy targets.silence = 3 days", "f:1:8: `3 days` is no value"),
+            ("policy office hours Mon-Fri 9-5", "f:1:8: `Mon-Fri 9-5` are no office hours"),
+            ("agent sarah", "f:1:7: `sarah` is no name"),
+            ("agent Sarah\ncustomer Sarah", "f:2:10: there is a Sarah already"),
+            ("agent Sarah rank 1", "f:1:13: `rank` is none of: level, "),
+            ("customer John", "f:1:1: it expects nothing"),
+            ("customer John\nsweep", "f:2:1: the first step says when it is"),
+        ] {
+            assert!(parse(text).starts_with(expected), "{text:?} gave\n{}\nnot\n{expected}", parse(text));
+        }
+        let faulty = parse(&format!("policy levels = []{then}"));
+        assert!(faulty.contains("levels: must be a ladder"), "{faulty}");
+        let unknown = parse(&format!("policy four_ears = true{then}"));
+        assert!(unknown.contains("four_ears"), "{unknown}");
+    }
+
+    #[test]
+    fn clauses_set_what_they_name() {
+        let text = "policy standard; targets.contest_window = \"10 days\"; levels.1.name = \"Lead; of all\" # why not\n\
+                    category \"Glass\"; weight = 3; targets.resolution = \"1 hour\"\nagent A\ncustomer John\n\
+                    at Mon 2026-11-23 09:30 UTC John submits \"X\" about \"Glass\" as C1\nexpect C1 queued";
+        let scenario = Scenario::parse("f", text).unwrap();
+        let policy = &scenario.house().policy;
+        assert_eq!(policy.targets.contest_window.to_string(), "10 days");
+        assert_eq!(policy.levels[1].name, "Lead; of all");
+        assert_eq!((policy.categories[0].weight, policy.categories.len()), (3, 1));
+    }
+}
