@@ -67,6 +67,8 @@ pub struct Router<'a> {
     /// The number of the first kind: those before were forgotten, and a number is never used again.
     first: usize,
     pools: Vec<Pool>,
+    /// The pools that each agent stands in; apart from the seats, which are small and read millions of times.
+    stands_in: Vec<Vec<u32>>,
     pooled: HashMap<PoolKey, usize>,
 }
 
@@ -75,12 +77,10 @@ pub struct Router<'a> {
 pub(super) struct Seat<'a> {
     pub(super) member: &'a Member,
     pub(super) workload: u32,
-    /// As the member has it, but near at hand: it is read millions of times.
+    /// As the member has it, but near at hand.
     pub(super) capacity: u32,
     last: Instant,
     epoch: u32,
-    /// The pools they stand in.
-    pools: Vec<u32>,
 }
 
 /// When somebody was last given a complaint, in nanoseconds since 1970: one number, so that comparing is quick. Never
@@ -189,11 +189,11 @@ impl<'a> Router<'a> {
                 capacity: member.agent.capacity,
                 last: instant(member.last_assigned_at),
                 epoch: 0,
-                pools: Vec::new(),
             })
             .collect();
         seats.sort_by(|a, b| a.member.agent.id.cmp(&b.member.agent.id));
         let facts = Facts::of(&seats, roster, now);
+        let stands_in = vec![Vec::new(); seats.len()];
         Self {
             roster,
             now,
@@ -203,6 +203,7 @@ impl<'a> Router<'a> {
             known: HashMap::new(),
             first: 0,
             pools: Vec::new(),
+            stands_in,
             pooled: HashMap::new(),
         }
     }
@@ -309,7 +310,7 @@ impl<'a> Router<'a> {
         let number = self.pools.len();
         let (mut members, mut places) = (0, Vec::new());
         for seat in self.facts.pool(&key, self.seats.len()).iter() {
-            self.seats[seat as usize].pools.push(count(number));
+            self.stands_in[seat as usize].push(count(number));
             places.extend(self.place(key.weight, seat).map(Reverse));
             members += 1;
         }
@@ -324,7 +325,7 @@ impl<'a> Router<'a> {
         self.known.clear();
         self.pools.clear();
         self.pooled.clear();
-        self.seats.iter_mut().for_each(|seat| seat.pools.clear());
+        self.stands_in.iter_mut().for_each(Vec::clear);
     }
 
     fn kind(&self, number: usize) -> &Kind {
@@ -490,8 +491,8 @@ impl<'a> Router<'a> {
     fn improved(&mut self, seat: u32) {
         let it = &mut self.seats[seat as usize];
         it.epoch = it.epoch.wrapping_add(1);
-        for at in 0..it.pools.len() {
-            let number = self.seats[seat as usize].pools[at] as usize;
+        for at in 0..self.stands_in[seat as usize].len() {
+            let number = self.stands_in[seat as usize][at] as usize;
             let place = self.place(self.pools[number].weight, seat);
             let (pool, seats) = (&mut self.pools[number], &self.seats);
             pool.heap.extend(place.map(Reverse));
