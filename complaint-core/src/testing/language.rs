@@ -208,7 +208,7 @@ impl Reader {
             None => error.to_string(),
         })?;
         let policy = std::mem::take(&mut self.categories).into_iter().fold(policy, Policy::with_category);
-        if let Some(finding) = policy.lint().first() {
+        if let Some(finding) = policy.faults().first() {
             return Err(format!("the policy does not hold together: {finding}"));
         }
         self.scenario = self.scenario.clone().given(policy);
@@ -381,7 +381,7 @@ impl Reader {
             if body.contains_key(field.name()) {
                 return Err(words.fault(format!("`{}` is given twice", field.name())));
             }
-            if field == Field::Files {
+            if matches!(field, Field::Files | Field::OptionalFiles) {
                 files = list(words, "and", |words| words.text("the name of a file in quotes"))?;
                 continue;
             }
@@ -391,12 +391,17 @@ impl Reader {
         if name == CommandName::Attach {
             return Ok(Command::attach(files.iter().map(|file| samples::file(file)).collect()));
         }
-        Command::from_json(name, &Value::Object(body)).map_err(|fault| (start, fault.to_string()))
+        let command = Command::from_json(name, &Value::Object(body)).map_err(|fault| (start, fault.to_string()))?;
+        if files.is_empty() {
+            return Ok(command);
+        }
+        let attached = files.iter().map(|file| samples::file(file)).collect();
+        command.carrying(attached).map_err(|fault| (start, fault.to_string()))
     }
 
     fn value(&self, words: &mut Words<'_>, field: Field) -> Result<Value, Fault> {
         Ok(match field {
-            Field::OverCapacity | Field::NewEvidence => Value::Bool(true),
+            Field::OverCapacity => Value::Bool(true),
             Field::Agent | Field::OptionalAgent => json!(self.agent(words)?),
             Field::Into => match words.token() {
                 Some(Token::Text(_)) => json!(words.text("")?),
@@ -662,6 +667,7 @@ fn free_text(name: CommandName, given: &Map<String, Value>) -> Option<Field> {
         matches!(
             field,
             Field::Text
+                | Field::OptionalText
                 | Field::Reason
                 | Field::OptionalReason
                 | Field::Comment
@@ -978,14 +984,14 @@ at Fri 2026-11-06 16:40 John submits \"Cracked lid\" about \"Damaged goods\" as 
                 Field::Outcome => "upheld",
                 Field::Remedies => "refund 12.50 EUR and replacement due 2026-11-20 \"Keep it.\"",
                 Field::Agent | Field::OptionalAgent => "Maria",
-                Field::OverCapacity | Field::NewEvidence => "",
+                Field::OverCapacity => "",
                 Field::Category => "\"Damaged goods\"",
                 Field::Priority => "high",
                 Field::Skills => "\"damaged goods\" and \"glass\"",
                 Field::Area => "north",
                 Field::Dismissal => "spam",
                 Field::Into => "C1",
-                Field::Files => "\"a.png\" and \"b.pdf\"",
+                Field::Files | Field::OptionalFiles => "\"a.png\" and \"b.pdf\"",
                 _ => "\"Words.\"",
             };
             let fields: Vec<String> =
@@ -994,13 +1000,19 @@ at Fri 2026-11-06 16:40 John submits \"Cracked lid\" about \"Damaged goods\" as 
             assert_eq!(read.name(), *name);
             let body = serde_json::to_value(read.input()).unwrap();
             let blank = serde_json::to_value(crate::lifecycle::Input::default()).unwrap();
-            for field in name.fields().iter().filter(|field| **field != Field::Files) {
+            for field in name.fields().iter().filter(|field| !matches!(field, Field::Files | Field::OptionalFiles)) {
                 assert_ne!(body[field.name()], blank[field.name()], "{name} lost {}", field.name());
             }
             written += 1;
         }
         assert_eq!(written, CommandName::ALL.len() - 2);
-        assert_eq!(command("John attaches C1 files \"a.png\"").input().attachments.len(), 1);
+        for line in [
+            "John attaches C1 files \"a.png\"",
+            "John posts C1 files \"a.png\"",
+            "John posts C1 \"See.\" files \"a.png\"",
+        ] {
+            assert_eq!(command(line).input().attachments.len(), 1, "{line}");
+        }
     }
 
     #[test]
@@ -1071,7 +1083,7 @@ at Fri 2026-11-06 16:40 John submits \"Cracked lid\" about \"Damaged goods\" as 
             assert!(parse(text).starts_with(expected), "{text:?} gave\n{}\nnot\n{expected}", parse(text));
         }
         let faulty = parse(&format!("policy levels = []{then}"));
-        assert!(faulty.contains("levels: must be a ladder"), "{faulty}");
+        assert!(faulty.contains("levels: the ladder has 0 levels"), "{faulty}");
         let unknown = parse(&format!("policy four_ears = true{then}"));
         assert!(unknown.contains("four_ears"), "{unknown}");
     }
