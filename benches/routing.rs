@@ -107,42 +107,42 @@ fn one_by_one() {
         let round: Vec<&Need> = needs.iter().cycle().take(agents as usize).collect();
         let mut times: Vec<f64> = (0..ROUNDS)
             .map(|_| {
-                let mut router = Router::new(&roster, now());
+                let mut index = Router::new(&roster, now());
                 for need in &needs {
-                    black_box(router.choose(need));
+                    black_box(index.choose(need));
                 }
                 let started = Instant::now();
                 for need in &round {
-                    if let Some(agent) = router.choose(need) {
-                        router.assign(agent, need.weight);
+                    if let Some(agent) = index.choose(need) {
+                        index.assign(agent, need.weight);
                     }
                 }
                 started.elapsed().as_secs_f64() * 1e9 / f64::from(agents)
             })
             .collect();
         times.sort_by(f64::total_cmp);
-        let index = times[ROUNDS / 2];
-        figure(&format!("route_index_{agents}_agents"), index, "ns");
+        let median = times[ROUNDS / 2];
+        figure(&format!("route_index_{agents}_agents"), median, "ns");
         // The same with as many complaints finished as given, the oldest first.
-        let mut router = Router::new(&roster, now());
+        let mut index = Router::new(&roster, now());
         let mut held = VecDeque::new();
         let finishing = median_nanos(ROUNDS, 1_000, || {
             let need = turn.next().expect("endless");
-            if let Some(agent) = router.choose(need) {
-                router.assign(agent, need.weight);
+            if let Some(agent) = index.choose(need) {
+                index.assign(agent, need.weight);
                 held.push_back(agent);
             }
             if held.len() > agents as usize
                 && let Some(agent) = held.pop_front()
             {
-                router.give_back(agent, 1);
+                index.give_back(agent, 1);
             }
         });
         figure(&format!("route_index_and_finish_{agents}_agents"), finishing, "ns");
         if let Some(before) = before {
-            figure(&format!("route_index_growth_to_{agents}_agents"), index / before, "x");
+            figure(&format!("route_index_growth_to_{agents}_agents"), median / before, "x");
         }
-        before = Some(index);
+        before = Some(median);
         let prepared = median_nanos(ROUNDS, 1, || {
             black_box(Router::new(&roster, now()));
         });
