@@ -85,7 +85,7 @@ codes! {
     MissingText = "missing", Error, "A name or text that shows nothing.";
     TooLong = "too_long", Error, "A name or text that is too long.";
     NotOneLine = "not_one_line", Error, "A name of several lines.";
-    ControlCharacters = "control_characters", Error, "A name or text with characters that are no text.";
+    ControlCharacters = "control_character", Error, "A name or text with characters that are no text.";
     BadKey = "invalid_key", Error, "A question without a key, or with one that cannot be used.";
     DuplicateKey = "duplicate", Error, "Two things with one key.";
     OutOfBounds = "out_of_range", Error, "A number or list that is too small or too large.";

@@ -376,7 +376,7 @@ async fn a_message_that_is_refused_leaves_no_file() {
         ("answer", message(None, file), 422, "wrong_status"),
         ("post", message(None, &[]), 422, "missing"),
         ("post", message(Some(&"x".repeat(70_000)), file), 422, "too_long"),
-        ("post", message(Some("a\u{7}b"), file), 422, "control_characters"),
+        ("post", message(Some("a\u{7}b"), file), 422, "control_character"),
         ("post", message(Some("See."), &[("a.png", "image/png", b"MZ\x90\x00\x03")]), 422, "wrong_media_type"),
         ("post", twice, 422, "invalid_body"),
         ("post", foreign, 422, "invalid_body"),
