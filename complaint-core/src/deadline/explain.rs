@@ -82,7 +82,7 @@ impl Deadline {
         let mut left = total;
         let mut until = self.started_at;
         for segment in &self.segments {
-            let end = self.end_of(segment, calendar, left, now);
+            let end = end_of(segment, calendar, left, now);
             until = end;
             if !segment.ran {
                 drawn.add(segment.from, end, StretchKind::Paused(segment.cause));
@@ -94,19 +94,14 @@ impl Deadline {
             drawn.add(used_up, end, StretchKind::Over);
             left = left.saturating_sub(ran);
         }
-        Explanation { stretches: drawn.stretches, counted: total - left, total, until, cut: drawn.cut }
+        Explanation { stretches: drawn.stretches, counted: total.saturating_sub(left), total, until, cut: drawn.cut }
     }
+}
 
-    fn end_of(
-        &self,
-        segment: &Segment,
-        calendar: Option<&Calendar>,
-        left: Duration,
-        now: DateTime<Utc>,
-    ) -> DateTime<Utc> {
-        let lasting = if segment.ran { now.max(after(calendar, segment.from, left)) } else { now };
-        segment.to.unwrap_or(lasting).max(segment.from)
-    }
+/// When a stretch ends; a lasting one that runs at the earliest when the time is used up.
+fn end_of(segment: &Segment, calendar: Option<&Calendar>, left: Duration, now: DateTime<Utc>) -> DateTime<Utc> {
+    let lasting = if segment.ran { now.max(after(calendar, segment.from, left)) } else { now };
+    segment.to.unwrap_or(lasting).max(segment.from)
 }
 
 /// Takes stretches in order, as many as fit.

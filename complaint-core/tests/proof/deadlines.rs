@@ -8,8 +8,8 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use complaint_core::complaint::{Event, Remedy};
 use complaint_core::deadline::{
-    Calendar, ClockChange, ClockKind as K, Deadline, Ending, Explanation, LevelUsage, PauseCause, Span, StretchKind,
-    usage,
+    Calendar, ClockChange, ClockKind as K, Deadline, Ending, Explanation, LevelUsage, PauseCause, Span, SpanUnit,
+    StretchKind, usage,
 };
 use complaint_core::id::{CategoryKey, PromiseKey};
 use complaint_core::lifecycle::{Command, CommandName as C, Input, Status, replay};
@@ -142,7 +142,8 @@ proptest! {
                 (5, Status::Resolved) if it.unread_since.is_some() => world.plain(&it, &sarah, C::Read),
                 (6, _) => {
                     world.policy.version += 1;
-                    world.policy.targets.resolution = Span::new(3 + world.policy.version as u32 % 9, complaint_core::deadline::SpanUnit::WorkingDays);
+                    let days = u32::try_from(wait % 9).unwrap() + 3;
+                    world.policy.targets.resolution = Span::new(days, SpanUnit::WorkingDays);
                     world.reason(&it, &admin(), C::Rebase)
                 }
                 _ => it,
@@ -197,10 +198,10 @@ fn a_pause_says_why() {
     let begun = world.begun("sarah");
     let until = Some(world.now.date_naive() + TimeDelta::days(9));
     let hold = Input { party: Some("The courier".into()), until, ..Input::default() };
-    let held = world.act(&begun, &agent("sarah"), &input(C::Hold, hold));
+    let waiting = world.act(&begun, &agent("sarah"), &input(C::Hold, hold));
     let cause = |complaint: &Complaint, clock| complaint.deadline(clock).unwrap().segments.last().unwrap().cause;
-    assert_eq!(cause(&held, K::Level), Some(PauseCause::AwaitingThirdParty));
-    let resumed = world.plain(&held, &agent("sarah"), C::Resume);
+    assert_eq!(cause(&waiting, K::Level), Some(PauseCause::AwaitingThirdParty));
+    let resumed = world.plain(&waiting, &agent("sarah"), C::Resume);
     assert_eq!(cause(&resumed, K::Level), None);
     let owing = world.resolved(&resumed, replacement());
     assert_eq!(cause(&owing, K::AutoClose), Some(PauseCause::OutstandingRemedy));
@@ -300,11 +301,12 @@ fn payment_complaints_have_fifteen_business_days_or_with_a_holding_reply_thirty_
     assert_eq!(due(&told, K::Statutory), Some(at(reply.1)), "a message is no holding reply");
     let until = Some(world.now.date_naive() + TimeDelta::days(20));
     let hold = Input { party: Some("The card scheme".into()), until, ..Input::default() };
-    let held = world.act(&told, &agent("sarah"), &input(C::Hold, hold));
-    let kept = held.deadlines.iter().find(|it| it.promise.as_ref().is_some_and(|it| it.key == key(reply.0))).unwrap();
+    let waiting = world.act(&told, &agent("sarah"), &input(C::Hold, hold));
+    let kept =
+        waiting.deadlines.iter().find(|it| it.promise.as_ref().is_some_and(|it| it.key == key(reply.0))).unwrap();
     assert_eq!(kept.ended.unwrap().how, Ending::Met);
-    assert_eq!(due(&held, K::Statutory), Some(at(last.1)));
-    let resumed = world.plain(&held, &agent("sarah"), C::Resume);
+    assert_eq!(due(&waiting, K::Statutory), Some(at(last.1)));
+    let resumed = world.plain(&waiting, &agent("sarah"), C::Resume);
     assert_eq!(promises(&resumed), named(&[last]), "the reply is not asked for again");
 
     // Without it, the alarm is about the reply: the customer learns which instant passed and where to turn.
@@ -533,7 +535,7 @@ fn rebasing_leaves_what_was_missed_as_it_was() {
 }
 
 fn hours(hours: u64) -> Duration {
-    Duration::from_secs(hours * 3600)
+    Duration::from_hours(hours)
 }
 
 fn shares(usage: &LevelUsage) -> Vec<(Option<String>, Duration)> {
@@ -565,7 +567,7 @@ fn blame_is_kept_per_level_and_holder() {
     assert_eq!(used.len(), 2);
     assert_eq!(used[0].to_string(), "level 1 used 6 of 8 working hours");
     assert_eq!((used[0].level, used[0].total, used[0].used), (level(1), hours(8), hours(6)));
-    let half = Duration::from_secs(1800);
+    let half = Duration::from_mins(30);
     let expected = [(None, half), (Some("sarah".into()), hours(2)), (Some("ben".into()), hours(3) + half)];
     assert_eq!(shares(&used[0]), expected);
     assert_eq!((used[1].level, used[1].used, used[1].to), (level(2), Duration::ZERO, None));
