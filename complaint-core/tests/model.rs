@@ -327,6 +327,10 @@ impl fmt::Debug for State {
     }
 }
 
+fn at(hour: u8) -> DateTime<Utc> {
+    start() + TimeDelta::hours(i64::from(hour))
+}
+
 fn start() -> DateTime<Utc> {
     samples::monday()
 }
@@ -471,10 +475,6 @@ impl House {
         }
     }
 
-    fn now(&self, hour: u8) -> DateTime<Utc> {
-        start() + TimeDelta::hours(i64::from(hour))
-    }
-
     fn agent(&self, id: &AgentId) -> u8 {
         let place = self.agents.iter().position(|agent| agent.id == *id);
         place.and_then(|place| u8::try_from(place).ok()).unwrap_or(u8::MAX)
@@ -529,7 +529,7 @@ impl House {
     /// What somebody's command makes of a state; `None` if it is refused.
     fn given(&self, state: &State, actor: &Actor, command: &Command, complaint: usize) -> Option<State> {
         let kept = &state.complaints[complaint];
-        let now = self.now(state.hour);
+        let now = at(state.hour);
         let other = state.complaints.iter().enumerate().find(|(place, _)| *place != complaint).map(|(_, it)| &it.state);
         let routing = match command.name() {
             C::Assign => Some(route(&Need::of(&kept.state), &self.roster(&state.workload), now)),
@@ -554,7 +554,7 @@ impl House {
 
     /// What the clocks of a complaint make of a state; `None` if they ask for nothing that is not refused.
     fn swept(&self, state: &State, complaint: usize) -> Option<State> {
-        let now = self.now(state.hour);
+        let now = at(state.hour);
         let mut next: Option<State> = None;
         for _ in 0..SWEEP_MAX {
             let here = next.as_ref().unwrap_or(state);
@@ -859,7 +859,7 @@ impl Model for House {
             if it.status == Status::Queued {
                 actions.push(Action::Route(complaint));
             }
-            if !due_commands(it, &self.policy, self.now(state.hour)).is_empty() {
+            if !due_commands(it, &self.policy, at(state.hour)).is_empty() {
                 actions.push(Action::Sweep(complaint));
             }
             for (deed, what) in self.deeds.iter().enumerate() {

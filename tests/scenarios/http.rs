@@ -56,7 +56,7 @@ struct Reply {
 }
 
 impl HttpWorld {
-    pub(crate) async fn new(folder: &Path) -> Self {
+    pub(crate) fn new(folder: &Path) -> Self {
         Self {
             folder: folder.to_owned(),
             clock: ManualClock::at(DateTime::UNIX_EPOCH),
@@ -402,7 +402,6 @@ fn read<T: serde::de::DeserializeOwned>(value: &Value) -> Result<T, Answer> {
     serde_json::from_value(value.clone()).map_err(broken)
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "it ends a `map_err`")]
 fn broken(error: impl std::fmt::Display) -> Answer {
     Answer::Broken(error.to_string())
 }

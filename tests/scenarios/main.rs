@@ -22,7 +22,7 @@ async fn every_scenario_plays_on_sqlite() {
 
 #[tokio::test]
 async fn every_scenario_plays_over_http() {
-    every_scenario_plays(async |folder: &Path| Box::new(HttpWorld::new(folder).await) as Box<dyn World>).await;
+    every_scenario_plays(async |folder: &Path| Box::new(HttpWorld::new(folder)) as Box<dyn World>).await;
 }
 
 /// Plays each in a world of its own on a scratch folder of its own.

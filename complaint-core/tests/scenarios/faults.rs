@@ -84,12 +84,12 @@ impl House {
         let evidence = serde_json::json!({"evidence": "Parcel 17"});
         let fulfil = Command::from_json(CommandName::FulfilRemedy, &evidence).expect("a command");
         let steps: [(&str, bool, Step); 7] = [
-            ("begin", true, Step::Give(Command::plain(CommandName::Begin))),
-            ("ask", true, Step::Give(Command::with_text(CommandName::Ask, "Which colour?"))),
-            ("answer", false, Step::Give(Command::with_text(CommandName::Answer, "Red."))),
+            ("begin", true, Step::give(Command::plain(CommandName::Begin))),
+            ("ask", true, Step::give(Command::with_text(CommandName::Ask, "Which colour?"))),
+            ("answer", false, Step::give(Command::with_text(CommandName::Answer, "Red."))),
             ("resolve", true, Step::Resolve(resolved)),
-            ("accept", false, Step::Give(Command::plain(CommandName::Accept))),
-            ("fulfil", true, Step::Give(fulfil)),
+            ("accept", false, Step::give(Command::plain(CommandName::Accept))),
+            ("fulfil", true, Step::give(fulfil)),
             ("rate", false, Step::Rate),
         ];
         for (name, by_sarah, step) in steps {
@@ -98,7 +98,7 @@ impl House {
                 let (key, print) = key(name);
                 let acting = acting.clone().under_key(&key, print)?;
                 match &step {
-                    Step::Give(command) => acting.perform(id, command.clone()).await,
+                    Step::Give(command) => acting.perform(id, (**command).clone()).await,
                     Step::Resolve(resolution) => acting.resolve(id, resolution.clone()).await,
                     Step::Rate => acting.rate(id, Rating::FIVE, "Quick and kind.").await,
                 }
@@ -141,9 +141,15 @@ impl House {
 }
 
 enum Step {
-    Give(Command),
+    Give(Box<Command>),
     Resolve(Resolution),
     Rate,
+}
+
+impl Step {
+    fn give(command: Command) -> Self {
+        Self::Give(Box::new(command))
+    }
 }
 
 #[derive(Debug)]
