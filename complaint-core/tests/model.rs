@@ -23,7 +23,7 @@ use complaint_core::lifecycle::{
 use complaint_core::notice::{Recipient, announce};
 use complaint_core::policy::Category;
 use complaint_core::reference::Reference;
-use complaint_core::routing::{Need, Roster, Routing, eligibility, route};
+use complaint_core::routing::{Need, Roster, Routing, route};
 use complaint_core::testing::{event_name, samples};
 use complaint_core::{Actor, Agent, Complaint, Policy};
 use stateright::{Checker, HasDiscoveries, Model, Property};
@@ -351,7 +351,8 @@ fn policy(levels: &str) -> Policy {
          calendars.always = {{ zone = 'UTC', hours = {{ mon = ['00:00-24:00'] }} }}\nlevels = [{levels}]\n\
          [targets]\nacknowledgement = '1 hour'\nfirst_response = '2 hours'\nresolution = '2 hours'\n\
          acceptance = '1 hour'\napproval = '1 hour'\nsilence = '1 hour'\nauto_close = '1 hour'\n\
-         contest_window = '1 hour'\nremedy = '1 hour'\nstatutory = '2 hours'\n"
+         contest_window = '1 hour'\nremedy = '1 hour'\n\
+         [statutory.final-response]\nlabel = 'Final response'\nwithin = '2 hours'\nkept_by = 'resolution'\nsource = 'The model'\n"
     );
     Policy::from_toml(&text).expect("a policy").with_category(Category::named("Glass").expect("a name"))
 }
@@ -486,7 +487,7 @@ impl House {
             workload: workload.get(&agent.id).and_then(|held| u32::try_from(*held).ok()).unwrap_or_default(),
             last_assigned_at: None,
         };
-        Roster { members: self.agents.iter().map(member).collect() }
+        Roster { members: self.agents.iter().map(member).collect(), ..Roster::default() }
     }
 
     fn submitted(&self) -> State {
@@ -596,9 +597,9 @@ impl House {
     fn by_hand(&self, state: &State, complaint: &Complaint, command: &Command, now: DateTime<Utc>) -> Routing {
         let roster = self.roster(&state.workload);
         let named = command.input().agent.as_ref().and_then(|agent| roster.member(agent));
-        let fits = named.filter(|member| eligibility(&Need::of(complaint), member, now).is_empty());
+        let fits = named.filter(|member| roster.eligibility(&Need::of(complaint), member, now).is_empty());
         let chosen = fits.map(|member| member.agent.id.clone());
-        Routing { chosen, by_hand: true, candidates: Vec::new(), others: 0 }
+        Routing { chosen, by_hand: true, ..Routing::default() }
     }
 
     /// Adds an entry to a state and looks at what it did.
@@ -1069,7 +1070,7 @@ fn deeds(commands: &[C]) -> Vec<Deed> {
         (Role::Customer, text(C::Post)),
         (Role::Customer, Command::plain(C::Accept)),
         (Role::Customer, reason(C::Contest)),
-        (Role::Customer, with(C::Contest, Input { reason: words(), new_evidence: true, ..blank() })),
+        (Role::Customer, with(C::Contest, Input { reason: words(), new_evidence: words(), ..blank() })),
         (Role::Customer, Command::plain(C::Withdraw)),
         (Role::Customer, Command::plain(C::Reinstate)),
         (Role::Customer, reason(C::Escalate)),
