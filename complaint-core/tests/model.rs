@@ -1049,6 +1049,7 @@ fn staff(name: &str, level: u8) -> Agent {
 }
 
 /// What people can do, with input that is right.
+#[expect(clippy::large_stack_arrays, reason = "a list that is made once for each house")]
 fn deeds(commands: &[C]) -> Vec<Deed> {
     let text = |name| Command::with_text(name, "Words.");
     let reason = |name| Command::with_reason(name, "Because.");
