@@ -401,6 +401,7 @@ impl Complaint {
             Status::InProgress | Status::PendingApproval => "In progress".into(),
             Status::AwaitingCustomer => "We need your answer".into(),
             Status::AwaitingThirdParty => "Waiting for a partner".into(),
+            Status::Resolved if self.resolution().is_some_and(|it| it.accepted_at.is_some()) => "Resolved".into(),
             Status::Resolved => "Resolved: please confirm".into(),
             Status::Closed => "Closed".into(),
             Status::Withdrawn => "Withdrawn".into(),

@@ -136,7 +136,7 @@ pub fn begin(entry: &Entry) -> Option<Complaint> {
         attachments: Vec::new(),
         deadlines: Vec::new(),
     };
-    Some(settle(complaint, entry))
+    Some(settle(complaint, entry, false))
 }
 
 /// The complaint after an entry.
@@ -144,6 +144,7 @@ pub fn begin(entry: &Entry) -> Option<Complaint> {
 pub fn evolve(mut complaint: Complaint, entry: &Entry) -> Complaint {
     let words = &entry.words;
     let own = |name: &str| words.get(name).map(str::to_owned);
+    let category = complaint.category.clone();
     let before = complaint.handler.clone();
     match &entry.event {
         // A second submission of the same complaint is not a thing that happens; the first one made the state.
@@ -320,11 +321,13 @@ pub fn evolve(mut complaint: Complaint, entry: &Entry) -> Complaint {
         Event::Attached { attachments } => take_in(&mut complaint, attachments, words),
         Event::Read => complaint.unread_since = None,
     }
-    settle(complaint, entry)
+    let described = complaint.category != category;
+    settle(complaint, entry, described)
 }
 
-/// What every entry does: the place, the clocks, the numbers.
-fn settle(mut complaint: Complaint, entry: &Entry) -> Complaint {
+/// What every entry does: the place, the clocks, the numbers. `described` says whether it is about something else now.
+fn settle(mut complaint: Complaint, entry: &Entry, described: bool) -> Complaint {
+    let promised = complaint.promised_at();
     if complaint.status != entry.place.status {
         complaint.status_since = entry.at;
     }
@@ -336,10 +339,6 @@ fn settle(mut complaint: Complaint, entry: &Entry) -> Complaint {
     complaint.level = entry.place.level;
     complaint.handler.clone_from(&entry.place.handler);
     complaint.version = entry.version;
-    if (is_public(&entry.event) || moved) && complaint.public_change != entry.version {
-        complaint.public_version = complaint.public_version.next();
-        complaint.public_change = entry.version;
-    }
     complaint.entries = entry.seq;
     for change in &entry.clocks {
         let key = change.key();
@@ -351,6 +350,12 @@ fn settle(mut complaint: Complaint, entry: &Entry) -> Complaint {
                 deadline.apply(change, entry.at);
             }
         }
+    }
+    // Whatever the customer can see differ is another version to them, also where the reason is internal.
+    let differs = moved || described || complaint.promised_at() != promised;
+    if (is_public(&entry.event) || differs) && complaint.public_change != entry.version {
+        complaint.public_version = complaint.public_version.next();
+        complaint.public_change = entry.version;
     }
     complaint
 }

@@ -763,6 +763,8 @@ fn candidate_faults(scene: &Scene<'_>) -> Vec<FailedGuard> {
 }
 
 fn deadline_faults(complaint: &Complaint, now: DateTime<Utc>) -> Vec<FailedGuard> {
+    // One broken promise is one step up: the next level gets its time before the customer can go on.
+    let here_since = complaint.deadline(ClockKind::Level).map(|level| level.started_at);
     let missed = complaint.deadlines.iter().any(|deadline| {
         matches!(
             deadline.clock,
@@ -774,6 +776,7 @@ fn deadline_faults(complaint: &Complaint, now: DateTime<Utc>) -> Vec<FailedGuard
         ) && deadline.ended.is_none()
             && !deadline.lapses()
             && (deadline.missed_at.is_some() || deadline.due_at.is_some_and(|due| due < now))
+            && deadline.due_at.or(deadline.missed_at) > here_since
     });
     let escalated = has_escalated(complaint, complaint.level, &EscalationCause::Customer);
     if missed && !escalated {

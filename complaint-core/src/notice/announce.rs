@@ -277,7 +277,15 @@ fn public_text(after: &Complaint, entry: &Entry, kind: NoticeKind, policy: &Poli
             let evidence = promise.evidence.as_deref().unwrap_or_default();
             Some(format!("{}. {evidence}", named(&promise.remedy)).trim().to_owned())
         }
-        Event::Escalated { causes, .. } if causes.iter().any(|cause| matches!(cause, EscalationCause::Clock(_))) => {
+        // How long a level has is no promise to the customer.
+        Event::Escalated { causes, .. }
+            if causes.iter().any(|cause| {
+                matches!(
+                    cause,
+                    EscalationCause::Clock(ClockKind::FirstResponse | ClockKind::Resolution | ClockKind::Statutory)
+                )
+            }) =>
+        {
             Some("We did not keep the time that we promised you. We are sorry about that.".to_owned())
         }
         Event::Alarmed { clock: ClockKind::Statutory } => policy.rights.text(RightsMoment::Missed),
@@ -295,6 +303,12 @@ fn due_at(after: &Complaint, entry: &Entry, kind: NoticeKind, policy: &Policy) -
         deadline.and_then(|deadline| deadline.due_at)
     };
     let of = |clock: ClockKind| after.deadline(clock).and_then(|deadline| deadline.due_at);
+    // What is late already is no date to look forward to.
+    let ahead = |due: Option<DateTime<Utc>>| due.filter(|due| *due > entry.at);
+    let next = || {
+        let promises = [ClockKind::FirstResponse, ClockKind::Resolution, ClockKind::Statutory];
+        promises.into_iter().filter_map(|clock| ahead(of(clock))).min()
+    };
     match kind {
         // The last level decides finally: no date until which to contest is promised there.
         NoticeKind::Decision | NoticeKind::Dismissed | NoticeKind::Closed => {
@@ -307,7 +321,7 @@ fn due_at(after: &Complaint, entry: &Entry, kind: NoticeKind, policy: &Policy) -
         // The first remedy to be delivered.
         NoticeKind::AcceptedHandler => of(ClockKind::Remedy),
         NoticeKind::Received | NoticeKind::Acknowledged if after.status != Status::Resolved => {
-            of(ClockKind::Resolution).or_else(|| after.promised_at())
+            ahead(of(ClockKind::Resolution)).or_else(next)
         }
         NoticeKind::AssignedCustomer
         | NoticeKind::BackInQueue
@@ -316,7 +330,7 @@ fn due_at(after: &Complaint, entry: &Entry, kind: NoticeKind, policy: &Policy) -
         | NoticeKind::Reopened
             if after.status != Status::Resolved =>
         {
-            after.promised_at()
+            next()
         }
         _ => None,
     }

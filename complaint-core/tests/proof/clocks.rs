@@ -448,6 +448,12 @@ fn a_customer_may_escalate_once_a_promise_was_broken_and_once_per_level() {
     world.now = due(&begun, K::FirstResponse).unwrap() + TimeDelta::seconds(1);
     let escalated = world.act(&begun, &john, &up);
     assert_eq!(escalated.level, level(2));
+    // The same broken promise does not carry it through level 2 as well; another one does.
+    let given = world.given(&escalated, "maria");
+    world.later(TimeDelta::minutes(1));
+    assert_eq!(world.decide(&given, &john, &up, None).unwrap_err().code(), "no_deadline_missed");
+    world.now = due(&given, K::Level).unwrap() + TimeDelta::seconds(1);
+    assert_eq!(world.act(&given, &john, &up).level, level(3));
 }
 
 #[test]

@@ -392,7 +392,8 @@ fn holds(stage: &Stage, actor: &Actor, name: C, guard: Guard) -> bool {
         ]
         .into_iter()
         .filter_map(running)
-        .any(|it| it.missed_at.is_some() || it.due_at.is_some_and(|due| due < now)),
+        .filter(|it| it.missed_at.is_some() || it.due_at.is_some_and(|due| due < now))
+        .any(|it| running(ClockKind::Level).is_none_or(|here| it.due_at.or(it.missed_at) > Some(here.started_at))),
         Guard::ClockRanOut if name == C::Escalate => {
             [ClockKind::FirstResponse, ClockKind::Resolution, ClockKind::Level]
                 .into_iter()

@@ -585,7 +585,7 @@ impl Loaded {
             Event::Answered { .. } => ("answer", false, words(&["text"])),
             Event::Posted { .. } => ("message", false, words(&["text"])),
             Event::Resolved { .. } => ("decision", false, words(&["explanation"])),
-            Event::Contested { .. } => ("why the decision is contested", false, words(&["reason"])),
+            Event::Contested { .. } => ("why the decision is contested", false, words(&["reason", "new_evidence"])),
             Event::Withdrawn => ("why it is withdrawn", false, words(&["reason"])),
             Event::Dismissed { .. } => ("why it is not taken up", false, words(&["text"])),
             Event::Referred => ("passed on to", false, words(&["body", "text"])),

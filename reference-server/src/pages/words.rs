@@ -265,6 +265,7 @@ fn word_name(name: &str) -> String {
         "next_steps" => "What happens next",
         "instruction" => "Instruction",
         "evidence" => "Evidence",
+        "new_evidence" => "New evidence",
         "party" => "Who must act",
         "body" => "Responsible body",
         other if other.starts_with("file.") => "File",
