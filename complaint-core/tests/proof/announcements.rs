@@ -403,3 +403,19 @@ async fn the_customer_is_told_once_whether_somebody_follows_or_nobody() {
         }
     }
 }
+
+#[test]
+fn no_letter_promises_a_date_that_is_past() {
+    let mut world = World::new(policy());
+    let begun = world.begun("sarah");
+    let promised = begun.promised_at().unwrap();
+    world.now = promised + TimeDelta::seconds(1);
+    let up = Command::with_reason(C::Escalate, "You promised.");
+    let entries = world.decide(&begun, &customer("john"), &up, None).unwrap();
+    let after = entries.iter().fold(begun.clone(), evolve);
+    let notices = announce(Some(&begun), &after, &entries, &world.policy);
+    let to_john: Vec<_> = notices.iter().filter(|it| matches!(it.recipient, Recipient::Customer(_))).collect();
+    assert!(to_john.iter().any(|it| it.kind == K::EscalatedCustomer), "{to_john:?}");
+    assert!(to_john.iter().all(|it| it.due_at.is_some_and(|due| due > world.now)), "{to_john:?}");
+    assert_eq!(after.promised_at(), Some(promised), "the broken promise stands as such");
+}

@@ -1,10 +1,11 @@
 //! What a customer sees of a log: nothing internal, not even in a count.
 
-use complaint_core::complaint::{Event, Outcome};
+use complaint_core::complaint::{Event, Outcome, Priority};
+use complaint_core::id::CategoryKey;
 use complaint_core::lifecycle::{Command, CommandName as C, Input, Status};
 use complaint_core::{DeskError, Resolution};
 
-use crate::house::{House, admin, agent, agent_id, agents, auditor, customer, input, policy, tag};
+use crate::house::{House, World, admin, agent, agent_id, agents, auditor, customer, input, policy, tag};
 
 #[tokio::test]
 async fn a_customer_reads_the_public_story_and_nothing_else() {
@@ -139,4 +140,20 @@ async fn what_a_customer_sees_changes_their_version_and_nothing_else_does() {
     let back = input(C::SendBack, Input { comment: Some("More.".into()), ..Input::default() });
     mia.perform(id, back).await.unwrap();
     assert_eq!(seen().await, begun, "a proposal is internal, there and back");
+}
+
+#[test]
+fn what_a_customer_sees_differ_is_another_version_and_nothing_else_is() {
+    let mut world = World::new(policy());
+    let begun = world.begun("sarah");
+    let john = customer("john");
+    let triaged = |world: &mut World, changes: Input| world.act(&begun, &agent("mia"), &input(C::Triage, changes));
+    let heavier = triaged(&mut world, Input { weight: Some(2), ..Input::default() });
+    assert_eq!(heavier.version_for(&john), begun.version_for(&john), "how much work it is, is internal");
+    let urgent = triaged(&mut world, Input { priority: Some(Priority::Urgent), ..Input::default() });
+    assert_ne!(urgent.promised_at(), begun.promised_at());
+    assert!(urgent.version_for(&john) > begun.version_for(&john), "another date is promised");
+    let other = CategoryKey::new("late delivery").unwrap();
+    let other = triaged(&mut world, Input { category: Some(other), ..Input::default() });
+    assert!(other.version_for(&john) > begun.version_for(&john), "it is about something else");
 }
