@@ -286,9 +286,7 @@ impl Scene<'_> {
             Wanted::Reason if command == CommandName::Reassign => field.hint("Both agents and the log get it."),
             _ => field,
         };
-        // The last level has decided: only what nobody has seen yet opens it again.
-        let final_now = wanted == Wanted::NewEvidence && self.complaint.level >= self.policy.last_level();
-        if wanted.is_required() || final_now { field.required() } else { field }
+        if wanted.is_required() { field.required() } else { field }
     }
 
     fn asked(&self, command: CommandName, wanted: Wanted) -> String {
