@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -87,7 +88,8 @@ own_id!(
     "attachment id"
 );
 
-/// What every key that is a text has in common: printed as it is, read by its own `new`.
+/// What every key that is a text has in common: printed as it is, read by its own `new`, and shared instead of copied,
+/// because each decision works on a copy of the complaint.
 macro_rules! reads_and_writes_as_text {
     ($name:ident) => {
         impl fmt::Display for $name {
@@ -106,7 +108,7 @@ macro_rules! reads_and_writes_as_text {
 
         impl From<$name> for String {
             fn from(key: $name) -> String {
-                key.0
+                String::from(&*key.0)
             }
         }
 
@@ -127,7 +129,7 @@ macro_rules! host_key {
         /// The host's own key: opaque, 1 to 64 visible ASCII characters, compared byte by byte.
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
-        pub struct $name(String);
+        pub struct $name(Arc<str>);
 
         impl $name {
             /// Reads a host key.
@@ -137,7 +139,7 @@ macro_rules! host_key {
                 if key.is_empty() || key.len() > 64 || !visible {
                     return Err(InvalidId::new($what, "1 to 64 visible ASCII characters"));
                 }
-                Ok(Self(key))
+                Ok(Self(key.into()))
             }
 
             /// The key as the host gave it.
@@ -174,13 +176,13 @@ macro_rules! slug {
         /// 1 to 64 letters, digits and hyphens; letters of any script.
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
-        pub struct $name(String);
+        pub struct $name(Arc<str>);
 
         impl $name {
             /// Reads and normalises a key.
             pub fn new(text: impl AsRef<str>) -> Result<Self, InvalidId> {
                 slugged(text.as_ref())
-                    .map(Self)
+                    .map(|key| Self(key.into()))
                     .ok_or(InvalidId::new($what, "1 to 64 letters or digits, words joined by spaces or hyphens"))
             }
 

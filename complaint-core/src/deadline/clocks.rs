@@ -294,10 +294,20 @@ pub(crate) fn clock_changes(
 ) -> Vec<ClockChange> {
     let mut changes = Vec::new();
     for clock in ClockKind::ALL {
-        let wants = match clock {
-            ClockKind::Statutory => wanted_by_law(complaint, policy, now, cause),
-            ClockKind::Remedy => wanted_remedies(complaint, policy),
-            _ => wanted(complaint, policy, clock).into_iter().collect(),
+        let (one, several);
+        let wants: &[Want] = match clock {
+            ClockKind::Statutory => {
+                several = wanted_by_law(complaint, policy, now, cause);
+                &several
+            }
+            ClockKind::Remedy => {
+                several = wanted_remedies(complaint, policy);
+                &several
+            }
+            _ => {
+                one = wanted(complaint, policy, clock);
+                one.as_slice()
+            }
         };
         let active = complaint.deadlines.iter().filter(|deadline| deadline.clock == clock && deadline.ended.is_none());
         for deadline in active {
@@ -316,7 +326,7 @@ pub(crate) fn clock_changes(
                 .iter()
                 .any(|deadline| deadline.clock == clock && deadline.instance == want.instance);
             if !known {
-                let fresh = started(complaint, clock, &want, policy, now);
+                let fresh = started(complaint, clock, want, policy, now);
                 changes.extend(fresh.map(|deadline| ClockChange::Started { deadline }));
             }
         }
@@ -368,7 +378,6 @@ fn adjustment(
     now: DateTime<Utc>,
     cause: ClockCause,
 ) -> Option<ClockChange> {
-    let calendar = deadline.measured_on(policy);
     if want.fixed_due.is_none()
         && deadline.missed_at.is_none()
         && let Some(moved) = repromised(complaint, deadline, want, policy, now, cause)
@@ -376,11 +385,12 @@ fn adjustment(
         return Some(ClockChange::Retargeted { deadline: moved });
     }
     let (clock, instance) = (deadline.clock, deadline.instance);
+    let calendar = || deadline.measured_on(policy);
     match (deadline.due_at, deadline.left_micros, want.paused) {
         (Some(due_at), _, Some(cause)) => Some(ClockChange::Paused {
             clock,
             instance,
-            left_micros: micros(length(calendar, now, due_at)),
+            left_micros: micros(length(calendar(), now, due_at)),
             cause: Some(cause),
         }),
         (None, Some(left), None) => {
@@ -389,8 +399,8 @@ fn adjustment(
             Some(ClockChange::Resumed {
                 clock,
                 instance,
-                due_at: after(calendar, now, left),
-                warn_at: warnings(calendar, now, left, total),
+                due_at: after(calendar(), now, left),
+                warn_at: warnings(calendar(), now, left, total),
             })
         }
         _ => None,
@@ -480,13 +490,13 @@ fn wanted(complaint: &Complaint, policy: &Policy, clock: ClockKind) -> Option<Wa
         Status::AwaitingThirdParty if policy.third_party_pauses => Some(PauseCause::AwaitingThirdParty),
         _ => None,
     };
-    let again = 1 + times_cancelled(complaint, clock);
+    let again = || 1 + times_cancelled(complaint, clock);
     let decided = u32::try_from(complaint.resolutions.len()).unwrap_or(u32::MAX);
     let (present, instance, paused) = match clock {
-        ClockKind::Acknowledgement => (open && complaint.acknowledged_at.is_none(), again, None),
-        ClockKind::FirstResponse => (open && complaint.first_response_at.is_none(), again, service),
+        ClockKind::Acknowledgement => (open && complaint.acknowledged_at.is_none(), again(), None),
+        ClockKind::FirstResponse => (open && complaint.first_response_at.is_none(), again(), service),
         // Contested or opened again, it is to be decided anew, and whoever waits is promised a date again.
-        ClockKind::Resolution => (open, again.saturating_add(decided), service),
+        ClockKind::Resolution => (open, again().saturating_add(decided), service),
         ClockKind::Level => (open, complaint.level_entries, service),
         ClockKind::Acceptance => (status == Status::Assigned, complaint.assignments, None),
         ClockKind::Approval => (status == Status::PendingApproval, complaint.proposals, None),
@@ -506,8 +516,10 @@ fn wanted(complaint: &Complaint, policy: &Policy, clock: ClockKind) -> Option<Wa
         // Several of a kind: see below.
         ClockKind::Statutory | ClockKind::Remedy => return None,
     };
-    let target = policy.target(clock, &complaint.category, complaint.priority, complaint.level);
-    present.then_some(Want { paused, ..Want::running(instance, target) })
+    present.then(|| {
+        let target = policy.target(clock, &complaint.category, complaint.priority, complaint.level);
+        Want { paused, ..Want::running(instance, target) }
+    })
 }
 
 fn of_law(complaint: &Complaint) -> impl DoubleEndedIterator<Item = &Deadline> {
@@ -535,8 +547,13 @@ fn wanted_by_law(complaint: &Complaint, policy: &Policy, now: DateTime<Utc>, cau
         let promise = promise_of(deadline);
         latest.insert(promise.key.clone(), (promise, deadline));
     }
-    let stated: BTreeMap<&PromiseKey, &StatutoryPromise> =
-        policy.promises_for(&complaint.category, complaint.received_at).collect();
+    // A policy that promises more than before does so for new complaints, and for those that are rebased on it.
+    let promises_anew = complaint.deadlines.is_empty() || matches!(cause, ClockCause::Described | ClockCause::Rebased);
+    let stated: BTreeMap<&PromiseKey, &StatutoryPromise> = if promises_anew {
+        policy.promises_for(&complaint.category, complaint.received_at).collect()
+    } else {
+        BTreeMap::new()
+    };
     let mut free = of_law(complaint).map(|deadline| deadline.instance).max().unwrap_or_default();
     let mut next = || {
         free += 1;
@@ -558,12 +575,9 @@ fn wanted_by_law(complaint: &Complaint, policy: &Policy, now: DateTime<Utc>, cau
             Some(Ending::Met | Ending::Late) => {}
         }
     }
-    // A policy that promises more than before does so for new complaints, and for those that are rebased on it.
-    if complaint.deadlines.is_empty() || matches!(cause, ClockCause::Described | ClockCause::Rebased) {
-        for (key, promise) in &stated {
-            if !latest.contains_key(*key) && !is_kept(complaint, promise.kept_by) {
-                want(key, next());
-            }
+    for (key, promise) in &stated {
+        if !latest.contains_key(*key) && !is_kept(complaint, promise.kept_by) {
+            want(key, next());
         }
     }
     wants

@@ -1,9 +1,11 @@
 //! Commands in, entries or a refusal out. No clock, no randomness, no I/O.
 
+use std::borrow::Cow;
+
 use chrono::{DateTime, Utc};
 
 use super::context::Context;
-use super::evolve::{begin, evolve};
+use super::evolve::{Step, begin};
 use super::guards::{self, Scene};
 use super::refusal::{FailedGuard, Refusal};
 use super::table::{TABLE, rule};
@@ -144,7 +146,7 @@ pub(crate) fn refusal(command: CommandName, complaint: Option<&Complaint>, mut f
 
 /// Entries under construction: each sees the state that those before it made.
 struct Draft<'a> {
-    state: Complaint,
+    state: Cow<'a, Complaint>,
     entries: Vec<Entry>,
     version: Version,
     by: &'a Party,
@@ -152,9 +154,10 @@ struct Draft<'a> {
 }
 
 impl<'a> Draft<'a> {
-    fn of(complaint: &Complaint, actor: &'a Actor, context: &'a Context<'a>) -> Self {
+    fn of(complaint: &'a Complaint, actor: &'a Actor, context: &'a Context<'a>) -> Self {
         let version = if context.continuing { complaint.version } else { complaint.version.next() };
-        Self { state: complaint.clone(), entries: Vec::new(), version, by: actor.party(), context }
+        let (state, entries) = (Cow::Borrowed(complaint), Vec::new());
+        Self { state, entries, version, by: actor.party(), context }
     }
 
     fn push(&mut self, place: Place, event: Event, words: Words) {
@@ -177,12 +180,16 @@ impl<'a> Draft<'a> {
             by: self.by.clone(),
             place,
             event,
-            clocks: first,
+            clocks: Vec::new(),
             words,
         };
-        let interim = evolve(self.state.clone(), &entry);
-        entry.clocks.extend(clock_changes(&interim, self.context.policy, self.context.now, cause));
-        self.state = evolve(self.state.clone(), &entry);
+        let mut step = Step::of(self.state.to_mut(), &entry);
+        step.wind(&first);
+        let follows = clock_changes(step.state(), self.context.policy, self.context.now, cause);
+        step.wind(&follows);
+        step.finish();
+        entry.clocks = first;
+        entry.clocks.extend(follows);
         self.entries.push(entry);
     }
 

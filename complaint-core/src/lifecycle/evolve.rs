@@ -1,11 +1,13 @@
 //! From entries to state. Holds no rule and cannot fail: a rule here would one day refuse to load old complaints.
 
+use chrono::{DateTime, Utc};
+
 use crate::actor::Party;
 use crate::complaint::{
     Attachment, Complaint, Contact, Dismissal, Entry, Escalation, Event, Exclusion, ExclusionCause, Feedback, Proposal,
     Question, ReleaseCause, Remedy, RemedyPromise, Resolution, Words,
 };
-use crate::deadline::ClockChange;
+use crate::deadline::{ClockChange, Deadline};
 use crate::id::{AgentId, Version};
 use crate::visibility::is_public;
 
@@ -71,7 +73,7 @@ pub fn begin(entry: &Entry) -> Option<Complaint> {
         Party::Customer(id) if id == customer => None,
         by => Some(by.clone()),
     };
-    let complaint = Complaint {
+    let mut complaint = Complaint {
         id: entry.complaint,
         reference: *reference,
         version: Version::NONE,
@@ -136,15 +138,80 @@ pub fn begin(entry: &Entry) -> Option<Complaint> {
         attachments: Vec::new(),
         deadlines: Vec::new(),
     };
-    Some(settle(complaint, entry, false))
+    settle(&mut complaint, entry);
+    let mut step = Step { state: &mut complaint, entry, moved: false, promised: None };
+    step.wind(&entry.clocks);
+    step.finish();
+    Some(complaint)
 }
 
 /// The complaint after an entry.
-#[expect(clippy::too_many_lines, reason = "one arm per event, in the order of the enumeration")]
 pub fn evolve(mut complaint: Complaint, entry: &Entry) -> Complaint {
+    let mut step = Step::of(&mut complaint, entry);
+    step.wind(&entry.clocks);
+    step.finish();
+    complaint
+}
+
+/// One entry being applied: what happened and where that leaves the work, then the clocks, which follow from it.
+pub(crate) struct Step<'a> {
+    state: &'a mut Complaint,
+    entry: &'a Entry,
+    /// Whether the customer sees it at another place, or as about something else.
+    moved: bool,
+    /// What the customer was promised before.
+    promised: Option<DateTime<Utc>>,
+}
+
+impl<'a> Step<'a> {
+    /// What happened, without the clocks.
+    pub(crate) fn of(complaint: &'a mut Complaint, entry: &'a Entry) -> Self {
+        let place = &entry.place;
+        // Why it left its handler is internal; that it has none, or is at another level, the customer sees.
+        let moved = complaint.status.for_customer() != place.status.for_customer()
+            || complaint.handler != place.handler
+            || complaint.level != place.level
+            || matches!(&entry.event, Event::Triaged { category, .. } if *category != complaint.category);
+        let promised = complaint.promised_at();
+        happen(complaint, entry);
+        settle(complaint, entry);
+        Self { state: complaint, entry, moved, promised }
+    }
+
+    pub(crate) fn state(&self) -> &Complaint {
+        self.state
+    }
+
+    /// What that did to the clocks.
+    pub(crate) fn wind(&mut self, changes: &[ClockChange]) {
+        for change in changes {
+            let key = change.key();
+            if let ClockChange::Started { deadline } = change {
+                self.state.deadlines.push(deadline.clone());
+            } else {
+                let is_it = |deadline: &&mut Deadline| (deadline.clock, deadline.instance) == key;
+                if let Some(deadline) = self.state.deadlines.iter_mut().find(is_it) {
+                    deadline.apply(change, self.entry.at);
+                }
+            }
+        }
+    }
+
+    pub(crate) fn finish(self) {
+        let version = self.entry.version;
+        // Whatever the customer can see differ is another version to them, also where the reason is internal.
+        let differs = self.moved || self.state.promised_at() != self.promised;
+        if (is_public(&self.entry.event) || differs) && self.state.public_change != version {
+            self.state.public_version = self.state.public_version.next();
+            self.state.public_change = version;
+        }
+    }
+}
+
+#[expect(clippy::too_many_lines, reason = "one arm per event, in the order of the enumeration")]
+fn happen(complaint: &mut Complaint, entry: &Entry) {
     let words = &entry.words;
     let own = |name: &str| words.get(name).map(str::to_owned);
-    let category = complaint.category.clone();
     let before = complaint.handler.clone();
     match &entry.event {
         // A second submission of the same complaint is not a thing that happens; the first one made the state.
@@ -165,10 +232,10 @@ pub fn evolve(mut complaint: Complaint, entry: &Entry) -> Complaint {
             complaint.assignments += 1;
             complaint.routing = Some(routing.clone());
         }
-        Event::Declined { agent } => exclude(&mut complaint, agent, ExclusionCause::Declined(entry.place.level)),
+        Event::Declined { agent } => exclude(complaint, agent, ExclusionCause::Declined(entry.place.level)),
         Event::Released { agent, cause } => {
             if *cause == ReleaseCause::NotBegun {
-                exclude(&mut complaint, agent, ExclusionCause::Released(entry.place.level));
+                exclude(complaint, agent, ExclusionCause::Released(entry.place.level));
             }
             complaint.awaited = None;
         }
@@ -178,10 +245,10 @@ pub fn evolve(mut complaint: Complaint, entry: &Entry) -> Complaint {
         Event::Asked => {
             complaint.questions += 1;
             complaint.question = Some(Question { seq: entry.seq, asked_at: entry.at });
-            written_by_staff(&mut complaint, entry);
+            written_by_staff(complaint, entry);
         }
         Event::Answered { attachments } => {
-            take_in(&mut complaint, attachments, words);
+            take_in(complaint, attachments, words);
             complaint.question = None;
             // A handler who takes down an answer from the phone has read it; from a colleague's hand they have not.
             if entry.by.agent().is_none() || entry.by.agent() != before.as_ref() {
@@ -223,9 +290,9 @@ pub fn evolve(mut complaint: Complaint, entry: &Entry) -> Complaint {
             complaint.decisions += 1;
             complaint.proposal = None;
             complaint.question = None;
-            decided_by(&mut complaint, by);
+            decided_by(complaint, by);
             if let Some(agent) = approved_by {
-                decided_by(&mut complaint, agent);
+                decided_by(complaint, agent);
             }
             complaint.resolutions.push(Resolution {
                 at: entry.at,
@@ -239,8 +306,8 @@ pub fn evolve(mut complaint: Complaint, entry: &Entry) -> Complaint {
                 accepted_at: None,
                 contested_at: None,
             });
-            promise(&mut complaint, entry, with_instructions(remedies, words));
-            written_by_staff(&mut complaint, entry);
+            promise(complaint, entry, with_instructions(remedies, words));
+            written_by_staff(complaint, entry);
         }
         Event::Accepted => {
             if let Some(resolution) = complaint.resolutions.last_mut() {
@@ -257,7 +324,7 @@ pub fn evolve(mut complaint: Complaint, entry: &Entry) -> Complaint {
         Event::Contested { excluded, .. } => {
             complaint.level_entries += 1;
             for agent in excluded {
-                exclude(&mut complaint, agent, ExclusionCause::Decided);
+                exclude(complaint, agent, ExclusionCause::Decided);
             }
             // Whoever contests a dismissal does not disagree with a decision that came before it.
             let dismissed = complaint.dismissal.take().is_some();
@@ -270,7 +337,7 @@ pub fn evolve(mut complaint: Complaint, entry: &Entry) -> Complaint {
             complaint.dismissal = None;
         }
         Event::Closed { .. } => {}
-        Event::Rated { score } => rate(&mut complaint, entry, *score),
+        Event::Rated { score } => rate(complaint, entry, *score),
         Event::Withdrawn => {
             complaint.question = None;
             complaint.proposal = None;
@@ -283,10 +350,10 @@ pub fn evolve(mut complaint: Complaint, entry: &Entry) -> Complaint {
         Event::Dismissed { reason, by } => {
             complaint.decisions += 1;
             complaint.question = None;
-            decided_by(&mut complaint, by);
+            decided_by(complaint, by);
             complaint.dismissal =
                 Some(Dismissal { at: entry.at, by: by.clone(), reason: *reason, text: words.text("text") });
-            written_by_staff(&mut complaint, entry);
+            written_by_staff(complaint, entry);
         }
         Event::Merged { into } => {
             complaint.merged_into = Some(*into);
@@ -310,54 +377,29 @@ pub fn evolve(mut complaint: Complaint, entry: &Entry) -> Complaint {
             complaint.referred_to = None;
         }
         Event::Posted { attachments } => {
-            take_in(&mut complaint, attachments, words);
+            take_in(complaint, attachments, words);
             if matches!(entry.by, Party::Customer(_)) {
                 complaint.question = None;
                 complaint.unread_since = complaint.unread_since.or(Some(entry.at));
             } else {
-                written_by_staff(&mut complaint, entry);
+                written_by_staff(complaint, entry);
             }
         }
-        Event::Attached { attachments } => take_in(&mut complaint, attachments, words),
+        Event::Attached { attachments } => take_in(complaint, attachments, words),
         Event::Read => complaint.unread_since = None,
     }
-    let described = complaint.category != category;
-    settle(complaint, entry, described)
 }
 
-/// What every entry does: the place, the clocks, the numbers. `described` says whether it is about something else now.
-fn settle(mut complaint: Complaint, entry: &Entry, described: bool) -> Complaint {
-    let promised = complaint.promised_at();
+/// What every entry does: the place, the numbers.
+fn settle(complaint: &mut Complaint, entry: &Entry) {
     if complaint.status != entry.place.status {
         complaint.status_since = entry.at;
     }
-    // Why it left its handler is internal; that it has none, or is at another level, the customer sees.
-    let moved = complaint.status.for_customer() != entry.place.status.for_customer()
-        || complaint.handler != entry.place.handler
-        || complaint.level != entry.place.level;
     complaint.status = entry.place.status;
     complaint.level = entry.place.level;
     complaint.handler.clone_from(&entry.place.handler);
     complaint.version = entry.version;
     complaint.entries = entry.seq;
-    for change in &entry.clocks {
-        let key = change.key();
-        if let ClockChange::Started { deadline } = change {
-            complaint.deadlines.push(deadline.clone());
-        } else {
-            let known = complaint.deadlines.iter_mut().find(|deadline| (deadline.clock, deadline.instance) == key);
-            if let Some(deadline) = known {
-                deadline.apply(change, entry.at);
-            }
-        }
-    }
-    // Whatever the customer can see differ is another version to them, also where the reason is internal.
-    let differs = moved || described || complaint.promised_at() != promised;
-    if (is_public(&entry.event) || differs) && complaint.public_change != entry.version {
-        complaint.public_version = complaint.public_version.next();
-        complaint.public_change = entry.version;
-    }
-    complaint
 }
 
 /// Adds files, but for those that a message shows again.
