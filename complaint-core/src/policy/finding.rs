@@ -109,7 +109,7 @@ codes! {
     NothingToChoose = "nothing_to_choose", Warning, "Categories, none of which can be chosen.";
     LevelUnstaffed = "level_unstaffed", Warning, "A level without an agent.";
     CategoryUnskilled = "category_unskilled", Warning, "A category whose complaints no agent can be given.";
-    LikelyTypo = "likely_typo", Warning, "A skill or area that is probably misspelt.";
+    LikelyTypo = "likely_typo", Warning, "A skill, area or category that is probably misspelt.";
     SuperiorOutOfReach = "superior_out_of_reach", Warning, "A superior who can never be given what is escalated.";
     AgentBeyondLadder = "agent_beyond_ladder", Warning, "An agent of a level that the ladder does not have.";
 }

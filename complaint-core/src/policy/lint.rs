@@ -9,7 +9,7 @@ use super::structure::Machine;
 use super::{Category, Policy, TargetOverrides};
 use crate::complaint::Priority;
 use crate::deadline::{ClockKind, Span};
-use crate::id::Level;
+use crate::id::{CategoryKey, Level};
 use crate::money::Money;
 use crate::routing::Roster;
 use crate::text;
@@ -198,8 +198,31 @@ impl Report<'_> {
 
     /// What the law promises, and the words about it.
     fn law(&mut self) {
-        for (path, message) in self.policy.statutory_faults() {
+        let policy = self.policy;
+        for (path, message) in policy.statutory_faults() {
             self.push(Code::StatutoryFault, path, message, "correct it");
+        }
+        // A pack names categories that a house may not have; one that is nearly there is probably meant, and its
+        // complaints would lack what the law promises, or get what it does not.
+        let known: BTreeSet<&str> = policy
+            .categories
+            .iter()
+            .flat_map(|category| std::iter::once(&category.key).chain(&category.groups))
+            .map(CategoryKey::as_str)
+            .collect();
+        for (key, promise) in &policy.statutory {
+            for (field, names) in [("categories", &promise.categories), ("except", &promise.except)] {
+                for name in names.iter().filter(|name| !known.contains(name.as_str())) {
+                    if let Some(meant) = nearest(name.as_str(), known.iter().copied()) {
+                        self.push(
+                            Code::LikelyTypo,
+                            format!("statutory.{key}.{field}"),
+                            format!("no category or group is called `{name}`, and one is called `{meant}`"),
+                            format!("write `{meant}`, here or there"),
+                        );
+                    }
+                }
+            }
         }
     }
 

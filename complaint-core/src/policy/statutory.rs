@@ -162,7 +162,6 @@ impl Policy {
         self.statutory.iter().filter(move |(_, promise)| promise.is_for(&category, known.as_ref(), received_on))
     }
 
-    /// What is wrong with the promises of the law and the texts about rights: path and message of each fault.
     /// What the law gives every complaint until its final response, if it does: the first such promise that neither lapses
     /// nor is for certain categories.
     pub(crate) fn final_response(&self) -> Option<(&PromiseKey, &StatutoryPromise)> {
@@ -171,6 +170,7 @@ impl Policy {
         })
     }
 
+    /// What is wrong with the promises of the law and the texts about rights: path and message of each fault.
     pub(super) fn statutory_faults(&self) -> Vec<(String, String)> {
         let mut faults = Vec::new();
         for (key, promise) in &self.statutory {

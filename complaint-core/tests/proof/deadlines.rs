@@ -730,3 +730,16 @@ fn every_value_of_a_pack_names_the_rule_it_comes_from() {
     }
     assert_eq!(Policy::pack("iso-10002").unwrap().source("targets.silence"), None);
 }
+
+#[test]
+fn each_cause_of_a_pause_is_told_in_words() {
+    let told = [
+        (PauseCause::AwaitingCustomer, "a question is with the customer"),
+        (PauseCause::AwaitingThirdParty, "a third party must act"),
+        (PauseCause::UnreadMessage, "a message of the customer is unread"),
+        (PauseCause::OutstandingRemedy, "a promised remedy is outstanding"),
+    ];
+    for (cause, words) in told {
+        assert_eq!(cause.label(), words);
+    }
+}

@@ -155,9 +155,17 @@ fn texts() -> Vec<(Code, &'static str, &'static str, String)> {
 /// More places that have the same kinds of fault.
 fn more_texts() -> Vec<(Code, &'static str, &'static str, String)> {
     let of = standard;
+    let category = "[[categories]]\nkey = \"late-delivery\"\nname = \"Late delivery\"\n";
+    let promise = "[statutory.answer]\nlabel = \"Answer\"\nwithin = \"15 days\"\nsource = \"A law\"\n";
     let urgent = "[priorities.urgent]\nfirst_response = \"2 working hours\"";
     let first_level = "100.00 CHF\"]\npriorities = { urgent = \"1 working day\"";
     vec![
+        (
+            Code::LikelyTypo,
+            "statutory.answer.except",
+            "[\"late-delivry\"]",
+            of(&[], &format!("{category}{promise}except = [\"late-delivry\"]\n")),
+        ),
         (Code::WindowsContradict, "rating_window", "\"40 days\"", of(&[("\"24 hours\"", "\"40 days\"")], "")),
         (
             Code::WindowsContradict,

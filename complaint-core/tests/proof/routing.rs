@@ -611,3 +611,25 @@ async fn a_long_queue_is_given_out_within_the_capacities() {
     assert_eq!(house.desk.sweep().await.unwrap().routed, 0);
     house.workloads_add_up().await;
 }
+
+#[test]
+fn a_complaint_needs_whatever_it_was_described_with() {
+    let mut submission = submission();
+    submission.area = Some(area(1));
+    submission.language = Some(language(2));
+    let item = Item { kind: "order".into(), key: "A-1009".into() };
+    submission.items = vec![item.clone()];
+    let complaint = World::new(policy()).submitted_with(&submission);
+    let expected = Need {
+        skills: complaint.skills.clone(),
+        area: Some(area(1)),
+        language: Some(language(2)),
+        weight: complaint.weight,
+        urgency: 200,
+        concerns: BTreeSet::from([Concern::Item(item), concern(0)]),
+        excluded: vec![(agent_id("zoe"), Ineligible::Subject)],
+        ..Need::at(level(1))
+    };
+    assert_eq!(Need::of(&complaint), expected);
+    assert_eq!(complaint.skills, BTreeSet::from([Skill::new("damaged-goods").unwrap()]));
+}
