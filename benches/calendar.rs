@@ -5,34 +5,17 @@
 
 use std::fmt::Write as _;
 use std::hint::black_box;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use chrono::{DateTime, Utc};
 use complaint_core::clock::{IdSource, RandomIds};
 use complaint_core::deadline::{Calendar, CalendarSpec, ClockKind, Span};
 use complaint_core::id::ComplaintId;
 use complaint_core::lifecycle::{Context, begin, submit};
 use complaint_core::policy::Category;
 use complaint_core::{Actor, Complaint, Policy};
+use measure::{ROUNDS, figure, median_nanos, now};
 
-const ROUNDS: usize = 51;
-
-fn now() -> DateTime<Utc> {
-    DateTime::from_timestamp(1_795_000_000, 0).expect("in range")
-}
-
-/// The median time of one call, over rounds of `times` calls each.
-fn median_nanos(times: u32, mut call: impl FnMut()) -> f64 {
-    let mut rounds: Vec<f64> = (0..ROUNDS)
-        .map(|_| {
-            let started = Instant::now();
-            (0..times).for_each(|_| call());
-            started.elapsed().as_secs_f64() * 1e9 / f64::from(times)
-        })
-        .collect();
-    rounds.sort_by(f64::total_cmp);
-    rounds[ROUNDS / 2]
-}
+mod measure;
 
 fn main() {
     let plain = Calendar::standard();
@@ -40,8 +23,7 @@ fn main() {
     // Of working time, some 250 days of eight hours.
     let year = Duration::from_hours(8 * 250);
     let later = london.add(now(), year);
-    let mut figures: Vec<(&str, f64)> = Vec::new();
-    let mut measure = |name, times, call: &mut dyn FnMut()| figures.push((name, median_nanos(times, call)));
+    let measure = |name, times, call: &mut dyn FnMut()| figure(name, median_nanos(ROUNDS, times, call), "ns");
 
     measure("calendar_add_a_year", 1000, &mut || {
         black_box(plain.add(black_box(now()), year));
@@ -79,10 +61,6 @@ fn main() {
     measure("deadline_explain_20_working_days", 200, &mut || {
         black_box(resolution.explain(&london, black_box(now()), 1000));
     });
-
-    for (name, nanos) in figures {
-        println!("figure {name} {nanos:.1} ns");
-    }
 }
 
 /// An office in London with a lunch break and ten named dates in each of so many years.

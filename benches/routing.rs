@@ -5,39 +5,17 @@
 
 use std::collections::VecDeque;
 use std::hint::black_box;
-use std::time::Instant;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 use complaint_core::Agent;
 use complaint_core::agent::Member;
 use complaint_core::id::{Area, Level, Skill};
 use complaint_core::routing::{Need, Roster, Router, route, route_batch};
+use measure::{ROUNDS, figure, median, median_nanos, now, seconds};
 
 #[path = "../complaint-core/tests/proof/flow.rs"]
 mod flow;
-
-const ROUNDS: usize = 31;
-
-fn now() -> DateTime<Utc> {
-    DateTime::from_timestamp(1_795_000_000, 0).expect("in range")
-}
-
-/// The median time of one call, over rounds of `times` calls each.
-fn median_nanos(rounds: usize, times: u32, mut call: impl FnMut()) -> f64 {
-    let mut rounds: Vec<f64> = (0..rounds)
-        .map(|_| {
-            let started = Instant::now();
-            (0..times).for_each(|_| call());
-            started.elapsed().as_secs_f64() * 1e9 / f64::from(times)
-        })
-        .collect();
-    rounds.sort_by(f64::total_cmp);
-    rounds[rounds.len() / 2]
-}
-
-fn figure(name: &str, value: f64, unit: &str) {
-    println!("figure {name} {value:.3} {unit}");
-}
+mod measure;
 
 /// The same numbers in every run (`SplitMix64`).
 struct Dice(u64);
@@ -105,23 +83,21 @@ fn one_by_one() {
         figure(&format!("route_scan_{agents}_agents"), scan, "ns");
         // Each decision is carried out, so the next one finds the index changed. A round is a complaint for each agent.
         let round: Vec<&Need> = needs.iter().cycle().take(agents as usize).collect();
-        let mut times: Vec<f64> = (0..ROUNDS)
-            .map(|_| {
-                let mut index = Router::new(&roster, now());
-                for need in &needs {
-                    black_box(index.choose(need));
-                }
-                let started = Instant::now();
+        let times = (0..ROUNDS).map(|_| {
+            let mut index = Router::new(&roster, now());
+            for need in &needs {
+                black_box(index.choose(need));
+            }
+            let whole = seconds(|| {
                 for need in &round {
                     if let Some(agent) = index.choose(need) {
                         index.assign(agent, need.weight);
                     }
                 }
-                started.elapsed().as_secs_f64() * 1e9 / f64::from(agents)
-            })
-            .collect();
-        times.sort_by(f64::total_cmp);
-        let median = times[ROUNDS / 2];
+            });
+            whole * 1e9 / f64::from(agents)
+        });
+        let median = median(times.collect());
         figure(&format!("route_index_{agents}_agents"), median, "ns");
         // The same with as many complaints finished as given, the oldest first.
         let mut index = Router::new(&roster, now());
@@ -161,9 +137,9 @@ fn batch(name: &str, complaints: u32) {
     figure(&format!("batch_{name}_{complaints}_by_1000"), nanos / 1e6, "ms");
     let plan = route_batch(&needs, &roster, now());
     figure(&format!("batch_{name}_waiting"), f64::from(u32::try_from(plan.waiting()).expect("few")), "complaints");
-    let started = Instant::now();
-    let optimum = flow::optimum(&needs, &roster, now());
-    figure(&format!("batch_{name}_exact_flow"), started.elapsed().as_secs_f64() * 1e3, "ms");
+    let mut optimum = 0;
+    let exact = seconds(|| optimum = flow::optimum(&needs, &roster, now()));
+    figure(&format!("batch_{name}_exact_flow"), exact * 1e3, "ms");
     #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
     let optimum = optimum as f64 / flow::UNIT as f64;
     figure(&format!("batch_{name}_cost_to_optimum"), plan.cost() / optimum, "x");

@@ -2,10 +2,12 @@
 //! as it is stored. Prints medians as lines `figure NAME VALUE UNIT`; never asserted, since times are not promises.
 
 use std::hint::black_box;
-use std::time::Instant;
 
 use complaint_core::id::CategoryKey;
 use complaint_core::triage::{Classifier, Clues, LearnedClassifier};
+use measure::{figure, median, seconds};
+
+mod measure;
 
 /// Complaints of 120 words, of which three in ten are peculiar to their category: about as long as real ones.
 const WORDS: usize = 120;
@@ -45,15 +47,6 @@ fn clues(text: &str, channel: usize) -> Clues<'_> {
     Clues::new().text(text).field("channel", CHANNELS[channel % CHANNELS.len()])
 }
 
-fn median_micros(mut times: Vec<f64>) -> f64 {
-    times.sort_by(f64::total_cmp);
-    times[times.len() / 2] * 1e6
-}
-
-fn figure(name: &str, value: f64, unit: &str) {
-    println!("figure {name} {value:.3} {unit}");
-}
-
 fn main() {
     for categories in [10, 100] {
         let keys: Vec<CategoryKey> =
@@ -64,11 +57,10 @@ fn main() {
         for number in 0..LESSONS {
             let category = chance.below(categories);
             let text = complaint(&mut chance, category);
-            let started = Instant::now();
-            model.learn(&clues(&text, number), &keys[category]).expect("room");
+            let took = seconds(|| model.learn(&clues(&text, number), &keys[category]).expect("room"));
             // The last fifth: what it costs once the model is full.
             if number >= LESSONS / 5 * 4 {
-                learning.push(started.elapsed().as_secs_f64());
+                learning.push(took);
             }
         }
         let mut classifying = Vec::new();
@@ -77,21 +69,21 @@ fn main() {
             let category = chance.below(categories);
             let text = complaint(&mut chance, category);
             let clues = clues(&text, number);
-            let started = Instant::now();
-            let suggestions = black_box(&model).classify(black_box(&clues));
-            classifying.push(started.elapsed().as_secs_f64());
+            let mut suggestions = Vec::new();
+            classifying.push(seconds(|| suggestions = black_box(&model).classify(black_box(&clues))));
             right += usize::from(suggestions[0].category == keys[category]);
         }
         // A model that guesses would be quick as well.
         assert!(right > 900, "only {right} of 1000 are right");
         let bytes = serde_json::to_vec(&model).expect("a model can be stored").len();
-        let started = Instant::now();
-        let loaded: LearnedClassifier =
-            serde_json::from_slice(&serde_json::to_vec(&model).expect("stored")).expect("loaded");
-        let reload = started.elapsed().as_secs_f64();
+        let mut loaded = LearnedClassifier::new();
+        let reload = seconds(|| {
+            let stored = serde_json::to_vec(&model).expect("stored");
+            loaded = serde_json::from_slice(&stored).expect("loaded");
+        });
         assert!(loaded == model);
-        figure(&format!("triage_learn_{categories}_categories"), median_micros(learning), "us");
-        figure(&format!("triage_classify_{categories}_categories"), median_micros(classifying), "us");
+        figure(&format!("triage_learn_{categories}_categories"), median(learning) * 1e6, "us");
+        figure(&format!("triage_classify_{categories}_categories"), median(classifying) * 1e6, "us");
         figure(&format!("triage_vocabulary_{categories}_categories"), as_f64(model.vocabulary()), "clues");
         figure(&format!("triage_stored_{categories}_categories"), as_f64(bytes) / 1e6, "MB");
         figure(&format!("triage_store_and_load_{categories}_categories"), reload * 1e3, "ms");
