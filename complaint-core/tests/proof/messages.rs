@@ -1,13 +1,13 @@
 //! Messages: a text, files, or both.
 
 use chrono::TimeDelta;
-use complaint_core::{Actor, Complaint};
 use complaint_core::complaint::{Attachment, Entry, Event};
 use complaint_core::deadline::ClockKind;
 use complaint_core::id::AttachmentId;
 use complaint_core::lifecycle::{Command, CommandName as C, FILES_MAX, Input, Status, evolve};
 use complaint_core::notice::{NoticeKind as K, Recipient, announce};
 use complaint_core::text::TEXT_MAX;
+use complaint_core::{Actor, Complaint};
 
 use crate::house::{World, agent, customer, decision, file, input, policy};
 
