@@ -683,11 +683,36 @@ impl Loaded {
         decisions.rev().collect()
     }
 
+    /// What waits for a second person.
+    fn proposal(&self) -> Option<Decision> {
+        let proposal = self.complaint.proposal.as_ref()?;
+        let remedies = (1..).zip(&proposal.remedies).map(|(number, remedy)| Remedy {
+            number,
+            what: remedy_in_words(remedy),
+            instructions: remedy.instructions.clone().unwrap_or_default(),
+            state: Tag::new("wait", "Proposed"),
+            due: None,
+            delivered: None,
+        });
+        Some(Decision {
+            number: self.complaint.resolutions.len() + 1,
+            stands: true,
+            outcome: outcome_tag(proposal.outcome, true),
+            at: When(proposal.at),
+            by: self.names.agent(&proposal.by),
+            approved_by: None,
+            level: self.policy.level_name(self.complaint.level).to_owned(),
+            explanation: proposal.explanation.clone(),
+            apology: proposal.apology.clone(),
+            next_steps: proposal.next_steps.clone(),
+            accepted: None,
+            contested: None,
+            remedies: remedies.collect(),
+            rating: None,
+        })
+    }
+
     fn remedy(&self, promise: &complaint_core::complaint::RemedyPromise, fallen: bool) -> Remedy {
-        let mut what = promise.remedy.kind.label().to_owned();
-        if let Some(amount) = promise.remedy.amount {
-            what = format!("{what} of {amount}");
-        }
         let clock = self
             .complaint
             .deadlines
@@ -702,7 +727,7 @@ impl Loaded {
         };
         Remedy {
             number: promise.number,
-            what,
+            what: remedy_in_words(&promise.remedy),
             instructions: promise.remedy.instructions.clone().unwrap_or_default(),
             state,
             due: due.filter(|_| !fallen).map(When),
@@ -826,6 +851,13 @@ impl Loaded {
     }
 }
 
+fn remedy_in_words(remedy: &complaint_core::complaint::Remedy) -> String {
+    match remedy.amount {
+        Some(amount) => format!("{} of {amount}", remedy.kind.label()),
+        None => remedy.kind.label().to_owned(),
+    }
+}
+
 fn render(
     state: &AppState,
     viewer: &Viewer,
@@ -946,37 +978,6 @@ fn staff_page(
         let about = category_name(&loaded.policy, &complaint.category);
         facts.insert(0, Fact { label: "About".to_owned(), value: about });
     }
-    let proposal = complaint.proposal.as_ref().map(|proposal| Decision {
-        number: complaint.resolutions.len() + 1,
-        stands: true,
-        outcome: outcome_tag(proposal.outcome, true),
-        at: When(proposal.at),
-        by: loaded.names.agent(&proposal.by),
-        approved_by: None,
-        level: loaded.policy.level_name(complaint.level).to_owned(),
-        explanation: proposal.explanation.clone(),
-        apology: proposal.apology.clone(),
-        next_steps: proposal.next_steps.clone(),
-        accepted: None,
-        contested: None,
-        remedies: proposal
-            .remedies
-            .iter()
-            .enumerate()
-            .map(|(at, remedy)| Remedy {
-                number: u32::try_from(at + 1).unwrap_or(u32::MAX),
-                what: match remedy.amount {
-                    Some(amount) => format!("{} of {amount}", remedy.kind.label()),
-                    None => remedy.kind.label().to_owned(),
-                },
-                instructions: remedy.instructions.clone().unwrap_or_default(),
-                state: Tag::new("wait", "Proposed"),
-                due: None,
-                delivered: None,
-            })
-            .collect(),
-        rating: None,
-    });
     StaffPage {
         me: Me::of(viewer, Some(&loaded.acting), state, if viewer.role == Role::Agent { "/work" } else { "/search" }),
         reference: complaint.reference.to_string(),
@@ -999,7 +1000,7 @@ fn staff_page(
         talk: loaded.talk(true),
         files: if content { loaded.files() } else { Vec::new() },
         decisions: if content { loaded.decisions() } else { Vec::new() },
-        proposal: proposal.filter(|_| content),
+        proposal: loaded.proposal().filter(|_| content),
         reply: reply.then(|| CommandForm { folded: false, ..loaded.scene(attempt).form(CommandName::Post) }),
         write: loaded.forms(attempt, |command| written.contains(&command)),
         at_once: loaded.forms(attempt, |command| at_once.contains(&command)),

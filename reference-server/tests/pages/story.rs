@@ -162,7 +162,7 @@ async fn escalated_contested_and_finally_decided_without_script() {
 #[tokio::test]
 async fn nobody_acts_and_the_customer_sees_it_move_up() {
     let house = House::furnished().await;
-    let (mut john, reference) = house.complaint().await;
+    let (_, reference) = house.complaint().await;
     house.after(3).await;
     // The session of three days ago has ended.
     let mut john = house.browser_of("john@example.org").await;

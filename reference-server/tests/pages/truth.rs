@@ -72,7 +72,7 @@ async fn a_promised_remedy_that_is_late_is_a_promise_in_danger() {
 #[tokio::test]
 async fn the_admin_s_count_of_missed_deadlines_leads_to_them() {
     let house = House::furnished().await;
-    let (mut john, reference) = house.complaint().await;
+    let (_, reference) = house.complaint().await;
     house.after(60).await;
     let mut john = house.browser_of("john@example.org").await;
     let fresh = complain(&mut john, "Broken cup").await;
