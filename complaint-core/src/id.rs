@@ -35,7 +35,7 @@ macro_rules! own_id {
     ($(#[$doc:meta])* $name:ident, $what:literal) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        #[serde(transparent)]
+        #[serde(try_from = "String", into = "String")]
         pub struct $name(Uuid);
 
         impl $name {
@@ -67,6 +67,21 @@ macro_rules! own_id {
                 Uuid::try_parse(text)
                     .map(Self)
                     .map_err(|_| InvalidId::new($what, "a hyphenated UUID"))
+            }
+        }
+
+        // Read by the same words and in the same one spelling as everywhere; not by those of the UUID library.
+        impl TryFrom<String> for $name {
+            type Error = InvalidId;
+
+            fn try_from(text: String) -> Result<Self, InvalidId> {
+                text.parse()
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(id: $name) -> String {
+                id.to_string()
             }
         }
     };

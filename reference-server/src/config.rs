@@ -11,6 +11,10 @@ use url::{Host, Url};
 
 /// Variable that holds the relay's URL where a password must not stand on the command line.
 pub const SMTP_VARIABLE: &str = "COMPLAINT_SMTP";
+/// Variable that holds the token that opens `/metrics`; never an argument, because arguments can be read by every user of a machine.
+pub const METRICS_TOKEN_VARIABLE: &str = "COMPLAINT_METRICS_TOKEN";
+/// The shortest token that cannot be guessed.
+const METRICS_TOKEN_MIN: usize = 16;
 
 /// Handles complaints: from sign-up to feedback.
 #[derive(Debug, Parser)]
@@ -47,6 +51,10 @@ pub enum Command {
 
 /// Arguments of `serve`.
 #[derive(Debug, Clone, Default, Args)]
+#[command(
+    after_help = "Measurements are at /metrics, for programs on this machine alone. With a token in the variable COMPLAINT_METRICS_TOKEN \
+they are for whoever sends it as a bearer token, and for nobody else; behind a TLS proxy (--base-url https://…) that is the only way."
+)]
 pub struct ServeArgs {
     /// Address and port to listen on; port 0 takes a free one.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
@@ -145,6 +153,8 @@ pub struct Config {
     pub durable: bool,
     /// Whether an admin may push the clock forward.
     pub movable_clock: bool,
+    /// What opens `/metrics`; none: they are for this machine alone.
+    pub metrics_token: Option<SecretString>,
 }
 
 /// Everything that is wrong with the arguments.
@@ -193,8 +203,23 @@ impl Config {
                 trusted_proxies,
                 durable: !args.not_durable,
                 movable_clock: args.movable_clock,
+                metrics_token: None,
             }),
             _ => Err(ConfigFaults(faults)),
+        }
+    }
+
+    /// The same with a token that opens `/metrics`: the value of [`METRICS_TOKEN_VARIABLE`], if that is set.
+    pub fn measured_with(mut self, token: Option<String>) -> Result<Self, ConfigFaults> {
+        let visible = |token: &String| token.len() >= METRICS_TOKEN_MIN && token.bytes().all(|b| b.is_ascii_graphic());
+        match token {
+            Some(token) if !visible(&token) => Err(ConfigFaults(vec![format!(
+                "{METRICS_TOKEN_VARIABLE}: at least {METRICS_TOKEN_MIN} visible ASCII characters"
+            )])),
+            token => {
+                self.metrics_token = token.map(SecretString::from);
+                Ok(self)
+            }
         }
     }
 
@@ -480,6 +505,16 @@ mod tests {
         .expect("fine");
         assert_eq!(config.smtp_host().as_deref(), Some("relay.example:465"));
         assert!(!format!("{config:?}").contains("hush"));
+    }
+
+    #[test]
+    fn the_token_of_the_measurements_cannot_be_guessed_and_is_not_shown() {
+        let with = |token: &str| serve(&[]).expect("fine").measured_with(Some(token.to_owned()));
+        for wrong in ["", "short", "with a blank inside it"] {
+            assert!(with(wrong).expect_err("wrong").to_string().contains(METRICS_TOKEN_VARIABLE), "{wrong}");
+        }
+        assert!(!format!("{:?}", with("0123456789abcdef").expect("fine")).contains("0123456789abcdef"));
+        assert!(serve(&[]).expect("fine").measured_with(None).expect("fine").metrics_token.is_none());
     }
 
     #[test]

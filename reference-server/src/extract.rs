@@ -9,6 +9,7 @@ use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::header::{CONTENT_TYPE, IF_MATCH};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
+use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_path_to_error::Segment;
@@ -255,22 +256,58 @@ fn field_problem(path: &str, said: &str) -> Problem {
     {
         let wanted =
             said.split_once("expected ").map_or("", |(_, wanted)| wanted).split(" at line").next().unwrap_or_default();
-        let wanted = if wanted.contains("struct ") || wanted.contains("enum ") || wanted.is_empty() {
-            "another kind of value"
-        } else {
-            wanted
-        };
-        (path.to_owned(), "invalid_type", format!("Expected {wanted}."))
+        (path.to_owned(), "invalid_type", format!("Expected {}.", kind_of(wanted)))
     } else {
-        let reason = said.split(" at line").next().unwrap_or_default();
-        (
-            path.to_owned(),
-            "invalid",
-            if reason.contains("::") { "This value cannot be read.".to_owned() } else { reason.to_owned() },
-        )
+        (path.to_owned(), "invalid", reason_of(said.split(" at line").next().unwrap_or_default()))
     };
     let detail = if field.is_empty() { message.clone() } else { format!("{field}: {message}") };
     Problem::invalid().detail(detail).field(field, code, message)
+}
+
+/// What kind of value is right, in words of ours where serde names a type of Rust.
+fn kind_of(wanted: &str) -> &str {
+    match wanted {
+        "a string" | "a borrowed string" | "string" => "a text",
+        "a sequence" => "a list",
+        "a map" | "map" => "an object",
+        "a boolean" => "true or false",
+        "f32" | "f64" => "a number",
+        "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number, not below 0 and not too large",
+        "i8" | "i16" | "i32" | "i64" | "isize" => "a whole number, not too large",
+        "a formatted date string" => "a day, as in 2026-11-30",
+        _ => "another kind of value",
+    }
+}
+
+/// Why a value was refused. Our own types say what they must be and are let through; what a library's reader says of digits and
+/// characters is put into words of ours.
+fn reason_of(said: &str) -> String {
+    const OF_NUMBERS: [&str; 5] = [
+        "invalid digit found in string",
+        "cannot parse integer from empty string",
+        "number too large to fit in target type",
+        "number too small to fit in target type",
+        "number would be zero for non-zero type",
+    ];
+    const OF_TIMES: [&str; 5] = [
+        "input contains invalid characters",
+        "premature end of input",
+        "trailing input",
+        "input is out of range",
+        "no possible date and time matching input",
+    ];
+    if said.contains(" must be ") {
+        said.to_owned()
+    } else if OF_NUMBERS.contains(&said) {
+        "Expected a whole number, not too large.".to_owned()
+    } else if OF_TIMES.contains(&said) {
+        // Instants are read by `instant`.
+        "Expected a day, as in 2026-11-30.".to_owned()
+    } else if said == "provided string was not `true` or `false`" {
+        "Expected true or false.".to_owned()
+    } else {
+        "This value cannot be read.".to_owned()
+    }
 }
 
 /// Walks the whole document once before it means anything: depth, keys given twice, controls in texts.
@@ -431,6 +468,12 @@ pub fn given<'de, T: Deserialize<'de>, D: serde::Deserializer<'de>>(
     Option::<T>::deserialize(deserializer).map(Some).map_err(D::Error::custom)
 }
 
+/// For instants, `#[serde(deserialize_with = "instant")]`: refused in words of ours.
+pub fn instant<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<DateTime<Utc>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    text.parse().map_err(|_| D::Error::custom("an instant must be written as in 2026-11-30T09:00:00Z"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -526,6 +569,52 @@ mod tests {
         assert!(parse_strictly::<Order>(nested(JSON_DEPTH_MAX - 1).as_bytes()).is_ok());
         assert_eq!(refused(&nested(JSON_DEPTH_MAX)), is(400, "", "too_deep"));
         assert_eq!(refused(&nested(100_000)), is(400, "", "too_deep"));
+    }
+
+    #[test]
+    fn what_readers_say_is_put_into_words_of_ours() {
+        #[derive(Debug, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        #[expect(dead_code, reason = "only whether it can be read matters")]
+        struct Mixed {
+            files: Option<Vec<complaint_core::id::AttachmentId>>,
+            on: Option<chrono::NaiveDate>,
+            absence: Option<Away>,
+            number: Option<u8>,
+            fraction: Option<f64>,
+            open: Option<bool>,
+            level: Option<complaint_core::id::Level>,
+            text: Option<String>,
+        }
+        #[derive(Debug, Deserialize)]
+        #[expect(dead_code, reason = "only whether it can be read matters")]
+        struct Away {
+            #[serde(deserialize_with = "instant")]
+            from: DateTime<Utc>,
+        }
+        let day = "Expected a day, as in 2026-11-30.";
+        let instant = "an instant must be written as in 2026-11-30T09:00:00Z";
+        for (body, field, message) in [
+            (r#"{"files":["zzz"]}"#, "files.0", "attachment id must be a hyphenated UUID"),
+            (r#"{"files":["00000000000000000000000000000007"]}"#, "files.0", "attachment id must be a hyphenated UUID"),
+            (r#"{"files":[7]}"#, "files.0", "Expected a text."),
+            (r#"{"files":"zzz"}"#, "files", "Expected a list."),
+            (r#"{"on":"tomorrow"}"#, "on", day),
+            (r#"{"on":"2026-02-30"}"#, "on", day),
+            (r#"{"on":""}"#, "on", day),
+            (r#"{"on":7}"#, "on", "Expected a day, as in 2026-11-30."),
+            (r#"{"absence":{"from":"2026-11-30"}}"#, "absence.from", instant),
+            (r#"{"absence":{"from":7}}"#, "absence.from", "Expected a text."),
+            (r#"{"number":-1}"#, "number", "Expected a whole number, not below 0 and not too large."),
+            (r#"{"number":1.5}"#, "number", "Expected a whole number, not below 0 and not too large."),
+            (r#"{"fraction":"a"}"#, "fraction", "Expected a number."),
+            (r#"{"open":"yes"}"#, "open", "Expected true or false."),
+            (r#"{"level":10}"#, "level", "level must be a number from 1 to 9"),
+            (r#"{"text":[]}"#, "text", "Expected a text."),
+        ] {
+            let problem = parse_strictly::<Mixed>(body.as_bytes()).expect_err(body);
+            assert_eq!((&*problem.errors[0].field, &*problem.errors[0].message), (field, message), "{body}");
+        }
     }
 
     #[test]

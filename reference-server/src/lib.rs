@@ -186,6 +186,7 @@ pub async fn build_with(config: Config, parts: Parts) -> Result<Server, BuildErr
         stopping,
         metrics: recorder().map_err(BuildError::Metrics)?,
         workers: WorkersDown::default(),
+        making: Arc::default(),
         rounds: Arc::default(),
     };
     Ok(Server { state, stop, setup_link, database, store, _lock: lock })

@@ -10,7 +10,7 @@ use reference_server::auth::password::Passwords;
 use reference_server::auth::{AccountService, AuthError, SqliteAccounts};
 use reference_server::clock::SystemClock;
 use reference_server::config::{
-    AdminCommand, AdminCreateArgs, Cli, Command, Config, SMTP_VARIABLE, ServeArgs, database_url,
+    AdminCommand, AdminCreateArgs, Cli, Command, Config, METRICS_TOKEN_VARIABLE, SMTP_VARIABLE, ServeArgs, database_url,
 };
 use reference_server::error::{chain, printable};
 use reference_server::{build, demo, import, make_private_folder};
@@ -52,7 +52,8 @@ fn main() -> ExitCode {
 }
 
 async fn serve(args: ServeArgs) -> Result<ExitCode, AnyError> {
-    let config = match Config::from_args(&args, std::env::var(SMTP_VARIABLE).ok()) {
+    let config = Config::from_args(&args, std::env::var(SMTP_VARIABLE).ok());
+    let config = match config.and_then(|config| config.measured_with(std::env::var(METRICS_TOKEN_VARIABLE).ok())) {
         Ok(config) => config,
         Err(faults) => {
             eprintln!("{faults}");

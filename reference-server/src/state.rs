@@ -46,6 +46,8 @@ pub struct AppState {
     pub metrics: PrometheusHandle,
     /// Which workers are down.
     pub workers: WorkersDown,
+    /// Held by whoever makes something under an `Idempotency-Key`: of two at once the second finds what the first made.
+    pub(crate) making: Arc<Mutex<()>>,
     /// Held by whoever works through a round, so that a round that has ended has really done everything.
     pub(crate) rounds: Arc<Rounds>,
 }

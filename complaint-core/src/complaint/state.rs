@@ -142,6 +142,9 @@ pub struct Complaint {
     pub referred_to: Option<String>,
     /// Files.
     pub attachments: Vec<Attachment>,
+    /// How many of the files came from the customer; the others came from staff.
+    #[serde(default)]
+    pub files_by_customer: u32,
     /// Every clock it ever had, in the order they started.
     pub deadlines: Vec<Deadline>,
 }

@@ -136,6 +136,7 @@ pub fn begin(entry: &Entry) -> Option<Complaint> {
         follows: *follows,
         referred_to: None,
         attachments: Vec::new(),
+        files_by_customer: 0,
         deadlines: Vec::new(),
     };
     settle(&mut complaint, entry);
@@ -248,7 +249,7 @@ fn happen(complaint: &mut Complaint, entry: &Entry) {
             written_by_staff(complaint, entry);
         }
         Event::Answered { attachments } => {
-            take_in(complaint, attachments, words);
+            take_in(complaint, attachments, entry);
             complaint.question = None;
             // A handler who takes down an answer from the phone has read it; from a colleague's hand they have not.
             if entry.by.agent().is_none() || entry.by.agent() != before.as_ref() {
@@ -377,7 +378,7 @@ fn happen(complaint: &mut Complaint, entry: &Entry) {
             complaint.referred_to = None;
         }
         Event::Posted { attachments } => {
-            take_in(complaint, attachments, words);
+            take_in(complaint, attachments, entry);
             if matches!(entry.by, Party::Customer(_)) {
                 complaint.question = None;
                 complaint.unread_since = complaint.unread_since.or(Some(entry.at));
@@ -385,7 +386,7 @@ fn happen(complaint: &mut Complaint, entry: &Entry) {
                 written_by_staff(complaint, entry);
             }
         }
-        Event::Attached { attachments } => take_in(complaint, attachments, words),
+        Event::Attached { attachments } => take_in(complaint, attachments, entry),
         Event::Read => complaint.unread_since = None,
     }
 }
@@ -403,11 +404,12 @@ fn settle(complaint: &mut Complaint, entry: &Entry) {
 }
 
 /// Adds files, but for those that a message shows again.
-fn take_in(complaint: &mut Complaint, attachments: &[Attachment], words: &Words) {
+fn take_in(complaint: &mut Complaint, attachments: &[Attachment], entry: &Entry) {
     for (at, attachment) in attachments.iter().enumerate() {
         if !complaint.attachments.iter().any(|known| known.id == attachment.id) {
-            let file_name = words.text(&format!("file.{}", at + 1));
+            let file_name = entry.words.text(&format!("file.{}", at + 1));
             complaint.attachments.push(Attachment { file_name, ..attachment.clone() });
+            complaint.files_by_customer += u32::from(matches!(entry.by, Party::Customer(_)));
         }
     }
 }

@@ -13,7 +13,8 @@ use crate::id::{AttachmentId, Level};
 use crate::store::Scope;
 use crate::text::{self, TextFault};
 
-/// The most files a complaint may have.
+/// The most files that either side, the customer or staff, may send to a complaint: neither uses up the other's. Also the most
+/// that one message shows.
 pub const FILES_MAX: usize = 10;
 /// The largest file, in bytes.
 pub const FILE_SIZE_MAX: u64 = 10 * 1024 * 1024;
@@ -128,8 +129,10 @@ fn satisfiable(scene: &Scene<'_>, guard: Guard) -> Vec<FailedGuard> {
             fail("no_outstanding_remedy", "no remedy is outstanding", "nothing more is needed")
         }
         // A message can do without a file.
-        Guard::FilesFit if scene.command.name() == CommandName::Attach && complaint.attachments.len() >= FILES_MAX => {
-            fail("too_many", format!("it has {FILES_MAX} files, which is the most"), "describe the rest in a message")
+        Guard::FilesFit if scene.command.name() == CommandName::Attach && files_sent(scene, complaint) >= FILES_MAX => {
+            let whose = side(scene);
+            let message = format!("{whose} sent {FILES_MAX} files, which is the most");
+            fail("too_many", message, "describe the rest in a message")
         }
         // The money is the proposal's; nothing the approver writes changes it.
         Guard::WithinAuthority if scene.command.name() == CommandName::Approve => authority_faults(scene, complaint),
@@ -997,11 +1000,11 @@ fn file_faults(scene: &Scene<'_>, complaint: &Complaint) -> Vec<FailedGuard> {
     if files.is_empty() && scene.command.name() == CommandName::Attach {
         failed.push(FailedGuard::input("missing", "files", "must not be empty", "send at least one file"));
     }
-    if complaint.attachments.len() + files.len() > FILES_MAX {
+    if files_sent(scene, complaint) + files.len() > FILES_MAX {
         failed.push(FailedGuard::input(
             "too_many",
             "files",
-            format!("must be at most {FILES_MAX} for one complaint"),
+            format!("must be at most {FILES_MAX} for one complaint, counting those that {} sent before", side(scene)),
             "send the most important ones",
         ));
     }
@@ -1028,14 +1031,25 @@ fn file_faults(scene: &Scene<'_>, complaint: &Complaint) -> Vec<FailedGuard> {
     failed
 }
 
+/// How many files of a complaint came from the side that acts.
+fn files_sent(scene: &Scene<'_>, complaint: &Complaint) -> usize {
+    let by_customer = complaint.files_by_customer as usize;
+    if scene.actor.customer_id().is_some() { by_customer } else { complaint.attachments.len() - by_customer }
+}
+
+/// Who acts, as whoever acts calls it.
+fn side(scene: &Scene<'_>) -> &'static str {
+    if scene.actor.customer_id().is_some() { "you" } else { "staff" }
+}
+
 /// The files that a message shows are the complaint's, each named once.
 fn known_file_faults(files: &[AttachmentId], complaint: &Complaint) -> Vec<FailedGuard> {
-    // No complaint has more, so the rest need not be told one by one.
+    // One message shows no more, so the rest need not be told one by one.
     if files.len() > FILES_MAX {
         return vec![FailedGuard::input(
             "too_many",
             "files",
-            format!("must be at most {FILES_MAX}"),
+            format!("must be at most {FILES_MAX} in one message"),
             "name each file once",
         )];
     }

@@ -455,8 +455,11 @@ fn holds(stage: &Stage, actor: &Actor, name: C, guard: Guard) -> bool {
             sees_other && complaint.merged_into.is_none()
         }
         Guard::SurvivorNotClosed => complaint.merged_into.is_some(),
-        // A message can do without a file.
-        Guard::FilesFit => name != C::Attach || complaint.attachments.len() < 10,
+        // A message can do without a file. Every file of these places came from the customer, so staff have all of theirs left.
+        Guard::FilesFit => {
+            let of_customer = matches!(actor.party(), Party::Customer(_));
+            name != C::Attach || !of_customer || complaint.attachments.len() < 10
+        }
         Guard::ContestNotPossible => {
             !(matches!(complaint.status, Status::Closed | Status::Dismissed) && !last && window_open == Some(true))
         }

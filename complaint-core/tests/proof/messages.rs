@@ -1,13 +1,13 @@
 //! Messages: a text, files, or both.
 
 use chrono::TimeDelta;
-use complaint_core::Complaint;
 use complaint_core::complaint::{Attachment, Entry, Event};
 use complaint_core::deadline::ClockKind;
 use complaint_core::id::AttachmentId;
 use complaint_core::lifecycle::{Command, CommandName as C, FILES_MAX, Input, Status, evolve};
 use complaint_core::notice::{NoticeKind as K, Recipient, announce};
 use complaint_core::text::TEXT_MAX;
+use complaint_core::{Actor, Complaint};
 
 use crate::house::{World, agent, customer, decision, file, input, policy};
 
@@ -131,6 +131,27 @@ fn with_ten_files_a_text_can_still_be_written_and_the_ten_be_shown() {
     assert_eq!(world.act(&full, &customer("john"), &shown).attachments, ten);
     let one_more = bringing(C::Answer, None, vec![file(99)]);
     assert_eq!(world.decide(&full, &customer("john"), &one_more, None).unwrap_err().code(), "too_many");
+}
+
+#[test]
+fn neither_side_uses_up_the_files_of_the_other() {
+    let mut world = World::new(policy());
+    let asked = asked(&mut world);
+    let ten = |from: u128| Command::attach((from..from + FILES_MAX as u128).map(file).collect());
+    let refused = |world: &World, at: &Complaint, who: &Actor| {
+        world.decide(at, who, &Command::attach(vec![file(99)]), None).unwrap_err().failed.remove(0).message
+    };
+    let full = world.act(&asked, &customer("john"), &ten(0));
+    assert_eq!(full.files_by_customer as usize, FILES_MAX);
+    let said = refused(&world, &full, &customer("john"));
+    assert!(said.contains("10") && said.contains("you sent"), "{said}");
+    // Shown again by staff, a file is still the customer's.
+    let shown = world.act(&full, &agent("sarah"), &naming(C::Post, vec![file(0).id]));
+    assert_eq!(shown.files_by_customer as usize, FILES_MAX);
+    let both = world.act(&shown, &agent("sarah"), &ten(50));
+    assert_eq!(both.attachments.len(), 2 * FILES_MAX);
+    let said = refused(&world, &both, &agent("sarah"));
+    assert!(said.contains("10") && said.contains("staff sent"), "{said}");
 }
 
 /// Fills the log up to what the policy allows and not an entry further.

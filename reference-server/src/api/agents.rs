@@ -4,8 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use axum::Json;
 use axum::extract::{RawQuery, State};
-use axum::http::header::LOCATION;
-use axum::http::{HeaderName, StatusCode};
+use axum::response::Response;
 use chrono::{DateTime, Utc};
 use complaint_core::agent::{Absence, Agent, Member};
 use complaint_core::id::{AgentId, Area, Language, Level, Skill};
@@ -13,14 +12,14 @@ use complaint_core::{Actor, DeskError};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::query::{limit, parameters, wrong};
-use super::users::account_cursor;
+use super::making::{made, once};
+use super::query::page;
+use super::users::{account_change, account_cursor};
 use super::view::{AgentView, Audience, Lens};
-use crate::auth::accounts::AccountFilter;
-use crate::auth::values::{FullName, Phone};
+use crate::auth::accounts::{AccountFilter, Made};
 use crate::auth::{Account, AccountChange, Admin, AuthError, NewStaff, Role, Viewer};
 use crate::error::Problem;
-use crate::extract::{ApiJson, ApiPath, given};
+use crate::extract::{ApiJson, ApiPath, Repeatable, given, instant};
 use crate::state::AppState;
 
 /// The largest capacity: more is a mistake.
@@ -105,8 +104,10 @@ pub(crate) struct AgentChange {
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewAbsence {
     /// First instant away.
+    #[serde(deserialize_with = "instant")]
     from: DateTime<Utc>,
     /// First instant back.
+    #[serde(deserialize_with = "instant")]
     until: DateTime<Utc>,
 }
 
@@ -124,14 +125,8 @@ pub(crate) async fn list(
     RawQuery(query): RawQuery,
 ) -> Result<Json<Agents>, Problem> {
     oversees(state.acting(&viewer).await?.actor())?;
-    let (mut after, mut most) = (String::new(), PAGE_MAX);
-    for (name, value) in parameters(query.as_deref(), "")? {
-        match name.as_ref() {
-            "limit" => most = limit(&value, PAGE_MAX)?,
-            "cursor" => after = account_cursor(value)?,
-            name => return Err(wrong(name, "unknown_field", "There is no such parameter.")),
-        }
-    }
+    let page = page(query.as_deref(), PAGE_MAX, PAGE_MAX, |_, _| Ok(false))?;
+    let (after, most) = (page.cursor.map(account_cursor).transpose()?.unwrap_or_default(), page.limit);
     // The router has all of them in memory at once; only the answer is bounded here.
     let mut items = everybody(&state).await?;
     items.retain(|agent| agent.id > after);
@@ -145,17 +140,24 @@ pub(crate) async fn list(
 ///
 /// If an earlier try made the account and broke off before the agent, this finishes it: the account keeps its name, phone
 /// number and password (or invitation).
-#[utoipa::path(post, path = "/api/v1/agents", tag = "staff", request_body = NewAgent, security(("bearer" = []), ("cookie" = [])), responses(
+#[utoipa::path(post, path = "/api/v1/agents", tag = "staff", request_body = NewAgent, security(("bearer" = []), ("cookie" = [])),
+    params(("Idempotency-Key" = Option<String>, Header, description = "The same key with the same request gives the first answer again")), responses(
     (status = 201, body = AgentView, headers(("Location" = String))),
     (status = 403, body = Problem, content_type = "application/problem+json"),
     (status = 409, body = Problem, content_type = "application/problem+json", description = "`email_taken`"),
-    (status = 422, body = Problem, content_type = "application/problem+json"),
+    (status = 422, body = Problem, content_type = "application/problem+json", description = "Every fault is named; `idempotency_key_reused`"),
 ))]
-pub(crate) async fn add(
+pub(super) async fn add(
     State(state): State<AppState>,
     Admin(viewer): Admin,
-    ApiJson(body): ApiJson<NewAgent>,
-) -> Result<(StatusCode, [(HeaderName, String); 1], Json<AgentView>), Problem> {
+    request: Repeatable,
+) -> Result<Response, Problem> {
+    let body = request.parse()?;
+    once(&state.clone(), &viewer.clone(), &request, async move { make(&state, &viewer, body).await }).await
+}
+
+/// Makes an agent, for whichever door it was asked at.
+pub(crate) async fn make(state: &AppState, viewer: &Viewer, body: NewAgent) -> Result<Made, Problem> {
     // Everything about the agent is checked before the account is made: there is no half an agent. The id is drawn with the account.
     let mut agent = Agent::named("new", "new").map_err(|error| Problem::internal(&error))?;
     agent.level = body.level.unwrap_or(agent.level);
@@ -164,8 +166,8 @@ pub(crate) async fn add(
     agent.languages = body.languages;
     agent.capacity = body.capacity.unwrap_or(agent.capacity);
     agent.reports_to = body.reports_to;
-    check(&state, &agent).await?;
-    let made = state
+    check(state, &agent).await?;
+    let account = state
         .accounts
         .create_staff(NewStaff {
             name: &body.name,
@@ -175,9 +177,9 @@ pub(crate) async fn add(
             password: body.password.as_deref(),
         })
         .await;
-    let account = match made {
+    let account = match account {
         Ok(account) => account,
-        Err(AuthError::EmailTaken) => half_made(&state, &body.email).await?,
+        Err(AuthError::EmailTaken) => half_made(state, &body.email).await?,
         Err(error) => return Err(error.into()),
     };
     state.poke();
@@ -185,8 +187,7 @@ pub(crate) async fn add(
     agent.name.clone_from(&account.name);
     let agent = state.desk.enrol(agent).await?;
     tracing::info!(by = %viewer.id, agent = %agent.id, "an agent was made");
-    let location = format!("/api/v1/agents/{}", agent.id);
-    Ok((StatusCode::CREATED, [(LOCATION, location)], Json(shown(&state, &agent.id, &account).await?)))
+    made(format!("/api/v1/agents/{}", agent.id), &shown(state, &agent.id, &account).await?)
 }
 
 /// Change an agent.
@@ -210,7 +211,7 @@ pub(crate) async fn change(
     let id = AgentId::new(id).map_err(|_| Problem::not_found())?;
     let mut agent = stored(&state, &id, &account).await?;
     let level_before = agent.level;
-    let account_change = account_change(&body)?;
+    let account_change = account_change(body.name.as_deref(), body.phone.as_ref(), body.enabled)?;
     if let Some(name) = &account_change.name {
         name.as_str().clone_into(&mut agent.name);
     }
@@ -243,7 +244,9 @@ pub(crate) async fn change(
 /// Whether somebody may look at the whole staff and its numbers.
 pub(crate) fn oversees(actor: &Actor) -> Result<(), Problem> {
     let may = actor.is_supervisor() || matches!(actor.party().role(), "admin" | "auditor");
-    if may { Ok(()) } else { Err(Problem::forbidden()) }
+    let not_theirs =
+        || Problem::forbidden().detail("This is for supervisors and those above them, admins and auditors.");
+    if may { Ok(()) } else { Err(not_theirs()) }
 }
 
 /// Every agent with what they hold and how they are reached.
@@ -311,26 +314,6 @@ async fn shown(state: &AppState, id: &AgentId, account: &Account) -> Result<Agen
     let lens = Lens::plain(state, Audience::Staff).await?;
     let member = state.desk.store().find(id).await.map_err(DeskError::from)?.ok_or_else(Problem::not_found)?;
     Ok(lens.agent(&member, Some((&account.email, account.phone.as_deref())), state.desk.now()))
-}
-
-fn account_change(body: &AgentChange) -> Result<AccountChange, Problem> {
-    let name = body.name.as_deref().map(FullName::parse).transpose();
-    let phone = body.phone.as_ref().map(|phone| phone.as_deref().map(Phone::parse).transpose()).transpose();
-    match (name, phone) {
-        (Ok(name), Ok(phone)) => Ok(AccountChange {
-            name,
-            phone,
-            disabled: body.enabled.map(|enabled| !enabled),
-            ..AccountChange::default()
-        }),
-        (name, phone) => {
-            let faults = [("name", name.err()), ("phone", phone.err())];
-            Err(faults
-                .into_iter()
-                .filter_map(|(field, fault)| Some((field, fault?)))
-                .fold(Problem::invalid(), |problem, (field, fault)| problem.field(field, fault.code, fault.message)))
-        }
-    }
 }
 
 /// What cannot be an agent of this organisation; every fault is named.

@@ -32,6 +32,7 @@ const CORP: HeaderName = HeaderName::from_static("cross-origin-resource-policy")
 
 /// Add files to a complaint: multipart/form-data, at most 10 files of 10 MiB, 25 MiB in all.
 ///
+/// A complaint takes 10 files from its customer and 10 from staff; neither side uses up the other's (`too_many`).
 /// What a file is, its bytes say; the declared type does not count, and the ending of its name must fit (`wrong_name`).
 /// All files are taken or none.
 #[utoipa::path(post, path = "/api/v1/complaints/{id}/attachments", tag = "complaints", security(("bearer" = []), ("cookie" = [])),
@@ -102,7 +103,7 @@ pub(super) async fn download(
     let acting = state.acting(&viewer).await?;
     let complaint = acting.find(&id).await?;
     if !Audience::of(acting.actor()).reads_content() {
-        return Err(Problem::forbidden());
+        return Err(Problem::forbidden().detail("What people wrote and sent is not for administrators."));
     }
     let aid: AttachmentId = aid.parse().map_err(|_| Problem::not_found())?;
     let file = complaint.attachments.iter().find(|file| file.id == aid).ok_or_else(Problem::not_found)?;

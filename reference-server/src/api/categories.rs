@@ -5,18 +5,20 @@ use std::collections::BTreeSet;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::http::header::LOCATION;
+use axum::response::Response;
 use complaint_core::complaint::Priority;
 use complaint_core::id::{Area, CategoryKey, Skill};
 use complaint_core::policy::{Category, CategoryQuestion, Policy, PolicyError, TargetOverrides};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::making::{made, once};
 use super::view::{self, CategoryView};
-use crate::auth::{Admin, MaybeViewer, Role};
+use crate::auth::accounts::Made;
+use crate::auth::{Admin, MaybeViewer, Role, Viewer};
 use crate::catalogue::{self, CatalogueError};
 use crate::error::Problem;
-use crate::extract::{ApiJson, ApiPath, given};
+use crate::extract::{ApiJson, ApiPath, Repeatable, given};
 use crate::state::AppState;
 
 /// The longest key a question can have.
@@ -99,17 +101,24 @@ pub(crate) async fn list(State(state): State<AppState>, MaybeViewer(viewer): May
 }
 
 /// Add a category. Admins only; makes a new version of the policy.
-#[utoipa::path(post, path = "/api/v1/categories", tag = "catalogue", request_body = NewCategory, security(("bearer" = []), ("cookie" = [])), responses(
+#[utoipa::path(post, path = "/api/v1/categories", tag = "catalogue", request_body = NewCategory, security(("bearer" = []), ("cookie" = [])),
+    params(("Idempotency-Key" = Option<String>, Header, description = "The same key with the same request gives the first answer again")), responses(
     (status = 201, body = CategoryView, headers(("Location" = String))),
     (status = 403, body = Problem, content_type = "application/problem+json"),
     (status = 409, body = Problem, content_type = "application/problem+json", description = "`category_exists`"),
-    (status = 422, body = Problem, content_type = "application/problem+json"),
+    (status = 422, body = Problem, content_type = "application/problem+json", description = "Every fault is named; `idempotency_key_reused`"),
 ))]
-pub(crate) async fn add(
+pub(super) async fn add(
     State(state): State<AppState>,
     Admin(viewer): Admin,
-    ApiJson(body): ApiJson<NewCategory>,
-) -> Result<(StatusCode, [(axum::http::HeaderName, String); 1], Json<CategoryView>), Problem> {
+    request: Repeatable,
+) -> Result<Response, Problem> {
+    let body = request.parse()?;
+    once(&state.clone(), &viewer.clone(), &request, async move { make(&state, &viewer, body).await }).await
+}
+
+/// Makes a category, for whichever door it was asked at.
+pub(crate) async fn make(state: &AppState, viewer: &Viewer, body: NewCategory) -> Result<Made, Problem> {
     let mut category = Category::named(&body.name).map_err(|_| {
         Problem::invalid().detail("name: a key must follow from it.").field(
             "name",
@@ -124,7 +133,7 @@ pub(crate) async fn add(
     category.area = body.area;
     category.questions = questions(body.questions);
     category.targets = body.targets;
-    let made = catalogue::change(state.policies.as_ref(), &state.desk, &viewer.id, |policy| {
+    let category = catalogue::change(state.policies.as_ref(), &state.desk, &viewer.id, |policy| {
         if policy.category(&category.key).is_some() {
             return Err(Problem::new(StatusCode::CONFLICT, "category_exists", "There is such a category already.")
                 .field("name", "taken", "There is such a category already."));
@@ -134,9 +143,9 @@ pub(crate) async fn add(
     .await?;
     let location = format!(
         "/api/v1/categories/{}",
-        url::form_urlencoded::byte_serialize(made.key.as_str().as_bytes()).collect::<String>()
+        url::form_urlencoded::byte_serialize(category.key.as_str().as_bytes()).collect::<String>()
     );
-    Ok((StatusCode::CREATED, [(LOCATION, location)], Json(view::category(&made, true))))
+    made(location, &view::category(&category, true))
 }
 
 /// Change a category. Admins only; makes a new version of the policy. Its key stays.

@@ -18,7 +18,7 @@ use super::complaints::{keyed, present, received, submission};
 use super::view::{self, CommandView, ComplaintView};
 use crate::auth::Viewer;
 use crate::error::Problem;
-use crate::extract::{ApiPath, Repeatable, seen_version};
+use crate::extract::{ApiPath, Repeatable, parse_strictly, seen_version};
 use crate::state::AppState;
 
 /// What the caller could do to a complaint.
@@ -94,7 +94,7 @@ pub(super) async fn give(
         CommandName::Attach => Err(files_elsewhere()),
         name => {
             let body: Value = request.parse()?;
-            let command = read(name, &body, &request)?;
+            let command = Command::from_json(name, &body).map_err(|invalid| in_our_words(invalid, &body))?;
             let after = acting.perform_seeing(complaint, command, seen).await?;
             present(&state, &acting, StatusCode::OK, &after).await
         }
@@ -130,13 +130,13 @@ fn files_elsewhere() -> Problem {
     )
 }
 
-/// The command in a body. The core knows which fields a command reads; what is wrong inside of one is said by the reader of all
-/// other bodies, so that it has the same code and path at every door.
-fn read(name: CommandName, body: &Value, request: &Repeatable) -> Result<Command, Problem> {
-    Command::from_json(name, body).map_err(|invalid| match request.parse::<Input>() {
+/// Why a body is no command. The core knows which fields a command reads; what is wrong inside of one is said by the reader of all
+/// other bodies, so that it has the same words, code and path at every door.
+pub(crate) fn in_our_words(invalid: InvalidInput, body: &Value) -> Problem {
+    match parse_strictly::<Input>(body.to_string().as_bytes()) {
         Err(problem) if invalid.code == "invalid_type" => problem,
         _ => invalid.into(),
-    })
+    }
 }
 
 /// The complaint of an id or reference, whoever may see it: for what only a key given before can open. A number that nobody has gets

@@ -14,7 +14,7 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::query::{cursor, encoded, limit, parameters, wrong};
+use super::query::{cursor, encoded, limit, page, parameters, wrong};
 use super::view::{
     Audience, ComplaintRow, ComplaintView, DeadlineView, EntryView, Lens, MessageView, RoutingView, message_of,
 };
@@ -210,9 +210,11 @@ pub(super) async fn routing(
     let acting = state.acting(&viewer).await?;
     let complaint = acting.find(&id).await?;
     if !Audience::of(acting.actor()).is_internal() {
-        return Err(Problem::forbidden());
+        return Err(Problem::forbidden()
+            .detail("Who was considered for it is for staff to know; `handler` says who deals with it."));
     }
-    let routing = acting.routing(complaint.id).await?.ok_or_else(Problem::not_found)?;
+    let nobody = || Problem::not_found().detail("Nobody was considered for it.");
+    let routing = acting.routing(complaint.id).await?.ok_or_else(nobody)?;
     let lens = Lens::over(&state, &acting, &[complaint]).await?;
     Ok(Json(lens.routing(&routing)))
 }
@@ -390,14 +392,9 @@ async fn portion(
     query: Option<&str>,
     wanted: impl Fn(&Entry) -> bool,
 ) -> Result<(Vec<Entry>, Option<String>), Problem> {
-    let (mut after, mut most) = (0, PAGE_MAX);
-    for (name, value) in parameters(query, "")? {
-        match name.as_ref() {
-            "limit" => most = limit(&value, PAGE_MAX)?,
-            "cursor" => after = cursor(&value, |place| place.parse().ok().filter(|place| *place > 0))?,
-            name => return Err(wrong(name, "unknown_field", "There is no such parameter.")),
-        }
-    }
+    let page = page(query, PAGE_MAX, PAGE_MAX, |_, _| Ok(false))?;
+    let place = |value: String| cursor(&value, |place| place.parse().ok().filter(|place| *place > 0));
+    let (after, most) = (page.cursor.map(place).transpose()?.unwrap_or_default(), page.limit);
     // One more than asked for tells whether there is a next page.
     let mut log = acting.log_after(complaint.id, after, usize::from(most) + 1, wanted).await?;
     let more = log.len() > usize::from(most);

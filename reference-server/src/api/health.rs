@@ -1,15 +1,21 @@
 //! `/health` and `/metrics`: for those who run the server.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
+use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use complaint_core::DeskError;
+use secrecy::ExposeSecret as _;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::auth::secret::hash_of;
+use crate::auth::viewer::{ClientAddress, bearer};
+use crate::config::Config;
 use crate::error::Problem;
 use crate::state::AppState;
 
@@ -48,8 +54,38 @@ pub(super) async fn ready(State(state): State<AppState>) -> Result<Json<Health>,
     }
 }
 
-/// Measurements in the text format of Prometheus.
-#[utoipa::path(get, path = "/metrics", tag = "operation", responses((status = 200, body = String, content_type = "text/plain")))]
-pub(super) async fn metrics(State(state): State<AppState>) -> Response {
-    ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], state.metrics.render()).into_response()
+/// Measurements in the text format of Prometheus: for programs on the server's machine, or for whoever has the token that the
+/// operator put into `COMPLAINT_METRICS_TOKEN`.
+#[utoipa::path(get, path = "/metrics", tag = "operation", responses(
+    (status = 200, body = String, content_type = "text/plain"),
+    (status = 401, body = Problem, content_type = "application/problem+json", description = "There is a token, and it was not sent"),
+    (status = 403, body = Problem, content_type = "application/problem+json", description = "There is no token, and the caller is elsewhere"),
+))]
+pub(super) async fn metrics(
+    State(state): State<AppState>,
+    ClientAddress(address): ClientAddress,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    match &state.config.metrics_token {
+        // By their hashes: the time it takes to compare tells nothing of the token.
+        Some(token) if bearer(&headers)?.map(hash_of) != Some(hash_of(token.expose_secret())) => {
+            return Err(
+                Problem::not_logged_in().detail("Send the token of COMPLAINT_METRICS_TOKEN as Authorization: Bearer.")
+            );
+        }
+        None if !address.is_loopback() || comes_through_a_proxy(&state.config, &headers) => {
+            return Err(Problem::forbidden()
+                .detail("Measurements are for this machine alone, unless the operator sets COMPLAINT_METRICS_TOKEN."));
+        }
+        _ => {}
+    }
+    Ok(([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], state.metrics.render()).into_response())
+}
+
+/// Whether the caller may be anybody, though the connection comes from this machine: a proxy on it speaks for the whole world. Over
+/// https there is always one, since the server itself speaks no TLS; any other gives itself away by what it adds.
+fn comes_through_a_proxy(config: &Config, headers: &HeaderMap) -> bool {
+    let added = ["x-forwarded-for", "x-real-ip", "forwarded", "via"].iter().any(|name| headers.contains_key(*name));
+    let told = config.trusted_proxies.iter().any(IpAddr::is_loopback);
+    config.is_https() || (added && !told)
 }

@@ -87,6 +87,31 @@ pub(super) fn parameters<'q>(query: Option<&'q str>, repeatable: &str) -> Result
     Ok(found)
 }
 
+/// Which page of a list is wanted.
+pub(super) struct PageQuery {
+    pub(super) limit: u16,
+    pub(super) cursor: Option<String>,
+}
+
+/// Reads `limit` (left out: `usual`) and `cursor`; `other` says whether it knows any other parameter, which it then keeps.
+pub(super) fn page(
+    query: Option<&str>,
+    usual: u16,
+    most: u16,
+    mut other: impl FnMut(&str, &str) -> Result<bool, Problem>,
+) -> Result<PageQuery, Problem> {
+    let mut page = PageQuery { limit: usual, cursor: None };
+    for (name, value) in parameters(query, "")? {
+        match name.as_ref() {
+            "limit" => page.limit = limit(&value, most)?,
+            "cursor" => page.cursor = Some(value),
+            name if other(name, &value)? => {}
+            name => return Err(wrong(name, "unknown_field", "There is no such parameter.")),
+        }
+    }
+    Ok(page)
+}
+
 /// A page size of 1 to `most`.
 pub(super) fn limit(value: &str, most: u16) -> Result<u16, Problem> {
     let is_number = value.bytes().all(|b| b.is_ascii_digit());

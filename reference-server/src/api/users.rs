@@ -3,17 +3,20 @@
 use axum::Json;
 use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
+use axum::response::Response;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::agents::follow_account;
-use super::query::{limit, parameters, wrong};
-use crate::auth::accounts::AccountFilter;
+use super::making::{made, once};
+use super::query::{page, wrong};
+use crate::auth::accounts::{AccountFilter, Made};
+use crate::auth::service::FieldFault;
 use crate::auth::values::{FullName, Phone};
-use crate::auth::{Account, AccountChange, Admin, NewStaff, Role, Viewer};
+use crate::auth::{Account, AccountChange, Admin, AuthError, NewStaff, Role, Viewer};
 use crate::error::Problem;
-use crate::extract::{ApiJson, ApiPath, given};
+use crate::extract::{ApiJson, ApiPath, Repeatable, given};
 use crate::state::AppState;
 
 /// The most accounts on a page.
@@ -81,22 +84,17 @@ pub(crate) async fn list(
     RawQuery(query): RawQuery,
 ) -> Result<Json<Users>, Problem> {
     if !matches!(viewer.role, Role::Admin | Role::Auditor) {
-        return Err(Problem::forbidden());
+        return Err(Problem::forbidden().detail("Accounts are for admins and auditors."));
     }
-    let (mut role, mut after, mut most) = (None, None, PAGE);
-    for (name, value) in parameters(query.as_deref(), "")? {
-        match name.as_ref() {
-            "role" => {
-                let known = Role::from_name(&value);
-                role = Some(
-                    known.ok_or_else(|| wrong("role", "unknown_value", "One of customer, agent, admin, auditor."))?,
-                );
-            }
-            "limit" => most = limit(&value, PAGE_MAX)?,
-            "cursor" => after = Some(account_cursor(value)?),
-            name => return Err(wrong(name, "unknown_field", "There is no such parameter.")),
+    let mut role = None;
+    let page = page(query.as_deref(), PAGE, PAGE_MAX, |name, value| {
+        if name == "role" {
+            let unknown = || wrong(name, "unknown_value", "One of customer, agent, admin, auditor.");
+            role = Some(Role::from_name(value).ok_or_else(unknown)?);
         }
-    }
+        Ok(name == "role")
+    })?;
+    let (after, most) = (page.cursor.map(account_cursor).transpose()?, page.limit);
     // One more than asked for tells whether there is a next page.
     let filter = AccountFilter { role, after, limit: u32::from(most) + 1 };
     let mut accounts = state.accounts.list(filter).await?;
@@ -107,17 +105,24 @@ pub(crate) async fn list(
 }
 
 /// Make an admin's, auditor's or customer's account. A customer made here counts as confirmed.
-#[utoipa::path(post, path = "/api/v1/users", tag = "staff", request_body = NewUser, security(("bearer" = []), ("cookie" = [])), responses(
-    (status = 201, body = User),
+#[utoipa::path(post, path = "/api/v1/users", tag = "staff", request_body = NewUser, security(("bearer" = []), ("cookie" = [])),
+    params(("Idempotency-Key" = Option<String>, Header, description = "The same key with the same request gives the first answer again")), responses(
+    (status = 201, body = User, headers(("Location" = String))),
     (status = 403, body = Problem, content_type = "application/problem+json"),
     (status = 409, body = Problem, content_type = "application/problem+json", description = "`email_taken`"),
-    (status = 422, body = Problem, content_type = "application/problem+json"),
+    (status = 422, body = Problem, content_type = "application/problem+json", description = "Every fault is named; `idempotency_key_reused`"),
 ))]
-pub(crate) async fn add(
+pub(super) async fn add(
     State(state): State<AppState>,
     Admin(viewer): Admin,
-    ApiJson(body): ApiJson<NewUser>,
-) -> Result<(StatusCode, Json<User>), Problem> {
+    request: Repeatable,
+) -> Result<Response, Problem> {
+    let body = request.parse()?;
+    once(&state.clone(), &viewer.clone(), &request, async move { make(&state, &viewer, body).await }).await
+}
+
+/// Makes an account, for whichever door it was asked at.
+pub(crate) async fn make(state: &AppState, viewer: &Viewer, body: NewUser) -> Result<Made, Problem> {
     let account = match body.role {
         Role::Agent => {
             return Err(Problem::invalid().detail("role: agents are made by POST /api/v1/agents.").field(
@@ -148,7 +153,7 @@ pub(crate) async fn add(
     };
     tracing::info!(by = %viewer.id, account = %account.id, role = account.role.as_str(), "an account was made");
     state.poke();
-    Ok((StatusCode::CREATED, Json(User::from(account))))
+    made(format!("/api/v1/users/{}", account.id), &User::from(account))
 }
 
 /// Change, disable or enable an account; never one's own. The last admin stays.
@@ -169,20 +174,31 @@ pub(crate) async fn change(
     if id == viewer.id {
         return Err(Problem::new(StatusCode::FORBIDDEN, "not_yourself", "Somebody else must change your account."));
     }
-    let fault = |field: &str, fault: crate::auth::values::Fault| {
-        Problem::invalid().detail(fault.message.clone()).field(field, fault.code, fault.message)
-    };
-    let name = body.name.as_deref().map(FullName::parse).transpose().map_err(|it| fault("name", it))?;
-    let phone = match &body.phone {
-        Some(phone) => Some(phone.as_deref().map(Phone::parse).transpose().map_err(|it| fault("phone", it))?),
-        None => None,
-    };
-    let change =
-        AccountChange { name, phone, disabled: body.enabled.map(|enabled| !enabled), ..AccountChange::default() };
+    let change = account_change(body.name.as_deref(), body.phone.as_ref(), body.enabled)?;
     let account = state.accounts.change(&id, change).await?;
     follow_account(&state, &account).await?;
     tracing::info!(by = %viewer.id, account = %account.id, "an account was changed");
     Ok(Json(User::from(account)))
+}
+
+/// What is to change about an account; every fault is named.
+pub(super) fn account_change(
+    name: Option<&str>,
+    phone: Option<&Option<String>>,
+    enabled: Option<bool>,
+) -> Result<AccountChange, Problem> {
+    let name = name.map(FullName::parse).transpose();
+    let phone = phone.map(|phone| phone.as_deref().map(Phone::parse).transpose()).transpose();
+    match (name, phone) {
+        (Ok(name), Ok(phone)) => {
+            Ok(AccountChange { name, phone, disabled: enabled.map(|enabled| !enabled), ..AccountChange::default() })
+        }
+        (name, phone) => {
+            let faults = [("name", name.err()), ("phone", phone.err())];
+            let faults = faults.into_iter().filter_map(|(field, fault)| Some(FieldFault { field, fault: fault? }));
+            Err(AuthError::Invalid(faults.collect()).into())
+        }
+    }
 }
 
 /// A place in a list of accounts: the id of one.

@@ -453,8 +453,28 @@ pub trait Accounts: Send + Sync {
     -> Result<Vec<MailJob>, AccountsError>;
     /// Notes what became of a claimed mail.
     async fn settle_mail(&self, id: Uuid, outcome: MailOutcome, now: DateTime<Utc>) -> Result<(), AccountsError>;
+    /// What an account made under a key, with the fingerprint of the request.
+    async fn made_under_key(&self, account_id: &str, key: &str) -> Result<Option<(String, Made)>, AccountsError>;
+    /// Keeps what an account made under a key that is not used yet.
+    async fn keep_made(
+        &self,
+        account_id: &str,
+        key: &str,
+        fingerprint: &str,
+        made: &Made,
+        now: DateTime<Utc>,
+    ) -> Result<(), AccountsError>;
     /// Removes what has expired and can no longer be asked for; returns how many rows.
     async fn purge(&self, now: DateTime<Utc>) -> Result<u64, AccountsError>;
+}
+
+/// Something that was made on request, as it was answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Made {
+    /// Its address.
+    pub location: String,
+    /// The JSON body of the answer.
+    pub body: String,
 }
 
 /// One stored version of the policy.

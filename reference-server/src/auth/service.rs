@@ -9,7 +9,7 @@ use url::Url;
 
 use super::accounts::{
     Account, AccountChange, AccountFilter, AccountMailKind, Accounts, AccountsError, Admission, Asked, AttemptKind,
-    AttemptLimits, Chosen, Confirmation, MailJob, MailOutcome, NewAccount, NewSession, SignUp as SignUpOutcome,
+    AttemptLimits, Chosen, Confirmation, Made, MailJob, MailOutcome, NewAccount, NewSession, SignUp as SignUpOutcome,
     TokenPurpose,
 };
 use super::mail::{AccountMail, AccountMailError, compose};
@@ -48,6 +48,20 @@ pub struct FieldFault {
     pub field: &'static str,
     /// What is wrong.
     pub fault: Fault,
+}
+
+/// What is known of an idempotency key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Recalled {
+    /// It was not used yet; what is to be kept of the request.
+    Nothing {
+        /// An argon2id PHC string.
+        fingerprint: String,
+    },
+    /// The same request made this.
+    Same(Made),
+    /// It was used with another request.
+    Other,
 }
 
 /// Why something about an account was not done.
@@ -431,6 +445,29 @@ impl AccountService {
         let password_hash = self.passwords.hash(password).await?;
         let new = NewAccount { role: Role::Customer, ..admin(name, email, password_hash) };
         Ok(self.accounts.insert(new, None, self.clock.now()).await?)
+    }
+
+    /// What an account made before under this key. The fingerprint of the request is kept as passwords are, because there may have
+    /// been one in the request.
+    pub async fn recall_made(&self, account_id: &str, key: &str, fingerprint: &str) -> Result<Recalled, AuthError> {
+        let Some((stored, made)) = self.accounts.made_under_key(account_id, key).await? else {
+            return Ok(Recalled::Nothing { fingerprint: self.passwords.hash(fingerprint).await? });
+        };
+        Ok(match self.passwords.compare(fingerprint, Some(&stored)).await? {
+            Comparison::Wrong => Recalled::Other,
+            Comparison::Right | Comparison::RightRehashed(_) => Recalled::Same(made),
+        })
+    }
+
+    /// Keeps what an account made under a key, with the fingerprint of [`Recalled::Nothing`], to answer with when it is asked for again.
+    pub async fn keep_made(
+        &self,
+        account_id: &str,
+        key: &str,
+        fingerprint: &str,
+        made: &Made,
+    ) -> Result<(), AuthError> {
+        Ok(self.accounts.keep_made(account_id, key, fingerprint, made, self.clock.now()).await?)
     }
 
     /// Uses up the token of an invitation and sets the password.

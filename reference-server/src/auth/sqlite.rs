@@ -17,8 +17,8 @@ use uuid::Uuid;
 
 use super::accounts::{
     Account, AccountChange, AccountFilter, AccountMailKind, Accounts, AccountsError, Admission, Asked, AttemptKind,
-    AttemptLimits, Chosen, Confirmation, Credentials, MailJob, MailOutcome, NewAccount, NewSession, PolicyVersion,
-    PolicyVersions, SessionView, SignUp, TokenPurpose,
+    AttemptLimits, Chosen, Confirmation, Credentials, Made, MailJob, MailOutcome, NewAccount, NewSession,
+    PolicyVersion, PolicyVersions, SessionView, SignUp, TokenPurpose,
 };
 use super::secret::SecretHash;
 use super::values::{EmailAddress, Role};
@@ -107,6 +107,10 @@ const PURGE_ATTEMPTS: &str = "DELETE FROM server_attempts WHERE at <= $1";
 const PURGE_MAIL: &str =
     "DELETE FROM server_mail_outbox WHERE (sent_at IS NOT NULL OR given_up_at IS NOT NULL) AND created_at <= $1";
 
+const MADE_UNDER_KEY: &str =
+    "SELECT fingerprint, location, body FROM server_made_under_keys WHERE account_id = $1 AND key = $2";
+const KEEP_MADE: &str = "INSERT INTO server_made_under_keys (account_id, key, fingerprint, location, body, made_at) VALUES ($1, $2, $3, $4, $5, $6)";
+
 const NEWEST_POLICY: &str = "SELECT max(version) FROM server_policy_versions";
 const LATEST_POLICY: &str =
     "SELECT version, toml, made_at, made_by FROM server_policy_versions ORDER BY version DESC LIMIT 1";
@@ -120,6 +124,7 @@ static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
     let mut migrator = Migrator::with_migrations(vec![
         migration(1, "accounts", include_str!("../../migrations/sqlite/0001_accounts.sql")),
         migration(2, "sign ups", include_str!("../../migrations/sqlite/0002_sign_ups.sql")),
+        migration(3, "made under keys", include_str!("../../migrations/sqlite/0003_made_under_keys.sql")),
     ]);
     migrator.dangerous_set_table_name(SCHEMA_TABLE);
     migrator
@@ -609,6 +614,25 @@ impl Accounts for SqliteAccounts {
             MailOutcome::GivenUp { error } => sqlx::query(MAIL_GIVEN_UP).bind(id).bind(micros(now)).bind(error),
         };
         settle.execute(&self.pool).await.map(drop).map_err(fault)
+    }
+
+    async fn made_under_key(&self, account_id: &str, key: &str) -> Result<Option<(String, Made)>, AccountsError> {
+        let row = sqlx::query(MADE_UNDER_KEY).bind(account_id).bind(key).fetch_optional(&self.pool).await;
+        let Some(row) = row.map_err(fault)? else { return Ok(None) };
+        let text = |column| row.try_get::<String, _>(column).map_err(fault);
+        Ok(Some((text("fingerprint")?, Made { location: text("location")?, body: text("body")? })))
+    }
+
+    async fn keep_made(
+        &self,
+        account_id: &str,
+        key: &str,
+        fingerprint: &str,
+        made: &Made,
+        now: DateTime<Utc>,
+    ) -> Result<(), AccountsError> {
+        let keep = sqlx::query(KEEP_MADE).bind(account_id).bind(key).bind(fingerprint).bind(&made.location);
+        keep.bind(&made.body).bind(micros(now)).execute(&self.pool).await.map(drop).map_err(fault)
     }
 
     async fn purge(&self, now: DateTime<Utc>) -> Result<u64, AccountsError> {

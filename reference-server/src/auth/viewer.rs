@@ -124,7 +124,7 @@ impl FromRequestParts<AppState> for Staff {
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
         let viewer = Viewer::from_request_parts(parts, state).await?;
-        if viewer.role.is_staff() { Ok(Self(viewer)) } else { Err(Problem::forbidden()) }
+        if viewer.role.is_staff() { Ok(Self(viewer)) } else { Err(Problem::forbidden().detail("This is for staff.")) }
     }
 }
 
@@ -133,7 +133,11 @@ impl FromRequestParts<AppState> for Admin {
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
         let viewer = Viewer::from_request_parts(parts, state).await?;
-        if viewer.role == Role::Admin { Ok(Self(viewer)) } else { Err(Problem::forbidden()) }
+        if viewer.role == Role::Admin {
+            Ok(Self(viewer))
+        } else {
+            Err(Problem::forbidden().detail("This is for admins."))
+        }
     }
 }
 

@@ -69,6 +69,8 @@ pub(super) struct DonePage<'a> {
     pub(super) below: Below,
 }
 
+const NO_REFERENCE: &str = "No reference looks like this. Please compare it with the message we sent you.";
+
 #[derive(Deserialize)]
 struct TrackQuery {
     #[serde(default)]
@@ -85,19 +87,30 @@ async fn home(State(state): State<AppState>, MaybeViewer(viewer): MaybeViewer) -
     if let Some(viewer) = viewer {
         return Ok(see(start_of(viewer.role)));
     }
+    home_page(&state, StatusCode::OK, "", &[])
+}
+
+fn home_page(state: &AppState, status: StatusCode, typed: &str, faults: &[Fault]) -> Answer {
     let track = Field::line("reference", "Reference")
         .hint("It looks like C7KQ-2M9X-4 and stands in every message we send you.")
         .required()
-        .max(40);
-    page(StatusCode::OK, &HomePage { me: Me::nobody(&state), track })
+        .max(40)
+        .filled(Some(&Typed::default().with("reference", typed)), faults);
+    page(status, &HomePage { me: Me::nobody(state), track })
 }
 
 /// Leads to the complaint, through the login where one is needed. Whether there is one, only its page says.
-async fn track(ApiQuery(query): ApiQuery<TrackQuery>) -> Answer {
+async fn track(
+    State(state): State<AppState>,
+    MaybeViewer(viewer): MaybeViewer,
+    ApiQuery(query): ApiQuery<TrackQuery>,
+) -> Answer {
     match query.reference.parse::<complaint_core::reference::Reference>() {
         Ok(reference) => Ok(see(&format!("/complaints/{reference}"))),
-        Err(invalid) => {
-            Err(Problem::not_found().detail(format!("{invalid}. Please compare it with the message we sent you.")))
+        Err(_) if viewer.is_some() => Err(Problem::not_found().detail(NO_REFERENCE)),
+        Err(_) => {
+            let fault = Fault::of("reference", NO_REFERENCE);
+            home_page(&state, StatusCode::UNPROCESSABLE_ENTITY, &query.reference, &[fault])
         }
     }
 }

@@ -305,7 +305,7 @@ async fn add_agent(State(state): State<AppState>, person: Person, typed: Typed) 
     typed.only(|name| AGENT_FIELDS.contains(&name) || ["email", "password"].contains(&name))?;
     let added = async {
         let body = body_of(&agent_body(&typed, false))?;
-        agents::add(State(state.clone()), Admin(person.0.clone()), ApiJson(body)).await.map(drop)
+        agents::make(&state, &person.0, body).await.map(drop)
     };
     match added.await {
         Ok(()) => Ok(see("/admin/agents")),
@@ -393,7 +393,7 @@ async fn add_category(State(state): State<AppState>, person: Person, typed: Type
     typed.only(is_of_category)?;
     let added = async {
         let body = body_of(&category_body(&typed, None)?)?;
-        categories::add(State(state.clone()), Admin(person.0.clone()), ApiJson(body)).await.map(drop)
+        categories::make(&state, &person.0, body).await.map(drop)
     };
     match added.await {
         Ok(()) => Ok(see("/admin/categories")),
@@ -485,7 +485,7 @@ async fn add_user(State(state): State<AppState>, person: Person, typed: Typed) -
     let added = async {
         let body = texts(&typed, &["name", "email", "role", "password"]);
         let body = body_of(&Value::Object(body))?;
-        users::add(State(state.clone()), Admin(person.0.clone()), ApiJson(body)).await.map(drop)
+        users::make(&state, &person.0, body).await.map(drop)
     };
     match added.await {
         Ok(()) => Ok(see(&format!("/admin/users?role={}", typed.raw("role")))),

@@ -5,7 +5,7 @@ use askama::filters::HtmlSafe;
 use axum::http::StatusCode;
 use chrono::{DateTime, NaiveDate, Utc};
 use complaint_core::actor::{Actor, Party};
-use complaint_core::complaint::{Complaint, DismissalReason, Outcome, Priority, RemedyKind};
+use complaint_core::complaint::{Complaint, DismissalReason, Feedback, Outcome, Priority, RemedyKind};
 use complaint_core::id::Version;
 use complaint_core::lifecycle::{Command, CommandName, Field as Wanted, Refusal, RefusalCategory, Status};
 use complaint_core::money::Money;
@@ -17,6 +17,7 @@ use serde_json::{Map, Value, json};
 use super::form::{Choice, Control, Fault, Field, Summary, Typed, filled};
 use super::upload;
 use super::words::{Names, fault_of, sentence, unfit};
+use crate::api::commands::in_our_words;
 use crate::error::Problem;
 
 /// How many remedies a form offers to fill in. More are added by sending the complaint through the API.
@@ -131,6 +132,7 @@ impl Scene<'_> {
             (CommandName::Escalate, true) => "Ask for somebody higher up",
             (CommandName::Accept, true) => "Accept the decision",
             (CommandName::Contest, true) => "Contest the decision",
+            (CommandName::Rate, true) if self.rating().is_some() => "Change your rating",
             (CommandName::Rate, true) => "Rate how we dealt with it",
             (CommandName::Withdraw, true) => "Withdraw the complaint",
             (CommandName::Reinstate, true) => "Take it up again",
@@ -167,10 +169,16 @@ impl Scene<'_> {
                     with_article(self.policy.level_name(level))
                 )
             }
-            CommandName::Withdraw => format!(
-                "We stop working on it and you get no decision. You can take it up again within {}.",
-                self.policy.reinstate_window
-            ),
+            CommandName::Withdraw => {
+                let ends = if self.complaint.status != Status::Resolved {
+                    "We stop working on it and you get no decision."
+                } else if self.complaint.outstanding_remedies().next().is_some() {
+                    "The complaint ends, and you no longer get what we promised you."
+                } else {
+                    "The complaint ends, whether or not you agree with our decision."
+                };
+                format!("{ends} You can take it up again within {}.", self.policy.reinstate_window)
+            }
             CommandName::Escalate if by_customer => {
                 "We have not kept a promise to you. Somebody one level higher takes over.".into()
             }
@@ -180,7 +188,13 @@ impl Scene<'_> {
             CommandName::Merge => "This one ends; work goes on at the other one.".into(),
             CommandName::Decline => "It goes back to the queue and does not come to you again at this level.".into(),
             CommandName::Release => "It goes back to the queue; the router looks for somebody else.".into(),
-            CommandName::Escalate => "It leaves your hands and goes to the next level.".into(),
+            CommandName::Escalate => match &self.complaint.handler {
+                Some(handler) if self.actor.agent_id() != Some(handler) => {
+                    format!("It is taken from {} and goes to the next level.", self.names.agent(handler))
+                }
+                Some(_) => "It leaves your hands and goes to the next level.".into(),
+                None => "It goes to the next level.".into(),
+            },
             CommandName::Close => {
                 "The customer has not answered; the complaint ends with the decision as it is.".into()
             }
@@ -202,6 +216,12 @@ impl Scene<'_> {
             }
             _ => String::new(),
         }
+    }
+
+    /// What the customer said of the latest decision.
+    fn rating(&self) -> Option<&Feedback> {
+        let latest = self.complaint.resolutions.len();
+        self.complaint.feedback.iter().find(|given| given.resolution as usize == latest)
     }
 
     fn takes_for_themself(&self) -> bool {
@@ -284,6 +304,17 @@ impl Scene<'_> {
             Wanted::OptionalText => field.hint("Write something, send files, or both."),
             Wanted::NextSteps => field.hint("What the customer has to do, and what they will get when."),
             Wanted::Reason if command == CommandName::Reassign => field.hint("Both agents and the log get it."),
+            // Whoever changes a rating begins with the one there is.
+            Wanted::Score => match self.rating() {
+                Some(given) => field.value(given.score),
+                None => field,
+            },
+            Wanted::OptionalComment if command == CommandName::Rate => {
+                match self.rating().and_then(|given| given.comment.as_deref()) {
+                    Some(comment) => field.value(comment),
+                    None => field,
+                }
+            }
             _ => field,
         };
         if wanted.is_required() { field.required() } else { field }
@@ -516,10 +547,13 @@ pub fn read(command: CommandName, typed: &Typed) -> Reading {
         }
     }
     let command = if faults.is_empty() {
-        Command::from_json(command, &Value::Object(body)).map_err(|invalid| {
+        let body = Value::Object(body);
+        Command::from_json(command, &body).map_err(|invalid| {
             let label = command.fields().iter().find(|wanted| wanted.name() == invalid.field);
             let label = label.map_or("The form", |wanted| wanted.label());
-            vec![Fault::of(invalid.field, format!("{label} cannot be read: {}.", invalid.message))]
+            let field = invalid.field.clone();
+            let why = in_our_words(invalid, &body).errors.into_iter().next().map(|error| error.message);
+            vec![Fault::of(field, format!("{label}: {}", sentence(&why.unwrap_or_default())))]
         })
     } else {
         Err(faults)

@@ -13,6 +13,7 @@ use complaint_core::complaint::{Attachment, Complaint, Entry, Event};
 use complaint_core::deadline::{ClockKind, Deadline, Ending};
 use complaint_core::desk::Acting;
 use complaint_core::lifecycle::{Availability, CommandName, Status};
+use complaint_core::reference::Reference;
 use complaint_core::routing::{Need, Roster, Routing, route};
 use complaint_core::{DeskError, Policy};
 use serde::Deserialize;
@@ -159,6 +160,7 @@ struct Stretch {
 /// One agent in the explanation of the routing.
 struct Considered {
     name: String,
+    /// As in `2. `; empty for those who do not fit.
     rank: String,
     load: String,
     chosen: bool,
@@ -212,6 +214,7 @@ struct CustomerPage {
     refused: Vec<Impossible>,
     follow_up: bool,
     ending: Option<(String, String)>,
+    joined_to: Option<Reference>,
     log: Excerpt<LogLine>,
 }
 
@@ -227,6 +230,8 @@ struct StaffPage {
     status: Tag,
     level: String,
     handler: Option<String>,
+    ended: bool,
+    joined_to: Option<Reference>,
     unread: Option<When>,
     late: Option<Tag>,
     banner: Banner,
@@ -270,7 +275,7 @@ async fn show(
 
 /// Whoever reloads the answer to a refused form by typing its address gets the page it came from.
 async fn back(ApiPath((reference, _)): ApiPath<(String, String)>) -> Answer {
-    let reference: complaint_core::reference::Reference = reference.parse().map_err(|_| Problem::not_found())?;
+    let reference: Reference = reference.parse().map_err(|_| Problem::not_found())?;
     Ok(see(&format!("/complaints/{reference}")))
 }
 
@@ -647,10 +652,13 @@ impl Loaded {
     fn decisions(&self) -> Vec<Decision> {
         let complaint = &self.complaint;
         let count = complaint.resolutions.len();
+        // What was opened again or withdrawn has no decision until there is another one.
+        let in_force = matches!(complaint.status, Status::Resolved | Status::Closed);
+        let stands = |at: usize| in_force && at + 1 == count && complaint.resolutions[at].contested_at.is_none();
         let decisions = complaint.resolutions.iter().enumerate().map(|(at, resolution)| Decision {
             number: at + 1,
-            stands: at + 1 == count && resolution.contested_at.is_none(),
-            outcome: outcome_tag(resolution.outcome, at + 1 == count && resolution.contested_at.is_none()),
+            stands: stands(at),
+            outcome: outcome_tag(resolution.outcome, stands(at)),
             at: When(resolution.at),
             by: self.names.agent(&resolution.by),
             approved_by: resolution.approved_by.as_ref().map(|agent| self.names.agent(agent)),
@@ -664,7 +672,7 @@ impl Loaded {
                 .remedies
                 .iter()
                 .filter(|promise| promise.resolution as usize == at + 1)
-                .map(|promise| self.remedy(promise, resolution.contested_at.is_some() || at + 1 < count))
+                .map(|promise| self.remedy(promise, !stands(at)))
                 .collect(),
             rating: complaint
                 .feedback
@@ -675,11 +683,36 @@ impl Loaded {
         decisions.rev().collect()
     }
 
+    /// What waits for a second person.
+    fn proposal(&self) -> Option<Decision> {
+        let proposal = self.complaint.proposal.as_ref()?;
+        let remedies = (1..).zip(&proposal.remedies).map(|(number, remedy)| Remedy {
+            number,
+            what: remedy_in_words(remedy),
+            instructions: remedy.instructions.clone().unwrap_or_default(),
+            state: Tag::new("wait", "Proposed"),
+            due: None,
+            delivered: None,
+        });
+        Some(Decision {
+            number: self.complaint.resolutions.len() + 1,
+            stands: true,
+            outcome: outcome_tag(proposal.outcome, true),
+            at: When(proposal.at),
+            by: self.names.agent(&proposal.by),
+            approved_by: None,
+            level: self.policy.level_name(self.complaint.level).to_owned(),
+            explanation: proposal.explanation.clone(),
+            apology: proposal.apology.clone(),
+            next_steps: proposal.next_steps.clone(),
+            accepted: None,
+            contested: None,
+            remedies: remedies.collect(),
+            rating: None,
+        })
+    }
+
     fn remedy(&self, promise: &complaint_core::complaint::RemedyPromise, fallen: bool) -> Remedy {
-        let mut what = promise.remedy.kind.label().to_owned();
-        if let Some(amount) = promise.remedy.amount {
-            what = format!("{what} of {amount}");
-        }
         let clock = self
             .complaint
             .deadlines
@@ -694,7 +727,7 @@ impl Loaded {
         };
         Remedy {
             number: promise.number,
-            what,
+            what: remedy_in_words(&promise.remedy),
             instructions: promise.remedy.instructions.clone().unwrap_or_default(),
             state,
             due: due.filter(|_| !fallen).map(When),
@@ -787,7 +820,7 @@ impl Loaded {
                 }
                 Considered {
                     name: self.names.agent(&candidate.agent),
-                    rank: candidate.rank.map_or_else(|| "–".to_owned(), |rank| rank.to_string()),
+                    rank: candidate.rank.map_or_else(String::new, |rank| format!("{rank}. ")),
                     load: format!("{} of {}", candidate.workload, candidate.capacity),
                     chosen: routing.chosen.as_ref() == Some(&candidate.agent),
                     why: why.join(", "),
@@ -815,6 +848,13 @@ impl Loaded {
                 Impossible { label: scene.label(available.command), why: reasons.join("; ") }
             })
             .collect()
+    }
+}
+
+fn remedy_in_words(remedy: &complaint_core::complaint::Remedy) -> String {
+    match remedy.amount {
+        Some(amount) => format!("{} of {amount}", remedy.kind.label()),
+        None => remedy.kind.label().to_owned(),
     }
 }
 
@@ -889,6 +929,7 @@ fn customer_page(
             }
             _ => None,
         },
+        joined_to: loaded.names.joined_to,
         log: loaded.history(),
     }
 }
@@ -906,6 +947,13 @@ fn staff_page(
     let written = [CommandName::Ask, CommandName::Note, CommandName::Attach];
     let reply = loaded.allows(CommandName::Post);
     let at_once = [CommandName::Begin, CommandName::Read, CommandName::Acknowledge];
+    let mut acts = loaded.forms(attempt, |command| {
+        command != CommandName::Post && !written.contains(&command) && !at_once.contains(&command)
+    });
+    // What a complaint waits for comes first, what ends or gives it away last.
+    acts.sort_by_key(|form| {
+        (form.danger, !["approve", "send_back", "assign", "resolve", "propose"].contains(&form.name))
+    });
     let waiting = complaint.status == Status::Queued;
     let routing =
         if waiting { Some(route(&Need::of(complaint), &loaded.roster, loaded.now)) } else { complaint.routing.clone() };
@@ -930,37 +978,6 @@ fn staff_page(
         let about = category_name(&loaded.policy, &complaint.category);
         facts.insert(0, Fact { label: "About".to_owned(), value: about });
     }
-    let proposal = complaint.proposal.as_ref().map(|proposal| Decision {
-        number: complaint.resolutions.len() + 1,
-        stands: true,
-        outcome: outcome_tag(proposal.outcome, true),
-        at: When(proposal.at),
-        by: loaded.names.agent(&proposal.by),
-        approved_by: None,
-        level: loaded.policy.level_name(complaint.level).to_owned(),
-        explanation: proposal.explanation.clone(),
-        apology: proposal.apology.clone(),
-        next_steps: proposal.next_steps.clone(),
-        accepted: None,
-        contested: None,
-        remedies: proposal
-            .remedies
-            .iter()
-            .enumerate()
-            .map(|(at, remedy)| Remedy {
-                number: u32::try_from(at + 1).unwrap_or(u32::MAX),
-                what: match remedy.amount {
-                    Some(amount) => format!("{} of {amount}", remedy.kind.label()),
-                    None => remedy.kind.label().to_owned(),
-                },
-                instructions: remedy.instructions.clone().unwrap_or_default(),
-                state: Tag::new("wait", "Proposed"),
-                due: None,
-                delivered: None,
-            })
-            .collect(),
-        rating: None,
-    });
     StaffPage {
         me: Me::of(viewer, Some(&loaded.acting), state, if viewer.role == Role::Agent { "/work" } else { "/search" }),
         reference: complaint.reference.to_string(),
@@ -971,6 +988,8 @@ fn staff_page(
         status: staff_status(complaint),
         level: loaded.policy.level_name(complaint.level).to_owned(),
         handler: complaint.handler.as_ref().map(|agent| loaded.names.agent(agent)),
+        ended: complaint.status.is_end(),
+        joined_to: loaded.names.joined_to,
         unread: complaint.unread_since.map(When),
         late: super::words::nearest(complaint).map(|deadline| {
             let tag = time_left(deadline, loaded.now);
@@ -981,13 +1000,11 @@ fn staff_page(
         talk: loaded.talk(true),
         files: if content { loaded.files() } else { Vec::new() },
         decisions: if content { loaded.decisions() } else { Vec::new() },
-        proposal: proposal.filter(|_| content),
+        proposal: loaded.proposal().filter(|_| content),
         reply: reply.then(|| CommandForm { folded: false, ..loaded.scene(attempt).form(CommandName::Post) }),
         write: loaded.forms(attempt, |command| written.contains(&command)),
         at_once: loaded.forms(attempt, |command| at_once.contains(&command)),
-        acts: loaded.forms(attempt, |command| {
-            command != CommandName::Post && !written.contains(&command) && !at_once.contains(&command)
-        }),
+        acts,
         impossible: loaded.impossible(|_| true),
         clocks: loaded.clocks(false),
         ended_clocks: loaded.clocks(true),

@@ -462,14 +462,26 @@ pub(super) fn nobody_because(need: &Need, roster: &Roster, names: &Names, now: D
     if routing.candidates.is_empty() {
         return vec!["no agent works at this level".to_owned()];
     }
-    routing
-        .candidates
-        .iter()
-        .map(|candidate| {
-            let why: Vec<String> = candidate.reasons.iter().map(unfit).collect();
-            format!("{} {}", names.agent(&candidate.agent), why.join(", "))
-        })
-        .collect()
+    let mut alike: Vec<(String, Vec<String>)> = Vec::new();
+    for candidate in &routing.candidates {
+        let why = candidate.reasons.iter().map(unfit).collect::<Vec<_>>().join(", ");
+        let name = names.agent(&candidate.agent);
+        match alike.iter_mut().find(|(reason, _)| *reason == why) {
+            Some((_, who)) => who.push(name),
+            None => alike.push((why, vec![name])),
+        }
+    }
+    alike.into_iter().map(|(why, who)| all_of_them(&who, &why)).collect()
+}
+
+/// What is so of several people, without a wall of names.
+fn all_of_them(who: &[String], why: &str) -> String {
+    match who {
+        [] => String::new(),
+        [one] => format!("{one} {why}"),
+        [one, other] => format!("{one} {why}, like {other}"),
+        [one, others @ ..] => format!("{one} {why}, like {} others", others.len()),
+    }
 }
 
 /// What every agent holds, by level and name.
@@ -503,5 +515,18 @@ fn load_of(member: &Member, policy: &Policy, now: DateTime<Utc>) -> Load {
         state,
         tone,
         share: u32::try_from(share.min(100)).unwrap_or(100),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn those_who_are_alike_are_told_together() {
+        let names = ["Ann", "Ben", "Cy", "Di"].map(str::to_owned);
+        assert_eq!(all_of_them(&names[..1], "lacks noise"), "Ann lacks noise");
+        assert_eq!(all_of_them(&names[..2], "lacks noise"), "Ann lacks noise, like Ben");
+        assert_eq!(all_of_them(&names, "lacks noise"), "Ann lacks noise, like 3 others");
     }
 }

@@ -21,7 +21,7 @@ const MIB: u64 = 1024 * 1024;
 /// The field for files, with all that is allowed said beside it.
 pub(super) fn field(name: &str, label: impl Into<String>) -> Field {
     Field::new(name, label, Control::Files(accepted())).hint(format!(
-        "At most {FILES_MAX} files for a complaint, {} MB each and {} MB at once: {}.",
+        "At most {FILES_MAX} files from your side for a complaint, {} MB each and {} MB at once: {}.",
         FILE_SIZE_MAX / MIB,
         REQUEST_MAX as u64 / MIB,
         taken_in()
@@ -116,7 +116,7 @@ fn refused(file_name: &str, problem: Problem) -> Result<Fault, Problem> {
         "empty_file" => format!("“{file_name}” is empty."),
         "bad_name" => "A file has a name that cannot be kept: rename it.".to_owned(),
         "wrong_name" => problem.detail.map(String::from).unwrap_or_default(),
-        "too_many" => format!("A complaint has at most {FILES_MAX} files; “{file_name}” is too much."),
+        "too_many" => format!("At most {FILES_MAX} files can be sent; “{file_name}” is too much."),
         _ => return Err(problem),
     };
     Ok(Fault::of("files", message))

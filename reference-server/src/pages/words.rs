@@ -211,7 +211,9 @@ pub fn fault_of(failed: &FailedGuard, label: impl Fn(&str) -> String) -> Fault {
     match &failed.field {
         Some(field) => {
             let message = match failed.code {
-                "missing" if failed.message.starts_with('`') => sentence(&failed.message.replace('`', "“")),
+                "missing" if failed.message.starts_with('`') => {
+                    sentence(&failed.message.replacen('`', "“", 1).replacen('`', "”", 1))
+                }
                 _ => format!("{} {}", label(field), failed.message),
             };
             Fault::of(field.clone(), format!("{}.", message.trim_end_matches('.')))

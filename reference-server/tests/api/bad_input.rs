@@ -1,6 +1,7 @@
 use axum::http::Method;
 use serde_json::{Value, json};
 
+use crate::house::House;
 use crate::support::{Harness, PASSWORD, With};
 
 /// Every JSON door with a body that is right in form.
@@ -148,6 +149,37 @@ async fn values_have_their_limits() {
         (long_password.problem().0, long_password.fields()),
         (422, vec![("password".into(), "too_long".into())])
     );
+}
+
+#[tokio::test]
+async fn no_reader_s_own_words_get_out() {
+    let house = House::new().await;
+    let path = house.complaint().await;
+    let day = "Expected a day, as in 2026-11-30.";
+    for (name, body, field, message) in [
+        ("post", json!({"text": "See.", "files": ["zzz"]}), "files.0", "attachment id must be a hyphenated UUID"),
+        ("post", json!({"text": "See.", "files": "zzz"}), "files", "Expected a list."),
+        ("hold", json!({"party": "the archive", "until": "soon"}), "until", day),
+        ("rate", json!({"score": 300}), "score", "Expected a whole number, not below 0 and not too large."),
+        ("reassign", json!({"agent": "Ben Young"}), "agent", "agent id must be 1 to 64 visible ASCII characters"),
+    ] {
+        let refused = house.command(&path, name, body, &house.sarah).await;
+        assert_eq!(refused.problem(), (422, "invalid_body".into()), "{name}: {}", refused.text);
+        let error = refused.json()["errors"][0].clone();
+        assert_eq!((error["field"].as_str(), error["message"].as_str()), (Some(field), Some(message)), "{name}");
+    }
+    let agents = house.read("/api/v1/agents", &house.admin).await;
+    let agent = format!("/api/v1/agents/{}", agents["items"][0]["id"].as_str().expect("an id"));
+    let away = json!({"absence": {"from": "tomorrow", "until": "2026-11-30"}});
+    let refused = house.it.patch(&agent, away, &house.admin).await.json();
+    assert_eq!(refused["errors"][0]["message"], "an instant must be written as in 2026-11-30T09:00:00Z", "{refused}");
+    for query in ["status=nothing", "level=x", "limit=x", "cursor=zzz", "sort=up"] {
+        let refused = house.it.get(&format!("/api/v1/complaints?{query}"), &house.sarah).await;
+        assert_eq!(refused.status, 400, "{query}");
+        for foreign in ["digit", "parse", "invalid type", "variant", "character"] {
+            assert!(!refused.text.contains(foreign), "{query}: {}", refused.text);
+        }
+    }
 }
 
 #[tokio::test]

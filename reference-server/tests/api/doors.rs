@@ -278,3 +278,27 @@ async fn a_repetition_gives_the_first_answer() {
     let answer = house.it.post_with("/api/v1/complaints", House::broken_kettle(), &twice).await;
     assert_eq!(answer.problem(), (400, "invalid_idempotency_key".into()));
 }
+
+#[tokio::test]
+async fn whoever_is_turned_away_learns_for_whom_it_is() {
+    let house = House::new().await;
+    let path = house.complaint().await;
+    for (address, who, words) in [
+        (format!("{path}/routing"), &house.john, "for staff"),
+        ("/api/v1/agents".to_owned(), &house.sarah, "for supervisors"),
+        ("/api/v1/reports/summary".to_owned(), &house.sarah, "for supervisors"),
+        ("/api/v1/users".to_owned(), &house.maria, "for admins and auditors"),
+    ] {
+        let refused = house.it.get(&address, who).await;
+        assert_eq!(refused.problem(), (403, "forbidden".into()), "{address}");
+        let detail = refused.json()["detail"].as_str().unwrap_or_default().to_owned();
+        assert!(detail.contains(words), "{address}: {detail}");
+    }
+    // Whether there is one, nobody learns to whom it is none of their business.
+    for view in ["", "/commands", "/deadlines", "/routing", "/log", "/messages"] {
+        let refused = house.it.get(&format!("{path}{view}"), &house.jane).await;
+        assert_eq!(refused.problem(), (404, "not_found".into()), "{view}");
+    }
+    let refused = house.it.post_with("/api/v1/categories", json!({"name": "Too late"}), &house.omar).await;
+    assert!(refused.status == 403 && refused.text.contains("for admins"), "{}", refused.text);
+}

@@ -37,12 +37,41 @@ async fn request_ids_come_back_if_harmless() {
 }
 
 #[tokio::test]
+async fn measurements_are_for_this_machine_or_for_whoever_has_the_token() {
+    let it = Harness::new().await;
+    let asked = async |it: &Harness, with: &With| it.get("/metrics", with).await;
+    let local = || With::from("127.0.0.1");
+    for here in [local(), With::from("[::1]"), With::from("[::ffff:127.0.0.1]")] {
+        assert_eq!(asked(&it, &here).await.status, 200, "{:?}", here.from);
+    }
+    let elsewhere = asked(&it, &With::from("203.0.113.5")).await;
+    assert_eq!(elsewhere.problem(), (403, "forbidden".into()));
+    assert!(elsewhere.text.contains("COMPLAINT_METRICS_TOKEN"), "{}", elsewhere.text);
+    for added in ["x-forwarded-for", "x-real-ip", "forwarded", "via"] {
+        let through = local().header(added, "127.0.0.1");
+        assert_eq!(asked(&it, &through).await.status, 403, "a proxy that is not told of: {added}");
+    }
+
+    let trusting = Harness::with_args(|args| args.trusted_proxy = vec!["127.0.0.1".into()]).await;
+    assert_eq!(asked(&trusting, &local().header("x-forwarded-for", "203.0.113.5")).await.status, 403);
+    assert_eq!(asked(&trusting, &local().header("x-forwarded-for", "127.0.0.1")).await.status, 200);
+    let https = Harness::with_args(|args| args.base_url = Some("https://c.example".into())).await;
+    assert_eq!(asked(&https, &local()).await.status, 403, "a TLS proxy may have brought anybody");
+
+    let token = "0123456789abcdef";
+    let guarded = Harness::with(|_| {}, |config| config.measured_with(Some(token.into())).expect("a token")).await;
+    assert_eq!(asked(&guarded, &local()).await.problem(), (401, "not_logged_in".into()), "the token alone counts");
+    assert_eq!(asked(&guarded, &With::bearer("0123456789abcdeF")).await.status, 401);
+    assert_eq!(asked(&guarded, &With::bearer(token)).await.status, 200);
+}
+
+#[tokio::test]
 async fn health_metrics_and_description_answer() {
     let it = Harness::new().await;
     assert_eq!(it.get("/health/live", &With::default()).await.json()["status"], "ok");
     assert_eq!(it.get("/health/ready", &With::default()).await.json()["status"], "ok");
     it.get("/api/v1/me", &With::default()).await;
-    let measured = it.get("/metrics", &With::default()).await;
+    let measured = it.get("/metrics", &With::from("127.0.0.1")).await;
     assert!(
         measured.text.contains("http_requests_total{method=\"GET\",route=\"/api/v1/me\",status=\"401\"}"),
         "{}",

@@ -13,6 +13,7 @@ mod house;
 mod link_pages;
 mod lists;
 mod logging_in;
+mod making;
 mod portions;
 mod secrets;
 mod signing_up;

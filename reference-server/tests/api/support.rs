@@ -166,6 +166,10 @@ impl Harness {
     }
 
     pub(crate) async fn with_args(change: impl FnOnce(&mut ServeArgs)) -> Self {
+        Self::with(change, |config| config).await
+    }
+
+    pub(crate) async fn with(change: impl FnOnce(&mut ServeArgs), configure: impl FnOnce(Config) -> Config) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let mut args = ServeArgs {
             listen: "127.0.0.1:8080".into(),
@@ -174,7 +178,7 @@ impl Harness {
             ..ServeArgs::default()
         };
         change(&mut args);
-        let config = Config::from_args(&args, None).expect("a configuration");
+        let config = configure(Config::from_args(&args, None).expect("a configuration"));
         let start = "2026-03-02T09:00:00Z".parse().expect("an instant");
         let (clock, mail) = (Arc::new(StillClock(Mutex::new(start))), Arc::new(Mailbox::default()));
         let letters = Arc::new(Letters::default());

@@ -71,6 +71,20 @@ impl House {
         Self { server, router, clock, mail, _folder: folder }
     }
 
+    /// With categories and agents; see [`House::furnish`].
+    pub(crate) async fn furnished() -> Self {
+        let house = Self::new().await;
+        house.furnish().await;
+        house
+    }
+
+    /// John, and the reference of his complaint, which Sarah holds.
+    pub(crate) async fn complaint(&self) -> (Browser<'_>, String) {
+        let mut john = self.customer("John Miller", "john@example.org").await;
+        let reference = complain(&mut john, "Broken kettle").await;
+        (john, reference)
+    }
+
     pub(crate) fn visitor(&self) -> Browser<'_> {
         Browser::new(self)
     }
@@ -153,6 +167,19 @@ impl House {
         *self.clock.0.lock().unwrap_or_else(PoisonError::into_inner) += TimeDelta::days(days);
         self.server.state().sweep().await.expect("sweeps");
     }
+}
+
+/// Where a command is posted to.
+pub(crate) fn at(reference: &str, command: &str) -> String {
+    format!("/complaints/{reference}/commands/{command}")
+}
+
+/// Hands a complaint in about what Sarah knows; returns its reference.
+pub(crate) async fn complain(browser: &mut Browser<'_>, subject: &str) -> String {
+    browser.open("/complaints/new?category=damaged-goods").await;
+    let typed = [("subject", subject), ("description", "The lid is cracked."), ("contact.name", "Omar Oak (Manager)")];
+    browser.press("/complaints/new", &typed).await;
+    browser.reference()
 }
 
 fn path_of(link: &str) -> &str {

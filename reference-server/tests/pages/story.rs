@@ -1,15 +1,12 @@
 use crate::browser::{Browser, Chosen};
-use crate::house::House;
+use crate::house::{House, at};
 
 /// The smallest PNG and PDF that are what they say.
 const PHOTO: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\x06\0\0\0\x1f\x15\xc4\x89";
 const INVOICE: &[u8] = b"%PDF-1.4\n1 0 obj<<>>endobj\ntrailer<<>>\n%%EOF\n";
 
-fn at(reference: &str, command: &str) -> String {
-    format!("/complaints/{reference}/commands/{command}")
-}
-
-async fn complain(john: &mut Browser<'_>, subject: &str) -> String {
+/// With everything that can be filled in.
+async fn complain_fully(john: &mut Browser<'_>, subject: &str) -> String {
     john.open("/complaints/new").await;
     assert!(john.says("Damaged goods") && john.says("Late delivery"), "{}", john.text());
     john.open("/complaints/new?category=damaged-goods").await;
@@ -39,7 +36,7 @@ async fn from_submission_to_feedback_without_script() {
     let mut admin = house.furnish().await;
     let mut john = house.customer("John Miller", "john@example.org").await;
     assert!(john.says("You have not complained about anything yet"), "{}", john.text());
-    let reference = complain(&mut john, "Broken kettle").await;
+    let reference = complain_fully(&mut john, "Broken kettle").await;
     let page = format!("/complaints/{reference}");
 
     john.open("/complaints").await;
@@ -130,10 +127,8 @@ async fn from_submission_to_feedback_without_script() {
 
 #[tokio::test]
 async fn escalated_contested_and_finally_decided_without_script() {
-    let house = House::new().await;
-    house.furnish().await;
-    let mut john = house.customer("John Miller", "john@example.org").await;
-    let reference = complain(&mut john, "Broken kettle").await;
+    let house = House::furnished().await;
+    let (mut john, reference) = house.complaint().await;
     let page = format!("/complaints/{reference}");
     let mut sarah = house.browser_of("sarah@example.org").await;
     sarah.open(&page).await;
@@ -166,10 +161,8 @@ async fn escalated_contested_and_finally_decided_without_script() {
 
 #[tokio::test]
 async fn nobody_acts_and_the_customer_sees_it_move_up() {
-    let house = House::new().await;
-    house.furnish().await;
-    let mut john = house.customer("John Miller", "john@example.org").await;
-    let reference = complain(&mut john, "Broken kettle").await;
+    let house = House::furnished().await;
+    let (_, reference) = house.complaint().await;
     house.after(3).await;
     // The session of three days ago has ended.
     let mut john = house.browser_of("john@example.org").await;

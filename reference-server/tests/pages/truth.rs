@@ -4,19 +4,7 @@ use complaint_core::Actor;
 use complaint_core::complaint::Complaint;
 
 use crate::browser::Browser;
-use crate::house::House;
-
-fn at(reference: &str, command: &str) -> String {
-    format!("/complaints/{reference}/commands/{command}")
-}
-
-/// A complaint that Sarah holds: its reference.
-async fn complain(john: &mut Browser<'_>, subject: &str) -> String {
-    john.open("/complaints/new?category=damaged-goods").await;
-    let typed = [("subject", subject), ("description", "The lid is cracked."), ("contact.name", "Omar Oak (Manager)")];
-    john.press("/complaints/new", &typed).await;
-    john.reference()
-}
+use crate::house::{House, at, complain};
 
 const REFUND: [(&str, &str); 6] = [
     ("outcome", "upheld"),
@@ -30,8 +18,7 @@ const REFUND: [(&str, &str); 6] = [
 #[tokio::test]
 async fn counts_are_those_of_the_store_and_every_cut_list_leads_on() {
     const HELD: usize = 120;
-    let house = House::new().await;
-    house.furnish().await;
+    let house = House::furnished().await;
     let desk = &house.server.state().desk;
     let roster = desk.store().roster().await.expect("agents");
     let ben = roster.iter().find(|member| member.agent.name == "Ben").expect("Ben").agent.clone();
@@ -56,10 +43,8 @@ async fn counts_are_those_of_the_store_and_every_cut_list_leads_on() {
 
 #[tokio::test]
 async fn a_promised_remedy_that_is_late_is_a_promise_in_danger() {
-    let house = House::new().await;
-    house.furnish().await;
-    let mut john = house.customer("John Miller", "john@example.org").await;
-    let reference = complain(&mut john, "Broken kettle").await;
+    let house = House::furnished().await;
+    let (mut john, reference) = house.complaint().await;
     let page = format!("/complaints/{reference}");
     let mut sarah = house.browser_of("sarah@example.org").await;
     let mut maria = house.browser_of("maria@example.org").await;
@@ -86,10 +71,8 @@ async fn a_promised_remedy_that_is_late_is_a_promise_in_danger() {
 
 #[tokio::test]
 async fn the_admin_s_count_of_missed_deadlines_leads_to_them() {
-    let house = House::new().await;
-    house.furnish().await;
-    let mut john = house.customer("John Miller", "john@example.org").await;
-    let reference = complain(&mut john, "Broken kettle").await;
+    let house = House::furnished().await;
+    let (_, reference) = house.complaint().await;
     house.after(60).await;
     let mut john = house.browser_of("john@example.org").await;
     let fresh = complain(&mut john, "Broken cup").await;
@@ -102,10 +85,8 @@ async fn the_admin_s_count_of_missed_deadlines_leads_to_them() {
 
 #[tokio::test]
 async fn progress_runs_in_both_directions() {
-    let house = House::new().await;
-    house.furnish().await;
-    let mut john = house.customer("John Miller", "john@example.org").await;
-    let reference = complain(&mut john, "Broken kettle").await;
+    let house = House::furnished().await;
+    let (mut john, reference) = house.complaint().await;
     let page = format!("/complaints/{reference}");
     let reached = |john: &Browser<'_>| -> Vec<bool> {
         (1..=6).map(|step| john.has(&format!("ol.progress li:nth-child({step}).done"))).collect()
@@ -135,10 +116,8 @@ async fn progress_runs_in_both_directions() {
 
 #[tokio::test]
 async fn names_are_those_of_accounts_and_every_pause_is_said() {
-    let house = House::new().await;
-    house.furnish().await;
-    let mut john = house.customer("John Miller", "john@example.org").await;
-    let reference = complain(&mut john, "Broken kettle").await;
+    let house = House::furnished().await;
+    let (mut john, reference) = house.complaint().await;
     let page = format!("/complaints/{reference}");
     john.open(&page).await;
     assert!(john.says("We promise") && !john.says("does not count"), "{}", john.text());
@@ -171,8 +150,7 @@ async fn names_are_those_of_accounts_and_every_pause_is_said() {
 
 #[tokio::test]
 async fn joined_complaints_lead_to_the_one_that_goes_on() {
-    let house = House::new().await;
-    house.furnish().await;
+    let house = House::furnished().await;
     let mut john = house.customer("John Miller", "john@example.org").await;
     let first = complain(&mut john, "Broken kettle").await;
     let second = complain(&mut john, "Broken kettle again").await;
@@ -183,4 +161,77 @@ async fn joined_complaints_lead_to_the_one_that_goes_on() {
         john.open(&address).await;
         assert!(john.says(&format!("Joined to {first}")) && !john.says("another complaint"), "{}", john.text());
     }
+    assert!(john.has(&format!("#head a[href='/complaints/{first}']")), "{}", john.text());
+    sarah.open(&format!("/complaints/{second}")).await;
+    assert!(sarah.has(&format!("#head a[href='/complaints/{first}']")), "{}", sarah.text());
+    assert!(sarah.says("Last held by Sarah"), "{}", sarah.text());
+}
+
+#[tokio::test]
+async fn a_rating_is_changed_from_the_one_there_is() {
+    let house = House::furnished().await;
+    let (mut john, reference) = house.complaint().await;
+    let page = format!("/complaints/{reference}");
+    let mut sarah = house.browser_of("sarah@example.org").await;
+    sarah.open(&page).await;
+    sarah.press(&at(&reference, "begin"), &[]).await;
+    sarah.press(&at(&reference, "resolve"), &REFUND).await;
+    john.open(&page).await;
+    assert!(john.says("Rate how we dealt with it") && !john.has("input[name='score'][checked]"), "{}", john.text());
+    john.press(&at(&reference, "rate"), &[("score", "4"), ("comment", "Quick & <kind>.")]).await;
+    assert!(john.says("Change your rating") && !john.says("Rate how we dealt with it"), "{}", john.text());
+    assert!(john.has("input[name='score'][value='4'][checked]") && !john.has("input[value='5'][checked]"));
+    assert_eq!(john.attribute("#rate-comment", "name").as_deref(), Some("comment"));
+    assert!(john.html().contains("Quick &#38; &#60;kind&#62;.</textarea>"), "{}", john.html());
+    // What is refused stands as it was typed, not as it was given.
+    john.press(&at(&reference, "rate"), &[("score", ""), ("comment", "Slow.")]).await;
+    assert!(john.status() == 422 && john.html().contains("Slow.</textarea>"), "{}", john.text());
+}
+
+#[tokio::test]
+async fn who_withdraws_after_the_decision_learns_what_is_lost() {
+    let house = House::furnished().await;
+    let (mut john, reference) = house.complaint().await;
+    let page = format!("/complaints/{reference}");
+    john.open(&page).await;
+    assert!(john.says("you get no decision"), "{}", john.text());
+    let mut sarah = house.browser_of("sarah@example.org").await;
+    sarah.open(&page).await;
+    sarah.press(&at(&reference, "begin"), &[]).await;
+    sarah.press(&at(&reference, "resolve"), &REFUND).await;
+    john.open(&page).await;
+    assert!(
+        john.says("you no longer get what we promised you") && !john.says("you get no decision"),
+        "{}",
+        john.text()
+    );
+    assert!(john.says("Our decision") && john.says("Outstanding"), "{}", john.text());
+    john.press(&at(&reference, "withdraw"), &[]).await;
+    assert!(john.says("Earlier decision") && john.says("Fell with the decision"), "{}", john.text());
+    assert!(!john.says("Our decision") && !john.says("Outstanding"), "{}", john.text());
+}
+
+#[tokio::test]
+async fn whom_an_escalation_takes_it_from_is_said() {
+    let house = House::furnished().await;
+    let (_, reference) = house.complaint().await;
+    let page = format!("/complaints/{reference}");
+    for (who, said) in [("maria", "It is taken from Sarah"), ("sarah", "It leaves your hands")] {
+        let mut agent = house.browser_of(&format!("{who}@example.org")).await;
+        agent.open(&page).await;
+        if who == "sarah" {
+            agent.press(&at(&reference, "begin"), &[]).await;
+        }
+        assert!(agent.says(said), "{who}: {}", agent.text());
+    }
+}
+
+#[tokio::test]
+async fn a_mistyped_reference_is_corrected_where_it_was_typed() {
+    let house = House::furnished().await;
+    let mut visitor = house.visitor();
+    visitor.open("/track?reference=C7KQ").await;
+    assert_eq!(visitor.status(), 422);
+    assert!(visitor.has("input[name='reference'][value='C7KQ'][aria-invalid]"), "{}", visitor.html());
+    assert!(visitor.says("No reference looks like this."), "{}", visitor.text());
 }

@@ -2,9 +2,9 @@
 
 #![expect(clippy::expect_used, reason = "a test that cannot go on should say where")]
 
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader, Lines, Write as _};
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
 
 fn program() -> Command {
     let mut program = Command::new(env!("CARGO_BIN_EXE_reference-server"));
@@ -18,8 +18,8 @@ fn serve(data: &Path) -> Command {
     program
 }
 
-/// A server that has said where it listens. Killed when dropped.
-struct Running(Child);
+/// A server that has said where it listens, and to which somebody goes on listening: a closed pipe would end it. Killed when dropped.
+struct Running(Child, Lines<BufReader<ChildStdout>>);
 
 impl Running {
     fn on(data: &Path) -> Self {
@@ -29,8 +29,8 @@ impl Running {
     fn start(program: &mut Command) -> Self {
         let mut child = program.stdout(Stdio::piped()).spawn().expect("the program starts");
         let output = BufReader::new(child.stdout.take().expect("piped"));
-        let running = Self(child);
-        let greeted = output.lines().map_while(Result::ok).any(|line| line.starts_with("Address"));
+        let mut running = Self(child, output.lines());
+        let greeted = running.1.by_ref().map_while(Result::ok).any(|line| line.starts_with("Address"));
         assert!(greeted, "it serves");
         running
     }
