@@ -103,6 +103,7 @@ fn samples() -> Vec<Entry> {
         ClockChange::Resumed {
             clock: ClockKind::Level,
             instance: 2,
+            since: instant(),
             due_at: instant(),
             warn_at: [instant(), instant()],
         },
