@@ -54,7 +54,7 @@ impl<'a> Context<'a> {
         self
     }
 
-    /// For `submit`: how many open complaints the customer has.
+    /// For `submit` and `reinstate`: how many open complaints the customer has.
     pub fn open_complaints(mut self, count: u32) -> Self {
         self.open_complaints = count;
         self

@@ -239,18 +239,7 @@ fn look_at_submission(scene: &Scene<'_>, submission: &Submission, guard: Guard) 
                 "choose a category of the catalogue",
             )],
         },
-        Guard::OpenComplaintLimit => {
-            let most = policy.open_complaints_per_customer;
-            if scene.context.open_complaints < most {
-                Vec::new()
-            } else {
-                fail(
-                    "too_many_open_complaints",
-                    format!("you have {most} open complaints, which is the most one customer may have"),
-                    "wait until one of them is finished, or withdraw one",
-                )
-            }
-        }
+        Guard::OpenComplaintLimit => open_limit_faults(scene),
         Guard::SubmissionComplete => submission_faults(scene, submission),
         _ => Vec::new(),
     }
@@ -266,6 +255,20 @@ fn submission_faults(scene: &Scene<'_>, submission: &Submission) -> Vec<FailedGu
     if let Err(it) = text::text(&submission.description) {
         failed.push(fault("description", it));
     }
+/// The limit is against floods, which only what a customer brings in can be: `submit`, `follow_up` and `reinstate`. It never
+/// stands in the way of a right (`contest`, to escalate) nor of what staff do (`reopen`, `unmerge`, `return_referral`).
+fn open_limit_faults(scene: &Scene<'_>) -> Vec<FailedGuard> {
+    let most = scene.context.policy.open_complaints_per_customer;
+    if scene.context.open_complaints < most {
+        return Vec::new();
+    }
+    fail(
+        "too_many_open_complaints",
+        format!("you have {most} open complaints, which is the most one customer may have"),
+        "wait until one of them is finished, or withdraw one",
+    )
+}
+
     let contact = &submission.contact;
     let lines = [
         ("contact.name", &contact.name),
@@ -385,7 +388,8 @@ fn look_at_complaint(scene: &Scene<'_>, complaint: &Complaint, guard: Guard, now
     let input = scene.command.input();
     let policy = scene.context.policy;
     match guard {
-        Guard::CategoryKnown | Guard::SubmissionComplete | Guard::OpenComplaintLimit => Vec::new(),
+        Guard::CategoryKnown | Guard::SubmissionComplete => Vec::new(),
+        Guard::OpenComplaintLimit => open_limit_faults(scene),
         Guard::NotAcknowledged if complaint.acknowledged_at.is_some() => {
             fail("already_acknowledged", "it was acknowledged before", "nothing more is needed")
         }

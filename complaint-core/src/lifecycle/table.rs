@@ -525,7 +525,7 @@ pub static TABLE: &[Rule] = &[
         to: &[To::Status(Queued)],
         level: LevelChange::Kept,
         permits: &[may(Who::Customer)],
-        guards: &[Guard::RoomInLog, Guard::ReinstateWindowOpen],
+        guards: &[Guard::RoomInLog, Guard::ReinstateWindowOpen, Guard::OpenComplaintLimit],
         effect: "level kept",
     },
     Rule {
