@@ -395,19 +395,13 @@ impl Complaint {
         let with =
             |words: &str, name: Option<String>| name.map_or(words.to_owned(), |name| format!("{words} to {name}"));
         match self.status {
-            Status::Queued => "Received".into(),
-            Status::Assigned => with("Assigned", handler.map(str::to_owned)),
-            // That a second person looks at a proposal is the organisation's own business.
-            Status::InProgress | Status::PendingApproval => "In progress".into(),
-            Status::AwaitingCustomer => "We need your answer".into(),
-            Status::AwaitingThirdParty => "Waiting for a partner".into(),
-            Status::Resolved if self.resolution().is_some_and(|it| it.accepted_at.is_some()) => "Resolved".into(),
-            Status::Resolved => "Resolved: please confirm".into(),
-            Status::Closed => "Closed".into(),
-            Status::Withdrawn => "Withdrawn".into(),
-            Status::Dismissed => "Not taken up".into(),
-            Status::Merged => with("Joined", survivor.map(|survivor| survivor.to_string())),
-            Status::Referred => with("Passed", self.referred_to.clone()),
+            Status::Resolved if self.resolution().is_some_and(|it| it.accepted_at.is_none()) => {
+                "Resolved: please confirm".into()
+            }
+            Status::Assigned => with(Status::Assigned.customer_label(), handler.map(str::to_owned)),
+            Status::Merged => with(Status::Merged.customer_label(), survivor.map(|survivor| survivor.to_string())),
+            Status::Referred => with(Status::Referred.customer_label(), self.referred_to.clone()),
+            status => status.customer_label().into(),
         }
     }
 

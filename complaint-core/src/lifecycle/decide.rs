@@ -31,7 +31,11 @@ pub fn decide(
     if failed.is_empty() {
         Ok(effects(complaint, command, actor, context))
     } else {
-        Err(Refusal { version: complaint.version_for(actor), ..refusal(command.name(), Some(complaint), failed) })
+        Err(Refusal {
+            status: Some(complaint.status_for(actor)),
+            version: complaint.version_for(actor),
+            ..refusal(command.name(), Some(complaint), failed)
+        })
     }
 }
 

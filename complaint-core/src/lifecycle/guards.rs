@@ -71,7 +71,7 @@ pub(crate) fn check(scene: &Scene<'_>, rule: &Rule, depth: Depth) -> Vec<FailedG
             return failed;
         }
         if !rule.from.contains(&complaint.status) {
-            failed.push(wrong_status(complaint, rule));
+            failed.push(wrong_status(complaint, rule, scene.actor));
         }
     }
     let matching: Vec<&Permit> = rule.permits.iter().filter(|permit| is(scene, permit.who)).collect();
@@ -87,7 +87,7 @@ pub(crate) fn check(scene: &Scene<'_>, rule: &Rule, depth: Depth) -> Vec<FailedG
             && rule.permits.iter().any(|permit| matches!(permit.who, Who::Handler | Who::Proposer));
         // An agent who does not hold it is told so; for everyone else the command is none of theirs.
         let code = if could_be_handler { "not_the_handler" } else { "not_permitted" };
-        failed.push(FailedGuard::forbidden(code, format!("`{}` is for: {roles}", rule.command), remedy));
+        failed.push(FailedGuard::forbidden(code, format!("“{}” is for: {roles}", rule.command.label()), remedy));
     }
     let ask = |guard: &Guard| match depth {
         Depth::StateOnly if guard.reads_input() => satisfiable(scene, *guard),
@@ -145,15 +145,25 @@ fn satisfiable(scene: &Scene<'_>, guard: Guard) -> Vec<FailedGuard> {
     }
 }
 
-fn wrong_status(complaint: &Complaint, rule: &Rule) -> FailedGuard {
-    let wanted: Vec<&str> = rule.from.iter().map(|status| status.name()).collect();
+fn wrong_status(complaint: &Complaint, rule: &Rule, actor: &Actor) -> FailedGuard {
+    // As whoever asks calls it.
+    let called = |status: Status| match actor.customer_id() {
+        Some(_) => format!("“{}”", status.customer_label()),
+        None => format!("“{}”", status.label()),
+    };
+    let mut wanted: Vec<String> = Vec::new();
+    for status in rule.from.iter().map(|status| called(*status)) {
+        if !wanted.contains(&status) {
+            wanted.push(status);
+        }
+    }
     let by_customer = rule.permits.iter().any(|permit| permit.who == Who::Customer);
     let remedy = if complaint.status.is_end() && by_customer {
         "a finished complaint can be contested in time, or followed up".to_owned()
     } else {
         format!("it must be: {}", wanted.join(", "))
     };
-    FailedGuard::state("wrong_status", format!("it is {}", complaint.status), remedy)
+    FailedGuard::state("wrong_status", format!("it is {}", called(complaint.status)), remedy)
 }
 
 /// Whether the actor has this role in relation to the complaint.
@@ -829,7 +839,7 @@ fn decision_faults(scene: &Scene<'_>, complaint: &Complaint) -> Vec<FailedGuard>
         Some(Outcome::ResolvedAtSource) => failed.push(FailedGuard::input(
             "not_this_way",
             "outcome",
-            "belongs to `resolve_at_source`",
+            "belongs to “Resolve at source”",
             "use that command, or choose another outcome",
         )),
         Some(Outcome::Upheld | Outcome::PartlyUpheld) => failed.extend(given("apology", &input.apology)),
@@ -844,7 +854,7 @@ fn decision_faults(scene: &Scene<'_>, complaint: &Complaint) -> Vec<FailedGuard>
             "contradiction",
             "remedies",
             "money is promised although the complaint is not upheld",
-            "choose the outcome `goodwill`, or leave the money out",
+            "choose the outcome “Goodwill”, or leave the money out",
         ));
     }
     for (at, remedy) in input.remedies.iter().enumerate() {
