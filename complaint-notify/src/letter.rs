@@ -152,6 +152,7 @@ templates! {
     TakenAway "taken_away.txt"
     Question "question.txt"
     Answer "answer.txt"
+    Unroutable "unroutable.txt"
     Message "message.txt"
     EscalatedCustomer "escalated_customer.txt"
     EscalatedHandler "escalated_handler.txt"
@@ -193,6 +194,7 @@ fn words(kind: NoticeKind, n: &Facts) -> askama::Result<String> {
         NoticeKind::Answer => Answer { n }.render(),
         NoticeKind::Message => Message { n }.render(),
         NoticeKind::EscalatedCustomer => EscalatedCustomer { n }.render(),
+        NoticeKind::Unroutable => Unroutable { n }.render(),
         NoticeKind::EscalatedHandler => EscalatedHandler { n }.render(),
         NoticeKind::OnHold => OnHold { n }.render(),
         NoticeKind::ApprovalWanted => ApprovalWanted { n }.render(),

@@ -186,6 +186,16 @@ pub enum ExclusionCause {
 }
 
 /// One step up the ladder.
+impl ExclusionCause {
+    /// Whether it keeps an agent from a complaint at this level.
+    pub(crate) fn holds_at(self, level: Level) -> bool {
+        match self {
+            Self::Declined(at) | Self::Released(at) => at == level,
+            Self::Decided => true,
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Escalation {
     /// When.
@@ -409,13 +419,7 @@ impl Complaint {
     pub fn exclusion(&self, agent: &AgentId) -> Option<ExclusionCause> {
         self.exclusions
             .iter()
-            .find(|exclusion| {
-                exclusion.agent == *agent
-                    && match exclusion.cause {
-                        ExclusionCause::Declined(level) | ExclusionCause::Released(level) => level == self.level,
-                        ExclusionCause::Decided => true,
-                    }
-            })
+            .find(|exclusion| exclusion.agent == *agent && exclusion.cause.holds_at(self.level))
             .map(|exclusion| exclusion.cause)
     }
 

@@ -6,7 +6,7 @@ use super::plan::Plan;
 use super::{Desk, DeskError};
 use crate::actor::{Actor, Party};
 use crate::complaint::{Complaint, Entry, Outcome, Rating, Remedy, Submission};
-use crate::id::{ComplaintId, CustomerId, InvalidId, Version};
+use crate::id::{ComplaintId, CustomerId, InvalidId, Level, Version};
 use crate::lifecycle::{
     Availability, Command, CommandName, Context, FailedGuard, Input, Status, decide, refusal, submit,
 };
@@ -427,7 +427,9 @@ impl Acting {
         let complaint = self.read(id).await?;
         let policy = self.desk.policy();
         let mut context = Context::new(&policy, self.desk.now());
-        context = self.desk.looked_up(&complaint, context, CommandName::Reinstate).await?;
+        for command in [CommandName::Reinstate, CommandName::HandBack] {
+            context = self.desk.looked_up(&complaint, context, command).await?;
+        }
         Ok(complaint.available_commands(&self.actor, &context))
     }
 
@@ -534,6 +536,10 @@ impl Desk {
         Ok(match command {
             CommandName::Reinstate if complaint.status == Status::Withdrawn => {
                 context.open_complaints(self.open_complaints(&complaint.customer).await?)
+            }
+            CommandName::HandBack if complaint.status == Status::InProgress && complaint.level > Level::FIRST => {
+                let need = Need::of_at(complaint, complaint.level.below());
+                context.somebody_below(self.roster().await?.could_take(&need, self.now()))
             }
             _ => context,
         })

@@ -255,16 +255,6 @@ fn look_at_submission(scene: &Scene<'_>, submission: &Submission, guard: Guard) 
     }
 }
 
-#[expect(clippy::too_many_lines, reason = "one paragraph per field, in the order of the submission")]
-fn submission_faults(scene: &Scene<'_>, submission: &Submission) -> Vec<FailedGuard> {
-    let mut failed = Vec::new();
-    let policy = scene.context.policy;
-    if let Err(it) = text::line(&submission.subject, text::SUBJECT_MAX) {
-        failed.push(fault("subject", it));
-    }
-    if let Err(it) = text::text(&submission.description) {
-        failed.push(fault("description", it));
-    }
 /// The limit is against floods, which only what a customer brings in can be: `submit`, `follow_up` and `reinstate`. It never
 /// stands in the way of a right (`contest`, to escalate) nor of what staff do (`reopen`, `unmerge`, `return_referral`).
 fn open_limit_faults(scene: &Scene<'_>) -> Vec<FailedGuard> {
@@ -279,6 +269,16 @@ fn open_limit_faults(scene: &Scene<'_>) -> Vec<FailedGuard> {
     )
 }
 
+#[expect(clippy::too_many_lines, reason = "one paragraph per field, in the order of the submission")]
+fn submission_faults(scene: &Scene<'_>, submission: &Submission) -> Vec<FailedGuard> {
+    let mut failed = Vec::new();
+    let policy = scene.context.policy;
+    if let Err(it) = text::line(&submission.subject, text::SUBJECT_MAX) {
+        failed.push(fault("subject", it));
+    }
+    if let Err(it) = text::text(&submission.description) {
+        failed.push(fault("description", it));
+    }
     let contact = &submission.contact;
     let lines = [
         ("contact.name", &contact.name),
@@ -467,6 +467,12 @@ fn look_at_complaint(scene: &Scene<'_>, complaint: &Complaint, guard: Guard, now
             fail("first_level", "there is no level below", "release it to the queue instead")
         }
         Guard::AboveFirstLevel => Vec::new(),
+        Guard::SomebodyBelow if !scene.context.somebody_below => fail(
+            "nobody_below",
+            "nobody at the level below can ever take it: each is excluded or does not fit",
+            "decide it here, or escalate it",
+        ),
+        Guard::SomebodyBelow => Vec::new(),
         Guard::DeadlineMissed => deadline_faults(complaint, now),
         Guard::ClockRanOut => clock_faults(scene, complaint, now),
         Guard::ReleaseDue => release_faults(scene, complaint, now),

@@ -49,6 +49,25 @@ fn is_author(recipient: &Recipient, by: &Party) -> bool {
     matches!((recipient, by), (Recipient::Agent(to), Party::Agent(by)) if to == by)
 }
 
+/// The notices that a complaint in the queue calls for which nobody there can take, once per time it comes there; `entry` is
+/// the one that left it there, `why` goes through those who work at its level.
+pub(crate) fn announce_unroutable(after: &Complaint, entry: &Entry, why: &str, policy: &Policy) -> Vec<Notice> {
+    // Those above can move it; whoever runs the system can change who works there.
+    let told = [above(entry.place.level, after, policy), Recipient::Admins];
+    let all = told.into_iter().flat_map(|recipient| {
+        let channels = channels(NoticeKind::Unroutable, &recipient, policy);
+        channels.into_iter().map(move |channel| (recipient.clone(), channel))
+    });
+    // Counted from the end: what the entry itself calls for is counted from the beginning.
+    (0..)
+        .zip(all)
+        .map(|(at, (recipient, channel))| {
+            let place = (recipient, channel, NoticeKind::Unroutable, u8::MAX - at);
+            Notice { text: Some(why.to_owned()), ..notice(after, entry, place, policy) }
+        })
+        .collect()
+}
+
 /// A text message for what cannot wait, where the policy has a gateway; a mail for everything.
 fn channels(kind: NoticeKind, recipient: &Recipient, policy: &Policy) -> Vec<NoticeChannel> {
     let urgent = match recipient {
@@ -64,6 +83,7 @@ fn channels(kind: NoticeKind, recipient: &Recipient, policy: &Policy) -> Vec<Not
 #[expect(clippy::too_many_lines, reason = "one arm per event, in the order of the enumeration")]
 fn plan(
     complaint: &Complaint,
+        Recipient::Admins => false,
     entry: &Entry,
     former: Option<&AgentId>,
     policy: &Policy,
@@ -227,6 +247,10 @@ fn notice(
     let address = match &recipient {
         Recipient::Customer(_) => after.contact.email.clone(),
         _ => None,
+    let subject = match &recipient {
+        Recipient::Admins => after.reference.to_string(),
+        _ => after.subject.clone(),
+    };
     };
     Notice {
         id: notice_id(after.id, entry.seq, place),
@@ -235,7 +259,7 @@ fn notice(
         kind,
         complaint: after.id,
         reference: after.reference,
-        subject: after.subject.clone(),
+        subject,
         status: entry.place.status,
         level: entry.place.level,
         handler: entry.place.handler.clone(),

@@ -11,6 +11,7 @@ use crate::lifecycle::Status;
 use crate::reference::Reference;
 
 pub use announce::announce;
+pub(crate) use announce::announce_unroutable;
 
 /// One message to one recipient on one channel.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,6 +61,9 @@ pub enum Recipient {
         /// The agent whom the complaint is against, who is told nothing of it.
         except: Option<AgentId>,
     },
+    /// Whoever runs the system: resolved on delivery to the enabled admins. They do not read what people wrote, so a notice
+    /// to them has the reference for a subject.
+    Admins,
 }
 
 /// How a notice travels.
@@ -90,6 +94,9 @@ pub enum NoticeKind {
     TakenAway,
     /// To the customer: a question.
     Question,
+    /// To those who can help: it is in the queue, nobody there can take it, and the ordinary course of a day will
+    /// not change that.
+    Unroutable,
     /// To the handler: the customer answered.
     Answer,
     /// To the other side: a message.

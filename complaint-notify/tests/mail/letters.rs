@@ -37,6 +37,7 @@ fn samples() -> Vec<Notice> {
         K::TakenAway,
         K::Answer,
         K::Message,
+        K::Unroutable,
         K::EscalatedHandler,
         K::ApprovalWanted,
         K::Approved,
@@ -68,6 +69,7 @@ fn kind_name(kind: NoticeKind) -> String {
         | K::Question
         | K::Answer
         | K::Message
+        | K::Unroutable
         | K::EscalatedCustomer
         | K::EscalatedHandler
         | K::OnHold
