@@ -10,7 +10,8 @@ use super::submission::{Attachment, Channel, DismissalReason, Item, Outcome, Pri
 use crate::actor::{Actor, Party};
 use crate::deadline::{ClockKind, Deadline};
 use crate::id::{AgentId, Area, CategoryKey, ComplaintId, CustomerId, Language, Level, PromiseKey, Skill, Version};
-use crate::lifecycle::Status;
+use crate::lifecycle::{CommandName, Field, Status};
+use crate::policy::Policy;
 use crate::reference::Reference;
 use crate::routing::Routing;
 
@@ -185,7 +186,6 @@ pub enum ExclusionCause {
     Decided,
 }
 
-/// One step up the ladder.
 impl ExclusionCause {
     /// Whether it keeps an agent from a complaint at this level.
     pub(crate) fn holds_at(self, level: Level) -> bool {
@@ -196,6 +196,7 @@ impl ExclusionCause {
     }
 }
 
+/// One step up the ladder.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Escalation {
     /// When.
@@ -388,15 +389,23 @@ impl Complaint {
         self.deadlines
             .iter()
             .filter(|deadline| deadline.ended.is_none() && deadline.due_at.is_some())
-            .filter(|deadline| {
-                matches!(deadline.clock, ClockKind::FirstResponse | ClockKind::Resolution | ClockKind::Statutory)
-            })
+            .filter(|deadline| deadline.clock.is_promise())
             .min_by_key(|deadline| deadline.due_at)
     }
 
     /// The instant of what was [`promised`](Self::promised) next.
     pub fn promised_at(&self) -> Option<DateTime<Utc>> {
         self.promised().and_then(|deadline| deadline.due_at)
+    }
+
+    /// Whether a command is refused without this field here: as everywhere, or as this complaint stands.
+    pub fn requires(&self, command: CommandName, field: Field, policy: &Policy) -> bool {
+        match (command, field) {
+            // What the last level decided only new evidence opens again.
+            (CommandName::Contest, Field::NewEvidence) => self.level >= policy.last_level(),
+            (CommandName::Resume, Field::OptionalReason) => self.question.is_some(),
+            _ => field.is_required(),
+        }
     }
 
     /// Where the work is, in the customer's words. `handler` is what the handler is called, `survivor` the reference of

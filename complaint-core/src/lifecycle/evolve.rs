@@ -136,7 +136,7 @@ pub fn begin(entry: &Entry) -> Option<Complaint> {
         attachments: Vec::new(),
         deadlines: Vec::new(),
     };
-    Some(settle(complaint, entry, false))
+    Some(settle(complaint, entry))
 }
 
 /// The complaint after an entry.
@@ -144,12 +144,12 @@ pub fn begin(entry: &Entry) -> Option<Complaint> {
 pub fn evolve(mut complaint: Complaint, entry: &Entry) -> Complaint {
     let words = &entry.words;
     let own = |name: &str| words.get(name).map(str::to_owned);
-    let category = complaint.category.clone();
     let before = complaint.handler.clone();
     match &entry.event {
         // A second submission of the same complaint is not a thing that happens; the first one made the state.
         Event::Submitted { .. }
         | Event::Noted
+        | Event::Revised { .. }
         | Event::Warned { .. }
         | Event::Alarmed { .. }
         | Event::Rebased { .. } => {}
@@ -321,20 +321,14 @@ pub fn evolve(mut complaint: Complaint, entry: &Entry) -> Complaint {
         Event::Attached { attachments } => take_in(&mut complaint, attachments, words),
         Event::Read => complaint.unread_since = None,
     }
-    let described = complaint.category != category;
-    settle(complaint, entry, described)
+    settle(complaint, entry)
 }
 
-/// What every entry does: the place, the clocks, the numbers. `described` says whether it is about something else now.
-fn settle(mut complaint: Complaint, entry: &Entry, described: bool) -> Complaint {
-    let promised = complaint.promised_at();
+/// What every entry does: the place, the clocks, the numbers.
+fn settle(mut complaint: Complaint, entry: &Entry) -> Complaint {
     if complaint.status != entry.place.status {
         complaint.status_since = entry.at;
     }
-    // Why it left its handler is internal; that it has none, or is at another level, the customer sees.
-    let moved = complaint.status.for_customer() != entry.place.status.for_customer()
-        || complaint.handler != entry.place.handler
-        || complaint.level != entry.place.level;
     complaint.status = entry.place.status;
     complaint.level = entry.place.level;
     complaint.handler.clone_from(&entry.place.handler);
@@ -351,9 +345,8 @@ fn settle(mut complaint: Complaint, entry: &Entry, described: bool) -> Complaint
             }
         }
     }
-    // Whatever the customer can see differ is another version to them, also where the reason is internal.
-    let differs = moved || described || complaint.promised_at() != promised;
-    if (is_public(&entry.event) || differs) && complaint.public_change != entry.version {
+    // Whatever the customer can see differ has an entry that they can see.
+    if is_public(&entry.event) && complaint.public_change != entry.version {
         complaint.public_version = complaint.public_version.next();
         complaint.public_change = entry.version;
     }

@@ -84,6 +84,8 @@ pub enum NoticeKind {
     Received,
     /// To the customer: what happens when.
     Acknowledged,
+    /// To the customer: what it is about, or what was promised, is another now.
+    Revised,
     /// To the customer: who handles it now.
     AssignedCustomer,
     /// To the customer: whoever handled it does not any more, and nobody has followed yet.
@@ -92,11 +94,11 @@ pub enum NoticeKind {
     AssignedHandler,
     /// To the former handler: no longer yours.
     TakenAway,
-    /// To the customer: a question.
-    Question,
     /// To those who can help: it is in the queue, nobody there can take it, and the ordinary course of a day will
     /// not change that.
     Unroutable,
+    /// To the customer: a question.
+    Question,
     /// To the handler: the customer answered.
     Answer,
     /// To the other side: a message.
@@ -115,6 +117,8 @@ pub enum NoticeKind {
     SentBack,
     /// To the customer: the decision, and how to accept or contest it.
     Decision,
+    /// To the customer: the decision of the last level, which only new evidence opens again.
+    FinalDecision,
     /// To the handler: the customer accepted.
     AcceptedHandler,
     /// To the customer: a remedy was delivered.

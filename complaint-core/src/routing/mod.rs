@@ -285,7 +285,7 @@ impl Need {
             urgency: urgency_of(complaint.priority) * 100,
             concerns: complaint.items.iter().cloned().map(Concern::Item).chain([customer]).collect(),
             excluded,
-            ..Self::at(complaint.level)
+            ..Self::at(level)
         }
     }
 

@@ -478,7 +478,9 @@ fn rebasing_moves_what_runs_and_is_on_record() {
     world.policy.targets.resolution = "3 working days".parse().unwrap();
     world.policy.levels[0].target = "12 working hours".parse().unwrap();
     let rebased = world.reason(&answered, &admin(), C::Rebase);
-    let entry = world.log.last().unwrap();
+    let [.., entry, revised] = &world.log[..] else { panic!("{:?}", world.log) };
+    // The time at a level is no business of the customer's.
+    assert_eq!(revised.event, Event::Revised { category: None, clocks: vec![K::Resolution] });
     assert_eq!((&entry.event, entry.by.clone()), (&Event::Rebased { policy_version: 7 }, admin().party().clone()));
     assert_eq!(entry.words.get("reason"), Some("Because."));
     // From Tuesday 09:30 on, for until then the customer was asked: 47 and a half hours, then twelve.

@@ -13,7 +13,9 @@ use complaint_core::store::{MemoryStore, OpenLimit};
 use complaint_core::testing::CountedIds;
 use complaint_core::{Actor, Complaint, Desk, DeskError, Resolution};
 
-use crate::house::{House, World, admin, agent, agent_id, customer, file, input, level, names, policy, submission};
+use crate::house::{
+    House, World, admin, agent, agent_id, customer, decision, file, input, level, names, policy, submission,
+};
 
 fn due(complaint: &Complaint, clock: K) -> Option<DateTime<Utc>> {
     complaint.deadline(clock).and_then(|deadline| deadline.due_at)
