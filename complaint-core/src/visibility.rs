@@ -1,27 +1,26 @@
 //! What of a log each kind of reader may see.
 
 use crate::actor::Party;
-use crate::complaint::{Entry, Event, Words};
+use crate::complaint::{Entry, Event, ReleaseCause, Words};
 use crate::routing::Routing;
 
 /// Whether the customer of the complaint may know that this happened. Versions that customers see count by it, so an
 /// answer, once released, stays: stored numbers depend on it.
 pub(crate) fn is_public(event: &Event) -> bool {
-    !matches!(
-        event,
+    match event {
+        // What they are reminded of and what was not kept towards them; the rest keeps the house in order.
+        Event::Warned { clock, .. } => clock.is_time_of_the_customer(),
+        Event::Alarmed { clock } => clock.is_promise(),
         Event::Noted
-            | Event::Triaged { .. }
-            | Event::Proposed { .. }
-            | Event::SentBack
-            | Event::Declined { .. }
-            | Event::Released { .. }
-            | Event::Separated { .. }
-            | Event::Warned { .. }
-            | Event::Alarmed { .. }
-            | Event::Absorbed { .. }
-            | Event::Read
-            | Event::Rebased { .. }
-    )
+        | Event::Triaged { .. }
+        | Event::Proposed { .. }
+        | Event::SentBack
+        | Event::Separated { .. }
+        | Event::Absorbed { .. }
+        | Event::Read
+        | Event::Rebased { .. } => false,
+        _ => true,
+    }
 }
 
 /// The log as the customer of the complaint may read it: numbered anew, so that not even the number of internal
@@ -36,6 +35,10 @@ pub(crate) fn for_customer(log: &[Entry], before: u32) -> Vec<Entry> {
             }
             Event::Reassigned { from, to, routing } => {
                 Event::Reassigned { from: from.clone(), to: to.clone(), routing: unexplained(routing) }
+            }
+            // Whether they would not, could not or were not to go on with it is kept among staff.
+            Event::Declined { agent } | Event::Released { agent, .. } => {
+                Event::Released { agent: agent.clone(), cause: ReleaseCause::ByHand }
             }
             event => event.clone(),
         };

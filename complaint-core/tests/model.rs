@@ -700,6 +700,7 @@ impl House {
         let subject_told = notices.iter().any(|notice| match &notice.recipient {
             Recipient::Agent(agent) => self.subject.as_ref() == Some(agent),
             Recipient::Level { except, .. } => *except != self.subject,
+            Recipient::Admins => false,
             Recipient::Customer(_) => false,
         });
         broken(subject_told, Broken::SubjectTookPart);

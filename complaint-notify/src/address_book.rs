@@ -38,7 +38,8 @@ impl Addressee {
 /// Resolves recipients to people. Implemented by the host, who owns accounts.
 #[async_trait]
 pub trait AddressBook: Send + Sync {
-    /// The people behind a recipient: the main one first; for a level, every enabled agent who works there.
+    /// The people behind a recipient: the main one first; for a level, every enabled agent who works there; for the admins,
+    /// every enabled one.
     ///
     /// Nobody known is `Ok` with an empty list: the notifier then falls back to the address given with the complaint,
     /// unless it was told to write to [known people only](crate::EmailNotifier::only_known_people).
@@ -52,7 +53,7 @@ pub trait AddressBook: Send + Sync {
     async fn agent_name(&self, agent: &AgentId) -> Option<String>;
 }
 
-/// For first steps: a customer or agent whose id is an e-mail address is reached there. Levels have nobody.
+/// For first steps: a customer or agent whose id is an e-mail address is reached there. Levels and admins are nobody.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct IdsAreAddresses;
 
@@ -62,7 +63,7 @@ impl AddressBook for IdsAreAddresses {
         let id = match recipient {
             Recipient::Customer(id) => id.as_str(),
             Recipient::Agent(id) => id.as_str(),
-            Recipient::Level { .. } => return Ok(Vec::new()),
+            Recipient::Level { .. } | Recipient::Admins => return Ok(Vec::new()),
         };
         Ok(header::address(id).map(|_| Addressee::at(id)).into_iter().collect())
     }

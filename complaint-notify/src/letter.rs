@@ -7,6 +7,7 @@ use askama::Template;
 use chrono::{DateTime, Utc};
 use complaint_core::NotifyError;
 use complaint_core::deadline::ClockKind;
+use complaint_core::lifecycle::Status;
 use complaint_core::notice::{Notice, NoticeKind, Recipient};
 use complaint_core::reference::Reference;
 
@@ -42,7 +43,7 @@ impl Letter {
             subject: isolated(&notice.subject),
             handler: handler.map(isolated),
             level: notice.level.get(),
-            status: notice.status.label(),
+            status: notice.status,
             due: notice.due_at.map(|at| in_words(at, zone)),
             to_customer: matches!(notice.recipient, Recipient::Customer(_)),
             clock: match notice.kind {
@@ -95,7 +96,7 @@ struct Facts {
     subject: String,
     handler: Option<String>,
     level: u8,
-    status: &'static str,
+    status: Status,
     due: Option<String>,
     to_customer: bool,
     clock: Option<ClockKind>,
@@ -146,10 +147,12 @@ macro_rules! templates {
 templates! {
     Received "received.txt"
     Acknowledged "acknowledged.txt"
+    Revised "revised.txt"
     AssignedCustomer "assigned_customer.txt"
     BackInQueue "back_in_queue.txt"
     AssignedHandler "assigned_handler.txt"
     TakenAway "taken_away.txt"
+    Unroutable "unroutable.txt"
     Question "question.txt"
     Answer "answer.txt"
     Message "message.txt"
@@ -160,6 +163,7 @@ templates! {
     Approved "approved.txt"
     SentBack "sent_back.txt"
     Decision "decision.txt"
+    FinalDecision "final_decision.txt"
     AcceptedHandler "accepted_handler.txt"
     RemedyFulfilled "remedy_fulfilled.txt"
     ContestedCustomer "contested_customer.txt"
@@ -185,10 +189,12 @@ fn words(kind: NoticeKind, n: &Facts) -> askama::Result<String> {
     match kind {
         NoticeKind::Received => Received { n }.render(),
         NoticeKind::Acknowledged => Acknowledged { n }.render(),
+        NoticeKind::Revised => Revised { n }.render(),
         NoticeKind::AssignedCustomer => AssignedCustomer { n }.render(),
         NoticeKind::BackInQueue => BackInQueue { n }.render(),
         NoticeKind::AssignedHandler => AssignedHandler { n }.render(),
         NoticeKind::TakenAway => TakenAway { n }.render(),
+        NoticeKind::Unroutable => Unroutable { n }.render(),
         NoticeKind::Question => Question { n }.render(),
         NoticeKind::Answer => Answer { n }.render(),
         NoticeKind::Message => Message { n }.render(),
@@ -199,6 +205,7 @@ fn words(kind: NoticeKind, n: &Facts) -> askama::Result<String> {
         NoticeKind::Approved => Approved { n }.render(),
         NoticeKind::SentBack => SentBack { n }.render(),
         NoticeKind::Decision => Decision { n }.render(),
+        NoticeKind::FinalDecision => FinalDecision { n }.render(),
         NoticeKind::AcceptedHandler => AcceptedHandler { n }.render(),
         NoticeKind::RemedyFulfilled => RemedyFulfilled { n }.render(),
         NoticeKind::ContestedCustomer => ContestedCustomer { n }.render(),

@@ -78,6 +78,7 @@ impl EmailNotifier {
                 Recipient::Customer(id) => format!("customer {id}"),
                 Recipient::Agent(id) => format!("agent {id}"),
                 Recipient::Level { level, .. } => format!("anybody at level {level}"),
+                Recipient::Admins => "any admin".to_owned(),
             };
             let kind = if self.only_known_people { "confirmed e-mail address" } else { "e-mail address" };
             return Err(NotifyError::Never(format!("no {kind} is known for {whom}")));
@@ -166,7 +167,7 @@ impl Notifier for EmailNotifier {
 /// people join or leave between two tries.
 fn message_id(notice: &Notice, at: usize, person: &Addressee) -> String {
     match (&notice.recipient, at, &person.email) {
-        (Recipient::Level { .. }, _, Some(email)) | (_, 1.., Some(email)) => {
+        (Recipient::Level { .. } | Recipient::Admins, _, Some(email)) | (_, 1.., Some(email)) => {
             format!("{}.{:016x}", notice.id, fnv1a(email.as_bytes()))
         }
         _ => notice.id.to_string(),

@@ -10,7 +10,9 @@ use complaint_core::{Agent, NotifyError, Policy};
 use complaint_notify::{AddressBook, Addressee, Mailer, PlainMail, Settings};
 use url::Host;
 
-use crate::auth::{Account, AccountMail, AccountMailError, AccountMessage, AccountService, AuthError};
+use crate::auth::{
+    Account, AccountFilter, AccountMail, AccountMailError, AccountMessage, AccountService, AuthError, Role,
+};
 use crate::config::Config;
 
 /// What pages and letters call the organisation: as its policy does, and the standard policy is nobody's.
@@ -91,6 +93,12 @@ impl AccountsBook {
         }
     }
 
+    async fn admins(&self) -> Result<Vec<Addressee>, NotifyError> {
+        let filter = AccountFilter { role: Some(Role::Admin), after: None, limit: 100 };
+        let admins = self.accounts.list(filter).await.map_err(|error| NotifyError::Later(Box::new(error)))?;
+        Ok(admins.into_iter().filter_map(addressee).collect())
+    }
+
     async fn level(&self, level: Level, except: Option<&AgentId>) -> Result<Vec<Addressee>, NotifyError> {
         let roster = self.store.roster().await.map_err(later)?;
         let agents: Vec<Agent> = roster
@@ -117,6 +125,7 @@ impl AddressBook for AccountsBook {
             Recipient::Customer(id) => self.person(id.as_str()).await,
             Recipient::Agent(id) => self.person(id.as_str()).await,
             Recipient::Level { level, except } => self.level(*level, except.as_ref()).await,
+            Recipient::Admins => self.admins().await,
         }
     }
 

@@ -66,6 +66,14 @@ pub enum Event {
         /// What it adds to a handler's workload.
         weight: u32,
     },
+    /// What the customer was told holds no longer: it is about something else, or other dates apply. Stands behind the
+    /// entry that made it so, the rest of which is kept among staff.
+    Revised {
+        /// What it is about now, where that changed.
+        category: Option<CategoryKey>,
+        /// The clocks that concern the customer and run out at another time now.
+        clocks: Vec<ClockKind>,
+    },
     /// Given to a handler. Words: `reason`, where a person chose.
     Assigned {
         /// The new handler.

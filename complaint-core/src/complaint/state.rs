@@ -10,7 +10,8 @@ use super::submission::{Attachment, Channel, DismissalReason, Item, Outcome, Pri
 use crate::actor::{Actor, Party};
 use crate::deadline::{ClockKind, Deadline};
 use crate::id::{AgentId, Area, CategoryKey, ComplaintId, CustomerId, Language, Level, PromiseKey, Skill, Version};
-use crate::lifecycle::Status;
+use crate::lifecycle::{CommandName, Field, Status};
+use crate::policy::Policy;
 use crate::reference::Reference;
 use crate::routing::Routing;
 
@@ -186,6 +187,16 @@ pub enum ExclusionCause {
     Released(Level),
     /// They took part in a decision that was contested: excluded for good.
     Decided,
+}
+
+impl ExclusionCause {
+    /// Whether it keeps an agent from a complaint at this level.
+    pub(crate) fn holds_at(self, level: Level) -> bool {
+        match self {
+            Self::Declined(at) | Self::Released(at) => at == level,
+            Self::Decided => true,
+        }
+    }
 }
 
 /// One step up the ladder.
@@ -381,9 +392,7 @@ impl Complaint {
         self.deadlines
             .iter()
             .filter(|deadline| deadline.ended.is_none() && deadline.due_at.is_some())
-            .filter(|deadline| {
-                matches!(deadline.clock, ClockKind::FirstResponse | ClockKind::Resolution | ClockKind::Statutory)
-            })
+            .filter(|deadline| deadline.clock.is_promise())
             .min_by_key(|deadline| deadline.due_at)
     }
 
@@ -392,25 +401,29 @@ impl Complaint {
         self.promised().and_then(|deadline| deadline.due_at)
     }
 
+    /// Whether a command is refused without this field here: as everywhere, or as this complaint stands.
+    pub fn requires(&self, command: CommandName, field: Field, policy: &Policy) -> bool {
+        match (command, field) {
+            // What the last level decided only new evidence opens again.
+            (CommandName::Contest, Field::NewEvidence) => self.level >= policy.last_level(),
+            (CommandName::Resume, Field::OptionalReason) => self.question.is_some(),
+            _ => field.is_required(),
+        }
+    }
+
     /// Where the work is, in the customer's words. `handler` is what the handler is called, `survivor` the reference of
     /// the complaint it was joined to.
     pub fn status_for_customer(&self, handler: Option<&str>, survivor: Option<Reference>) -> String {
         let with =
             |words: &str, name: Option<String>| name.map_or(words.to_owned(), |name| format!("{words} to {name}"));
         match self.status {
-            Status::Queued => "Received".into(),
-            Status::Assigned => with("Assigned", handler.map(str::to_owned)),
-            // That a second person looks at a proposal is the organisation's own business.
-            Status::InProgress | Status::PendingApproval => "In progress".into(),
-            Status::AwaitingCustomer => "We need your answer".into(),
-            Status::AwaitingThirdParty => "Waiting for a partner".into(),
-            Status::Resolved if self.resolution().is_some_and(|it| it.accepted_at.is_some()) => "Resolved".into(),
-            Status::Resolved => "Resolved: please confirm".into(),
-            Status::Closed => "Closed".into(),
-            Status::Withdrawn => "Withdrawn".into(),
-            Status::Dismissed => "Not taken up".into(),
-            Status::Merged => with("Joined", survivor.map(|survivor| survivor.to_string())),
-            Status::Referred => with("Passed", self.referred_to.clone()),
+            Status::Resolved if self.resolution().is_some_and(|it| it.accepted_at.is_none()) => {
+                "Resolved: please confirm".into()
+            }
+            Status::Assigned => with(Status::Assigned.customer_label(), handler.map(str::to_owned)),
+            Status::Merged => with(Status::Merged.customer_label(), survivor.map(|survivor| survivor.to_string())),
+            Status::Referred => with(Status::Referred.customer_label(), self.referred_to.clone()),
+            status => status.customer_label().into(),
         }
     }
 
@@ -418,13 +431,7 @@ impl Complaint {
     pub fn exclusion(&self, agent: &AgentId) -> Option<ExclusionCause> {
         self.exclusions
             .iter()
-            .find(|exclusion| {
-                exclusion.agent == *agent
-                    && match exclusion.cause {
-                        ExclusionCause::Declined(level) | ExclusionCause::Released(level) => level == self.level,
-                        ExclusionCause::Decided => true,
-                    }
-            })
+            .find(|exclusion| exclusion.agent == *agent && exclusion.cause.holds_at(self.level))
             .map(|exclusion| exclusion.cause)
     }
 

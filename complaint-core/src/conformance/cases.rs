@@ -237,6 +237,11 @@ pub(super) async fn a_limit_of_open_complaints_is_kept(store: &dyn Store) {
     store.commit(&change).await.expect("a finished one makes room");
     store.commit(&second.resolve()).await.expect("commit");
     store.commit(&open(14, &john, 2).1).await.expect("a settled one makes room");
+    let again = first.clone().reinstate();
+    let refused = store.commit(&within(again.clone(), &john, 2)).await;
+    assert!(matches!(refused, Err(StoreError::OpenLimitReached { .. })), "taken up again: {refused:?}");
+    assert_eq!(load(store, &first).await.as_ref(), Some(first.state()), "a refused one was taken up again");
+    store.commit(&within(again, &john, 3)).await.expect("one taken up again is counted once");
     let (_, unlimited) = Story::open(&Opening::numbered(15));
     store.commit(&unlimited).await.expect("without a limit there is room");
 }
@@ -249,7 +254,19 @@ pub(super) async fn a_limit_of_open_complaints_holds_against_many_writers(store:
     let kept = results.iter().filter(|result| result.is_ok()).count();
     let refused = results.iter().filter(|result| matches!(result, Err(StoreError::OpenLimitReached { .. }))).count();
     assert_eq!((kept, refused), (5, 11), "{results:?}");
-    assert_eq!(store.summary(&Scope::Customer(john)).await.expect("summary").open(), 5);
+    assert_eq!(store.summary(&Scope::Customer(john.clone())).await.expect("summary").open(), 5);
+
+    // Two that are taken up again at once, with room for one.
+    let mut again = Vec::new();
+    for number in 21..=22 {
+        let (mut story, change) = Story::open(&Opening::numbered(number));
+        store.commit(&change).await.expect("commit");
+        store.commit(&story.withdraw()).await.expect("commit");
+        again.push(within(story.reinstate(), &john, 6));
+    }
+    let results = at_once(again.iter().map(|change| store.commit(change))).await;
+    assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1, "{results:?}");
+    assert_eq!(store.summary(&Scope::Customer(john)).await.expect("summary").open(), 6);
 }
 
 pub(super) async fn an_agent_never_saved_is_given_nothing(store: &dyn Store) {

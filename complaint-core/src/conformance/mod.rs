@@ -102,7 +102,7 @@ macro_rules! __each_store_promise {
             a_ceiling_is_not_exceeded: "A delta that would lift a workload above its ceiling is refused; without a ceiling, or falling, it is applied.",
             a_ceiling_holds_against_many_writers: "Concurrent assignments never exceed a ceiling together.",
             a_limit_of_open_complaints_is_kept: "A change that would leave a customer more open complaints than its limit is refused; what is settled and what others have does not count.",
-            a_limit_of_open_complaints_holds_against_many_writers: "Concurrent submissions never exceed a limit together.",
+            a_limit_of_open_complaints_holds_against_many_writers: "Concurrent submissions, and complaints that are taken up again at once, never exceed a limit together.",
             an_agent_never_saved_is_given_nothing: "A positive delta for an agent never saved is refused as such.",
             a_used_key_is_refused_first: "A used idempotency key is refused, before anything else is looked at, and nothing happens.",
             a_key_recalls_what_was_committed: "A key recalls the fingerprint, complaint and version committed under it, and keys of different owners never meet.",

@@ -259,6 +259,12 @@ impl Story {
         self.then(vec![(place, Event::Withdrawn, clocks, Words::none())], None)
     }
 
+    /// Taken up again.
+    pub fn reinstate(&mut self) -> Change {
+        let place = Place { status: Status::Queued, ..self.place() };
+        self.then(vec![(place, Event::Reinstated, Vec::new(), Words::none())], None)
+    }
+
     fn clock_ends(&self) -> Vec<ClockChange> {
         let clock = self.state.deadline(ClockKind::Resolution);
         clock

@@ -210,11 +210,11 @@ impl Deadline {
                 self.left_micros = Some(*left_micros);
                 self.turn(at, false, *cause);
             }
-            ClockChange::Resumed { due_at, warn_at, .. } => {
+            ClockChange::Resumed { since, due_at, warn_at, .. } => {
                 self.due_at = Some(*due_at);
                 self.warn_at = Some(*warn_at);
                 self.left_micros = None;
-                self.turn(at, true, None);
+                self.run_again(*since);
             }
             ClockChange::Warned { percent, .. } => self.warned = *percent,
             ClockChange::Missed { .. } => self.missed_at = Some(at),
@@ -224,6 +224,15 @@ impl Deadline {
                     last.to = Some(at);
                 }
             }
+        }
+    }
+
+    fn run_again(&mut self, since: DateTime<Utc>) {
+        // A pause that did not last leaves no trace.
+        self.segments.pop_if(|last| last.from == since);
+        match self.segments.last_mut().filter(|last| last.ran) {
+            Some(last) => last.to = None,
+            None => self.turn(since, true, None),
         }
     }
 
@@ -396,15 +405,25 @@ fn adjustment(
         (None, Some(left), None) => {
             let left = Duration::from_micros(left);
             let total = Duration::from_micros(deadline.total_micros);
+            let since = end_of_pause(deadline, calendar(), now);
             Some(ClockChange::Resumed {
                 clock,
                 instance,
-                due_at: after(calendar(), now, left),
-                warn_at: warnings(calendar(), now, left, total),
+                since,
+                due_at: after(calendar(), since, left),
+                warn_at: warnings(calendar(), since, left, total),
             })
         }
         _ => None,
     }
+}
+
+/// Until when a pause that is over now counts: whole minutes of it. See [`ClockChange::Resumed`].
+fn end_of_pause(deadline: &Deadline, calendar: Option<&Calendar>, now: DateTime<Utc>) -> DateTime<Utc> {
+    let paused_at = deadline.segments.last().map_or(now, |pause| pause.from);
+    let lasted = length(calendar, paused_at, now);
+    let minutes = Duration::from_secs(lasted.as_secs() / 60 * 60);
+    if minutes == lasted { now } else { after(calendar, paused_at, minutes) }
 }
 
 /// The clock as it is promised now, where the cause makes that differ from what it was started with.
@@ -439,18 +458,13 @@ fn repromised(
     let allowed = if is_law {
         // A statutory deadline never moves later.
         moved.due_at < deadline.due_at
-    } else if is_time_of_the_customer(deadline.clock) && cause == ClockCause::Rebased {
+    } else if deadline.clock.is_time_of_the_customer() && cause == ClockCause::Rebased {
         // Nobody takes time from customers that they were told they have.
         moved.due_at >= deadline.due_at && moved.left_micros >= deadline.left_micros
     } else {
         true
     };
     (allowed && moved != *deadline).then_some(moved)
-}
-
-/// Whether a clock measures the time that a customer has, instead of the time that they wait.
-fn is_time_of_the_customer(clock: ClockKind) -> bool {
-    matches!(clock, ClockKind::Silence | ClockKind::AutoClose | ClockKind::ContestWindow)
 }
 
 impl Deadline {

@@ -84,6 +84,16 @@ impl ClockKind {
         !matches!(self, Self::Level | Self::Acceptance | Self::Approval)
     }
 
+    /// Whether the customer waits for its end: that a person writes, a decision, what the law sets.
+    pub(crate) fn is_promise(self) -> bool {
+        matches!(self, Self::FirstResponse | Self::Resolution | Self::Statutory)
+    }
+
+    /// Whether it measures the time that the customer has, instead of the time that they wait.
+    pub(crate) fn is_time_of_the_customer(self) -> bool {
+        matches!(self, Self::Silence | Self::AutoClose | Self::ContestWindow)
+    }
+
     /// What people read.
     pub fn label(self) -> &'static str {
         match self {
@@ -249,11 +259,16 @@ pub enum ClockChange {
         cause: Option<PauseCause>,
     },
     /// A paused clock goes on with what was left.
+    ///
+    /// A pause counts in whole minutes, the finest unit that is promised in; what is more of it counts as run. So a pause of
+    /// a moment is none, and what is due at closing time is not due at the next opening for its sake.
     Resumed {
         /// Which.
         clock: ClockKind,
         /// Which of its kind.
         instance: u32,
+        /// Since when it runs again.
+        since: DateTime<Utc>,
         /// When it runs out now.
         due_at: DateTime<Utc>,
         /// When 75 % and 90 % are used now.

@@ -6,7 +6,7 @@ use super::plan::Plan;
 use super::{Desk, DeskError};
 use crate::actor::{Actor, Party};
 use crate::complaint::{Complaint, Entry, Outcome, Rating, Remedy, Submission};
-use crate::id::{ComplaintId, InvalidId, Version};
+use crate::id::{ComplaintId, CustomerId, InvalidId, Level, Version};
 use crate::lifecycle::{
     Availability, Command, CommandName, Context, FailedGuard, Input, Status, decide, refusal, submit,
 };
@@ -166,10 +166,9 @@ impl Acting {
         let mut current = Version::NONE;
         for _ in 0..ATTEMPTS {
             let open = match &customer {
-                Some(customer) => self.desk.store.summary(&Scope::Customer(customer.clone())).await?.open(),
+                Some(customer) => self.desk.open_complaints(customer).await?,
                 None => 0,
             };
-            let open = u32::try_from(open).unwrap_or(u32::MAX);
             let now = self.desk.now();
             let context = Context::new(&policy, now).open_complaints(open);
             let (id, reference) = (self.desk.fresh_id(), self.desk.fresh_reference());
@@ -248,8 +247,8 @@ impl Acting {
             _ => None,
         };
         let routing = roster.as_ref().map(|roster| self.routing_for(&before, command, roster));
-        let mut context =
-            Context::new(policy, now).seen(seen).handler_available(self.desk.handler_available(&before).await?);
+        let context = Context::new(policy, now).handler_available(self.desk.handler_available(&before).await?);
+        let mut context = self.desk.looked_up(&before, context, command.name()).await?.seen(seen);
         if let Some(other) = &other {
             context = context.other(other);
         }
@@ -258,6 +257,7 @@ impl Acting {
         }
         let entries = decide(&before, command, &self.actor, &context)?;
         let former = before.handler.clone();
+        let customer = before.customer.clone();
         let mut plan = Plan::new(now).with(&before);
         if matches!(command.name(), CommandName::Merge | CommandName::Unmerge)
             && let Some(other) = other
@@ -269,6 +269,9 @@ impl Acting {
             if let Some(member) = roster.member(&agent).filter(|_| !command.input().over_capacity) {
                 plan.ceiling(agent, member.agent.capacity);
             }
+        }
+        if command.name() == CommandName::Reinstate {
+            plan.open_limit(customer, policy.open_complaints_per_customer);
         }
         plan.add(entries);
         self.desk.place(&mut plan, policy, former).await?;
@@ -423,7 +426,10 @@ impl Acting {
     pub async fn available_commands(&self, id: ComplaintId) -> Result<Vec<Availability>, DeskError> {
         let complaint = self.read(id).await?;
         let policy = self.desk.policy();
-        let context = Context::new(&policy, self.desk.now());
+        let mut context = Context::new(&policy, self.desk.now());
+        for command in [CommandName::Reinstate, CommandName::HandBack] {
+            context = self.desk.looked_up(&complaint, context, command).await?;
+        }
         Ok(complaint.available_commands(&self.actor, &context))
     }
 
@@ -512,6 +518,31 @@ enum Retry {
 impl Desk {
     pub(crate) async fn roster(&self) -> Result<Roster, DeskError> {
         Ok(Roster::of(self.store.roster().await?, &self.policy()))
+    }
+
+    /// How many open complaints a customer has.
+    async fn open_complaints(&self, customer: &CustomerId) -> Result<u32, DeskError> {
+        let open = self.store.summary(&Scope::Customer(customer.clone())).await?.open();
+        Ok(u32::try_from(open).unwrap_or(u32::MAX))
+    }
+
+    /// The context with what the guards of this command look at beside the complaint, where it comes to that.
+    async fn looked_up<'a>(
+        &self,
+        complaint: &Complaint,
+        context: Context<'a>,
+        command: CommandName,
+    ) -> Result<Context<'a>, DeskError> {
+        Ok(match command {
+            CommandName::Reinstate if complaint.status == Status::Withdrawn => {
+                context.open_complaints(self.open_complaints(&complaint.customer).await?)
+            }
+            CommandName::HandBack if complaint.status == Status::InProgress && complaint.level > Level::FIRST => {
+                let need = Need::of_at(complaint, complaint.level.below());
+                context.somebody_below(self.roster().await?.could_take(&need, self.now()))
+            }
+            _ => context,
+        })
     }
 
     async fn handler_available(&self, complaint: &Complaint) -> Result<bool, DeskError> {

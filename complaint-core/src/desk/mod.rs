@@ -234,7 +234,9 @@ impl Desk {
         if plan.state().is_some_and(|state| state.status == Status::Queued) {
             let roster = self.roster().await?;
             if let Some(need) = self.need(plan, former.as_ref(), &roster) {
-                self.give(plan, policy, &roster, &route(&need, &roster, self.now()));
+                let routing = route(&need, &roster, self.now());
+                self.give(plan, policy, &roster, &routing);
+                self.say_if_nobody(plan, policy, &need, &roster);
             }
         }
         Ok(())
@@ -261,6 +263,14 @@ impl Desk {
         if let Ok(entries) = decide(state, &Command::route(), &Actor::system(), &context) {
             plan.ceiling(member.agent.id.clone(), member.agent.capacity);
             plan.add(entries);
+        }
+    }
+
+    /// Has a plan tell those who can help that what it brings to a queue can be taken by nobody there.
+    fn say_if_nobody(&self, plan: &mut Plan, policy: &Policy, need: &Need, roster: &Roster) {
+        let now = self.now();
+        if plan.enters_queue() && roster.waits_in_vain(need, now) {
+            plan.unroutable(roster.why_nobody(need, now, policy.level_name(need.level)));
         }
     }
 

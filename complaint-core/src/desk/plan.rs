@@ -6,8 +6,8 @@ use chrono::{DateTime, Utc};
 
 use crate::complaint::{Complaint, Entry, Event, ReleaseCause};
 use crate::id::{AgentId, ComplaintId, CustomerId, Version};
-use crate::lifecycle::{begin, evolve};
-use crate::notice::announce;
+use crate::lifecycle::{Status, begin, evolve};
+use crate::notice::{announce, announce_unroutable};
 use crate::policy::Policy;
 use crate::store::{Change, OpenLimit, Part, WorkloadDelta};
 
@@ -17,6 +17,7 @@ pub(crate) struct Plan {
     parts: BTreeMap<ComplaintId, Stage>,
     ceilings: BTreeMap<AgentId, u32>,
     open_limit: Option<OpenLimit>,
+    unroutable: Option<String>,
     now: DateTime<Utc>,
 }
 
@@ -28,7 +29,7 @@ struct Stage {
 
 impl Plan {
     pub(crate) fn new(now: DateTime<Utc>) -> Self {
-        Self { first: None, parts: BTreeMap::new(), ceilings: BTreeMap::new(), open_limit: None, now }
+        Self { first: None, parts: BTreeMap::new(), ceilings: BTreeMap::new(), open_limit: None, unroutable: None, now }
     }
 
     /// Takes a stored complaint in; the first one is the one the change is about.
@@ -66,6 +67,19 @@ impl Plan {
         self.open_limit = Some(OpenLimit { customer, most });
     }
 
+    /// Nobody can take the complaint, for this reason. To be told once, when it comes to the queue.
+    pub(crate) fn unroutable(&mut self, why: String) {
+        self.unroutable = Some(why);
+    }
+
+    /// Whether the change brings its complaint to a queue.
+    pub(crate) fn enters_queue(&self) -> bool {
+        let Some(stage) = self.first.and_then(|id| self.parts.get(&id)) else { return false };
+        let place = |complaint: &Complaint| (complaint.status, complaint.level_entries);
+        stage.after.as_ref().is_some_and(|after| after.status == Status::Queued)
+            && stage.before.as_ref().map(place) != stage.after.as_ref().map(place)
+    }
+
     /// The complaint the change is about, as it is after the entries so far.
     pub(crate) fn state(&self) -> Option<&Complaint> {
         self.first.and_then(|id| self.parts.get(&id)).and_then(|stage| stage.after.as_ref())
@@ -95,6 +109,11 @@ impl Plan {
                 continue;
             }
             notices.extend(announce(stage.before.as_ref(), &after, &stage.entries, policy));
+            if let (Some(why), Some(entry)) = (&self.unroutable, stage.entries.last())
+                && Some(id) == self.first
+            {
+                notices.extend(announce_unroutable(&after, entry, why, policy));
+            }
             weigh(&mut workload, stage.before.as_ref(), -1);
             weigh(&mut workload, Some(&after), 1);
             for entry in &stage.entries {

@@ -188,6 +188,7 @@ impl Desk {
             if batch.chosen(at).is_some() {
                 self.give(&mut plan, policy, &roster, &batch.routing(at));
             }
+            self.say_if_nobody(&mut plan, policy, &needs[at], &roster);
             if !plan.is_empty() {
                 committed += u32::from(self.committed(plan, policy).await?);
             }

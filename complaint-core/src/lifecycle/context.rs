@@ -18,6 +18,7 @@ pub struct Context<'a> {
     pub(crate) other: Option<&'a Complaint>,
     pub(crate) open_complaints: u32,
     pub(crate) handler_available: bool,
+    pub(crate) somebody_below: bool,
     pub(crate) continuing: bool,
 }
 
@@ -32,6 +33,7 @@ impl<'a> Context<'a> {
             other: None,
             open_complaints: 0,
             handler_available: true,
+            somebody_below: true,
             continuing: false,
         }
     }
@@ -54,7 +56,7 @@ impl<'a> Context<'a> {
         self
     }
 
-    /// For `submit`: how many open complaints the customer has.
+    /// For `submit` and `reinstate`: how many open complaints the customer has.
     pub fn open_complaints(mut self, count: u32) -> Self {
         self.open_complaints = count;
         self
@@ -63,6 +65,12 @@ impl<'a> Context<'a> {
     /// Whether the handler can work: for `release` by the system and for `send_back`.
     pub fn handler_available(mut self, available: bool) -> Self {
         self.handler_available = available;
+        self
+    }
+
+    /// For `hand_back`: whether anybody at the level below [could ever take it](crate::routing::Roster::could_take).
+    pub fn somebody_below(mut self, there_is: bool) -> Self {
+        self.somebody_below = there_is;
         self
     }
 

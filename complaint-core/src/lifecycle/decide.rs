@@ -5,23 +5,24 @@ use std::borrow::Cow;
 use chrono::{DateTime, Utc};
 
 use super::context::Context;
-use super::evolve::{Step, begin};
+use super::evolve::{begin, happen, wind};
 use super::guards::{self, Scene};
 use super::refusal::{FailedGuard, Refusal};
 use super::table::{TABLE, rule};
-use super::{Command, CommandName, Status};
+use super::{Command, CommandName, Field, Status};
 use crate::actor::{Actor, Party};
 use crate::complaint::{
     Attachment, CloseCause, Complaint, Entry, EscalationCause, Event, Place, ReleaseCause, Remedy, Submission, Words,
 };
-use crate::deadline::{ClockCause, ClockChange, clock_changes};
+use crate::deadline::{ClockCause, ClockChange, ClockKind, clock_changes};
 use crate::id::{ComplaintId, Level, Version};
 use crate::reference::Reference;
 
 /// What a command does to a complaint: the entries it adds to the log, or every guard that refuses it.
 ///
-/// Nearly all commands answer with one entry. `accept`, `fulfil_remedy` answer with two where they also close, and
-/// `merge`, `unmerge` with one for each of the two complaints.
+/// Nearly all commands answer with one entry. `accept`, `fulfil_remedy` answer with two where they also close, `send_back`
+/// where the handler is gone, `triage`, `merge` and `rebase` where what the customer was told changes; `merge`, `unmerge`
+/// with one for each of the two complaints.
 pub fn decide(
     complaint: &Complaint,
     command: &Command,
@@ -33,7 +34,11 @@ pub fn decide(
     if failed.is_empty() {
         Ok(effects(complaint, command, actor, context))
     } else {
-        Err(Refusal { version: complaint.version_for(actor), ..refusal(command.name(), Some(complaint), failed) })
+        Err(Refusal {
+            status: Some(complaint.status_for(actor)),
+            version: complaint.version_for(actor),
+            ..refusal(command.name(), Some(complaint), failed)
+        })
     }
 }
 
@@ -114,6 +119,8 @@ pub struct Availability {
     pub allowed: bool,
     /// Every guard that fails whatever the input is.
     pub failed: Vec<FailedGuard>,
+    /// The fields without which it is refused, as the complaint stands; see [`Complaint::requires`].
+    pub required: Vec<Field>,
 }
 
 impl Complaint {
@@ -128,7 +135,14 @@ impl Complaint {
                 let scene = Scene { complaint: Some(self), submission: None, command: &command, actor, context };
                 let failed = guards::check(&scene, rule, guards::Depth::StateOnly);
                 let foreign = failed.iter().any(|failed| failed.code == "not_permitted");
-                (!foreign).then_some(Availability { command: rule.command, allowed: failed.is_empty(), failed })
+                let fields = rule.command.fields().iter().copied();
+                let required = fields.filter(|field| self.requires(rule.command, *field, context.policy)).collect();
+                (!foreign).then_some(Availability {
+                    command: rule.command,
+                    allowed: failed.is_empty(),
+                    failed,
+                    required,
+                })
             })
             .collect()
     }
@@ -183,14 +197,18 @@ impl<'a> Draft<'a> {
             clocks: Vec::new(),
             words,
         };
-        let mut step = Step::of(self.state.to_mut(), &entry);
-        step.wind(&first);
-        let follows = clock_changes(step.state(), self.context.policy, self.context.now, cause);
-        step.wind(&follows);
-        step.finish();
+        let before = (cause != ClockCause::Moved).then(|| self.state.clone());
+        let state = self.state.to_mut();
+        happen(state, &entry);
         entry.clocks = first;
+        wind(state, &entry.clocks, entry.at);
+        let follows = clock_changes(state, self.context.policy, self.context.now, cause);
+        wind(state, &follows, entry.at);
         entry.clocks.extend(follows);
         self.entries.push(entry);
+        if let Some(event) = before.and_then(|before| revised(&before, &self.state)) {
+            self.push(self.place(), event, Words::none());
+        }
     }
 
     fn place(&self) -> Place {
@@ -200,6 +218,18 @@ impl<'a> Draft<'a> {
     fn at(&self, status: Status) -> Place {
         Place { status, ..self.place() }
     }
+}
+
+/// What of that which the customer was told a new description or promise has changed.
+fn revised(before: &Complaint, after: &Complaint) -> Option<Event> {
+    let ends = |complaint: &Complaint, clock: ClockKind| -> Vec<_> {
+        let running = complaint.deadlines.iter().filter(|it| it.clock == clock && it.ended.is_none());
+        running.map(|deadline| (deadline.instance, deadline.due_at, deadline.left_micros)).collect()
+    };
+    let category = (before.category != after.category).then(|| after.category.clone());
+    let theirs = ClockKind::ALL.into_iter().filter(|clock| clock.concerns_customer());
+    let clocks: Vec<ClockKind> = theirs.filter(|clock| ends(before, *clock) != ends(after, *clock)).collect();
+    (category.is_some() || !clocks.is_empty()).then_some(Event::Revised { category, clocks })
 }
 
 fn queued(level: Level) -> Place {
@@ -330,12 +360,11 @@ fn effects(complaint: &Complaint, command: &Command, actor: &Actor, context: &Co
             }
         }
         CommandName::SendBack => {
-            let place = if complaint.handler.is_some() && context.handler_available {
-                draft.at(Status::InProgress)
-            } else {
-                queued(level)
-            };
-            draft.push(place, Event::SentBack, Words::of("comment", body(&input.comment)));
+            draft.push(draft.at(Status::InProgress), Event::SentBack, Words::of("comment", body(&input.comment)));
+            if let Some(agent) = holder().filter(|_| !context.handler_available) {
+                let event = Event::Released { agent, cause: ReleaseCause::HandlerGone };
+                draft.push(queued(level), event, Words::none());
+            }
         }
         CommandName::Resolve => {
             if let (Some(by), Some(outcome)) = (acting(), input.outcome) {
@@ -484,8 +513,6 @@ fn files<'a>(files: impl Iterator<Item = &'a Attachment>, mut words: Words) -> (
 
 /// The clocks by which the system asks for this command, as run out.
 fn missed_now(complaint: &Complaint, command: &Command, now: DateTime<Utc>) -> Vec<ClockChange> {
-    use crate::deadline::ClockKind;
-
     let asked: Vec<ClockKind> = match command.name() {
         CommandName::Release => vec![ClockKind::Acceptance],
         CommandName::Close => vec![ClockKind::AutoClose],

@@ -140,77 +140,35 @@ pub fn begin(entry: &Entry) -> Option<Complaint> {
         deadlines: Vec::new(),
     };
     settle(&mut complaint, entry);
-    let mut step = Step { state: &mut complaint, entry, moved: false, promised: None };
-    step.wind(&entry.clocks);
-    step.finish();
+    wind(&mut complaint, &entry.clocks, entry.at);
     Some(complaint)
 }
 
 /// The complaint after an entry.
 pub fn evolve(mut complaint: Complaint, entry: &Entry) -> Complaint {
-    let mut step = Step::of(&mut complaint, entry);
-    step.wind(&entry.clocks);
-    step.finish();
+    happen(&mut complaint, entry);
+    wind(&mut complaint, &entry.clocks, entry.at);
     complaint
 }
 
-/// One entry being applied: what happened and where that leaves the work, then the clocks, which follow from it.
-pub(crate) struct Step<'a> {
-    state: &'a mut Complaint,
-    entry: &'a Entry,
-    /// Whether the customer sees it at another place, or as about something else.
-    moved: bool,
-    /// What the customer was promised before.
-    promised: Option<DateTime<Utc>>,
-}
-
-impl<'a> Step<'a> {
-    /// What happened, without the clocks.
-    pub(crate) fn of(complaint: &'a mut Complaint, entry: &'a Entry) -> Self {
-        let place = &entry.place;
-        // Why it left its handler is internal; that it has none, or is at another level, the customer sees.
-        let moved = complaint.status.for_customer() != place.status.for_customer()
-            || complaint.handler != place.handler
-            || complaint.level != place.level
-            || matches!(&entry.event, Event::Triaged { category, .. } if *category != complaint.category);
-        let promised = complaint.promised_at();
-        happen(complaint, entry);
-        settle(complaint, entry);
-        Self { state: complaint, entry, moved, promised }
-    }
-
-    pub(crate) fn state(&self) -> &Complaint {
-        self.state
-    }
-
-    /// What that did to the clocks.
-    pub(crate) fn wind(&mut self, changes: &[ClockChange]) {
-        for change in changes {
-            let key = change.key();
-            if let ClockChange::Started { deadline } = change {
-                self.state.deadlines.push(deadline.clone());
-            } else {
-                let is_it = |deadline: &&mut Deadline| (deadline.clock, deadline.instance) == key;
-                if let Some(deadline) = self.state.deadlines.iter_mut().find(is_it) {
-                    deadline.apply(change, self.entry.at);
-                }
+/// What an entry did to the clocks.
+pub(crate) fn wind(complaint: &mut Complaint, changes: &[ClockChange], at: DateTime<Utc>) {
+    for change in changes {
+        let key = change.key();
+        if let ClockChange::Started { deadline } = change {
+            complaint.deadlines.push(deadline.clone());
+        } else {
+            let is_it = |deadline: &&mut Deadline| (deadline.clock, deadline.instance) == key;
+            if let Some(deadline) = complaint.deadlines.iter_mut().find(is_it) {
+                deadline.apply(change, at);
             }
         }
     }
-
-    pub(crate) fn finish(self) {
-        let version = self.entry.version;
-        // Whatever the customer can see differ is another version to them, also where the reason is internal.
-        let differs = self.moved || self.state.promised_at() != self.promised;
-        if (is_public(&self.entry.event) || differs) && self.state.public_change != version {
-            self.state.public_version = self.state.public_version.next();
-            self.state.public_change = version;
-        }
-    }
 }
 
+/// What happened and where that leaves the work; the clocks follow from it.
 #[expect(clippy::too_many_lines, reason = "one arm per event, in the order of the enumeration")]
-fn happen(complaint: &mut Complaint, entry: &Entry) {
+pub(crate) fn happen(complaint: &mut Complaint, entry: &Entry) {
     let words = &entry.words;
     let own = |name: &str| words.get(name).map(str::to_owned);
     let before = complaint.handler.clone();
@@ -218,6 +176,7 @@ fn happen(complaint: &mut Complaint, entry: &Entry) {
         // A second submission of the same complaint is not a thing that happens; the first one made the state.
         Event::Submitted { .. }
         | Event::Noted
+        | Event::Revised { .. }
         | Event::Warned { .. }
         | Event::Alarmed { .. }
         | Event::Rebased { .. } => {}
@@ -389,6 +348,7 @@ fn happen(complaint: &mut Complaint, entry: &Entry) {
         Event::Attached { attachments } => take_in(complaint, attachments, entry),
         Event::Read => complaint.unread_since = None,
     }
+    settle(complaint, entry);
 }
 
 /// What every entry does: the place, the numbers.
@@ -401,6 +361,11 @@ fn settle(complaint: &mut Complaint, entry: &Entry) {
     complaint.handler.clone_from(&entry.place.handler);
     complaint.version = entry.version;
     complaint.entries = entry.seq;
+    // Whatever the customer can see differ has an entry that they can see.
+    if is_public(&entry.event) && complaint.public_change != entry.version {
+        complaint.public_version = complaint.public_version.next();
+        complaint.public_change = entry.version;
+    }
 }
 
 /// Adds files, but for those that a message shows again.

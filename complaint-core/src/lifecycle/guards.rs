@@ -72,7 +72,7 @@ pub(crate) fn check(scene: &Scene<'_>, rule: &Rule, depth: Depth) -> Vec<FailedG
             return failed;
         }
         if !rule.from.contains(&complaint.status) {
-            failed.push(wrong_status(complaint, rule));
+            failed.push(wrong_status(complaint, rule, scene.actor));
         }
     }
     let matching: Vec<&Permit> = rule.permits.iter().filter(|permit| is(scene, permit.who)).collect();
@@ -88,7 +88,7 @@ pub(crate) fn check(scene: &Scene<'_>, rule: &Rule, depth: Depth) -> Vec<FailedG
             && rule.permits.iter().any(|permit| matches!(permit.who, Who::Handler | Who::Proposer));
         // An agent who does not hold it is told so; for everyone else the command is none of theirs.
         let code = if could_be_handler { "not_the_handler" } else { "not_permitted" };
-        failed.push(FailedGuard::forbidden(code, format!("`{}` is for: {roles}", rule.command), remedy));
+        failed.push(FailedGuard::forbidden(code, format!("“{}” is for: {roles}", rule.command.label()), remedy));
     }
     let ask = |guard: &Guard| match depth {
         Depth::StateOnly if guard.reads_input() => satisfiable(scene, *guard),
@@ -148,15 +148,25 @@ fn satisfiable(scene: &Scene<'_>, guard: Guard) -> Vec<FailedGuard> {
     }
 }
 
-fn wrong_status(complaint: &Complaint, rule: &Rule) -> FailedGuard {
-    let wanted: Vec<&str> = rule.from.iter().map(|status| status.name()).collect();
+fn wrong_status(complaint: &Complaint, rule: &Rule, actor: &Actor) -> FailedGuard {
+    // As whoever asks calls it.
+    let called = |status: Status| match actor.customer_id() {
+        Some(_) => format!("“{}”", status.customer_label()),
+        None => format!("“{}”", status.label()),
+    };
+    let mut wanted: Vec<String> = Vec::new();
+    for status in rule.from.iter().map(|status| called(*status)) {
+        if !wanted.contains(&status) {
+            wanted.push(status);
+        }
+    }
     let by_customer = rule.permits.iter().any(|permit| permit.who == Who::Customer);
     let remedy = if complaint.status.is_end() && by_customer {
         "a finished complaint can be contested in time, or followed up".to_owned()
     } else {
         format!("it must be: {}", wanted.join(", "))
     };
-    FailedGuard::state("wrong_status", format!("it is {}", complaint.status), remedy)
+    FailedGuard::state("wrong_status", format!("it is {}", called(complaint.status)), remedy)
 }
 
 /// Whether the actor has this role in relation to the complaint.
@@ -242,21 +252,24 @@ fn look_at_submission(scene: &Scene<'_>, submission: &Submission, guard: Guard) 
                 "choose a category of the catalogue",
             )],
         },
-        Guard::OpenComplaintLimit => {
-            let most = policy.open_complaints_per_customer;
-            if scene.context.open_complaints < most {
-                Vec::new()
-            } else {
-                fail(
-                    "too_many_open_complaints",
-                    format!("you have {most} open complaints, which is the most one customer may have"),
-                    "wait until one of them is finished, or withdraw one",
-                )
-            }
-        }
+        Guard::OpenComplaintLimit => open_limit_faults(scene),
         Guard::SubmissionComplete => submission_faults(scene, submission),
         _ => Vec::new(),
     }
+}
+
+/// The limit is against floods, which only what a customer brings in can be: `submit`, `follow_up` and `reinstate`. It never
+/// stands in the way of a right (`contest`, to escalate) nor of what staff do (`reopen`, `unmerge`, `return_referral`).
+fn open_limit_faults(scene: &Scene<'_>) -> Vec<FailedGuard> {
+    let most = scene.context.policy.open_complaints_per_customer;
+    if scene.context.open_complaints < most {
+        return Vec::new();
+    }
+    fail(
+        "too_many_open_complaints",
+        format!("you have {most} open complaints, which is the most one customer may have"),
+        "wait until one of them is finished, or withdraw one",
+    )
 }
 
 #[expect(clippy::too_many_lines, reason = "one paragraph per field, in the order of the submission")]
@@ -388,7 +401,8 @@ fn look_at_complaint(scene: &Scene<'_>, complaint: &Complaint, guard: Guard, now
     let input = scene.command.input();
     let policy = scene.context.policy;
     match guard {
-        Guard::CategoryKnown | Guard::SubmissionComplete | Guard::OpenComplaintLimit => Vec::new(),
+        Guard::CategoryKnown | Guard::SubmissionComplete => Vec::new(),
+        Guard::OpenComplaintLimit => open_limit_faults(scene),
         Guard::NotAcknowledged if complaint.acknowledged_at.is_some() => {
             fail("already_acknowledged", "it was acknowledged before", "nothing more is needed")
         }
@@ -456,6 +470,12 @@ fn look_at_complaint(scene: &Scene<'_>, complaint: &Complaint, guard: Guard, now
             fail("first_level", "there is no level below", "release it to the queue instead")
         }
         Guard::AboveFirstLevel => Vec::new(),
+        Guard::SomebodyBelow if !scene.context.somebody_below => fail(
+            "nobody_below",
+            "nobody at the level below can ever take it: each is excluded or does not fit",
+            "decide it here, or escalate it",
+        ),
+        Guard::SomebodyBelow => Vec::new(),
         Guard::DeadlineMissed => deadline_faults(complaint, now),
         Guard::ClockRanOut => clock_faults(scene, complaint, now),
         Guard::ReleaseDue => release_faults(scene, complaint, now),
@@ -828,7 +848,7 @@ fn decision_faults(scene: &Scene<'_>, complaint: &Complaint) -> Vec<FailedGuard>
         Some(Outcome::ResolvedAtSource) => failed.push(FailedGuard::input(
             "not_this_way",
             "outcome",
-            "belongs to `resolve_at_source`",
+            "belongs to “Resolve at source”",
             "use that command, or choose another outcome",
         )),
         Some(Outcome::Upheld | Outcome::PartlyUpheld) => failed.extend(given("apology", &input.apology)),
@@ -843,7 +863,7 @@ fn decision_faults(scene: &Scene<'_>, complaint: &Complaint) -> Vec<FailedGuard>
             "contradiction",
             "remedies",
             "money is promised although the complaint is not upheld",
-            "choose the outcome `goodwill`, or leave the money out",
+            "choose the outcome “Goodwill”, or leave the money out",
         ));
     }
     for (at, remedy) in input.remedies.iter().enumerate() {

@@ -95,7 +95,7 @@ impl Refusal {
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}` is refused: ", self.command)?;
+        write!(f, "“{}” is refused: ", self.command.label())?;
         for (at, failed) in self.failed.iter().enumerate() {
             if at > 0 {
                 f.write_str("; ")?;

@@ -100,6 +100,23 @@ impl Status {
         }
     }
 
+    /// What customers call it, without names.
+    pub fn customer_label(self) -> &'static str {
+        match self.for_customer() {
+            Self::Queued => "Received",
+            Self::Assigned => "Assigned",
+            Self::InProgress | Self::PendingApproval => "In progress",
+            Self::AwaitingCustomer => "We need your answer",
+            Self::AwaitingThirdParty => "Waiting for a partner",
+            Self::Resolved => "Resolved",
+            Self::Closed => "Closed",
+            Self::Withdrawn => "Withdrawn",
+            Self::Dismissed => "Not taken up",
+            Self::Merged => "Joined",
+            Self::Referred => "Passed",
+        }
+    }
+
     /// What staff call it.
     pub fn label(self) -> &'static str {
         match self {

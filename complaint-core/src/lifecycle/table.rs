@@ -114,6 +114,7 @@ pub enum Guard {
     ReasonWhileQuestionOpen,
     BelowLastLevel,
     AboveFirstLevel,
+    SomebodyBelow,
     DeadlineMissed,
     ClockRanOut,
     ReleaseDue,
@@ -212,6 +213,7 @@ impl Guard {
             }
             Self::BelowLastLevel => ("below_last_level", "there is a level above"),
             Self::AboveFirstLevel => ("above_first_level", "there is a level below"),
+            Self::SomebodyBelow => ("somebody_below", "somebody at the level below can ever take it"),
             Self::DeadlineMissed => ("deadline_missed", "a deadline was missed"),
             Self::ClockRanOut => ("clock_ran_out", "the clock ran out and this cause did not move it before"),
             Self::ReleaseDue => ("release_due", "the handler did not begin in time, or is gone"),
@@ -408,7 +410,7 @@ pub static TABLE: &[Rule] = &[
         to: &[To::Status(Queued)],
         level: LevelChange::Down,
         permits: &[may(Who::Handler)],
-        guards: &[Guard::RoomInLog, Guard::AboveFirstLevel, Guard::InstructionGiven],
+        guards: &[Guard::RoomInLog, Guard::AboveFirstLevel, Guard::SomebodyBelow, Guard::InstructionGiven],
         effect: "back to the level below, with an instruction",
     },
     Rule {
@@ -525,7 +527,7 @@ pub static TABLE: &[Rule] = &[
         to: &[To::Status(Queued)],
         level: LevelChange::Kept,
         permits: &[may(Who::Customer)],
-        guards: &[Guard::RoomInLog, Guard::ReinstateWindowOpen],
+        guards: &[Guard::RoomInLog, Guard::ReinstateWindowOpen, Guard::OpenComplaintLimit],
         effect: "level kept",
     },
     Rule {

@@ -21,6 +21,7 @@ use crate::policy::{Policy, RightsMoment};
 pub fn announce(before: Option<&Complaint>, after: &Complaint, entries: &[Entry], policy: &Policy) -> Vec<Notice> {
     let own: Vec<&Entry> = entries.iter().filter(|entry| entry.complaint == after.id).collect();
     let acknowledged = own.iter().any(|entry| matches!(entry.event, Event::Acknowledged));
+    let absorbed = own.iter().any(|entry| matches!(entry.event, Event::Absorbed { .. }));
     let mut handler = before.and_then(|complaint| complaint.handler.clone());
     let mut notices = Vec::new();
     for (at, entry) in own.iter().enumerate() {
@@ -30,6 +31,9 @@ pub fn announce(before: Option<&Complaint>, after: &Complaint, entries: &[Entry]
         planned.retain(|(_, kind)| !(moved_on && *kind == NoticeKind::BackInQueue));
         // One mail says both: it is here, and this is what happens when.
         planned.retain(|(_, kind)| !(acknowledged && *kind == NoticeKind::Received));
+        // The receipt gives what applies now, nothing else was said before it; and of complaints that are joined, the letter about
+        // the one that ends says that the earlier date counts.
+        planned.retain(|(_, kind)| !((before.is_none() || absorbed) && *kind == NoticeKind::Revised));
         let mut told = BTreeSet::new();
         for (recipient, kind) in planned {
             for channel in channels(kind, &recipient, policy) {
@@ -45,6 +49,25 @@ pub fn announce(before: Option<&Complaint>, after: &Complaint, entries: &[Entry]
     notices
 }
 
+/// The notices that a complaint in the queue calls for which nobody there can take, once per time it comes there; `entry` is
+/// the one that left it there, `why` goes through those who work at its level.
+pub(crate) fn announce_unroutable(after: &Complaint, entry: &Entry, why: &str, policy: &Policy) -> Vec<Notice> {
+    // Those above can move it; whoever runs the system can change who works there.
+    let told = [above(entry.place.level, after, policy), Recipient::Admins];
+    let all = told.into_iter().flat_map(|recipient| {
+        let channels = channels(NoticeKind::Unroutable, &recipient, policy);
+        channels.into_iter().map(move |channel| (recipient.clone(), channel))
+    });
+    // Counted from the end: what the entry itself calls for is counted from the beginning.
+    (0..)
+        .zip(all)
+        .map(|(at, (recipient, channel))| {
+            let place = (recipient, channel, NoticeKind::Unroutable, u8::MAX - at);
+            Notice { text: Some(why.to_owned()), ..notice(after, entry, place, policy) }
+        })
+        .collect()
+}
+
 fn is_author(recipient: &Recipient, by: &Party) -> bool {
     matches!((recipient, by), (Recipient::Agent(to), Party::Agent(by)) if to == by)
 }
@@ -54,9 +77,13 @@ fn channels(kind: NoticeKind, recipient: &Recipient, policy: &Policy) -> Vec<Not
     let urgent = match recipient {
         Recipient::Agent(_) => matches!(kind, NoticeKind::AssignedHandler | NoticeKind::Missed(_)),
         Recipient::Customer(_) => {
-            matches!(kind, NoticeKind::Received | NoticeKind::Acknowledged | NoticeKind::Decision)
+            matches!(
+                kind,
+                NoticeKind::Received | NoticeKind::Acknowledged | NoticeKind::Decision | NoticeKind::FinalDecision
+            )
         }
         Recipient::Level { .. } => matches!(kind, NoticeKind::Missed(_)),
+        Recipient::Admins => false,
     };
     policy.channels.iter().copied().filter(|channel| *channel != NoticeChannel::Sms || urgent).collect()
 }
@@ -81,6 +108,7 @@ fn plan(
     match &entry.event {
         Event::Submitted { .. } => tell(Some(customer()), K::Received),
         Event::Acknowledged => tell(Some(customer()), K::Acknowledged),
+        Event::Revised { .. } => tell(Some(customer()), K::Revised),
         Event::Assigned { agent, .. } => {
             tell(to_agent(Some(agent)), K::AssignedHandler);
             tell(Some(customer()), K::AssignedCustomer);
@@ -122,15 +150,10 @@ fn plan(
             tell(to_agent(former), K::EscalatedHandler);
         }
         Event::Proposed { .. } => tell(Some(above(level)), K::ApprovalWanted),
-        Event::SentBack => {
-            // While it waits for approval its handler is who proposed.
-            tell(to_agent(former), K::SentBack);
-            if holder.is_none() {
-                tell(Some(customer()), K::BackInQueue);
-            }
-        }
+        // While it waits for approval its handler is who proposed.
+        Event::SentBack => tell(to_agent(former), K::SentBack),
         Event::Resolved { by, approved_by, .. } => {
-            tell(Some(customer()), K::Decision);
+            tell(Some(customer()), if level < policy.last_level() { K::Decision } else { K::FinalDecision });
             tell(approved_by.as_ref().and(to_agent(Some(by))), K::Approved);
             // Settled by somebody else, it is no longer the former handler's.
             tell(to_agent(former.filter(|former| holder != Some(*former))), K::TakenAway);
@@ -169,7 +192,7 @@ fn plan(
             }
             ClockKind::Statutory => tell(Some(above(level)), K::Warning(*clock)),
             ClockKind::Resolution if *percent >= 90 => tell(Some(above(level)), K::Warning(*clock)),
-            ClockKind::Silence | ClockKind::AutoClose => tell(Some(customer()), K::Warning(*clock)),
+            clock if clock.is_time_of_the_customer() => tell(Some(customer()), K::Warning(*clock)),
             ClockKind::Acknowledgement | ClockKind::Approval => tell(Some(above(level)), K::Warning(*clock)),
             _ => tell(Some(to_agent(holder).unwrap_or(above(level))), K::Warning(*clock)),
         },
@@ -177,11 +200,7 @@ fn plan(
             match clock {
                 ClockKind::Silence => tell(to_agent(holder), K::Missed(*clock)),
                 // Promised to the customer: where nobody above can take it up, they still hear of it before they ask.
-                ClockKind::FirstResponse | ClockKind::Resolution => {
-                    tell(Some(customer()), K::Missed(*clock));
-                    tell(Some(above(level)), K::Missed(*clock));
-                }
-                ClockKind::Statutory => {
+                clock if clock.is_promise() => {
                     tell(Some(customer()), K::Missed(*clock));
                     tell(Some(above(level)), K::Missed(*clock));
                 }
@@ -228,6 +247,10 @@ fn notice(
         Recipient::Customer(_) => after.contact.email.clone(),
         _ => None,
     };
+    let subject = match &recipient {
+        Recipient::Admins => after.reference.to_string(),
+        _ => after.subject.clone(),
+    };
     Notice {
         id: notice_id(after.id, entry.seq, place),
         recipient,
@@ -235,11 +258,11 @@ fn notice(
         kind,
         complaint: after.id,
         reference: after.reference,
-        subject: after.subject.clone(),
+        subject,
         status: entry.place.status,
         level: entry.place.level,
         handler: entry.place.handler.clone(),
-        text: public_text(after, entry, kind, policy),
+        text: text(after, entry, kind, policy),
         address,
         due_at: due_at(after, entry, kind, policy),
         planned_at: entry.at,
@@ -247,8 +270,20 @@ fn notice(
 }
 
 /// The words that the recipient may read. Internal notes never get here, because they announce nothing.
-fn public_text(after: &Complaint, entry: &Entry, kind: NoticeKind, policy: &Policy) -> Option<String> {
+fn text(after: &Complaint, entry: &Entry, kind: NoticeKind, policy: &Policy) -> Option<String> {
+    match kind {
+        NoticeKind::TakenAway => return why_taken(entry),
+        NoticeKind::EscalatedHandler => return why_escalated(entry),
+        _ => {}
+    }
     match &entry.event {
+        Event::Revised { category, clocks } => {
+            let named = |key| policy.category(key).map_or_else(|| key.to_string(), |category| category.name.clone());
+            let about = category.as_ref().map(|key| format!("It is handled as “{}” now.", named(key)));
+            let dates =
+                (!clocks.is_empty()).then(|| "Other dates apply to it than those we gave you before.".to_owned());
+            Some(about.into_iter().chain(dates).collect::<Vec<_>>().join("\n\n"))
+        }
         Event::Asked | Event::Dismissed { .. } | Event::Referred => entry.words.get("text").map(str::to_owned),
         Event::Answered { .. } | Event::Posted { .. } | Event::Attached { .. } => message(entry),
         Event::Resolved { outcome, remedies, .. } => {
@@ -277,22 +312,55 @@ fn public_text(after: &Complaint, entry: &Entry, kind: NoticeKind, policy: &Poli
             let evidence = promise.evidence.as_deref().unwrap_or_default();
             Some(format!("{}. {evidence}", named(&promise.remedy)).trim().to_owned())
         }
-        // How long a level has is no promise to the customer.
-        Event::Escalated { causes, .. }
-            if causes.iter().any(|cause| {
-                matches!(
-                    cause,
-                    EscalationCause::Clock(ClockKind::FirstResponse | ClockKind::Resolution | ClockKind::Statutory)
-                )
-            }) =>
-        {
-            Some("We did not keep the time that we promised you. We are sorry about that.".to_owned())
+        Event::Escalated { causes, .. } => {
+            let mut clocks = causes.iter().filter_map(|cause| match cause {
+                EscalationCause::Clock(clock) => Some(clock),
+                _ => None,
+            });
+            let first = clocks.next()?;
+            // How long a level has is no promise to the customer.
+            let broken = first.is_promise() || clocks.any(|clock| clock.is_promise());
+            let why = if broken {
+                "We did not keep the time that we promised you. We are sorry about that."
+            } else {
+                "It was passed up because it took us too long."
+            };
+            Some(why.to_owned())
         }
         Event::Alarmed { clock: ClockKind::Statutory } => policy.rights.text(RightsMoment::Missed),
-        Event::SentBack => entry.words.get("comment").map(str::to_owned).filter(|_| kind == NoticeKind::SentBack),
+        Event::SentBack => entry.words.get("comment").map(str::to_owned),
         Event::Held { .. } => entry.words.get("party").map(str::to_owned),
         _ => None,
     }
+}
+
+/// Why it is not the former handler's any more: what was typed among staff, or what happened.
+fn why_taken(entry: &Entry) -> Option<String> {
+    let typed = || entry.words.get("reason").map(str::to_owned);
+    let happened = match &entry.event {
+        Event::Released { cause: ReleaseCause::NotBegun, .. } => "You did not begin with it in time.",
+        Event::Released { cause: ReleaseCause::HandlerGone, .. } => "You are away, or take no complaints any more.",
+        Event::Resolved { .. } => "A colleague has settled it with the customer.",
+        Event::Dismissed { .. } => "It was not taken up.",
+        Event::Merged { .. } => "It was joined to another complaint.",
+        Event::Referred => "It was passed to the body that is responsible.",
+        _ => return typed(),
+    };
+    Some(happened.to_owned())
+}
+
+/// What was typed among staff, or which time ran out.
+fn why_escalated(entry: &Entry) -> Option<String> {
+    let Event::Escalated { causes, .. } = &entry.event else { return None };
+    let over: Vec<&str> = causes
+        .iter()
+        .filter_map(|cause| match cause {
+            EscalationCause::Clock(clock) => Some(clock.label()),
+            _ => None,
+        })
+        .collect();
+    let over = (!over.is_empty()).then(|| format!("Time ran out: {}.", over.join(", ").to_lowercase()));
+    entry.words.get("reason").map(str::to_owned).or(over)
 }
 
 fn due_at(after: &Complaint, entry: &Entry, kind: NoticeKind, policy: &Policy) -> Option<DateTime<Utc>> {
@@ -306,12 +374,13 @@ fn due_at(after: &Complaint, entry: &Entry, kind: NoticeKind, policy: &Policy) -
     // What is late already is no date to look forward to.
     let ahead = |due: Option<DateTime<Utc>>| due.filter(|due| *due > entry.at);
     let next = || {
-        let promises = [ClockKind::FirstResponse, ClockKind::Resolution, ClockKind::Statutory];
-        promises.into_iter().filter_map(|clock| ahead(of(clock))).min()
+        let promises = ClockKind::ALL.into_iter().filter(|clock| clock.is_promise());
+        promises.filter_map(|clock| ahead(of(clock))).min()
     };
     match kind {
-        // The last level decides finally: no date until which to contest is promised there.
-        NoticeKind::Decision | NoticeKind::Dismissed | NoticeKind::Closed => {
+        NoticeKind::Decision | NoticeKind::FinalDecision => of(ClockKind::ContestWindow),
+        // Of the last level these letters do not say that it takes new evidence: no date is given to contest just so.
+        NoticeKind::Dismissed | NoticeKind::Closed => {
             of(ClockKind::ContestWindow).filter(|_| after.level < policy.last_level())
         }
         NoticeKind::Question => of(ClockKind::Silence),
@@ -324,6 +393,7 @@ fn due_at(after: &Complaint, entry: &Entry, kind: NoticeKind, policy: &Policy) -
             ahead(of(ClockKind::Resolution)).or_else(next)
         }
         NoticeKind::AssignedCustomer
+        | NoticeKind::Revised
         | NoticeKind::BackInQueue
         | NoticeKind::EscalatedCustomer
         | NoticeKind::ContestedCustomer

@@ -11,6 +11,7 @@ use crate::lifecycle::Status;
 use crate::reference::Reference;
 
 pub use announce::announce;
+pub(crate) use announce::announce_unroutable;
 
 /// One message to one recipient on one channel.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,6 +61,9 @@ pub enum Recipient {
         /// The agent whom the complaint is against, who is told nothing of it.
         except: Option<AgentId>,
     },
+    /// Whoever runs the system: resolved on delivery to the enabled admins. They do not read what people wrote, so a notice
+    /// to them has the reference for a subject.
+    Admins,
 }
 
 /// How a notice travels.
@@ -80,6 +84,8 @@ pub enum NoticeKind {
     Received,
     /// To the customer: what happens when.
     Acknowledged,
+    /// To the customer: what it is about, or what was promised, is another now.
+    Revised,
     /// To the customer: who handles it now.
     AssignedCustomer,
     /// To the customer: whoever handled it does not any more, and nobody has followed yet.
@@ -88,6 +94,9 @@ pub enum NoticeKind {
     AssignedHandler,
     /// To the former handler: no longer yours.
     TakenAway,
+    /// To those who can help: it is in the queue, nobody there can take it, and the ordinary course of a day will
+    /// not change that.
+    Unroutable,
     /// To the customer: a question.
     Question,
     /// To the handler: the customer answered.
@@ -108,6 +117,8 @@ pub enum NoticeKind {
     SentBack,
     /// To the customer: the decision, and how to accept or contest it.
     Decision,
+    /// To the customer: the decision of the last level, which only new evidence opens again.
+    FinalDecision,
     /// To the handler: the customer accepted.
     AcceptedHandler,
     /// To the customer: a remedy was delivered.

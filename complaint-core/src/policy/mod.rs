@@ -51,7 +51,8 @@ pub struct Policy {
     /// Whether service clocks pause while a third party must act.
     #[serde(default)]
     pub third_party_pauses: bool,
-    /// How many open complaints one customer may have.
+    /// How many open complaints one customer may have for another one to be submitted or reinstated. Against floods: neither
+    /// `contest`, which is a right, nor what staff open again is refused for it.
     #[serde(default = "fifty")]
     pub open_complaints_per_customer: u32,
     /// How many entries the log of a complaint may have before it takes nothing more that does not bring it to its end: no

@@ -153,6 +153,11 @@ impl Ineligible {
         }
     }
 
+    /// Whether it goes away by itself: neither the complaint nor what is recorded of the agent has to change.
+    pub fn passes(&self) -> bool {
+        matches!(self, Self::Absent { .. } | Self::OffShift { .. } | Self::NoCapacity { .. } | Self::TakenAway)
+    }
+
     /// The reason in words.
     pub fn message(&self) -> String {
         match self {
@@ -250,12 +255,17 @@ impl Need {
 
     /// What this complaint asks for now. Its urgency is that of its priority; see [`Need::as_of`].
     pub fn of(complaint: &Complaint) -> Self {
+        Self::of_at(complaint, complaint.level)
+    }
+
+    /// What it would ask for at another level. Who declined it or did not begin there is left out there.
+    pub fn of_at(complaint: &Complaint, level: Level) -> Self {
         use crate::complaint::ExclusionCause;
 
         let mut excluded: Vec<(AgentId, Ineligible)> = complaint
             .exclusions
             .iter()
-            .filter(|exclusion| complaint.exclusion(&exclusion.agent).is_some())
+            .filter(|exclusion| exclusion.cause.holds_at(level))
             .map(|exclusion| {
                 let why = match exclusion.cause {
                     ExclusionCause::Declined(_) => Ineligible::Declined,
@@ -275,7 +285,7 @@ impl Need {
             urgency: urgency_of(complaint.priority) * 100,
             concerns: complaint.items.iter().cloned().map(Concern::Item).chain([customer]).collect(),
             excluded,
-            ..Self::at(complaint.level)
+            ..Self::at(level)
         }
     }
 
@@ -325,6 +335,36 @@ impl Roster {
     /// An agent of the roster.
     pub fn member(&self, agent: &AgentId) -> Option<&Member> {
         self.members.iter().find(|member| member.agent.id == *agent)
+    }
+
+    /// Whether somebody at the level could ever be given a complaint as things stand: nothing is against them but what
+    /// [passes](Ineligible::passes), or what a person may pass over.
+    pub fn could_take(&self, need: &Need, now: DateTime<Utc>) -> bool {
+        self.anybody(need, now, |reason| reason.passes() || *reason == Ineligible::NotBegun)
+    }
+
+    /// Whether a complaint waits in vain: what keeps each of its level from it is more than the ordinary course of days,
+    /// in which shifts begin and others are finished.
+    pub fn waits_in_vain(&self, need: &Need, now: DateTime<Utc>) -> bool {
+        !self.anybody(need, now, |reason| reason.passes() && !matches!(reason, Ineligible::Absent { .. }))
+    }
+
+    fn anybody(&self, need: &Need, now: DateTime<Utc>, forgiven: impl Fn(&Ineligible) -> bool) -> bool {
+        self.members.iter().any(|member| self.eligibility(need, member, now).iter().all(&forgiven))
+    }
+
+    /// Why nobody of the level can take a complaint, a line for each; for people.
+    pub(crate) fn why_nobody(&self, need: &Need, now: DateTime<Utc>, level: &str) -> String {
+        let there: Vec<&Member> = self.members.iter().filter(|member| member.agent.level == need.level).collect();
+        let lines = there.iter().take(EXPLAINED_MAX).map(|member| {
+            let reasons = self.eligibility(need, member, now);
+            let reasons: Vec<String> = reasons.iter().map(Ineligible::message).collect();
+            format!("{} {}.", member.agent.name, reasons.join("; "))
+        });
+        let more = there.len().saturating_sub(EXPLAINED_MAX);
+        let more = (more > 0).then(|| format!("And {more} more."));
+        let nobody = there.is_empty().then(|| format!("Nobody works at the level {level}."));
+        lines.chain(more).chain(nobody).collect::<Vec<_>>().join("\n")
     }
 
     /// Every reason why an agent cannot be given a complaint; empty when they can.

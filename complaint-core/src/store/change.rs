@@ -41,8 +41,8 @@ pub struct WorkloadDelta {
     pub assigned_at: Option<DateTime<Utc>>,
 }
 
-/// How many open complaints a customer may have once a change is made. Only a submission has one: what was counted before
-/// it was planned may be out of date when it is committed.
+/// How many open complaints a customer may have once a change is made. Submitting and reinstating have one: what was counted
+/// before they were planned may be out of date when they are committed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenLimit {
     /// Whose complaints.

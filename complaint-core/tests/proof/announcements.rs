@@ -3,11 +3,13 @@
 use std::collections::BTreeSet;
 
 use chrono::TimeDelta;
+use complaint_core::agent::Absence;
 use complaint_core::complaint::{Entry, Remedy};
 use complaint_core::deadline::ClockKind;
+use complaint_core::id::CategoryKey;
 use complaint_core::lifecycle::{Command, CommandName as C, Input, evolve};
 use complaint_core::notice::{Notice, NoticeChannel, NoticeKind as K, Recipient, announce};
-use complaint_core::{Actor, Complaint, Policy};
+use complaint_core::{Actor, Agent, Complaint, Policy};
 
 use crate::house::{
     House, World, admin, agent, agent_id, agents, customer, decision, file, input, john, level, policy, replacement,
@@ -40,6 +42,7 @@ impl Ear {
         let own: Vec<&Entry> = entries.iter().filter(|entry| entry.complaint == before.id).collect();
         self.complaint = own.iter().fold(before.clone(), |state, entry| evolve(state, entry));
         self.events.extend(entries.iter().map(|entry| tag(&entry.event)));
+        told_is_seen(&before, &own, &self.world.policy);
         let notices = announce(Some(&before), &self.complaint, &entries, &self.world.policy);
         self.told.extend(notices.iter().map(|it| (String::new(), to(it), it.kind)));
         unrepeated(&notices);
@@ -52,6 +55,34 @@ fn to(notice: &Notice) -> String {
         Recipient::Customer(id) => format!("customer {id}"),
         Recipient::Agent(id) => id.to_string(),
         Recipient::Level { level, .. } => format!("level {level}"),
+        Recipient::Admins => "admins".to_owned(),
+    }
+}
+
+/// What a customer sees without being told, and why not.
+const UNTOLD: [(&str, &str); 3] = [
+    ("begun", "who handles it was told when they were given it"),
+    ("resumed", "that it goes on by itself was told with the question or the wait"),
+    ("accepted", "it is the customer's own word, also where somebody took it down"),
+];
+
+/// Whatever is mailed to the customer stands in the log as they see it; of whatever stands there by others they are told, or it
+/// says above why not.
+fn told_is_seen(before: &Complaint, entries: &[&Entry], policy: &Policy) {
+    let mut state = before.clone();
+    for entry in entries {
+        // By itself: the entries of one change are one version.
+        let alone = Entry { version: state.version.next(), ..(*entry).clone() };
+        let after = evolve(state.clone(), &alone);
+        let seen = after.public_version > state.public_version;
+        let notices = announce(Some(&state), &after, std::slice::from_ref(&alone), policy);
+        let told = notices.iter().any(|notice| matches!(notice.recipient, Recipient::Customer(_)));
+        let name = tag(&entry.event);
+        assert!(seen || !told, "`{name}` is mailed and stands nowhere");
+        let excused =
+            matches!(entry.by, complaint_core::Party::Customer(_)) || UNTOLD.iter().any(|(it, _)| *it == name);
+        assert!(told || !seen || excused, "`{name}` is seen and not told");
+        state = after;
     }
 }
 
@@ -86,7 +117,9 @@ fn each_event_is_told_to_those_concerned_and_nobody_else() {
     let mut ear = Ear::at(world, fresh);
     assert_eq!(ear.hears(&Actor::system(), &Command::plain(C::Acknowledge)), told(&[(JOHN, K::Acknowledged)]));
     let triage = input(C::Triage, Input { weight: Some(2), ..Input::default() });
-    assert_eq!(ear.hears(&mia, &triage), []);
+    assert_eq!(ear.hears(&mia, &triage), [], "how much work it is, is internal");
+    let late = input(C::Triage, Input { category: CategoryKey::new("late delivery").ok(), ..Input::default() });
+    assert_eq!(ear.hears(&mia, &late), told(&[(JOHN, K::Revised)]));
     assert_eq!(ear.hears(&admin(), &why(C::Rebase)), [], "a matter of the house");
     let assign = |to: &str| input(C::Assign, Input { agent: Some(agent_id(to)), ..Input::default() });
     assert_eq!(
@@ -216,6 +249,7 @@ fn clocked(clock: ClockKind, percent: Option<u8>, policy: Policy) -> Vec<(String
     };
     let by = Actor::system().party().clone();
     let entry = Entry { event, by, seq: noted.entries + 1, ..world.log.last().unwrap().clone() };
+    told_is_seen(&noted, &[&entry], &world.policy);
     announce(Some(&noted), &noted, &[entry], &world.policy).iter().map(|it| (to(it), it.kind)).collect()
 }
 
@@ -252,6 +286,12 @@ fn warnings_and_alarms_reach_whoever_keeps_the_promise() {
     ];
     for (clock, who) in cases {
         assert_eq!(clocked(clock, None, policy()), missed(clock, who), "{clock:?} ran out");
+    }
+    // Of every clock, what the customer is told stands in their log.
+    for clock in Clock::ALL {
+        for percent in [Some(75), Some(90), None] {
+            clocked(clock, percent, policy());
+        }
     }
 }
 
@@ -351,8 +391,14 @@ fn a_proposal_that_comes_back_to_nobody_is_told_to_the_customer_without_the_comm
     let after = entries.iter().fold(proposed.clone(), evolve);
     let notices = announce(Some(&proposed), &after, &entries, &world.policy);
     let said: Vec<_> = notices.iter().map(|it| (to(it), it.kind, it.text.as_deref())).collect();
-    let expected = [("sarah".to_owned(), K::SentBack, Some("INTERNAL")), (JOHN.to_owned(), K::BackInQueue, None)];
+    let away = Some("You are away, or take no complaints any more.");
+    let expected = [
+        ("sarah".to_owned(), K::SentBack, Some("INTERNAL")),
+        (JOHN.to_owned(), K::BackInQueue, None),
+        ("sarah".to_owned(), K::TakenAway, away),
+    ];
     assert_eq!(said, expected);
+    told_is_seen(&proposed, &entries.iter().collect::<Vec<_>>(), &world.policy);
     assert!(notices[1].due_at.is_some(), "what was promised stands");
 }
 
@@ -372,10 +418,11 @@ async fn the_customer_is_told_once_whether_somebody_follows_or_nobody() {
                 mia.begin(id).await.unwrap();
             }
             let mut gone = agents().into_iter().find(|it| it.id.as_str() == "sarah").unwrap();
-            gone.enabled = false;
             if way == "hand back" && !followed {
-                house.desk.enrol(gone.clone()).await.unwrap();
+                let away = Absence { from: house.desk.now(), until: house.desk.now() + TimeDelta::days(9) };
+                house.desk.enrol(Agent { absence: Some(away), ..gone.clone() }).await.unwrap();
             }
+            gone.enabled = false;
             let before = house.changes.0.lock().unwrap().len();
             let holder = house.handler(id).await;
             match way {
@@ -418,4 +465,50 @@ fn no_letter_promises_a_date_that_is_past() {
     assert!(to_john.iter().any(|it| it.kind == K::EscalatedCustomer), "{to_john:?}");
     assert!(to_john.iter().all(|it| it.due_at.is_some_and(|due| due > world.now)), "{to_john:?}");
     assert_eq!(after.promised_at(), Some(promised), "the broken promise stands as such");
+}
+
+/// Whoever loses a complaint is told why, also where nobody but a clock did it.
+#[test]
+fn no_longer_yours_says_why() {
+    use complaint_core::deadline::due_commands;
+    let why = |before: &Complaint, entries: &[Entry], policy: &Policy| -> Option<String> {
+        let after = entries.iter().fold(before.clone(), evolve);
+        let notices = announce(Some(before), &after, entries, policy);
+        notices.into_iter().find(|notice| notice.kind == K::TakenAway).unwrap().text
+    };
+    let mut world = World::new(policy());
+    let assigned = world.assigned("sarah");
+    let by = |actor: &Actor, command: &Command| {
+        let entries = world.decide(&assigned, actor, command, None).unwrap();
+        why(&assigned, &entries, &world.policy)
+    };
+    let mia = agent("mia");
+    assert_eq!(by(&mia, &Command::with_reason(C::Release, "Her holiday.")).as_deref(), Some("Her holiday."));
+    let reassign = Input { agent: Some(agent_id("ben")), reason: Some("He knows it.".into()), ..Input::default() };
+    assert_eq!(by(&mia, &input(C::Reassign, reassign)).as_deref(), Some("He knows it."));
+    let ground = Input { reason: Some("spam".into()), text: Some("To you.".into()), ..Input::default() };
+    assert_eq!(by(&mia, &input(C::Dismiss, ground)).as_deref(), Some("It was not taken up."));
+    world.now = assigned.deadline(ClockKind::Acceptance).unwrap().due_at.unwrap();
+    let released = due_commands(&assigned, &world.policy, world.now).remove(0);
+    let entries = world.decide(&assigned, &Actor::system(), &released, None).unwrap();
+    assert_eq!(why(&assigned, &entries, &world.policy).as_deref(), Some("You did not begin with it in time."));
+}
+
+/// The time of a level is no promise; that it took too long is what the customer can understand.
+#[test]
+fn what_a_clock_sends_up_says_so_to_either_side_in_their_words() {
+    let mut world = World::new(policy());
+    let begun = world.begun("sarah");
+    let asked = world.text(&begun, &agent("sarah"), C::Post);
+    world.now = asked.deadline(ClockKind::Level).unwrap().due_at.unwrap();
+    let escalate = complaint_core::deadline::due_commands(&asked, &world.policy, world.now).remove(0);
+    let entries = world.decide(&asked, &Actor::system(), &escalate, None).unwrap();
+    let after = entries.iter().fold(asked.clone(), evolve);
+    let notices = announce(Some(&asked), &after, &entries, &world.policy);
+    let said: Vec<_> = notices.iter().map(|it| (it.kind, it.text.as_deref())).collect();
+    let expected = [
+        (K::EscalatedCustomer, Some("It was passed up because it took us too long.")),
+        (K::EscalatedHandler, Some("Time ran out: this level.")),
+    ];
+    assert_eq!(said, expected);
 }

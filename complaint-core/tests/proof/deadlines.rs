@@ -116,7 +116,7 @@ proptest! {
     fn every_explanation_adds_up(
         begin in 0_usize..5,
         minute in 0_i64..20_000,
-        steps in proptest::collection::vec((0_usize..8, 0_i64..9_000), 1..14),
+        steps in proptest::collection::vec((0_usize..8, prop_oneof![0_i64..540_000, 0_i64..100]), 1..14),
     ) {
         let begins = ["2026-03-20T09:00:00Z", "2026-10-15T09:00:00Z", "2026-12-18T09:00:00Z", "2026-06-01T00:00:00Z",
             "2027-12-20T22:00:00Z"];
@@ -125,7 +125,7 @@ proptest! {
         let mut it = world.begun("sarah");
         all_sound(&it, &world.policy, world.now);
         for (step, wait) in steps {
-            world.later(TimeDelta::minutes(wait));
+            world.later(TimeDelta::seconds(wait));
             let sarah = agent("sarah");
             let until = Some(world.now.date_naive() + TimeDelta::days(9));
             it = match (step, it.status) {
@@ -152,6 +152,57 @@ proptest! {
         }
         prop_assert_eq!(replay(&world.log).unwrap(), it);
     }
+
+    /// A pause moves what is due by the whole minutes of it that would have counted: by nothing where it was a moment.
+    #[test]
+    fn a_pause_counts_in_whole_minutes(
+        minute in 0_i64..20_000,
+        paused in prop_oneof![0_i64..60_000_000, 0_i64..500_000_000_000],
+        again in 0_i64..60_000_000,
+    ) {
+        let mut world = World::new(british());
+        world.now = at("2026-03-20T09:00:00Z") + TimeDelta::minutes(minute);
+        let begun = world.begun("sarah");
+        let calendar = world.policy.working_calendar();
+        let mut it = begun;
+        for lasted in [paused, again] {
+            world.later(TimeDelta::seconds(1_234));
+            let before = it.clone();
+            let asked_at = world.now;
+            it = world.text(&it, &agent("sarah"), C::Ask);
+            world.later(TimeDelta::microseconds(lasted));
+            it = world.text(&it, &customer("john"), C::Answer);
+            let counted = calendar.between(asked_at, world.now).as_secs() / 60 * 60;
+            for clock in [K::Resolution, K::Level] {
+                let (was, is) = (due(&before, clock).unwrap(), due(&it, clock).unwrap());
+                if was > asked_at {
+                    prop_assert_eq!(calendar.between(was, is), Duration::from_secs(counted), "{:?}", clock);
+                    prop_assert!(counted > 0 || was == is, "{:?}: {} became {}", clock, was, is);
+                }
+            }
+            all_sound(&it, &world.policy, world.now);
+        }
+        prop_assert_eq!(replay(&world.log).unwrap(), it);
+    }
+}
+
+/// Due at closing time, it does not wait for the next opening because somebody asked and had the answer at once.
+#[test]
+fn a_moment_s_pause_moves_nothing_over_a_closing() {
+    let mut world = World::new(policy());
+    let begun = world.begun("sarah");
+    let promised = due(&begun, K::Resolution).unwrap();
+    assert_eq!(promised, at("2026-12-21T17:00:00Z"));
+    world.now = at("2026-11-24T10:00:00Z");
+    let asked = world.text(&begun, &agent("sarah"), C::Ask);
+    world.later(TimeDelta::milliseconds(11));
+    let answered = world.text(&asked, &customer("john"), C::Answer);
+    assert_eq!(due(&answered, K::Resolution), Some(promised));
+    assert_eq!(answered.deadline(K::Resolution).unwrap().segments.len(), 1, "it leaves no trace");
+    let asked = world.text(&answered, &agent("sarah"), C::Ask);
+    world.later(TimeDelta::milliseconds(60_500));
+    let answered = world.text(&asked, &customer("john"), C::Answer);
+    assert_eq!(due(&answered, K::Resolution), Some(at("2026-12-22T09:01:00Z")), "a minute is a minute");
 }
 
 #[test]
@@ -427,7 +478,9 @@ fn rebasing_moves_what_runs_and_is_on_record() {
     world.policy.targets.resolution = "3 working days".parse().unwrap();
     world.policy.levels[0].target = "12 working hours".parse().unwrap();
     let rebased = world.reason(&answered, &admin(), C::Rebase);
-    let entry = world.log.last().unwrap();
+    let [.., entry, revised] = &world.log[..] else { panic!("{:?}", world.log) };
+    // The time at a level is no business of the customer's.
+    assert_eq!(revised.event, Event::Revised { category: None, clocks: vec![K::Resolution] });
     assert_eq!((&entry.event, entry.by.clone()), (&Event::Rebased { policy_version: 7 }, admin().party().clone()));
     assert_eq!(entry.words.get("reason"), Some("Because."));
     // From Tuesday 09:30 on, for until then the customer was asked: 47 and a half hours, then twelve.

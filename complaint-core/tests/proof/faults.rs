@@ -9,11 +9,13 @@ use complaint_core::complaint::{Event, Submission};
 use complaint_core::deadline::{Calendar, CalendarSpec, ClockKind as K, due_commands};
 use complaint_core::id::ComplaintId;
 use complaint_core::lifecycle::{Command, CommandName as C, Input, Status};
-use complaint_core::store::MemoryStore;
+use complaint_core::store::{MemoryStore, OpenLimit};
 use complaint_core::testing::CountedIds;
 use complaint_core::{Actor, Complaint, Desk, DeskError, Resolution};
 
-use crate::house::{House, World, admin, agent, agent_id, customer, file, input, level, names, policy, submission};
+use crate::house::{
+    House, World, admin, agent, agent_id, customer, decision, file, input, level, names, policy, submission,
+};
 
 fn due(complaint: &Complaint, clock: K) -> Option<DateTime<Utc>> {
     complaint.deadline(clock).and_then(|deadline| deadline.due_at)
@@ -617,4 +619,46 @@ fn sixteen_submissions_at_once_leave_a_customer_with_five_open_complaints() {
     }
     let summary = runtime.block_on(john.summary()).unwrap();
     assert_eq!((summary.open(), summary.total()), (5, 5));
+}
+
+/// The limit is against floods: what a customer takes up again counts like what they submit, a right and what staff do does not.
+#[tokio::test]
+async fn the_limit_of_open_complaints_holds_for_taking_up_again_and_never_against_a_right() {
+    let mut policy = policy();
+    policy.open_complaints_per_customer = 1;
+    let house = House::new(policy).await;
+    let john = house.as_actor(customer("john"));
+    let codes = |result: Result<Complaint, DeskError>| match result {
+        Err(DeskError::Refused(refusal)) => refusal.failed.into_iter().map(|it| it.code).collect::<Vec<_>>(),
+        other => panic!("{other:?}"),
+    };
+    let (first, reinstate) = (house.submit().await.id, || Command::plain(C::Reinstate));
+    john.perform(first, Command::plain(C::Withdraw)).await.unwrap();
+    let second = house.submit().await.id;
+    assert_eq!(codes(john.perform(first, reinstate()).await), ["too_many_open_complaints"]);
+    let offered = john.available_commands(first).await.unwrap();
+    let offered = offered.iter().find(|it| it.command == C::Reinstate).unwrap();
+    assert_eq!((offered.allowed, offered.failed[0].code), (false, "too_many_open_complaints"));
+    // Once there is room again; and what was counted may be out of date when it is committed.
+    let handler = house.handler(second).await;
+    handler.begin(second).await.unwrap();
+    handler.perform(second, decision(C::Resolve, Vec::new())).await.unwrap();
+    john.perform(first, reinstate()).await.unwrap();
+    let limit = house.changes.0.lock().unwrap().last().unwrap().open_limit().cloned();
+    assert_eq!(limit, Some(OpenLimit { customer: crate::house::john(), most: 1 }));
+    // Beyond the limit all the same.
+    let contested = john.contest(second, "Still broken.").await.unwrap();
+    assert!(contested.status.is_open());
+    assert_eq!(john.summary().await.unwrap().open(), 2);
+    let mia = house.as_actor(agent("mia"));
+    let into = input(C::Merge, Input { into: Some(contested.reference.to_string()), ..Input::default() });
+    mia.perform(first, into).await.unwrap();
+    mia.perform(first, Command::plain(C::Unmerge)).await.unwrap();
+    let out = Input { body: Some("The city".into()), text: Some("Not ours.".into()), ..Input::default() };
+    mia.perform(first, input(C::Refer, out)).await.unwrap();
+    mia.perform(first, Command::with_reason(C::ReturnReferral, "Ours.")).await.unwrap();
+    let out = Input { reason: Some("spam".into()), text: Some("No.".into()), ..Input::default() };
+    mia.perform(first, input(C::Dismiss, out)).await.unwrap();
+    mia.perform(first, Command::with_reason(C::Reopen, "An error.")).await.unwrap();
+    assert_eq!(john.summary().await.unwrap().open(), 2);
 }

@@ -103,6 +103,7 @@ fn samples() -> Vec<Entry> {
         ClockChange::Resumed {
             clock: ClockKind::Level,
             instance: 2,
+            since: instant(),
             due_at: instant(),
             warn_at: [instant(), instant()],
         },
@@ -193,6 +194,10 @@ fn samples() -> Vec<Entry> {
         Event::Warned { clock: ClockKind::AutoClose, percent: 90 },
         Event::Alarmed { clock: ClockKind::Statutory },
         Event::Rebased { policy_version: 4 },
+        Event::Revised {
+            category: Some(CategoryKey::new("late-delivery").unwrap()),
+            clocks: vec![ClockKind::Resolution, ClockKind::Statutory],
+        },
     ];
     let parties = [
         Party::Customer(CustomerId::new("john@example.org").unwrap()),

@@ -239,8 +239,13 @@ impl History {
         let mut told = BTreeSet::new();
         for notice in change.notices() {
             assert!(self.notices.insert(notice.id), "10: {notice:?} has the id of another notice");
-            let text = notice.text.clone().unwrap_or_default();
-            assert!(!text.contains("Because."), "10: an internal reason in {notice:?}");
+            if matches!(notice.recipient, Recipient::Customer(_)) {
+                let text = notice.text.clone().unwrap_or_default();
+                assert!(!text.contains("Because."), "10: an internal reason in {notice:?}");
+                let part = change.parts().iter().find(|part| part.id() == notice.complaint).unwrap();
+                let (version, seen) = (part.after().version, part.after().public_change);
+                assert_eq!(version, seen, "10: the customer is told what they cannot see: {notice:?}");
+            }
             let what = serde_json::to_string(&(notice.complaint, notice.kind, notice.planned_at)).unwrap();
             assert!(
                 told.insert((what, notice.recipient.clone(), notice.channel))
@@ -268,6 +273,16 @@ impl History {
         }
         logs
     }
+}
+
+/// What a customer sees that can differ.
+fn shown(complaint: &Complaint) -> impl PartialEq + std::fmt::Debug {
+    (
+        (complaint.status.for_customer(), complaint.level, complaint.handler.clone(), complaint.category.clone()),
+        (complaint.promised_at(), complaint.merged_into, complaint.referred_to.clone(), complaint.dismissal.clone()),
+        (complaint.resolutions.clone(), complaint.remedies.clone(), complaint.feedback.clone()),
+        (complaint.attachments.len(), complaint.acknowledged_at, complaint.question.clone()),
+    )
 }
 
 /// What must hold between a state and the next.
@@ -313,6 +328,9 @@ fn moved_rightly(before: Option<&Complaint>, after: &Complaint, entries: &[Entry
         assert!(last(after) <= last(before), "5: {:?} became {:?}", last(before), last(after));
     }
     if let Some(before) = before {
+        if after.public_version == before.public_version {
+            assert_eq!(shown(after), shown(before), "10: it differs and is no other version");
+        }
         assert_eq!(after.version, before.version.next(), "version +1 per change");
         assert!(after.escalations.starts_with(&before.escalations), "history is kept");
         assert!(after.resolutions.len() >= before.resolutions.len(), "history is kept");

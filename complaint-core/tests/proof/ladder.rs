@@ -2,15 +2,17 @@
 //! may stay, and who has the last word.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use complaint_core::agent::Absence;
 use complaint_core::complaint::{EscalationCause, Event, Outcome, Priority, Remedy};
 use complaint_core::deadline::ClockKind;
 use complaint_core::desk::Acting;
 use complaint_core::id::ComplaintId;
-use complaint_core::lifecycle::{Command, CommandName as C, Input, Status};
+use complaint_core::lifecycle::{Command, CommandName as C, Field, Input, Status};
+use complaint_core::notice::{NoticeKind, Recipient};
 use complaint_core::policy::Category;
 use complaint_core::{Actor, Agent, Complaint, DeskError, Policy};
 
-use crate::house::{House, agent_id, customer, decision, input, level, submission, tag};
+use crate::house::{House, agent, agent_id, customer, decision, input, level, policy, submission, tag};
 
 const LENGTHS: [u8; 4] = [1, 2, 5, 9];
 
@@ -253,4 +255,134 @@ async fn in_a_ladder_of_one_a_handler_who_is_gone_gives_it_back() {
     let log = house.desk.store().log(id, 0, 1000).await.unwrap();
     assert!(log.iter().any(|entry| tag(&entry.event) == "released"));
     assert_ne!(holder(&house, id).await.0, name);
+}
+
+/// Whom a change tells that nobody can take it, and what it says.
+fn unroutable(house: &House) -> Vec<(Recipient, String, Option<String>)> {
+    let changes = house.changes.0.lock().unwrap().clone();
+    let notices = changes.iter().flat_map(complaint_core::store::Change::notices);
+    notices
+        .filter(|notice| notice.kind == NoticeKind::Unroutable)
+        .map(|notice| (notice.recipient.clone(), notice.subject.clone(), notice.text.clone()))
+        .collect()
+}
+
+async fn staffed(ids: &[&str]) -> House {
+    let staff = crate::house::agents().into_iter().filter(|it| ids.contains(&it.id.as_str())).collect();
+    House::with(policy(), staff).await
+}
+
+fn with_evidence() -> Command {
+    let words = || Some("A photograph.".to_owned());
+    input(C::Contest, Input { reason: words(), new_evidence: words(), ..Input::default() })
+}
+
+#[tokio::test]
+async fn when_the_only_one_of_the_last_level_has_decided_those_who_can_help_are_told_at_once_and_once() {
+    let house = staffed(&["sarah", "mia", "omar"]).await;
+    let john = house.as_actor(customer("john"));
+    let id = house.submit().await.id;
+    for _ in 0..2 {
+        house.handler(id).await.begin(id).await.unwrap();
+        house.handler(id).await.escalate(id, "Too big.").await.unwrap();
+    }
+    house.handler(id).await.begin(id).await.unwrap();
+    house.handler(id).await.perform(id, decision(C::Resolve, Vec::new())).await.unwrap();
+    assert_eq!(unroutable(&house), []);
+    let contested = john.perform(id, with_evidence()).await.unwrap();
+    assert_eq!((contested.status, contested.level), (Status::Queued, level(3)));
+    let told = unroutable(&house);
+    let why = Some("omar took part in a decision that was contested.".to_owned());
+    let last = Recipient::Level { level: level(3), except: Some(agent_id("zoe")) };
+    let reference = contested.reference.to_string();
+    // An admin reads nothing that people wrote.
+    assert_eq!(told, [(last, contested.subject, why.clone()), (Recipient::Admins, reference, why)]);
+    for _ in 0..3 {
+        house.clock.advance(TimeDelta::hours(5));
+        house.desk.sweep().await.unwrap();
+    }
+    house.as_actor(agent("omar")).perform(id, Command::with_text(C::Note, "Not me.")).await.unwrap();
+    assert_eq!(unroutable(&house).len(), 2, "once for the time it is in this queue");
+    let ids: std::collections::BTreeSet<_> =
+        house.changes.0.lock().unwrap().iter().flat_map(|it| it.notices().to_vec()).map(|it| it.id).collect();
+    let count: usize = house.changes.0.lock().unwrap().iter().map(|it| it.notices().len()).sum();
+    assert_eq!(ids.len(), count, "each notice has an id of its own");
+}
+
+#[tokio::test]
+async fn who_is_off_shift_or_full_is_waited_for_in_silence_and_who_is_away_is_not() {
+    let full = crate::house::agents().into_iter().filter(|it| it.id.as_str() == "sarah");
+    let house = House::with(policy(), full.map(|agent| agent.with_capacity(1)).collect()).await;
+    house.submit().await;
+    assert_eq!(house.submit().await.status, Status::Queued);
+    assert_eq!(unroutable(&house), [], "she is full, and others will be finished");
+    let mut sarah = house.desk.store().find(&agent_id("sarah")).await.unwrap().unwrap().agent;
+    sarah.absence = Some(Absence { from: house.desk.now(), until: house.desk.now() + TimeDelta::days(20) });
+    house.desk.enrol(sarah).await.unwrap();
+    house.submit().await;
+    let told = unroutable(&house);
+    assert_eq!(told.len(), 2);
+    assert!(matches!(told[0].0, Recipient::Level { level: above, .. } if above == level(2)), "{told:?}");
+    assert!(told[0].2.as_deref().unwrap().starts_with("sarah is absent until 2026-12-13"), "{told:?}");
+    let nobody = House::with(policy(), Vec::new()).await;
+    nobody.submit().await;
+    assert_eq!(unroutable(&nobody)[1].2.as_deref(), Some("Nobody works at the level Representative."));
+}
+
+#[tokio::test]
+async fn it_is_not_handed_back_to_where_nobody_could_ever_take_it() {
+    let house = staffed(&["sarah", "mia"]).await;
+    let john = house.as_actor(customer("john"));
+    let id = house.submit().await.id;
+    let back = || input(C::HandBack, Input { instruction: Some("Ask again.".into()), ..Input::default() });
+    house.handler(id).await.begin(id).await.unwrap();
+    house.handler(id).await.perform(id, decision(C::Resolve, Vec::new())).await.unwrap();
+    john.contest(id, "Still broken.").await.unwrap();
+    let mia = house.as_actor(agent("mia"));
+    mia.begin(id).await.unwrap();
+    let offered = mia.available_commands(id).await.unwrap();
+    let offered = offered.iter().find(|it| it.command == C::HandBack).unwrap();
+    assert_eq!(offered.failed.iter().map(|it| it.code).collect::<Vec<_>>(), ["nobody_below"]);
+    assert_eq!(refused(mia.perform(id, back()).await), ["nobody_below"]);
+    // Somebody who is away comes back: it goes there, and those who can help are told.
+    let mut ben = crate::house::agents().into_iter().find(|it| it.id.as_str() == "ben").unwrap();
+    ben.absence = Some(Absence { from: house.desk.now(), until: house.desk.now() + TimeDelta::days(2) });
+    house.desk.enrol(ben).await.unwrap();
+    let handed = mia.perform(id, back()).await.unwrap();
+    assert_eq!((handed.status, handed.level), (Status::Queued, level(1)));
+    let told = unroutable(&house);
+    let why = told[0].2.as_deref().unwrap();
+    assert_eq!(why, "ben is absent until 2026-11-25 09:30 UTC.\nsarah took part in a decision that was contested.");
+    house.clock.advance(TimeDelta::days(2));
+    house.desk.sweep().await.unwrap();
+    assert_eq!(holder(&house, id).await.0, "ben");
+}
+
+#[tokio::test]
+async fn the_last_level_s_decision_names_until_when_new_evidence_is_heard_and_the_command_asks_for_it() {
+    for length in [1, 3] {
+        let house = house(length, Priority::Normal).await;
+        let john = house.as_actor(customer("john"));
+        let id = submitted(&house).await;
+        for number in 1..=length {
+            let (_, handler) = holder(&house, id).await;
+            handler.begin(id).await.unwrap();
+            let decided = handler.perform(id, resolved()).await.unwrap();
+            let last = number == length;
+            let notices = house.changes.0.lock().unwrap().last().unwrap().notices().to_vec();
+            let notice = notices.iter().find(|it| matches!(it.recipient, Recipient::Customer(_))).unwrap();
+            let kind = if last { NoticeKind::FinalDecision } else { NoticeKind::Decision };
+            let until = decided.deadline(ClockKind::ContestWindow).unwrap().due_at;
+            assert_eq!((notice.kind, notice.due_at), (kind, until), "level {number} of {length}");
+            let offers = john.available_commands(id).await.unwrap();
+            let contest = offers.iter().find(|it| it.command == C::Contest).unwrap();
+            let mut wanted = vec![Field::Reason];
+            wanted.extend(last.then_some(Field::NewEvidence));
+            assert_eq!((contest.allowed, &contest.required), (true, &wanted), "level {number} of {length}");
+            if !last {
+                john.perform(id, because(C::Contest)).await.unwrap();
+            }
+        }
+        assert_eq!(refused(john.perform(id, because(C::Contest)).await), ["final_authority_reached"]);
+    }
 }

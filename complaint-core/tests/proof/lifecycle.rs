@@ -897,3 +897,35 @@ fn a_missed_acknowledgement_lets_the_customer_escalate() {
     assert!(begun.deadline(ClockKind::FirstResponse).unwrap().due_at.unwrap() > world.now);
     assert!(world.decide(&begun, &customer("john"), &escalate, None).is_ok());
 }
+
+/// What people read has the words that people read: those of their pages, which differ between customers and staff.
+#[test]
+fn refusals_are_worded_for_whoever_reads_them() {
+    let mut world = World::new(policy());
+    let begun = world.begun("sarah");
+    let proposed = world.act(&begun, &agent("sarah"), &decision(C::Propose, Vec::new()));
+    let refused =
+        |actor: &Actor, name| world.decide(&proposed, actor, &Command::with_text(name, "Yes."), None).unwrap_err();
+    let said = |refusal: &complaint_core::lifecycle::Refusal| {
+        (refusal.failed[0].message.clone(), refusal.failed[0].remedy.clone())
+    };
+    let wanted = ("it is “Pending approval”".to_owned(), "it must be: “Awaiting customer”".to_owned());
+    assert_eq!(said(&refused(&agent("mia"), C::Answer)), wanted);
+    // That a second person looks at it is internal, in words and in the status alike.
+    let to_john = refused(&customer("john"), C::Answer);
+    let wanted = ("it is “In progress”".to_owned(), "it must be: “We need your answer”".to_owned());
+    assert_eq!((said(&to_john), to_john.status), (wanted, Some(Status::InProgress)));
+    let foreign = refused(&customer("john"), C::Note);
+    assert_eq!(foreign.failed[0].message, "“Add a note” is for: agent");
+    for actor in [customer("john"), agent("mia"), agent("sarah"), admin()] {
+        for name in C::ALL.iter().filter(|name| **name != C::Submit) {
+            let Err(refusal) = world.decide(&proposed, &actor, &Command::plain(*name), None) else { continue };
+            for failed in &refusal.failed {
+                let raw = Status::ALL.iter().map(|status| status.name()).chain(C::ALL.iter().map(|name| name.name()));
+                let mut raw = raw.filter(|name| name.contains('_'));
+                let found = raw.find(|name| failed.message.contains(name) || failed.remedy.contains(name));
+                assert_eq!(found, None, "{failed:?}");
+            }
+        }
+    }
+}

@@ -1,8 +1,10 @@
 //! What a customer sees of a log: nothing internal, not even in a count.
 
-use complaint_core::complaint::{Event, Outcome, Priority};
+use complaint_core::complaint::{Event, Outcome, Priority, ReleaseCause};
+use complaint_core::deadline::ClockKind;
 use complaint_core::id::CategoryKey;
 use complaint_core::lifecycle::{Command, CommandName as C, Input, Status};
+use complaint_core::notice::NoticeKind;
 use complaint_core::{DeskError, Resolution};
 
 use crate::house::{House, World, admin, agent, agent_id, agents, auditor, customer, input, policy, tag};
@@ -39,7 +41,7 @@ async fn a_customer_reads_the_public_story_and_nothing_else() {
     let seen = house.as_actor(customer("john")).log(id).await.unwrap();
     let text = serde_json::to_string(&seen).unwrap();
     assert!(!text.contains(secret), "{text}");
-    for hidden in ["candidates\":[{", "noted", "triaged", "proposed", "declined", "released", "warned", "read\""] {
+    for hidden in ["candidates\":[{", "noted", "triaged", "proposed", "declined", "warned", "read\""] {
         assert!(!text.contains(hidden), "{hidden} in {text}");
     }
     for shown in ["Which colour?", "Blue.", "It left us broken.", "We are sorry.", "Slow."] {
@@ -52,6 +54,12 @@ async fn a_customer_reads_the_public_story_and_nothing_else() {
     assert!(seen.len() < whole.len());
     let kinds: Vec<String> = seen.iter().map(|entry| tag(&entry.event)).collect();
     assert_eq!(kinds.first().map(String::as_str), Some("submitted"));
+    // Whether it was declined or taken away is kept among staff; that nobody held it is not.
+    let causes = seen.iter().filter_map(|it| match it.event {
+        Event::Released { cause, .. } => Some(cause),
+        _ => None,
+    });
+    assert_eq!(causes.collect::<Vec<_>>(), [ReleaseCause::ByHand; 2]);
     assert!(matches!(seen.iter().find(|it| tag(&it.event) == "resolved").unwrap().event, Event::Resolved { .. }));
     assert!(matches!(house.as_actor(customer("jane")).log(id).await, Err(DeskError::NotFound)));
 }
@@ -156,4 +164,44 @@ fn what_a_customer_sees_differ_is_another_version_and_nothing_else_is() {
     let other = CategoryKey::new("late delivery").unwrap();
     let other = triaged(&mut world, Input { category: Some(other), ..Input::default() });
     assert!(other.version_for(&john) > begun.version_for(&john), "it is about something else");
+}
+
+#[tokio::test]
+async fn a_customer_reads_that_the_category_or_the_date_is_another_and_not_why() {
+    let house = House::new(policy()).await;
+    let id = house.submit().await.id;
+    let (mia, john) = (house.as_actor(agent("mia")), house.as_actor(customer("john")));
+    let late = CategoryKey::new("late delivery").unwrap();
+    let given = Input {
+        category: Some(late.clone()),
+        priority: Some(Priority::Urgent),
+        weight: Some(7),
+        reason: Some("SECRET".into()),
+        ..Input::default()
+    };
+    let before = john.log(id).await.unwrap().len();
+    let triaged = mia.perform(id, input(C::Triage, given)).await.unwrap();
+    let seen = john.log(id).await.unwrap();
+    let Event::Revised { category, clocks } = &seen[before].event else { panic!("{:?}", seen[before]) };
+    assert_eq!((seen.len(), category), (before + 1, &Some(late)));
+    assert_eq!(clocks, &[ClockKind::FirstResponse, ClockKind::Resolution]);
+    let text = serde_json::to_string(&seen[before]).unwrap();
+    assert!(!text.contains("SECRET") && !text.contains("urgent") && !text.contains("weight"), "{text}");
+    let changes = house.changes.0.lock().unwrap().clone();
+    let notices: Vec<_> = changes.last().unwrap().notices().iter().collect();
+    let [notice] = notices[..] else { panic!("{notices:?}") };
+    assert_eq!((notice.kind, notice.due_at), (NoticeKind::Revised, triaged.promised_at()));
+    let said = notice.text.as_deref().unwrap();
+    assert!(said.contains("“Late delivery”") && said.contains("Other dates apply"), "{said}");
+    // What is internal stays so.
+    mia.perform(id, input(C::Triage, Input { weight: Some(9), ..Input::default() })).await.unwrap();
+    assert_eq!(john.log(id).await.unwrap().len(), before + 1);
+    assert_eq!(house.changes.0.lock().unwrap().last().unwrap().notices(), []);
+    // A date that is past already is not promised.
+    house.clock.set(triaged.promised_at().unwrap() + chrono::TimeDelta::seconds(1));
+    let again = Input { priority: Some(Priority::Low), ..Input::default() };
+    let low = mia.perform(id, input(C::Triage, again)).await.unwrap();
+    let due = house.changes.0.lock().unwrap().last().unwrap().notices()[0].due_at.unwrap();
+    assert!(due > house.desk.now(), "{due}");
+    assert!(house.desk.replays(low.id).await.unwrap());
 }

@@ -13,6 +13,7 @@ fn samples() -> Vec<Notice> {
     let to_customer = [
         K::Received,
         K::Acknowledged,
+        K::Revised,
         K::AssignedCustomer,
         K::BackInQueue,
         K::Question,
@@ -20,6 +21,7 @@ fn samples() -> Vec<Notice> {
         K::EscalatedCustomer,
         K::OnHold,
         K::Decision,
+        K::FinalDecision,
         K::RemedyFulfilled,
         K::ContestedCustomer,
         K::Reopened,
@@ -35,6 +37,7 @@ fn samples() -> Vec<Notice> {
     let to_staff = [
         K::AssignedHandler,
         K::TakenAway,
+        K::Unroutable,
         K::Answer,
         K::Message,
         K::EscalatedHandler,
@@ -61,10 +64,12 @@ fn kind_name(kind: NoticeKind) -> String {
     match kind {
         K::Received
         | K::Acknowledged
+        | K::Revised
         | K::AssignedCustomer
         | K::BackInQueue
         | K::AssignedHandler
         | K::TakenAway
+        | K::Unroutable
         | K::Question
         | K::Answer
         | K::Message
@@ -75,6 +80,7 @@ fn kind_name(kind: NoticeKind) -> String {
         | K::Approved
         | K::SentBack
         | K::Decision
+        | K::FinalDecision
         | K::AcceptedHandler
         | K::RemedyFulfilled
         | K::ContestedCustomer
@@ -125,7 +131,7 @@ async fn every_kind_has_its_letter() {
         let subject = message.subject().unwrap();
         insta::assert_snapshot!(name, format!("Subject: {subject}\n\n{text}\n\n{html}"));
     }
-    assert_eq!(kinds.len(), 30 + 2 * ClockKind::ALL.len());
+    assert_eq!(kinds.len(), 33 + 2 * ClockKind::ALL.len());
 }
 
 #[tokio::test]
@@ -209,6 +215,44 @@ async fn the_decision_says_what_why_and_until_when() {
     assert!(html.contains("Toaster &#60;smokes&#62; &#38; trips the fuse"), "{html}");
     assert!(!html.contains("<b>bold"));
     assert!(html.contains(&format!("href=\"{link}\"")));
+}
+
+#[tokio::test]
+async fn the_letter_about_rights_says_what_is_true_of_the_work() {
+    use complaint_core::lifecycle::Status;
+    let letter = async |status| {
+        let tray = Tray::default();
+        let missed = Notice { status, ..notice(NoticeKind::Missed(ClockKind::Statutory), customer()) };
+        notifier(&tray, Host::usual()).deliver(&missed).await.unwrap();
+        let mails = tray.taken();
+        MessageParser::default().parse(mails[0].bytes()).unwrap().body_text(0).unwrap().into_owned()
+    };
+    for status in Status::OPEN {
+        let text = letter(status).await;
+        let works = matches!(status, Status::InProgress | Status::PendingApproval);
+        assert_eq!(text.contains("We keep working on your complaint"), works, "{status}: {text}");
+        assert_eq!(
+            text.contains("we need your answer to our question"),
+            status == Status::AwaitingCustomer,
+            "{status}"
+        );
+        assert!(text.contains("still owe you a final answer"), "{status}: {text}");
+    }
+}
+
+#[tokio::test]
+async fn the_final_decision_names_until_when_new_evidence_is_heard() {
+    let tray = Tray::default();
+    notifier(&tray, Host::usual()).deliver(&notice(NoticeKind::FinalDecision, customer())).await.unwrap();
+    let mails = tray.taken();
+    let message = MessageParser::default().parse(mails[0].bytes()).unwrap();
+    let text = message.body_text(0).unwrap();
+    for needed in [
+        "decided finally",
+        "evidence that nobody has seen yet can you contest it, until Monday 23 November 2026, 17:00 UTC",
+    ] {
+        assert!(text.contains(needed), "{needed} is missing in {text}");
+    }
 }
 
 #[tokio::test]

@@ -82,7 +82,7 @@ impl AddressBook for Host {
             Recipient::Agent(agent) => {
                 vec![Addressee::at(format!("{agent}@example.com")).named("Sarah Lee")]
             }
-            Recipient::Level { .. } => self.level.clone(),
+            Recipient::Level { .. } | Recipient::Admins => self.level.clone(),
         })
     }
 

@@ -878,6 +878,8 @@ impl Lens {
             "score",
             "new_evidence",
             "reason",
+            "clock",
+            "clocks",
         ];
         facts.retain(|name, _| public.contains(&name.as_str()));
         match event {
@@ -928,7 +930,11 @@ pub fn command(availability: &Availability) -> CommandView {
         fields: name
             .fields()
             .iter()
-            .map(|field| FieldView { name: field.name(), label: field.label(), required: field.is_required() })
+            .map(|field| FieldView {
+                name: field.name(),
+                label: field.label(),
+                required: availability.required.contains(field),
+            })
             .collect(),
     }
 }

@@ -279,6 +279,10 @@ fn word_name(name: &str) -> String {
 
 fn happened(entry: &Entry, names: &Names, policy: &Policy) -> String {
     let level = |level| policy.level_name(level).to_lowercase();
+    let to_customer = matches!(names.reader, Some(Party::Customer(_)));
+    if to_customer && let Some(said) = told(&entry.event) {
+        return said;
+    }
     match &entry.event {
         Event::Submitted { channel, category, .. } => {
             format!("Complaint received ({}) about {}", channel.label().to_lowercase(), category_name(policy, category))
@@ -289,6 +293,7 @@ fn happened(entry: &Entry, names: &Names, policy: &Policy) -> String {
             category_name(policy, category),
             priority.label().to_lowercase()
         ),
+        Event::Revised { category, clocks } => revised(category.as_ref(), clocks, policy),
         Event::Assigned { agent, routing } => {
             let how = if routing.by_hand { "by hand " } else { "" };
             format!("Given {how}to {}", names.agent(agent))
@@ -311,15 +316,7 @@ fn happened(entry: &Entry, names: &Names, policy: &Policy) -> String {
         Event::Held { until } => format!("Waiting for a third party until {}", Day(*until).shown()),
         Event::Resumed => "Work goes on".to_owned(),
         Event::Escalated { causes, .. } => {
-            let why: Vec<String> = causes
-                .iter()
-                .map(|cause| match cause {
-                    EscalationCause::Handler => "asked for by the handler".to_owned(),
-                    EscalationCause::Supervisor => "asked for by a supervisor".to_owned(),
-                    EscalationCause::Customer => "asked for by the customer".to_owned(),
-                    EscalationCause::Clock(clock) => format!("time for “{}” ran out", clock.label().to_lowercase()),
-                })
-                .collect();
+            let why: Vec<String> = causes.iter().map(|cause| because(cause, to_customer)).collect();
             format!("Escalated to {} ({})", level(entry.place.level), why.join("; "))
         }
         Event::HandedBack { .. } => format!("Handed back to {}", level(entry.place.level)),
@@ -374,6 +371,35 @@ fn happened(entry: &Entry, names: &Names, policy: &Policy) -> String {
     }
 }
 
+/// What clocks did, in words to the customer.
+fn told(event: &Event) -> Option<String> {
+    Some(match event {
+        Event::Warned { clock: ClockKind::Silence, .. } => "A reminder that we need your answer".to_owned(),
+        Event::Warned { .. } => "A reminder to accept or contest our decision".to_owned(),
+        Event::Alarmed { clock } => format!("We did not keep the time for “{}”", clock.label().to_lowercase()),
+        _ => return None,
+    })
+}
+
+fn because(cause: &EscalationCause, to_customer: bool) -> String {
+    match cause {
+        EscalationCause::Handler => "asked for by the handler".to_owned(),
+        EscalationCause::Supervisor => "asked for by a supervisor".to_owned(),
+        EscalationCause::Customer => "asked for by the customer".to_owned(),
+        // How long a level has is the house's own business.
+        EscalationCause::Clock(clock) if to_customer && !clock.concerns_customer() => "it took us too long".to_owned(),
+        EscalationCause::Clock(clock) => format!("time for “{}” ran out", clock.label().to_lowercase()),
+    }
+}
+
+fn revised(category: Option<&CategoryKey>, clocks: &[ClockKind], policy: &Policy) -> String {
+    let about = category.map(|key| format!("it is about {} now", category_name(policy, key)));
+    let clocks: Vec<String> = clocks.iter().map(|clock| clock.label().to_lowercase()).collect();
+    let dates = (!clocks.is_empty()).then(|| format!("other dates apply ({})", clocks.join(", ")));
+    let changed: Vec<String> = about.into_iter().chain(dates).collect();
+    format!("What was told has changed: {}", changed.join("; "))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -400,6 +426,16 @@ mod tests {
         assert_eq!(said("2026-11-26T10:00:00Z", "2026-11-25T10:00:00Z"), ("run", "3 days left".to_owned()));
         assert_eq!(said("2026-11-23T12:30:00Z", "2026-11-23T08:00:00Z"), ("wait", "Soon: 3 hours left".to_owned()));
         assert_eq!(said("2026-11-23T08:59:00Z", "2026-11-23T08:00:00Z"), ("bad", "Late by 1 minute".to_owned()));
+    }
+
+    #[test]
+    fn a_customer_is_not_told_of_the_clocks_of_the_house() {
+        let level = EscalationCause::Clock(ClockKind::Level);
+        assert_eq!(because(&level, true), "it took us too long");
+        assert_eq!(because(&level, false), "time for “this level” ran out");
+        assert_eq!(because(&EscalationCause::Clock(ClockKind::Resolution), true), "time for “resolution” ran out");
+        let late = Event::Alarmed { clock: ClockKind::Resolution };
+        assert_eq!(told(&late).as_deref(), Some("We did not keep the time for “resolution”"));
     }
 
     #[test]

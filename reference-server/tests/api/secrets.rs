@@ -52,8 +52,21 @@ async fn a_customer_never_sees_notes_scores_or_ids_of_staff() {
     let log = house.read(&format!("{path}/log"), &house.john).await;
     assert_eq!(
         kinds(&log),
-        ["submitted", "acknowledged", "assigned", "begun", "held", "resumed", "escalated", "assigned"]
+        [
+            "submitted",
+            "acknowledged",
+            "assigned",
+            "begun",
+            "revised",
+            "held",
+            "resumed",
+            "escalated",
+            "assigned",
+            "released"
+        ]
     );
+    let last = &log["items"].as_array().expect("items")[9];
+    assert_eq!((&last["facts"], &last["words"]), (&json!({}), &json!({})), "why is kept among staff");
     assert_eq!(log["items"][2]["facts"], json!({"handler": {"name": "Sarah Cole"}}));
     let inside = house.read(&format!("{path}/log"), &house.omar).await.to_string();
     assert!(inside.contains("zz-secret note") && inside.contains("lacks_skills"), "those who handle it see it");

@@ -140,6 +140,22 @@ async fn escalated_contested_and_finally_decided() {
     let commands = house.read(&format!("{path}/commands"), &house.john).await;
     let accept = commands["items"].as_array().expect("items").iter().find(|c| c["name"] == "accept").cloned();
     assert_eq!(accept.expect("a command")["allowed"], true);
+    let contest = commands["items"].as_array().expect("items").iter().find(|c| c["name"] == "contest").cloned();
+    let contest = contest.expect("a command");
+    let required = contest["fields"].as_array().expect("fields").iter().filter(|field| field["required"] == true);
+    let required: Vec<&str> = required.map(|field| field["name"].as_str().expect("a name")).collect();
+    assert_eq!((&contest["allowed"], required), (&json!(true), vec!["reason", "new_evidence"]));
+    // Omar is the only one there, and has decided: he and the admin are told at once, the admin not what it is about.
+    house.it.letters().await;
+    let evidence = json!({"reason": "I filmed it.", "new_evidence": "A film of the crack."});
+    let heard = house.done(&path, "contest", evidence, &house.john).await;
+    assert_eq!((heard["status"].as_str(), heard["level"].as_u64()), (Some("queued"), Some(3)));
+    let letters = house.it.letters().await;
+    let told: Vec<&(String, String)> =
+        letters.iter().filter(|(_, letter)| letter.contains("Nobody can take this complaint")).collect();
+    assert_eq!(told.iter().map(|(to, _)| to.as_str()).collect::<Vec<_>>(), ["omar@example.org", "ada@example.org"]);
+    assert!(told.iter().all(|(_, letter)| letter.contains("Omar Aziz took part in a decision")), "{told:?}");
+    assert!(!told[1].1.to_lowercase().contains("kettle"), "{told:?}");
 }
 
 #[tokio::test]
