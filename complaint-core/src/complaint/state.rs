@@ -5,11 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::EscalationCause;
 use super::submission::{Attachment, Channel, DismissalReason, Item, Outcome, Priority, Remedy, Wish};
+use super::{EscalationCause, Feedback, RemedyPromise};
 use crate::actor::{Actor, Party};
 use crate::deadline::{ClockKind, Deadline};
-use crate::id::{AgentId, Area, CategoryKey, ComplaintId, CustomerId, Language, Level, PromiseKey, Skill, Version};
+use crate::id::{
+    AgentId, Area, CategoryKey, CauseKey, ComplaintId, CustomerId, Language, Level, PromiseKey, Skill, Version,
+};
 use crate::lifecycle::Status;
 use crate::reference::Reference;
 use crate::routing::Routing;
@@ -218,6 +220,9 @@ pub struct Proposal {
     pub at: DateTime<Utc>,
     /// The decision.
     pub outcome: Outcome,
+    /// The cause, as the organisation sees it; a key of [`Policy::causes`](crate::policy::Policy::causes).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<CauseKey>,
     /// What is done.
     pub remedies: Vec<Remedy>,
     /// Why.
@@ -241,6 +246,9 @@ pub struct Resolution {
     pub approved_by: Option<AgentId>,
     /// The decision.
     pub outcome: Outcome,
+    /// The cause, as the organisation sees it; customers are not told it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<CauseKey>,
     /// Why.
     pub explanation: String,
     /// Words of apology.
@@ -264,60 +272,6 @@ pub struct Dismissal {
     pub reason: DismissalReason,
     /// What the customer was told.
     pub text: String,
-}
-
-/// A remedy in the ledger.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RemedyPromise {
-    /// Its number on this complaint, from 1.
-    pub number: u32,
-    /// The resolution that promised it, from 1.
-    pub resolution: u32,
-    /// What was promised.
-    pub remedy: Remedy,
-    /// The day it was delivered, once it was.
-    pub fulfilled_on: Option<NaiveDate>,
-    /// Who recorded that.
-    pub fulfilled_by: Option<AgentId>,
-    /// What proves it.
-    pub evidence: Option<String>,
-}
-
-/// A rating of one resolution.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Feedback {
-    /// The resolution, from 1.
-    pub resolution: u32,
-    /// The agent who decided it.
-    pub agent: AgentId,
-    /// 1 to 5.
-    pub score: u8,
-    /// What the customer said.
-    pub comment: Option<String>,
-    /// When it was first given; editable for a day from then.
-    pub first_given_at: DateTime<Utc>,
-}
-
-/// A rating, 1 (worst) to 5 (best).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Rating(u8);
-
-impl Rating {
-    /// The worst.
-    pub const ONE: Rating = Rating(1);
-    /// Poor.
-    pub const TWO: Rating = Rating(2);
-    /// In between.
-    pub const THREE: Rating = Rating(3);
-    /// Good.
-    pub const FOUR: Rating = Rating(4);
-    /// The best.
-    pub const FIVE: Rating = Rating(5);
-
-    /// The number.
-    pub fn score(self) -> u8 {
-        self.0
-    }
 }
 
 impl Complaint {
@@ -348,15 +302,6 @@ impl Complaint {
     /// The decision that stands: the last one, if it was not contested.
     pub fn resolution(&self) -> Option<&Resolution> {
         self.resolutions.last().filter(|resolution| resolution.contested_at.is_none())
-    }
-
-    /// The remedies of the latest decision that are not yet delivered. What an earlier, contested decision promised
-    /// fell with it.
-    pub fn outstanding_remedies(&self) -> impl Iterator<Item = &RemedyPromise> {
-        let latest = self.resolutions.len();
-        self.remedies
-            .iter()
-            .filter(move |promise| promise.fulfilled_on.is_none() && promise.resolution as usize == latest)
     }
 
     /// A clock that has started and not ended; of several of one kind, that which runs out first. What merely lapses is

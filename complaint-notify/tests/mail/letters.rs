@@ -20,7 +20,9 @@ fn samples() -> Vec<Notice> {
         K::EscalatedCustomer,
         K::OnHold,
         K::Decision,
+        K::RemedyDeclinedCustomer,
         K::RemedyFulfilled,
+        K::RemedyFailedCustomer,
         K::ContestedCustomer,
         K::Reopened,
         K::Closed,
@@ -42,6 +44,9 @@ fn samples() -> Vec<Notice> {
         K::Approved,
         K::SentBack,
         K::AcceptedHandler,
+        K::RemedyAcceptedHandler,
+        K::RemedyDeclinedHandler,
+        K::RemedyFailedHandler,
         K::ContestedHandler,
         K::WithdrawnHandler,
     ];
@@ -76,7 +81,12 @@ fn kind_name(kind: NoticeKind) -> String {
         | K::SentBack
         | K::Decision
         | K::AcceptedHandler
+        | K::RemedyAcceptedHandler
+        | K::RemedyDeclinedCustomer
+        | K::RemedyDeclinedHandler
         | K::RemedyFulfilled
+        | K::RemedyFailedCustomer
+        | K::RemedyFailedHandler
         | K::ContestedCustomer
         | K::ContestedHandler
         | K::Reopened
@@ -125,7 +135,7 @@ async fn every_kind_has_its_letter() {
         let subject = message.subject().unwrap();
         insta::assert_snapshot!(name, format!("Subject: {subject}\n\n{text}\n\n{html}"));
     }
-    assert_eq!(kinds.len(), 30 + 2 * ClockKind::ALL.len());
+    assert_eq!(kinds.len(), 35 + 2 * ClockKind::ALL.len());
 }
 
 #[tokio::test]
