@@ -377,7 +377,6 @@ impl House {
     fn of_decisions() -> Self {
         let commands = [
             C::Accept,
-            C::AcceptRemedy,
             C::DeclineRemedy,
             C::Contest,
             C::Withdraw,
@@ -453,7 +452,8 @@ impl House {
 
     /// What is written and read, taken back and taken up again.
     fn of_messages() -> Self {
-        let commands = [C::Post, C::Read, C::Begin, C::Resolve, C::Accept, C::Withdraw, C::Reinstate, C::Close];
+        let commands =
+            [C::Post, C::Read, C::Begin, C::Resolve, C::Accept, C::AcceptRemedy, C::Withdraw, C::Reinstate, C::Close];
         let bounds = Bounds { hours: 2, level_entries: 2, assignments: 2, questions: 0, proposals: 0, decisions: 1 };
         Self::with_one_complaint("messages", &commands, bounds)
     }

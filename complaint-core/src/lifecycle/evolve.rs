@@ -451,15 +451,12 @@ fn rate(complaint: &mut Complaint, entry: &Entry, (resolution, score, anonymous)
     let decided = complaint.resolutions.iter().zip(1..).find(|(_, number)| *number == resolution);
     let Some(agent) = decided.map(|(resolution, _)| resolution.by.clone()) else { return };
     let comment = entry.words.get("comment").map(str::to_owned);
-    match complaint.feedback.iter_mut().find(|feedback| feedback.resolution == resolution) {
-        Some(feedback) => {
-            feedback.score = score;
-            feedback.comment = comment;
-            feedback.anonymous |= anonymous;
-        }
-        None => {
-            let first_given_at = entry.at;
-            complaint.feedback.push(Feedback { resolution, agent, score, comment, first_given_at, anonymous });
-        }
+    if let Some(feedback) = complaint.feedback.iter_mut().find(|feedback| feedback.resolution == resolution) {
+        feedback.score = score;
+        feedback.comment = comment;
+        feedback.anonymous |= anonymous;
+    } else {
+        let first_given_at = entry.at;
+        complaint.feedback.push(Feedback { resolution, agent, score, comment, first_given_at, anonymous });
     }
 }

@@ -160,6 +160,7 @@ fn texts() -> Vec<(Code, &'static str, &'static str, String)> {
 }
 
 /// More places that have the same kinds of fault.
+#[expect(clippy::too_many_lines, reason = "one row per place")]
 fn more_texts() -> Vec<(Code, &'static str, &'static str, String)> {
     let of = standard;
     let urgent = "[priorities.urgent]\nfirst_response = \"2 working hours\"";

@@ -14,6 +14,7 @@ mod link_pages;
 mod lists;
 mod logging_in;
 mod portions;
+mod redress;
 mod secrets;
 mod signing_up;
 mod staff;
