@@ -1,4 +1,5 @@
-//! Figures over all complaints of a viewer, counted at most once a minute.
+//! Figures over all complaints of a viewer, counted when something has changed, and at most once a minute where there is
+//! much to count.
 //!
 //! The core counts them by reading every complaint. That is nothing for a report, and too much for each look at a page
 //! that renews itself.
@@ -11,9 +12,12 @@ use complaint_core::desk::Acting;
 use complaint_core::redress::Ledger;
 use complaint_core::satisfaction::Satisfaction;
 use complaint_core::store::Scope;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
 
-/// How long figures are shown before they are counted again.
+/// So many complaints are counted anew at every change: that takes no longer than the page around it.
+const FEW: u64 = 1000;
+
+/// How long figures over more are shown before they are counted again.
 const KEPT_FOR: TimeDelta = TimeDelta::minutes(1);
 
 /// What was counted for one scope.
@@ -29,23 +33,39 @@ pub(crate) struct Counted {
 
 /// The figures of whoever asked lately. Who asks while they are counted waits for the same count.
 #[derive(Debug, Default)]
-pub(crate) struct KeptFigures(Mutex<Vec<(Scope, Arc<Counted>)>>);
+pub(crate) struct KeptFigures(Mutex<Vec<Kept>>);
+
+#[derive(Debug)]
+struct Kept {
+    scope: Scope,
+    counted: Arc<Counted>,
+    /// Tells of every commit since.
+    commits: watch::Receiver<()>,
+}
 
 impl KeptFigures {
-    /// The figures over what this actor may see.
+    /// The figures over what this actor may see: `total` complaints. `commits` tells of every commit from now on.
     ///
     /// # Errors
     /// As the store fails.
-    pub(crate) async fn of(&self, acting: &Acting, now: DateTime<Utc>) -> Result<Arc<Counted>, DeskError> {
+    pub(crate) async fn of(
+        &self,
+        acting: &Acting,
+        total: u64,
+        commits: watch::Receiver<()>,
+        now: DateTime<Utc>,
+    ) -> Result<Arc<Counted>, DeskError> {
         let scope = acting.scope();
         let mut kept = self.0.lock().await;
-        kept.retain(|(_, counted)| now - counted.at < KEPT_FOR);
-        if let Some((_, counted)) = kept.iter().find(|(known, _)| *known == scope) {
-            return Ok(Arc::clone(counted));
+        kept.retain(|it| now - it.counted.at < KEPT_FOR);
+        let good = |it: &&Kept| it.scope == scope && (total > FEW || it.commits.has_changed().is_ok_and(|it| !it));
+        if let Some(it) = kept.iter().find(good) {
+            return Ok(Arc::clone(&it.counted));
         }
         let (ledger, satisfaction) = acting.figures().await?;
         let counted = Arc::new(Counted { ledger, satisfaction, at: now });
-        kept.push((scope, Arc::clone(&counted)));
+        kept.retain(|it| it.scope != scope);
+        kept.push(Kept { scope, counted: Arc::clone(&counted), commits });
         Ok(counted)
     }
 }

@@ -5,6 +5,7 @@ use complaint_core::complaint::{Entry, Event, Outcome, RemedyKind, RemedyState a
 use complaint_core::deadline::ClockKind;
 use complaint_core::id::CauseKey;
 use complaint_core::lifecycle::{Command, CommandName as C, Input, Status, evolve};
+use complaint_core::money::Money;
 use complaint_core::notice::{Notice, NoticeKind as K, announce};
 use complaint_core::policy::Cause;
 use complaint_core::{Actor, Complaint, Policy, Remedy};
@@ -306,6 +307,16 @@ fn money_is_decided_by_whoever_has_the_authority_over_the_sum() {
             assert!(by("omar").is_ok(), "{amounts:?}");
             assert!(by("sarah").is_err(), "nobody approves their own");
         }
+    }
+    // Built by a host instead of read: it could be stored and never be read again.
+    let currency = complaint_core::money::Currency::new("EUR").unwrap();
+    let begun = world.begun_at(3);
+    for (minor_units, allowed) in [(Money::MAX, true), (Money::MAX + 1, false), (0, false)] {
+        let amount = Some(Money::new(minor_units, currency));
+        let remedy = Remedy { amount, ..Remedy::of(RemedyKind::Refund) };
+        let result = world.decide(&begun, &agent("omar"), &decision(C::Resolve, vec![remedy]), None);
+        assert_eq!(result.is_ok(), allowed, "{minor_units}: {result:?}");
+        assert!(allowed || result.unwrap_err().code() == "out_of_range");
     }
     // Where four eyes are asked for, nobody decides alone, whatever it costs; not even at the last level.
     world.policy.four_eyes = true;

@@ -114,7 +114,7 @@ pub(super) async fn summary(State(state): State<AppState>, viewer: Viewer) -> Re
     let lens = Lens::plain(&state, Audience::Staff).await?;
     let (policy, now) = (state.desk.policy(), state.desk.now());
     let (count, hundredths) = counted.satisfaction();
-    let figures = state.figures.of(&acting, now).await?;
+    let figures = state.figures.of(&acting, counted.total(), state.live.commits(), now).await?;
     let levels = (1..).zip(&policy.levels).map(|(number, level)| LevelCount {
         level: number,
         name: level.name.clone(),

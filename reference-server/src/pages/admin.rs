@@ -213,7 +213,7 @@ async fn dashboard(State(state): State<AppState>, person: Person) -> Answer {
     let names = Names { agents: agent_names(&roster), ..Names::default() };
     let now = state.desk.now();
     let pressing = reports::most_pressing(&acting).await?;
-    let figures = state.figures.of(&acting, now).await?;
+    let figures = state.figures.of(&acting, summary.total(), state.live.commits(), now).await?;
     page(
         StatusCode::OK,
         &DashboardPage {
