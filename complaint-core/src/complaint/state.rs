@@ -121,7 +121,7 @@ pub struct Complaint {
     /// Whom everybody waits for, and until when.
     pub awaited: Option<NaiveDate>,
 
-    /// How often it was decided or dismissed; numbers the contest windows.
+    /// How often it was decided or dismissed; with the remedies that failed, numbers the contest windows.
     pub decisions: u32,
     /// Everyone who took part in a decision or dismissal, in order of the first time; excluded once it is contested.
     #[serde(default)]

@@ -346,7 +346,10 @@ fn started(
     // What we promise ourselves is promised anew when it comes back: nobody could work on it in between.
     let from = if counts_from_receipt(clock) && !was_promised { complaint.received_at } else { now };
     let deadline = Deadline::start(clock, want.instance, want.target?, policy, from);
-    let deadline = match want.fixed_due {
+    // A window that opens anew takes nothing from the one that is open, whatever the policy says meanwhile.
+    let open = complaint.deadline(clock).filter(|_| clock == ClockKind::ContestWindow);
+    let longer = open.and_then(|open| open.due_at).filter(|due| Some(*due) > deadline.due_at);
+    let deadline = match want.fixed_due.or(longer) {
         Some(due) => deadline.start_until(due),
         None => deadline,
     };

@@ -116,7 +116,7 @@ pub struct Targets {
     pub silence: Span,
     /// From the decision until it closes by itself.
     pub auto_close: Span,
-    /// From the decision until it can no longer be contested.
+    /// From the decision until it can no longer be contested; anew from each remedy of it that failed.
     pub contest_window: Span,
     /// From the decision until a remedy without a day of its own is delivered.
     pub remedy: Span,

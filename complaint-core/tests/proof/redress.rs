@@ -152,6 +152,22 @@ fn a_failed_remedy_opens_the_contest_window_anew_from_the_failure() {
 }
 
 #[test]
+fn a_window_that_opens_anew_takes_no_time_from_the_customer() {
+    let mut world = World::new(policy());
+    let it = resolved(&mut world, 1, two());
+    let end = it.deadline(ClockKind::ContestWindow).unwrap().due_at;
+    world.policy.targets.contest_window = "15 days".parse().unwrap();
+    world.later(TimeDelta::days(5));
+    let failed = world.act(&it, &agent("sarah"), &fails(1));
+    assert_eq!(failed.deadline(ClockKind::ContestWindow).unwrap().due_at, end, "what they were told they have");
+    world.later(TimeDelta::days(20));
+    let again = world.act(&failed, &agent("sarah"), &fails(2));
+    let windows = again.deadlines.iter().filter(|it| it.clock == ClockKind::ContestWindow);
+    let running: Vec<_> = windows.filter(|it| it.ended.is_none()).map(|it| it.due_at).collect();
+    assert_eq!(running, [Some(world.now + TimeDelta::days(15))], "one window, from the latest failure");
+}
+
+#[test]
 fn the_last_level_is_final_about_what_it_decided_and_not_about_what_it_did_not_keep() {
     let mut world = World::new(policy());
     let it = resolved(&mut world, 3, two());

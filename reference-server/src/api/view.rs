@@ -653,8 +653,8 @@ impl Lens {
             contest_until: due(ClockKind::ContestWindow),
             offers_contest: (self.audience == Audience::Customer).then(|| {
                 let customer = Actor::customer(complaint.customer.clone());
-                let context = Context::new(&self.policy, self.now);
-                customer.is_ok_and(|customer| complaint.offers_contest(&customer, &context))
+                let there = Context::new(&self.policy, self.now);
+                customer.is_ok_and(|customer| complaint.offers_contest(&customer, &there))
             }),
             closes_at: due(ClockKind::AutoClose),
             joined_to: complaint.merged_into.and_then(reference),
