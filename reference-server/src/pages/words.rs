@@ -275,6 +275,7 @@ fn word_name(name: &str) -> String {
     name.to_owned()
 }
 
+#[expect(clippy::too_many_lines, reason = "one line per event")]
 fn happened(entry: &Entry, names: &Names, policy: &Policy) -> String {
     let level = |level| policy.level_name(level).to_lowercase();
     match &entry.event {
