@@ -217,6 +217,11 @@ slug!(
     "category"
 );
 slug!(
+    /// Why things went wrong, as a key of the policy.
+    CauseKey,
+    "cause"
+);
+slug!(
     /// One promise of the law, as a key of the policy.
     PromiseKey,
     "statutory promise"

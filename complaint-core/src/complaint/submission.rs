@@ -221,6 +221,8 @@ macro_rules! closed_list {
     };
 }
 
+pub(super) use closed_list;
+
 closed_list!(
     /// The way a complaint came in.
     Channel, "channel", default Web {
