@@ -1,6 +1,7 @@
 //! The state of a complaint: what lists and pages read.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
@@ -97,7 +98,7 @@ pub struct Complaint {
     /// How often it was given to a handler; numbers the acceptance clocks.
     pub assignments: u32,
     /// Why this handler.
-    pub routing: Option<Routing>,
+    pub routing: Option<Arc<Routing>>,
     /// Who may not get it any more, and why.
     pub exclusions: Vec<Exclusion>,
     /// How it went up the ladder.

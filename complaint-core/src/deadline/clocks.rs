@@ -149,7 +149,7 @@ impl Deadline {
             instance,
             promise: None,
             target,
-            calendar: target.is_working().then(|| policy.calendar.clone()),
+            calendar: target.is_working().then(|| policy.calendar.as_str().into()),
             policy_version: policy.version,
             started_at: from,
             total_micros: micros(total),
@@ -195,7 +195,7 @@ impl Deadline {
     /// The calendar of this policy that it is measured on; `None` for wall time.
     pub fn measured_on<'a>(&self, policy: &'a Policy) -> Option<&'a Calendar> {
         // A calendar that left the policy is followed by the one in force, never by wall time.
-        let name = self.calendar.as_ref()?;
+        let name = self.calendar.as_deref()?;
         policy.calendars.get(name).or_else(|| policy.calendars.get(&policy.calendar))
     }
 

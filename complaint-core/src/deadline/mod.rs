@@ -6,6 +6,8 @@ mod explain;
 mod span;
 mod usage;
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -131,7 +133,7 @@ pub struct Deadline {
     /// How much time was promised.
     pub target: Span,
     /// The calendar it is measured on; `None` for wall time.
-    pub calendar: Option<String>,
+    pub calendar: Option<Arc<str>>,
     /// The policy that made it.
     pub policy_version: u64,
     /// Since when it counts.

@@ -486,13 +486,13 @@ impl Acting {
     pub async fn routing(&self, id: ComplaintId) -> Result<Option<Routing>, DeskError> {
         let complaint = self.read(id).await?;
         if self.actor.customer_id().is_some() {
-            return Ok(complaint.routing.as_ref().map(crate::visibility::unexplained));
+            return Ok(complaint.routing.as_deref().map(crate::visibility::unexplained));
         }
         if complaint.status == Status::Queued {
             let roster = self.desk.roster().await?;
             return Ok(Some(route(&Need::of(&complaint), &roster, self.desk.now())));
         }
-        Ok(complaint.routing)
+        Ok(complaint.routing.map(Arc::unwrap_or_clone))
     }
 
     /// Begins with a complaint.

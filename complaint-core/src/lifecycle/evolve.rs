@@ -1,5 +1,7 @@
 //! From entries to state. Holds no rule and cannot fail: a rule here would one day refuse to load old complaints.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 
 use crate::actor::Party;
@@ -190,7 +192,7 @@ pub(crate) fn happen(complaint: &mut Complaint, entry: &Entry) {
         }
         Event::Assigned { routing, .. } | Event::Reassigned { routing, .. } => {
             complaint.assignments += 1;
-            complaint.routing = Some(routing.clone());
+            complaint.routing = Some(Arc::new(routing.clone()));
         }
         Event::Declined { agent } => exclude(complaint, agent, ExclusionCause::Declined(entry.place.level)),
         Event::Released { agent, cause } => {

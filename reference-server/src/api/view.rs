@@ -1067,7 +1067,7 @@ fn deadline(deadline: &Deadline) -> DeadlineView {
         label: deadline.clock.label(),
         instance: deadline.instance,
         target: deadline.target.to_string(),
-        calendar: deadline.calendar.clone(),
+        calendar: deadline.calendar.as_deref().map(str::to_owned),
         started_at: deadline.started_at,
         due_at: deadline.due_at,
         paused: deadline.ended.is_none() && deadline.due_at.is_none(),

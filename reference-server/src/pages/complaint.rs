@@ -980,8 +980,11 @@ fn staff_page(
         (form.danger, !["approve", "send_back", "assign", "resolve", "propose"].contains(&form.name))
     });
     let waiting = complaint.status == Status::Queued;
-    let routing =
-        if waiting { Some(route(&Need::of(complaint), &loaded.roster, loaded.now)) } else { complaint.routing.clone() };
+    let routing = if waiting {
+        Some(route(&Need::of(complaint), &loaded.roster, loaded.now))
+    } else {
+        complaint.routing.as_deref().cloned()
+    };
     let routing_intro = match (&routing, waiting) {
         (None, _) => "Nobody was considered yet.".to_owned(),
         (Some(routing), true) if routing.chosen.is_none() => {
