@@ -14,6 +14,8 @@ const LEASE: TimeDelta = TimeDelta::minutes(30);
 const DELAYS: [i64; 7] = [30, 120, 600, 1800, 3600, 7200, 21_600];
 
 /// What a delivery round did.
+///
+/// Example: [`Notifier`](crate::Notifier).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Delivered {
     /// Handed over.

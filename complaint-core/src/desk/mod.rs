@@ -1,4 +1,9 @@
 //! The front door: load, decide, commit; and sweeps that a timer can call.
+//!
+//! A [`Desk`] stands over a store, under a policy. [`Desk::acting_as`] puts it into somebody's hands: an [`Acting`] submits,
+//! reads and gives commands in their name, and sees what they may see. [`Desk::sweep`] does what is due by itself.
+//!
+//! Examples: the [front page](crate), [`Acting`], [`Swept`].
 
 mod acting;
 mod courier;
@@ -30,6 +35,34 @@ pub use error::DeskError;
 pub use sweep::Swept;
 
 /// Told of every commit, right after it. Must be quick and must not fail; a host feeds live pages from it.
+///
+/// ```
+/// use std::sync::{Arc, Mutex};
+/// use complaint_core::desk::Observer;
+/// use complaint_core::store::Change;
+/// # use complaint_core::{Actor, Agent, Complaint, Desk, Policy, policy::Category, store::MemoryStore};
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// # let policy = Policy::standard().with_category(Category::named("Water supply")?);
+/// # let desk = Desk::new(MemoryStore::new(), policy);
+///
+/// #[derive(Default)]
+/// struct Changed(Mutex<Vec<String>>);
+///
+/// impl Observer for Changed {
+///     fn committed(&self, change: &Change) {
+///         let references = change.parts().iter().map(|part| part.after().reference.to_string());
+///         self.0.lock().expect("no panic").extend(references);
+///     }
+/// }
+///
+/// let changed = Arc::new(Changed::default());
+/// let john = desk.watched_by(changed.clone()).acting_as(Actor::customer("john")?);
+/// let receipt = john.submit(Complaint::about("Water supply", "No water", "Since Monday.")?).await?;
+/// assert_eq!(*changed.0.lock().expect("no panic"), [receipt.reference().to_string()]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait Observer: Send + Sync {
     /// A change was committed by this desk.
     fn committed(&self, change: &Change);
@@ -39,6 +72,21 @@ pub trait Observer: Send + Sync {
 ///
 /// The desk is the only holder of the clock and the source of identifiers. It holds no rule: what may happen is
 /// decided by [`crate::lifecycle::decide`].
+///
+/// ```
+/// use std::sync::Arc;
+/// use complaint_core::clock::SystemClock;
+/// use complaint_core::store::MemoryStore;
+/// use complaint_core::{Desk, Policy};
+///
+/// let desk = Desk::new(MemoryStore::new(), Policy::standard()).with_clock(Arc::new(SystemClock));
+///
+/// // Later on, while others use clones of it:
+/// let stricter = Policy { version: 2, four_eyes: true, ..Policy::standard() };
+/// desk.adopt(stricter)?;
+/// assert_eq!(desk.policy().version, 2);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct Desk {
     store: Arc<dyn Store>,
@@ -205,6 +253,19 @@ impl Desk {
     }
 
     /// Whether replaying the log of a complaint gives the stored row, bit for bit.
+    ///
+    /// ```
+    /// # use complaint_core::{Actor, Agent, Complaint, Desk, Policy, policy::Category, store::MemoryStore};
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// # let desk = Desk::new(MemoryStore::new(), Policy::standard().with_category(Category::named("Water supply")?));
+    /// # let asha = desk.enrol(Agent::named("asha", "Asha Rao")?.skilled_in(["water supply"])).await?;
+    /// # let john = desk.acting_as(Actor::customer("john")?);
+    /// # let receipt = john.submit(Complaint::about("Water supply", "No water", "Since Monday.")?).await?;
+    /// assert!(desk.replays(receipt.id()).await?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub async fn replays(&self, id: ComplaintId) -> Result<bool, DeskError> {
         let stored = self.store.load(id).await?.ok_or(DeskError::NotFound)?;
         let log = self.whole_log(id).await?;

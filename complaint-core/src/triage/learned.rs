@@ -50,6 +50,23 @@ const WORD_SAY: i64 = 3;
 /// plain serde; a model of another edition or with contradictions is refused on loading.
 ///
 /// [`unlearn`]: LearnedClassifier::unlearn
+///
+/// ```
+/// use complaint_core::id::CategoryKey;
+/// use complaint_core::triage::{Classifier, Clues, LearnedClassifier};
+///
+/// let (damaged, late) = (CategoryKey::new("Damaged goods")?, CategoryKey::new("Late delivery")?);
+/// let mut model = LearnedClassifier::new();
+/// let (lid, parcel) = (Clues::new().text("A cracked lid"), Clues::new().text("No parcel yet"));
+/// model.learn(&lid, &damaged)?;
+/// model.learn(&parcel, &damaged)?;
+/// model.correct(&parcel, &damaged, &late)?; // it was put into the wrong category
+/// assert_eq!((model.lessons(), model.classify(&parcel)[0].category.as_str()), (2, "late-delivery"));
+///
+/// let stored = serde_json::to_string(&model)?;
+/// assert_eq!(serde_json::from_str::<LearnedClassifier>(&stored)?, model);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Counts")]
 pub struct LearnedClassifier(Counts);
@@ -73,6 +90,16 @@ struct Learned {
 }
 
 /// Why a lesson was not learned or unlearned, or a stored model not loaded. Nothing changed.
+///
+/// ```
+/// use complaint_core::id::CategoryKey;
+/// use complaint_core::triage::{Clues, LearnError, LearnedClassifier};
+///
+/// let late = CategoryKey::new("Late delivery")?;
+/// let never = LearnedClassifier::new().unlearn(&Clues::new().text("No parcel yet"), &late);
+/// assert_eq!(never, Err(LearnError::NeverLearned(late)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LearnError {
