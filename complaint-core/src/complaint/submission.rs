@@ -85,6 +85,8 @@ impl Complaint {
     ///
     /// # Errors
     /// If the category is no key. Texts are checked on submission, all at once.
+    ///
+    /// Example: [`Submission`].
     pub fn about(
         category: impl AsRef<str>,
         subject: impl Into<String>,

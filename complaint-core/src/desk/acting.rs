@@ -188,6 +188,8 @@ impl Acting {
     ///
     /// # Errors
     /// If the key is not 1 to 255 visible ASCII characters.
+    ///
+    /// Example: [`Receipt`].
     pub fn under_key(mut self, key: &str, fingerprint: impl Into<String>) -> Result<Self, InvalidId> {
         let owner = match self.actor.party() {
             Party::Customer(id) => format!("customer:{id}"),
@@ -250,6 +252,24 @@ impl Acting {
     }
 
     /// Files a new complaint after a finished one.
+    ///
+    /// ```
+    /// use complaint_core::lifecycle::{Command, CommandName};
+    /// # use complaint_core::{Actor, Agent, Complaint, Desk, Policy, policy::Category, store::MemoryStore};
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// # let desk = Desk::new(MemoryStore::new(), Policy::standard().with_category(Category::named("Water supply")?));
+    /// # let asha = desk.enrol(Agent::named("asha", "Asha Rao")?.skilled_in(["water supply"])).await?;
+    /// # let john = desk.acting_as(Actor::customer("john")?);
+    /// # let receipt = john.submit(Complaint::about("Water supply", "No water", "Since Monday.")?).await?;
+    ///
+    /// john.perform(receipt.id(), Command::plain(CommandName::Withdraw)).await?;
+    /// let again = Complaint::about("Water supply", "No water again", "Since this morning.")?;
+    /// let again = john.follow_up(receipt.id(), again).await?;
+    /// assert_eq!(again.complaint().follows, Some(receipt.id()));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub async fn follow_up(&self, id: ComplaintId, mut submission: Submission) -> Result<Receipt, DeskError> {
         let finished = self.read(id).await?;
         let policy = self.desk.policy();
@@ -428,6 +448,20 @@ impl Acting {
     }
 
     /// A complaint this actor may see, by id or reference as people write it.
+    ///
+    /// ```
+    /// # use complaint_core::{Actor, Agent, Complaint, Desk, Policy, policy::Category, store::MemoryStore};
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// # let desk = Desk::new(MemoryStore::new(), Policy::standard().with_category(Category::named("Water supply")?));
+    /// # let asha = desk.enrol(Agent::named("asha", "Asha Rao")?.skilled_in(["water supply"])).await?;
+    /// # let john = desk.acting_as(Actor::customer("john")?);
+    /// # let receipt = john.submit(Complaint::about("Water supply", "No water", "Since Monday.")?).await?;
+    /// let said = receipt.reference().to_string().to_lowercase();
+    /// assert_eq!(john.find(&said).await?.id, receipt.id());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub async fn find(&self, id_or_reference: &str) -> Result<Complaint, DeskError> {
         if let Ok(id) = id_or_reference.parse::<ComplaintId>() {
             return self.read(id).await;
@@ -440,6 +474,8 @@ impl Acting {
     /// A page of the complaints this actor may see; the scope of the query is theirs, whatever was asked.
     ///
     /// A customer's filter by status goes by the statuses they see: what waits for a second person is in progress.
+    ///
+    /// Example: [`Cursor`](crate::store::Cursor).
     pub async fn list(&self, mut query: Query) -> Result<Page, DeskError> {
         if self.actor.customer_id().is_some() && !query.statuses.is_empty() {
             let asked = std::mem::take(&mut query.statuses);

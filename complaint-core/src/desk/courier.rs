@@ -28,6 +28,8 @@ pub struct Delivered {
 
 impl Desk {
     /// Delivers the notices that wait, until none is left that may be tried now. Without a notifier they wait on.
+    ///
+    /// Example: [`Notifier`](crate::Notifier).
     pub async fn deliver(&self) -> Result<Delivered, DeskError> {
         let mut done = Delivered::default();
         let Some(notifier) = &self.notifier else { return Ok(done) };

@@ -118,6 +118,8 @@ impl Desk {
     }
 
     /// Delivers notices through this notifier.
+    ///
+    /// Example: [`Notifier`].
     pub fn notifying(mut self, notifier: impl Notifier + 'static) -> Self {
         self.notifier = Some(Arc::new(notifier));
         self
@@ -136,6 +138,8 @@ impl Desk {
     }
 
     /// Tells this observer of every commit.
+    ///
+    /// Example: [`Observer`].
     pub fn watched_by(mut self, observer: Arc<dyn Observer>) -> Self {
         self.observers.push(observer);
         self
@@ -177,6 +181,8 @@ impl Desk {
 
     /// Categories that a complaint may belong to, best first; none without a classifier. Whoever submits may choose
     /// among them or not. Only categories that can be chosen are named.
+    ///
+    /// Example: [`Desk::suggesting`].
     pub fn suggest(&self, submission: &Submission) -> Vec<Suggestion> {
         self.triage.as_ref().map_or_else(Vec::new, |triage| triage.suggest(submission, &self.policy()))
     }
@@ -217,6 +223,21 @@ impl Desk {
     ///
     /// # Errors
     /// If their shift is no calendar of the policy, or storage failed.
+    ///
+    /// ```
+    /// # use complaint_core::{Actor, Agent, Complaint, Desk, Policy, policy::Category, store::MemoryStore};
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// # let policy = Policy::standard().with_category(Category::named("Water supply")?);
+    /// # let desk = Desk::new(MemoryStore::new(), policy);
+    /// let john = desk.acting_as(Actor::customer("john")?);
+    /// let receipt = john.submit(Complaint::about("Water supply", "No water", "Since Monday.")?).await?;
+    /// assert_eq!(receipt.complaint().handler, None, "nobody is there yet");
+    /// let asha = desk.enrol(Agent::named("asha", "Asha Rao")?.skilled_in(["water supply"])).await?;
+    /// assert_eq!(john.read(receipt.id()).await?.handler, Some(asha.id));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub async fn enrol(&self, agent: Agent) -> Result<Agent, DeskError> {
         if agent.shift.as_ref().is_some_and(|shift| !self.policy().calendars.contains_key(shift)) {
             return Err(InvalidId::new("shift", "the name of a calendar of the policy").into());

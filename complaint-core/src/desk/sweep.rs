@@ -60,6 +60,8 @@ impl Desk {
     /// Does everything that is due: clocks, handlers who are gone, complaints that wait, notices. From a timer.
     ///
     /// Every part is tried, whatever became of the others; the first failure is told at the end.
+    ///
+    /// Example: [`Swept`].
     pub async fn sweep(&self) -> Result<Swept, DeskError> {
         let clocks = self.sweep_clocks().await;
         let released = self.release_from_absent().await;
@@ -160,6 +162,8 @@ impl Desk {
 
     /// Takes open complaints from handlers who are disabled or absent, and routes them anew: all but those that
     /// [wait for them](waits_for).
+    ///
+    /// Example: [`ReleaseCause`](crate::complaint::ReleaseCause).
     pub async fn release_from_absent(&self) -> Result<u32, DeskError> {
         let policy = self.policy();
         let now = self.now();

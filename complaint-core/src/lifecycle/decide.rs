@@ -188,6 +188,8 @@ pub struct Availability {
 impl Complaint {
     /// What an actor may do to this complaint now, from the same table and guards as [`decide`]: every command that
     /// their role can ever give here, with the reasons against those that are not possible now.
+    ///
+    /// Example: [`Availability`].
     pub fn available_commands(&self, actor: &Actor, context: &Context<'_>) -> Vec<Availability> {
         TABLE
             .iter()

@@ -377,6 +377,8 @@ impl Policy {
     /// list means that nothing is wrong with it.
     ///
     /// Where a value cannot be read, the rest is checked all the same, as far as it does not depend on that value.
+    ///
+    /// Example: [`Finding`].
     pub fn check(text: &str) -> Vec<Finding> {
         source::read(text, Self::lint).findings
     }
@@ -439,6 +441,19 @@ impl Policy {
 
     /// The time promised by a clock to a complaint of this category, priority and level: the category's own target,
     /// else the priority's, else the usual one.
+    ///
+    /// ```
+    /// use complaint_core::Policy;
+    /// use complaint_core::complaint::Priority;
+    /// use complaint_core::deadline::ClockKind;
+    /// use complaint_core::id::{CategoryKey, Level};
+    ///
+    /// let (policy, water) = (Policy::standard(), CategoryKey::new("Water supply")?);
+    /// let target = |priority| policy.target(ClockKind::Resolution, &water, priority, Level::FIRST);
+    /// assert_eq!(target(Priority::Normal), Some("20 working days".parse()?));
+    /// assert_eq!(target(Priority::Urgent), Some("5 working days".parse()?));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn target(&self, clock: ClockKind, category: &CategoryKey, priority: Priority, level: Level) -> Option<Span> {
         if clock == ClockKind::Level {
             let policy = self.level(level)?;
@@ -450,6 +465,8 @@ impl Policy {
     }
 
     /// Whether an agent of a level may decide these amounts alone: per currency their sum is within the limit.
+    ///
+    /// Example: [`LevelPolicy`].
     pub fn has_authority(&self, level: Level, amounts: impl IntoIterator<Item = Money>) -> bool {
         let Some(limits) = self.level(level).and_then(|policy| policy.authority.as_ref()) else {
             return true;

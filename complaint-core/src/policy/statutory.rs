@@ -179,6 +179,17 @@ impl Rights {
 
 impl Policy {
     /// The promises of the law that apply to complaints of this category received at this instant, by key.
+    ///
+    /// ```
+    /// use complaint_core::Policy;
+    /// use complaint_core::id::CategoryKey;
+    ///
+    /// let (policy, water) = (Policy::standard(), CategoryKey::new("Water supply")?);
+    /// let promises = policy.promises_for(&water, "2026-11-23T09:30:00Z".parse()?);
+    /// let keys = promises.map(|(key, _)| key.as_str());
+    /// assert!(keys.eq(["final-response"]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn promises_for(
         &self,
         category: &CategoryKey,

@@ -413,6 +413,15 @@ impl Roster {
 
     /// Whether a complaint waits in vain: what keeps each of its level from it is more than the ordinary course of days,
     /// in which shifts begin and others are finished.
+    ///
+    /// ```
+    /// use complaint_core::Policy;
+    /// use complaint_core::id::Level;
+    /// use complaint_core::routing::{Need, Roster};
+    ///
+    /// let nobody = Roster::of(Vec::new(), &Policy::standard());
+    /// assert!(nobody.waits_in_vain(&Need::at(Level::FIRST), chrono::DateTime::UNIX_EPOCH));
+    /// ```
     pub fn waits_in_vain(&self, need: &Need, now: DateTime<Utc>) -> bool {
         !self.anybody(need, now, |reason| reason.passes() && !matches!(reason, Ineligible::Absent { .. }))
     }
