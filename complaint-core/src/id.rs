@@ -267,6 +267,12 @@ slug!(
     "Damaged goods" is "damaged-goods"
 );
 slug!(
+    /// Why things went wrong, as a key of the policy.
+    CauseKey,
+    "cause",
+    "Wrong picking list" is "wrong-picking-list"
+);
+slug!(
     /// One promise of the law, as a key of the policy.
     PromiseKey,
     "statutory promise",

@@ -40,6 +40,7 @@
 //! | which category it may belong to | [`triage::Classifier`] |
 //! | when something is due | [`deadline::Deadline`], [`deadline::Calendar`] |
 //! | who is told what | [`notice::announce`] |
+//! | what was promised and kept, what customers say | [`redress::Ledger`], [`satisfaction::Satisfaction`] |
 //! | what can be configured | [`policy::Policy`] |
 //! | how to write a store | [`store::ComplaintStore`], [`store::AgentStore`], [`store::Outbox`] |
 //!
@@ -63,8 +64,10 @@ pub mod money;
 pub mod notice;
 mod notifier;
 pub mod policy;
+pub mod redress;
 pub mod reference;
 pub mod routing;
+pub mod satisfaction;
 pub mod store;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

@@ -57,6 +57,17 @@ impl Currency {
             _ => 2,
         }
     }
+
+    /// Minor units as people write them: `12.50` for 1250 cents.
+    pub fn decimal(self, minor_units: u128) -> String {
+        let decimals = self.decimals();
+        if decimals == 0 {
+            return minor_units.to_string();
+        }
+        let scale = 10_u128.pow(decimals);
+        let width = decimals as usize;
+        format!("{}.{:0width$}", minor_units / scale, minor_units % scale)
+    }
 }
 
 impl fmt::Display for Currency {
@@ -98,6 +109,10 @@ pub struct Money {
 }
 
 impl Money {
+    /// The most that can be written and read, in minor units: integers beyond 2^53 do not survive a round trip through
+    /// JavaScript clients.
+    pub const MAX: u64 = (1 << 53) - 1;
+
     /// An amount of minor units: cents of a euro, whole yen.
     pub fn new(minor_units: u64, currency: Currency) -> Self {
         Self { minor_units, currency }
@@ -119,10 +134,11 @@ impl Money {
             InvalidId::new("amount", "a positive decimal number with no more places than the currency has, e.g. 12.50")
         };
         let decimals = currency.decimals();
-        let (whole, fraction) = amount.trim().split_once('.').unwrap_or((amount.trim(), ""));
+        let amount = amount.trim();
+        let (whole, fraction) = amount.split_once('.').unwrap_or((amount, ""));
         let digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
         let places = u32::try_from(fraction.len()).map_err(|_| wrong())?;
-        if whole.is_empty() || !digits(whole) || !digits(fraction) || places > decimals {
+        if whole.is_empty() || amount.ends_with('.') || !digits(whole) || !digits(fraction) || places > decimals {
             return Err(wrong());
         }
         let scale = 10_u64.pow(decimals);
@@ -132,24 +148,17 @@ impl Money {
             fraction.parse::<u64>().map_err(|_| wrong())? * 10_u64.pow(decimals - places)
         };
         let whole: u64 = whole.parse().map_err(|_| wrong())?;
-        // Integers beyond 2^53 do not survive a round trip through JavaScript clients.
         whole
             .checked_mul(scale)
             .and_then(|units| units.checked_add(minor))
-            .filter(|units| *units < (1 << 53))
+            .filter(|units| *units <= Self::MAX)
             .map(|units| Self::new(units, currency))
             .ok_or_else(wrong)
     }
 
     /// The amount without the currency, e.g. `12.50`.
     pub fn decimal(self) -> String {
-        let decimals = self.currency.decimals();
-        if decimals == 0 {
-            return self.minor_units.to_string();
-        }
-        let scale = 10_u64.pow(decimals);
-        let width = decimals as usize;
-        format!("{}.{:0width$}", self.minor_units / scale, self.minor_units % scale)
+        self.currency.decimal(u128::from(self.minor_units))
     }
 }
 
@@ -197,6 +206,12 @@ mod tests {
         }
         assert_eq!("12.5 eur".parse::<Money>().unwrap().to_string(), "12.50 EUR");
         assert_eq!("7 JPY".parse::<Money>().unwrap().to_string(), "7 JPY");
+        assert_eq!("1.5 KWD".parse::<Money>().unwrap().to_string(), "1.500 KWD");
+        for most in ["90071992547409.91 EUR", "9007199254740991 JPY", "9007199254740.991 KWD"] {
+            let money: Money = most.parse().unwrap();
+            assert_eq!((money.minor_units(), money.to_string().as_str()), (Money::MAX, most));
+        }
+        assert_eq!(Currency::new("KWD").unwrap().decimal(u128::from(u64::MAX) * 2), "36893488147419103.230");
     }
 
     #[test]
@@ -210,6 +225,11 @@ mod tests {
             "1e3 EUR",
             "1,50 EUR",
             ".5 EUR",
+            "5. EUR",
+            "7. JPY",
+            "1.0001 KWD",
+            "99999999999999999999999 EUR",
+            "184467440737095516.16 EUR",
             "9007199254740993 JPY",
             "5 XXZ",
         ] {

@@ -1,7 +1,9 @@
 //! What of a log each kind of reader may see.
 
+use std::collections::BTreeSet;
+
 use crate::actor::Party;
-use crate::complaint::{Entry, Event, ReleaseCause, Words};
+use crate::complaint::{Complaint, Entry, Event, ReleaseCause, Words};
 use crate::routing::Routing;
 
 /// Whether the customer of the complaint may know that this happened. Versions that customers see count by it, so an
@@ -10,7 +12,7 @@ pub(crate) fn is_public(event: &Event) -> bool {
     match event {
         // What they are reminded of and what was not kept towards them; the rest keeps the house in order.
         Event::Warned { clock, .. } => clock.is_time_of_the_customer(),
-        Event::Alarmed { clock } => clock.is_promise(),
+        Event::Alarmed { clock } => clock.is_owed_to_customer(),
         Event::Noted
         | Event::Triaged { .. }
         | Event::Proposed { .. }
@@ -40,6 +42,14 @@ pub(crate) fn for_customer(log: &[Entry], before: u32) -> Vec<Entry> {
             Event::Declined { agent } | Event::Released { agent, .. } => {
                 Event::Released { agent: agent.clone(), cause: ReleaseCause::ByHand }
             }
+            // Why things went wrong is the organisation's own analysis.
+            Event::Resolved { outcome, remedies, by, approved_by, cause: _ } => Event::Resolved {
+                outcome: *outcome,
+                cause: None,
+                remedies: remedies.clone(),
+                by: by.clone(),
+                approved_by: approved_by.clone(),
+            },
             event => event.clone(),
         };
         let own_words = matches!(entry.by, Party::Customer(_));
@@ -50,6 +60,7 @@ pub(crate) fn for_customer(log: &[Entry], before: u32) -> Vec<Entry> {
                 | Event::Answered { .. }
                 | Event::Resolved { .. }
                 | Event::RemedyFulfilled { .. }
+                | Event::RemedyFailed { .. }
                 | Event::Dismissed { .. }
                 | Event::Referred
                 | Event::Held { .. }
@@ -64,6 +75,37 @@ pub(crate) fn for_customer(log: &[Entry], before: u32) -> Vec<Entry> {
         seen.push(Entry { seq, event: public, words, clocks: Vec::new(), ..entry.clone() });
     }
     seen
+}
+
+/// The resolutions whose ratings are anonymous to this reader. The customer knows what they said, and whoever runs the
+/// system is trusted with it; those who are rated and those who audit them are not.
+pub(crate) fn unseen_ratings(complaint: &Complaint, reader: &Party) -> BTreeSet<u32> {
+    match reader {
+        Party::Customer(_) | Party::Admin(_) | Party::System => BTreeSet::new(),
+        Party::Agent(_) | Party::Auditor(_) => {
+            let anonymous = complaint.feedback.iter().filter(|feedback| feedback.anonymous);
+            anonymous.map(|feedback| feedback.resolution).collect()
+        }
+    }
+}
+
+/// The complaint as this reader may see it.
+pub(crate) fn for_reader(mut complaint: Complaint, reader: &Party) -> Complaint {
+    let unseen = unseen_ratings(&complaint, reader);
+    complaint.feedback.retain(|feedback| !unseen.contains(&feedback.resolution));
+    complaint
+}
+
+/// The log without anonymous ratings, numbered anew, so that no gap tells where one was. What was said before it was made
+/// anonymous goes too. Of a portion of a log, `before` says how many entries the reader sees before it.
+pub(crate) fn without_ratings(log: &[Entry], unseen: &BTreeSet<u32>, before: u32) -> Vec<Entry> {
+    let tells = |entry: &&Entry| match &entry.event {
+        Event::Rated { resolution, .. } => unseen.contains(resolution),
+        Event::RatingAnonymised { .. } => true,
+        _ => false,
+    };
+    let seen = log.iter().filter(|entry| !tells(entry));
+    seen.zip(before.saturating_add(1)..).map(|(entry, seq)| Entry { seq, ..entry.clone() }).collect()
 }
 
 /// The log without anything that people typed.

@@ -67,6 +67,7 @@ fn a_sabotaged_lifecycle_is_caught() {
         (Sabotage::QuestionsDelayTheLaw, LAW_NEVER_LATER, House::of_clocks()),
         (Sabotage::ReassignKeepsTheLoad, WORKLOAD_IS_THE_SUM, House::of_people()),
         (Sabotage::RemediesAreNotWaitedFor, NO_END_WITHOUT_REASON, House::of_people()),
+        (Sabotage::FailuresAreForgotten, NO_FAILURE_CLOSED_OVER, House::of_decisions()),
         (Sabotage::LogLosesAnEntry, LOG_GIVES_THE_STATE, House::of_messages()),
         (Sabotage::SubjectMayAct, SUBJECT_IS_KEPT_OUT, House::of_decisions()),
     ] {
@@ -98,6 +99,7 @@ const NO_END_WITHOUT_REASON: &str = "9: no end without outcome or reason";
 const TOLD_ONCE: &str = "10: one notice per change and recipient";
 const SUBJECT_IS_KEPT_OUT: &str = "12: the subject neither holds nor decides nor is told";
 const PROPOSER_NEVER_APPROVES: &str = "13: the proposer never approves";
+const NO_FAILURE_CLOSED_OVER: &str = "a failed remedy is never closed over";
 
 /// What was found to be wrong between the state before and this one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -122,6 +124,7 @@ enum Sabotage {
     QuestionsDelayTheLaw,
     ReassignKeepsTheLoad,
     RemediesAreNotWaitedFor,
+    FailuresAreForgotten,
     LogLosesAnEntry,
     SubjectMayAct,
 }
@@ -237,6 +240,8 @@ struct Kept {
     deciding: BTreeSet<AgentId>,
     fired: BTreeSet<(Level, EscalationCause)>,
     proposer: Option<AgentId>,
+    /// Remedies of the standing decision that failed and were neither made good nor declined.
+    unkept: BTreeSet<u32>,
 }
 
 impl Kept {
@@ -250,6 +255,7 @@ impl Kept {
             deciding: self.deciding.clone(),
             fired: self.fired.clone(),
             proposer: self.proposer.clone(),
+            unkept: self.unkept.clone(),
         }
     }
 }
@@ -282,6 +288,8 @@ enum Mark {
     Released,
     Unmerged,
     RemedyLate,
+    RemedyFailed,
+    LastRemedyDeclined,
     LawBroken,
     ClosedByClock,
 }
@@ -293,6 +301,8 @@ impl Mark {
             Event::Released { cause: ReleaseCause::NotBegun, .. } => Some(Self::Released),
             Event::Unmerged => Some(Self::Unmerged),
             Event::Alarmed { clock: ClockKind::Remedy } => Some(Self::RemedyLate),
+            Event::RemedyFailed { .. } => Some(Self::RemedyFailed),
+            Event::Closed { cause: CloseCause::RemediesDeclined } => Some(Self::LastRemedyDeclined),
             Event::Alarmed { clock: ClockKind::Statutory } => Some(Self::LawBroken),
             Event::Closed { cause: CloseCause::AcceptanceWindowOver } => Some(Self::ClosedByClock),
             _ => None,
@@ -367,6 +377,7 @@ impl House {
     fn of_decisions() -> Self {
         let commands = [
             C::Accept,
+            C::DeclineRemedy,
             C::Contest,
             C::Withdraw,
             C::Escalate,
@@ -376,6 +387,7 @@ impl House {
             C::Propose,
             C::Resolve,
             C::FulfilRemedy,
+            C::FailRemedy,
             C::Approve,
             C::SendBack,
             C::Dismiss,
@@ -425,6 +437,7 @@ impl House {
             C::Propose,
             C::Resolve,
             C::FulfilRemedy,
+            C::FailRemedy,
             C::ResolveAtSource,
             C::Approve,
             C::SendBack,
@@ -439,7 +452,8 @@ impl House {
 
     /// What is written and read, taken back and taken up again.
     fn of_messages() -> Self {
-        let commands = [C::Post, C::Read, C::Begin, C::Resolve, C::Accept, C::Withdraw, C::Reinstate, C::Close];
+        let commands =
+            [C::Post, C::Read, C::Begin, C::Resolve, C::Accept, C::AcceptRemedy, C::Withdraw, C::Reinstate, C::Close];
         let bounds = Bounds { hours: 2, level_entries: 2, assignments: 2, questions: 0, proposals: 0, decisions: 1 };
         Self::with_one_complaint("messages", &commands, bounds)
     }
@@ -514,6 +528,7 @@ impl House {
                 deciding: BTreeSet::new(),
                 fired: BTreeSet::new(),
                 proposer: None,
+                unkept: BTreeSet::new(),
             }));
         }
         self.shaped(State {
@@ -620,7 +635,14 @@ impl House {
             *next.workload.entry(agent.clone()).or_default() += i64::from(weight);
         }
         match &entry.event {
+            Event::RemedyFailed { remedy } => {
+                kept.unkept.insert(*remedy);
+            }
+            Event::RemedyFulfilled { remedy, .. } | Event::RemedyDeclined { remedy } => {
+                kept.unkept.remove(remedy);
+            }
             Event::Resolved { by, approved_by, .. } => {
+                kept.unkept.clear();
                 kept.deciding.extend([by.clone()].into_iter().chain(approved_by.clone()));
             }
             Event::Dismissed { by, .. } => {
@@ -651,7 +673,12 @@ impl House {
                     deadline.due_at = deadline.due_at.map(|due| due + TimeDelta::hours(1));
                 }
             }
-            (Sabotage::RemediesAreNotWaitedFor, Event::Accepted) => after.status = Status::Closed,
+            (Sabotage::FailuresAreForgotten, Event::RemedyFailed { remedy }) => {
+                for promise in after.remedies.iter_mut().filter(|promise| promise.number == *remedy) {
+                    promise.fulfilled = promise.failed.clone();
+                }
+            }
+            (Sabotage::RemediesAreNotWaitedFor, Event::Accepted { .. }) => after.status = Status::Closed,
             _ => {}
         }
         after
@@ -728,7 +755,12 @@ impl House {
         bytes.extend([it.question.is_some(), it.unread_since.is_some(), it.first_response_at.is_some()].map(flag));
         bytes.extend([it.merged_into.is_some(), !it.absorbed.is_empty(), it.dismissal.is_some()].map(flag));
         let proposer = it.proposal.as_ref().map_or(u8::MAX, |proposal| self.agent(&proposal.by));
-        bytes.extend([proposer, count(u32::try_from(it.outstanding_remedies().count()).unwrap_or_default())]);
+        bytes.push(proposer);
+        for owed in it.outstanding_remedies() {
+            bytes.push(2 * flag(owed.accepted.is_some()) + flag(owed.failed.is_some()));
+        }
+        bytes.push(u8::MAX);
+        bytes.extend(kept.unkept.iter().map(|number| count(*number)));
         let latest = it.resolutions.last();
         bytes.push(count(u32::try_from(it.resolutions.len()).unwrap_or_default()));
         bytes.push(flag(latest.is_some_and(|it| it.accepted_at.is_some())));
@@ -973,12 +1005,19 @@ fn always() -> Vec<Property<House>> {
         }),
         Property::always(NO_END_WITHOUT_REASON, |_, state: &State| {
             state.complaints.iter().map(|kept| &kept.state).all(|it| match it.status {
-                Status::Closed => !it.resolutions.is_empty() && it.outstanding_remedies().next().is_none(),
+                Status::Closed => {
+                    let latest = it.resolutions.len();
+                    let mut owed = it.remedies.iter().filter(|it| it.fulfilled.is_none() && it.declined.is_none());
+                    latest > 0 && !owed.any(|promise| promise.resolution as usize == latest)
+                }
                 Status::Dismissed => it.dismissal.is_some(),
                 Status::Merged => it.merged_into.is_some(),
                 Status::Referred => it.referred_to.is_some(),
                 _ => it.dismissal.is_none() && it.merged_into.is_none() && it.referred_to.is_none(),
             })
+        }),
+        Property::always(NO_FAILURE_CLOSED_OVER, |_, state: &State| {
+            state.complaints.iter().all(|kept| kept.state.status != Status::Closed || kept.unkept.is_empty())
         }),
         Property::always(TOLD_ONCE, |_, state: &State| !state.broken.contains(&Broken::ToldTwice)),
         Property::always(SUBJECT_IS_KEPT_OUT, |_, state: &State| !state.broken.contains(&Broken::SubjectTookPart)),
@@ -1014,6 +1053,17 @@ fn sometimes() -> Vec<Property<House>> {
             state.complaints[0].state.resolutions.iter().any(|it| it.approved_by.is_some())
         }),
         Property::sometimes("a remedy is late", |_, state: &State| happened(state, Mark::RemedyLate)),
+        Property::sometimes("a failed remedy is contested", |_, state: &State| {
+            happened(state, Mark::RemedyFailed) && happened(state, Mark::Contested)
+        }),
+        Property::sometimes("a failed remedy is made good", |_, state: &State| {
+            let made_good =
+                |kept: &Kept| kept.state.remedies.iter().any(|it| it.failed.is_some() && it.fulfilled.is_some());
+            state.complaints.iter().any(|kept| made_good(kept))
+        }),
+        Property::sometimes("the last remedy is declined", |_, state: &State| {
+            happened(state, Mark::LastRemedyDeclined)
+        }),
         Property::sometimes("the law is broken", |_, state: &State| happened(state, Mark::LawBroken)),
         Property::sometimes("taken from who did not begin", |_, state: &State| happened(state, Mark::Released)),
         Property::sometimes("closed by the clock", |_, state: &State| happened(state, Mark::ClosedByClock)),
@@ -1071,6 +1121,8 @@ fn deeds(commands: &[C]) -> Vec<Deed> {
         (Role::Customer, text(C::Answer)),
         (Role::Customer, text(C::Post)),
         (Role::Customer, Command::plain(C::Accept)),
+        (Role::Customer, Command::plain(C::AcceptRemedy)),
+        (Role::Customer, Command::plain(C::DeclineRemedy)),
         (Role::Customer, reason(C::Contest)),
         (Role::Customer, with(C::Contest, Input { reason: words(), new_evidence: words(), ..blank() })),
         (Role::Customer, Command::plain(C::Withdraw)),
@@ -1087,6 +1139,7 @@ fn deeds(commands: &[C]) -> Vec<Deed> {
         (Role::Handler, with(C::Resolve, decision(Outcome::NotUpheld, Vec::new()))),
         (Role::Handler, with(C::Resolve, decision(Outcome::Upheld, vec![Remedy::replacement()]))),
         (Role::Handler, with(C::FulfilRemedy, Input { evidence: words(), ..blank() })),
+        (Role::Handler, reason(C::FailRemedy)),
         (Role::Handler, Command::plain(C::Read)),
         (Role::Handler, with(C::ResolveAtSource, Input { explanation: words(), ..blank() })),
         (Role::Agent, with(C::Merge, Input { into: words(), ..blank() })),

@@ -165,7 +165,12 @@ templates! {
     Decision "decision.txt"
     FinalDecision "final_decision.txt"
     AcceptedHandler "accepted_handler.txt"
+    RemedyAcceptedHandler "remedy_accepted_handler.txt"
+    RemedyDeclinedCustomer "remedy_declined_customer.txt"
+    RemedyDeclinedHandler "remedy_declined_handler.txt"
     RemedyFulfilled "remedy_fulfilled.txt"
+    RemedyFailedCustomer "remedy_failed_customer.txt"
+    RemedyFailedHandler "remedy_failed_handler.txt"
     ContestedCustomer "contested_customer.txt"
     ContestedHandler "contested_handler.txt"
     Reopened "reopened.txt"
@@ -207,7 +212,12 @@ fn words(kind: NoticeKind, n: &Facts) -> askama::Result<String> {
         NoticeKind::Decision => Decision { n }.render(),
         NoticeKind::FinalDecision => FinalDecision { n }.render(),
         NoticeKind::AcceptedHandler => AcceptedHandler { n }.render(),
+        NoticeKind::RemedyAcceptedHandler => RemedyAcceptedHandler { n }.render(),
+        NoticeKind::RemedyDeclinedCustomer => RemedyDeclinedCustomer { n }.render(),
+        NoticeKind::RemedyDeclinedHandler => RemedyDeclinedHandler { n }.render(),
         NoticeKind::RemedyFulfilled => RemedyFulfilled { n }.render(),
+        NoticeKind::RemedyFailedCustomer => RemedyFailedCustomer { n }.render(),
+        NoticeKind::RemedyFailedHandler => RemedyFailedHandler { n }.render(),
         NoticeKind::ContestedCustomer => ContestedCustomer { n }.render(),
         NoticeKind::ContestedHandler => ContestedHandler { n }.render(),
         NoticeKind::Reopened => Reopened { n }.render(),

@@ -11,6 +11,7 @@ pub mod config;
 pub mod demo;
 pub mod error;
 pub mod extract;
+mod figures;
 pub mod files;
 pub mod import;
 pub mod live;
@@ -188,6 +189,7 @@ pub async fn build_with(config: Config, parts: Parts) -> Result<Server, BuildErr
         workers: WorkersDown::default(),
         making: Arc::default(),
         rounds: Arc::default(),
+        figures: Arc::default(),
     };
     Ok(Server { state, stop, setup_link, database, store, _lock: lock })
 }

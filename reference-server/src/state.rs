@@ -13,6 +13,7 @@ use crate::catalogue;
 use crate::clock::{Clock, MovableClock};
 use crate::config::Config;
 use crate::error::{Problem, chain};
+use crate::figures::KeptFigures;
 use crate::files::Attachments;
 use crate::live::Live;
 use crate::workers::WorkersDown;
@@ -50,6 +51,8 @@ pub struct AppState {
     pub(crate) making: Arc<Mutex<()>>,
     /// Held by whoever works through a round, so that a round that has ended has really done everything.
     pub(crate) rounds: Arc<Rounds>,
+    /// What reports counted lately.
+    pub(crate) figures: Arc<KeptFigures>,
 }
 
 /// One round of each kind at a time in this process.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::submission::{Attachment, Channel, DismissalReason, Item, Outcome, Priority, Remedy, Wish};
 use crate::deadline::ClockKind;
-use crate::id::{AgentId, Area, CategoryKey, ComplaintId, CustomerId, Language, Level, Skill};
+use crate::id::{AgentId, Area, CategoryKey, CauseKey, ComplaintId, CustomerId, Language, Level, Skill};
 use crate::reference::Reference;
 use crate::routing::Routing;
 
@@ -159,6 +159,9 @@ pub enum Event {
         agent: AgentId,
         /// The decision.
         outcome: Outcome,
+        /// The cause, as the organisation sees it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cause: Option<CauseKey>,
         /// What is done, without texts.
         remedies: Vec<Remedy>,
     },
@@ -168,6 +171,9 @@ pub enum Event {
     Resolved {
         /// The decision.
         outcome: Outcome,
+        /// The cause, as the organisation sees it; customers do not see it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cause: Option<CauseKey>,
         /// What is done, without texts.
         remedies: Vec<Remedy>,
         /// Who decided.
@@ -176,7 +182,26 @@ pub enum Event {
         approved_by: Option<AgentId>,
     },
     /// The customer agrees with the decision.
-    Accepted,
+    Accepted {
+        /// The remedies that they thereby accept: those still offered, by their numbers on this complaint.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        remedies: Vec<u32>,
+    },
+    /// The customer wants a remedy.
+    RemedyAccepted {
+        /// Which, by its number on this complaint, from 1.
+        remedy: u32,
+    },
+    /// The customer does not want a remedy. Words: `reason`.
+    RemedyDeclined {
+        /// Which, by its number on this complaint, from 1.
+        remedy: u32,
+    },
+    /// A remedy could not be delivered. Words: `reason`.
+    RemedyFailed {
+        /// Which, by its number on this complaint, from 1.
+        remedy: u32,
+    },
     /// A remedy was delivered. Words: `evidence`.
     RemedyFulfilled {
         /// Which, by its number on this complaint, from 1.
@@ -193,7 +218,7 @@ pub enum Event {
         /// Everyone who decided so far, excluded from now on.
         excluded: Vec<AgentId>,
     },
-    /// Opened again because of an error. Words: `reason`.
+    /// Opened again because of an error, or because a remedy failed. Words: `reason`.
     Reopened,
     /// Finished.
     Closed {
@@ -202,8 +227,18 @@ pub enum Event {
     },
     /// The customer's rating of a resolution. Words: `comment`.
     Rated {
+        /// Which, from 1.
+        resolution: u32,
         /// 1 (worst) to 5 (best).
         score: u8,
+        /// Whether agents and auditors are kept from seeing it.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        anonymous: bool,
+    },
+    /// Ratings were made anonymous.
+    RatingAnonymised {
+        /// Those of these resolutions, from 1.
+        resolutions: Vec<u32>,
     },
     /// Taken back by the customer. Words: `reason`.
     Withdrawn,
@@ -360,6 +395,8 @@ pub enum CloseCause {
     Accepted,
     /// The customer had agreed and the last remedy was delivered.
     RemediesFulfilled,
+    /// The customer had agreed and declined the last remedy that was owed.
+    RemediesDeclined,
     /// The customer said nothing in the time given.
     AcceptanceWindowOver,
     /// A supervisor closed it.

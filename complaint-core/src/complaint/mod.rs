@@ -8,16 +8,17 @@
 
 mod entry;
 mod event;
+mod feedback;
+mod remedy;
 mod state;
 mod submission;
 mod words;
 
 pub use entry::{Entry, Place};
 pub use event::{CloseCause, EscalationCause, Event, ReleaseCause};
-pub use state::{
-    Complaint, Contact, Dismissal, Escalation, Exclusion, ExclusionCause, Feedback, Proposal, Question, Rating,
-    RemedyPromise, Resolution,
-};
+pub use feedback::{Feedback, Rating};
+pub use remedy::{RemedyPromise, RemedyState, RemedyStep};
+pub use state::{Complaint, Contact, Dismissal, Escalation, Exclusion, ExclusionCause, Proposal, Question, Resolution};
 pub use submission::{
     Attachment, Channel, DismissalReason, Item, Outcome, Priority, Remedy, RemedyKind, Submission, Wish,
 };

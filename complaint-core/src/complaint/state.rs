@@ -5,11 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::EscalationCause;
 use super::submission::{Attachment, Channel, DismissalReason, Item, Outcome, Priority, Remedy, Wish};
+use super::{EscalationCause, Feedback, RemedyPromise};
 use crate::actor::{Actor, Party};
 use crate::deadline::{ClockKind, Deadline};
-use crate::id::{AgentId, Area, CategoryKey, ComplaintId, CustomerId, Language, Level, PromiseKey, Skill, Version};
+use crate::id::{
+    AgentId, Area, CategoryKey, CauseKey, ComplaintId, CustomerId, Language, Level, PromiseKey, Skill, Version,
+};
 use crate::lifecycle::{CommandName, Field, Status};
 use crate::policy::Policy;
 use crate::reference::Reference;
@@ -138,7 +140,7 @@ pub struct Complaint {
     /// Whom everybody waits for, and until when.
     pub awaited: Option<NaiveDate>,
 
-    /// How often it was decided or dismissed; numbers the contest windows.
+    /// How often it was decided or dismissed; with the remedies that failed, numbers the contest windows.
     pub decisions: u32,
     /// Everyone who took part in a decision or dismissal, in order of the first time; excluded once it is contested.
     #[serde(default)]
@@ -347,6 +349,9 @@ pub struct Proposal {
     pub at: DateTime<Utc>,
     /// The decision.
     pub outcome: Outcome,
+    /// The cause, as the organisation sees it; a key of [`Policy::causes`](crate::policy::Policy::causes).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<CauseKey>,
     /// What is done.
     pub remedies: Vec<Remedy>,
     /// Why.
@@ -391,6 +396,9 @@ pub struct Resolution {
     pub approved_by: Option<AgentId>,
     /// The decision.
     pub outcome: Outcome,
+    /// The cause, as the organisation sees it; customers are not told it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<CauseKey>,
     /// Why.
     pub explanation: String,
     /// Words of apology.
@@ -440,60 +448,6 @@ pub struct Dismissal {
     pub text: String,
 }
 
-/// A remedy in the ledger.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RemedyPromise {
-    /// Its number on this complaint, from 1.
-    pub number: u32,
-    /// The resolution that promised it, from 1.
-    pub resolution: u32,
-    /// What was promised.
-    pub remedy: Remedy,
-    /// The day it was delivered, once it was.
-    pub fulfilled_on: Option<NaiveDate>,
-    /// Who recorded that.
-    pub fulfilled_by: Option<AgentId>,
-    /// What proves it.
-    pub evidence: Option<String>,
-}
-
-/// A rating of one resolution.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Feedback {
-    /// The resolution, from 1.
-    pub resolution: u32,
-    /// The agent who decided it.
-    pub agent: AgentId,
-    /// 1 to 5.
-    pub score: u8,
-    /// What the customer said.
-    pub comment: Option<String>,
-    /// When it was first given; editable for a day from then.
-    pub first_given_at: DateTime<Utc>,
-}
-
-/// A rating, 1 (worst) to 5 (best).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Rating(u8);
-
-impl Rating {
-    /// The worst.
-    pub const ONE: Rating = Rating(1);
-    /// Poor.
-    pub const TWO: Rating = Rating(2);
-    /// In between.
-    pub const THREE: Rating = Rating(3);
-    /// Good.
-    pub const FOUR: Rating = Rating(4);
-    /// The best.
-    pub const FIVE: Rating = Rating(5);
-
-    /// The number.
-    pub fn score(self) -> u8 {
-        self.0
-    }
-}
-
 impl Complaint {
     /// What it adds to its handler's workload now, if it has an open handler.
     pub fn workload(&self) -> Option<(&AgentId, u32)> {
@@ -522,15 +476,6 @@ impl Complaint {
     /// The decision that stands: the last one, if it was not contested.
     pub fn resolution(&self) -> Option<&Resolution> {
         self.resolutions.last().filter(|resolution| resolution.contested_at.is_none())
-    }
-
-    /// The remedies of the latest decision that are not yet delivered. What an earlier, contested decision promised
-    /// fell with it.
-    pub fn outstanding_remedies(&self) -> impl Iterator<Item = &RemedyPromise> {
-        let latest = self.resolutions.len();
-        self.remedies
-            .iter()
-            .filter(move |promise| promise.fulfilled_on.is_none() && promise.resolution as usize == latest)
     }
 
     /// A clock that has started and not ended; of several of one kind, that which runs out first. What merely lapses is
@@ -564,11 +509,17 @@ impl Complaint {
     /// Whether a command is refused without this field here: as everywhere, or as this complaint stands.
     pub fn requires(&self, command: CommandName, field: Field, policy: &Policy) -> bool {
         match (command, field) {
-            // What the last level decided only new evidence opens again.
-            (CommandName::Contest, Field::NewEvidence) => self.level >= policy.last_level(),
+            (CommandName::Contest, Field::NewEvidence) => self.is_final(policy),
+            (_, Field::Cause) => policy.cause_required,
             (CommandName::Resume, Field::OptionalReason) => self.question.is_some(),
             _ => field.is_required(),
         }
+    }
+
+    /// Whether the last level has decided, so that only new evidence opens it again. A promise that was not kept is
+    /// nothing that it has decided about.
+    pub(crate) fn is_final(&self, policy: &Policy) -> bool {
+        self.level >= policy.last_level() && !self.has_failed_remedy()
     }
 
     /// Where the work is, in the customer's words. `handler` is what the handler is called, `survivor` the reference of

@@ -251,6 +251,8 @@ macro_rules! closed_list {
     };
 }
 
+pub(super) use closed_list;
+
 closed_list!(
     /// The way a complaint came in.
     Channel, "channel", default Web {
@@ -378,6 +380,17 @@ closed_list!(
 );
 
 /// A remedy as decided.
+///
+/// ```
+/// use complaint_core::Remedy;
+/// use complaint_core::complaint::RemedyKind;
+///
+/// let refund = Remedy::refund("12.50 EUR")?.due_on("2026-12-01".parse()?);
+/// assert_eq!((refund.kind, refund.amount.map(|it| it.minor_units())), (RemedyKind::Refund, Some(1250)));
+/// let repair = Remedy::of(RemedyKind::Repair).with_instructions("We come by appointment.");
+/// assert!(!repair.kind.is_money() && !repair.kind.is_given_with_decision());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Remedy {

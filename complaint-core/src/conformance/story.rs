@@ -263,7 +263,8 @@ impl Story {
     pub fn resolve(&mut self) -> Change {
         let by = self.state.handler.clone().unwrap_or_else(|| agent_id("nobody"));
         let place = Place { status: Status::Resolved, ..self.place() };
-        let event = Event::Resolved { outcome: Outcome::Upheld, remedies: Vec::new(), by, approved_by: None };
+        let event =
+            Event::Resolved { outcome: Outcome::Upheld, cause: None, remedies: Vec::new(), by, approved_by: None };
         let clocks = self.clock_ends();
         self.then(vec![(place, event, clocks, Words::of("explanation", "The depot was flooded."))], None)
     }
@@ -271,7 +272,9 @@ impl Story {
     /// Rated.
     pub fn rate(&mut self, score: u8) -> Change {
         let place = self.place();
-        self.then(vec![(place, Event::Rated { score }, Vec::new(), Words::of("comment", "So so."))], None)
+        let resolution = u32::try_from(self.state.resolutions.len()).unwrap_or(u32::MAX);
+        let event = Event::Rated { resolution, score, anonymous: false };
+        self.then(vec![(place, event, Vec::new(), Words::of("comment", "So so."))], None)
     }
 
     /// Finished.

@@ -404,7 +404,10 @@ fn started(
     // What we promise ourselves is promised anew when it comes back: nobody could work on it in between.
     let from = if counts_from_receipt(clock) && !was_promised { complaint.received_at } else { now };
     let deadline = Deadline::start(clock, want.instance, want.target?, policy, from);
-    let deadline = match want.fixed_due {
+    // A window that opens anew takes nothing from the one that is open, whatever the policy says meanwhile.
+    let open = complaint.deadline(clock).filter(|_| clock == ClockKind::ContestWindow);
+    let longer = open.and_then(|open| open.due_at).filter(|due| Some(*due) > deadline.due_at);
+    let deadline = match want.fixed_due.or(longer) {
         Some(due) => deadline.start_until(due),
         None => deadline,
     };
@@ -563,8 +566,11 @@ fn wanted(complaint: &Complaint, policy: &Policy, clock: ClockKind) -> Option<Wa
                 complaint.outstanding_remedies().next().map(|_| PauseCause::OutstandingRemedy)
             },
         ),
+        // It opens anew when a promise of the decision fails: nobody could object to that before.
         ClockKind::ContestWindow => {
-            (matches!(status, Status::Resolved | Status::Closed | Status::Dismissed), complaint.decisions, None)
+            let failed = complaint.remedies.iter().filter(|promise| promise.failed.is_some()).count();
+            let instance = complaint.decisions.saturating_add(u32::try_from(failed).unwrap_or(u32::MAX));
+            (matches!(status, Status::Resolved | Status::Closed | Status::Dismissed), instance, None)
         }
         // Several of a kind: see below.
         ClockKind::Statutory | ClockKind::Remedy => return None,
@@ -656,9 +662,6 @@ fn times_cancelled(complaint: &Complaint, clock: ClockKind) -> u32 {
 }
 
 fn wanted_remedies(complaint: &Complaint, policy: &Policy) -> Vec<Want> {
-    if !matches!(complaint.status, Status::Resolved | Status::Closed) {
-        return Vec::new();
-    }
     complaint
         .outstanding_remedies()
         .map(|promise| Want {
@@ -687,10 +690,9 @@ fn ending(complaint: &Complaint, deadline: &Deadline, now: DateTime<Utc>) -> End
         ClockKind::Silence => complaint.question.is_none(),
         ClockKind::AutoClose => status != Status::Withdrawn,
         ClockKind::ContestWindow => complaint.resolutions.last().is_some_and(|it| it.contested_at.is_some()),
-        ClockKind::Remedy => complaint
-            .remedies
-            .iter()
-            .any(|promise| promise.number == deadline.instance && promise.fulfilled_on.is_some()),
+        ClockKind::Remedy => {
+            complaint.remedies.iter().any(|promise| promise.number == deadline.instance && promise.fulfilled.is_some())
+        }
     };
     let late = deadline.missed_at.is_some() || deadline.due_at.is_some_and(|due| due < now);
     match (kept, late) {

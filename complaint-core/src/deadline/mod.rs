@@ -111,6 +111,11 @@ impl ClockKind {
         matches!(self, Self::FirstResponse | Self::Resolution | Self::Statutory)
     }
 
+    /// Whether the customer is told when it runs out unkept: what they wait for, and what a decision promised them.
+    pub(crate) fn is_owed_to_customer(self) -> bool {
+        self.is_promise() || self == Self::Remedy
+    }
+
     /// Whether it measures the time that the customer has, instead of the time that they wait.
     pub(crate) fn is_time_of_the_customer(self) -> bool {
         matches!(self, Self::Silence | Self::AutoClose | Self::ContestWindow)

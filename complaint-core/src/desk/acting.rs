@@ -6,14 +6,16 @@ use super::plan::Plan;
 use super::{Desk, DeskError};
 use crate::actor::{Actor, Party};
 use crate::complaint::{Complaint, Entry, Outcome, Rating, Remedy, Submission};
-use crate::id::{ComplaintId, CustomerId, InvalidId, Level, Version};
+use crate::id::{CauseKey, ComplaintId, CustomerId, InvalidId, Level, Version};
 use crate::lifecycle::{
     Availability, Command, CommandName, Context, FailedGuard, Input, Status, decide, refusal, submit,
 };
 use crate::policy::Policy;
+use crate::redress::Ledger;
 use crate::reference::Reference;
 use crate::routing::{Need, Roster, Routing, route, route_by_hand};
-use crate::store::{IdempotencyKey, Page, Query, Scope, StoreError, Summary};
+use crate::satisfaction::Satisfaction;
+use crate::store::{IdempotencyKey, PAGE_MAX, Page, Query, Scope, Sort, StoreError, Summary};
 
 /// How often a change is planned anew when somebody else was faster.
 const ATTEMPTS: u32 = 64;
@@ -119,13 +121,21 @@ pub struct Resolution {
     explanation: String,
     apology: Option<String>,
     next_steps: Option<String>,
+    cause: Option<CauseKey>,
     remedies: Vec<Remedy>,
 }
 
 impl Resolution {
     /// A decision with its explanation.
     pub fn new(outcome: Outcome, explanation: impl Into<String>) -> Self {
-        Self { outcome, explanation: explanation.into(), apology: None, next_steps: None, remedies: Vec::new() }
+        Self {
+            outcome,
+            explanation: explanation.into(),
+            apology: None,
+            next_steps: None,
+            cause: None,
+            remedies: Vec::new(),
+        }
     }
 
     /// The customer was right.
@@ -155,6 +165,12 @@ impl Resolution {
         self
     }
 
+    /// Names the cause, one of [`Policy::causes`].
+    pub fn caused_by(mut self, cause: CauseKey) -> Self {
+        self.cause = Some(cause);
+        self
+    }
+
     /// Says what happens next.
     pub fn next_steps(mut self, words: impl Into<String>) -> Self {
         self.next_steps = Some(words.into());
@@ -167,6 +183,7 @@ impl Resolution {
             explanation: Some(self.explanation),
             apology: self.apology,
             next_steps: self.next_steps,
+            cause: self.cause,
             remedies: self.remedies,
             ..Input::default()
         }
@@ -312,18 +329,18 @@ impl Acting {
         seen: Option<Version>,
     ) -> Result<Complaint, DeskError> {
         if let Some(first) = self.first_answer().await? {
-            return Ok(first);
+            return Ok(self.seen(first));
         }
         let policy = self.desk.policy();
         let mut current = Version::NONE;
         for _ in 0..ATTEMPTS {
-            let before = self.read(id).await?;
+            let before = self.whole(id).await?;
             current = before.version;
             let plan = self.plan(before, &command, seen, &policy).await?;
             match self.finish(plan, &policy).await {
-                Ok(complaint) => return Ok(complaint),
+                Ok(complaint) => return Ok(self.seen(complaint)),
                 Err(Retry::Again(version)) => current = current.max(version),
-                Err(Retry::Repeated(complaint)) => return Ok(*complaint),
+                Err(Retry::Repeated(complaint)) => return Ok(self.seen(*complaint)),
                 Err(Retry::Never(error)) => return Err(error),
             }
         }
@@ -441,10 +458,19 @@ impl Acting {
         }
     }
 
-    /// A complaint this actor may see.
+    /// A complaint this actor may see, without ratings that are anonymous to them.
     pub async fn read(&self, id: ComplaintId) -> Result<Complaint, DeskError> {
+        Ok(self.seen(self.whole(id).await?))
+    }
+
+    /// With all that is stored: what rules decide by.
+    async fn whole(&self, id: ComplaintId) -> Result<Complaint, DeskError> {
         let found = self.desk.store.load(id).await?;
         found.filter(|complaint| self.scope().admits(complaint)).ok_or(DeskError::NotFound)
+    }
+
+    fn seen(&self, complaint: Complaint) -> Complaint {
+        crate::visibility::for_reader(complaint, self.actor.party())
     }
 
     /// A complaint this actor may see, by id or reference as people write it.
@@ -468,7 +494,8 @@ impl Acting {
         }
         let reference: Reference = id_or_reference.parse().map_err(|_| DeskError::NotFound)?;
         let found = self.desk.store.by_reference(reference).await?;
-        found.filter(|complaint| self.scope().admits(complaint)).ok_or(DeskError::NotFound)
+        let found = found.filter(|complaint| self.scope().admits(complaint)).ok_or(DeskError::NotFound)?;
+        Ok(self.seen(found))
     }
 
     /// A page of the complaints this actor may see; the scope of the query is theirs, whatever was asked.
@@ -484,7 +511,9 @@ impl Acting {
                 return Ok(Page::default());
             }
         }
-        Ok(self.desk.store.search(&Query { scope: self.scope(), ..query }).await?)
+        let mut page = self.desk.store.search(&Query { scope: self.scope(), ..query }).await?;
+        page.items = page.items.into_iter().map(|complaint| self.seen(complaint)).collect();
+        Ok(page)
     }
 
     /// Counts over the complaints this actor may see.
@@ -492,17 +521,33 @@ impl Acting {
         Ok(self.desk.store.summary(&self.scope()).await?)
     }
 
+    /// The books of redress and the satisfaction of customers over the complaints this actor may see. Every one of them
+    /// is read, a page at a time: for a report, not for each look at a page.
+    pub async fn figures(&self) -> Result<(Ledger, Satisfaction), DeskError> {
+        let (mut ledger, mut satisfaction) = (Ledger::default(), Satisfaction::default());
+        let mut query = Query { sort: Sort::Oldest, limit: PAGE_MAX, ..Query::within(self.scope()) };
+        loop {
+            let page = self.desk.store.search(&query).await?;
+            for complaint in &page.items {
+                ledger.add(complaint);
+                satisfaction.add(complaint);
+            }
+            let Some(next) = page.next else { return Ok((ledger, satisfaction)) };
+            query.after = Some(next);
+        }
+    }
+
     /// The log of a complaint as this actor may see it: for a customer without anything internal.
     pub async fn log(&self, id: ComplaintId) -> Result<Vec<Entry>, DeskError> {
-        let complaint = self.read(id).await?;
+        let complaint = self.whole(id).await?;
         let log = self.desk.whole_log(complaint.id).await?;
-        Ok(self.shown(log, 0))
+        Ok(self.shown(&complaint, log, 0))
     }
 
     /// A portion of that log: at most `limit` of the `wanted` entries behind the one that this actor sees as number `after`.
     ///
-    /// Following the numbers to the end gives each entry exactly once, whatever is added meanwhile: the log only grows. For a
-    /// customer it is read from its start, because the place of an entry in the whole log would tell what is hidden before it.
+    /// Following the numbers to the end gives each entry exactly once, whatever is added meanwhile: the log only grows. Where
+    /// something is hidden it is read from its start, because the place of an entry in the whole log would tell what is hidden before it.
     ///
     /// ```
     /// # use complaint_core::{Actor, Agent, Complaint, Desk, Policy, policy::Category, store::MemoryStore};
@@ -526,14 +571,15 @@ impl Acting {
         wanted: impl Fn(&Entry) -> bool,
     ) -> Result<Vec<Entry>, DeskError> {
         const BATCH: u32 = 200;
-        let complaint = self.read(id).await?;
-        let renumbered = self.actor.customer_id().is_some();
+        let complaint = self.whole(id).await?;
+        let unseen = crate::visibility::unseen_ratings(&complaint, self.actor.party());
+        let renumbered = self.actor.customer_id().is_some() || !unseen.is_empty();
         let (mut portion, mut at, mut seen) = (Vec::new(), if renumbered { 0 } else { after }, 0);
         while portion.len() < limit {
             let batch = self.desk.store.log(complaint.id, at, BATCH).await?;
             let Some(last) = batch.last() else { break };
             at = last.seq;
-            let shown = self.shown(batch, seen);
+            let shown = self.shown(&complaint, batch, seen);
             seen = shown.last().map_or(seen, |entry| entry.seq);
             let behind = shown.into_iter().filter(|entry| entry.seq > after && wanted(entry));
             portion.extend(behind.take(limit - portion.len()));
@@ -541,8 +587,10 @@ impl Acting {
         Ok(portion)
     }
 
-    fn shown(&self, log: Vec<Entry>, before: u32) -> Vec<Entry> {
+    fn shown(&self, complaint: &Complaint, log: Vec<Entry>, before: u32) -> Vec<Entry> {
+        let unseen = crate::visibility::unseen_ratings(complaint, self.actor.party());
         match self.actor.party() {
+            _ if !unseen.is_empty() => crate::visibility::without_ratings(&log, &unseen, before),
             Party::Customer(_) => crate::visibility::for_customer(&log, before),
             // An admin sees that things happened; what was written is read only by those who handle it.
             Party::Admin(_) => crate::visibility::without_words(&log),
@@ -554,7 +602,7 @@ impl Acting {
     ///
     /// Example: [`Availability`].
     pub async fn available_commands(&self, id: ComplaintId) -> Result<Vec<Availability>, DeskError> {
-        let complaint = self.read(id).await?;
+        let complaint = self.whole(id).await?;
         let policy = self.desk.policy();
         let mut context = Context::new(&policy, self.desk.now());
         for command in [CommandName::Reinstate, CommandName::HandBack] {

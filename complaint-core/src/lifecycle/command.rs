@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::complaint::{Attachment, Outcome, Priority, ReleaseCause, Remedy};
 use crate::deadline::ClockKind;
-use crate::id::{AgentId, Area, AttachmentId, CategoryKey, InvalidId, Skill};
+use crate::id::{AgentId, Area, AttachmentId, CategoryKey, CauseKey, InvalidId, Skill};
 
 /// A command with what the caller gives. Texts are raw: [`decide`](super::decide) checks them all and names every
 /// fault at once.
@@ -76,6 +76,8 @@ pub struct Input {
     pub remedy: Option<u32>,
     /// The decision.
     pub outcome: Option<Outcome>,
+    /// The cause, as the organisation sees it.
+    pub cause: Option<CauseKey>,
     /// What is done.
     pub remedies: Vec<Remedy>,
     /// An agent by id.
@@ -96,6 +98,8 @@ pub struct Input {
     pub new_evidence: Option<String>,
     /// 1 to 5.
     pub score: Option<u8>,
+    /// Whether agents and auditors are kept from seeing the rating; what was anonymous stays so.
+    pub anonymous: bool,
     /// Another complaint, by id or reference.
     pub into: Option<String>,
     /// Files of this complaint that a message shows, by id.
@@ -196,19 +200,25 @@ commands! {
     /// Down the ladder.
     HandBack = "hand_back", "Hand back", [Instruction];
     /// Propose a resolution to a second person.
-    Propose = "propose", "Propose a resolution", [Outcome, Explanation, Apology, Remedies, NextSteps];
+    Propose = "propose", "Propose a resolution", [Outcome, Cause, Explanation, Apology, Remedies, NextSteps];
     /// Approve a proposal.
     Approve = "approve", "Approve", [OptionalComment];
     /// Not approve it, or take it back.
     SendBack = "send_back", "Send back", [Comment];
     /// Decide.
-    Resolve = "resolve", "Resolve", [Outcome, Explanation, Apology, Remedies, NextSteps];
+    Resolve = "resolve", "Resolve", [Outcome, Cause, Explanation, Apology, Remedies, NextSteps];
     /// Settle it with a satisfied customer.
-    ResolveAtSource = "resolve_at_source", "Resolve at source", [Explanation];
+    ResolveAtSource = "resolve_at_source", "Resolve at source", [Explanation, Cause];
     /// Agree with the decision.
     Accept = "accept", "Accept the answer", [];
+    /// Want one remedy of the decision.
+    AcceptRemedy = "accept_remedy", "Accept a remedy", [Remedy];
+    /// Not want one remedy of the decision.
+    DeclineRemedy = "decline_remedy", "Decline a remedy", [Remedy, OptionalReason];
     /// Record that a remedy was delivered.
     FulfilRemedy = "fulfil_remedy", "Record a remedy as fulfilled", [Remedy, Evidence, On];
+    /// Record that a remedy could not be delivered.
+    FailRemedy = "fail_remedy", "Record a remedy as failed", [Remedy, Reason];
     /// Disagree with the decision.
     Contest = "contest", "Contest the answer", [Reason, NewEvidence];
     /// Open it again because of an error.
@@ -216,7 +226,9 @@ commands! {
     /// Finish it.
     Close = "close", "Close", [];
     /// Rate the resolution.
-    Rate = "rate", "Rate", [Score, OptionalComment];
+    Rate = "rate", "Rate", [Score, OptionalComment, Anonymous];
+    /// Hide a rating from those it is about.
+    AnonymiseRating = "anonymise_rating", "Make the rating anonymous", [];
     /// Take it back.
     Withdraw = "withdraw", "Withdraw", [OptionalReason];
     /// Take it up again.
@@ -293,6 +305,8 @@ pub enum Field {
     Remedy,
     /// [`Input::outcome`].
     Outcome,
+    /// [`Input::cause`].
+    Cause,
     /// [`Input::remedies`].
     Remedies,
     /// [`Input::agent`].
@@ -317,6 +331,8 @@ pub enum Field {
     NewEvidence,
     /// [`Input::score`].
     Score,
+    /// [`Input::anonymous`].
+    Anonymous,
     /// [`Input::into`].
     Into,
     /// [`Input::files`].
@@ -343,6 +359,7 @@ impl Field {
             Self::On => "on",
             Self::Remedy => "remedy",
             Self::Outcome => "outcome",
+            Self::Cause => "cause",
             Self::Remedies => "remedies",
             Self::Agent | Self::OptionalAgent => "agent",
             Self::OverCapacity => "over_capacity",
@@ -354,13 +371,14 @@ impl Field {
             Self::Dismissal => "reason",
             Self::NewEvidence => "new_evidence",
             Self::Score => "score",
+            Self::Anonymous => "anonymous",
             Self::Into => "into",
             Self::Files | Self::OptionalFiles => "files",
         }
     }
 
-    /// Whether the command is refused without it. An apology depends on the outcome; of a message's text and files one
-    /// is enough.
+    /// Whether the command is refused without it. An apology depends on the outcome, a cause on the policy; of a message's
+    /// text and files one is enough.
     pub fn is_required(self) -> bool {
         matches!(
             self,
@@ -399,6 +417,7 @@ impl Field {
             Self::On => "Delivered on",
             Self::Remedy => "Remedy",
             Self::Outcome => "Outcome",
+            Self::Cause => "Cause",
             Self::Remedies => "Remedies",
             Self::Agent | Self::OptionalAgent => "Agent",
             Self::OverCapacity => "Even beyond capacity",
@@ -410,6 +429,7 @@ impl Field {
             Self::Dismissal => "Ground",
             Self::NewEvidence => "New evidence, not seen before",
             Self::Score => "Score",
+            Self::Anonymous => "Without my name",
             Self::Into => "Reference of the other complaint",
             Self::Files | Self::OptionalFiles => "Files",
         }

@@ -12,7 +12,8 @@ use super::table::{TABLE, rule};
 use super::{Command, CommandName, Field, Status};
 use crate::actor::{Actor, Party};
 use crate::complaint::{
-    Attachment, CloseCause, Complaint, Entry, EscalationCause, Event, Place, ReleaseCause, Remedy, Submission, Words,
+    Attachment, CloseCause, Complaint, Entry, EscalationCause, Event, Place, ReleaseCause, Remedy, RemedyState,
+    Submission, Words,
 };
 use crate::deadline::{ClockCause, ClockChange, ClockKind, clock_changes};
 use crate::id::{ComplaintId, Level, Version};
@@ -20,8 +21,8 @@ use crate::reference::Reference;
 
 /// What a command does to a complaint: the entries it adds to the log, or every guard that refuses it.
 ///
-/// Nearly all commands answer with one entry. `accept`, `fulfil_remedy` answer with two where they also close, `send_back`
-/// where the handler is gone, `triage`, `merge` and `rebase` where what the customer was told changes; `merge`, `unmerge`
+/// Nearly all commands answer with one entry. `accept`, `fulfil_remedy` and `decline_remedy` answer with two where they also close,
+/// `send_back` where the handler is gone, `triage`, `merge` and `rebase` where what the customer was told changes; `merge`, `unmerge`
 /// with one for each of the two complaints.
 ///
 /// ```
@@ -212,6 +213,18 @@ impl Complaint {
     }
 }
 
+impl Complaint {
+    /// Whether somebody who rated the latest decision low (see [`Policy::low_rating`](crate::policy::Policy::low_rating))
+    /// is asked to contest it: only where a reason is all that it takes, so that no hope is raised in vain.
+    pub fn offers_contest(&self, actor: &Actor, context: &Context<'_>) -> bool {
+        let latest = self.resolutions.len();
+        let is_low = |score: u8| score <= context.policy.low_rating;
+        let mut feedback = self.feedback.iter();
+        feedback.any(|feedback| feedback.resolution as usize == latest && is_low(feedback.score))
+            && decide(self, &Command::with_reason(CommandName::Contest, "The rating was low."), actor, context).is_ok()
+    }
+}
+
 pub(crate) fn refusal(command: CommandName, complaint: Option<&Complaint>, mut failed: Vec<FailedGuard>) -> Refusal {
     failed.sort_by_key(|failed| failed.category);
     Refusal {
@@ -281,6 +294,14 @@ impl<'a> Draft<'a> {
 
     fn at(&self, status: Status) -> Place {
         Place { status, ..self.place() }
+    }
+
+    /// Once the customer agreed and has all that is owed, the complaint is at its end.
+    fn close_if_nothing_is_owed(&mut self, cause: CloseCause) {
+        let accepted = self.state.resolution().is_some_and(|resolution| resolution.accepted_at.is_some());
+        if accepted && self.state.outstanding_remedies().next().is_none() {
+            self.push(self.at(Status::Closed), Event::Closed { cause }, Words::none());
+        }
     }
 }
 
@@ -401,7 +422,8 @@ fn effects(complaint: &Complaint, command: &Command, actor: &Actor, context: &Co
         }
         CommandName::Propose => {
             if let (Some(agent), Some(outcome)) = (acting(), input.outcome) {
-                let event = Event::Proposed { agent, outcome, remedies: facts_of(&input.remedies) };
+                let (cause, remedies) = (input.cause.clone(), facts_of(&input.remedies));
+                let event = Event::Proposed { agent, outcome, cause, remedies };
                 draft.push(draft.at(Status::PendingApproval), event, decision_words(command));
             }
         }
@@ -409,6 +431,7 @@ fn effects(complaint: &Complaint, command: &Command, actor: &Actor, context: &Co
             if let Some(proposal) = &complaint.proposal {
                 let event = Event::Resolved {
                     outcome: proposal.outcome,
+                    cause: proposal.cause.clone(),
                     remedies: facts_of(&proposal.remedies),
                     by: proposal.by.clone(),
                     approved_by: acting(),
@@ -432,7 +455,8 @@ fn effects(complaint: &Complaint, command: &Command, actor: &Actor, context: &Co
         }
         CommandName::Resolve => {
             if let (Some(by), Some(outcome)) = (acting(), input.outcome) {
-                let event = Event::Resolved { outcome, remedies: facts_of(&input.remedies), by, approved_by: None };
+                let (cause, remedies) = (input.cause.clone(), facts_of(&input.remedies));
+                let event = Event::Resolved { outcome, cause, remedies, by, approved_by: None };
                 draft.push(draft.at(Status::Resolved), event, decision_words(command));
             }
         }
@@ -440,6 +464,7 @@ fn effects(complaint: &Complaint, command: &Command, actor: &Actor, context: &Co
             if let Some(by) = acting() {
                 let event = Event::Resolved {
                     outcome: crate::complaint::Outcome::ResolvedAtSource,
+                    cause: input.cause.clone(),
                     remedies: Vec::new(),
                     by: by.clone(),
                     approved_by: None,
@@ -449,9 +474,21 @@ fn effects(complaint: &Complaint, command: &Command, actor: &Actor, context: &Co
             }
         }
         CommandName::Accept => {
-            draft.push(draft.place(), Event::Accepted, Words::none());
-            if draft.state.outstanding_remedies().next().is_none() {
-                draft.push(draft.at(Status::Closed), Event::Closed { cause: CloseCause::Accepted }, Words::none());
+            let offered = complaint.remedies.iter();
+            let offered = offered.filter(|promise| complaint.remedy_state(promise) == RemedyState::Offered);
+            let remedies = offered.map(|promise| promise.number).collect();
+            draft.push(draft.place(), Event::Accepted { remedies }, Words::none());
+            draft.close_if_nothing_is_owed(CloseCause::Accepted);
+        }
+        CommandName::AcceptRemedy => {
+            if let Some(remedy) = guards::remedy_meant(complaint, command) {
+                draft.push(draft.place(), Event::RemedyAccepted { remedy }, Words::none());
+            }
+        }
+        CommandName::DeclineRemedy => {
+            if let Some(remedy) = guards::remedy_meant(complaint, command) {
+                draft.push(draft.place(), Event::RemedyDeclined { remedy }, reason(command));
+                draft.close_if_nothing_is_owed(CloseCause::RemediesDeclined);
             }
         }
         CommandName::FulfilRemedy => {
@@ -459,11 +496,12 @@ fn effects(complaint: &Complaint, command: &Command, actor: &Actor, context: &Co
                 let on = input.on.unwrap_or_else(|| now.date_naive());
                 let words = Words::of("evidence", body(&input.evidence));
                 draft.push(draft.place(), Event::RemedyFulfilled { remedy, on }, words);
-                let accepted = complaint.resolution().is_some_and(|resolution| resolution.accepted_at.is_some());
-                if accepted && draft.state.outstanding_remedies().next().is_none() {
-                    let event = Event::Closed { cause: CloseCause::RemediesFulfilled };
-                    draft.push(draft.at(Status::Closed), event, Words::none());
-                }
+                draft.close_if_nothing_is_owed(CloseCause::RemediesFulfilled);
+            }
+        }
+        CommandName::FailRemedy => {
+            if let Some(remedy) = guards::remedy_meant(complaint, command) {
+                draft.push(draft.place(), Event::RemedyFailed { remedy }, reason(command));
             }
         }
         CommandName::Contest => {
@@ -482,8 +520,21 @@ fn effects(complaint: &Complaint, command: &Command, actor: &Actor, context: &Co
             draft.push_with(draft.at(Status::Closed), Event::Closed { cause }, Words::none(), missed);
         }
         CommandName::Rate => {
-            let score = input.score.unwrap_or_default();
-            draft.push(draft.place(), Event::Rated { score }, Words::none().maybe("comment", text(&input.comment)));
+            let resolution = u32::try_from(complaint.resolutions.len()).unwrap_or(u32::MAX);
+            let former = complaint.feedback.iter().find(|feedback| feedback.resolution == resolution);
+            // Whoever changes the score alone has not taken back what they wrote; an empty comment does.
+            let comment = match &input.comment {
+                None => former.and_then(|feedback| feedback.comment.clone()),
+                Some(_) => text(&input.comment),
+            };
+            let anonymous = input.anonymous || former.is_some_and(|feedback| feedback.anonymous);
+            let event = Event::Rated { resolution, score: input.score.unwrap_or_default(), anonymous };
+            draft.push(draft.place(), event, Words::none().maybe("comment", comment));
+        }
+        CommandName::AnonymiseRating => {
+            let named = complaint.feedback.iter().filter(|feedback| !feedback.anonymous);
+            let resolutions = named.map(|feedback| feedback.resolution).collect();
+            draft.push(draft.place(), Event::RatingAnonymised { resolutions }, Words::none());
         }
         CommandName::Withdraw => {
             draft.push(

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use crate::actor::Party;
 use crate::complaint::{
     Attachment, Complaint, Contact, Dismissal, Entry, Escalation, Event, Exclusion, ExclusionCause, Feedback, Proposal,
-    Question, ReleaseCause, Remedy, RemedyPromise, Resolution, Words,
+    Question, ReleaseCause, Remedy, RemedyPromise, RemedyStep, Resolution, Words,
 };
 use crate::deadline::{ClockChange, Deadline};
 use crate::id::{AgentId, Version};
@@ -256,12 +256,13 @@ pub(crate) fn happen(complaint: &mut Complaint, entry: &Entry) {
             });
         }
         Event::HandedBack { .. } => complaint.level_entries += 1,
-        Event::Proposed { agent, outcome, remedies } => {
+        Event::Proposed { agent, outcome, cause, remedies } => {
             complaint.proposals += 1;
             complaint.proposal = Some(Proposal {
                 by: agent.clone(),
                 at: entry.at,
                 outcome: *outcome,
+                cause: cause.clone(),
                 remedies: with_instructions(remedies, words),
                 explanation: words.text("explanation"),
                 apology: own("apology"),
@@ -269,7 +270,7 @@ pub(crate) fn happen(complaint: &mut Complaint, entry: &Entry) {
             });
         }
         Event::SentBack => complaint.proposal = None,
-        Event::Resolved { outcome, remedies, by, approved_by } => {
+        Event::Resolved { outcome, cause, remedies, by, approved_by } => {
             complaint.decisions += 1;
             complaint.proposal = None;
             complaint.question = None;
@@ -283,6 +284,7 @@ pub(crate) fn happen(complaint: &mut Complaint, entry: &Entry) {
                 by: by.clone(),
                 approved_by: approved_by.clone(),
                 outcome: *outcome,
+                cause: cause.clone(),
                 explanation: words.text("explanation"),
                 apology: own("apology"),
                 next_steps: own("next_steps"),
@@ -292,18 +294,27 @@ pub(crate) fn happen(complaint: &mut Complaint, entry: &Entry) {
             promise(complaint, entry, with_instructions(remedies, words));
             written_by_staff(complaint, entry);
         }
-        Event::Accepted => {
+        Event::Accepted { remedies } => {
             if let Some(resolution) = complaint.resolutions.last_mut() {
                 resolution.accepted_at = Some(entry.at);
             }
-        }
-        Event::RemedyFulfilled { remedy, on } => {
-            if let Some(promise) = complaint.remedies.iter_mut().find(|promise| promise.number == *remedy) {
-                promise.fulfilled_on = Some(*on);
-                promise.fulfilled_by = entry.by.agent().cloned();
-                promise.evidence = own("evidence");
+            for remedy in remedies {
+                of_remedy(complaint, *remedy, |promise| promise.accepted = Some(step(entry, None)));
             }
         }
+        Event::RemedyAccepted { remedy } => {
+            of_remedy(complaint, *remedy, |promise| promise.accepted = Some(step(entry, None)));
+        }
+        Event::RemedyDeclined { remedy } => {
+            of_remedy(complaint, *remedy, |promise| promise.declined = Some(step(entry, Some("reason"))));
+        }
+        Event::RemedyFailed { remedy } => {
+            of_remedy(complaint, *remedy, |promise| promise.failed = Some(step(entry, Some("reason"))));
+        }
+        Event::RemedyFulfilled { remedy, on } => of_remedy(complaint, *remedy, |promise| {
+            promise.fulfilled = Some(step(entry, Some("evidence")));
+            promise.fulfilled_on = Some(*on);
+        }),
         Event::Contested { excluded, .. } => {
             complaint.level_entries += 1;
             for agent in excluded {
@@ -320,7 +331,12 @@ pub(crate) fn happen(complaint: &mut Complaint, entry: &Entry) {
             complaint.dismissal = None;
         }
         Event::Closed { .. } => {}
-        Event::Rated { score } => rate(complaint, entry, *score),
+        Event::Rated { resolution, score, anonymous } => rate(complaint, entry, (*resolution, *score, *anonymous)),
+        Event::RatingAnonymised { resolutions } => {
+            for feedback in complaint.feedback.iter_mut().filter(|it| resolutions.contains(&it.resolution)) {
+                feedback.anonymous = true;
+            }
+        }
         Event::Withdrawn => {
             complaint.question = None;
             complaint.proposal = None;
@@ -443,24 +459,36 @@ fn promise(complaint: &mut Complaint, entry: &Entry, remedies: Vec<Remedy>) {
             number,
             resolution,
             remedy,
+            accepted: None,
+            declined: None,
+            failed: None,
+            fulfilled: given.then(|| step(entry, None)),
             fulfilled_on: given.then(|| entry.at.date_naive()),
-            fulfilled_by: if given { entry.by.agent().cloned() } else { None },
-            evidence: None,
         });
     }
 }
 
-fn rate(complaint: &mut Complaint, entry: &Entry, score: u8) {
-    let resolution = u32::try_from(complaint.resolutions.len()).unwrap_or(u32::MAX);
-    let Some(agent) = complaint.resolutions.last().map(|resolution| resolution.by.clone()) else { return };
+fn of_remedy(complaint: &mut Complaint, number: u32, happens: impl FnOnce(&mut RemedyPromise)) {
+    if let Some(promise) = complaint.remedies.iter_mut().find(|promise| promise.number == number) {
+        happens(promise);
+    }
+}
+
+fn step(entry: &Entry, words: Option<&str>) -> RemedyStep {
+    let text = words.and_then(|words| entry.words.get(words)).map(str::to_owned);
+    RemedyStep { at: entry.at, by: entry.by.clone(), text }
+}
+
+fn rate(complaint: &mut Complaint, entry: &Entry, (resolution, score, anonymous): (u32, u8, bool)) {
+    let decided = complaint.resolutions.iter().zip(1..).find(|(_, number)| *number == resolution);
+    let Some(agent) = decided.map(|(resolution, _)| resolution.by.clone()) else { return };
     let comment = entry.words.get("comment").map(str::to_owned);
-    match complaint.feedback.iter_mut().find(|feedback| feedback.resolution == resolution) {
-        Some(feedback) => {
-            feedback.score = score;
-            feedback.comment = comment;
-        }
-        None => {
-            complaint.feedback.push(Feedback { resolution, agent, score, comment, first_given_at: entry.at });
-        }
+    if let Some(feedback) = complaint.feedback.iter_mut().find(|feedback| feedback.resolution == resolution) {
+        feedback.score = score;
+        feedback.comment = comment;
+        feedback.anonymous |= anonymous;
+    } else {
+        let first_given_at = entry.at;
+        complaint.feedback.push(Feedback { resolution, agent, score, comment, first_given_at, anonymous });
     }
 }

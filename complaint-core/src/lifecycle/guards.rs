@@ -7,9 +7,13 @@ use super::refusal::FailedGuard;
 use super::table::{Guard, Permit, Rule, Who};
 use super::{Command, CommandName, Field, Status};
 use crate::actor::{Actor, Party};
-use crate::complaint::{Complaint, DismissalReason, EscalationCause, ExclusionCause, Outcome, Remedy, Submission};
+use crate::complaint::{
+    Complaint, DismissalReason, EscalationCause, ExclusionCause, Outcome, Remedy, RemedyPromise, RemedyState,
+    Submission,
+};
 use crate::deadline::{ClockKind, Deadline, due_commands, has_escalated, moves_up};
 use crate::id::{AttachmentId, Level};
+use crate::money::Money;
 use crate::store::Scope;
 use crate::text::{self, TextFault};
 
@@ -125,8 +129,9 @@ fn satisfiable(scene: &Scene<'_>, guard: Guard) -> Vec<FailedGuard> {
     let Some(complaint) = scene.complaint else { return Vec::new() };
     let now = scene.context.now;
     match guard {
-        Guard::FulfilmentGiven if complaint.outstanding_remedies().next().is_none() => {
-            fail("no_outstanding_remedy", "no remedy is outstanding", "nothing more is needed")
+        Guard::RemedyNamed if complaint.remedies_for(scene.command.name()).next().is_none() => {
+            let (code, message) = no_remedy_for(scene.command.name());
+            fail(code, message, "nothing more is needed")
         }
         // A message can do without a file.
         Guard::FilesFit if scene.command.name() == CommandName::Attach && files_sent(scene, complaint) >= FILES_MAX => {
@@ -480,6 +485,7 @@ fn look_at_complaint(scene: &Scene<'_>, complaint: &Complaint, guard: Guard, now
         Guard::ClockRanOut => clock_faults(scene, complaint, now),
         Guard::ReleaseDue => release_faults(scene, complaint, now),
         Guard::DecisionComplete => decision_faults(scene, complaint),
+        Guard::CauseFits => cause_faults(scene),
         Guard::WithinAuthority => authority_faults(scene, complaint),
         Guard::NoSecondPersonNeeded if policy.four_eyes => {
             fail("second_person_needed", "the policy asks for a second person", "propose the resolution instead")
@@ -512,7 +518,8 @@ fn look_at_complaint(scene: &Scene<'_>, complaint: &Complaint, guard: Guard, now
             }
             _ => Vec::new(),
         },
-        Guard::FulfilmentGiven => fulfilment_faults(complaint, scene.command, now),
+        Guard::RemedyNamed => remedy_named_faults(complaint, scene.command),
+        Guard::FulfilmentGiven => fulfilment_faults(scene.command, now),
         Guard::ContestWindowOpen => match contest_window_end(complaint) {
             Some(end) if end < now => fail(
                 "contest_window_over",
@@ -525,7 +532,7 @@ fn look_at_complaint(scene: &Scene<'_>, complaint: &Complaint, guard: Guard, now
             _ => Vec::new(),
         },
         Guard::NotAtLastLevel => {
-            if complaint.level >= policy.last_level() && input.new_evidence.is_none() {
+            if complaint.is_final(policy) && input.new_evidence.is_none() {
                 fail(
                     "final_authority_reached",
                     final_authority_text(policy.level_name(complaint.level)),
@@ -535,12 +542,21 @@ fn look_at_complaint(scene: &Scene<'_>, complaint: &Complaint, guard: Guard, now
                 Vec::new()
             }
         }
+        Guard::FinishedOrFailed if complaint.status == Status::Resolved && !complaint.has_failed_remedy() => {
+            fail("nothing_failed", "it was decided, and no promised remedy failed", "wait until it is finished")
+        }
+        Guard::FinishedOrFailed => Vec::new(),
         Guard::NoUnreadMessage if complaint.unread_since.is_some() => {
             fail("unread_message", "a message of the customer is unread", "read and answer it first")
         }
         Guard::NoUnreadMessage => Vec::new(),
         Guard::NoOutstandingRemedy if complaint.outstanding_remedies().next().is_some() => {
-            fail("outstanding_remedy", "a promised remedy is outstanding", "record it as fulfilled first")
+            let remedy = if complaint.has_failed_remedy() {
+                "make it good and record that, or reopen the complaint and decide anew"
+            } else {
+                "record it as fulfilled first"
+            };
+            fail("outstanding_remedy", "a promised remedy is outstanding", remedy)
         }
         Guard::NoOutstandingRemedy => Vec::new(),
         Guard::AcceptanceWindowOver => {
@@ -565,6 +581,10 @@ fn look_at_complaint(scene: &Scene<'_>, complaint: &Complaint, guard: Guard, now
             Some(_) => Vec::new(),
         },
         Guard::RatingEditable => rating_faults(scene, complaint, now),
+        Guard::RatingNotAnonymous if complaint.feedback.iter().all(|feedback| feedback.anonymous) => {
+            fail("nothing_to_anonymise", "no rating stands that is not anonymous", "nothing more is needed")
+        }
+        Guard::RatingNotAnonymous => Vec::new(),
         Guard::ReinstateWindowOpen => {
             let (_, end) = policy.reinstate_window.measure(&policy.working_calendar(), complaint.status_since);
             if complaint.status == Status::Withdrawn && end < now {
@@ -890,6 +910,13 @@ fn remedy_faults(at: usize, remedy: &Remedy, complaint: &Complaint) -> Vec<Faile
                 "give an amount",
             ));
         }
+        // It could be stored and never be read again.
+        (true, Some(amount)) if amount.minor_units() > Money::MAX => failed.push(FailedGuard::input(
+            "out_of_range",
+            field("amount"),
+            format!("must be at most {}", Money::new(Money::MAX, amount.currency())),
+            "give a smaller amount",
+        )),
         (false, Some(_)) => failed.push(FailedGuard::input(
             "not_applicable",
             field("amount"),
@@ -929,30 +956,76 @@ fn authority_faults(scene: &Scene<'_>, complaint: &Complaint) -> Vec<FailedGuard
     }
 }
 
-/// The remedy a fulfilment is about: the one named, or the only outstanding one.
+fn cause_faults(scene: &Scene<'_>) -> Vec<FailedGuard> {
+    let policy = scene.context.policy;
+    match &scene.command.input().cause {
+        None if policy.cause_required => {
+            vec![FailedGuard::input("missing", "cause", "must not be empty", "choose a cause")]
+        }
+        Some(key) if policy.cause(key).is_none_or(|cause| !cause.active) => {
+            let known = policy.causes.iter().filter(|cause| cause.active).map(|cause| cause.key.as_str());
+            let known: Vec<&str> = known.collect();
+            let (message, remedy) = if known.is_empty() {
+                ("is unknown: this policy has no causes".to_owned(), "leave it out")
+            } else {
+                (format!("must be one of: {}", known.join(", ")), "choose one")
+            };
+            vec![FailedGuard::input("unknown_cause", "cause", message, remedy)]
+        }
+        _ => Vec::new(),
+    }
+}
+
+impl Complaint {
+    /// The remedies that a command about a single one (`accept_remedy`, `decline_remedy`, `fulfil_remedy`,
+    /// `fail_remedy`) can be given for.
+    pub fn remedies_for(&self, command: CommandName) -> impl Iterator<Item = &RemedyPromise> {
+        self.outstanding_remedies().filter(move |promise| match command {
+            CommandName::AcceptRemedy => self.remedy_state(promise) == RemedyState::Offered,
+            CommandName::FailRemedy => promise.failed.is_none(),
+            _ => true,
+        })
+    }
+}
+
+fn no_remedy_for(name: CommandName) -> (&'static str, &'static str) {
+    match name {
+        CommandName::AcceptRemedy => ("no_remedy_offered", "no remedy waits for the customer's word"),
+        CommandName::FailRemedy => ("no_outstanding_remedy", "no remedy is outstanding that has not failed already"),
+        _ => ("no_outstanding_remedy", "no remedy is outstanding"),
+    }
+}
+
+/// The remedy that a command is about: the one named, or the only one it can be about.
 pub(crate) fn remedy_meant(complaint: &Complaint, command: &Command) -> Option<u32> {
-    let outstanding: Vec<u32> = complaint.outstanding_remedies().map(|promise| promise.number).collect();
+    let possible: Vec<u32> = complaint.remedies_for(command.name()).map(|promise| promise.number).collect();
     match command.input().remedy {
-        Some(number) => outstanding.contains(&number).then_some(number),
-        None if outstanding.len() == 1 => outstanding.first().copied(),
+        Some(number) => possible.contains(&number).then_some(number),
+        None if possible.len() == 1 => possible.first().copied(),
         None => None,
     }
 }
 
-fn fulfilment_faults(complaint: &Complaint, command: &Command, now: DateTime<Utc>) -> Vec<FailedGuard> {
+fn remedy_named_faults(complaint: &Complaint, command: &Command) -> Vec<FailedGuard> {
+    if remedy_meant(complaint, command).is_some() {
+        return Vec::new();
+    }
+    let possible = complaint.remedies_for(command.name()).map(|promise| promise.number.to_string());
+    let possible: Vec<String> = possible.collect();
+    let (code, message) = match (possible.is_empty(), command.input().remedy) {
+        (true, _) => {
+            let (code, message) = no_remedy_for(command.name());
+            (code, message.to_owned())
+        }
+        (false, None) => ("missing", format!("must say which of these: {}", possible.join(", "))),
+        (false, Some(number)) => ("unknown_value", format!("{number} is none of these: {}", possible.join(", "))),
+    };
+    vec![FailedGuard::input(code, "remedy", message, "name a remedy by its number")]
+}
+
+fn fulfilment_faults(command: &Command, now: DateTime<Utc>) -> Vec<FailedGuard> {
     let input = command.input();
     let mut failed = given("evidence", &input.evidence);
-    if remedy_meant(complaint, command).is_none() {
-        let numbers: Vec<String> = complaint.outstanding_remedies().map(|promise| promise.number.to_string()).collect();
-        let (code, message) = match (numbers.is_empty(), input.remedy) {
-            (true, _) => ("no_outstanding_remedy", "no remedy is outstanding".to_owned()),
-            (false, None) => ("missing", format!("several are outstanding: {}", numbers.join(", "))),
-            (false, Some(number)) => {
-                ("unknown_value", format!("{number} is not outstanding; these are: {}", numbers.join(", ")))
-            }
-        };
-        failed.push(FailedGuard::input(code, "remedy", message, "name an outstanding remedy by its number"));
-    }
     if input.on.is_some_and(|on| on > latest_today(now)) {
         failed.push(FailedGuard::input(
             "in_the_future",

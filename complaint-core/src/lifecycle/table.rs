@@ -166,6 +166,8 @@ pub enum Guard {
     ReleaseDue,
     /// Outcome and explanation are given, an apology where upheld, remedies are well formed.
     DecisionComplete,
+    /// The cause is among those of the policy, and given where the policy asks for one.
+    CauseFits,
     /// The money is within the authority of whoever decides.
     WithinAuthority,
     /// The policy does not ask for a second person.
@@ -178,12 +180,16 @@ pub enum Guard {
     ExplanationGiven,
     /// The resolution was not accepted before.
     NotAccepted,
-    /// An outstanding remedy is named, with evidence and a day not in the future.
+    /// A remedy is named that this can happen to.
+    RemedyNamed,
+    /// Evidence is given, and a day not in the future.
     FulfilmentGiven,
-    /// The contest window, counted from the decision, is open.
+    /// The contest window, counted from the decision or a failed remedy, is open.
     ContestWindowOpen,
-    /// The last level did not decide yet, or new evidence is brought.
+    /// The last level did not decide yet, new evidence is brought, or a remedy failed.
     NotAtLastLevel,
+    /// It is finished, or a promised remedy failed.
+    FinishedOrFailed,
     /// No message of the customer is unread.
     NoUnreadMessage,
     /// No remedy is outstanding.
@@ -194,6 +200,8 @@ pub enum Guard {
     RatingGiven,
     /// The resolution was not rated before, or a day ago at most.
     RatingEditable,
+    /// A rating stands that is not anonymous.
+    RatingNotAnonymous,
     /// It was withdrawn recently enough.
     ReinstateWindowOpen,
     /// A coded reason and a text for the customer are given.
@@ -244,8 +252,10 @@ impl Guard {
                 | Self::ReasonWhileQuestionOpen
                 | Self::ClockRanOut
                 | Self::DecisionComplete
+                | Self::CauseFits
                 | Self::WithinAuthority
                 | Self::ExplanationGiven
+                | Self::RemedyNamed
                 | Self::FulfilmentGiven
                 | Self::NotAtLastLevel
                 | Self::RatingGiven
@@ -292,26 +302,30 @@ impl Guard {
                 "decision_complete",
                 "outcome and explanation are given, an apology where upheld, remedies are well formed",
             ),
+            Self::CauseFits => {
+                ("cause_fits", "the cause is among those of the policy, and given where the policy asks for one")
+            }
             Self::WithinAuthority => ("within_authority", "the money is within the authority of whoever decides"),
             Self::NoSecondPersonNeeded => ("no_second_person_needed", "the policy does not ask for a second person"),
             Self::SecondPerson => ("second_person", "whoever approves is not the proposer"),
             Self::NotBarred => ("not_barred", "whoever decides took no part in a decision that was contested"),
             Self::ExplanationGiven => ("explanation_given", "an explanation is given"),
             Self::NotAccepted => ("not_accepted", "the resolution was not accepted before"),
-            Self::FulfilmentGiven => {
-                ("fulfilment_given", "an outstanding remedy is named, with evidence and a day not in the future")
-            }
+            Self::RemedyNamed => ("remedy_named", "a remedy is named that this can happen to"),
+            Self::FulfilmentGiven => ("fulfilment_given", "evidence is given, and a day not in the future"),
             Self::ContestWindowOpen => {
-                ("contest_window_open", "the contest window, counted from the decision, is open")
+                ("contest_window_open", "the contest window, counted from the decision or a failed remedy, is open")
             }
             Self::NotAtLastLevel => {
-                ("not_at_last_level", "the last level did not decide yet, or new evidence is brought")
+                ("not_at_last_level", "the last level did not decide yet, new evidence is brought, or a remedy failed")
             }
+            Self::FinishedOrFailed => ("finished_or_failed", "it is finished, or a promised remedy failed"),
             Self::NoUnreadMessage => ("no_unread_message", "no message of the customer is unread"),
             Self::NoOutstandingRemedy => ("no_outstanding_remedy", "no remedy is outstanding"),
             Self::AcceptanceWindowOver => ("acceptance_window_over", "the time to accept or contest is over"),
             Self::RatingGiven => ("rating_given", "a score of 1 to 5 is given"),
             Self::RatingEditable => ("rating_editable", "the resolution was not rated before, or a day ago at most"),
+            Self::RatingNotAnonymous => ("rating_not_anonymous", "a rating stands that is not anonymous"),
             Self::ReinstateWindowOpen => ("reinstate_window_open", "it was withdrawn recently enough"),
             Self::DismissalGiven => ("dismissal_given", "a coded reason and a text for the customer are given"),
             Self::SurvivorFits => (
@@ -497,7 +511,7 @@ pub static TABLE: &[Rule] = &[
         to: &[To::Status(PendingApproval)],
         level: LevelChange::Kept,
         permits: &[may(Who::Handler)],
-        guards: &[Guard::NotBarred, Guard::DecisionComplete],
+        guards: &[Guard::NotBarred, Guard::DecisionComplete, Guard::CauseFits],
         effect: "needed when over own authority or when the policy demands four eyes",
     },
     Rule {
@@ -524,7 +538,13 @@ pub static TABLE: &[Rule] = &[
         to: &[To::Status(Resolved)],
         level: LevelChange::Kept,
         permits: &[may(Who::Handler)],
-        guards: &[Guard::NotBarred, Guard::NoSecondPersonNeeded, Guard::DecisionComplete, Guard::WithinAuthority],
+        guards: &[
+            Guard::NotBarred,
+            Guard::NoSecondPersonNeeded,
+            Guard::DecisionComplete,
+            Guard::CauseFits,
+            Guard::WithinAuthority,
+        ],
         effect: "decision notice with how to accept or contest; acceptance and contest clocks start; remedies enter the ledger",
     },
     Rule {
@@ -533,7 +553,7 @@ pub static TABLE: &[Rule] = &[
         to: &[To::Status(Resolved)],
         level: LevelChange::Kept,
         permits: &[may(Who::Agent)],
-        guards: &[Guard::NotBarred, Guard::ExplanationGiven],
+        guards: &[Guard::NotBarred, Guard::ExplanationGiven, Guard::CauseFits],
         effect: "the customer has said they are satisfied; summary notice; still counted",
     },
     Rule {
@@ -543,7 +563,25 @@ pub static TABLE: &[Rule] = &[
         level: LevelChange::Kept,
         permits: &[may(Who::Customer), may(Who::Agent)],
         guards: &[Guard::NotAccepted],
-        effect: "closes, or waits for the outstanding remedies; feedback invitation on closing",
+        effect: "every remedy still offered is accepted; closes, or waits for the outstanding remedies; feedback invitation on closing",
+    },
+    Rule {
+        command: C::AcceptRemedy,
+        from: &[Resolved],
+        to: &[To::Same],
+        level: LevelChange::Kept,
+        permits: &[may(Who::Customer), may(Who::Agent)],
+        guards: &[Guard::RemedyNamed],
+        effect: "the customer wants this remedy, whatever they think of the decision; the handler is told",
+    },
+    Rule {
+        command: C::DeclineRemedy,
+        from: &[Resolved],
+        to: &[To::Same, To::Status(Closed)],
+        level: LevelChange::Kept,
+        permits: &[may(Who::Customer), may(Who::Agent)],
+        guards: &[Guard::RemedyNamed],
+        effect: "no longer owed; closes when it was the last and the resolution is accepted",
     },
     Rule {
         command: C::FulfilRemedy,
@@ -551,8 +589,17 @@ pub static TABLE: &[Rule] = &[
         to: &[To::Same, To::Status(Closed)],
         level: LevelChange::Kept,
         permits: &[may(Who::Agent)],
-        guards: &[Guard::FulfilmentGiven],
+        guards: &[Guard::RemedyNamed, Guard::FulfilmentGiven],
         effect: "ledger entry; closes when it was the last and the resolution is accepted",
+    },
+    Rule {
+        command: C::FailRemedy,
+        from: &[Resolved],
+        to: &[To::Same],
+        level: LevelChange::Kept,
+        permits: &[may(Who::Agent)],
+        guards: &[Guard::RemedyNamed, Guard::ReasonGiven],
+        effect: "customer and supervisor told; it stays owed, and the contest window opens anew",
     },
     Rule {
         command: C::Contest,
@@ -565,12 +612,12 @@ pub static TABLE: &[Rule] = &[
     },
     Rule {
         command: C::Reopen,
-        from: &[Closed, Dismissed],
+        from: &[Resolved, Closed, Dismissed],
         to: &[To::Status(Queued)],
         level: LevelChange::Kept,
         permits: &[may(Who::Supervisor)],
-        guards: &[Guard::ReasonGiven],
-        effect: "an error was found; level kept",
+        guards: &[Guard::FinishedOrFailed, Guard::ReasonGiven],
+        effect: "an error was found, or a promised remedy failed; level kept",
     },
     Rule {
         command: C::Close,
@@ -589,6 +636,15 @@ pub static TABLE: &[Rule] = &[
         permits: &[may(Who::Customer)],
         guards: &[Guard::RoomInLog, Guard::RatingEditable, Guard::RatingGiven],
         effect: "one rating per resolution, editable for a day; a low rating offers to contest",
+    },
+    Rule {
+        command: C::AnonymiseRating,
+        from: ANY,
+        to: &[To::Same],
+        level: LevelChange::Kept,
+        permits: &[may(Who::Customer), may(Who::Admin), may(Who::System)],
+        guards: &[Guard::RatingNotAnonymous],
+        effect: "agents and auditors no longer see the ratings of this complaint; figures go on counting them",
     },
     Rule {
         command: C::Withdraw,

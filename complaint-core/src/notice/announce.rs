@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::{Notice, NoticeChannel, NoticeKind, Recipient};
 use crate::actor::Party;
-use crate::complaint::{Complaint, Entry, EscalationCause, Event, Outcome, ReleaseCause, Remedy};
+use crate::complaint::{Complaint, Entry, EscalationCause, Event, Outcome, ReleaseCause, RemedyPromise, RemedyState};
 use crate::deadline::{ClockChange, ClockKind};
 use crate::id::{AgentId, ComplaintId, Level, NoticeId};
 use crate::lifecycle::Status;
@@ -178,13 +178,32 @@ fn plan(
             // Settled by somebody else, it is no longer the former handler's.
             tell(to_agent(former.filter(|former| holder != Some(*former))), K::TakenAway);
         }
-        Event::Accepted => tell(to_agent(holder), K::AcceptedHandler),
+        Event::Accepted { .. } => tell(to_agent(holder), K::AcceptedHandler),
+        Event::RemedyAccepted { .. } => tell(to_agent(holder), K::RemedyAcceptedHandler),
+        // Recorded by somebody else, it must not stay unknown to the customer that they gave something up.
+        Event::RemedyDeclined { .. } => {
+            tell(Some(customer()), K::RemedyDeclinedCustomer);
+            tell(to_agent(holder), K::RemedyDeclinedHandler);
+        }
         Event::RemedyFulfilled { .. } => tell(Some(customer()), K::RemedyFulfilled),
+        Event::RemedyFailed { .. } => {
+            tell(Some(customer()), K::RemedyFailedCustomer);
+            tell(Some(above(level)), K::RemedyFailedHandler);
+            tell(to_agent(holder), K::RemedyFailedHandler);
+        }
         Event::Contested { .. } => {
             tell(Some(customer()), K::ContestedCustomer);
             tell(to_agent(former), K::ContestedHandler);
         }
-        Event::Reopened => tell(Some(customer()), K::Reopened),
+        Event::Reopened => {
+            tell(Some(customer()), K::Reopened);
+            // Where a promise failed it was still theirs to deliver; of what was finished they had let go.
+            let latest = complaint.resolutions.len();
+            let failed = |it: &RemedyPromise| complaint.remedy_state(it) == RemedyState::Failed;
+            if complaint.remedies.iter().any(|it| it.resolution as usize == latest && failed(it)) {
+                tell(to_agent(former), K::TakenAway);
+            }
+        }
         Event::Closed { .. } => tell(Some(customer()), K::Closed),
         Event::Withdrawn => {
             tell(Some(customer()), K::WithdrawnCustomer);
@@ -220,7 +239,7 @@ fn plan(
             match clock {
                 ClockKind::Silence => tell(to_agent(holder), K::Missed(*clock)),
                 // Promised to the customer: where nobody above can take it up, they still hear of it before they ask.
-                clock if clock.is_promise() => {
+                clock if clock.is_owed_to_customer() => {
                     tell(Some(customer()), K::Missed(*clock));
                     tell(Some(above(level)), K::Missed(*clock));
                 }
@@ -238,6 +257,7 @@ fn plan(
         | Event::Begun
         | Event::Resumed
         | Event::Rated { .. }
+        | Event::RatingAnonymised { .. }
         | Event::Absorbed { .. }
         | Event::Separated { .. }
         | Event::Noted
@@ -311,7 +331,7 @@ fn text(after: &Complaint, entry: &Entry, kind: NoticeKind, policy: &Policy) -> 
             let promised = (1..).zip(remedies).map(|(number, remedy)| {
                 let instructions = words(&format!("remedy.{number}.instructions"));
                 let day = remedy.due_on.map(|day| format!(", by {}", day.format("%-d %B %Y")));
-                let promise = format!("{}{}.", named(remedy), day.unwrap_or_default());
+                let promise = format!("{}{}.", remedy.in_words(), day.unwrap_or_default());
                 instructions.map_or(promise.clone(), |text| format!("{promise} {text}"))
             });
             let moment = match outcome {
@@ -328,9 +348,18 @@ fn text(after: &Complaint, entry: &Entry, kind: NoticeKind, policy: &Policy) -> 
             Some(parts.join("\n\n"))
         }
         Event::RemedyFulfilled { remedy, .. } => {
-            let promise = after.remedies.iter().find(|promise| promise.number == *remedy)?;
-            let evidence = promise.evidence.as_deref().unwrap_or_default();
-            Some(format!("{}. {evidence}", named(&promise.remedy)).trim().to_owned())
+            let promise = remedy_of(after, *remedy)?;
+            let evidence = entry.words.get("evidence").unwrap_or_default();
+            Some(format!("{}. {evidence}", promise.remedy.in_words()).trim().to_owned())
+        }
+        Event::RemedyAccepted { remedy } | Event::RemedyDeclined { remedy } | Event::RemedyFailed { remedy } => {
+            let reason = entry.words.get("reason").map(|reason| format!("\n\n{reason}"));
+            Some(numbered(remedy_of(after, *remedy)?) + &reason.unwrap_or_default())
+        }
+        // Of several that are due at once, each has its own notice: it says which.
+        Event::Warned { clock: ClockKind::Remedy, .. } | Event::Alarmed { clock: ClockKind::Remedy } => {
+            let (_, number) = told_of(entry, ClockKind::Remedy)?;
+            remedy_of(after, number).map(numbered)
         }
         Event::Escalated { causes, .. } => {
             let mut clocks = causes.iter().filter_map(|cause| match cause {
@@ -386,8 +415,8 @@ fn why_escalated(entry: &Entry) -> Option<String> {
 fn due_at(after: &Complaint, entry: &Entry, kind: NoticeKind, policy: &Policy) -> Option<DateTime<Utc>> {
     // Of several clocks of one kind, the one that this entry is about.
     let told = |clock: ClockKind| {
-        let keys = entry.clocks.iter().map(ClockChange::key).find(|(kind, _)| *kind == clock);
-        let deadline = after.deadlines.iter().find(|it| Some((it.clock, it.instance)) == keys);
+        let key = told_of(entry, clock);
+        let deadline = after.deadlines.iter().find(|it| Some((it.clock, it.instance)) == key);
         deadline.and_then(|deadline| deadline.due_at)
     };
     let of = |clock: ClockKind| after.deadline(clock).and_then(|deadline| deadline.due_at);
@@ -398,7 +427,10 @@ fn due_at(after: &Complaint, entry: &Entry, kind: NoticeKind, policy: &Policy) -
         promises.filter_map(|clock| ahead(of(clock))).min()
     };
     match kind {
-        NoticeKind::Decision | NoticeKind::FinalDecision => of(ClockKind::ContestWindow),
+        // A failed remedy opens it at the last level too.
+        NoticeKind::Decision | NoticeKind::FinalDecision | NoticeKind::RemedyFailedCustomer => {
+            of(ClockKind::ContestWindow)
+        }
         // Of the last level these letters do not say that it takes new evidence: no date is given to contest just so.
         NoticeKind::Dismissed | NoticeKind::Closed => {
             of(ClockKind::ContestWindow).filter(|_| after.level < policy.last_level())
@@ -441,10 +473,16 @@ fn message(entry: &Entry) -> Option<String> {
     (!parts.is_empty()).then(|| parts.join("\n\n"))
 }
 
-/// A remedy in words: `Refund of 12.50 EUR`.
-fn named(remedy: &Remedy) -> String {
-    match remedy.amount {
-        Some(amount) => format!("{} of {amount}", remedy.kind.label()),
-        None => remedy.kind.label().to_owned(),
-    }
+/// Which clock of a kind an entry is about.
+fn told_of(entry: &Entry, clock: ClockKind) -> Option<(ClockKind, u32)> {
+    entry.clocks.iter().map(ClockChange::key).find(|(kind, _)| *kind == clock)
+}
+
+fn remedy_of(complaint: &Complaint, number: u32) -> Option<&RemedyPromise> {
+    complaint.remedies.iter().find(|promise| promise.number == number)
+}
+
+/// A remedy as the page of the complaint calls it: `2. Refund of 12.50 EUR`.
+fn numbered(promise: &RemedyPromise) -> String {
+    format!("{}. {}", promise.number, promise.remedy.in_words())
 }

@@ -140,8 +140,18 @@ pub enum NoticeKind {
     FinalDecision,
     /// To the handler: the customer accepted.
     AcceptedHandler,
+    /// To the handler: the customer wants a remedy.
+    RemedyAcceptedHandler,
+    /// To the customer: you do not want a remedy.
+    RemedyDeclinedCustomer,
+    /// To the handler: the customer does not want a remedy.
+    RemedyDeclinedHandler,
     /// To the customer: a remedy was delivered.
     RemedyFulfilled,
+    /// To the customer: a remedy could not be delivered, and what they can do.
+    RemedyFailedCustomer,
+    /// To the handler and whoever supervises: a remedy could not be delivered.
+    RemedyFailedHandler,
     /// To the customer: your objection is here.
     ContestedCustomer,
     /// To the former handler: the decision was contested.

@@ -116,6 +116,7 @@ codes! {
     OutOfBounds = "out_of_range", Error, "A number or list that is too small or too large.";
     StatutoryFault = "statutory_fault", Error, "A promise of the law, or a text about rights, that does not hold together.";
     UnknownCalendar = "unknown_calendar", Error, "A calendar that is not among the calendars.";
+    NoCauseToChoose = "no_cause_to_choose", Error, "A cause that every decision must name, and none to choose.";
     LevelWithoutExit = "level_without_exit", Error, "A level that a complaint can never leave by a decision or upward.";
     DeadEnd = "dead_end", Error, "A status from which no end can be reached.";
     TerminalWithExits = "terminal_with_exits", Error, "An end that is left by a move not meant to reopen.";

@@ -47,6 +47,7 @@ impl Policy {
         report.orders();
         report.ladder();
         report.catalogue();
+        report.causes();
         report.shape();
         report.findings
     }
@@ -150,6 +151,10 @@ impl Report<'_> {
                 format!("with {} people could hardly talk about a complaint", policy.log_entries_per_complaint),
                 format!("allow at least {LOG_ENTRIES_MIN}"),
             );
+        }
+        if policy.low_rating > 5 {
+            let message = format!("there is no score of {}", policy.low_rating);
+            self.push(Code::OutOfBounds, "low_rating", message, "make it 1 to 5, or 0 for never");
         }
         if policy.channels.is_empty() {
             self.push(Code::OutOfBounds, "channels", "notices have no way to travel", "name one, e.g. [\"email\"]");
@@ -442,6 +447,26 @@ impl Report<'_> {
             self.rivals(&at, category);
             let holds = |clock| category.targets.of(clock).or_else(|| policy.usual(clock, category.priority));
             self.steps(&format!("{at}.targets"), &|clock| category.targets.of(clock), &holds);
+        }
+    }
+
+    fn causes(&mut self) {
+        let policy = self.policy;
+        if policy.cause_required && !policy.causes.iter().any(|cause| cause.active) {
+            let remedy = "add `[[causes]]` with a key and a name, or leave it out";
+            self.push(Code::NoCauseToChoose, "cause_required", "without a cause nothing could be decided", remedy);
+        }
+        let mut keys = BTreeSet::new();
+        let mut names = BTreeMap::new();
+        for (at, cause) in policy.causes.iter().enumerate() {
+            if !keys.insert(&cause.key) {
+                let message = format!("`{}` is used twice", cause.key);
+                self.push(Code::DuplicateKey, format!("causes.{at}.key"), message, "choose another");
+            }
+            self.line(format!("causes.{at}.name"), &cause.name);
+            if cause.active {
+                self.same_name(&mut names, &cause.name, format!("causes.{at}.name"));
+            }
         }
     }
 

@@ -26,7 +26,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::complaint::Priority;
 use crate::deadline::{Calendar, ClockKind, Span, SpanUnit};
-use crate::id::{Area, CategoryKey, InvalidId, Level, PromiseKey, Skill};
+use crate::id::{Area, CategoryKey, CauseKey, InvalidId, Level, PromiseKey, Skill};
 use crate::money::Money;
 use crate::notice::NoticeChannel;
 use crate::routing::Roster;
@@ -90,6 +90,12 @@ pub struct Policy {
     /// How long a rating can be changed.
     #[serde(default = "one_day")]
     pub rating_window: Span,
+    /// The best score with which a customer is asked whether they want to contest, 0 to 5; 0: never.
+    #[serde(default = "two")]
+    pub low_rating: u8,
+    /// Whether every decision must name its cause.
+    #[serde(default)]
+    pub cause_required: bool,
     /// The ways in which notices travel.
     #[serde(default = "by_mail")]
     pub channels: BTreeSet<NoticeChannel>,
@@ -111,6 +117,9 @@ pub struct Policy {
     /// What can be complained about.
     #[serde(default)]
     pub categories: Vec<Category>,
+    /// Why things go wrong, as the organisation sees it when it decides (ISO 10002:2018, 8.2: analysis and evaluation of complaints).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub causes: Vec<Cause>,
 }
 
 /// How much time each promise has.
@@ -141,7 +150,7 @@ pub struct Targets {
     pub silence: Span,
     /// From the decision until it closes by itself.
     pub auto_close: Span,
-    /// From the decision until it can no longer be contested.
+    /// From the decision until it can no longer be contested; anew from each remedy of it that failed.
     pub contest_window: Span,
     /// From the decision until a remedy without a day of its own is delivered.
     pub remedy: Span,
@@ -283,6 +292,31 @@ pub struct Category {
     pub active: bool,
 }
 
+/// Why things go wrong: what decisions are counted by, beside what was complained about.
+///
+/// ```
+/// use complaint_core::Policy;
+/// use complaint_core::id::CauseKey;
+/// use complaint_core::policy::Cause;
+///
+/// let key = CauseKey::new("Wrong picking list")?;
+/// let cause = Cause { key: key.clone(), name: "Wrong picking list".into(), active: true };
+/// let policy = Policy { causes: vec![cause], ..Policy::standard() };
+/// assert!(policy.cause(&key).is_some_and(|cause| cause.active));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cause {
+    /// The key.
+    pub key: CauseKey,
+    /// What people read.
+    pub name: String,
+    /// Whether it can be chosen for new decisions.
+    #[serde(default = "yes")]
+    pub active: bool,
+}
+
 /// A question of a category.
 ///
 /// Example: [`Category`].
@@ -419,6 +453,11 @@ impl Policy {
         self.categories.iter().find(|category| category.key == *key)
     }
 
+    /// A cause by key.
+    pub fn cause(&self, key: &CauseKey) -> Option<&Cause> {
+        self.causes.iter().find(|cause| cause.key == *key)
+    }
+
     /// The level with final authority.
     pub fn last_level(&self) -> Level {
         u8::try_from(self.levels.len()).ok().and_then(|count| Level::new(count).ok()).unwrap_or(Level::FIRST)
@@ -484,6 +523,10 @@ impl Policy {
 
 fn listed(findings: &[Finding]) -> String {
     findings.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+fn two() -> u8 {
+    2
 }
 
 fn one() -> u64 {

@@ -427,7 +427,7 @@ impl Reader {
 
     fn value(&self, words: &mut Words<'_>, field: Field) -> Result<Value, Fault> {
         Ok(match field {
-            Field::OverCapacity => Value::Bool(true),
+            Field::OverCapacity | Field::Anonymous => Value::Bool(true),
             Field::Agent | Field::OptionalAgent => json!(self.agent(words)?),
             Field::Into => match words.token() {
                 Some(Token::Text(_)) => json!(words.text("")?),
@@ -1010,7 +1010,7 @@ at Fri 2026-11-06 16:40 John submits \"Cracked lid\" about \"Damaged goods\" as 
                 Field::Outcome => "upheld",
                 Field::Remedies => "refund 12.50 EUR and replacement due 2026-11-20 \"Keep it.\"",
                 Field::Agent | Field::OptionalAgent => "Maria",
-                Field::OverCapacity => "",
+                Field::OverCapacity | Field::Anonymous => "",
                 Field::Category => "\"Damaged goods\"",
                 Field::Priority => "high",
                 Field::Skills => "\"damaged goods\" and \"glass\"",

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use chrono::TimeDelta;
 use complaint_core::agent::Absence;
-use complaint_core::complaint::{Entry, Remedy};
+use complaint_core::complaint::{Entry, Remedy, RemedyKind};
 use complaint_core::deadline::ClockKind;
 use complaint_core::id::CategoryKey;
 use complaint_core::lifecycle::{Command, CommandName as C, Input, evolve};
@@ -12,8 +12,7 @@ use complaint_core::notice::{Notice, NoticeChannel, NoticeKind as K, Recipient, 
 use complaint_core::{Actor, Agent, Complaint, Policy};
 
 use crate::house::{
-    House, World, admin, agent, agent_id, agents, customer, decision, file, input, john, level, policy, replacement,
-    tag,
+    House, World, admin, agent, agent_id, agents, customer, decision, file, input, john, level, policy, tag,
 };
 
 /// What was told of one command: event, to whom, which kind.
@@ -163,13 +162,27 @@ fn each_event_is_told_to_those_concerned_and_nobody_else() {
     assert_eq!(ear.hears(&mia, &why(C::Escalate)), told(&[(JOHN, K::EscalatedCustomer), ("sue", K::EscalatedHandler)]));
     ear.hears(&admin(), &assign("maria"));
     ear.hears(&maria, &Command::plain(C::Begin));
-    ear.hears(&maria, &decision(C::Propose, replacement()));
+    let remedies = [RemedyKind::Replacement, RemedyKind::Repair, RemedyKind::Correction].map(Remedy::of);
+    ear.hears(&maria, &decision(C::Propose, remedies.to_vec()));
     assert_eq!(ear.hears(&mia, &Command::plain(C::Approve)), told(&[(JOHN, K::Decision), ("maria", K::Approved)]));
+    let of = |remedy| Input { remedy: Some(remedy), ..Input::default() };
+    assert_eq!(ear.hears(&me, &input(C::AcceptRemedy, of(1))), told(&[("maria", K::RemedyAcceptedHandler)]));
+    assert_eq!(
+        ear.hears(&mia, &input(C::DeclineRemedy, of(2))),
+        told(&[(JOHN, K::RemedyDeclinedCustomer), ("maria", K::RemedyDeclinedHandler)])
+    );
+    let failed = Input { reason: Some("Nobody keeps that record.".into()), ..of(3) };
+    assert_eq!(
+        ear.hears(&maria, &input(C::FailRemedy, failed)),
+        told(&[(JOHN, K::RemedyFailedCustomer), ("level 3", K::RemedyFailedHandler)])
+    );
+    ear.hears(&me, &input(C::DeclineRemedy, of(3)));
     assert_eq!(ear.hears(&me, &Command::plain(C::Accept)), told(&[("maria", K::AcceptedHandler)]));
     let given = input(C::FulfilRemedy, Input { evidence: Some("Parcel 17".into()), ..Input::default() });
     assert_eq!(ear.hears(&maria, &given), told(&[(JOHN, K::RemedyFulfilled), (JOHN, K::Closed)]));
     let rate = input(C::Rate, Input { score: Some(1), ..Input::default() });
     assert_eq!(ear.hears(&me, &rate), []);
+    assert_eq!(ear.hears(&me, &Command::plain(C::AnonymiseRating)), []);
     assert_eq!(ear.hears(&me, &why(C::Contest)), told(&[(JOHN, K::ContestedCustomer), ("maria", K::ContestedHandler)]));
     assert_eq!(ear.hears(&me, &Command::plain(C::Withdraw)), told(&[(JOHN, K::WithdrawnCustomer)]));
     assert_eq!(ear.hears(&me, &Command::plain(C::Reinstate)), told(&[(JOHN, K::Reinstated)]));
@@ -281,7 +294,7 @@ fn warnings_and_alarms_reach_whoever_keeps_the_promise() {
         (Clock::Level, &["level 2", "sarah"]),
         (Clock::Approval, &["level 3", "sarah"]),
         (Clock::Silence, &["sarah"]),
-        (Clock::Remedy, &["level 2", "sarah"]),
+        (Clock::Remedy, &[JOHN, "level 2", "sarah"]),
         (Clock::Statutory, &[JOHN, "level 2", "sarah"]),
     ];
     for (clock, who) in cases {

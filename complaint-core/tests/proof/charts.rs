@@ -58,7 +58,11 @@ type Seen = (BTreeSet<(String, Status, Status)>, BTreeMap<String, BTreeSet<Statu
 fn kind(world: &World, complaint: &Complaint) -> String {
     let facts = (
         (complaint.status, complaint.level, complaint.handler.is_some(), complaint.question.is_some()),
-        (complaint.outstanding_remedies().count().min(1), complaint.resolutions.len().min(1)),
+        (
+            complaint.outstanding_remedies().count().min(1),
+            complaint.has_failed_remedy(),
+            complaint.resolutions.len().min(1),
+        ),
         complaint.proposal.as_ref().map(|proposal| proposal.remedies.len()),
         complaint.resolution().is_some_and(|it| it.accepted_at.is_some()),
         world.handler_available,

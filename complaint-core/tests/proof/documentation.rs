@@ -6,9 +6,6 @@
 
 use std::path::{Path, PathBuf};
 
-/// What still has none, and nothing else: an entry that became needless is refused.
-const EXCUSED: [&str; 4] = ["Feedback", "Rating", "Remedy", "RemedyPromise"];
-
 /// Every source file below a folder, without those of unit tests.
 fn sources(folder: &Path, into: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).expect("a folder") {
@@ -71,16 +68,14 @@ fn everything_public_shows_how_it_is_used() {
     let mut files = Vec::new();
     sources(&root, &mut files);
     files.sort();
-    let (mut seen, mut lacking, mut needless) = (0, Vec::new(), EXCUSED.to_vec());
+    let (mut seen, mut lacking) = (0, Vec::new());
     for path in &files {
         let source = std::fs::read_to_string(path).expect("a source");
         let file = path.strip_prefix(&root).expect("below the root").display();
         for (name, doc) in items(&source) {
             seen += 1;
-            match (shows(&doc), EXCUSED.contains(&name)) {
-                (false, true) => needless.retain(|it| *it != name),
-                (false, false) => lacking.push(format!("{file}: {name}")),
-                (true, _) => {}
+            if !shows(&doc) {
+                lacking.push(format!("{file}: {name}"));
             }
         }
         let folder = if path.ends_with("lib.rs") { root.clone() } else { path.with_file_name("") };
@@ -95,5 +90,4 @@ fn everything_public_shows_how_it_is_used() {
     }
     assert!(seen > 200, "only {seen} public items were found: the sources are not read as they are written");
     assert!(lacking.is_empty(), "without an example or a line `Example: …`:\n{}", lacking.join("\n"));
-    assert!(needless.is_empty(), "these are excused and need not be: {needless:?}");
 }

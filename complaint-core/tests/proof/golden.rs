@@ -11,7 +11,9 @@ use complaint_core::complaint::{
     ReleaseCause, Remedy, Wish, Words,
 };
 use complaint_core::deadline::{ClockChange, ClockKind, Deadline, Ending, PauseCause};
-use complaint_core::id::{Area, CategoryKey, ComplaintId, CustomerId, Language, PromiseKey, Skill, StaffId, Version};
+use complaint_core::id::{
+    Area, CategoryKey, CauseKey, ComplaintId, CustomerId, Language, PromiseKey, Skill, StaffId, Version,
+};
 use complaint_core::lifecycle::{Command, CommandName as C, Status, replay};
 use complaint_core::reference::Reference;
 use complaint_core::routing::{Candidate, Ineligible, Routing};
@@ -164,20 +166,26 @@ fn samples() -> Vec<Entry> {
             ],
         },
         Event::HandedBack { from: level(2), agent: agent_id("maria") },
-        Event::Proposed { agent: agent_id("sarah"), outcome: Outcome::PartlyUpheld, remedies: remedies() },
+        Event::Proposed {
+            agent: agent_id("sarah"),
+            outcome: Outcome::PartlyUpheld,
+            cause: Some(CauseKey::new("packaging").unwrap()),
+            remedies: remedies(),
+        },
         Event::SentBack,
         Event::Resolved {
             outcome: Outcome::Upheld,
+            cause: Some(CauseKey::new("packaging").unwrap()),
             remedies: remedies(),
             by: agent_id("sarah"),
             approved_by: Some(agent_id("maria")),
         },
-        Event::Accepted,
+        Event::Accepted { remedies: vec![1, 2] },
         Event::RemedyFulfilled { remedy: 1, on: day("2026-12-02") },
         Event::Contested { from: level(1), new_evidence: true, excluded: vec![agent_id("sarah")] },
         Event::Reopened,
         Event::Closed { cause: CloseCause::AcceptanceWindowOver },
-        Event::Rated { score: 4 },
+        Event::Rated { resolution: 1, score: 4, anonymous: true },
         Event::Withdrawn,
         Event::Reinstated,
         Event::Dismissed { reason: DismissalReason::TimeBarred, by: agent_id("maria") },
@@ -198,6 +206,10 @@ fn samples() -> Vec<Entry> {
             category: Some(CategoryKey::new("late-delivery").unwrap()),
             clocks: vec![ClockKind::Resolution, ClockKind::Statutory],
         },
+        Event::RemedyAccepted { remedy: 1 },
+        Event::RemedyDeclined { remedy: 2 },
+        Event::RemedyFailed { remedy: 1 },
+        Event::RatingAnonymised { resolutions: vec![1, 2] },
     ];
     let parties = [
         Party::Customer(CustomerId::new("john@example.org").unwrap()),

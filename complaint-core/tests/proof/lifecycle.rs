@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use chrono::{NaiveDate, TimeDelta};
-use complaint_core::complaint::{Event, Outcome, Priority, Remedy};
+use complaint_core::complaint::{Event, Outcome, Priority, Remedy, RemedyPromise};
 use complaint_core::deadline::{ClockKind, due_commands};
 use complaint_core::id::Level;
 use complaint_core::lifecycle::{
@@ -68,7 +68,7 @@ fn stages(policy: &Policy) -> Vec<Stage> {
     stages
 }
 
-const PLACES: [&str; 24] = [
+const PLACES: [&str; 28] = [
     "queued",
     "assigned",
     "in progress",
@@ -78,10 +78,14 @@ const PLACES: [&str; 24] = [
     "pending approval of much money",
     "resolved",
     "resolved with a remedy",
+    "resolved with an accepted remedy",
+    "resolved with a failed remedy",
     "resolved with a message",
     "accepted with a remedy",
     "accepted",
+    "accepted with a failed remedy",
     "closed and rated",
+    "closed and rated anonymously",
     "withdrawn",
     "dismissed",
     "merged",
@@ -129,6 +133,19 @@ fn bring(world: &mut World, place: &str, at: u8, other: &mut Complaint) -> Optio
         }
         "resolved" => decided(world, &begun, Vec::new()),
         "resolved with a remedy" => decided(world, &begun, replacement()),
+        "resolved with an accepted remedy" => {
+            let resolved = decided(world, &begun, replacement());
+            world.plain(&resolved, &john, C::AcceptRemedy)
+        }
+        "resolved with a failed remedy" => {
+            let resolved = decided(world, &begun, replacement());
+            world.reason(&resolved, &holder(), C::FailRemedy)
+        }
+        "accepted with a failed remedy" => {
+            let resolved = decided(world, &begun, replacement());
+            let failed = world.reason(&resolved, &holder(), C::FailRemedy);
+            world.plain(&failed, &john, C::Accept)
+        }
         "resolved with a message" => {
             let resolved = decided(world, &begun, Vec::new());
             world.text(&resolved, &john, C::Post)
@@ -145,6 +162,12 @@ fn bring(world: &mut World, place: &str, at: u8, other: &mut Complaint) -> Optio
             let resolved = decided(world, &begun, Vec::new());
             let closed = world.plain(&resolved, &john, C::Accept);
             world.act(&closed, &john, &input(C::Rate, Input { score: Some(4), ..Input::default() }))
+        }
+        "closed and rated anonymously" => {
+            let resolved = decided(world, &begun, Vec::new());
+            let closed = world.plain(&resolved, &john, C::Accept);
+            let rate = Input { score: Some(2), anonymous: true, ..Input::default() };
+            world.act(&closed, &john, &input(C::Rate, rate))
         }
         "withdrawn" => world.plain(&begun, &john, C::Withdraw),
         "dismissed" => {
@@ -251,9 +274,15 @@ fn good(stage: &Stage, actor: &Actor, name: C) -> Command {
         agent_id(free.unwrap())
     };
     match name {
-        C::Submit | C::Acknowledge | C::Begin | C::Accept | C::Reinstate | C::Unmerge | C::Read | C::FollowUp => {
-            Command::plain(name)
-        }
+        C::Submit
+        | C::Acknowledge
+        | C::Begin
+        | C::Accept
+        | C::Reinstate
+        | C::Unmerge
+        | C::Read
+        | C::FollowUp
+        | C::AnonymiseRating => Command::plain(name),
         C::Triage => input(name, Input { priority: Some(Priority::High), ..given }),
         C::Assign => {
             let own = actor.agent_id().filter(|_| actor.level() == Some(Level::FIRST)).cloned();
@@ -273,9 +302,13 @@ fn good(stage: &Stage, actor: &Actor, name: C) -> Command {
         C::SendBack => input(name, Input { comment: text(), ..given }),
         C::ResolveAtSource => input(name, Input { explanation: text(), ..given }),
         C::FulfilRemedy => {
-            let number = complaint.remedies.iter().find(|promise| promise.fulfilled_on.is_none());
-            let remedy = number.map(|promise| promise.number);
+            let remedy = undelivered(complaint).next().map(|promise| promise.number);
             input(name, Input { evidence: text(), on: Some(today), remedy, ..given })
+        }
+        C::AcceptRemedy | C::DeclineRemedy | C::FailRemedy => {
+            let remedy = undelivered(complaint).next().map(|promise| promise.number);
+            let reason = text().filter(|_| name == C::FailRemedy);
+            input(name, Input { remedy, reason, ..given })
         }
         C::Rate => input(name, Input { score: Some(5), ..given }),
         C::Dismiss => input(name, Input { reason: Some("spam".into()), text: text(), ..given }),
@@ -295,6 +328,13 @@ fn good(stage: &Stage, actor: &Actor, name: C) -> Command {
             }
         }
     }
+}
+
+/// What the latest decision promised and the customer has not got.
+fn undelivered(complaint: &Complaint) -> impl Iterator<Item = &RemedyPromise> {
+    let latest = complaint.resolutions.len();
+    let is_over = |promise: &RemedyPromise| promise.fulfilled.is_some() || promise.declined.is_some();
+    complaint.remedies.iter().filter(move |promise| promise.resolution as usize == latest && !is_over(promise))
 }
 
 /// Why the specification refuses; empty when it does not. One word per reason.
@@ -356,10 +396,9 @@ fn holds(stage: &Stage, actor: &Actor, name: C, guard: Guard) -> bool {
     let now = stage.world.now;
     let last = complaint.level.get() == 3;
     let running = |clock: ClockKind| complaint.deadlines.iter().find(|it| it.clock == clock && it.ended.is_none());
-    let outstanding = complaint
-        .remedies
-        .iter()
-        .any(|promise| promise.fulfilled_on.is_none() && promise.resolution as usize == complaint.resolutions.len());
+    let is_decided = matches!(complaint.status, Status::Resolved | Status::Closed);
+    let owed: Vec<&RemedyPromise> = undelivered(complaint).filter(|_| is_decided).collect();
+    let has_failed = owed.iter().any(|promise| promise.failed.is_some());
     let run_out = |clock: ClockKind| {
         running(clock).is_some_and(|it| it.missed_at.is_none() && it.due_at.is_some_and(|due| due <= now))
     };
@@ -369,7 +408,12 @@ fn holds(stage: &Stage, actor: &Actor, name: C, guard: Guard) -> bool {
                 && step.causes.contains(&complaint_core::complaint::EscalationCause::Clock(clock))
         })
     };
-    let window_open = running(ClockKind::ContestWindow).and_then(|it| it.due_at).map(|end| now <= end);
+    // From the decision on, and anew from each failure of what it promised.
+    let latest_failure = complaint.remedies.iter().filter_map(|it| it.failed.as_ref()).map(|it| it.at).max();
+    let decided_at = [complaint.resolutions.last().map(|it| it.at), complaint.dismissal.as_ref().map(|it| it.at)];
+    let can_stand = matches!(complaint.status, Status::Resolved | Status::Closed | Status::Dismissed);
+    let decided_at = decided_at.into_iter().flatten().max().filter(|_| can_stand);
+    let window_open = decided_at.map(|at| now <= at.max(latest_failure.unwrap_or(at)) + TimeDelta::days(30));
     match guard {
         Guard::NotAcknowledged => complaint.acknowledged_at.is_none(),
         Guard::TakingAllowed => policy.agents_may_take,
@@ -426,12 +470,17 @@ fn holds(stage: &Stage, actor: &Actor, name: C, guard: Guard) -> bool {
             complaint.resolutions.last().is_none_or(|it| it.accepted_at.is_none())
                 || complaint.resolutions.last().is_some_and(|it| it.contested_at.is_some())
         }
-        Guard::FulfilmentGiven => outstanding,
+        Guard::RemedyNamed => match name {
+            C::AcceptRemedy => owed.iter().any(|it| it.accepted.is_none() && it.failed.is_none()),
+            C::FailRemedy => owed.iter().any(|it| it.failed.is_none()),
+            _ => !owed.is_empty(),
+        },
+        Guard::FinishedOrFailed => complaint.status != Status::Resolved || has_failed,
         Guard::ContestWindowOpen => window_open
             .unwrap_or(complaint.decisions == 0 || is_open(complaint.status) || complaint.status == Status::Resolved),
         Guard::NoUnreadMessage => complaint.unread_since.is_none(),
         Guard::UnreadMessage => complaint.unread_since.is_some(),
-        Guard::NoOutstandingRemedy => !outstanding,
+        Guard::NoOutstandingRemedy => owed.is_empty(),
         Guard::AcceptanceWindowOver => running(ClockKind::AutoClose)
             .is_some_and(|it| it.missed_at.is_some() || it.due_at.is_some_and(|due| due <= now)),
         Guard::RatingEditable => {
@@ -439,6 +488,7 @@ fn holds(stage: &Stage, actor: &Actor, name: C, guard: Guard) -> bool {
             let given = complaint.feedback.iter().find(|it| it.resolution as usize == latest);
             latest > 0 && given.is_none_or(|it| now <= it.first_given_at + TimeDelta::hours(24))
         }
+        Guard::RatingNotAnonymous => complaint.feedback.iter().any(|it| !it.anonymous),
         Guard::ReinstateWindowOpen => {
             complaint.status != Status::Withdrawn || now <= complaint.status_since + TimeDelta::days(30)
         }
@@ -651,7 +701,7 @@ fn an_end_can_be_reached_from_everywhere() {
 }
 
 /// The rows of the specification, transcribed: command, from, to.
-const SPECIFIED: [(C, &str, &str); 40] = [
+const SPECIFIED: [(C, &str, &str); 44] = [
     (C::Submit, "", "+queued"),
     (C::Acknowledge, "open", "same"),
     (C::Triage, "queued assigned in_progress", "same"),
@@ -672,11 +722,15 @@ const SPECIFIED: [(C, &str, &str); 40] = [
     (C::Resolve, "in_progress", "resolved"),
     (C::ResolveAtSource, "queued assigned in_progress", "resolved"),
     (C::Accept, "resolved", "closed same"),
+    (C::AcceptRemedy, "resolved", "same"),
+    (C::DeclineRemedy, "resolved", "same closed"),
     (C::FulfilRemedy, "resolved", "same closed"),
+    (C::FailRemedy, "resolved", "same"),
     (C::Contest, "resolved closed dismissed", "queued"),
-    (C::Reopen, "closed dismissed", "queued"),
+    (C::Reopen, "resolved closed dismissed", "queued"),
     (C::Close, "resolved", "closed"),
     (C::Rate, "resolved closed", "same"),
+    (C::AnonymiseRating, "any", "same"),
     (C::Withdraw, "open resolved", "withdrawn"),
     (C::Reinstate, "withdrawn", "queued"),
     (C::Dismiss, "queued assigned in_progress", "dismissed"),
@@ -685,7 +739,7 @@ const SPECIFIED: [(C, &str, &str); 40] = [
     (C::Refer, "open", "referred"),
     (C::ReturnReferral, "referred", "queued"),
     (C::Post, "open resolved", "same in_progress"),
-    (C::Note, "open resolved closed withdrawn dismissed merged referred", "same"),
+    (C::Note, "any", "same"),
     (C::Attach, "open resolved", "same"),
     (C::Read, "open resolved", "same"),
     (C::FollowUp, "closed withdrawn dismissed referred", "+queued"),
@@ -697,11 +751,12 @@ const SPECIFIED: [(C, &str, &str); 40] = [
 #[test]
 fn the_table_says_what_the_specification_says() {
     let open = "queued assigned in_progress awaiting_customer awaiting_third_party pending_approval";
+    let any = "open resolved closed withdrawn dismissed merged referred";
     assert_eq!(TABLE.len(), SPECIFIED.len());
     for (name, from, to) in SPECIFIED {
         let found = rule(name);
         let was: Vec<&str> = found.from.iter().map(|status| status.name()).collect();
-        assert_eq!(was.join(" "), from.replace("open", open), "{name}: from");
+        assert_eq!(was.join(" "), from.replace("any", any).replace("open", open), "{name}: from");
         let is: Vec<String> = found
             .to
             .iter()

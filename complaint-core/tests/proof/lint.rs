@@ -36,6 +36,7 @@ fn shown(findings: &[Finding]) -> Vec<(Code, &str)> {
 }
 
 const WATER: &str = "[[categories]]\nkey = \"water\"\nname = \"Water\"\n";
+const PACKAGING: &str = "[[causes]]\nkey = \"packaging\"\nname = \"Packaging\"\n";
 const ONE_LEVEL: &str = "[[levels]]\nname = \"Clerk\"\ntarget = \"5 working days\"\n";
 
 /// A policy of one level, with lines of its own at the top.
@@ -148,11 +149,18 @@ fn texts() -> Vec<(Code, &'static str, &'static str, String)> {
             "\"representative\"",
             of(&[("\"Supervisor\"", "\"representative\"")], ""),
         ),
+        (
+            Code::NoCauseToChoose,
+            "cause_required",
+            "true",
+            of(&[("low_rating = 2", "cause_required = true")], &format!("{PACKAGING}active = false\n")),
+        ),
         (Code::NothingToChoose, "categories", "[[categories]]", of(&[], &format!("{WATER}active = false\n"))),
     ]
 }
 
 /// More places that have the same kinds of fault.
+#[expect(clippy::too_many_lines, reason = "one row per place")]
 fn more_texts() -> Vec<(Code, &'static str, &'static str, String)> {
     let of = standard;
     let category = "[[categories]]\nkey = \"late-delivery\"\nname = \"Late delivery\"\n";
@@ -238,6 +246,16 @@ fn more_texts() -> Vec<(Code, &'static str, &'static str, String)> {
         (Code::OutOfBounds, "categories.0.weight", "1001", of(&[], &format!("{WATER}weight = 1001\n"))),
         (Code::OutOfBounds, "levels", "[[levels]]", of(&[], &ONE_LEVEL.repeat(7))),
         (Code::DuplicateKey, "categories.1.key", "\"water\"", of(&[], &WATER.repeat(2))),
+        (Code::DuplicateKey, "causes.1.key", "\"packaging\"", of(&[], &PACKAGING.repeat(2))),
+        (
+            Code::DuplicateName,
+            "causes.1.name",
+            "\"packaging\"",
+            of(&[], &format!("{PACKAGING}[[causes]]\nkey = \"boxes\"\nname = \"packaging\"\n")),
+        ),
+        (Code::MissingText, "causes.0.name", "\"\"", of(&[], "[[causes]]\nkey = \"a\"\nname = \"\"\n")),
+        (Code::OutOfBounds, "low_rating", "6", of(&[("low_rating = 2", "low_rating = 6")], "")),
+        (Code::NoCauseToChoose, "cause_required", "true", of(&[("low_rating = 2", "cause_required = true")], "")),
         (
             Code::DuplicateKey,
             "categories.0.questions.1.key",

@@ -22,7 +22,9 @@ fn samples() -> Vec<Notice> {
         K::OnHold,
         K::Decision,
         K::FinalDecision,
+        K::RemedyDeclinedCustomer,
         K::RemedyFulfilled,
+        K::RemedyFailedCustomer,
         K::ContestedCustomer,
         K::Reopened,
         K::Closed,
@@ -45,6 +47,9 @@ fn samples() -> Vec<Notice> {
         K::Approved,
         K::SentBack,
         K::AcceptedHandler,
+        K::RemedyAcceptedHandler,
+        K::RemedyDeclinedHandler,
+        K::RemedyFailedHandler,
         K::ContestedHandler,
         K::WithdrawnHandler,
     ];
@@ -82,7 +87,12 @@ fn kind_name(kind: NoticeKind) -> String {
         | K::Decision
         | K::FinalDecision
         | K::AcceptedHandler
+        | K::RemedyAcceptedHandler
+        | K::RemedyDeclinedCustomer
+        | K::RemedyDeclinedHandler
         | K::RemedyFulfilled
+        | K::RemedyFailedCustomer
+        | K::RemedyFailedHandler
         | K::ContestedCustomer
         | K::ContestedHandler
         | K::Reopened
@@ -131,7 +141,7 @@ async fn every_kind_has_its_letter() {
         let subject = message.subject().unwrap();
         insta::assert_snapshot!(name, format!("Subject: {subject}\n\n{text}\n\n{html}"));
     }
-    assert_eq!(kinds.len(), 33 + 2 * ClockKind::ALL.len());
+    assert_eq!(kinds.len(), 38 + 2 * ClockKind::ALL.len());
 }
 
 #[tokio::test]

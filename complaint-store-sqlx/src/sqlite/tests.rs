@@ -366,6 +366,7 @@ fn population(runner: &mut TestRunner, size: u32) -> Vec<Complaint> {
                     score: *score,
                     comment: None,
                     first_given_at: instant(0),
+                    anonymous: *score % 2 == 0,
                 })
                 .collect();
             made

@@ -39,7 +39,8 @@ pub(super) async fn list(
     let acting = state.acting(&viewer).await?;
     let complaint = acting.find(&id).await?;
     let available = acting.available_commands(complaint.id).await?;
-    Ok(Json(Commands { items: available.iter().map(view::command).collect() }))
+    let policy = state.desk.policy();
+    Ok(Json(Commands { items: available.iter().map(|available| view::command(available, &policy)).collect() }))
 }
 
 /// Give a command. Its fields are listed by `GET /api/v1/lifecycle`; `follow_up` takes what `POST /api/v1/complaints` takes.

@@ -7,6 +7,7 @@ pub(crate) mod categories;
 mod clock;
 pub(crate) mod commands;
 mod complaints;
+pub(crate) mod figures;
 mod health;
 mod invitations;
 mod lifecycle;

@@ -15,6 +15,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::agents::{everybody, oversees};
+use super::figures::FiguresView;
 use super::view::{AgentView, Audience, Lens, RoutingView};
 use crate::auth::Viewer;
 use crate::error::Problem;
@@ -33,6 +34,7 @@ pub(super) struct Summary {
     /// Open complaints that missed a deadline which still runs.
     breaches: u64,
     satisfaction: Satisfaction,
+    figures: FiguresView,
     waiting: Waiting,
     agents: Vec<AgentView>,
 }
@@ -98,7 +100,7 @@ pub(super) struct Satisfaction {
     by_score: BTreeMap<u8, u64>,
 }
 
-/// Read counts by status, level and category, missed deadlines, satisfaction, what waits and why, and what each agent holds.
+/// Read counts by status, level and category, missed deadlines, satisfaction, remedies and causes, what waits and why, and what each agent holds.
 #[utoipa::path(get, path = "/api/v1/reports/summary", tag = "staff", security(("bearer" = []), ("cookie" = [])), responses(
     (status = 200, body = Summary),
     (status = 403, body = Problem, content_type = "application/problem+json"),
@@ -112,6 +114,7 @@ pub(super) async fn summary(State(state): State<AppState>, viewer: Viewer) -> Re
     let lens = Lens::plain(&state, Audience::Staff).await?;
     let (policy, now) = (state.desk.policy(), state.desk.now());
     let (count, hundredths) = counted.satisfaction();
+    let figures = state.figures.of(&acting, counted.total(), state.live.commits(), now).await?;
     let levels = (1..).zip(&policy.levels).map(|(number, level)| LevelCount {
         level: number,
         name: level.name.clone(),
@@ -138,6 +141,7 @@ pub(super) async fn summary(State(state): State<AppState>, viewer: Viewer) -> Re
             average: hundredths.and_then(|mean| u32::try_from(mean).ok()).map(|mean| f64::from(mean) / 100.0),
             by_score: counted.ratings.clone(),
         },
+        figures: FiguresView::of(&figures, &policy, |agent| lens.agent_name(agent)),
         waiting: Waiting {
             count: counted.by_status.get(&Status::Queued).copied().unwrap_or_default(),
             most_pressing: pressing

@@ -8,11 +8,11 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, NaiveDate, Utc};
 use complaint_core::actor::Party;
 use complaint_core::agent::{Agent, Member};
-use complaint_core::complaint::{Complaint, Contact, Entry, Event, Feedback, RemedyPromise, Resolution};
+use complaint_core::complaint::{Complaint, Contact, Entry, Event, Feedback, RemedyPromise, RemedyState, Resolution};
 use complaint_core::deadline::{ClockKind, Deadline};
 use complaint_core::desk::Acting;
-use complaint_core::id::{AgentId, CustomerId};
-use complaint_core::lifecycle::Availability;
+use complaint_core::id::{AgentId, CauseKey, CustomerId};
+use complaint_core::lifecycle::{Availability, Context, Field};
 use complaint_core::policy::{Category, Policy};
 use complaint_core::reference::Reference;
 use complaint_core::routing::Routing;
@@ -62,6 +62,7 @@ pub struct Lens {
     /// Who looks.
     pub audience: Audience,
     policy: std::sync::Arc<Policy>,
+    now: DateTime<Utc>,
     agents: BTreeMap<AgentId, Agent>,
     customers: BTreeMap<CustomerId, String>,
     references: BTreeMap<String, Reference>,
@@ -146,6 +147,9 @@ pub struct ComplaintView {
     acknowledged_at: Option<DateTime<Utc>>,
     /// When it can no longer be contested.
     contest_until: Option<DateTime<Utc>>,
+    /// To the customer: whether they rated the decision low and can contest it for a reason alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    offers_contest: Option<bool>,
     /// When it closes by itself.
     closes_at: Option<DateTime<Utc>>,
     /// The complaint it was joined to.
@@ -217,11 +221,22 @@ pub struct ResolutionView {
     #[schema(value_type = String, example = "upheld")]
     outcome: complaint_core::complaint::Outcome,
     outcome_label: &'static str,
+    /// Why things went wrong, as the organisation sees it; left out for customers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cause: Option<CauseView>,
     explanation: String,
     apology: Option<String>,
     next_steps: Option<String>,
     accepted_at: Option<DateTime<Utc>>,
     contested_at: Option<DateTime<Utc>>,
+}
+
+/// Why things went wrong.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct CauseView {
+    #[schema(example = "packaging")]
+    key: String,
+    name: String,
 }
 
 /// A remedy in the ledger.
@@ -238,9 +253,18 @@ pub struct RemedyView {
     amount: Option<complaint_core::money::Money>,
     due_on: Option<NaiveDate>,
     instructions: Option<String>,
-    /// `outstanding`, `fulfilled`, or `lapsed` with a decision that was contested.
-    #[schema(example = "outstanding")]
-    state: &'static str,
+    /// `offered`, `accepted`, `declined`, `fulfilled`, `failed`, or `lapsed` with a decision that stands no more.
+    #[schema(value_type = String, example = "offered")]
+    state: RemedyState,
+    /// Whether it is owed: neither delivered nor declined. One that failed is owed until it is made good.
+    outstanding: bool,
+    /// Whether it is owed and its day is over, as the alarm has found.
+    late: bool,
+    accepted_at: Option<DateTime<Utc>>,
+    declined_at: Option<DateTime<Utc>>,
+    failed_at: Option<DateTime<Utc>>,
+    /// Why it was declined, or failed.
+    reason: Option<String>,
     fulfilled_on: Option<NaiveDate>,
     evidence: Option<String>,
 }
@@ -254,6 +278,8 @@ pub struct FeedbackView {
     score: u8,
     comment: Option<String>,
     at: DateTime<Utc>,
+    /// Whether agents and auditors are kept from seeing it.
+    anonymous: bool,
 }
 
 /// Why it was not taken up.
@@ -447,6 +473,9 @@ pub struct FieldView {
     name: &'static str,
     label: &'static str,
     required: bool,
+    /// What can be chosen, where the policy lists it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    choices: Vec<CauseView>,
 }
 
 /// A category as it can be chosen.
@@ -550,6 +579,7 @@ impl Lens {
         Ok(Self {
             audience,
             policy: state.desk.policy(),
+            now: state.desk.now(),
             agents: roster.into_iter().map(|member| (member.agent.id.clone(), member.agent)).collect(),
             customers: BTreeMap::new(),
             references: BTreeMap::new(),
@@ -621,6 +651,11 @@ impl Lens {
             row: self.row(complaint),
             acknowledged_at: complaint.acknowledged_at,
             contest_until: due(ClockKind::ContestWindow),
+            offers_contest: (self.audience == Audience::Customer).then(|| {
+                let customer = Actor::customer(complaint.customer.clone());
+                let there = Context::new(&self.policy, self.now);
+                customer.is_ok_and(|customer| complaint.offers_contest(&customer, &there))
+            }),
             closes_at: due(ClockKind::AutoClose),
             joined_to: complaint.merged_into.and_then(reference),
             follows: complaint.follows.and_then(reference),
@@ -685,6 +720,7 @@ impl Lens {
                     "by": self.person(&proposal.by),
                     "at": proposal.at,
                     "outcome": proposal.outcome,
+                    "cause": proposal.cause.as_ref().map(|key| self.cause(key)),
                     "remedies": proposal.remedies,
                     "explanation": proposal.explanation,
                     "apology": proposal.apology,
@@ -816,12 +852,17 @@ impl Lens {
             by: self.person(&resolution.by),
             outcome: resolution.outcome,
             outcome_label: resolution.outcome.label(),
+            cause: resolution.cause.as_ref().filter(|_| self.audience.is_internal()).map(|key| self.cause(key)),
             explanation: resolution.explanation.clone(),
             apology: resolution.apology.clone(),
             next_steps: resolution.next_steps.clone(),
             accepted_at: resolution.accepted_at,
             contested_at: resolution.contested_at,
         }
+    }
+
+    fn cause(&self, key: &CauseKey) -> CauseView {
+        CauseView { key: key.to_string(), name: cause_name(&self.policy, key) }
     }
 
     fn person(&self, agent: &AgentId) -> Person {
@@ -876,6 +917,7 @@ impl Lens {
             "remedy",
             "on",
             "score",
+            "anonymous",
             "new_evidence",
             "reason",
             "clock",
@@ -911,7 +953,7 @@ pub fn message_of(entry: &Entry) -> Option<(&'static str, &'static str)> {
 }
 
 /// What an actor may do now, and why not the rest.
-pub fn command(availability: &Availability) -> CommandView {
+pub fn command(availability: &Availability, policy: &Policy) -> CommandView {
     let name = availability.command;
     CommandView {
         name: name.name(),
@@ -930,13 +972,25 @@ pub fn command(availability: &Availability) -> CommandView {
         fields: name
             .fields()
             .iter()
-            .map(|field| FieldView {
-                name: field.name(),
-                label: field.label(),
-                required: availability.required.contains(field),
+            .map(|field| {
+                let is_cause = *field == Field::Cause;
+                let causes = policy.causes.iter().filter(|cause| is_cause && cause.active);
+                FieldView {
+                    name: field.name(),
+                    label: field.label(),
+                    required: availability.required.contains(field),
+                    choices: causes
+                        .map(|cause| CauseView { key: cause.key.to_string(), name: cause.name.clone() })
+                        .collect(),
+                }
             })
             .collect(),
     }
+}
+
+/// What a cause is called; one that left the policy by its key.
+pub fn cause_name(policy: &Policy, key: &CauseKey) -> String {
+    policy.cause(key).map_or_else(|| key.to_string(), |cause| cause.name.clone())
 }
 
 /// A category; its rules are for staff.
@@ -966,13 +1020,7 @@ pub fn category(category: &Category, with_rules: bool) -> CategoryView {
 }
 
 fn remedy(promise: &RemedyPromise, complaint: &Complaint) -> RemedyView {
-    let state = if promise.fulfilled_on.is_some() {
-        "fulfilled"
-    } else if complaint.outstanding_remedies().any(|outstanding| outstanding.number == promise.number) {
-        "outstanding"
-    } else {
-        "lapsed"
-    };
+    let reason = promise.declined.as_ref().or(promise.failed.as_ref()).and_then(|step| step.text.clone());
     RemedyView {
         number: promise.number,
         resolution: promise.resolution,
@@ -981,9 +1029,15 @@ fn remedy(promise: &RemedyPromise, complaint: &Complaint) -> RemedyView {
         amount: promise.remedy.amount,
         due_on: promise.remedy.due_on,
         instructions: promise.remedy.instructions.clone(),
-        state,
+        state: complaint.remedy_state(promise),
+        outstanding: complaint.outstanding_remedies().any(|outstanding| outstanding.number == promise.number),
+        late: complaint.is_late(promise),
+        accepted_at: promise.accepted.as_ref().map(|step| step.at),
+        declined_at: promise.declined.as_ref().map(|step| step.at),
+        failed_at: promise.failed.as_ref().map(|step| step.at),
+        reason,
         fulfilled_on: promise.fulfilled_on,
-        evidence: promise.evidence.clone(),
+        evidence: promise.fulfilled.as_ref().and_then(|step| step.text.clone()),
     }
 }
 
@@ -993,6 +1047,7 @@ fn feedback(feedback: &Feedback) -> FeedbackView {
         score: feedback.score,
         comment: feedback.comment.clone(),
         at: feedback.first_given_at,
+        anonymous: feedback.anonymous,
     }
 }
 

@@ -13,7 +13,7 @@ use complaint_core::clock::Clock as _;
 use complaint_core::complaint::{Attachment, Channel, Contact, Outcome, Priority, Remedy, RemedyKind, Submission};
 use complaint_core::deadline::Calendar;
 use complaint_core::desk::Acting;
-use complaint_core::id::{AttachmentId, ComplaintId, InvalidId, Level};
+use complaint_core::id::{AttachmentId, CauseKey, ComplaintId, InvalidId, Level};
 use complaint_core::lifecycle::{Command, CommandName, Input, Status};
 use complaint_core::notice::Notice;
 use complaint_core::testing::ManualClock;
@@ -756,6 +756,7 @@ impl Life<'_> {
         let input = Input {
             outcome: Some(outcome),
             explanation: Some(explanation),
+            cause: right.then(|| cause_of(situation)).transpose()?,
             apology: right.then(|| "We are sorry for the trouble and for the time it has cost you.".to_owned()),
             remedies,
             next_steps: right
@@ -769,6 +770,7 @@ impl Life<'_> {
         let input = Input {
             outcome: Some(Outcome::Upheld),
             explanation: Some(slots.fill(situation.upheld)),
+            cause: Some(cause_of(situation)?),
             apology: Some("We are sorry; this should not have taken so long.".into()),
             remedies: vec![Remedy::compensation(&format!("{amount}.00 EUR"))?],
             next_steps: Some("The money comes to the account from which you pay us.".into()),
@@ -817,6 +819,17 @@ impl Slots {
         let mut letters = filled.chars();
         letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
     }
+}
+
+/// Why it went wrong, told by what puts it right.
+fn cause_of(situation: &Situation) -> Result<CauseKey, PastError> {
+    Ok(CauseKey::new(match situation.cure {
+        RemedyKind::Replacement => "supplier",
+        RemedyKind::Repair => "maintenance",
+        RemedyKind::Refund | RemedyKind::Correction => "records",
+        RemedyKind::Compensation | RemedyKind::ProcessChange => "planning",
+        RemedyKind::Apology | RemedyKind::Explanation => "communication",
+    })?)
 }
 
 fn given(name: CommandName, input: Input) -> Result<Command, PastError> {

@@ -25,6 +25,7 @@ use super::form::{Choice, Control, Fault, Field, Summary, Typed, filled};
 use super::staff::{Load, loads, nobody_because};
 use super::words::{Names, Tag, When, category_name, sentence};
 use super::{Answer, Me, Person, page, see};
+use crate::api::figures::FiguresView;
 use crate::api::{agents, categories, reports, users};
 use crate::auth::accounts::AccountFilter;
 use crate::auth::{Account, Admin, Role};
@@ -73,6 +74,7 @@ struct DashboardPage {
     missed: u64,
     ratings: u64,
     satisfaction: String,
+    figures: FiguresView,
     by_status: Vec<Count>,
     by_level: Vec<Count>,
     by_category: Vec<Count>,
@@ -211,6 +213,7 @@ async fn dashboard(State(state): State<AppState>, person: Person) -> Answer {
     let names = Names { agents: agent_names(&roster), ..Names::default() };
     let now = state.desk.now();
     let pressing = reports::most_pressing(&acting).await?;
+    let figures = state.figures.of(&acting, summary.total(), state.live.commits(), now).await?;
     page(
         StatusCode::OK,
         &DashboardPage {
@@ -220,6 +223,7 @@ async fn dashboard(State(state): State<AppState>, person: Person) -> Answer {
             missed: summary.open_with_missed_deadline,
             ratings,
             satisfaction: mean.map_or_else(|| "–".to_owned(), |mean| format!("{}.{:02}", mean / 100, mean % 100)),
+            figures: FiguresView::of(&figures, &policy, |agent| names.agent(agent)),
             by_status: Status::ALL
                 .into_iter()
                 .map(|status| Count {

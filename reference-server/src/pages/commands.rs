@@ -137,6 +137,11 @@ impl Scene<'_> {
             (CommandName::Withdraw, true) => "Withdraw the complaint",
             (CommandName::Reinstate, true) => "Take it up again",
             (CommandName::Attach, true) => "Add files",
+            (CommandName::AcceptRemedy, true) => "Accept one remedy",
+            (CommandName::DeclineRemedy, true) => "Decline one remedy",
+            (CommandName::AnonymiseRating, true) => "Take my name off the rating",
+            (CommandName::AcceptRemedy, false) => "Record that the customer accepts a remedy",
+            (CommandName::DeclineRemedy, false) => "Record that the customer declines a remedy",
             (CommandName::Accept, false) => "Record that the customer accepts",
             (CommandName::Answer, false) => "Record the customer's answer",
             (CommandName::Assign, false) if self.takes_for_themself() => "Take it",
@@ -161,6 +166,22 @@ impl Scene<'_> {
                 } else {
                     "You agree with the decision, and the complaint closes.".into()
                 }
+            }
+            CommandName::AcceptRemedy if by_customer => {
+                "You want it, whatever you think of the decision; you can still contest that.".into()
+            }
+            CommandName::DeclineRemedy if by_customer => {
+                "You do not want it, and we owe it to you no longer. The decision itself stands.".into()
+            }
+            CommandName::AcceptRemedy | CommandName::DeclineRemedy => {
+                "The customer told you so, by phone or letter. They get a mail about what they decline.".into()
+            }
+            CommandName::FailRemedy => {
+                "The customer and a supervisor are told. It stays owed, and the customer may contest the decision anew."
+                    .into()
+            }
+            CommandName::AnonymiseRating => {
+                "Those who dealt with it no longer see that you rated it. It cannot be undone.".into()
             }
             CommandName::Contest => {
                 let level = self.complaint.level.above().min(self.policy.last_level());
@@ -229,7 +250,11 @@ impl Scene<'_> {
     }
 
     fn asks(&self, command: CommandName, wanted: Wanted) -> bool {
-        !(command == CommandName::Assign && wanted == Wanted::OptionalAgent && self.takes_for_themself())
+        match wanted {
+            Wanted::OptionalAgent => !(command == CommandName::Assign && self.takes_for_themself()),
+            Wanted::Cause => self.policy.causes.iter().any(|cause| cause.active),
+            _ => true,
+        }
     }
 
     fn field(&self, command: CommandName, wanted: Wanted) -> Field {
@@ -254,7 +279,12 @@ impl Scene<'_> {
             Wanted::Until | Wanted::On => Field::date(name, label),
             Wanted::Weight => Field::new(name, label, Control::Line("number"))
                 .hint(format!("What it adds to a workload. Now: {}.", self.complaint.weight)),
-            Wanted::OverCapacity => Field::new(name, label, Control::Tick(false)),
+            Wanted::OverCapacity | Wanted::Anonymous => Field::new(name, label, Control::Tick(false)),
+            Wanted::Cause => {
+                let active = self.policy.causes.iter().filter(|cause| cause.active);
+                let choices = active.map(|cause| Choice::new(&cause.key, &cause.name, ""));
+                Field::new(name, label, Control::Select(optional("Choose …", choices)))
+            }
             Wanted::Outcome => {
                 let outcomes = Outcome::ALL.iter().filter(|outcome| **outcome != Outcome::ResolvedAtSource);
                 let choices = outcomes.map(|outcome| Choice::new(outcome.name(), outcome.label(), "")).collect();
@@ -283,10 +313,10 @@ impl Scene<'_> {
                 Field::new(name, label, Control::Select(optional("As it is", choices)))
             }
             Wanted::Remedy => {
-                let owed = self.complaint.outstanding_remedies().map(|promise| {
-                    Choice::new(promise.number, format!("{}: {}", promise.number, promise.remedy.kind.label()), "")
+                let possible = self.complaint.remedies_for(command).map(|promise| {
+                    Choice::new(promise.number, format!("{}. {}", promise.number, promise.remedy.in_words()), "")
                 });
-                Field::new(name, label, Control::Select(optional("The only one outstanding", owed)))
+                Field::new(name, label, Control::Select(optional("The only one there is", possible)))
             }
             Wanted::Agent | Wanted::OptionalAgent => {
                 let first = if wanted == Wanted::Agent { "Choose …" } else { "Whom the router finds" };
@@ -303,6 +333,11 @@ impl Scene<'_> {
             Wanted::Apology => field.hint("Needed when the complaint is upheld, even in part. The customer reads it."),
             Wanted::OptionalText => field.hint("Write something, send files, or both."),
             Wanted::NextSteps => field.hint("What the customer has to do, and what they will get when."),
+            Wanted::Cause => field.hint("Why it went wrong, as we see it. The customer does not read it."),
+            Wanted::Anonymous => {
+                field.hint("It counts all the same; those who dealt with your complaint do not see it.")
+            }
+            Wanted::Reason if command == CommandName::FailRemedy => field.hint("The customer reads it."),
             Wanted::Reason if command == CommandName::Reassign => field.hint("Both agents and the log get it."),
             // Whoever changes a rating begins with the one there is.
             Wanted::Score => match self.rating() {
@@ -317,12 +352,15 @@ impl Scene<'_> {
             }
             _ => field,
         };
-        if wanted.is_required() { field.required() } else { field }
+        let cause_is_due = wanted == Wanted::Cause && self.policy.cause_required;
+        if wanted.is_required() || cause_is_due { field.required() } else { field }
     }
 
     fn asked(&self, command: CommandName, wanted: Wanted) -> String {
         let own = match (command, wanted, self.is_customer()) {
             (CommandName::Contest, Wanted::Reason, _) => "What is wrong with the decision?",
+            (CommandName::FailRemedy, Wanted::Reason, _) => "Why could it not be delivered?",
+            (CommandName::DeclineRemedy, Wanted::OptionalReason, true) => "Why do you not want it?",
             (CommandName::Withdraw, Wanted::OptionalReason, true) => "Why do you withdraw it?",
             (CommandName::Escalate, Wanted::Reason, true) => "What should somebody else look at?",
             (CommandName::Answer, Wanted::OptionalText, true) => "Your answer",
@@ -430,11 +468,16 @@ pub fn confirmation(command: CommandName, by_customer: bool) -> &'static str {
         CommandName::Resolve | CommandName::ResolveAtSource => "The customer has the decision.",
         CommandName::Accept if by_customer => "Thank you. You have accepted the decision.",
         CommandName::Accept => "The customer's consent is recorded.",
+        CommandName::AcceptRemedy if by_customer => "We have noted that you want it.",
+        CommandName::DeclineRemedy if by_customer => "We have noted that you do not want it.",
+        CommandName::AcceptRemedy | CommandName::DeclineRemedy => "The customer's wish is recorded.",
         CommandName::FulfilRemedy => "The delivery is recorded.",
+        CommandName::FailRemedy => "It is recorded, and the customer is told.",
         CommandName::Contest => "You have contested the decision; somebody else looks at it anew.",
         CommandName::Reopen => "It is open again.",
         CommandName::Close => "It is closed.",
         CommandName::Rate => "Thank you for your rating.",
+        CommandName::AnonymiseRating => "Your name is off the rating.",
         CommandName::Withdraw => "You have withdrawn your complaint.",
         CommandName::Reinstate => "We take it up again.",
         CommandName::Dismiss => "It is not taken up, and the customer is told why.",
@@ -508,7 +551,7 @@ pub fn read(command: CommandName, typed: &Typed) -> Reading {
                 let remedies = remedies(typed, &mut rows, &mut faults);
                 body.insert(name.to_owned(), Value::Array(remedies));
             }
-            Wanted::OverCapacity => match typed.ticked(name) {
+            Wanted::OverCapacity | Wanted::Anonymous => match typed.ticked(name) {
                 Ok(false) => {}
                 Ok(true) => {
                     body.insert(name.to_owned(), Value::Bool(true));
@@ -538,6 +581,10 @@ pub fn read(command: CommandName, typed: &Typed) -> Reading {
                         faults.push(Fault::of(name, format!("{} must be a day, as in 2026-11-30.", wanted.label())));
                     }
                 }
+            }
+            // The form shows the comment as it is: emptied, it is taken back.
+            Wanted::OptionalComment if command == CommandName::Rate && typed.sent(name).is_some() => {
+                body.insert(name.to_owned(), json!(typed.raw(name)));
             }
             _ => {
                 if typed.get(name).is_some() {

@@ -9,10 +9,11 @@ use axum::http::StatusCode;
 use axum::routing::get;
 use chrono::{DateTime, Utc};
 use complaint_core::actor::Party;
-use complaint_core::complaint::{Attachment, Complaint, Entry, Event};
+use complaint_core::complaint::{Attachment, Complaint, Entry, Event, RemedyPromise, RemedyState, RemedyStep};
 use complaint_core::deadline::{ClockKind, Deadline, Ending};
 use complaint_core::desk::Acting;
-use complaint_core::lifecycle::{Availability, CommandName, Status};
+use complaint_core::id::CauseKey;
+use complaint_core::lifecycle::{Availability, CommandName, Context, Status};
 use complaint_core::reference::Reference;
 use complaint_core::routing::{Need, Roster, Routing, route};
 use complaint_core::{DeskError, Policy};
@@ -26,6 +27,7 @@ use super::words::{
 };
 use super::{Answer, Me, Person, page, see, start_of, upload};
 use crate::api::attachments::{attach as attach_files, carrying, send};
+use crate::api::view::cause_name;
 use crate::auth::{Role, Viewer};
 use crate::error::Problem;
 use crate::extract::{ApiPath, ApiQuery};
@@ -127,7 +129,8 @@ struct Decision {
     accepted: Option<When>,
     contested: Option<When>,
     remedies: Vec<Remedy>,
-    rating: Option<(u8, String)>,
+    rating: Option<(u8, String, bool)>,
+    cause: Option<String>,
 }
 
 /// A remedy of a decision.
@@ -138,6 +141,8 @@ struct Remedy {
     state: Tag,
     due: Option<When>,
     delivered: Option<(Day, String)>,
+    /// Why it was declined, or failed.
+    why_not: Vec<String>,
 }
 
 /// One deadline with what explains it.
@@ -524,7 +529,10 @@ impl Loaded {
         }
         if self.allows(CommandName::Contest) {
             let last = self.complaint.level >= self.policy.last_level();
-            let words = if last {
+            let context = Context::new(&self.policy, self.now);
+            let words = if self.complaint.offers_contest(self.acting.actor(), &context) {
+                "You were not satisfied: you can contest the decision, so that somebody else looks at it, until"
+            } else if last && !self.complaint.has_failed_remedy() {
                 "This decision is final. With evidence that nobody has seen yet you can contest it until"
             } else {
                 "You can contest the decision until"
@@ -602,6 +610,8 @@ impl Loaded {
                 ("waiting", false, said.into_iter().collect())
             }
             Event::RemedyFulfilled { .. } => ("delivery", false, words(&["evidence"])),
+            Event::RemedyFailed { .. } => ("why a remedy failed", false, words(&["reason"])),
+            Event::RemedyDeclined { .. } => ("why a remedy is declined", false, words(&["reason"])),
             Event::Rated { .. } => ("rating", false, words(&["comment"])),
             Event::Attached { .. } => ("files", false, Vec::new()),
             Event::Escalated { .. } => {
@@ -672,13 +682,14 @@ impl Loaded {
                 .remedies
                 .iter()
                 .filter(|promise| promise.resolution as usize == at + 1)
-                .map(|promise| self.remedy(promise, !stands(at)))
+                .map(|promise| self.remedy(promise))
                 .collect(),
             rating: complaint
                 .feedback
                 .iter()
                 .find(|feedback| feedback.resolution as usize == at + 1)
-                .map(|feedback| (feedback.score, feedback.comment.clone().unwrap_or_default())),
+                .map(|it| (it.score, it.comment.clone().unwrap_or_default(), it.anonymous)),
+            cause: self.cause(resolution.cause.as_ref()),
         });
         decisions.rev().collect()
     }
@@ -688,11 +699,12 @@ impl Loaded {
         let proposal = self.complaint.proposal.as_ref()?;
         let remedies = (1..).zip(&proposal.remedies).map(|(number, remedy)| Remedy {
             number,
-            what: remedy_in_words(remedy),
+            what: remedy.in_words(),
             instructions: remedy.instructions.clone().unwrap_or_default(),
             state: Tag::new("wait", "Proposed"),
             due: None,
             delivered: None,
+            why_not: Vec::new(),
         });
         Some(Decision {
             number: self.complaint.resolutions.len() + 1,
@@ -709,29 +721,49 @@ impl Loaded {
             contested: None,
             remedies: remedies.collect(),
             rating: None,
+            cause: self.cause(proposal.cause.as_ref()),
         })
     }
 
-    fn remedy(&self, promise: &complaint_core::complaint::RemedyPromise, fallen: bool) -> Remedy {
-        let clock = self
-            .complaint
-            .deadlines
-            .iter()
-            .find(|deadline| deadline.clock == ClockKind::Remedy && deadline.instance == promise.number);
-        let due = clock.and_then(|clock| clock.due_at).filter(|_| promise.fulfilled_on.is_none());
-        let state = match promise.fulfilled_on {
-            Some(_) => Tag::new("done", "Delivered"),
-            None if fallen => Tag::new("end", "Fell with the decision"),
-            None if due.is_some_and(|due| due <= self.now) => Tag::new("bad", "Late"),
-            None => Tag::new("wait", "Outstanding"),
+    /// What the cause of a decision is called, for those who may know it.
+    fn cause(&self, key: Option<&CauseKey>) -> Option<String> {
+        key.filter(|_| self.acting.actor().customer_id().is_none()).map(|key| cause_name(&self.policy, key))
+    }
+
+    fn remedy(&self, promise: &RemedyPromise) -> Remedy {
+        let complaint = &self.complaint;
+        let clock = complaint.deadlines.iter().find(|clock| {
+            clock.clock == ClockKind::Remedy && clock.instance == promise.number && clock.ended.is_none()
+        });
+        let due = clock.and_then(|clock| clock.due_at);
+        let is_owed = complaint.outstanding_remedies().any(|owed| owed.number == promise.number);
+        let state = complaint.remedy_state(promise);
+        let state = match state {
+            RemedyState::Fulfilled => Tag::new("done", state.label()),
+            RemedyState::Declined | RemedyState::Lapsed => Tag::new("end", state.label()),
+            RemedyState::Failed if is_owed => Tag::new("bad", "Failed, still owed"),
+            RemedyState::Failed => Tag::new("end", state.label()),
+            _ if due.is_some_and(|due| due <= self.now) => Tag::new("bad", "Late"),
+            RemedyState::Offered | RemedyState::Accepted => Tag::new("wait", "Outstanding"),
+        };
+        let why = |what: &str, step: &Option<RemedyStep>| {
+            let text = step.as_ref()?.text.as_ref()?;
+            Some(format!("{what}: {text}"))
         };
         Remedy {
             number: promise.number,
-            what: remedy_in_words(&promise.remedy),
+            what: promise.remedy.in_words(),
             instructions: promise.remedy.instructions.clone().unwrap_or_default(),
             state,
-            due: due.filter(|_| !fallen).map(When),
-            delivered: promise.fulfilled_on.map(|on| (Day(on), promise.evidence.clone().unwrap_or_default())),
+            due: due.map(When),
+            delivered: promise.fulfilled_on.map(|on| {
+                let evidence = promise.fulfilled.as_ref().and_then(|step| step.text.clone());
+                (Day(on), evidence.unwrap_or_default())
+            }),
+            why_not: [why("It failed", &promise.failed), why("Declined", &promise.declined)]
+                .into_iter()
+                .flatten()
+                .collect(),
         }
     }
 
@@ -848,13 +880,6 @@ impl Loaded {
                 Impossible { label: scene.label(available.command), why: reasons.join("; ") }
             })
             .collect()
-    }
-}
-
-fn remedy_in_words(remedy: &complaint_core::complaint::Remedy) -> String {
-    match remedy.amount {
-        Some(amount) => format!("{} of {amount}", remedy.kind.label()),
-        None => remedy.kind.label().to_owned(),
     }
 }
 

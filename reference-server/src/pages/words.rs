@@ -277,6 +277,7 @@ fn word_name(name: &str) -> String {
     name.to_owned()
 }
 
+#[expect(clippy::too_many_lines, reason = "one line per event")]
 fn happened(entry: &Entry, names: &Names, policy: &Policy) -> String {
     let level = |level| policy.level_name(level).to_lowercase();
     let to_customer = matches!(names.reader, Some(Party::Customer(_)));
@@ -327,7 +328,10 @@ fn happened(entry: &Entry, names: &Names, policy: &Policy) -> String {
                 approved_by.as_ref().map_or(String::new(), |agent| format!(", approved by {}", names.agent(agent)));
             format!("Resolved: {} (decided by {}{approved})", outcome.label().to_lowercase(), names.agent(by))
         }
-        Event::Accepted => "Decision accepted".to_owned(),
+        Event::Accepted { .. } => "Decision accepted".to_owned(),
+        Event::RemedyAccepted { remedy } => format!("Remedy {remedy} accepted"),
+        Event::RemedyDeclined { remedy } => format!("Remedy {remedy} declined"),
+        Event::RemedyFailed { remedy } => format!("Remedy {remedy} could not be delivered"),
         Event::RemedyFulfilled { remedy, on } => {
             format!("Remedy {remedy} delivered on {}", Day(*on).shown())
         }
@@ -335,15 +339,19 @@ fn happened(entry: &Entry, names: &Names, policy: &Policy) -> String {
             let with = if *new_evidence { " with new evidence" } else { "" };
             format!("Decision contested{with}; goes to {}", level(entry.place.level))
         }
-        Event::Reopened => "Opened again because of an error".to_owned(),
+        Event::Reopened => "Opened again by a supervisor".to_owned(),
         Event::Closed { cause } => match cause {
             CloseCause::Accepted => "Closed: the decision was accepted",
             CloseCause::RemediesFulfilled => "Closed: the last remedy was delivered",
+            CloseCause::RemediesDeclined => "Closed: the last remedy was declined",
             CloseCause::AcceptanceWindowOver => "Closed: no objection in the time given",
             CloseCause::ByHand => "Closed by a supervisor",
         }
         .to_owned(),
-        Event::Rated { score } => format!("Rated {score} of 5"),
+        Event::Rated { score, anonymous, .. } => {
+            format!("Rated {score} of 5{}", if *anonymous { ", anonymously" } else { "" })
+        }
+        Event::RatingAnonymised { .. } => "Rating made anonymous".to_owned(),
         Event::Withdrawn => "Withdrawn".to_owned(),
         Event::Reinstated => "Taken up again".to_owned(),
         Event::Dismissed { reason, .. } => format!("Not taken up: {}", reason.label().to_lowercase()),

@@ -15,6 +15,7 @@ mod lists;
 mod logging_in;
 mod making;
 mod portions;
+mod redress;
 mod secrets;
 mod signing_up;
 mod staff;

@@ -70,7 +70,7 @@ async fn from_submission_to_feedback() {
     let resolved = house.done(&path, "resolve", resolution, &house.sarah).await;
     assert_eq!(
         (resolved["status"].as_str(), resolved["remedies"][0]["state"].as_str()),
-        (Some("resolved"), Some("outstanding"))
+        (Some("resolved"), Some("offered"))
     );
     assert!(it.letters().await.iter().any(|(to, text)| to == "john@example.org" && text.contains("cracked lid")));
     let accepted = house.done(&path, "accept", json!({}), &house.john).await;

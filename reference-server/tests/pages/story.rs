@@ -117,8 +117,18 @@ async fn from_submission_to_feedback_without_script() {
     john.press(&at(&reference, "rate"), &[("score", "5"), ("comment", "Quick and kind.")]).await;
     assert!(john.says("Rated 5 of 5"), "{}", john.text());
 
+    // The form shows what was said; emptied, the comment is taken back, and a name can be taken off.
+    assert!(john.html().contains("Quick and kind."), "the comment can be edited");
+    john.press(&at(&reference, "rate"), &[("score", "4"), ("comment", "")]).await;
+    assert!(john.html().contains("Rated <b>4 of 5</b></p>"), "{}", john.text());
+    john.press(&at(&reference, "rate"), &[("score", "5"), ("comment", "Quick and kind."), ("anonymous", "true")]).await;
+    assert!(john.says("Rated 5 of 5 without a name"), "{}", john.text());
+    sarah.open(&page).await;
+    assert!(!sarah.says("Rated") && !sarah.says("Quick and kind."), "{}", sarah.text());
+
     admin.open("/admin").await;
     assert!(admin.says("5.00 of 5, satisfaction (1 rating)"), "{}", admin.text());
+    assert!(admin.says("Remedies and why they are owed") && admin.says("No cause named"), "{}", admin.text());
     admin.open(&page).await;
     for words in ["The lid is cracked", "Kettle", "John Miller", "Quick and kind", "Third one"] {
         assert!(!admin.html().contains(words), "an admin reads {words}");

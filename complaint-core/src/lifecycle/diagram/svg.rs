@@ -183,9 +183,9 @@ const ROUTES: &[Route] = &[
     Route { from: &[PendingApproval], to: InProgress, commands: &[C::SendBack], line: "M488 640H317", label: label(401, 656, Anchor::Middle, false, 172, 1), remark: None },
     Route { from: &[AwaitingCustomer, AwaitingThirdParty, PendingApproval], to: Queued, commands: &[C::Release, C::SendBack], line: "M662 455H678M662 543H678M662 631H678V211H317", label: label(496, 203, Anchor::Middle, true, 350, 2), remark: Some("(when the handler is gone)") },
     Route { from: OPEN, to: Queued, commands: &[C::Escalate], line: "M680 150V94H470V143", label: label(575, 86, Anchor::Middle, true, 560, 1), remark: Some("(when a limit runs out, or by hand)") },
-    Route { from: &[Queued, Assigned, InProgress], to: Resolved, commands: &[C::Resolve, C::ResolveAtSource], line: "M200 656V763", label: label(208, 708, Anchor::Start, false, 254, 4), remark: Some("(also before work begins)") },
+    Route { from: &[Queued, Assigned, InProgress], to: Resolved, commands: &[C::Resolve, C::ResolveAtSource], line: "M200 656V763", label: label(208, 708, Anchor::Start, false, 240, 4), remark: Some("(also before work begins)") },
     Route { from: &[PendingApproval], to: Resolved, commands: &[C::Approve], line: "M600 656V763", label: label(608, 708, Anchor::Start, false, 170, 3), remark: None },
-    Route { from: &[Resolved], to: Queued, commands: &[C::Contest], line: "M470 770V693", label: label(478, 708, Anchor::Start, false, 116, 4), remark: None },
+    Route { from: &[Resolved], to: Queued, commands: &[C::Contest, C::Reopen], line: "M455 770V693", label: label(463, 708, Anchor::Start, false, 131, 4), remark: None },
     Route { from: &[Resolved], to: Withdrawn, commands: &[C::Withdraw], line: "M662 795H833", label: label(746, 788, Anchor::Middle, true, 160, 1), remark: None },
     Route { from: OPEN, to: Withdrawn, commands: &[C::Withdraw], line: "M694 664H890V763", label: label(792, 681, Anchor::Middle, false, 180, 1), remark: None },
     Route { from: &[Withdrawn], to: Queued, commands: &[C::Reinstate], line: "M940 770V638H701", label: label(820, 631, Anchor::Middle, true, 230, 2), remark: None },
@@ -195,7 +195,7 @@ const ROUTES: &[Route] = &[
     Route { from: &[Referred], to: Queued, commands: &[C::ReturnReferral], line: "M840 345H701", label: label(770, 362, Anchor::Middle, false, 136, 1), remark: None },
     Route { from: &[Queued, Assigned, InProgress], to: Dismissed, commands: &[C::Dismiss], line: "M694 452H833", label: label(764, 445, Anchor::Middle, true, 136, 2), remark: Some("(not while waiting)") },
     Route { from: &[Dismissed], to: Queued, commands: &[C::Contest, C::Reopen], line: "M840 470H701", label: label(770, 487, Anchor::Middle, false, 136, 6), remark: None },
-    Route { from: &[Resolved], to: Closed, commands: &[C::Accept, C::Close, C::FulfilRemedy], line: "M260 820V913", label: label(268, 846, Anchor::Start, false, 420, 4), remark: Some("(the last one owed)") },
+    Route { from: &[Resolved], to: Closed, commands: &[C::Accept, C::Close, C::FulfilRemedy, C::DeclineRemedy], line: "M260 820V913", label: label(268, 846, Anchor::Start, false, 420, 4), remark: Some("(the last one owed)") },
     Route { from: &[Closed], to: Queued, commands: &[C::Contest, C::Reopen], line: "M90 920V693", label: label(98, 842, Anchor::Start, false, 156, 5), remark: None },
 ];
 

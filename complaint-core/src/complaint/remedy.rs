@@ -1,0 +1,150 @@
+//! The remedies of a complaint, each with a small state of its own.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::Complaint;
+use super::submission::{Remedy, closed_list};
+use crate::actor::Party;
+use crate::deadline::ClockKind;
+use crate::id::InvalidId;
+use crate::lifecycle::Status;
+
+/// A remedy that a decision offered, and what became of it. Facts are only added, so that a promise that failed and was
+/// kept after all is known to have failed.
+///
+/// ```
+/// use complaint_core::Remedy;
+/// use complaint_core::complaint::RemedyState;
+/// # use complaint_core::{Actor, Agent, Complaint, Desk, Policy, policy::Category, store::MemoryStore};
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// # let desk = Desk::new(MemoryStore::new(), Policy::standard().with_category(Category::named("Water supply")?));
+/// # let asha = desk.enrol(Agent::named("asha", "Asha Rao")?.skilled_in(["water supply"])).await?;
+/// # let john = desk.acting_as(Actor::customer("john")?);
+/// # let receipt = john.submit(Complaint::about("Water supply", "No water", "Since Monday.")?).await?;
+///
+/// # let asha = desk.acting_as(Actor::agent(&asha));
+/// # asha.begin(receipt.id()).await?;
+/// # let decision = complaint_core::Resolution::upheld("Valve 14 was stuck.").apologising();
+/// asha.resolve(receipt.id(), decision.with(Remedy::refund("12.50 EUR")?)).await?;
+/// let complaint = john.accept(receipt.id()).await?;
+/// let promise = &complaint.remedies[0];
+/// assert_eq!(complaint.remedy_state(promise), RemedyState::Accepted);
+/// assert_eq!(promise.accepted.as_ref().map(|step| step.by.role()), Some("customer"));
+/// assert_eq!(complaint.outstanding_remedies().count(), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RemedyPromise {
+    /// Its number on this complaint, from 1.
+    pub number: u32,
+    /// The resolution that offered it, from 1; offered when that was decided.
+    pub resolution: u32,
+    /// What was offered.
+    pub remedy: Remedy,
+    /// The customer wants it, or agreed with the whole decision.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accepted: Option<RemedyStep>,
+    /// The customer does not want it; the text says why, if they did. Nothing is owed then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub declined: Option<RemedyStep>,
+    /// It could not be delivered; the text says why. It stays owed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed: Option<RemedyStep>,
+    /// It was delivered; the text proves it, but for words that the decision itself delivers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fulfilled: Option<RemedyStep>,
+    /// The day it was delivered, once it was.
+    pub fulfilled_on: Option<NaiveDate>,
+}
+
+/// One thing that happened to a remedy.
+///
+/// Example: [`RemedyPromise`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RemedyStep {
+    /// When it was recorded.
+    pub at: DateTime<Utc>,
+    /// By whom.
+    pub by: Party,
+    /// In which words: a reason, or evidence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+}
+
+closed_list!(
+    /// Where a remedy is. Each is in exactly one of these; see [`Complaint::remedy_state`].
+    RemedyState, "remedy state" {
+        /// Promised with a decision that stands; the customer has not said whether they want it.
+        Offered = "offered", "Offered";
+        /// The customer wants it, and waits.
+        Accepted = "accepted", "Accepted";
+        /// The customer does not want it.
+        Declined = "declined", "Declined";
+        /// Delivered.
+        Fulfilled = "fulfilled", "Delivered";
+        /// It could not be delivered, and nobody has made that good yet.
+        Failed = "failed", "Failed";
+        /// It fell, undelivered, with a decision that stands no more.
+        Lapsed = "lapsed", "Fell with the decision";
+    }
+);
+
+impl Complaint {
+    /// Where a remedy of this complaint is.
+    pub fn remedy_state(&self, promise: &RemedyPromise) -> RemedyState {
+        if promise.fulfilled.is_some() {
+            RemedyState::Fulfilled
+        } else if promise.declined.is_some() {
+            RemedyState::Declined
+        } else if promise.failed.is_some() {
+            RemedyState::Failed
+        } else if !self.is_of_standing_decision(promise) {
+            RemedyState::Lapsed
+        } else if promise.accepted.is_some() {
+            RemedyState::Accepted
+        } else {
+            RemedyState::Offered
+        }
+    }
+
+    /// The remedies that are owed: of the decision that stands, neither delivered nor declined. One that failed is owed
+    /// until it is made good, declined, or replaced by another decision. What an earlier decision promised fell with it.
+    pub fn outstanding_remedies(&self) -> impl Iterator<Item = &RemedyPromise> {
+        self.remedies.iter().filter(|promise| {
+            promise.fulfilled.is_none() && promise.declined.is_none() && self.is_of_standing_decision(promise)
+        })
+    }
+
+    /// Whether a remedy that is owed was not delivered in time, as the alarm has found.
+    pub fn is_late(&self, promise: &RemedyPromise) -> bool {
+        self.deadlines.iter().any(|deadline| {
+            deadline.clock == ClockKind::Remedy
+                && deadline.instance == promise.number
+                && deadline.ended.is_none()
+                && deadline.missed_at.is_some()
+        })
+    }
+
+    /// Whether a promise of the decision that stands failed and was not made good.
+    pub fn has_failed_remedy(&self) -> bool {
+        self.outstanding_remedies().any(|promise| promise.failed.is_some())
+    }
+
+    fn is_of_standing_decision(&self, promise: &RemedyPromise) -> bool {
+        matches!(self.status, Status::Resolved | Status::Closed)
+            && promise.resolution as usize == self.resolutions.len()
+    }
+}
+
+impl Remedy {
+    /// What it is, in words: `Refund of 12.50 EUR`.
+    pub fn in_words(&self) -> String {
+        match self.amount {
+            Some(amount) => format!("{} of {amount}", self.kind.label()),
+            None => self.kind.label().to_owned(),
+        }
+    }
+}

@@ -1,0 +1,359 @@
+//! Remedies one by one: offered, accepted or declined, delivered, failed and made good; and who decides about how much.
+
+use chrono::TimeDelta;
+use complaint_core::complaint::{Entry, Event, Outcome, RemedyKind, RemedyState as S};
+use complaint_core::deadline::ClockKind;
+use complaint_core::id::CauseKey;
+use complaint_core::lifecycle::{Command, CommandName as C, Input, Status, evolve};
+use complaint_core::money::Money;
+use complaint_core::notice::{Notice, NoticeKind as K, announce};
+use complaint_core::policy::Cause;
+use complaint_core::{Actor, Complaint, Policy, Remedy};
+
+use crate::house::{World, agent, agent_id, customer, decision, input, policy};
+
+fn two() -> Vec<Remedy> {
+    vec![Remedy::of(RemedyKind::Replacement), Remedy::refund("5.00 EUR").unwrap()]
+}
+
+fn of(name: C, remedy: u32) -> Command {
+    input(name, Input { remedy: Some(remedy), ..Input::default() })
+}
+
+fn fails(remedy: u32) -> Command {
+    let reason = Some("It is out of stock.".into());
+    input(C::FailRemedy, Input { remedy: Some(remedy), reason, ..Input::default() })
+}
+
+fn delivered(remedy: u32) -> Command {
+    let evidence = Some("Parcel 17".into());
+    input(C::FulfilRemedy, Input { remedy: Some(remedy), evidence, ..Input::default() })
+}
+
+fn states(complaint: &Complaint) -> Vec<S> {
+    complaint.remedies.iter().map(|promise| complaint.remedy_state(promise)).collect()
+}
+
+fn resolved(world: &mut World, at: u8, remedies: Vec<Remedy>) -> Complaint {
+    let begun = world.begun_at(at);
+    world.resolved(&begun, remedies)
+}
+
+fn code(world: &World, complaint: &Complaint, actor: &Actor, command: &Command) -> &'static str {
+    world.decide(complaint, actor, command, None).expect_err("refused").code()
+}
+
+#[test]
+fn agreeing_with_the_decision_accepts_what_is_still_offered() {
+    let mut world = World::new(policy());
+    let mut remedies = two();
+    remedies.push(Remedy::of(RemedyKind::Apology));
+    let it = resolved(&mut world, 1, remedies);
+    assert_eq!(states(&it), [S::Offered, S::Offered, S::Fulfilled], "words are given with the decision");
+    let john = customer("john");
+    let it = world.act(&it, &john, &of(C::DeclineRemedy, 1));
+    let it = world.plain(&it, &john, C::Accept);
+    assert_eq!((it.status, states(&it)), (Status::Resolved, vec![S::Declined, S::Accepted, S::Fulfilled]));
+    assert!(matches!(&world.log.last().unwrap().event, Event::Accepted { remedies } if *remedies == [2]));
+    assert_eq!(it.outstanding_remedies().map(|promise| promise.number).collect::<Vec<_>>(), [2]);
+    let step = it.remedies[1].accepted.clone().unwrap();
+    assert_eq!((step.at, &step.by), (world.now, john.party()));
+    let it = world.act(&it, &agent("sarah"), &delivered(2));
+    assert_eq!((it.status, states(&it)), (Status::Closed, vec![S::Declined, S::Fulfilled, S::Fulfilled]));
+    let step = it.remedies[1].fulfilled.clone().unwrap();
+    assert_eq!((step.text.as_deref(), it.remedies[1].fulfilled_on), (Some("Parcel 17"), Some(world.now.date_naive())));
+}
+
+#[test]
+fn a_remedy_can_be_wanted_without_agreeing_with_the_decision() {
+    let mut world = World::new(policy());
+    let it = resolved(&mut world, 1, two());
+    let john = customer("john");
+    assert_eq!(code(&world, &it, &john, &Command::plain(C::AcceptRemedy)), "missing", "there are two");
+    let it = world.act(&it, &john, &of(C::AcceptRemedy, 2));
+    assert_eq!(states(&it), [S::Offered, S::Accepted]);
+    assert_eq!(code(&world, &it, &john, &of(C::AcceptRemedy, 2)), "unknown_value", "once");
+    let it = world.plain(&it, &john, C::AcceptRemedy);
+    assert_eq!((it.status, states(&it)), (Status::Resolved, vec![S::Accepted, S::Accepted]));
+    assert_eq!(code(&world, &it, &john, &of(C::AcceptRemedy, 1)), "no_remedy_offered");
+    assert!(it.resolution().unwrap().accepted_at.is_none());
+    let it = world.reason(&it, &john, C::Contest);
+    assert_eq!(states(&it), [S::Lapsed, S::Lapsed], "what was promised fell with the decision");
+    assert_eq!(it.outstanding_remedies().count(), 0);
+}
+
+#[test]
+fn the_last_remedy_declined_after_agreeing_is_the_end() {
+    let mut world = World::new(policy());
+    let it = resolved(&mut world, 1, two());
+    let john = customer("john");
+    let it = world.plain(&it, &john, C::Accept);
+    let it = world.act(&it, &agent("sarah"), &delivered(1));
+    let decline = Input { reason: Some("Keep it.".into()), ..Input::default() };
+    let it = world.act(&it, &john, &input(C::DeclineRemedy, decline));
+    assert_eq!((it.status, states(&it)), (Status::Closed, vec![S::Fulfilled, S::Declined]));
+    assert_eq!(it.remedies[1].declined.as_ref().unwrap().text.as_deref(), Some("Keep it."));
+    assert!(it.deadlines.iter().filter(|clock| clock.clock == ClockKind::Remedy).all(|clock| clock.ended.is_some()));
+}
+
+#[test]
+fn a_failed_promise_is_told_stays_owed_and_is_not_closed_over() {
+    let mut world = World::new(policy());
+    let it = resolved(&mut world, 1, vec![Remedy::of(RemedyKind::Replacement)]);
+    let (john, sarah, mia) = (customer("john"), agent("sarah"), agent("mia"));
+    let it = world.plain(&it, &john, C::Accept);
+    assert_eq!(code(&world, &it, &mia, &Command::with_reason(C::Reopen, "Hm.")), "nothing_failed");
+    let it = world.act(&it, &sarah, &fails(1));
+    assert_eq!((it.status, states(&it)), (Status::Resolved, vec![S::Failed]));
+    assert_eq!(code(&world, &it, &sarah, &fails(1)), "no_outstanding_remedy", "it fails once");
+    assert_eq!(code(&world, &it, &mia, &Command::plain(C::Close)), "outstanding_remedy");
+    let clock = it.deadline(ClockKind::Remedy).unwrap();
+    assert!(clock.due_at.is_some(), "what is owed still has its day");
+    let mut silent = it.clone();
+    for _ in 0..20 {
+        world.later(TimeDelta::days(30));
+        silent = world.tick(silent);
+    }
+    assert_eq!(silent.status, Status::Resolved, "nobody's silence ends it");
+    // Each of the ways on.
+    let good = world.act(&silent, &sarah, &delivered(1));
+    assert_eq!((good.status, states(&good)), (Status::Closed, vec![S::Fulfilled]));
+    assert!(good.remedies[0].failed.is_some(), "that it failed first is not forgotten");
+    let waived = world.plain(&silent, &john, C::DeclineRemedy);
+    assert_eq!((waived.status, states(&waived)), (Status::Closed, vec![S::Declined]));
+    let reopened = world.reason(&silent, &mia, C::Reopen);
+    assert_eq!((reopened.status, reopened.level.get(), states(&reopened)), (Status::Queued, 1, vec![S::Failed]));
+    assert_eq!(reopened.outstanding_remedies().count(), 0, "it is decided anew");
+    let given = world.given(&reopened, "ben");
+    let begun = world.plain(&given, &agent("ben"), C::Begin);
+    let again = world.resolved(&begun, vec![Remedy::refund("19.00 EUR").unwrap()]);
+    assert_eq!(states(&again), [S::Failed, S::Offered]);
+    assert!(!again.has_failed_remedy());
+}
+
+#[test]
+fn a_failed_remedy_opens_the_contest_window_anew_from_the_failure() {
+    let mut world = World::new(policy());
+    let late = Remedy::of(RemedyKind::Replacement).due_on((world.now + TimeDelta::days(90)).date_naive());
+    let it = resolved(&mut world, 1, vec![late]);
+    let john = customer("john");
+    let contest = Command::with_reason(C::Contest, "Then I want the money.");
+    world.later(TimeDelta::days(60));
+    assert_eq!(code(&world, &it, &john, &contest), "contest_window_over");
+    let failed = world.act(&it, &agent("sarah"), &fails(1));
+    let end = failed.deadline(ClockKind::ContestWindow).unwrap().due_at.unwrap();
+    assert_eq!(end, world.now + TimeDelta::days(30), "the span of the policy, from the failure");
+    world.now = end;
+    let contested = world.act(&failed, &john, &contest);
+    assert_eq!((contested.status, contested.level.get()), (Status::Queued, 2));
+    assert!(contested.is_barred(&agent_id("sarah")));
+    world.later(TimeDelta::microseconds(1));
+    assert_eq!(code(&world, &failed, &john, &contest), "contest_window_over");
+}
+
+#[test]
+fn a_window_that_opens_anew_takes_no_time_from_the_customer() {
+    let mut world = World::new(policy());
+    let it = resolved(&mut world, 1, two());
+    let end = it.deadline(ClockKind::ContestWindow).unwrap().due_at;
+    world.policy.targets.contest_window = "15 days".parse().unwrap();
+    world.later(TimeDelta::days(5));
+    let failed = world.act(&it, &agent("sarah"), &fails(1));
+    assert_eq!(failed.deadline(ClockKind::ContestWindow).unwrap().due_at, end, "what they were told they have");
+    world.later(TimeDelta::days(20));
+    let again = world.act(&failed, &agent("sarah"), &fails(2));
+    let windows = again.deadlines.iter().filter(|it| it.clock == ClockKind::ContestWindow);
+    let running: Vec<_> = windows.filter(|it| it.ended.is_none()).map(|it| it.due_at).collect();
+    assert_eq!(running, [Some(world.now + TimeDelta::days(15))], "one window, from the latest failure");
+}
+
+#[test]
+fn the_last_level_is_final_about_what_it_decided_and_not_about_what_it_did_not_keep() {
+    let mut world = World::new(policy());
+    let it = resolved(&mut world, 3, two());
+    let (john, omar) = (customer("john"), agent("omar"));
+    let contest = Command::with_reason(C::Contest, "And now?");
+    assert_eq!(code(&world, &it, &john, &contest), "final_authority_reached");
+    let failed = world.act(&it, &omar, &fails(1));
+    assert_eq!(world.act(&failed, &john, &contest).level.get(), 3);
+    let good = world.act(&failed, &omar, &delivered(1));
+    assert_eq!(code(&world, &good, &john, &contest), "final_authority_reached");
+}
+
+#[test]
+fn only_those_concerned_speak_for_the_customer_or_the_organisation() {
+    let mut world = World::new(policy());
+    let it = resolved(&mut world, 1, two());
+    for (actor, name) in [
+        (customer("jane"), C::AcceptRemedy),
+        (customer("jane"), C::DeclineRemedy),
+        (customer("john"), C::FailRemedy),
+        (Actor::system(), C::FailRemedy),
+        (agent("ben"), C::DeclineRemedy),
+    ] {
+        let command = if name == C::FailRemedy { fails(1) } else { of(name, 1) };
+        let refusal = world.decide(&it, &actor, &command, None).unwrap_err();
+        assert!(refusal.has("not_permitted") || refusal.has("not_the_handler"), "{name}: {refusal}");
+    }
+    let without = world.decide(&it, &agent("sarah"), &of(C::FailRemedy, 1), None).unwrap_err();
+    assert_eq!((without.code(), without.failed[0].field.as_deref()), ("missing", Some("reason")));
+}
+
+fn notices(before: &Complaint, entries: &[Entry], policy: &Policy) -> Vec<Notice> {
+    let after = entries.iter().fold(before.clone(), evolve);
+    announce(Some(before), &after, entries, policy)
+}
+
+#[test]
+fn of_two_remedies_due_at_once_each_mail_names_its_own() {
+    let mut world = World::new(policy());
+    let twice = vec![Remedy::refund("5.00 EUR").unwrap(), Remedy::refund("5.00 EUR").unwrap()];
+    let it = resolved(&mut world, 1, twice);
+    let mut told: Vec<Notice> = Vec::new();
+    let mut state = it.clone();
+    for hours in [11 * 24, 2 * 24, 24] {
+        world.later(TimeDelta::hours(hours));
+        let before = world.log.len();
+        let earlier = state.clone();
+        state = world.tick(state);
+        let mut at = earlier;
+        for entry in &world.log[before..] {
+            told.extend(notices(&at, std::slice::from_ref(entry), &world.policy));
+            at = evolve(at, entry);
+        }
+    }
+    let about: Vec<_> = told
+        .iter()
+        .filter(|it| matches!(it.kind, K::Warning(ClockKind::Remedy) | K::Missed(ClockKind::Remedy)))
+        .collect();
+    let mut words: Vec<String> =
+        about.iter().map(|it| format!("{:?} {:?} {:?}", it.recipient, it.kind, it.text)).collect();
+    words.sort();
+    // Two warnings to the handler; the alarm to customer, supervisor and handler: of each remedy.
+    let warned: Vec<_> = about.iter().filter(|it| matches!(it.kind, K::Warning(_))).collect();
+    let missed: Vec<_> = about.iter().filter(|it| matches!(it.kind, K::Missed(_))).collect();
+    assert_eq!((warned.len(), missed.len()), (4, 6), "{words:#?}");
+    for text in ["1. Refund of 5.00 EUR", "2. Refund of 5.00 EUR"] {
+        assert_eq!(about.iter().filter(|it| it.text.as_deref() == Some(text)).count(), 5, "{text} in {words:#?}");
+    }
+    assert!(it.remedies.iter().all(|promise| state.is_late(promise) && !it.is_late(promise)));
+}
+
+#[test]
+fn the_customer_hears_why_a_promise_failed_and_until_when_they_can_contest() {
+    let mut world = World::new(policy());
+    let it = resolved(&mut world, 3, two());
+    let entries = world.decide(&it, &agent("omar"), &fails(2), None).unwrap();
+    let told = notices(&it, &entries, &world.policy);
+    let mail = told.iter().find(|notice| notice.kind == K::RemedyFailedCustomer).unwrap();
+    assert_eq!(mail.text.as_deref(), Some("2. Refund of 5.00 EUR\n\nIt is out of stock."));
+    assert_eq!(mail.due_at, Some(world.now + TimeDelta::days(30)), "at the last level too");
+}
+
+#[test]
+fn a_cause_is_one_of_the_policy_s_and_asked_for_where_the_policy_says_so() {
+    let mut rules = policy();
+    let key = |name: &str| CauseKey::new(name).unwrap();
+    rules.causes = vec![
+        Cause { key: key("packaging"), name: "Packaging".into(), active: true },
+        Cause { key: key("old"), name: "An old one".into(), active: false },
+    ];
+    let mut world = World::new(rules);
+    let begun = world.begun("sarah");
+    let sarah = agent("sarah");
+    let by = |name: C, cause: Option<&str>| {
+        let given = decision(C::Resolve, Vec::new()).input().clone();
+        let given = match name {
+            C::ResolveAtSource => Input { explanation: given.explanation, ..Input::default() },
+            _ => given,
+        };
+        input(name, Input { cause: cause.map(key), ..given })
+    };
+    for name in [C::Resolve, C::Propose, C::ResolveAtSource] {
+        world.policy.cause_required = false;
+        for wrong in ["courier", "old"] {
+            let refusal = world.decide(&begun, &sarah, &by(name, Some(wrong)), None).unwrap_err();
+            assert_eq!((refusal.code(), refusal.failed.len()), ("unknown_cause", 1), "{name}: {refusal}");
+            assert!(refusal.failed[0].message.contains("packaging") && !refusal.failed[0].message.contains("old"));
+        }
+        assert!(world.decide(&begun, &sarah, &by(name, None), None).is_ok(), "{name}");
+        world.policy.cause_required = true;
+        let refusal = world.decide(&begun, &sarah, &by(name, None), None).unwrap_err();
+        assert_eq!((refusal.code(), refusal.failed[0].field.as_deref()), ("missing", Some("cause")), "{name}");
+    }
+    let proposed = world.act(&begun, &sarah, &by(C::Propose, Some("packaging")));
+    let approved = world.plain(&proposed, &agent("mia"), C::Approve);
+    assert_eq!(approved.resolutions[0].cause, Some(key("packaging")));
+    world.policy.causes.clear();
+    let refusal = world.decide(&begun, &sarah, &by(C::Resolve, Some("packaging")), None).unwrap_err();
+    assert!(refusal.failed[0].message.contains("no causes"), "{refusal}");
+}
+
+/// What one person may decide alone: per currency the sum, a currency without a limit none, the last level everything;
+/// a second person needs the authority themself.
+#[test]
+fn money_is_decided_by_whoever_has_the_authority_over_the_sum() {
+    let mut world = World::new(policy());
+    let money = |amounts: &[&str]| -> Vec<Remedy> {
+        amounts.iter().map(|amount| Remedy::compensation(amount).unwrap()).collect()
+    };
+    for (at, amounts, allowed) in [
+        (1, &["100.00 EUR"][..], true),
+        (1, &["100.01 EUR"], false),
+        (1, &["99.99 EUR", "0.01 EUR"], true),
+        (1, &["99.99 EUR", "0.02 EUR"], false),
+        (1, &["100.00 EUR", "100.00 USD", "100.00 GBP"], true),
+        (1, &["100.00 EUR", "100.01 USD"], false),
+        (1, &["1 JPY"], false),
+        (1, &["0.001 KWD"], false),
+        (2, &["1000.00 EUR"], true),
+        (2, &["600.00 EUR", "400.01 EUR"], false),
+        (3, &["90071992547409.91 EUR", "90071992547409.91 EUR", "9007199254740991 JPY"], true),
+    ] {
+        let begun = world.begun_at(at);
+        let holder = agent(begun.handler.as_ref().unwrap().as_str());
+        let result = world.decide(&begun, &holder, &decision(C::Resolve, money(amounts)), None);
+        assert_eq!(result.is_ok(), allowed, "level {at}: {amounts:?}: {result:?}");
+        assert!(allowed || result.unwrap_err().has("over_authority"));
+        if !allowed && at == 1 {
+            let proposed = world.act(&begun, &holder, &decision(C::Propose, money(amounts)));
+            let by = |who: &str| world.decide(&proposed, &agent(who), &Command::plain(C::Approve), None);
+            let within = amounts.iter().all(|amount| !amount.ends_with("JPY") && !amount.ends_with("KWD"));
+            assert_eq!(by("mia").is_ok(), within, "{amounts:?}");
+            assert!(by("omar").is_ok(), "{amounts:?}");
+            assert!(by("sarah").is_err(), "nobody approves their own");
+        }
+    }
+    // Built by a host instead of read: it could be stored and never be read again.
+    let currency = complaint_core::money::Currency::new("EUR").unwrap();
+    let begun = world.begun_at(3);
+    for (minor_units, allowed) in [(Money::MAX, true), (Money::MAX + 1, false), (0, false)] {
+        let amount = Some(Money::new(minor_units, currency));
+        let remedy = Remedy { amount, ..Remedy::of(RemedyKind::Refund) };
+        let result = world.decide(&begun, &agent("omar"), &decision(C::Resolve, vec![remedy]), None);
+        assert_eq!(result.is_ok(), allowed, "{minor_units}: {result:?}");
+        assert!(allowed || result.unwrap_err().code() == "out_of_range");
+    }
+    // Where four eyes are asked for, nobody decides alone, whatever it costs; not even at the last level.
+    world.policy.four_eyes = true;
+    for at in 1..=3 {
+        let begun = world.begun_at(at);
+        let holder = agent(begun.handler.as_ref().unwrap().as_str());
+        assert_eq!(code(&world, &begun, &holder, &decision(C::Resolve, Vec::new())), "second_person_needed");
+        let proposed = world.act(&begun, &holder, &decision(C::Propose, money(&["0.01 EUR"])));
+        assert!(world.decide(&proposed, &holder, &Command::plain(C::Approve), None).is_err(), "level {at}");
+        assert_eq!(world.plain(&proposed, &agent("olga"), C::Approve).status, Status::Resolved, "level {at}");
+    }
+}
+
+#[test]
+fn goodwill_and_money_with_a_not_upheld_decision_are_told_apart() {
+    let mut world = World::new(policy());
+    let begun = world.begun("sarah");
+    let with = |outcome| {
+        let given = decision(C::Resolve, vec![Remedy::refund("5.00 EUR").unwrap()]).input().clone();
+        input(C::Resolve, Input { outcome: Some(outcome), ..given })
+    };
+    assert_eq!(code(&world, &begun, &agent("sarah"), &with(Outcome::NotUpheld)), "contradiction");
+    assert!(world.decide(&begun, &agent("sarah"), &with(Outcome::Goodwill), None).is_ok());
+}
