@@ -3,94 +3,110 @@
 //! Run it with `cargo bench --bench core`. It ends with lines `figure NAME VALUE UNIT`. Nothing is asserted: a slow
 //! machine is not a fault.
 
+use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Instant;
 
-use chrono::{DateTime, Utc};
-use complaint_core::agent::Member;
 use complaint_core::clock::{IdSource, RandomIds};
 use complaint_core::id::ComplaintId;
-use complaint_core::lifecycle::{Command, CommandName, Context, begin, decide, evolve, replay, submit};
-use complaint_core::policy::Category;
-use complaint_core::routing::{Need, Roster, route};
+use complaint_core::lifecycle::{Command, CommandName, Context, decide, evolve, replay, submit};
+use complaint_core::routing::{Need, route};
 use complaint_core::store::MemoryStore;
-use complaint_core::testing::ManualClock;
-use complaint_core::{Actor, Agent, Complaint, Desk, Policy};
+use complaint_core::testing::{ManualClock, samples};
+use complaint_core::{Actor, Agent, Complaint, Desk};
 use complaint_store_sqlx::SqliteStore;
+use measure::{ROUNDS, figure, median, median_nanos, now};
 
-const ROUNDS: usize = 51;
-
-fn now() -> DateTime<Utc> {
-    DateTime::from_timestamp(1_795_000_000, 0).expect("in range")
-}
-
-/// The median time of one call, over rounds of `times` calls each.
-fn median_nanos(times: u32, mut call: impl FnMut()) -> f64 {
-    let mut rounds: Vec<f64> = (0..ROUNDS)
-        .map(|_| {
-            let started = Instant::now();
-            (0..times).for_each(|_| call());
-            started.elapsed().as_secs_f64() * 1e9 / f64::from(times)
-        })
-        .collect();
-    rounds.sort_by(f64::total_cmp);
-    rounds[ROUNDS / 2]
-}
-
-fn figure(name: &str, value: f64, unit: &str) {
-    println!("figure {name} {value:.1} {unit}");
-}
+#[path = "../complaint-core/tests/proof/house.rs"]
+#[allow(dead_code, clippy::unwrap_used, reason = "the proofs use more of it, and unwrap as tests do")]
+mod house;
+#[path = "../complaint-core/tests/proof/lifecycle.rs"]
+#[allow(dead_code, unused_imports, clippy::unwrap_used, reason = "the proofs use more of it, and unwrap as tests do")]
+mod lifecycle;
+mod measure;
 
 fn main() {
-    let policy = Policy::standard().with_category(Category::named("Damaged goods").expect("a name"));
-    let mut figures: Vec<(String, f64, &str)> = Vec::new();
-
-    // One command: decided, and its entry applied.
-    let john = Actor::customer("john").expect("a key");
-    let sarah = Agent::named("sarah", "Sarah").expect("a name").skilled_in(["damaged goods"]);
-    let submission = Complaint::about("Damaged goods", "Broken kettle", "The lid is cracked.").expect("a key");
-    let id = ComplaintId::from_uuid(RandomIds.next_id(now()));
-    let context = Context::new(&policy, now());
-    let first = submit(id, RandomIds.next_reference(), &submission, &john, &context).expect("allowed");
-    let nanos = median_nanos(200, || {
-        black_box(submit(id, RandomIds.next_reference(), black_box(&submission), &john, &context)).expect("allowed");
-    });
-    figures.push(("submit_decide".into(), nanos, "ns"));
-    let queued = begin(&first).expect("a submission");
-    let members = vec![Member { agent: sarah.clone(), workload: 0, last_assigned_at: None }];
-    let roster = Roster::of(members, &policy);
-    let routing = route(&Need::of(&queued), &roster, now());
-    let assign = Command::plain(CommandName::Assign);
-    let assigned = decide(&queued, &assign, &Actor::system(), &context.routed(&routing)).expect("allowed");
-    let held = assigned.iter().fold(queued.clone(), evolve);
-    let command = Command::plain(CommandName::Begin);
-    let handler = Actor::agent(&sarah);
-    let nanos = median_nanos(500, || {
-        let entries = decide(black_box(&held), &command, &handler, &context).expect("allowed");
-        black_box(entries.iter().fold(held.clone(), evolve));
-    });
-    figures.push(("begin_decide_and_evolve".into(), nanos, "ns"));
-
-    // A log of a hundred messages.
-    let mut log = vec![first];
-    log.extend(assigned);
-    let mut state = held;
-    for _ in 0..100 {
-        let message = Command::with_text(CommandName::Post, "Is there any news?");
-        let entries = decide(&state, &message, &john, &context).expect("allowed");
-        state = entries.iter().fold(state, evolve);
-        log.extend(entries);
-    }
-    let nanos = median_nanos(20, || {
-        black_box(replay(black_box(&log))).expect("a log");
-    });
-    figures.push(("replay_per_entry".into(), nanos / f64::from(u32::try_from(log.len()).expect("few")), "ns"));
-
-    figures.extend(submissions());
-    for (name, value, unit) in figures {
+    submitting();
+    commands();
+    replaying();
+    for (name, value, unit) in submissions() {
         figure(&name, value, unit);
     }
+}
+
+/// What a complaint costs to be made, without a store.
+fn submitting() {
+    let policy = samples::policy();
+    let context = Context::new(&policy, now());
+    let john = Actor::customer("john").expect("a key");
+    let id = ComplaintId::from_uuid(RandomIds.next_id(now()));
+    let nanos = median_nanos(ROUNDS, 200, || {
+        let submission = black_box(samples::broken_kettle());
+        black_box(submit(id, RandomIds.next_reference(), &submission, &john, &context)).expect("allowed");
+    });
+    figure("decide_submit", nanos, "ns");
+}
+
+/// Each command at the first place of the proofs where somebody may give it: decided, and decided and applied.
+fn commands() {
+    let policy = house::policy();
+    let mut places: BTreeMap<CommandName, (lifecycle::Stage, Actor, Command)> = BTreeMap::new();
+    for stage in lifecycle::stages(&policy) {
+        for (_, actor) in lifecycle::actors(&stage.complaint) {
+            for name in CommandName::ALL {
+                let fits = || {
+                    let command = lifecycle::good(&stage, &actor, *name);
+                    let other = Some(&stage.other);
+                    stage.world.decide(&stage.complaint, &actor, &command, other).is_ok().then_some(command)
+                };
+                if !places.contains_key(name)
+                    && let Some(command) = fits()
+                {
+                    places.insert(*name, (stage.clone(), actor.clone(), command));
+                }
+            }
+        }
+    }
+    let mut decided = Vec::new();
+    for (name, (stage, actor, command)) in &places {
+        let need = Need::of(&stage.complaint);
+        let routing = match &command.input().agent {
+            Some(agent) => house::by_hand(&stage.complaint, agent, stage.world.now),
+            None => route(&need, &house::roster(), stage.world.now),
+        };
+        let context = Context::new(&stage.world.policy, stage.world.now)
+            .handler_available(stage.world.handler_available)
+            .other(&stage.other)
+            .routed(&routing);
+        let decision = || decide(black_box(&stage.complaint), command, actor, &context).expect("allowed");
+        let nanos = median_nanos(ROUNDS, 200, || {
+            black_box(decision());
+        });
+        decided.push(nanos);
+        figure(&format!("decide_{}", name.name()), nanos, "ns");
+        let applied = median_nanos(ROUNDS, 200, || {
+            black_box(decision().iter().fold(stage.complaint.clone(), evolve));
+        });
+        figure(&format!("decide_and_evolve_{}", name.name()), applied, "ns");
+    }
+    figure("decide_commands", f64::from(u32::try_from(decided.len()).expect("few")), "commands");
+    figure("decide_slowest", decided.iter().copied().fold(0.0, f64::max), "ns");
+    figure("decide_median_of_commands", median(decided), "ns");
+}
+
+/// A log of a hundred messages, read from its beginning.
+fn replaying() {
+    let mut world = house::World::new(house::policy());
+    let mut state = world.begun("sarah");
+    for _ in 0..100 {
+        state = world.text(&state, &house::customer("john"), CommandName::Post);
+    }
+    let nanos = median_nanos(ROUNDS, 20, || {
+        black_box(replay(black_box(&world.log))).expect("a log");
+    });
+    figure("replay_per_entry", nanos / f64::from(state.entries), "ns");
+    assert_eq!(replay(&world.log), Ok(state));
 }
 
 /// Whole submissions (decided, acknowledged, routed, committed) one after the other: in memory, and durable on SQLite.
@@ -116,8 +132,7 @@ fn submissions() -> Vec<(String, f64, &'static str)> {
                 customer.submit(complaint).await.expect("accepted");
                 times.push(started.elapsed().as_secs_f64());
             }
-            times.sort_by(f64::total_cmp);
-            let median = times[times.len() / 2];
+            let median = median(times);
             figures.push((format!("submit_{name}_median"), median * 1e6, "us"));
             figures.push((format!("submit_{name}_one_client"), 1.0 / median, "per_s"));
         }
@@ -126,6 +141,5 @@ fn submissions() -> Vec<(String, f64, &'static str)> {
 }
 
 fn desk(store: impl complaint_core::store::Store + 'static) -> Desk {
-    let policy = Policy::standard().with_category(Category::named("Damaged goods").expect("a name"));
-    Desk::new(store, policy).with_clock(Arc::new(ManualClock::at(now())))
+    Desk::new(store, samples::policy()).with_clock(Arc::new(ManualClock::at(now())))
 }

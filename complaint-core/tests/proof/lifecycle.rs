@@ -18,16 +18,17 @@ use crate::house::{
 };
 
 /// A complaint brought somewhere by commands alone.
-struct Stage {
+#[derive(Clone)]
+pub(crate) struct Stage {
     name: String,
-    world: World,
-    complaint: Complaint,
+    pub(crate) world: World,
+    pub(crate) complaint: Complaint,
     /// The complaint it was joined to, or another one of the customer.
-    other: Complaint,
+    pub(crate) other: Complaint,
 }
 
 /// Every status, at every level where it can be reached, and the facts beside the status that guards look at.
-fn stages(policy: &Policy) -> Vec<Stage> {
+pub(crate) fn stages(policy: &Policy) -> Vec<Stage> {
     let mut stages = Vec::new();
     for at in 1..=3_u8 {
         for place in PLACES {
@@ -233,7 +234,7 @@ fn decided(world: &mut World, begun: &Complaint, remedies: Vec<Remedy>) -> Compl
     world.plain(&proposed, &agent("olga"), C::Approve)
 }
 
-fn actors(complaint: &Complaint) -> Vec<(&'static str, Actor)> {
+pub(crate) fn actors(complaint: &Complaint) -> Vec<(&'static str, Actor)> {
     let handler = complaint.handler.as_ref().map(|id| ("handler", agent(id.as_str())));
     // A customer whose key reads like the handler's is nobody to them.
     let namesake = complaint.handler.as_ref().map(|id| ("namesake of the handler", customer(id.as_str())));
@@ -257,7 +258,7 @@ fn actors(complaint: &Complaint) -> Vec<(&'static str, Actor)> {
 }
 
 /// The command with input that no guard can object to, as far as the state of things allows one.
-fn good(stage: &Stage, actor: &Actor, name: C) -> Command {
+pub(crate) fn good(stage: &Stage, actor: &Actor, name: C) -> Command {
     let complaint = &stage.complaint;
     let given = Input::default();
     let text = || Some("Some words.".to_owned());
