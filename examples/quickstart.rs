@@ -26,7 +26,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let complaint = Complaint::about("Water supply", "No water since Monday", "All of Canal Street.")?;
     let receipt = john.submit(complaint).await?;
-    println!("{} is {}", receipt.reference(), receipt.complaint().status); // C7KQ-2M9X-4 is assigned: Asha has it
+    println!("{} is {}", receipt.reference(), receipt.complaint().status); // C7KQ-2M9X-B is assigned: Asha has it
 
     let asha = desk.acting_as(Actor::agent(&asha));
     asha.begin(receipt.id()).await?;

@@ -1,4 +1,10 @@
 //! Who acts.
+//!
+//! The host says who somebody is; the library asks for no password. An [`Actor`] is whoever acts now, with the level they
+//! act at; a [`Party`] is what the log keeps of them. **Customers**, **agents**, **admins** and **auditors** are people;
+//! the **system** is time and automation. What each may do stands in the [table](crate::lifecycle::TABLE).
+//!
+//! Example: [`Actor`].
 
 use std::fmt;
 
@@ -8,6 +14,16 @@ use crate::agent::Agent;
 use crate::id::{AgentId, CustomerId, InvalidId, Level, StaffId};
 
 /// Whoever did something, as the log keeps it.
+///
+/// ```
+/// use complaint_core::{Actor, Party};
+///
+/// let john = Actor::customer("john@example.org")?;
+/// assert_eq!(john.party().role(), "customer");
+/// assert_eq!(john.party().to_string(), "customer john@example.org");
+/// assert_eq!(Party::System.agent(), None);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(tag = "role", content = "id", rename_all = "snake_case")]
 pub enum Party {
@@ -57,6 +73,21 @@ impl fmt::Display for Party {
 }
 
 /// Whoever acts now, with the level they act at.
+///
+/// ```
+/// use complaint_core::id::{Level, StaffId};
+/// use complaint_core::{Actor, Agent};
+///
+/// let maria = Agent::named("maria", "Maria Silva")?.at_level(Level::new(2)?);
+/// let maria = Actor::agent(&maria);
+/// assert!(maria.is_supervisor());
+/// assert_eq!(maria.agent_id().map(|id| id.as_str()), Some("maria"));
+///
+/// let john = Actor::customer("john")?;
+/// assert_eq!((john.customer_id().map(|id| id.as_str()), john.level()), (Some("john"), None));
+/// assert_eq!(Actor::auditor(StaffId::new("ines")?).party().role(), "auditor");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Actor {
     party: Party,

@@ -1,4 +1,10 @@
 //! Members of staff who can hold a complaint.
+//!
+//! An [`Agent`] is what the host records of them: the **level** they work at, the **skills** they have, the **capacity**
+//! up to which they are given work. A [`Member`] is an agent with the **workload** they carry, which the store keeps.
+//! Who of them gets a complaint is the matter of [`routing`](crate::routing).
+//!
+//! Example: [`Agent`].
 
 use std::collections::BTreeSet;
 
@@ -10,6 +16,26 @@ use crate::id::{AgentId, Area, CustomerId, InvalidId, Language, Level, Skill};
 use crate::text;
 
 /// A member of staff who can hold a complaint.
+///
+/// ```
+/// use chrono::{DateTime, TimeDelta};
+/// use complaint_core::Agent;
+/// use complaint_core::agent::{Absence, Concern};
+/// use complaint_core::complaint::Item;
+///
+/// let (today, back) = (DateTime::UNIX_EPOCH, DateTime::UNIX_EPOCH + TimeDelta::days(14));
+/// let asha = Agent::named("asha", "Asha Rao")?
+///     .skilled_in(["water supply", "meters"])
+///     .with_capacity(12)
+///     .on_shift("office")
+///     .in_conflict_with(Concern::Item(Item { kind: "supplier".into(), key: "S-7".into() }));
+/// assert!(asha.is_available(today));
+///
+/// let asha = Agent { absence: Some(Absence { from: today, until: back }), ..asha };
+/// assert!(!asha.is_available(today));
+/// assert!(asha.is_available(back));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Agent {
     /// The host's key.
@@ -45,6 +71,8 @@ pub struct Agent {
 }
 
 /// Whom or what a complaint concerns, and an agent may have a personal interest in.
+///
+/// Example: [`Agent`].
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Concern {
@@ -55,6 +83,8 @@ pub enum Concern {
 }
 
 /// A stretch of absence.
+///
+/// Example: [`Agent`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Absence {
     /// First instant of absence.
@@ -130,6 +160,21 @@ impl Agent {
 }
 
 /// An agent with what they hold.
+///
+/// ```
+/// # use complaint_core::{Actor, Agent, Complaint, Desk, Policy, policy::Category, store::MemoryStore};
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// # let desk = Desk::new(MemoryStore::new(), Policy::standard().with_category(Category::named("Water supply")?));
+/// # let asha = desk.enrol(Agent::named("asha", "Asha Rao")?.skilled_in(["water supply"])).await?;
+/// # let john = desk.acting_as(Actor::customer("john")?);
+/// # let receipt = john.submit(Complaint::about("Water supply", "No water", "Since Monday.")?).await?;
+/// let member = desk.store().find(&asha.id).await?.expect("was enrolled");
+/// assert_eq!((member.agent.name.as_str(), member.workload), ("Asha Rao", 1));
+/// assert!(member.last_assigned_at.is_some());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Member {
     /// Who.

@@ -1,4 +1,17 @@
 //! Identifiers, each its own type, so that one can never be passed for another.
+//!
+//! Some the library draws ([`ComplaintId`], [`NoticeId`], [`AttachmentId`]); some are the host's own, taken as they are
+//! ([`CustomerId`], [`AgentId`], [`StaffId`]); some are keys of the catalogue, of which every spelling is one
+//! ([`CategoryKey`], [`Skill`], [`Area`], …). The number that people quote is a
+//! [`Reference`](crate::reference::Reference).
+//!
+//! ```
+//! use complaint_core::id::{CategoryKey, CustomerId};
+//!
+//! assert_eq!(CategoryKey::new("Damaged goods")?, CategoryKey::new("damaged-goods")?);
+//! assert_ne!(CustomerId::new("John")?, CustomerId::new("john")?);
+//! # Ok::<(), complaint_core::id::InvalidId>(())
+//! ```
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,6 +21,14 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 /// An identifier that could not be read.
+///
+/// ```
+/// use complaint_core::id::Level;
+///
+/// let wrong = Level::new(10).unwrap_err();
+/// assert_eq!(wrong.to_string(), "level must be a number from 1 to 9");
+/// assert_eq!((wrong.what(), wrong.expected()), ("level", "a number from 1 to 9"));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{what} must be {expected}")]
 pub struct InvalidId {
@@ -34,6 +55,16 @@ impl InvalidId {
 macro_rules! own_id {
     ($(#[$doc:meta])* $name:ident, $what:literal) => {
         $(#[$doc])*
+        ///
+        /// ```
+        #[doc = concat!("use complaint_core::id::", stringify!($name), ";")]
+        ///
+        #[doc = concat!("let id: ", stringify!($name), " = \"01900000-0000-7000-8000-000000000007\".parse()?;")]
+        #[doc = concat!("assert_eq!(", stringify!($name), "::from_uuid(id.as_uuid()), id);")]
+        /// assert_eq!(id.to_string(), "01900000-0000-7000-8000-000000000007");
+        #[doc = concat!("assert!(\"7\".parse::<", stringify!($name), ">().is_err());")]
+        /// # Ok::<(), complaint_core::id::InvalidId>(())
+        /// ```
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
         pub struct $name(Uuid);
@@ -142,6 +173,15 @@ macro_rules! host_key {
         $(#[$doc])*
         ///
         /// The host's own key: opaque, 1 to 64 visible ASCII characters, compared byte by byte.
+        ///
+        /// ```
+        #[doc = concat!("use complaint_core::id::", stringify!($name), ";")]
+        ///
+        #[doc = concat!("let id = ", stringify!($name), "::new(\"7@example.org\")?;")]
+        /// assert_eq!(id.as_str(), "7@example.org");
+        #[doc = concat!("assert!(", stringify!($name), "::new(\"two words\").is_err());")]
+        /// # Ok::<(), complaint_core::id::InvalidId>(())
+        /// ```
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
         pub struct $name(Arc<str>);
@@ -184,11 +224,20 @@ host_key!(
 );
 
 macro_rules! slug {
-    ($(#[$doc:meta])* $name:ident, $what:literal) => {
+    ($(#[$doc:meta])* $name:ident, $what:literal, $written:literal is $kept:literal) => {
         $(#[$doc])*
         ///
         /// Kept as lower-case words joined by `-`, so that `Damaged goods` and `damaged-goods` are one.
         /// 1 to 64 letters, digits and hyphens; letters of any script.
+        ///
+        /// ```
+        #[doc = concat!("use complaint_core::id::", stringify!($name), ";")]
+        ///
+        #[doc = concat!("let key = ", stringify!($name), "::new(\"", $written, "\")?;")]
+        #[doc = concat!("assert_eq!(key.as_str(), \"", $kept, "\");")]
+        #[doc = concat!("assert!(", stringify!($name), "::new(\"<script>\").is_err());")]
+        /// # Ok::<(), complaint_core::id::InvalidId>(())
+        /// ```
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
         pub struct $name(Arc<str>);
@@ -214,32 +263,38 @@ macro_rules! slug {
 slug!(
     /// What a complaint is about, as a key of the catalogue.
     CategoryKey,
-    "category"
+    "category",
+    "Damaged goods" is "damaged-goods"
 );
 slug!(
     /// Why things went wrong, as a key of the policy.
     CauseKey,
-    "cause"
+    "cause",
+    "Wrong picking list" is "wrong-picking-list"
 );
 slug!(
     /// One promise of the law, as a key of the policy.
     PromiseKey,
-    "statutory promise"
+    "statutory promise",
+    "Final response" is "final-response"
 );
 slug!(
     /// One thing an agent knows and a complaint may need.
     Skill,
-    "skill"
+    "skill",
+    "Water supply" is "water-supply"
 );
 slug!(
     /// A place or part of the organisation that an agent serves and a complaint may concern.
     Area,
-    "area"
+    "area",
+    "North bank" is "north-bank"
 );
 slug!(
     /// A language that an agent speaks and a customer may need: a BCP 47 tag in lower case, e.g. `de`, `pt-br`.
     Language,
-    "language"
+    "language",
+    "pt-BR" is "pt-br"
 );
 
 fn slugged(text: &str) -> Option<String> {
@@ -263,6 +318,14 @@ fn slugged(text: &str) -> Option<String> {
 }
 
 /// How often a complaint has been changed: 1 after submission, one more for each committed change.
+///
+/// ```
+/// use complaint_core::id::Version;
+///
+/// let submitted = Version::NONE.next();
+/// assert_eq!(submitted, Version::new(1));
+/// assert_eq!(submitted.next().to_string(), "2");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Version(u64);
@@ -294,6 +357,16 @@ impl fmt::Display for Version {
 }
 
 /// A step of the ladder: 1 handles first, the last has final authority.
+///
+/// ```
+/// use complaint_core::id::Level;
+///
+/// let supervisor = Level::FIRST.above();
+/// assert_eq!(supervisor, Level::new(2)?);
+/// assert_eq!((supervisor.get(), supervisor.below()), (2, Level::FIRST));
+/// assert_eq!(Level::FIRST.below(), Level::FIRST);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "u8", into = "u8")]
 pub struct Level(u8);

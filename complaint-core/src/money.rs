@@ -1,4 +1,6 @@
 //! Amounts of money: whole minor units and a currency, never a floating-point number.
+//!
+//! Example: [`Money`].
 
 use std::fmt;
 use std::str::FromStr;
@@ -16,6 +18,15 @@ const CODES: &str = "AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF
     TTD TWD TZS UAH UGX USD USN UYI UYU UYW UZS VED VES VND VUV WST XAF XCD XCG XOF XPF YER ZAR ZMW ZWG";
 
 /// An ISO 4217 alphabetic code of a currency in use, three capital letters.
+///
+/// ```
+/// use complaint_core::money::Currency;
+///
+/// let yen = Currency::new("jpy")?;
+/// assert_eq!((yen.to_string().as_str(), yen.decimals()), ("JPY", 0));
+/// assert!(Currency::new("XXX").is_err(), "no currency that anybody pays in");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Currency([u8; 3]);
@@ -80,6 +91,16 @@ impl From<Currency> for String {
 }
 
 /// An amount in a currency: whole minor units inside, `12.50 EUR` wherever it is written or stored.
+///
+/// ```
+/// use complaint_core::money::{Currency, Money};
+///
+/// let refund: Money = "12.5 EUR".parse()?;
+/// assert_eq!(refund, Money::new(1250, Currency::new("EUR")?));
+/// assert_eq!((refund.to_string().as_str(), refund.decimal().as_str()), ("12.50 EUR", "12.50"));
+/// assert!("0.125 EUR".parse::<Money>().is_err(), "there is no half of a cent");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Money {

@@ -7,6 +7,38 @@ use async_trait::async_trait;
 use crate::notice::Notice;
 
 /// Hands notices over to people.
+///
+/// ```
+/// use async_trait::async_trait;
+/// use complaint_core::notice::{Notice, NoticeChannel};
+/// use complaint_core::{Notifier, NotifyError};
+/// # use complaint_core::{Actor, Agent, Complaint, Desk, Policy, policy::Category, store::MemoryStore};
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// # let policy = Policy::standard().with_category(Category::named("Water supply")?);
+/// # let desk = Desk::new(MemoryStore::new(), policy);
+///
+/// struct Printer;
+///
+/// #[async_trait]
+/// impl Notifier for Printer {
+///     async fn deliver(&self, notice: &Notice) -> Result<(), NotifyError> {
+///         if notice.channel != NoticeChannel::Email {
+///             return Err(NotifyError::Never("only letters are printed".into()));
+///         }
+///         println!("{}: {:?} for {:?}", notice.reference, notice.kind, notice.recipient);
+///         Ok(())
+///     }
+/// }
+///
+/// let desk = desk.notifying(Printer);
+/// let john = desk.acting_as(Actor::customer("john")?);
+/// john.submit(Complaint::about("Water supply", "No water", "Since Monday.")?).await?;
+/// let done = desk.deliver().await?;
+/// assert_eq!((done.delivered > 0, done.postponed, done.dead), (true, 0, 0));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[cfg_attr(feature = "mock", mockall::automock)]
 #[async_trait]
 pub trait Notifier: Send + Sync {
@@ -19,6 +51,8 @@ pub trait Notifier: Send + Sync {
 }
 
 /// Why a notice was not delivered, by what the courier can do.
+///
+/// Example: [`Notifier`].
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum NotifyError {

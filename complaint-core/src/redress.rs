@@ -2,6 +2,8 @@
 //!
 //! A [`Ledger`] is counted from complaints one by one, in any order and on any machine, and ledgers are added to each
 //! other. Money is counted in minor units, each currency by itself: nothing is ever converted or rounded.
+//!
+//! Example: [`Ledger`].
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -127,6 +129,8 @@ impl Ledger {
 }
 
 /// What was promised, by what became of it.
+///
+/// Example: [`Ledger`].
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Totals {
     /// How many decisions; of a kind of remedy, how many that promise it.
@@ -162,6 +166,8 @@ impl Totals {
 }
 
 /// How many remedies, and how much money.
+///
+/// Example: [`Ledger`].
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Amounts {
     /// How many, those that are no money too.
@@ -192,6 +198,8 @@ impl Amounts {
 }
 
 /// A sum of money. It may be more than one [`Money`] can hold.
+///
+/// Example: [`Ledger`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sum {
     /// In minor units: cents of a euro, whole yen.

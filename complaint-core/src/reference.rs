@@ -1,4 +1,6 @@
 //! The number people quote.
+//!
+//! Example: [`Reference`].
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,10 +14,20 @@ use crate::id::InvalidId;
 const ALPHABET: &[u8; 31] = b"23456789ABCDEFGHJKMNPQRSTUVWXYZ";
 const DRAWN: usize = 8;
 
-/// The acknowledgement number of a complaint: eight random characters and a check character, e.g. `C7KQ-2M9X-4`.
+/// The acknowledgement number of a complaint: eight random characters and a check character, e.g. `C7KQ-2M9X-B`.
 ///
 /// Read back leniently: case, spaces and hyphens do not matter. The check character is the weighted sum of the others
 /// modulo 31, so one mistyped character or two swapped neighbours are always found.
+///
+/// ```
+/// use complaint_core::reference::Reference;
+///
+/// let reference: Reference = "C7KQ-2M9X-B".parse()?;
+/// assert_eq!("c7kq 2m9x b".parse(), Ok(reference), "as people read it out");
+/// assert_eq!(reference.to_string(), "C7KQ-2M9X-B");
+/// assert!("C7QK-2M9X-B".parse::<Reference>().is_err(), "two characters are swapped");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Reference([u8; DRAWN]);
@@ -57,7 +69,7 @@ impl FromStr for Reference {
     type Err = InvalidId;
 
     fn from_str(text: &str) -> Result<Self, InvalidId> {
-        let wrong = || InvalidId::new("reference", "a reference such as C7KQ-2M9X-4");
+        let wrong = || InvalidId::new("reference", "a reference such as C7KQ-2M9X-B");
         if text.len() > 32 {
             return Err(wrong());
         }

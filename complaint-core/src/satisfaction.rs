@@ -2,6 +2,8 @@
 //!
 //! [`Satisfaction`] is counted from complaints one by one, in any order and on any machine, and added up. Anonymous
 //! ratings count like any other; broken down they show only where [`ANONYMOUS_MIN`] of them stand together.
+//!
+//! Example: [`Satisfaction`].
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -148,6 +150,8 @@ impl Tally {
 }
 
 /// The figures of a group. All are computed from whole numbers and cut, not rounded, to hundredths.
+///
+/// Example: [`Satisfaction`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Figures {
     /// How many decisions could be rated.

@@ -1,4 +1,6 @@
 //! What people type, checked once at the edge.
+//!
+//! Examples: [`text()`], [`line()`].
 
 /// Longest subject line, in characters.
 pub const SUBJECT_MAX: usize = 200;
@@ -8,6 +10,8 @@ pub const TEXT_MAX: usize = 64 * 1024;
 pub const FIELD_MAX: usize = 200;
 
 /// Why a text was refused.
+///
+/// Example: [`line()`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TextFault {
     /// Nothing that can be seen.
@@ -42,6 +46,13 @@ impl TextFault {
 }
 
 /// A text of several lines, at most [`TEXT_MAX`] bytes. Line ends become LF; all else is kept exactly.
+///
+/// ```
+/// use complaint_core::text::{TextFault, text};
+///
+/// assert_eq!(text("No water.\r\nSince Monday."), Ok("No water.\nSince Monday.".into()));
+/// assert_eq!(text(" \n"), Err(TextFault::Empty));
+/// ```
 pub fn text(input: &str) -> Result<String, TextFault> {
     let unified = if input.contains('\r') { input.replace("\r\n", "\n").replace('\r', "\n") } else { input.to_owned() };
     if is_blank(&unified) {
@@ -57,6 +68,15 @@ pub fn text(input: &str) -> Result<String, TextFault> {
 }
 
 /// A text of one line, at most `max` characters; white space around it is dropped.
+///
+/// ```
+/// use complaint_core::text::{FIELD_MAX, TextFault, line};
+///
+/// assert_eq!(line("  Asha Rao ", FIELD_MAX), Ok("Asha Rao".into()));
+/// let too_long = line("Asha Rao", 4).unwrap_err();
+/// assert_eq!(too_long, TextFault::TooLong { max: 4, unit: "characters" });
+/// assert_eq!((too_long.code(), too_long.to_string().as_str()), ("too_long", "must be at most 4 characters long"));
+/// ```
 pub fn line(input: &str, max: usize) -> Result<String, TextFault> {
     let trimmed = input.trim();
     if is_blank(trimmed) {

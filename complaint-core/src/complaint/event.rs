@@ -13,6 +13,26 @@ use crate::routing::Routing;
 
 /// What happened to a complaint: ids, enums, instants and amounts. What people typed stands beside it as
 /// [`Words`](super::Words); remedies and attachments appear here without their texts.
+///
+/// ```
+/// use complaint_core::complaint::Event;
+/// # use complaint_core::{Actor, Agent, Complaint, Desk, Policy, policy::Category, store::MemoryStore};
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// # let desk = Desk::new(MemoryStore::new(), Policy::standard().with_category(Category::named("Water supply")?));
+/// # let asha = desk.enrol(Agent::named("asha", "Asha Rao")?.skilled_in(["water supply"])).await?;
+/// # let john = desk.acting_as(Actor::customer("john")?);
+/// # let receipt = john.submit(Complaint::about("Water supply", "No water", "Since Monday.")?).await?;
+///
+/// let log = desk.whole_log(receipt.id()).await?;
+/// let events: Vec<Event> = log.into_iter().map(|entry| entry.event).collect();
+/// assert!(matches!(events[0], Event::Submitted { .. }));
+/// assert_eq!(events[1], Event::Acknowledged);
+/// assert!(matches!(&events[2], Event::Assigned { agent, .. } if *agent == asha.id));
+/// assert_eq!(serde_json::to_string(&Event::Begun)?, r#"{"type":"begun"}"#);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Event {
@@ -301,6 +321,8 @@ impl Event {
 }
 
 /// Why a complaint went up the ladder. Each counts once per complaint and level.
+///
+/// Example: [`Escalation`](super::Escalation).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(tag = "cause", content = "clock", rename_all = "snake_case")]
 pub enum EscalationCause {
@@ -315,6 +337,25 @@ pub enum EscalationCause {
 }
 
 /// Why a complaint was taken from its handler.
+///
+/// ```
+/// use complaint_core::complaint::{Event, ReleaseCause};
+/// # use complaint_core::{Actor, Agent, Complaint, Desk, Policy, policy::Category, store::MemoryStore};
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// # let desk = Desk::new(MemoryStore::new(), Policy::standard().with_category(Category::named("Water supply")?));
+/// # let asha = desk.enrol(Agent::named("asha", "Asha Rao")?.skilled_in(["water supply"])).await?;
+/// # let john = desk.acting_as(Actor::customer("john")?);
+/// # let receipt = john.submit(Complaint::about("Water supply", "No water", "Since Monday.")?).await?;
+///
+/// desk.enrol(Agent { enabled: false, ..asha }).await?;
+/// assert_eq!(desk.release_from_absent().await?, 1);
+/// let log = desk.whole_log(receipt.id()).await?;
+/// let last = &log.last().expect("an entry").event;
+/// assert!(matches!(last, Event::Released { cause: ReleaseCause::HandlerGone, .. }));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ReleaseCause {
@@ -327,6 +368,26 @@ pub enum ReleaseCause {
 }
 
 /// Why a complaint was finished.
+///
+/// ```
+/// use complaint_core::complaint::{CloseCause, Event};
+/// # use complaint_core::{Actor, Agent, Complaint, Desk, Policy, policy::Category, store::MemoryStore};
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// # let desk = Desk::new(MemoryStore::new(), Policy::standard().with_category(Category::named("Water supply")?));
+/// # let asha = desk.enrol(Agent::named("asha", "Asha Rao")?.skilled_in(["water supply"])).await?;
+/// # let john = desk.acting_as(Actor::customer("john")?);
+/// # let receipt = john.submit(Complaint::about("Water supply", "No water", "Since Monday.")?).await?;
+///
+/// # let asha = desk.acting_as(Actor::agent(&asha));
+/// asha.begin(receipt.id()).await?;
+/// asha.resolve(receipt.id(), complaint_core::Resolution::not_upheld("The works were announced.")).await?;
+/// john.accept(receipt.id()).await?;
+/// let log = desk.whole_log(receipt.id()).await?;
+/// assert_eq!(log.last().expect("an entry").event, Event::Closed { cause: CloseCause::Accepted });
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CloseCause {

@@ -1,4 +1,10 @@
 //! One complaint: the state that lists read, the log that rebuilds it, and what a customer hands in.
+//!
+//! A [`Submission`] becomes a [`Complaint`]. From then on each change adds an [`Entry`] to its log: an [`Event`] with the
+//! facts, the [`Place`] where the work is afterwards, and beside them the [`Words`] that people typed. The state holds
+//! nothing that the log does not say; [`replay`](crate::lifecycle::replay) rebuilds it.
+//!
+//! Examples: [`Submission`], [`Complaint`], [`Entry`].
 
 mod entry;
 mod event;

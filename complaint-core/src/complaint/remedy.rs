@@ -12,6 +12,30 @@ use crate::lifecycle::Status;
 
 /// A remedy that a decision offered, and what became of it. Facts are only added, so that a promise that failed and was
 /// kept after all is known to have failed.
+///
+/// ```
+/// use complaint_core::Remedy;
+/// use complaint_core::complaint::RemedyState;
+/// # use complaint_core::{Actor, Agent, Complaint, Desk, Policy, policy::Category, store::MemoryStore};
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// # let desk = Desk::new(MemoryStore::new(), Policy::standard().with_category(Category::named("Water supply")?));
+/// # let asha = desk.enrol(Agent::named("asha", "Asha Rao")?.skilled_in(["water supply"])).await?;
+/// # let john = desk.acting_as(Actor::customer("john")?);
+/// # let receipt = john.submit(Complaint::about("Water supply", "No water", "Since Monday.")?).await?;
+///
+/// # let asha = desk.acting_as(Actor::agent(&asha));
+/// # asha.begin(receipt.id()).await?;
+/// # let decision = complaint_core::Resolution::upheld("Valve 14 was stuck.").apologising();
+/// asha.resolve(receipt.id(), decision.with(Remedy::refund("12.50 EUR")?)).await?;
+/// let complaint = john.accept(receipt.id()).await?;
+/// let promise = &complaint.remedies[0];
+/// assert_eq!(complaint.remedy_state(promise), RemedyState::Accepted);
+/// assert_eq!(promise.accepted.as_ref().map(|step| step.by.role()), Some("customer"));
+/// assert_eq!(complaint.outstanding_remedies().count(), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RemedyPromise {
     /// Its number on this complaint, from 1.
@@ -37,6 +61,8 @@ pub struct RemedyPromise {
 }
 
 /// One thing that happened to a remedy.
+///
+/// Example: [`RemedyPromise`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RemedyStep {
     /// When it was recorded.

@@ -21,6 +21,24 @@ use crate::routing::Routing;
 /// A complaint: an expression of dissatisfaction with a remedy or an answer expected (ISO 10002).
 ///
 /// Every field is what folding the log with [`evolve`](crate::lifecycle::evolve) gives; nothing else writes here.
+///
+/// ```
+/// # use complaint_core::{Actor, Agent, Complaint, Desk, Policy, policy::Category, store::MemoryStore};
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// # let desk = Desk::new(MemoryStore::new(), Policy::standard().with_category(Category::named("Water supply")?));
+/// # let asha = desk.enrol(Agent::named("asha", "Asha Rao")?.skilled_in(["water supply"])).await?;
+/// # let john = desk.acting_as(Actor::customer("john")?);
+/// # let receipt = john.submit(Complaint::about("Water supply", "No water", "Since Monday.")?).await?;
+/// let complaint = john.read(receipt.id()).await?;
+/// assert_eq!((complaint.status.name(), complaint.version.get()), ("assigned", 1));
+/// assert_eq!(complaint.status_for_customer(Some("Asha Rao"), None), "Assigned to Asha Rao");
+/// assert_eq!(complaint.workload(), Some((&asha.id, 1)));
+/// assert!(complaint.promised_at() > Some(complaint.received_at));
+/// assert!(complaint.resolution().is_none(), "nobody has decided yet");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Complaint {
     /// Its id.
@@ -154,6 +172,16 @@ pub struct Complaint {
 }
 
 /// How to reach a customer about one complaint. Each at most 200 characters on one line; the address may have several.
+///
+/// ```
+/// use complaint_core::Complaint;
+/// use complaint_core::complaint::Contact;
+///
+/// let contact = Contact { email: Some("john@example.org".into()), ..Contact::default() };
+/// let about = Complaint::about("Water supply", "No water", "Since Monday.")?.contact(contact);
+/// assert_eq!(about.contact.phone, None);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Contact {
@@ -172,6 +200,27 @@ pub struct Contact {
 }
 
 /// An agent who may not get a complaint any more.
+///
+/// ```
+/// use complaint_core::complaint::{Exclusion, ExclusionCause};
+/// use complaint_core::id::Level;
+/// use complaint_core::lifecycle::{Command, CommandName};
+/// # use complaint_core::{Actor, Agent, Complaint, Desk, Policy, policy::Category, store::MemoryStore};
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// # let desk = Desk::new(MemoryStore::new(), Policy::standard().with_category(Category::named("Water supply")?));
+/// # let asha = desk.enrol(Agent::named("asha", "Asha Rao")?.skilled_in(["water supply"])).await?;
+/// # let john = desk.acting_as(Actor::customer("john")?);
+/// # let receipt = john.submit(Complaint::about("Water supply", "No water", "Since Monday.")?).await?;
+///
+/// let declined = Command::with_reason(CommandName::Decline, "He is my neighbour.");
+/// let complaint = desk.acting_as(Actor::agent(&asha)).perform(receipt.id(), declined).await?;
+/// let cause = ExclusionCause::Declined(Level::FIRST);
+/// assert_eq!(complaint.exclusion(&asha.id), Some(cause));
+/// assert_eq!(complaint.exclusions, [Exclusion { agent: asha.id, cause }]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Exclusion {
     /// Who.
@@ -181,6 +230,8 @@ pub struct Exclusion {
 }
 
 /// Why an agent is excluded.
+///
+/// Example: [`Exclusion`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "cause", content = "level", rename_all = "snake_case")]
 pub enum ExclusionCause {
@@ -203,6 +254,26 @@ impl ExclusionCause {
 }
 
 /// One step up the ladder.
+///
+/// ```
+/// use complaint_core::complaint::EscalationCause;
+/// # use complaint_core::{Actor, Agent, Complaint, Desk, Policy, policy::Category, store::MemoryStore};
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// # let desk = Desk::new(MemoryStore::new(), Policy::standard().with_category(Category::named("Water supply")?));
+/// # let asha = desk.enrol(Agent::named("asha", "Asha Rao")?.skilled_in(["water supply"])).await?;
+/// # let john = desk.acting_as(Actor::customer("john")?);
+/// # let receipt = john.submit(Complaint::about("Water supply", "No water", "Since Monday.")?).await?;
+///
+/// # let asha = desk.acting_as(Actor::agent(&asha));
+/// asha.begin(receipt.id()).await?;
+/// let complaint = asha.escalate(receipt.id(), "The valve is not ours to turn.").await?;
+/// let step = &complaint.escalations[0];
+/// assert_eq!((step.from.get(), step.to.get()), (1, 2));
+/// assert_eq!(step.causes, [EscalationCause::Handler]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Escalation {
     /// When.
@@ -218,6 +289,25 @@ pub struct Escalation {
 }
 
 /// A question that is with the customer.
+///
+/// ```
+/// # use complaint_core::{Actor, Agent, Complaint, Desk, Policy, policy::Category, store::MemoryStore};
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// # let desk = Desk::new(MemoryStore::new(), Policy::standard().with_category(Category::named("Water supply")?));
+/// # let asha = desk.enrol(Agent::named("asha", "Asha Rao")?.skilled_in(["water supply"])).await?;
+/// # let john = desk.acting_as(Actor::customer("john")?);
+/// # let receipt = john.submit(Complaint::about("Water supply", "No water", "Since Monday.")?).await?;
+/// # let asha = desk.acting_as(Actor::agent(&asha));
+/// asha.begin(receipt.id()).await?;
+/// let complaint = asha.ask(receipt.id(), "Which street?").await?;
+/// assert_eq!(complaint.question.map(|question| question.seq), Some(complaint.entries));
+///
+/// let complaint = john.answer(receipt.id(), "Canal Street.").await?;
+/// assert_eq!(complaint.question, None);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Question {
     /// Its entry in the log.
@@ -227,6 +317,31 @@ pub struct Question {
 }
 
 /// A resolution that waits for a second person.
+///
+/// ```
+/// use complaint_core::complaint::Outcome;
+/// use complaint_core::lifecycle::{Command, CommandName, Input};
+/// # use complaint_core::{Actor, Agent, Complaint, Desk, Policy, policy::Category, store::MemoryStore};
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// # let desk = Desk::new(MemoryStore::new(), Policy::standard().with_category(Category::named("Water supply")?));
+/// # let asha = desk.enrol(Agent::named("asha", "Asha Rao")?.skilled_in(["water supply"])).await?;
+/// # let john = desk.acting_as(Actor::customer("john")?);
+/// # let receipt = john.submit(Complaint::about("Water supply", "No water", "Since Monday.")?).await?;
+///
+/// # let asha = desk.acting_as(Actor::agent(&asha));
+/// asha.begin(receipt.id()).await?;
+/// let decision = Input {
+///     outcome: Some(Outcome::NotUpheld),
+///     explanation: Some("The works were announced.".into()),
+///     ..Input::default()
+/// };
+/// let complaint = asha.perform(receipt.id(), Command::new(CommandName::Propose, decision)?).await?;
+/// assert_eq!(complaint.status.name(), "pending_approval");
+/// assert_eq!(complaint.proposal.map(|proposal| proposal.outcome), Some(Outcome::NotUpheld));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Proposal {
     /// Who proposes.
@@ -249,6 +364,27 @@ pub struct Proposal {
 }
 
 /// A decision.
+///
+/// ```
+/// use complaint_core::complaint::Outcome;
+/// # use complaint_core::{Actor, Agent, Complaint, Desk, Policy, policy::Category, store::MemoryStore};
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// # let desk = Desk::new(MemoryStore::new(), Policy::standard().with_category(Category::named("Water supply")?));
+/// # let asha = desk.enrol(Agent::named("asha", "Asha Rao")?.skilled_in(["water supply"])).await?;
+/// # let john = desk.acting_as(Actor::customer("john")?);
+/// # let receipt = john.submit(Complaint::about("Water supply", "No water", "Since Monday.")?).await?;
+///
+/// # let asha = desk.acting_as(Actor::agent(&asha));
+/// asha.begin(receipt.id()).await?;
+/// let decision = complaint_core::Resolution::upheld("Valve 14 was stuck.").apologising();
+/// let complaint = asha.resolve(receipt.id(), decision).await?;
+/// let resolution = complaint.resolution().expect("it was not contested");
+/// assert_eq!((resolution.outcome, resolution.level.get()), (Outcome::Upheld, 1));
+/// assert_eq!(resolution.accepted_at, None);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Resolution {
     /// When.
@@ -277,6 +413,30 @@ pub struct Resolution {
 }
 
 /// Why a complaint was not taken up.
+///
+/// ```
+/// use complaint_core::complaint::DismissalReason;
+/// use complaint_core::lifecycle::{Command, CommandName, Input};
+/// # use complaint_core::{Actor, Agent, Complaint, Desk, Policy, policy::Category, store::MemoryStore};
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// # let desk = Desk::new(MemoryStore::new(), Policy::standard().with_category(Category::named("Water supply")?));
+/// # let asha = desk.enrol(Agent::named("asha", "Asha Rao")?.skilled_in(["water supply"])).await?;
+/// # let john = desk.acting_as(Actor::customer("john")?);
+/// # let receipt = john.submit(Complaint::about("Water supply", "No water", "Since Monday.")?).await?;
+///
+/// # let maria = Agent::named("maria", "Maria Silva")?.at_level(complaint_core::id::Level::new(2)?);
+/// let dismiss = Input {
+///     reason: Some(DismissalReason::OutOfScope.name().into()),
+///     text: Some("The pipe is your landlord's.".into()),
+///     ..Input::default()
+/// };
+/// let dismiss = Command::new(CommandName::Dismiss, dismiss)?;
+/// let complaint = desk.acting_as(Actor::agent(&maria)).perform(receipt.id(), dismiss).await?;
+/// assert_eq!(complaint.dismissal.map(|it| it.reason), Some(DismissalReason::OutOfScope));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Dismissal {
     /// When.

@@ -11,6 +11,22 @@ use crate::id::{AgentId, Area, AttachmentId, CategoryKey, ComplaintId, CustomerI
 use crate::money::Money;
 
 /// A complaint as it is handed in. Texts are raw: `submit` checks them all and names every fault at once.
+///
+/// ```
+/// use complaint_core::Complaint;
+/// use complaint_core::complaint::{Channel, Wish};
+/// use complaint_core::id::CustomerId;
+///
+/// let about = Complaint::about("Late delivery", "Parcel is late", "It was promised for Monday.")?
+///     .order_number("A-1009")
+///     .happened_on("2026-11-23".parse()?)
+///     .wishing(Wish::Refund)
+///     .concerning("parcel", "P-77")
+///     .on_behalf_of(CustomerId::new("john")?, Channel::Phone);
+/// assert_eq!(about.category.as_str(), "late-delivery");
+/// assert_eq!(about.items[0].key, "P-77");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Submission {
@@ -69,6 +85,8 @@ impl Complaint {
     ///
     /// # Errors
     /// If the category is no key. Texts are checked on submission, all at once.
+    ///
+    /// Example: [`Submission`].
     pub fn about(
         category: impl AsRef<str>,
         subject: impl Into<String>,
@@ -160,6 +178,8 @@ impl Submission {
 }
 
 /// A thing of the host that a complaint concerns: `order` `A-1009`.
+///
+/// Example: [`Submission`].
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Item {
@@ -181,6 +201,16 @@ macro_rules! closed_list {
     };
     ($(#[$doc:meta])* $name:ident, $what:literal { $($(#[$vdoc:meta])* $variant:ident = $key:literal, $label:literal;)+ }) => {
         $(#[$doc])*
+        ///
+        /// ```
+        #[doc = concat!("use complaint_core::complaint::", stringify!($name), ";")]
+        ///
+        #[doc = concat!("for one in ", stringify!($name), "::ALL {")]
+        ///     assert_eq!(one.name().parse(), Ok(*one)); // as stored, and as the API has it
+        ///     assert!(!one.label().is_empty()); // as people read it
+        /// }
+        #[doc = concat!("assert!(\"other than these\".parse::<", stringify!($name), ">().is_err());")]
+        /// ```
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         pub enum $name {
             $($(#[$vdoc])* #[serde(rename = $key)] $variant,)+
@@ -350,6 +380,17 @@ closed_list!(
 );
 
 /// A remedy as decided.
+///
+/// ```
+/// use complaint_core::Remedy;
+/// use complaint_core::complaint::RemedyKind;
+///
+/// let refund = Remedy::refund("12.50 EUR")?.due_on("2026-12-01".parse()?);
+/// assert_eq!((refund.kind, refund.amount.map(|it| it.minor_units())), (RemedyKind::Refund, Some(1250)));
+/// let repair = Remedy::of(RemedyKind::Repair).with_instructions("We come by appointment.");
+/// assert!(!repair.kind.is_money() && !repair.kind.is_given_with_decision());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Remedy {
@@ -401,6 +442,31 @@ impl Remedy {
 }
 
 /// The facts of an attachment; the file's own name is words.
+///
+/// ```
+/// use complaint_core::complaint::Attachment;
+/// use complaint_core::id::AttachmentId;
+/// use complaint_core::lifecycle::Command;
+/// # use complaint_core::{Actor, Agent, Complaint, Desk, Policy, policy::Category, store::MemoryStore};
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// # let desk = Desk::new(MemoryStore::new(), Policy::standard().with_category(Category::named("Water supply")?));
+/// # let asha = desk.enrol(Agent::named("asha", "Asha Rao")?.skilled_in(["water supply"])).await?;
+/// # let john = desk.acting_as(Actor::customer("john")?);
+/// # let receipt = john.submit(Complaint::about("Water supply", "No water", "Since Monday.")?).await?;
+///
+/// let photo = Attachment {
+///     id: AttachmentId::from_uuid(desk.draw_id()),
+///     file_name: "meter.jpg".into(),
+///     media_type: "image/jpeg".into(),
+///     size: 48_211,
+///     sha256: "0".repeat(64),
+/// };
+/// let complaint = john.perform(receipt.id(), Command::attach(vec![photo.clone()])).await?;
+/// assert_eq!(complaint.attachments, [photo]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Attachment {

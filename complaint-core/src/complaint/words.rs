@@ -8,6 +8,16 @@ use serde::{Deserialize, Serialize};
 ///
 /// Words stand beside the facts of an [`Entry`](super::Entry), so that they can be erased one day without breaking
 /// the log. Names are stable; the texts were checked when they came in.
+///
+/// ```
+/// use complaint_core::complaint::Words;
+///
+/// let words = Words::of("subject", "No water").and("answer.meter", "0042").maybe("product", None::<&str>);
+/// assert_eq!(words.get("subject"), Some("No water"));
+/// assert_eq!(words.text("product"), "");
+/// assert_eq!(words.under("answer.").collect::<Vec<_>>(), [("meter", "0042")]);
+/// assert_eq!(words.without("subject").iter().count(), 1);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Words(BTreeMap<String, String>);

@@ -31,6 +31,19 @@ use crate::store::Store;
 pub use story::{Opening, Story, agent_id, both, second, under_key, within};
 
 /// One promise and how it is tried.
+///
+/// ```
+/// use complaint_core::conformance::Case;
+/// use complaint_core::store::MemoryStore;
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+///
+/// let case = Case::named("the_log_never_changes").expect("a promise");
+/// assert_eq!(case.promise, "Entries are unchanged for ever once committed.");
+/// case.run(&MemoryStore::new()).await;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy)]
 pub struct Case {
     /// The name of the test.

@@ -21,6 +21,21 @@ use crate::store::{Change, IdempotencyKey, OpenLimit, Part, WorkloadDelta};
 ///
 /// The entries are as the lifecycle makes them, but no rule is asked, so that a store can be tried on any state. Each
 /// change carries one notice to the customer.
+///
+/// ```
+/// use complaint_core::conformance::{Opening, Story};
+/// use complaint_core::store::{ComplaintStore, MemoryStore};
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+///
+/// let store = MemoryStore::new();
+/// let (mut story, opened) = Story::open(&Opening::numbered(1));
+/// store.commit(&opened).await?;
+/// store.commit(&story.note("Called back.")).await?;
+/// assert_eq!(store.load(story.id()).await?.as_ref(), Some(story.state()));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Story {
     state: Complaint,
@@ -28,6 +43,14 @@ pub struct Story {
 }
 
 /// What a made-up complaint begins with.
+///
+/// ```
+/// use complaint_core::conformance::{Opening, Story, second};
+///
+/// let opening = Opening { weight: 3, due_at: Some(second(60)), ..Opening::numbered(7) };
+/// let (story, _) = Story::open(&opening);
+/// assert_eq!((story.state().weight, story.state().received_at), (3, second(7)));
+/// ```
 #[derive(Debug, Clone)]
 pub struct Opening {
     /// Makes the id and the reference; two stories with one number have both in common.
@@ -56,6 +79,8 @@ pub struct Opening {
 ///
 /// # Panics
 /// Beyond the instants that can be represented.
+///
+/// Example: [`Opening`].
 pub fn second(number: i64) -> DateTime<Utc> {
     // A Monday in March 2026, with microseconds that a store must not lose.
     DateTime::from_timestamp_micros(1_772_442_000_123_456).expect("constant") + TimeDelta::seconds(number)
@@ -65,6 +90,10 @@ pub fn second(number: i64) -> DateTime<Utc> {
 ///
 /// # Panics
 /// If the name is no host key.
+///
+/// ```
+/// assert_eq!(complaint_core::conformance::agent_id("asha").as_str(), "asha");
+/// ```
 pub fn agent_id(name: &str) -> AgentId {
     AgentId::new(name).expect("a host key")
 }
@@ -306,6 +335,14 @@ impl Story {
 }
 
 /// One change that holds both, as joining two complaints does. Neither a limit nor an idempotency key is kept.
+///
+/// ```
+/// use complaint_core::conformance::{Opening, Story, both};
+///
+/// let (_, first) = Story::open(&Opening::numbered(1));
+/// let (_, second) = Story::open(&Opening::numbered(2));
+/// assert_eq!(both(&first, &second).parts().len(), 2);
+/// ```
 pub fn both(first: &Change, second: &Change) -> Change {
     let join = |pick: fn(&Change) -> Vec<Part>| pick(first).into_iter().chain(pick(second)).collect();
     let notices = first.notices().iter().chain(second.notices()).cloned().collect();
@@ -320,6 +357,14 @@ pub fn both(first: &Change, second: &Change) -> Change {
 }
 
 /// The change under a limit of open complaints of a customer.
+///
+/// ```
+/// use complaint_core::conformance::{Opening, Story, within};
+///
+/// let (story, opened) = Story::open(&Opening::numbered(1));
+/// let change = within(opened, &story.state().customer, 5);
+/// assert_eq!(change.open_limit().map(|limit| limit.most), Some(5));
+/// ```
 pub fn within(change: Change, customer: &CustomerId, most: u32) -> Change {
     change.within(Some(OpenLimit { customer: customer.clone(), most }))
 }
@@ -328,6 +373,15 @@ pub fn within(change: Change, customer: &CustomerId, most: u32) -> Change {
 ///
 /// # Panics
 /// If owner or key are none.
+///
+/// ```
+/// use complaint_core::conformance::{Opening, Story, under_key};
+///
+/// let (story, opened) = Story::open(&Opening::numbered(1));
+/// let change = under_key(opened, "customer:john", "form-7", "digest");
+/// let (key, recalled) = change.idempotency().expect("a key");
+/// assert_eq!((key.key(), recalled.complaint), ("form-7", story.id()));
+/// ```
 pub fn under_key(change: Change, owner: &str, key: &str, fingerprint: &str) -> Change {
     change.under_key(IdempotencyKey::new(owner, key).expect("a key"), fingerprint.to_owned())
 }

@@ -133,6 +133,15 @@ impl Calendar {
     /// day is a date on which a window begins; it ends when its last window closes, which may be after midnight. With
     /// zero days the answer is the end of the day of `from` itself, or `from` where that has passed or the day is no
     /// business day. Beyond [`Calendar::LAST`] as for [`Calendar::add`].
+    ///
+    /// ```
+    /// use complaint_core::deadline::Calendar;
+    ///
+    /// let friday = "2026-11-20T16:40:00Z".parse()?;
+    /// let end = Calendar::standard().add_days(friday, 2);
+    /// assert_eq!(end.to_rfc3339(), "2026-11-24T17:00:00+00:00"); // Monday is the first day
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn add_days(&self, from: DateTime<Utc>, days: u32) -> DateTime<Utc> {
         self.tables.day_end(from.timestamp_micros(), days).map_or(Self::LAST, instant).max(from)
     }
@@ -140,6 +149,15 @@ impl Calendar {
     /// The end of the `days`-th date after the date of `from` in the zone, open or not: the first instant at which it is
     /// over. Where a clock change skips a midnight, that is the first instant of the day after. Beyond
     /// [`Calendar::LAST`] as for [`Calendar::add`].
+    ///
+    /// ```
+    /// use complaint_core::deadline::Calendar;
+    ///
+    /// let friday = "2026-11-20T16:40:00Z".parse()?;
+    /// let end = Calendar::standard().add_dates(friday, 2);
+    /// assert_eq!(end.to_rfc3339(), "2026-11-23T00:00:00+00:00"); // Sunday is over
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn add_dates(&self, from: DateTime<Utc>, days: u32) -> DateTime<Utc> {
         let (today, _) = self.tables.reading(from.timestamp_micros());
         let last = LAST_MICROS / MICROS_PER_DAY + 2;
@@ -149,6 +167,15 @@ impl Calendar {
 
     /// The first instant from `from` on at which the office is open: `from` itself where it is. Beyond
     /// [`Calendar::LAST`] as for [`Calendar::add`].
+    ///
+    /// ```
+    /// use complaint_core::deadline::Calendar;
+    ///
+    /// let saturday = "2026-11-21T12:00:00Z".parse()?;
+    /// let monday = Calendar::standard().next_opening(saturday);
+    /// assert_eq!(monday.to_rfc3339(), "2026-11-23T09:00:00+00:00");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn next_opening(&self, from: DateTime<Utc>) -> DateTime<Utc> {
         let micros = from.timestamp_micros();
         if self.tables.is_open(micros) {
@@ -165,6 +192,16 @@ impl Calendar {
 
     /// The open (`true`) and closed stretches of `[a, b)` in order, at most `at_most` of them, each as long as it can
     /// be. Where the limit cut the list, the last stretch ends before `b`. Empty when `b` is not after `a`.
+    ///
+    /// ```
+    /// use complaint_core::deadline::Calendar;
+    ///
+    /// let (friday, monday) = ("2026-11-20T16:00:00Z".parse()?, "2026-11-23T10:00:00Z".parse()?);
+    /// let stretches = Calendar::standard().segments(friday, monday, 10);
+    /// let open: Vec<bool> = stretches.iter().map(|(_, _, open)| *open).collect();
+    /// assert_eq!(open, [true, false, true]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn segments(
         &self,
         a: DateTime<Utc>,
@@ -254,27 +291,53 @@ pub struct CalendarSpec {
 
 /// Windows per weekday, each `"HH:MM-HH:MM"`. The end may be `24:00`, and earlier than the start: then it is of the
 /// next day. Windows that touch are one opening, windows that overlap are refused.
+///
+/// ```
+/// use complaint_core::deadline::{Calendar, CalendarSpec, HoursSpec};
+///
+/// let hours = HoursSpec { mon: vec!["09:00-12:30".into(), "13:30-17:00".into()], ..HoursSpec::default() };
+/// let office = Calendar::new(&CalendarSpec { zone: "UTC".into(), hours, ..CalendarSpec::default() })?;
+/// assert!(!office.is_open("2026-11-23T13:00:00Z".parse()?), "closed over noon");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(missing_docs, reason = "the names of the weekdays say it")]
 pub struct HoursSpec {
+    /// Monday.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub mon: Vec<String>,
+    /// Tuesday.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tue: Vec<String>,
+    /// Wednesday.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub wed: Vec<String>,
+    /// Thursday.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub thu: Vec<String>,
+    /// Friday.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fri: Vec<String>,
+    /// Saturday.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sat: Vec<String>,
+    /// Sunday.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sun: Vec<String>,
 }
 
 /// Everything wrong with a calendar, at least one fault, in the order of the written form.
+///
+/// ```
+/// use complaint_core::deadline::{Calendar, CalendarProblem, CalendarSpec};
+///
+/// let zone = "Europe/Lundon".to_owned();
+/// let spec = CalendarSpec { zone, holidays: vec!["Easter".into()], ..CalendarSpec::default() };
+/// let faults = Calendar::new(&spec).unwrap_err();
+/// let named: Vec<&str> = faults.iter().map(|fault| fault.field.as_str()).collect();
+/// assert_eq!(named, ["zone", "holidays", "hours"]);
+/// assert_eq!(faults.iter().next().map(|fault| &fault.problem), Some(&CalendarProblem::UnknownZone));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct CalendarFaults(Vec<CalendarFault>);
 
@@ -304,6 +367,8 @@ impl fmt::Display for CalendarFaults {
 }
 
 /// One thing wrong with a calendar.
+///
+/// Example: [`CalendarFaults`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{field} {value:?}: {problem}")]
 pub struct CalendarFault {
@@ -316,6 +381,8 @@ pub struct CalendarFault {
 }
 
 /// What can be wrong with a value of a calendar.
+///
+/// Example: [`CalendarFaults`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CalendarProblem {

@@ -15,6 +15,23 @@ use crate::lifecycle::{Command, Status};
 use crate::policy::{Policy, StatutoryPromise};
 
 /// When the clocks want the next look at a complaint: the earliest warning not yet given or end not yet noticed.
+///
+/// ```
+/// use complaint_core::deadline::next_action_at;
+/// # use complaint_core::{Actor, Agent, Complaint, Desk, Policy, policy::Category, store::MemoryStore};
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// # let desk = Desk::new(MemoryStore::new(), Policy::standard().with_category(Category::named("Water supply")?));
+/// # let asha = desk.enrol(Agent::named("asha", "Asha Rao")?.skilled_in(["water supply"])).await?;
+/// # let john = desk.acting_as(Actor::customer("john")?);
+/// # let receipt = john.submit(Complaint::about("Water supply", "No water", "Since Monday.")?).await?;
+///
+/// let complaint = receipt.complaint();
+/// let at = next_action_at(complaint).expect("its clocks run");
+/// assert!(complaint.received_at < at && Some(at) < complaint.promised_at());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn next_action_at(complaint: &Complaint) -> Option<DateTime<Utc>> {
     complaint.deadlines.iter().filter_map(Deadline::next_action_at).min()
 }
@@ -22,6 +39,28 @@ pub fn next_action_at(complaint: &Complaint) -> Option<DateTime<Utc>> {
 /// What the clocks ask the system to do now, most pressing first: move the complaint, raise an alarm, warn.
 ///
 /// Safe to ask again: each answer, once carried out, is not given a second time.
+///
+/// ```
+/// use chrono::TimeDelta;
+/// use complaint_core::deadline::due_commands;
+/// use complaint_core::lifecycle::CommandName;
+/// # use complaint_core::{Actor, Agent, Complaint, Desk, Policy, policy::Category, store::MemoryStore};
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// # let desk = Desk::new(MemoryStore::new(), Policy::standard().with_category(Category::named("Water supply")?));
+/// # let asha = desk.enrol(Agent::named("asha", "Asha Rao")?.skilled_in(["water supply"])).await?;
+/// # let john = desk.acting_as(Actor::customer("john")?);
+/// # let receipt = john.submit(Complaint::about("Water supply", "No water", "Since Monday.")?).await?;
+///
+/// let (complaint, policy) = (receipt.complaint(), desk.policy());
+/// assert!(due_commands(complaint, &policy, complaint.received_at).is_empty());
+///
+/// let forgotten = complaint.received_at + TimeDelta::days(30);
+/// let asked = due_commands(complaint, &policy, forgotten);
+/// assert_eq!(asked[0].name(), CommandName::Escalate);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn due_commands(complaint: &Complaint, policy: &Policy, now: DateTime<Utc>) -> Vec<Command> {
     let overdue: Vec<&Deadline> = complaint
         .deadlines

@@ -8,6 +8,8 @@ use super::clocks::{after, length};
 use super::{Calendar, Deadline, PauseCause, Segment};
 
 /// The stretches that lead to the end of a clock, and what they add up to.
+///
+/// Example: [`Deadline::explain`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Explanation {
     /// From the start on, in order and without gaps. As far as the limit allowed.
@@ -24,6 +26,8 @@ pub struct Explanation {
 }
 
 /// One stretch of a clock, never empty, and as long as it can be.
+///
+/// Example: [`Deadline::explain`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stretch {
     /// First instant.
@@ -35,6 +39,8 @@ pub struct Stretch {
 }
 
 /// What a clock did for a while, and why.
+///
+/// Example: [`Deadline::explain`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum StretchKind {
     /// It counted.

@@ -1,4 +1,17 @@
 //! Clocks: promised instants, what they are measured on, and the segments that explain them.
+//!
+//! A [`Span`] is a promised amount of time, a [`Calendar`] says when the office is open, and a [`Deadline`] is one clock
+//! of one complaint: when it runs out, when it paused, how it ended. [`ClockKind`] lists the promises there are.
+//! [`due_commands`] says what follows when one runs out; [`Deadline::explain`] and [`usage()`] say where the time went.
+//!
+//! ```
+//! use complaint_core::deadline::{Calendar, Span};
+//!
+//! let friday = "2026-11-20T16:00:00Z".parse()?;
+//! let due = "8 working hours".parse::<Span>()?.due(&Calendar::standard(), friday);
+//! assert_eq!(due.to_rfc3339(), "2026-11-23T16:00:00+00:00"); // Monday
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod calendar;
 mod clocks;
@@ -21,6 +34,15 @@ pub use usage::{HolderUsage, LevelUsage, usage};
 use crate::id::PromiseKey;
 
 /// Which promise a clock keeps.
+///
+/// ```
+/// use complaint_core::deadline::ClockKind;
+///
+/// assert_eq!(ClockKind::FirstResponse.name(), "first_response");
+/// assert_eq!(ClockKind::FirstResponse.label(), "First response");
+/// let of_the_house = ClockKind::ALL.into_iter().filter(|clock| !clock.concerns_customer());
+/// assert!(of_the_house.eq([ClockKind::Level, ClockKind::Acceptance, ClockKind::Approval]));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ClockKind {
@@ -120,6 +142,29 @@ impl ClockKind {
 }
 
 /// One clock of one complaint: a promised instant and how it came about.
+///
+/// ```
+/// use complaint_core::deadline::{ClockKind, Ending};
+/// # use complaint_core::{Actor, Agent, Complaint, Desk, Policy, policy::Category, store::MemoryStore};
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// # let desk = Desk::new(MemoryStore::new(), Policy::standard().with_category(Category::named("Water supply")?));
+/// # let asha = desk.enrol(Agent::named("asha", "Asha Rao")?.skilled_in(["water supply"])).await?;
+/// # let john = desk.acting_as(Actor::customer("john")?);
+/// # let receipt = john.submit(Complaint::about("Water supply", "No water", "Since Monday.")?).await?;
+///
+/// let complaint = receipt.complaint();
+/// let resolution = complaint.deadline(ClockKind::Resolution).expect("it runs");
+/// assert_eq!(resolution.target.to_string(), "20 working days");
+/// assert_eq!(resolution.measured_on(&desk.policy()), Some(&desk.policy().working_calendar()));
+/// assert!(resolution.due_at > Some(complaint.received_at));
+///
+/// let acknowledgement = &complaint.deadlines[0];
+/// assert_eq!(acknowledgement.clock, ClockKind::Acknowledgement);
+/// assert_eq!(acknowledgement.ended.map(|ended| ended.how), Some(Ending::Met));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Deadline {
     /// Which promise.
@@ -157,6 +202,24 @@ pub struct Deadline {
 }
 
 /// A promise of the law as a deadline keeps it; its words stand in the policy, under the key.
+///
+/// ```
+/// use complaint_core::deadline::Milestone;
+/// # use complaint_core::{Actor, Agent, Complaint, Desk, Policy, policy::Category, store::MemoryStore};
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// # let desk = Desk::new(MemoryStore::new(), Policy::standard().with_category(Category::named("Water supply")?));
+/// # let asha = desk.enrol(Agent::named("asha", "Asha Rao")?.skilled_in(["water supply"])).await?;
+/// # let john = desk.acting_as(Actor::customer("john")?);
+/// # let receipt = john.submit(Complaint::about("Water supply", "No water", "Since Monday.")?).await?;
+///
+/// let law = receipt.complaint().promise(&"final-response".parse()?).expect("it runs");
+/// assert_eq!(law.target.to_string(), "8 weeks");
+/// let promise = law.promise.as_ref().expect("a statutory clock");
+/// assert_eq!((promise.kept_by, promise.lapses), (Milestone::Resolution, false));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LegalPromise {
     /// Its key in the policy.
@@ -169,6 +232,8 @@ pub struct LegalPromise {
 }
 
 /// What keeps a promise of the law. A resolution keeps each of them.
+///
+/// Example: [`LegalPromise`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Milestone {
@@ -184,6 +249,8 @@ pub enum Milestone {
 }
 
 /// How a clock ended.
+///
+/// Example: [`Deadline`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ended {
     /// When.
@@ -193,6 +260,8 @@ pub struct Ended {
 }
 
 /// Whether a promise was kept.
+///
+/// Example: [`Deadline`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Ending {
@@ -205,6 +274,27 @@ pub enum Ending {
 }
 
 /// A stretch of a clock.
+///
+/// ```
+/// use complaint_core::deadline::{ClockKind, PauseCause};
+/// # use complaint_core::{Actor, Agent, Complaint, Desk, Policy, policy::Category, store::MemoryStore};
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// # let desk = Desk::new(MemoryStore::new(), Policy::standard().with_category(Category::named("Water supply")?));
+/// # let asha = desk.enrol(Agent::named("asha", "Asha Rao")?.skilled_in(["water supply"])).await?;
+/// # let john = desk.acting_as(Actor::customer("john")?);
+/// # let receipt = john.submit(Complaint::about("Water supply", "No water", "Since Monday.")?).await?;
+///
+/// # let asha = desk.acting_as(Actor::agent(&asha));
+/// asha.begin(receipt.id()).await?;
+/// let complaint = asha.ask(receipt.id(), "Which street?").await?;
+/// let resolution = complaint.deadline(ClockKind::Resolution).expect("it pauses");
+/// let now = resolution.segments.last().expect("a stretch");
+/// assert_eq!((now.ran, now.cause), (false, Some(PauseCause::AwaitingCustomer)));
+/// assert_eq!(resolution.due_at, None);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Segment {
     /// First instant.
@@ -219,6 +309,8 @@ pub struct Segment {
 }
 
 /// Why a clock pauses.
+///
+/// Example: [`Segment`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PauseCause {
@@ -245,6 +337,26 @@ impl PauseCause {
 }
 
 /// What an entry did to a clock.
+///
+/// ```
+/// use complaint_core::deadline::{ClockChange, ClockKind};
+/// # use complaint_core::{Actor, Agent, Complaint, Desk, Policy, policy::Category, store::MemoryStore};
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// # let desk = Desk::new(MemoryStore::new(), Policy::standard().with_category(Category::named("Water supply")?));
+/// # let asha = desk.enrol(Agent::named("asha", "Asha Rao")?.skilled_in(["water supply"])).await?;
+/// # let john = desk.acting_as(Actor::customer("john")?);
+/// # let receipt = john.submit(Complaint::about("Water supply", "No water", "Since Monday.")?).await?;
+///
+/// let log = desk.whole_log(receipt.id()).await?;
+/// let starts = |clock| {
+///     move |change: &ClockChange| matches!(change, ClockChange::Started { deadline } if deadline.clock == clock)
+/// };
+/// assert!(log[0].clocks.iter().any(starts(ClockKind::Resolution)), "from the submission on");
+/// assert!(log[2].clocks.iter().any(starts(ClockKind::Acceptance)), "from the assignment on");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "change", rename_all = "snake_case")]
 pub enum ClockChange {

@@ -38,6 +38,15 @@ pub struct Span {
 }
 
 /// What a span is counted in.
+///
+/// ```
+/// use complaint_core::deadline::{Span, SpanUnit};
+///
+/// let span: Span = "8 working hours".parse()?;
+/// assert_eq!((span.amount(), span.unit()), (8, SpanUnit::WorkingHours));
+/// assert_eq!(Span::new(60, SpanUnit::CalendarDays).to_string(), "60 calendar days");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SpanUnit {
     /// Minutes on the calendar.

@@ -13,6 +13,8 @@ use crate::id::{AgentId, Level};
 use crate::policy::Policy;
 
 /// The time that one stay at a level used, of the time it had. Prints as `level 1 used 6 of 8 working hours`.
+///
+/// Example: [`usage()`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LevelUsage {
     /// Which level.
@@ -34,6 +36,8 @@ pub struct LevelUsage {
 }
 
 /// The time that one holder used.
+///
+/// Example: [`usage()`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HolderUsage {
     /// Who; `None` for the queue.
@@ -46,6 +50,26 @@ pub struct HolderUsage {
 ///
 /// A stay is what one level clock measures: it begins when the level is entered and ends when it is left or the
 /// complaint is settled. What pauses the clock counts for nobody. Clocks are measured on the calendars of `policy`.
+///
+/// ```
+/// use chrono::TimeDelta;
+/// use complaint_core::deadline::usage;
+/// # use complaint_core::{Actor, Agent, Complaint, Desk, Policy, policy::Category, store::MemoryStore};
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// # let desk = Desk::new(MemoryStore::new(), Policy::standard().with_category(Category::named("Water supply")?));
+/// # let asha = desk.enrol(Agent::named("asha", "Asha Rao")?.skilled_in(["water supply"])).await?;
+/// # let john = desk.acting_as(Actor::customer("john")?);
+/// # let receipt = john.submit(Complaint::about("Water supply", "No water", "Since Monday.")?).await?;
+///
+/// let log = desk.whole_log(receipt.id()).await?;
+/// let stays = usage(&log, &desk.policy(), receipt.complaint().received_at + TimeDelta::days(14));
+/// assert_eq!(stays[0].to_string(), "level 1 used 80 h of 5 working days");
+/// assert!(stays[0].used > stays[0].total);
+/// assert_eq!(stays[0].holders.last().map(|it| it.holder.as_ref()), Some(Some(&asha.id)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn usage(log: &[Entry], policy: &Policy, now: DateTime<Utc>) -> Vec<LevelUsage> {
     let mut clocks: BTreeMap<u32, (Level, Deadline)> = BTreeMap::new();
     for entry in log {

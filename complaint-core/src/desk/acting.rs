@@ -21,6 +21,26 @@ use crate::store::{IdempotencyKey, PAGE_MAX, Page, Query, Scope, Sort, StoreErro
 const ATTEMPTS: u32 = 64;
 
 /// The desk in somebody's hands. Everything it does, it does in the name of one actor.
+///
+/// ```
+/// use complaint_core::store::Query;
+/// # use complaint_core::{Actor, Agent, Complaint, Desk, Policy, policy::Category, store::MemoryStore};
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// # let desk = Desk::new(MemoryStore::new(), Policy::standard().with_category(Category::named("Water supply")?));
+/// # let asha = desk.enrol(Agent::named("asha", "Asha Rao")?.skilled_in(["water supply"])).await?;
+/// # let john = desk.acting_as(Actor::customer("john")?);
+/// # let receipt = john.submit(Complaint::about("Water supply", "No water", "Since Monday.")?).await?;
+///
+/// let asha = desk.acting_as(Actor::agent(&asha));
+/// asha.begin(receipt.id()).await?;
+/// asha.ask(receipt.id(), "Which street?").await?;
+/// let complaint = john.answer(receipt.id(), "Canal Street.").await?;
+/// assert_eq!(complaint.status.name(), "in_progress");
+/// assert_eq!(john.list(Query::within(john.scope())).await?.items, [complaint]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Acting {
     desk: Desk,
@@ -29,6 +49,22 @@ pub struct Acting {
 }
 
 /// What a customer gets for a submission.
+///
+/// ```
+/// # use complaint_core::{Actor, Agent, Complaint, Desk, Policy, policy::Category, store::MemoryStore};
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// # let policy = Policy::standard().with_category(Category::named("Water supply")?);
+/// # let desk = Desk::new(MemoryStore::new(), policy);
+/// let about = Complaint::about("Water supply", "No water", "Since Monday.")?;
+/// let john = desk.acting_as(Actor::customer("john")?).under_key("form-7", "digest of the form")?;
+/// let receipt = john.submit(about.clone()).await?;
+/// let again = john.submit(about).await?; // the answer was lost on the way
+/// assert!(again.is_repeated());
+/// assert_eq!(again.reference(), receipt.reference());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Receipt {
     complaint: Complaint,
@@ -58,6 +94,27 @@ impl Receipt {
 }
 
 /// A decision as a handler writes it.
+///
+/// ```
+/// use complaint_core::Resolution;
+/// # use complaint_core::{Actor, Agent, Complaint, Desk, Policy, policy::Category, store::MemoryStore};
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// # let desk = Desk::new(MemoryStore::new(), Policy::standard().with_category(Category::named("Water supply")?));
+/// # let asha = desk.enrol(Agent::named("asha", "Asha Rao")?.skilled_in(["water supply"])).await?;
+/// # let john = desk.acting_as(Actor::customer("john")?);
+/// # let receipt = john.submit(Complaint::about("Water supply", "No water", "Since Monday.")?).await?;
+///
+/// let resolution = Resolution::upheld("Valve 14 was stuck; it has been replaced.")
+///     .with_apology("We are sorry that you had no water.")
+///     .next_steps("The valves next to it are looked at this week.");
+/// # let asha = desk.acting_as(Actor::agent(&asha));
+/// # asha.begin(receipt.id()).await?;
+/// let complaint = asha.resolve(receipt.id(), resolution).await?;
+/// assert_eq!(complaint.status.name(), "resolved");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resolution {
     outcome: Outcome,
@@ -148,6 +205,8 @@ impl Acting {
     ///
     /// # Errors
     /// If the key is not 1 to 255 visible ASCII characters.
+    ///
+    /// Example: [`Receipt`].
     pub fn under_key(mut self, key: &str, fingerprint: impl Into<String>) -> Result<Self, InvalidId> {
         let owner = match self.actor.party() {
             Party::Customer(id) => format!("customer:{id}"),
@@ -210,6 +269,24 @@ impl Acting {
     }
 
     /// Files a new complaint after a finished one.
+    ///
+    /// ```
+    /// use complaint_core::lifecycle::{Command, CommandName};
+    /// # use complaint_core::{Actor, Agent, Complaint, Desk, Policy, policy::Category, store::MemoryStore};
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// # let desk = Desk::new(MemoryStore::new(), Policy::standard().with_category(Category::named("Water supply")?));
+    /// # let asha = desk.enrol(Agent::named("asha", "Asha Rao")?.skilled_in(["water supply"])).await?;
+    /// # let john = desk.acting_as(Actor::customer("john")?);
+    /// # let receipt = john.submit(Complaint::about("Water supply", "No water", "Since Monday.")?).await?;
+    ///
+    /// john.perform(receipt.id(), Command::plain(CommandName::Withdraw)).await?;
+    /// let again = Complaint::about("Water supply", "No water again", "Since this morning.")?;
+    /// let again = john.follow_up(receipt.id(), again).await?;
+    /// assert_eq!(again.complaint().follows, Some(receipt.id()));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub async fn follow_up(&self, id: ComplaintId, mut submission: Submission) -> Result<Receipt, DeskError> {
         let finished = self.read(id).await?;
         let policy = self.desk.policy();
@@ -225,6 +302,26 @@ impl Acting {
     }
 
     /// Gives a command to the version the caller saw; refused as stale if it is not the current one.
+    ///
+    /// ```
+    /// use complaint_core::lifecycle::{Command, CommandName};
+    /// # use complaint_core::{Actor, Agent, Complaint, Desk, Policy, policy::Category, store::MemoryStore};
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// # let desk = Desk::new(MemoryStore::new(), Policy::standard().with_category(Category::named("Water supply")?));
+    /// # let asha = desk.enrol(Agent::named("asha", "Asha Rao")?.skilled_in(["water supply"])).await?;
+    /// # let john = desk.acting_as(Actor::customer("john")?);
+    /// # let receipt = john.submit(Complaint::about("Water supply", "No water", "Since Monday.")?).await?;
+    ///
+    /// let seen = receipt.complaint().version;
+    /// # let asha = desk.acting_as(Actor::agent(&asha));
+    /// asha.begin(receipt.id()).await?; // meanwhile
+    /// let note = Command::with_text(CommandName::Note, "Not begun yet.");
+    /// let stale = asha.perform_seeing(receipt.id(), note, Some(seen)).await.unwrap_err();
+    /// assert!(stale.to_string().contains("it was changed meanwhile: version 2 is current"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub async fn perform_seeing(
         &self,
         id: ComplaintId,
@@ -377,6 +474,20 @@ impl Acting {
     }
 
     /// A complaint this actor may see, by id or reference as people write it.
+    ///
+    /// ```
+    /// # use complaint_core::{Actor, Agent, Complaint, Desk, Policy, policy::Category, store::MemoryStore};
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// # let desk = Desk::new(MemoryStore::new(), Policy::standard().with_category(Category::named("Water supply")?));
+    /// # let asha = desk.enrol(Agent::named("asha", "Asha Rao")?.skilled_in(["water supply"])).await?;
+    /// # let john = desk.acting_as(Actor::customer("john")?);
+    /// # let receipt = john.submit(Complaint::about("Water supply", "No water", "Since Monday.")?).await?;
+    /// let said = receipt.reference().to_string().to_lowercase();
+    /// assert_eq!(john.find(&said).await?.id, receipt.id());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub async fn find(&self, id_or_reference: &str) -> Result<Complaint, DeskError> {
         if let Ok(id) = id_or_reference.parse::<ComplaintId>() {
             return self.read(id).await;
@@ -390,6 +501,8 @@ impl Acting {
     /// A page of the complaints this actor may see; the scope of the query is theirs, whatever was asked.
     ///
     /// A customer's filter by status goes by the statuses they see: what waits for a second person is in progress.
+    ///
+    /// Example: [`Cursor`](crate::store::Cursor).
     pub async fn list(&self, mut query: Query) -> Result<Page, DeskError> {
         if self.actor.customer_id().is_some() && !query.statuses.is_empty() {
             let asked = std::mem::take(&mut query.statuses);
@@ -435,6 +548,21 @@ impl Acting {
     ///
     /// Following the numbers to the end gives each entry exactly once, whatever is added meanwhile: the log only grows. Where
     /// something is hidden it is read from its start, because the place of an entry in the whole log would tell what is hidden before it.
+    ///
+    /// ```
+    /// # use complaint_core::{Actor, Agent, Complaint, Desk, Policy, policy::Category, store::MemoryStore};
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// # let desk = Desk::new(MemoryStore::new(), Policy::standard().with_category(Category::named("Water supply")?));
+    /// # let asha = desk.enrol(Agent::named("asha", "Asha Rao")?.skilled_in(["water supply"])).await?;
+    /// # let john = desk.acting_as(Actor::customer("john")?);
+    /// # let receipt = john.submit(Complaint::about("Water supply", "No water", "Since Monday.")?).await?;
+    /// let first = john.log_after(receipt.id(), 0, 2, |_| true).await?;
+    /// let rest = john.log_after(receipt.id(), first[1].seq, 2, |_| true).await?;
+    /// assert_eq!((first.len(), rest.len()), (2, 1));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub async fn log_after(
         &self,
         id: ComplaintId,
@@ -471,6 +599,8 @@ impl Acting {
     }
 
     /// What this actor may do to a complaint now, and why not the rest.
+    ///
+    /// Example: [`Availability`].
     pub async fn available_commands(&self, id: ComplaintId) -> Result<Vec<Availability>, DeskError> {
         let complaint = self.whole(id).await?;
         let policy = self.desk.policy();
@@ -483,6 +613,20 @@ impl Acting {
 
     /// Why the present handler; for one that waits, who is considered now and why nobody fits. A customer learns who
     /// was chosen, not who else was considered.
+    ///
+    /// ```
+    /// # use complaint_core::{Actor, Agent, Complaint, Desk, Policy, policy::Category, store::MemoryStore};
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// # let desk = Desk::new(MemoryStore::new(), Policy::standard().with_category(Category::named("Water supply")?));
+    /// # let asha = desk.enrol(Agent::named("asha", "Asha Rao")?.skilled_in(["water supply"])).await?;
+    /// # let john = desk.acting_as(Actor::customer("john")?);
+    /// # let receipt = john.submit(Complaint::about("Water supply", "No water", "Since Monday.")?).await?;
+    /// let routing = desk.acting_as(Actor::agent(&asha)).routing(receipt.id()).await?.expect("it was routed");
+    /// assert_eq!((routing.candidates.len(), routing.chosen), (1, Some(asha.id)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub async fn routing(&self, id: ComplaintId) -> Result<Option<Routing>, DeskError> {
         let complaint = self.read(id).await?;
         if self.actor.customer_id().is_some() {

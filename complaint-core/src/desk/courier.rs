@@ -14,6 +14,8 @@ const LEASE: TimeDelta = TimeDelta::minutes(30);
 const DELAYS: [i64; 7] = [30, 120, 600, 1800, 3600, 7200, 21_600];
 
 /// What a delivery round did.
+///
+/// Example: [`Notifier`](crate::Notifier).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Delivered {
     /// Handed over.
@@ -26,6 +28,8 @@ pub struct Delivered {
 
 impl Desk {
     /// Delivers the notices that wait, until none is left that may be tried now. Without a notifier they wait on.
+    ///
+    /// Example: [`Notifier`](crate::Notifier).
     pub async fn deliver(&self) -> Result<Delivered, DeskError> {
         let mut done = Delivered::default();
         let Some(notifier) = &self.notifier else { return Ok(done) };

@@ -6,6 +6,26 @@ use crate::policy::PolicyError;
 use crate::store::StoreError;
 
 /// Why something could not be done, by what the caller can do.
+///
+/// ```
+/// use complaint_core::DeskError;
+/// # use complaint_core::{Actor, Agent, Complaint, Desk, Policy, policy::Category, store::MemoryStore};
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// # let desk = Desk::new(MemoryStore::new(), Policy::standard().with_category(Category::named("Water supply")?));
+/// # let asha = desk.enrol(Agent::named("asha", "Asha Rao")?.skilled_in(["water supply"])).await?;
+/// # let john = desk.acting_as(Actor::customer("john")?);
+/// # let receipt = john.submit(Complaint::about("Water supply", "No water", "Since Monday.")?).await?;
+///
+/// match john.begin(receipt.id()).await {
+///     Err(DeskError::Refused(refusal)) => assert!(refusal.has("not_permitted")),
+///     other => panic!("customers do not begin: {other:?}"),
+/// }
+/// let jane = desk.acting_as(Actor::customer("jane")?);
+/// assert!(matches!(jane.read(receipt.id()).await, Err(DeskError::NotFound)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DeskError {

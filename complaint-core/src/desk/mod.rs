@@ -1,4 +1,9 @@
 //! The front door: load, decide, commit; and sweeps that a timer can call.
+//!
+//! A [`Desk`] stands over a store, under a policy. [`Desk::acting_as`] puts it into somebody's hands: an [`Acting`] submits,
+//! reads and gives commands in their name, and sees what they may see. [`Desk::sweep`] does what is due by itself.
+//!
+//! Examples: the [front page](crate), [`Acting`], [`Swept`].
 
 mod acting;
 mod courier;
@@ -30,6 +35,34 @@ pub use error::DeskError;
 pub use sweep::Swept;
 
 /// Told of every commit, right after it. Must be quick and must not fail; a host feeds live pages from it.
+///
+/// ```
+/// use std::sync::{Arc, Mutex};
+/// use complaint_core::desk::Observer;
+/// use complaint_core::store::Change;
+/// # use complaint_core::{Actor, Agent, Complaint, Desk, Policy, policy::Category, store::MemoryStore};
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// # let policy = Policy::standard().with_category(Category::named("Water supply")?);
+/// # let desk = Desk::new(MemoryStore::new(), policy);
+///
+/// #[derive(Default)]
+/// struct Changed(Mutex<Vec<String>>);
+///
+/// impl Observer for Changed {
+///     fn committed(&self, change: &Change) {
+///         let references = change.parts().iter().map(|part| part.after().reference.to_string());
+///         self.0.lock().expect("no panic").extend(references);
+///     }
+/// }
+///
+/// let changed = Arc::new(Changed::default());
+/// let john = desk.watched_by(changed.clone()).acting_as(Actor::customer("john")?);
+/// let receipt = john.submit(Complaint::about("Water supply", "No water", "Since Monday.")?).await?;
+/// assert_eq!(*changed.0.lock().expect("no panic"), [receipt.reference().to_string()]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait Observer: Send + Sync {
     /// A change was committed by this desk.
     fn committed(&self, change: &Change);
@@ -39,6 +72,21 @@ pub trait Observer: Send + Sync {
 ///
 /// The desk is the only holder of the clock and the source of identifiers. It holds no rule: what may happen is
 /// decided by [`crate::lifecycle::decide`].
+///
+/// ```
+/// use std::sync::Arc;
+/// use complaint_core::clock::SystemClock;
+/// use complaint_core::store::MemoryStore;
+/// use complaint_core::{Desk, Policy};
+///
+/// let desk = Desk::new(MemoryStore::new(), Policy::standard()).with_clock(Arc::new(SystemClock));
+///
+/// // Later on, while others use clones of it:
+/// let stricter = Policy { version: 2, four_eyes: true, ..Policy::standard() };
+/// desk.adopt(stricter)?;
+/// assert_eq!(desk.policy().version, 2);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct Desk {
     store: Arc<dyn Store>,
@@ -70,6 +118,8 @@ impl Desk {
     }
 
     /// Delivers notices through this notifier.
+    ///
+    /// Example: [`Notifier`].
     pub fn notifying(mut self, notifier: impl Notifier + 'static) -> Self {
         self.notifier = Some(Arc::new(notifier));
         self
@@ -88,6 +138,8 @@ impl Desk {
     }
 
     /// Tells this observer of every commit.
+    ///
+    /// Example: [`Observer`].
     pub fn watched_by(mut self, observer: Arc<dyn Observer>) -> Self {
         self.observers.push(observer);
         self
@@ -129,6 +181,8 @@ impl Desk {
 
     /// Categories that a complaint may belong to, best first; none without a classifier. Whoever submits may choose
     /// among them or not. Only categories that can be chosen are named.
+    ///
+    /// Example: [`Desk::suggesting`].
     pub fn suggest(&self, submission: &Submission) -> Vec<Suggestion> {
         self.triage.as_ref().map_or_else(Vec::new, |triage| triage.suggest(submission, &self.policy()))
     }
@@ -169,6 +223,21 @@ impl Desk {
     ///
     /// # Errors
     /// If their shift is no calendar of the policy, or storage failed.
+    ///
+    /// ```
+    /// # use complaint_core::{Actor, Agent, Complaint, Desk, Policy, policy::Category, store::MemoryStore};
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// # let policy = Policy::standard().with_category(Category::named("Water supply")?);
+    /// # let desk = Desk::new(MemoryStore::new(), policy);
+    /// let john = desk.acting_as(Actor::customer("john")?);
+    /// let receipt = john.submit(Complaint::about("Water supply", "No water", "Since Monday.")?).await?;
+    /// assert_eq!(receipt.complaint().handler, None, "nobody is there yet");
+    /// let asha = desk.enrol(Agent::named("asha", "Asha Rao")?.skilled_in(["water supply"])).await?;
+    /// assert_eq!(john.read(receipt.id()).await?.handler, Some(asha.id));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub async fn enrol(&self, agent: Agent) -> Result<Agent, DeskError> {
         if agent.shift.as_ref().is_some_and(|shift| !self.policy().calendars.contains_key(shift)) {
             return Err(InvalidId::new("shift", "the name of a calendar of the policy").into());
@@ -205,6 +274,19 @@ impl Desk {
     }
 
     /// Whether replaying the log of a complaint gives the stored row, bit for bit.
+    ///
+    /// ```
+    /// # use complaint_core::{Actor, Agent, Complaint, Desk, Policy, policy::Category, store::MemoryStore};
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// # let desk = Desk::new(MemoryStore::new(), Policy::standard().with_category(Category::named("Water supply")?));
+    /// # let asha = desk.enrol(Agent::named("asha", "Asha Rao")?.skilled_in(["water supply"])).await?;
+    /// # let john = desk.acting_as(Actor::customer("john")?);
+    /// # let receipt = john.submit(Complaint::about("Water supply", "No water", "Since Monday.")?).await?;
+    /// assert!(desk.replays(receipt.id()).await?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub async fn replays(&self, id: ComplaintId) -> Result<bool, DeskError> {
         let stored = self.store.load(id).await?.ok_or(DeskError::NotFound)?;
         let log = self.whole_log(id).await?;

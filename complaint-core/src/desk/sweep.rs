@@ -23,6 +23,23 @@ const COMMANDS_MAX: usize = 64;
 const TOGETHER_MAX: usize = 1000;
 
 /// What a sweep did.
+///
+/// ```
+/// # use complaint_core::{Actor, Agent, Complaint, Desk, Policy, policy::Category, store::MemoryStore};
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// # let desk = Desk::new(MemoryStore::new(), Policy::standard().with_category(Category::named("Water supply")?));
+/// # let asha = desk.enrol(Agent::named("asha", "Asha Rao")?.skilled_in(["water supply"])).await?;
+/// # let john = desk.acting_as(Actor::customer("john")?);
+/// # let receipt = john.submit(Complaint::about("Water supply", "No water", "Since Monday.")?).await?;
+/// desk.enrol(Agent { enabled: false, ..asha }).await?;
+/// desk.enrol(Agent::named("ben", "Ben Okri")?.skilled_in(["water supply"])).await?;
+/// let swept = desk.sweep().await?;
+/// assert_eq!((swept.released, swept.escalated, swept.delivered), (1, 0, 0));
+/// assert_eq!(john.read(receipt.id()).await?.handler.as_ref().map(|id| id.as_str()), Some("ben"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Swept {
     /// Complaints that clocks moved or warned about.
@@ -43,6 +60,8 @@ impl Desk {
     /// Does everything that is due: clocks, handlers who are gone, complaints that wait, notices. From a timer.
     ///
     /// Every part is tried, whatever became of the others; the first failure is told at the end.
+    ///
+    /// Example: [`Swept`].
     pub async fn sweep(&self) -> Result<Swept, DeskError> {
         let clocks = self.sweep_clocks().await;
         let released = self.release_from_absent().await;
@@ -143,6 +162,8 @@ impl Desk {
 
     /// Takes open complaints from handlers who are disabled or absent, and routes them anew: all but those that
     /// [wait for them](waits_for).
+    ///
+    /// Example: [`ReleaseCause`](crate::complaint::ReleaseCause).
     pub async fn release_from_absent(&self) -> Result<u32, DeskError> {
         let policy = self.policy();
         let now = self.now();

@@ -14,6 +14,18 @@ use crate::id::{AgentId, Area, AttachmentId, CategoryKey, CauseKey, InvalidId, S
 
 /// A command with what the caller gives. Texts are raw: [`decide`](super::decide) checks them all and names every
 /// fault at once.
+///
+/// ```
+/// use complaint_core::lifecycle::{Command, CommandName};
+/// use serde_json::json;
+///
+/// let ask = Command::with_text(CommandName::Ask, "Which street?");
+/// assert_eq!(Command::from_json(CommandName::Ask, &json!({ "text": "Which street?" }))?, ask);
+///
+/// let wrong = Command::from_json(CommandName::Ask, &json!({ "question": "Which street?" })).unwrap_err();
+/// assert_eq!((wrong.field.as_str(), wrong.code), ("question", "unknown_field"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Command {
     name: CommandName,
@@ -21,6 +33,18 @@ pub struct Command {
 }
 
 /// What callers may give with a command; each command reads its own fields, the rest must be absent.
+///
+/// ```
+/// use complaint_core::id::AgentId;
+/// use complaint_core::lifecycle::{Command, CommandName, Input};
+///
+/// let ben = AgentId::new("ben")?;
+/// let to_ben = Input { agent: Some(ben), reason: Some("He knows the street.".into()), ..Input::default() };
+/// let command = Command::new(CommandName::Reassign, to_ben.clone())?;
+/// assert_eq!(command.input(), &to_ben);
+/// assert!(Command::new(CommandName::Begin, to_ben).is_err(), "`begin` reads neither");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Input {
@@ -95,6 +119,8 @@ pub struct Input {
 }
 
 /// A body that is no input of a command.
+///
+/// Example: [`Command`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{field}: {message}")]
 pub struct InvalidInput {
@@ -109,6 +135,14 @@ pub struct InvalidInput {
 macro_rules! commands {
     ($($(#[$doc:meta])* $variant:ident = $name:literal, $label:literal, [$($field:ident),*];)+) => {
         /// The name of a command of the lifecycle.
+        ///
+        /// ```
+        /// use complaint_core::lifecycle::{CommandName, Field};
+        ///
+        /// assert_eq!("hand_back".parse(), Ok(CommandName::HandBack));
+        /// assert_eq!(CommandName::HandBack.label(), "Hand back");
+        /// assert_eq!(CommandName::HandBack.fields(), [Field::Instruction]);
+        /// ```
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         pub enum CommandName {
             $($(#[$doc])* #[serde(rename = $name)] $variant,)+
@@ -228,42 +262,82 @@ commands! {
 }
 
 /// One field that a command reads.
+///
+/// ```
+/// use complaint_core::lifecycle::CommandName;
+///
+/// let form = CommandName::Hold.fields().iter().map(|field| (field.name(), field.label(), field.is_required()));
+/// assert!(form.eq([("party", "Who must act", true), ("until", "Expected by", true)]));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[expect(missing_docs, reason = "each is the field of `Input` of the same name")]
 pub enum Field {
+    /// [`Input::text`].
     Text,
+    /// [`Input::text`], beside files or instead of them.
     OptionalText,
+    /// [`Input::reason`].
     Reason,
+    /// [`Input::reason`], which may be left out.
     OptionalReason,
+    /// [`Input::comment`].
     Comment,
+    /// [`Input::comment`], which may be left out.
     OptionalComment,
+    /// [`Input::explanation`].
     Explanation,
+    /// [`Input::apology`].
     Apology,
+    /// [`Input::next_steps`].
     NextSteps,
+    /// [`Input::instruction`].
     Instruction,
+    /// [`Input::evidence`].
     Evidence,
+    /// [`Input::party`].
     Party,
+    /// [`Input::body`].
     Body,
+    /// [`Input::until`].
     Until,
+    /// [`Input::on`].
     On,
+    /// [`Input::remedy`].
     Remedy,
+    /// [`Input::outcome`].
     Outcome,
+    /// [`Input::cause`].
     Cause,
+    /// [`Input::remedies`].
     Remedies,
+    /// [`Input::agent`].
     Agent,
+    /// [`Input::agent`], which may be left out.
     OptionalAgent,
+    /// [`Input::over_capacity`].
     OverCapacity,
+    /// [`Input::category`].
     Category,
+    /// [`Input::priority`].
     Priority,
+    /// [`Input::skills`].
     Skills,
+    /// [`Input::area`].
     Area,
+    /// [`Input::weight`].
     Weight,
+    /// [`Input::reason`], the name of a [`DismissalReason`](crate::complaint::DismissalReason).
     Dismissal,
+    /// [`Input::new_evidence`].
     NewEvidence,
+    /// [`Input::score`].
     Score,
+    /// [`Input::anonymous`].
     Anonymous,
+    /// [`Input::into`].
     Into,
+    /// [`Input::files`].
     Files,
+    /// [`Input::files`], beside a text or instead of one.
     OptionalFiles,
 }
 

@@ -9,6 +9,8 @@ use crate::routing::Routing;
 
 /// The circumstances of a decision. Pure data: the same complaint, command, actor and context always give the same
 /// answer.
+///
+/// Example: [`decide`](super::decide).
 #[derive(Debug, Clone, Copy)]
 pub struct Context<'a> {
     pub(crate) policy: &'a Policy,

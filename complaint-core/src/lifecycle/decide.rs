@@ -24,6 +24,28 @@ use crate::reference::Reference;
 /// Nearly all commands answer with one entry. `accept`, `fulfil_remedy` and `decline_remedy` answer with two where they also close,
 /// `send_back` where the handler is gone, `triage`, `merge` and `rebase` where what the customer was told changes; `merge`, `unmerge`
 /// with one for each of the two complaints.
+///
+/// ```
+/// use chrono::DateTime;
+/// use complaint_core::lifecycle::{Command, CommandName, Context, Status, begin, decide, evolve, submit};
+/// # use complaint_core::{Actor, Complaint, Policy, id::ComplaintId, policy::Category, reference::Reference};
+/// # let policy = Policy::standard().with_category(Category::named("Water supply")?);
+/// # let john = Actor::customer("john")?;
+///
+/// # let about = Complaint::about("Water supply", "No water", "Since Monday.")?;
+/// # let (id, reference) = (ComplaintId::from_uuid(uuid::Uuid::from_u128(7)), Reference::from_entropy(7));
+/// let context = Context::new(&policy, DateTime::UNIX_EPOCH);
+/// let complaint = begin(&submit(id, reference, &about, &john, &context)?).expect("a submission");
+///
+/// let withdraw = Command::with_reason(CommandName::Withdraw, "There is water again.");
+/// let entries = decide(&complaint, &withdraw, &john, &context)?;
+/// let complaint = entries.iter().fold(complaint, evolve);
+/// assert_eq!(complaint.status, Status::Withdrawn);
+///
+/// let refusal = decide(&complaint, &withdraw, &john, &context).unwrap_err();
+/// assert_eq!(refusal.code(), "wrong_status");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn decide(
     complaint: &Complaint,
     command: &Command,
@@ -46,6 +68,27 @@ pub fn decide(
 /// What submitting does: the first entry of a new log, or every guard that refuses it.
 ///
 /// The id and the reference are drawn by the caller. An agent or the system submits for `submission.customer`.
+///
+/// ```
+/// use chrono::DateTime;
+/// use complaint_core::clock::{IdSource, RandomIds};
+/// use complaint_core::lifecycle::{Context, begin, submit};
+/// # use complaint_core::{Actor, Complaint, Policy, id::ComplaintId, policy::Category, reference::Reference};
+/// # let policy = Policy::standard().with_category(Category::named("Water supply")?);
+/// # let john = Actor::customer("john")?;
+///
+/// let now = DateTime::UNIX_EPOCH;
+/// let (id, reference) = (ComplaintId::from_uuid(RandomIds.next_id(now)), RandomIds.next_reference());
+/// let about = Complaint::about("Water supply", "No water", "Since Monday.")?;
+/// let entry = submit(id, reference, &about, &john, &Context::new(&policy, now))?;
+/// let complaint = begin(&entry).expect("a submission");
+/// assert_eq!((complaint.reference, complaint.status.name()), (reference, "queued"));
+///
+/// let empty = Complaint::about("Gas", "", "")?;
+/// let refusal = submit(id, reference, &empty, &john, &Context::new(&policy, now)).unwrap_err();
+/// assert!(refusal.has("unknown_category") && refusal.has("missing"), "every fault at once");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn submit(
     id: ComplaintId,
     reference: Reference,
@@ -112,6 +155,25 @@ pub fn submit(
 }
 
 /// One command that an actor could give, and why not where they cannot.
+///
+/// ```
+/// use complaint_core::lifecycle::CommandName;
+/// # use complaint_core::{Actor, Agent, Complaint, Desk, Policy, policy::Category, store::MemoryStore};
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// # let desk = Desk::new(MemoryStore::new(), Policy::standard().with_category(Category::named("Water supply")?));
+/// # let asha = desk.enrol(Agent::named("asha", "Asha Rao")?.skilled_in(["water supply"])).await?;
+/// # let john = desk.acting_as(Actor::customer("john")?);
+/// # let receipt = john.submit(Complaint::about("Water supply", "No water", "Since Monday.")?).await?;
+///
+/// let commands = john.available_commands(receipt.id()).await?;
+/// let of = |name| commands.iter().find(|it| it.command == name);
+/// assert!(of(CommandName::Withdraw).is_some_and(|it| it.allowed));
+/// assert!(of(CommandName::Accept).is_some_and(|it| !it.allowed && it.failed[0].code == "wrong_status"));
+/// assert!(of(CommandName::Begin).is_none(), "never a customer's");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Availability {
     /// The command.
@@ -127,6 +189,8 @@ pub struct Availability {
 impl Complaint {
     /// What an actor may do to this complaint now, from the same table and guards as [`decide`]: every command that
     /// their role can ever give here, with the reasons against those that are not possible now.
+    ///
+    /// Example: [`Availability`].
     pub fn available_commands(&self, actor: &Actor, context: &Context<'_>) -> Vec<Availability> {
         TABLE
             .iter()

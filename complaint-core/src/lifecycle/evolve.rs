@@ -14,6 +14,8 @@ use crate::id::{AgentId, Version};
 use crate::visibility::is_public;
 
 /// A log that is no complaint's log.
+///
+/// Example: [`replay`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReplayError {
@@ -31,6 +33,23 @@ pub enum ReplayError {
 }
 
 /// Rebuilds a complaint from its whole log.
+///
+/// ```
+/// use complaint_core::lifecycle::{ReplayError, replay};
+/// # use complaint_core::{Actor, Agent, Complaint, Desk, Policy, policy::Category, store::MemoryStore};
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// # let desk = Desk::new(MemoryStore::new(), Policy::standard().with_category(Category::named("Water supply")?));
+/// # let asha = desk.enrol(Agent::named("asha", "Asha Rao")?.skilled_in(["water supply"])).await?;
+/// # let john = desk.acting_as(Actor::customer("john")?);
+/// # let receipt = john.submit(Complaint::about("Water supply", "No water", "Since Monday.")?).await?;
+///
+/// let log = desk.whole_log(receipt.id()).await?;
+/// assert_eq!(&replay(&log)?, receipt.complaint());
+/// assert_eq!(replay(&log[1..]), Err(ReplayError::Gap { expected: 1, found: 2 }));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn replay<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> Result<Complaint, ReplayError> {
     let mut state: Option<Complaint> = None;
     for (at, entry) in entries.into_iter().enumerate() {
@@ -47,6 +66,8 @@ pub fn replay<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> Result<Compla
 }
 
 /// The complaint that a submission makes; `None` if the entry is no submission.
+///
+/// Example: [`submit`](super::submit).
 pub fn begin(entry: &Entry) -> Option<Complaint> {
     let Event::Submitted {
         reference,
@@ -147,6 +168,8 @@ pub fn begin(entry: &Entry) -> Option<Complaint> {
 }
 
 /// The complaint after an entry.
+///
+/// Example: [`decide`](super::decide).
 pub fn evolve(mut complaint: Complaint, entry: &Entry) -> Complaint {
     happen(&mut complaint, entry);
     wind(&mut complaint, &entry.clocks, entry.at);

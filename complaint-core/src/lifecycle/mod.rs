@@ -1,4 +1,11 @@
 //! The state machine: one table, from which decisions, available commands, charts and the API are derived.
+//!
+//! A **command** is what somebody asks for ([`Command`]), a **guard** a condition of it ([`Guard`]); a [`Rule`] is a row of
+//! the [`TABLE`]: the command, from which [`Status`] to which, who may, under which guards. [`decide`] answers a command
+//! with entries or with a [`Refusal`] that names every guard that failed; [`evolve`] turns entries into state. A
+//! [`Lifecycle`] draws what a policy makes of the table.
+//!
+//! Examples: [`decide`], [`Rule`], [`Refusal`], [`Lifecycle`].
 
 mod command;
 mod context;

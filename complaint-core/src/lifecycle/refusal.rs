@@ -8,6 +8,27 @@ use super::{CommandName, Status};
 use crate::id::Version;
 
 /// A refused command: every guard that failed, each with a stable code.
+///
+/// ```
+/// use complaint_core::DeskError;
+/// use complaint_core::lifecycle::RefusalCategory;
+/// # use complaint_core::{Actor, Agent, Complaint, Desk, Policy, policy::Category, store::MemoryStore};
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// # let desk = Desk::new(MemoryStore::new(), Policy::standard().with_category(Category::named("Water supply")?));
+/// # let asha = desk.enrol(Agent::named("asha", "Asha Rao")?.skilled_in(["water supply"])).await?;
+/// # let john = desk.acting_as(Actor::customer("john")?);
+/// # let receipt = john.submit(Complaint::about("Water supply", "No water", "Since Monday.")?).await?;
+///
+/// let Err(DeskError::Refused(refusal)) = john.accept(receipt.id()).await else { panic!("nothing to accept") };
+/// assert_eq!((refusal.code(), refusal.category()), ("wrong_status", RefusalCategory::State));
+/// assert!(refusal.to_string().starts_with("“Accept the answer” is refused: "));
+/// for failed in &refusal.failed {
+///     println!("{} — {}", failed.message, failed.remedy);
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Refusal {
     /// What was asked for.
@@ -21,6 +42,8 @@ pub struct Refusal {
 }
 
 /// One guard that failed.
+///
+/// Example: [`Refusal`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct FailedGuard {
     /// A stable code, e.g. `wrong_status`, `missing`, `final_authority_reached`.
@@ -37,6 +60,8 @@ pub struct FailedGuard {
 }
 
 /// What a caller can do about a refusal.
+///
+/// Example: [`Refusal`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RefusalCategory {

@@ -8,6 +8,15 @@ use serde::{Deserialize, Serialize};
 use crate::id::InvalidId;
 
 /// Where the work on a complaint is.
+///
+/// ```
+/// use complaint_core::lifecycle::Status;
+///
+/// assert_eq!("pending_approval".parse(), Ok(Status::PendingApproval));
+/// assert!(Status::PendingApproval.is_open() && !Status::Resolved.is_open() && !Status::Resolved.is_end());
+/// assert_eq!(Status::PendingApproval.label(), "Pending approval");
+/// assert_eq!(Status::PendingApproval.customer_label(), "In progress");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {

@@ -10,6 +10,16 @@ use Status::{
 };
 
 /// One row of the lifecycle.
+///
+/// ```
+/// use complaint_core::lifecycle::{CommandName, Guard, LevelChange, Status, To, Who, rule};
+///
+/// let escalate = rule(CommandName::Escalate);
+/// assert_eq!((escalate.from, escalate.to), (&Status::OPEN[..], &[To::Status(Status::Queued)][..]));
+/// assert_eq!(escalate.level, LevelChange::Up);
+/// let customer = escalate.permits.iter().find(|permit| permit.who == Who::Customer).expect("they may");
+/// assert_eq!(customer.guards[0], Guard::DeadlineMissed);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rule {
     /// The command.
@@ -29,6 +39,8 @@ pub struct Rule {
 }
 
 /// Where a complaint can be after a command.
+///
+/// Example: [`Rule`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum To {
     /// Where it was.
@@ -40,6 +52,8 @@ pub enum To {
 }
 
 /// What a command does to the level.
+///
+/// Example: [`Rule`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LevelChange {
     /// Nothing.
@@ -51,6 +65,8 @@ pub enum LevelChange {
 }
 
 /// Somebody who may give a command.
+///
+/// Example: [`Rule`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Permit {
     /// Who.
@@ -60,6 +76,8 @@ pub struct Permit {
 }
 
 /// A role in relation to a complaint.
+///
+/// Example: [`Rule`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Who {
     /// The customer of this complaint.
@@ -94,58 +112,115 @@ impl Who {
 }
 
 /// A condition of a command. Those that look at the caller's input are checked only when there is one.
+///
+/// ```
+/// use complaint_core::lifecycle::Guard;
+///
+/// assert_eq!(Guard::SecondPerson.name(), "second_person");
+/// assert_eq!(Guard::SecondPerson.meaning(), "whoever approves is not the proposer");
+/// assert!(Guard::ReasonGiven.reads_input() && !Guard::SecondPerson.reads_input());
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[expect(missing_docs, reason = "`Guard::meaning` says each in words, and `GET /api/v1/lifecycle` prints them")]
 pub enum Guard {
+    /// It was not acknowledged before.
     NotAcknowledged,
+    /// The category is in the catalogue and active.
     CategoryKnown,
+    /// Its texts are within bounds and required answers are given.
     SubmissionComplete,
+    /// The customer has room for another open complaint.
     OpenComplaintLimit,
+    /// The new description fits the catalogue.
     TriageFits,
+    /// The agent is eligible: level, skills, area, language, available, capacity, not excluded.
     CandidateEligible,
+    /// The policy lets agents take from their queue.
     TakingAllowed,
+    /// The policy lets agents dismiss.
     DismissingAllowed,
+    /// A reason is given.
     ReasonGiven,
+    /// A text is given.
     TextGiven,
+    /// A text or a file is given.
     TextOrFilesGiven,
+    /// A comment is given.
     CommentGiven,
+    /// An instruction is given.
     InstructionGiven,
+    /// The third party and the expected day are given.
     HoldGiven,
+    /// A reason is given while a question is open.
     ReasonWhileQuestionOpen,
+    /// There is a level above.
     BelowLastLevel,
+    /// There is a level below.
     AboveFirstLevel,
+    /// Somebody at the level below can ever take it.
     SomebodyBelow,
+    /// A deadline was missed.
     DeadlineMissed,
+    /// The clock ran out and this cause did not move it before.
     ClockRanOut,
+    /// The handler did not begin in time, or is gone.
     ReleaseDue,
+    /// Outcome and explanation are given, an apology where upheld, remedies are well formed.
     DecisionComplete,
+    /// The cause is among those of the policy, and given where the policy asks for one.
     CauseFits,
+    /// The money is within the authority of whoever decides.
     WithinAuthority,
+    /// The policy does not ask for a second person.
     NoSecondPersonNeeded,
+    /// Whoever approves is not the proposer.
     SecondPerson,
+    /// Whoever decides took no part in a decision that was contested.
     NotBarred,
+    /// An explanation is given.
     ExplanationGiven,
+    /// The resolution was not accepted before.
     NotAccepted,
+    /// A remedy is named that this can happen to.
     RemedyNamed,
+    /// Evidence is given, and a day not in the future.
     FulfilmentGiven,
+    /// The contest window, counted from the decision or a failed remedy, is open.
     ContestWindowOpen,
+    /// The last level did not decide yet, new evidence is brought, or a remedy failed.
     NotAtLastLevel,
+    /// It is finished, or a promised remedy failed.
     FinishedOrFailed,
+    /// No message of the customer is unread.
     NoUnreadMessage,
+    /// No remedy is outstanding.
     NoOutstandingRemedy,
+    /// The time to accept or contest is over.
     AcceptanceWindowOver,
+    /// A score of 1 to 5 is given.
     RatingGiven,
+    /// The resolution was not rated before, or a day ago at most.
     RatingEditable,
+    /// A rating stands that is not anonymous.
     RatingNotAnonymous,
+    /// It was withdrawn recently enough.
     ReinstateWindowOpen,
+    /// A coded reason and a text for the customer are given.
     DismissalGiven,
+    /// The other complaint is another one, open, of the same customer, and not joined to this one.
     SurvivorFits,
+    /// The complaint it was joined to is not finished.
     SurvivorNotClosed,
+    /// The body is named and a notice is written.
     ReferralGiven,
+    /// The files are within the limits of number, size and type.
     FilesFit,
+    /// A message of the customer is unread.
     UnreadMessage,
+    /// It can no longer be contested.
     ContestNotPossible,
+    /// The clock reached the warning and it was not given before.
     WarningDue,
+    /// The log has room, or this brings the complaint nearer to its end: an answer, a first rating.
     RoomInLog,
 }
 
@@ -286,6 +361,13 @@ const ANY: &[Status] = &Status::ALL;
 const FINISHED: &[Status] = &[Closed, Withdrawn, Dismissed, Referred];
 
 /// The whole lifecycle, in the order of the specification.
+///
+/// ```
+/// use complaint_core::lifecycle::{CommandName, Rule, TABLE, Who};
+///
+/// let may = |rule: &&Rule| rule.permits.iter().any(|permit| permit.who == Who::Proposer);
+/// assert!(TABLE.iter().filter(may).map(|rule| rule.command).eq([CommandName::SendBack]));
+/// ```
 pub static TABLE: &[Rule] = &[
     Rule {
         command: C::Submit,
@@ -703,6 +785,8 @@ pub static TABLE: &[Rule] = &[
 ];
 
 /// The row of a command.
+///
+/// Example: [`Rule`].
 pub fn rule(command: CommandName) -> &'static Rule {
     // The table lists the commands in the order of the enumeration; a test holds them together.
     &TABLE[command as usize]

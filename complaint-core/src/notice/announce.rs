@@ -18,6 +18,26 @@ use crate::policy::{Policy, RightsMoment};
 /// `before` is the complaint before the entries, `None` for a new one; `after` is the complaint they lead to. Entries
 /// of other complaints, as `merge` makes them, are passed over. Ids are made from the complaint, the entry, the
 /// recipient's place and the channel, so announcing the same change again gives the same notices.
+///
+/// ```
+/// use complaint_core::notice::{NoticeKind, Recipient, announce};
+/// # use complaint_core::{Actor, Agent, Complaint, Desk, Policy, policy::Category, store::MemoryStore};
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// # let desk = Desk::new(MemoryStore::new(), Policy::standard().with_category(Category::named("Water supply")?));
+/// # let asha = desk.enrol(Agent::named("asha", "Asha Rao")?.skilled_in(["water supply"])).await?;
+/// # let john = desk.acting_as(Actor::customer("john")?);
+/// # let receipt = john.submit(Complaint::about("Water supply", "No water", "Since Monday.")?).await?;
+///
+/// let log = desk.whole_log(receipt.id()).await?;
+/// let notices = announce(None, receipt.complaint(), &log, &desk.policy());
+/// let to_asha = notices.iter().filter(|notice| notice.recipient == Recipient::Agent(asha.id.clone()));
+/// assert!(to_asha.map(|notice| notice.kind).eq([NoticeKind::AssignedHandler]));
+/// assert_eq!(notices[0].kind, NoticeKind::Acknowledged);
+/// assert_eq!(notices[0].recipient, Recipient::Customer(receipt.complaint().customer.clone()));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn announce(before: Option<&Complaint>, after: &Complaint, entries: &[Entry], policy: &Policy) -> Vec<Notice> {
     let own: Vec<&Entry> = entries.iter().filter(|entry| entry.complaint == after.id).collect();
     let acknowledged = own.iter().any(|entry| matches!(entry.event, Event::Acknowledged));

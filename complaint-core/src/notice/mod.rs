@@ -1,4 +1,9 @@
 //! Who is told what: one notice per message, recipient and channel, planned in the commit of the change that caused it.
+//!
+//! [`announce()`] turns the entries of a change into [`Notice`]s: a [`NoticeKind`] for a [`Recipient`]. They wait in the
+//! [outbox](crate::store::Outbox) until a courier has a [`Notifier`](crate::Notifier) deliver them.
+//!
+//! Examples: [`announce()`], [`Notifier`](crate::Notifier), [`ClaimedNotice`].
 
 mod announce;
 
@@ -14,6 +19,8 @@ pub use announce::announce;
 pub(crate) use announce::announce_unroutable;
 
 /// One message to one recipient on one channel.
+///
+/// Example: [`Notifier`](crate::Notifier).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Notice {
     /// Its id; stable over repeated deliveries, and the local part of the mail's `Message-ID`.
@@ -47,6 +54,8 @@ pub struct Notice {
 }
 
 /// To whom a notice goes.
+///
+/// Example: [`announce()`].
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(tag = "role", content = "id", rename_all = "snake_case")]
 pub enum Recipient {
@@ -67,6 +76,14 @@ pub enum Recipient {
 }
 
 /// How a notice travels.
+///
+/// ```
+/// use complaint_core::Policy;
+/// use complaint_core::notice::NoticeChannel;
+///
+/// let mut policy = Policy::standard();
+/// assert!(policy.channels.insert(NoticeChannel::Sms), "by mail alone, unless the house says so");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NoticeChannel {
@@ -77,6 +94,8 @@ pub enum NoticeChannel {
 }
 
 /// What a notice says. Each is a template of the notifier.
+///
+/// Example: [`announce()`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(tag = "kind", content = "clock", rename_all = "snake_case")]
 pub enum NoticeKind {
@@ -164,6 +183,28 @@ pub enum NoticeKind {
 }
 
 /// A notice that a courier holds for a while.
+///
+/// ```
+/// use chrono::TimeDelta;
+/// use complaint_core::notice::Settlement;
+/// # use complaint_core::{Actor, Agent, Complaint, Desk, Policy, policy::Category, store::MemoryStore};
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// # let desk = Desk::new(MemoryStore::new(), Policy::standard().with_category(Category::named("Water supply")?));
+/// # let asha = desk.enrol(Agent::named("asha", "Asha Rao")?.skilled_in(["water supply"])).await?;
+/// # let john = desk.acting_as(Actor::customer("john")?);
+/// # let receipt = john.submit(Complaint::about("Water supply", "No water", "Since Monday.")?).await?;
+///
+/// let (now, lease) = (desk.now(), desk.now() + TimeDelta::minutes(5));
+/// let claimed = desk.store().claim(now, lease, 1).await?.remove(0);
+/// assert_eq!((claimed.notice.reference, claimed.attempt), (receipt.reference(), 1));
+///
+/// let later = Settlement::Retry { at: now, why: "the relay does not answer".into() };
+/// desk.store().settle(claimed.notice.id, later, now).await?;
+/// assert_eq!(desk.store().claim(now, lease, 1).await?[0].attempt, 2);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClaimedNotice {
     /// The notice.
@@ -173,6 +214,8 @@ pub struct ClaimedNotice {
 }
 
 /// How a delivery ended.
+///
+/// Example: [`ClaimedNotice`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Settlement {
     /// Handed over.

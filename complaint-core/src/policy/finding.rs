@@ -3,6 +3,19 @@
 use std::fmt;
 
 /// One fault of a policy, or something in it that is probably not meant.
+///
+/// ```
+/// use complaint_core::Policy;
+/// use complaint_core::policy::{Severity, TextPlace};
+///
+/// let text = Policy::standard().to_toml()?.replace("calendar = \"office\"", "calendar = \"ofice\"");
+/// let findings = Policy::check(&text);
+/// let misspelt = &findings[0];
+/// assert_eq!((misspelt.path.as_str(), misspelt.severity()), ("calendar", Severity::Error));
+/// assert_eq!(misspelt.place.map(|place| place.column), Some("calendar = _".len()));
+/// assert!(misspelt.to_string().starts_with("line "));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
     /// Which kind of fault.
@@ -18,6 +31,8 @@ pub struct Finding {
 }
 
 /// A place in a text.
+///
+/// Example: [`Finding`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TextPlace {
     /// From 1.
@@ -27,6 +42,8 @@ pub struct TextPlace {
 }
 
 /// How bad a finding is.
+///
+/// Example: [`Finding`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
     /// The policy cannot be used.
@@ -48,6 +65,14 @@ impl Severity {
 macro_rules! codes {
     ($($variant:ident = $name:literal, $severity:ident, $meaning:literal;)*) => {
         /// Which kind of fault. The names are stable.
+        ///
+        /// ```
+        /// use complaint_core::policy::{Code, Severity};
+        ///
+        /// assert_eq!(Code::DeadEnd.name(), "dead_end");
+        /// assert_eq!(Code::DeadEnd.severity(), Severity::Error);
+        /// assert_eq!(Code::DeadEnd.meaning(), "A status from which no end can be reached.");
+        /// ```
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Code {
             $(#[doc = $meaning] $variant,)*

@@ -54,6 +54,17 @@ impl Policy {
 
     /// As [`Policy::lint`], and what does not fit the staff: levels without agents, categories that nobody can be
     /// given, misspelt skills, superiors who are never asked.
+    ///
+    /// ```
+    /// use complaint_core::Policy;
+    /// use complaint_core::policy::Code;
+    /// use complaint_core::routing::Roster;
+    ///
+    /// let policy = Policy::standard();
+    /// let findings = policy.lint_with(&Roster::of(Vec::new(), &policy));
+    /// assert!(findings.iter().all(|finding| finding.code == Code::LevelUnstaffed));
+    /// assert_eq!(findings.len(), policy.levels.len());
+    /// ```
     pub fn lint_with(&self, roster: &Roster) -> Vec<Finding> {
         let mut report = Report { policy: self, findings: self.lint() };
         report.staff(roster);

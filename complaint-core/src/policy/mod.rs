@@ -1,4 +1,16 @@
 //! The house rules as one value: catalogue, calendars, target times, ladder, windows, authority.
+//!
+//! A [`Policy`] is written as TOML. [`Policy::check`] tells everything that is wrong with a text, each [`Finding`] with
+//! its place and what would mend it; only errors keep a policy from being used. What the law promises is a list of
+//! [`StatutoryPromise`]s; a [`RulePack`] brings those of a law or a standard.
+//!
+//! ```
+//! use complaint_core::Policy;
+//!
+//! let policy = Policy::from_toml(&Policy::standard().to_toml()?.replace("Standard", "City Water"))?;
+//! assert_eq!((policy.name.as_str(), policy.levels.len()), ("City Water", 3));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod finding;
 mod lint;
@@ -25,6 +37,17 @@ pub use statutory::{DayZero, Rights, RightsMoment, StatutoryPromise};
 pub use structure::{Machine, MachineClock, Move};
 
 /// The house rules. Written as TOML; checked by [`Policy::faults`] before it is used.
+///
+/// ```
+/// use complaint_core::Policy;
+/// use complaint_core::policy::Category;
+///
+/// let policy = Policy::standard().with_category(Category::named("Water supply")?);
+/// assert!(policy.lint().is_empty(), "nothing to mend");
+/// assert_eq!((policy.last_level().get(), policy.level_name(policy.last_level())), (3, "Manager"));
+/// assert_eq!(Policy::from_toml(&policy.to_toml()?)?, policy);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a house rule of its own; none excludes another")]
@@ -100,6 +123,16 @@ pub struct Policy {
 }
 
 /// How much time each promise has.
+///
+/// ```
+/// use complaint_core::Policy;
+/// use complaint_core::deadline::ClockKind;
+///
+/// let targets = Policy::standard().targets;
+/// assert_eq!(targets.silence.to_string(), "14 days");
+/// assert_eq!(targets.of(ClockKind::Silence), Some(targets.silence));
+/// assert_eq!(targets.of(ClockKind::Level), None);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Targets {
@@ -143,6 +176,17 @@ impl Targets {
 }
 
 /// Target times that differ from the usual ones.
+///
+/// ```
+/// use complaint_core::Policy;
+/// use complaint_core::complaint::Priority;
+/// use complaint_core::deadline::ClockKind;
+///
+/// let urgent = &Policy::standard().priorities[&Priority::Urgent];
+/// assert_eq!(urgent.of(ClockKind::FirstResponse), Some("2 working hours".parse()?));
+/// assert_eq!(urgent.of(ClockKind::Silence), None, "as for everybody");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TargetOverrides {
@@ -170,6 +214,18 @@ impl TargetOverrides {
 }
 
 /// One step of the ladder.
+///
+/// ```
+/// use complaint_core::Policy;
+/// use complaint_core::id::Level;
+///
+/// let policy = Policy::standard();
+/// let first = policy.level(Level::FIRST).expect("a ladder");
+/// assert_eq!((first.name.as_str(), first.target.to_string().as_str()), ("Representative", "5 working days"));
+/// assert!(policy.has_authority(Level::FIRST, ["99.99 EUR".parse()?]));
+/// assert!(!policy.has_authority(Level::FIRST, ["99.99 EUR".parse()?, "0.02 EUR".parse()?]));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LevelPolicy {
@@ -187,6 +243,18 @@ pub struct LevelPolicy {
 }
 
 /// What can be complained about.
+///
+/// ```
+/// use complaint_core::complaint::Priority;
+/// use complaint_core::id::Skill;
+/// use complaint_core::policy::{Category, CategoryQuestion};
+///
+/// let meter = CategoryQuestion { key: "meter".into(), label: "What does the meter read?".into(), required: true };
+/// let category = Category { priority: Priority::High, questions: vec![meter], ..Category::named("Water supply")? };
+/// assert_eq!(category.key.as_str(), "water-supply");
+/// assert!(category.needed_skills().contains(&Skill::new("water supply")?));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Category {
@@ -225,6 +293,18 @@ pub struct Category {
 }
 
 /// Why things go wrong: what decisions are counted by, beside what was complained about.
+///
+/// ```
+/// use complaint_core::Policy;
+/// use complaint_core::id::CauseKey;
+/// use complaint_core::policy::Cause;
+///
+/// let key = CauseKey::new("Wrong picking list")?;
+/// let cause = Cause { key: key.clone(), name: "Wrong picking list".into(), active: true };
+/// let policy = Policy { causes: vec![cause], ..Policy::standard() };
+/// assert!(policy.cause(&key).is_some_and(|cause| cause.active));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Cause {
@@ -238,6 +318,8 @@ pub struct Cause {
 }
 
 /// A question of a category.
+///
+/// Example: [`Category`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CategoryQuestion {
@@ -281,6 +363,16 @@ impl Category {
 }
 
 /// A policy that cannot be used; every fault is named, with its line and column.
+///
+/// ```
+/// use complaint_core::Policy;
+/// use complaint_core::policy::PolicyError;
+///
+/// assert!(matches!(Policy::from_toml("name = "), Err(PolicyError::Unreadable(_))));
+/// let text = Policy::standard().to_toml()?.replace("calendar = \"office\"", "calendar = \"ofice\"");
+/// assert!(matches!(Policy::from_toml(&text), Err(PolicyError::Faulty(findings)) if findings.len() == 1));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, thiserror::Error)]
 pub enum PolicyError {
     /// It cannot be read.
@@ -319,6 +411,8 @@ impl Policy {
     /// list means that nothing is wrong with it.
     ///
     /// Where a value cannot be read, the rest is checked all the same, as far as it does not depend on that value.
+    ///
+    /// Example: [`Finding`].
     pub fn check(text: &str) -> Vec<Finding> {
         source::read(text, Self::lint).findings
     }
@@ -386,6 +480,19 @@ impl Policy {
 
     /// The time promised by a clock to a complaint of this category, priority and level: the category's own target,
     /// else the priority's, else the usual one.
+    ///
+    /// ```
+    /// use complaint_core::Policy;
+    /// use complaint_core::complaint::Priority;
+    /// use complaint_core::deadline::ClockKind;
+    /// use complaint_core::id::{CategoryKey, Level};
+    ///
+    /// let (policy, water) = (Policy::standard(), CategoryKey::new("Water supply")?);
+    /// let target = |priority| policy.target(ClockKind::Resolution, &water, priority, Level::FIRST);
+    /// assert_eq!(target(Priority::Normal), Some("20 working days".parse()?));
+    /// assert_eq!(target(Priority::Urgent), Some("5 working days".parse()?));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn target(&self, clock: ClockKind, category: &CategoryKey, priority: Priority, level: Level) -> Option<Span> {
         if clock == ClockKind::Level {
             let policy = self.level(level)?;
@@ -397,6 +504,8 @@ impl Policy {
     }
 
     /// Whether an agent of a level may decide these amounts alone: per currency their sum is within the limit.
+    ///
+    /// Example: [`LevelPolicy`].
     pub fn has_authority(&self, level: Level, amounts: impl IntoIterator<Item = Money>) -> bool {
         let Some(limits) = self.level(level).and_then(|policy| policy.authority.as_ref()) else {
             return true;

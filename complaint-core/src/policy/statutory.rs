@@ -54,6 +54,20 @@ pub struct StatutoryPromise {
 }
 
 /// Which instant a promise of the law counts from.
+///
+/// ```
+/// use complaint_core::Policy;
+/// use complaint_core::policy::{DayZero, StatutoryPromise};
+///
+/// let policy = Policy::standard();
+/// let (office, promise) = (policy.working_calendar(), policy.statutory.values().next().expect("one"));
+/// let promise = StatutoryPromise { within: "3 calendar days".parse()?, ..promise.clone() };
+/// let late_on_friday = "2026-11-20T22:00:00Z".parse()?;
+/// let due = |day_zero| StatutoryPromise { day_zero, ..promise.clone() }.due(&office, late_on_friday);
+/// assert_eq!(due(DayZero::Receipt).to_rfc3339(), "2026-11-24T00:00:00+00:00");
+/// assert_eq!(due(DayZero::NextOpening).to_rfc3339(), "2026-11-27T00:00:00+00:00"); // from Monday
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DayZero {
@@ -104,6 +118,18 @@ impl StatutoryPromise {
 
 /// What customers are told of their rights beyond the organisation: texts with slots, e.g. `{ombudsman}`, that the
 /// house fills. A text that is not given is not sent.
+///
+/// ```
+/// use complaint_core::policy::{Rights, RightsMoment};
+///
+/// let rights = Rights {
+///     decision: Some("You can turn to {ombudsman}.".into()),
+///     slots: [("ombudsman".into(), "the Water Ombudsman".into())].into(),
+///     ..Rights::default()
+/// };
+/// assert_eq!(rights.text(RightsMoment::Decision).as_deref(), Some("You can turn to the Water Ombudsman."));
+/// assert_eq!(rights.text(RightsMoment::Missed), None);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Rights {
@@ -122,6 +148,8 @@ pub struct Rights {
 }
 
 /// When a customer is told of their rights.
+///
+/// Example: [`Rights`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RightsMoment {
     /// A decision is sent.
@@ -151,6 +179,17 @@ impl Rights {
 
 impl Policy {
     /// The promises of the law that apply to complaints of this category received at this instant, by key.
+    ///
+    /// ```
+    /// use complaint_core::Policy;
+    /// use complaint_core::id::CategoryKey;
+    ///
+    /// let (policy, water) = (Policy::standard(), CategoryKey::new("Water supply")?);
+    /// let promises = policy.promises_for(&water, "2026-11-23T09:30:00Z".parse()?);
+    /// let keys = promises.map(|(key, _)| key.as_str());
+    /// assert!(keys.eq(["final-response"]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn promises_for(
         &self,
         category: &CategoryKey,

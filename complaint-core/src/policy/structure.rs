@@ -37,6 +37,8 @@ pub struct Machine {
 }
 
 /// A change from some states to one other.
+///
+/// Example: [`Machine`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Move {
     /// What it is called.
@@ -56,6 +58,22 @@ pub struct Move {
 }
 
 /// Something that measures time while the machine is in some of its states.
+///
+/// ```
+/// use complaint_core::policy::{Code, Machine, MachineClock, Move};
+///
+/// let patience = MachineClock {
+///     name: "patience".into(),
+///     runs_in: vec!["new".into()],
+///     stopped_by: Vec::new(),
+///     makes: None,
+///     is_window: false,
+/// };
+/// let machine = Machine::starting_at("new").with_state("begun").with_end("done").with_clock(patience);
+/// let machine = machine.with_move(Move::named("begin", ["new"], "begun").by(["agent"]));
+/// let machine = machine.with_move(Move::named("finish", ["begun"], "done").by(["agent"]));
+/// assert_eq!(machine.check(), [], "to begin leaves the state in which it runs");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MachineClock {
     /// What it is called.

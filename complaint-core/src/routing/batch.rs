@@ -95,6 +95,8 @@ fn improved<'a>(needs: &'a [Need], router: Router<'a>, first: impl Fn(&Need) -> 
 }
 
 /// What became of a batch. Complaints are named by their place in it.
+///
+/// Example: [`route_batch`].
 #[derive(Debug, Clone)]
 pub struct Batch<'a> {
     needs: &'a [Need],

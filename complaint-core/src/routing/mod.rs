@@ -44,6 +44,26 @@ pub(crate) use route::route_by_hand;
 pub use router::Router;
 
 /// What a complaint asks of its handler.
+///
+/// ```
+/// use complaint_core::routing::Need;
+/// # use complaint_core::{Actor, Agent, Complaint, Desk, Policy, policy::Category, store::MemoryStore};
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// # let desk = Desk::new(MemoryStore::new(), Policy::standard().with_category(Category::named("Water supply")?));
+/// # let asha = desk.enrol(Agent::named("asha", "Asha Rao")?.skilled_in(["water supply"])).await?;
+/// # let john = desk.acting_as(Actor::customer("john")?);
+/// # let receipt = john.submit(Complaint::about("Water supply", "No water", "Since Monday.")?).await?;
+///
+/// let need = Need::of(receipt.complaint());
+/// assert_eq!((need.level.get(), need.weight), (1, 1));
+/// assert!(need.skills.is_subset(&asha.skills));
+///
+/// let overdue = receipt.complaint().promised_at().expect("a promise");
+/// assert_eq!(Need::as_of(receipt.complaint(), overdue).urgency, 2 * need.urgency);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Need {
     /// The level it is at.
@@ -67,6 +87,22 @@ pub struct Need {
 }
 
 /// The agents there are, with what they hold, and the calendars that their shifts name.
+///
+/// ```
+/// use complaint_core::agent::Member;
+/// use complaint_core::id::Level;
+/// use complaint_core::routing::{Ineligible, Need, Roster};
+/// use complaint_core::{Agent, Policy};
+///
+/// let asha = Agent::named("asha", "Asha Rao")?.with_capacity(10).on_shift("office");
+/// let member = Member { agent: asha, workload: 10, last_assigned_at: None };
+/// let roster = Roster::of(vec![member], &Policy::standard());
+/// let (need, monday) = (Need::at(Level::FIRST), "2026-11-23T10:00:00Z".parse()?);
+/// let against = roster.eligibility(&need, &roster.members[0], monday);
+/// assert_eq!(against, [Ineligible::NoCapacity { workload: 10, capacity: 10 }]);
+/// assert!(roster.could_take(&need, monday), "that passes");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Roster {
     /// Every agent of the host, each once.
@@ -76,6 +112,14 @@ pub struct Roster {
 }
 
 /// Why an agent cannot be given a complaint.
+///
+/// ```
+/// use complaint_core::routing::Ineligible;
+///
+/// let full = Ineligible::NoCapacity { workload: 10, capacity: 10 };
+/// assert_eq!((full.code(), full.message().as_str()), ("no_capacity", "holds 10 of 10"));
+/// assert!(full.passes() && !Ineligible::Conflict.passes());
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(tag = "reason", rename_all = "snake_case")]
 pub enum Ineligible {
@@ -187,6 +231,8 @@ impl Ineligible {
 }
 
 /// The result of routing: who was chosen, who was considered, and why.
+///
+/// Example: [`route()`].
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Routing {
     /// Who gets it; `None` when nobody fits.
@@ -217,6 +263,8 @@ pub struct Routing {
 pub const EXPLAINED_MAX: usize = 20;
 
 /// One agent in an explanation.
+///
+/// Example: [`route()`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Candidate {
     /// Who.
@@ -308,6 +356,26 @@ impl Need {
 ///
 /// So the length of an absence needs no threshold of its own: an hour at the dentist moves what is due within the hour,
 /// a fortnight moves nearly everything.
+///
+/// ```
+/// use chrono::TimeDelta;
+/// use complaint_core::agent::Absence;
+/// use complaint_core::routing::waits_for;
+/// # use complaint_core::{Actor, Agent, Complaint, Desk, Policy, policy::Category, store::MemoryStore};
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// # let desk = Desk::new(MemoryStore::new(), Policy::standard().with_category(Category::named("Water supply")?));
+/// # let asha = desk.enrol(Agent::named("asha", "Asha Rao")?.skilled_in(["water supply"])).await?;
+/// # let john = desk.acting_as(Actor::customer("john")?);
+/// # let receipt = john.submit(Complaint::about("Water supply", "No water", "Since Monday.")?).await?;
+///
+/// let now = receipt.complaint().received_at;
+/// let away = |length| Agent { absence: Some(Absence { from: now, until: now + length }), ..asha.clone() };
+/// assert!(waits_for(receipt.complaint(), &away(TimeDelta::minutes(10)), now));
+/// assert!(!waits_for(receipt.complaint(), &away(TimeDelta::days(14)), now));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn waits_for(complaint: &Complaint, handler: &Agent, now: DateTime<Utc>) -> bool {
     let Some(absence) = handler.absence.filter(|_| handler.enabled) else { return handler.enabled };
     let running = complaint.deadlines.iter().filter(|deadline| deadline.ended.is_none());
@@ -345,6 +413,15 @@ impl Roster {
 
     /// Whether a complaint waits in vain: what keeps each of its level from it is more than the ordinary course of days,
     /// in which shifts begin and others are finished.
+    ///
+    /// ```
+    /// use complaint_core::Policy;
+    /// use complaint_core::id::Level;
+    /// use complaint_core::routing::{Need, Roster};
+    ///
+    /// let nobody = Roster::of(Vec::new(), &Policy::standard());
+    /// assert!(nobody.waits_in_vain(&Need::at(Level::FIRST), chrono::DateTime::UNIX_EPOCH));
+    /// ```
     pub fn waits_in_vain(&self, need: &Need, now: DateTime<Utc>) -> bool {
         !self.anybody(need, now, |reason| reason.passes() && !matches!(reason, Ineligible::Absent { .. }))
     }

@@ -14,6 +14,24 @@ use crate::id::AgentId;
 /// The order is total: eligible agents before others; the superior of the last handler before the rest; then the
 /// lowest share of capacity used after taking it; then whoever was given a complaint longest ago (never before
 /// anybody else); then the id. Shares are compared exactly, as fractions.
+///
+/// ```
+/// use complaint_core::Agent;
+/// use complaint_core::agent::Member;
+/// use complaint_core::id::{Level, Skill};
+/// use complaint_core::routing::{Need, Roster, route};
+///
+/// let (asha, ben) = (Agent::named("asha", "Asha Rao")?.skilled_in(["water"]), Agent::named("ben", "Ben Okri")?);
+/// let members = [asha, ben].map(|agent| Member { agent, workload: 0, last_assigned_at: None });
+/// let roster = Roster { members: members.into(), ..Roster::default() };
+/// let need = Need { skills: [Skill::new("water")?].into(), ..Need::at(Level::FIRST) };
+///
+/// let routing = route(&need, &roster, chrono::DateTime::UNIX_EPOCH);
+/// assert_eq!(routing.candidates[0].rank, Some(1)); // Asha
+/// assert_eq!(routing.candidates[1].reasons[0].message(), "lacks water"); // Ben
+/// assert_eq!(routing.chosen.as_ref(), Some(&routing.candidates[0].agent));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn route(need: &Need, roster: &Roster, now: DateTime<Utc>) -> Routing {
     let mut eligible: Vec<&Member> = Vec::new();
     let mut refused: Vec<(&Member, Vec<Ineligible>)> = Vec::new();

@@ -232,6 +232,22 @@ impl<'a> Router<'a> {
     }
 
     /// A complaint of this weight is no longer with somebody.
+    ///
+    /// ```
+    /// use complaint_core::Agent;
+    /// use complaint_core::agent::Member;
+    /// use complaint_core::id::Level;
+    /// use complaint_core::routing::{Need, Roster, Router};
+    ///
+    /// let asha = Agent::named("asha", "Asha Rao")?.with_capacity(1);
+    /// let member = Member { agent: asha.clone(), workload: 1, last_assigned_at: None };
+    /// let roster = Roster { members: vec![member], ..Roster::default() };
+    /// let mut router = Router::new(&roster, chrono::DateTime::UNIX_EPOCH);
+    /// assert_eq!(router.choose(&Need::at(Level::FIRST)), None);
+    /// router.give_back(&asha.id, 1);
+    /// assert_eq!(router.choose(&Need::at(Level::FIRST)), Some(&asha.id));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn give_back(&mut self, agent: &AgentId, weight: u32) {
         if let Some(seat) = self.seat(agent) {
             let it = &mut self.seats[seat as usize];

@@ -11,6 +11,8 @@ use crate::notice::Notice;
 /// idempotency record.
 ///
 /// Only the core makes one, from entries that [`decide`](crate::lifecycle::decide) allowed.
+///
+/// Example: [`Observer`](crate::desk::Observer).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Change {
     parts: Vec<Part>,
@@ -21,6 +23,8 @@ pub struct Change {
 }
 
 /// What changes of one complaint. Nearly every change has one part; joining two complaints has two.
+///
+/// Example: [`Observer`](crate::desk::Observer).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Part {
     expected: Version,
@@ -29,6 +33,8 @@ pub struct Part {
 }
 
 /// What changes of one agent's workload.
+///
+/// Example: [`Observer`](crate::desk::Observer).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WorkloadDelta {
     /// Whose.
@@ -43,6 +49,8 @@ pub struct WorkloadDelta {
 
 /// How many open complaints a customer may have once a change is made. Submitting and reinstating have one: what was counted
 /// before they were planned may be out of date when they are committed.
+///
+/// Example: [`Observer`](crate::desk::Observer).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenLimit {
     /// Whose complaints.
@@ -52,6 +60,15 @@ pub struct OpenLimit {
 }
 
 /// A key under which a caller may repeat a request without repeating its effect.
+///
+/// ```
+/// use complaint_core::store::IdempotencyKey;
+///
+/// let key = IdempotencyKey::new("customer:john", "form-7")?;
+/// assert_ne!(key, IdempotencyKey::new("customer:jane", "form-7")?);
+/// assert!(IdempotencyKey::new("customer:john", "").is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct IdempotencyKey {
     owner: String,
@@ -59,6 +76,23 @@ pub struct IdempotencyKey {
 }
 
 /// What was committed under an idempotency key.
+///
+/// ```
+/// use complaint_core::store::IdempotencyKey;
+/// # use complaint_core::{Actor, Agent, Complaint, Desk, Policy, policy::Category, store::MemoryStore};
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// # let policy = Policy::standard().with_category(Category::named("Water supply")?);
+/// # let desk = Desk::new(MemoryStore::new(), policy);
+///
+/// let john = desk.acting_as(Actor::customer("john")?).under_key("form-7", "digest")?;
+/// let receipt = john.submit(Complaint::about("Water supply", "No water", "Since Monday.")?).await?;
+/// let key = IdempotencyKey::new("customer:john", "form-7")?;
+/// let recalled = desk.store().recall(&key).await?.expect("it was committed");
+/// assert_eq!((recalled.complaint, recalled.fingerprint.as_str()), (receipt.id(), "digest"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recalled {
     /// What the caller had sent, as the caller condensed it.

@@ -17,6 +17,20 @@ use crate::notice::{ClaimedNotice, Notice, Settlement};
 use crate::reference::Reference;
 
 /// Keeps everything in memory and forgets it when dropped.
+///
+/// ```
+/// use complaint_core::Agent;
+/// use complaint_core::store::{AgentStore, MemoryStore};
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+///
+/// let store = MemoryStore::new();
+/// let asha = Agent::named("asha", "Asha Rao")?;
+/// store.save(&asha).await?;
+/// assert_eq!(store.roster().await?[0].agent, asha);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Default)]
 pub struct MemoryStore {
     shelves: Mutex<Shelves>,

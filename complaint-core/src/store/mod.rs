@@ -1,6 +1,12 @@
 //! What storage must do: three small traits, their sum, and the values that cross them.
 //!
 //! No transaction object crosses a trait. A [`Change`] is planned whole by the core and committed whole by the store.
+//!
+//! A store of your own implements [`ComplaintStore`], [`AgentStore`] and [`Outbox`]; *Correctness* says at each method what
+//! is relied on, and `store_conformance!` (feature `conformance`) makes a test of each of these promises. [`MemoryStore`]
+//! is the smallest that keeps them all. Lists are asked for by a [`Query`], within the [`Scope`] of whoever looks.
+//!
+//! Examples: [`ComplaintStore`], [`MemoryStore`], [`Query`], [`Cursor`].
 
 mod change;
 mod memory;
@@ -22,6 +28,22 @@ pub use memory::MemoryStore;
 pub use query::{Cursor, PAGE_MAX, Page, Query, Reach, Scope, Sort, Summary, search_words};
 
 /// Complaints and their logs.
+///
+/// ```
+/// # use complaint_core::{Actor, Agent, Complaint, Desk, Policy, policy::Category, store::MemoryStore};
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// # let desk = Desk::new(MemoryStore::new(), Policy::standard().with_category(Category::named("Water supply")?));
+/// # let asha = desk.enrol(Agent::named("asha", "Asha Rao")?.skilled_in(["water supply"])).await?;
+/// # let john = desk.acting_as(Actor::customer("john")?);
+/// # let receipt = john.submit(Complaint::about("Water supply", "No water", "Since Monday.")?).await?;
+/// let store = desk.store();
+/// let found = store.by_reference(receipt.reference()).await?.expect("it was committed");
+/// assert_eq!(store.load(found.id).await?.as_ref(), Some(&found));
+/// assert_eq!(store.log(found.id, 1, 1).await?[0].seq, 2);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[cfg_attr(feature = "mock", mockall::automock)]
 #[async_trait]
 pub trait ComplaintStore: Send + Sync {
@@ -88,6 +110,8 @@ pub trait ComplaintStore: Send + Sync {
 }
 
 /// Agents and what they hold.
+///
+/// Example: [`MemoryStore`].
 #[cfg_attr(feature = "mock", mockall::automock)]
 #[async_trait]
 pub trait AgentStore: Send + Sync {
@@ -111,6 +135,8 @@ pub trait AgentStore: Send + Sync {
 }
 
 /// Notices that wait for delivery.
+///
+/// Example: [`ClaimedNotice`].
 #[cfg_attr(feature = "mock", mockall::automock)]
 #[async_trait]
 pub trait Outbox: Send + Sync {
@@ -134,11 +160,32 @@ pub trait Outbox: Send + Sync {
 }
 
 /// All that the desk needs of storage.
+///
+/// ```
+/// use std::sync::Arc;
+/// use complaint_core::store::{MemoryStore, Store};
+/// use complaint_core::{Desk, Policy};
+///
+/// let store: Arc<dyn Store> = Arc::new(MemoryStore::new()); // or another, chosen when the program starts
+/// let (desk, beside_it) = (Desk::over(store.clone(), Policy::standard()), Desk::over(store, Policy::standard()));
+/// ```
 pub trait Store: ComplaintStore + AgentStore + Outbox {}
 
 impl<T: ComplaintStore + AgentStore + Outbox + ?Sized> Store for T {}
 
 /// Why storage failed, by what the caller can do.
+///
+/// ```
+/// use complaint_core::id::{ComplaintId, Version};
+/// use complaint_core::store::StoreError;
+///
+/// let complaint: ComplaintId = "01900000-0000-7000-8000-000000000007".parse()?;
+/// let conflict = StoreError::Conflict { complaint, current: Version::new(3) };
+/// assert_eq!(conflict.current_version(), Some(Version::new(3)));
+/// assert!(!conflict.is_transient(), "the same again would be as late");
+/// assert!(StoreError::Unavailable("the disk is busy".into()).is_transient());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {

@@ -16,6 +16,29 @@ use crate::lifecycle::Status;
 pub const PAGE_MAX: u16 = 100;
 
 /// Which complaints, in which order, how many.
+///
+/// ```
+/// use complaint_core::lifecycle::Status;
+/// use complaint_core::store::{Query, Scope, Sort};
+/// # use complaint_core::{Actor, Agent, Complaint, Desk, Policy, policy::Category, store::MemoryStore};
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// # let desk = Desk::new(MemoryStore::new(), Policy::standard().with_category(Category::named("Water supply")?));
+/// # let asha = desk.enrol(Agent::named("asha", "Asha Rao")?.skilled_in(["water supply"])).await?;
+/// # let john = desk.acting_as(Actor::customer("john")?);
+/// # let receipt = john.submit(Complaint::about("Water supply", "No water", "Since Monday.")?).await?;
+///
+/// let query = Query {
+///     statuses: vec![Status::Assigned],
+///     text: Some("mon wat".into()),
+///     sort: Sort::Deadline,
+///     ..Query::within(Scope::All)
+/// };
+/// assert!(query.matches(receipt.complaint()));
+/// assert_eq!(desk.store().search(&query).await?.items.len(), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Query {
     /// What the viewer may see at all.
@@ -42,6 +65,27 @@ pub struct Query {
 }
 
 /// What a viewer may see; the same predicate as [`Scope::admits`], which filters single complaints.
+///
+/// ```
+/// use complaint_core::id::Level;
+/// use complaint_core::store::{Reach, Scope};
+/// # use complaint_core::{Actor, Agent, Complaint, Desk, Policy, policy::Category, store::MemoryStore};
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// # let desk = Desk::new(MemoryStore::new(), Policy::standard().with_category(Category::named("Water supply")?));
+/// # let asha = desk.enrol(Agent::named("asha", "Asha Rao")?.skilled_in(["water supply"])).await?;
+/// # let john = desk.acting_as(Actor::customer("john")?);
+/// # let receipt = john.submit(Complaint::about("Water supply", "No water", "Since Monday.")?).await?;
+///
+/// let jane = Scope::of(&Actor::customer("jane")?, Level::new(3)?, true);
+/// assert!(!jane.admits(receipt.complaint()));
+///
+/// let asha = Scope::of(&Actor::agent(&asha), Level::new(3)?, true);
+/// assert!(matches!(asha, Scope::Agent { reach: Reach::Queue(Level::FIRST), .. }));
+/// assert!(asha.admits(receipt.complaint()), "she holds it");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Scope {
     /// Everything: system, auditor; an admin, whose pages show no content.
@@ -58,6 +102,8 @@ pub enum Scope {
 }
 
 /// What an agent sees beside what they hold.
+///
+/// Example: [`Scope`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reach {
     /// Nothing else.
@@ -112,6 +158,13 @@ impl Scope {
 }
 
 /// The order of a list.
+///
+/// ```
+/// use complaint_core::store::Sort;
+///
+/// assert_eq!("deadline".parse(), Ok(Sort::Deadline));
+/// assert_eq!(Sort::default().name(), "newest");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Sort {
@@ -161,6 +214,27 @@ impl FromStr for Sort {
 }
 
 /// A place in a list. Text form: `SORT.KEY.ID`, opaque to clients.
+///
+/// ```
+/// use complaint_core::store::{Cursor, Query};
+/// # use complaint_core::{Actor, Agent, Complaint, Desk, Policy, policy::Category, store::MemoryStore};
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// # let desk = Desk::new(MemoryStore::new(), Policy::standard().with_category(Category::named("Water supply")?));
+/// # let asha = desk.enrol(Agent::named("asha", "Asha Rao")?.skilled_in(["water supply"])).await?;
+/// # let john = desk.acting_as(Actor::customer("john")?);
+/// # let receipt = john.submit(Complaint::about("Water supply", "No water", "Since Monday.")?).await?;
+///
+/// john.submit(Complaint::about("Water supply", "Brown water", "From all taps.")?).await?;
+/// let page = Query { limit: 1, ..Query::within(john.scope()) };
+/// let first = john.list(page.clone()).await?;
+/// let next = first.next.expect("there is more").to_string(); // for the address of the next page
+/// let second = john.list(Query { after: Some(next.parse::<Cursor>()?), ..page }).await?;
+/// assert_ne!(second.items, first.items);
+/// assert_eq!(second.next, None);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cursor {
     /// The order it belongs to.
@@ -193,6 +267,8 @@ impl FromStr for Cursor {
 }
 
 /// A page of complaints.
+///
+/// Example: [`Cursor`].
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Page {
     /// The complaints.
@@ -202,6 +278,24 @@ pub struct Page {
 }
 
 /// Counts over the complaints of a scope.
+///
+/// ```
+/// use complaint_core::lifecycle::Status;
+/// # use complaint_core::{Actor, Agent, Complaint, Desk, Policy, policy::Category, store::MemoryStore};
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// # let desk = Desk::new(MemoryStore::new(), Policy::standard().with_category(Category::named("Water supply")?));
+/// # let asha = desk.enrol(Agent::named("asha", "Asha Rao")?.skilled_in(["water supply"])).await?;
+/// # let john = desk.acting_as(Actor::customer("john")?);
+/// # let receipt = john.submit(Complaint::about("Water supply", "No water", "Since Monday.")?).await?;
+///
+/// let summary = john.summary().await?;
+/// assert_eq!((summary.total(), summary.open()), (1, 1));
+/// assert_eq!(summary.by_status[&Status::Assigned], 1);
+/// assert_eq!(summary.satisfaction(), (0, None), "nobody has rated yet");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Summary {
     /// All complaints by status; statuses without any are left out.
@@ -301,6 +395,12 @@ impl Complaint {
 }
 
 /// The words of a text as a search sees them: runs of letters and digits, in lower case.
+///
+/// ```
+/// use complaint_core::store::search_words;
+///
+/// assert_eq!(search_words("Élan: 2 kettles!"), ["élan", "2", "kettles"]);
+/// ```
 pub fn search_words(text: &str) -> Vec<String> {
     text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_lowercase).collect()
 }

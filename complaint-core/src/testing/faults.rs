@@ -19,26 +19,43 @@ use crate::store::{
 };
 
 /// A method of the traits that can fail.
+///
+/// Example: [`Faults`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[expect(missing_docs, reason = "each is the method of the same name")]
 pub enum Method {
+    /// [`ComplaintStore::load`].
     Load,
+    /// [`ComplaintStore::by_reference`].
     ByReference,
+    /// [`ComplaintStore::commit`].
     Commit,
+    /// [`ComplaintStore::log`].
     Log,
+    /// [`ComplaintStore::search`].
     Search,
+    /// [`ComplaintStore::due`].
     Due,
+    /// [`ComplaintStore::recall`].
     Recall,
+    /// [`ComplaintStore::summary`].
     Summary,
+    /// [`AgentStore::save`].
     Save,
+    /// [`AgentStore::find`].
     Find,
+    /// [`AgentStore::roster`].
     Roster,
+    /// [`Outbox::claim`].
     Claim,
+    /// [`Outbox::settle`].
     Settle,
+    /// [`Notifier::deliver`].
     Deliver,
 }
 
 /// How a call fails.
+///
+/// Example: [`Faults`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Fault {
     /// Nothing is done, and trying again can help.
@@ -53,6 +70,8 @@ pub enum Fault {
 }
 
 /// One call, as a [`Hook`] learns of it.
+///
+/// Example: [`Hook`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Call {
     /// Of which method.
@@ -65,6 +84,34 @@ pub struct Call {
 
 /// Told of every call before it is made and after it was made; the call waits for it. Where a test needs a delay, it
 /// waits here for another part of the test, never for time.
+///
+/// ```
+/// use std::sync::{Arc, Mutex};
+/// use async_trait::async_trait;
+/// use complaint_core::store::{AgentStore, MemoryStore};
+/// use complaint_core::testing::{Call, Faults, FaultyStore, Hook, Method};
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+///
+/// #[derive(Default)]
+/// struct Called(Mutex<Vec<Method>>);
+///
+/// #[async_trait]
+/// impl Hook for Called {
+///     async fn before(&self, call: Call) {
+///         self.0.lock().expect("no panic").push(call.method);
+///     }
+///
+///     async fn after(&self, _call: Call) {}
+/// }
+///
+/// let called = Arc::new(Called::default());
+/// let store = FaultyStore::over(Arc::new(MemoryStore::new()), &Faults::none().with_hook(called.clone()));
+/// store.roster().await?;
+/// assert_eq!(*called.0.lock().expect("no panic"), [Method::Roster]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[async_trait]
 pub trait Hook: Send + Sync {
     /// The call is about to be made.
@@ -212,6 +259,8 @@ impl std::fmt::Debug for Faults {
 struct OnPurpose;
 
 /// A store that fails when [`Faults`] say so.
+///
+/// Example: [`Faults`].
 pub struct FaultyStore {
     store: Arc<dyn Store>,
     faults: Faults,
@@ -315,6 +364,23 @@ impl Outbox for FaultyStore {
 }
 
 /// A notifier that fails when [`Faults`] say so.
+///
+/// ```
+/// use complaint_core::testing::{Fault, Faults, FaultyNotifier, KeptNotices, Method, samples};
+/// use complaint_core::{Actor, Desk, store::MemoryStore};
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+///
+/// let (faults, kept) = (Faults::none(), KeptNotices::new());
+/// faults.once(Method::Deliver, 1, Fault::AnswerLost);
+/// let desk = Desk::new(MemoryStore::new(), samples::policy());
+/// let desk = desk.notifying(FaultyNotifier::over(kept.clone(), &faults));
+/// desk.acting_as(Actor::customer("john")?).submit(samples::broken_kettle()).await?;
+/// assert_eq!(desk.deliver().await?.postponed, 1);
+/// assert!(!kept.all().is_empty(), "it arrived all the same");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct FaultyNotifier<N> {
     notifier: N,
     faults: Faults,
@@ -350,6 +416,8 @@ impl<N: Notifier> Notifier for FaultyNotifier<N> {
 }
 
 /// A notifier that keeps what it is given, in order, duplicates included. Clones share what they keep.
+///
+/// Example: [`FaultyNotifier`].
 #[derive(Debug, Clone, Default)]
 pub struct KeptNotices {
     kept: Arc<Mutex<Vec<Notice>>>,

@@ -22,6 +22,14 @@ use crate::policy::{Category, Policy};
 const TEXT_MAX: usize = 256 * 1024;
 
 /// A text that is no scenario.
+///
+/// ```
+/// use complaint_core::testing::Scenario;
+///
+/// let wrong = Scenario::parse("late.scenario", "customer John\nat noon John submits").unwrap_err();
+/// assert_eq!((wrong.line, wrong.column), (2, 4));
+/// assert!(wrong.to_string().starts_with("late.scenario:2:4: "));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{file}:{line}:{column}: {message}")]
 pub struct ScenarioError {
@@ -41,6 +49,24 @@ impl Scenario {
     ///
     /// # Errors
     /// The first line that is none of the language, with its column.
+    ///
+    /// ```
+    /// use complaint_core::testing::{DeskWorld, Scenario};
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    ///
+    /// let story = Scenario::parse("begins", r#"
+    ///     category "Damaged goods"
+    ///     agent Sarah skilled "damaged goods"
+    ///     customer John
+    ///     at Mon 2026-11-23 09:30 John submits "Broken kettle" about "Damaged goods" as C1
+    ///     after 2 working hours Sarah begins C1
+    ///     expect C1 in progress with Sarah
+    /// "#)?;
+    /// assert_eq!(story.play(&mut DeskWorld::in_memory()).await?.expectations, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn parse(file: &str, text: &str) -> Result<Self, ScenarioError> {
         let fault = |line, (column, message)| ScenarioError { file: file.to_owned(), line, column, message };
         if text.len() > TEXT_MAX {

@@ -2,6 +2,8 @@
 //! organisation ready to use ([`samples`]), stories told in virtual time ([`Scenario`]), and stores and notifiers that
 //! fail on purpose ([`Faults`]).
 //!
+//! Examples: [`Scenario`], [`ManualClock`], [`samples`], [`Faults`].
+//!
 //! # The language of scenarios
 //!
 //! A scenario is also a text, one step a line, that is played in any [`World`]: against the core, a store, a server.
@@ -98,6 +100,17 @@ pub use scenario::{
 pub use world::{Answer, DeskWorld, House, Person, Role, SeenClock, Sight, World, audit, event_name, take_notices};
 
 /// A clock that stands still until it is moved. Clones show the same time.
+///
+/// ```
+/// use chrono::TimeDelta;
+/// use complaint_core::clock::Clock;
+/// use complaint_core::testing::{ManualClock, samples};
+///
+/// let clock = ManualClock::at(samples::monday());
+/// let of_the_desk = clock.clone();
+/// clock.advance(TimeDelta::hours(2));
+/// assert_eq!(of_the_desk.now(), samples::monday() + TimeDelta::hours(2));
+/// ```
 #[derive(Debug, Clone)]
 pub struct ManualClock {
     now: Arc<Mutex<DateTime<Utc>>>,
@@ -128,6 +141,15 @@ impl Clock for ManualClock {
 }
 
 /// Identifiers that count up, spread so that they look like drawn ones: the same run gives the same ids.
+///
+/// ```
+/// use complaint_core::clock::IdSource;
+/// use complaint_core::testing::{CountedIds, samples};
+///
+/// let (one, other) = (CountedIds::default(), CountedIds::default());
+/// assert_eq!(one.next_id(samples::monday()), other.next_id(samples::monday()));
+/// assert_ne!(one.next_reference(), CountedIds::from(100).next_reference());
+/// ```
 #[derive(Debug, Default)]
 pub struct CountedIds {
     drawn: AtomicU64,

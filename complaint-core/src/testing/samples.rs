@@ -17,56 +17,78 @@ use crate::id::{AgentId, AttachmentId, CategoryKey, Level};
 use crate::policy::{Category, Policy};
 
 /// Monday, 23 November 2026, 09:30 UTC: within office hours of [`policy`].
+///
+/// Example: the [module](self).
 pub fn monday() -> DateTime<Utc> {
     DateTime::from_timestamp(1_795_426_200, 0).unwrap_or_default()
 }
 
 /// The standard policy with [`damaged_goods`] and [`late_delivery`].
+///
+/// Example: the [module](self).
 pub fn policy() -> Policy {
     Policy::standard().with_category(damaged_goods()).with_category(late_delivery())
 }
 
 /// The category *Damaged goods*.
+///
+/// Example: the [module](self).
 pub fn damaged_goods() -> Category {
     category("Damaged goods")
 }
 
 /// The category *Late delivery*.
+///
+/// Example: the [module](self).
 pub fn late_delivery() -> Category {
     category("Late delivery")
 }
 
 /// Sarah, a representative who knows damaged goods and has room for five.
+///
+/// Example: the [module](self).
 pub fn sarah() -> Agent {
     agent("Sarah", 1, &["damaged goods"]).with_capacity(5)
 }
 
 /// Ben, a representative who knows late deliveries.
+///
+/// Example: the [module](self).
 pub fn ben() -> Agent {
     agent("Ben", 1, &["late delivery"])
 }
 
 /// Maria, a supervisor.
+///
+/// Example: the [module](self).
 pub fn maria() -> Agent {
     agent("Maria", 2, &["damaged goods", "late delivery"])
 }
 
 /// Omar, a manager: the last level of the standard policy.
+///
+/// Example: the [module](self).
 pub fn omar() -> Agent {
     agent("Omar", 3, &["damaged goods", "late delivery"])
 }
 
 /// Sarah, Ben, Maria and Omar.
+///
+/// Example: the [module](self).
 pub fn staff() -> Vec<Agent> {
     vec![sarah(), ben(), maria(), omar()]
 }
 
 /// *Broken kettle*, about damaged goods.
+///
+/// Example: the [module](self).
 pub fn broken_kettle() -> Submission {
     about(&damaged_goods(), "Broken kettle", "The lid is cracked.")
 }
 
 /// *Parcel is late*, about late delivery.
+///
+/// Example: the [module](self).
 pub fn late_parcel() -> Submission {
     about(&late_delivery(), "Parcel is late", "It was promised for Monday.")
 }
@@ -74,6 +96,13 @@ pub fn late_parcel() -> Submission {
 /// The facts of a file of this name, with a kind that fits the name; the same name gives the same facts.
 ///
 /// `.pdf` and `.txt` are what they say; everything else is a PNG picture.
+///
+/// ```
+/// use complaint_core::testing::samples;
+///
+/// assert_eq!(samples::file("receipt.pdf").media_type, "application/pdf");
+/// assert_eq!(samples::file("receipt.pdf"), samples::file("receipt.pdf"));
+/// ```
 pub fn file(name: &str) -> Attachment {
     // FNV-1a: any spread will do, and it needs no crate.
     let id = name

@@ -68,6 +68,8 @@ pub(super) struct Line {
 }
 
 /// What was played.
+///
+/// Example: [`Scenario`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Played {
     /// Things that were done.
@@ -77,6 +79,23 @@ pub struct Played {
 }
 
 /// Where a scenario and a world differ.
+///
+/// ```
+/// use complaint_core::lifecycle::{Command, CommandName};
+/// use complaint_core::testing::{DeskWorld, Scenario, by, complaint, samples};
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+///
+/// let story = Scenario::titled("Nobody is there")
+///     .given(samples::policy())
+///     .given_customer("John")
+///     .when(by("John").submits(samples::broken_kettle(), "C1"))
+///     .then(complaint("C1").with("Sarah"));
+/// let failed = story.play(&mut DeskWorld::in_memory()).await.unwrap_err();
+/// assert_eq!((failed.place.as_str(), failed.line), ("Nobody is there", 2));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{place}:{line}: {message}")]
 pub struct Failed {
@@ -89,6 +108,8 @@ pub struct Failed {
 }
 
 /// What a house is given: a [`Policy`], a [`Category`] or an [`Agent`].
+///
+/// Example: [`Scenario`].
 #[derive(Debug, Clone)]
 pub enum Given {
     /// The house rules; categories given before are kept.
@@ -234,6 +255,8 @@ impl Scenario {
 }
 
 /// One step of a scenario: something done, or something expected.
+///
+/// Example: [`Scenario`].
 #[derive(Debug, Clone)]
 pub struct Step(pub(super) Act);
 
@@ -263,31 +286,61 @@ pub(super) enum StaffChange {
 }
 
 /// The clock is moved to an instant; nothing else happens.
+///
+/// Example: [`sweep_every`].
 pub fn at(instant: DateTime<Utc>) -> Step {
     Step(Act::At(instant))
 }
 
 /// The clock is moved on, working time counted on the calendar of the policy; nothing else happens.
+///
+/// Example: [`Scenario`].
 pub fn after(span: Span) -> Step {
     Step(Act::After(span))
 }
 
 /// Everything that is due is done, once.
+///
+/// Example: [`sweep_every`].
 pub fn sweep() -> Step {
     Step(Act::Sweep)
 }
 
 /// Time passes for this long, with a sweep after each pause and one at the end.
+///
+/// ```
+/// use complaint_core::testing::{DeskWorld, Scenario, at, by, complaint, samples, sweep, sweep_every};
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+///
+/// let story = Scenario::titled("Nobody begins")
+///     .given(samples::policy())
+///     .given(samples::maria())
+///     .given_customer("John")
+///     .when(by("John").submits(samples::broken_kettle(), "C1"))
+///     .when(at(samples::monday() + chrono::TimeDelta::hours(1)))
+///     .when(sweep())
+///     .then(complaint("C1").with_nobody())
+///     .when(sweep_every("1 day".parse()?, "3 days".parse()?))
+///     .then(complaint("C1").with("Maria").at_level(complaint_core::id::Level::new(2)?));
+/// story.play(&mut DeskWorld::in_memory()).await?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn sweep_every(pause: Span, until_over: Span) -> Step {
     Step(Act::SweepEvery { pause, until: Until::For(until_over) })
 }
 
 /// Somebody, by the name they were given under.
+///
+/// Example: [`Scenario`].
 pub fn by(name: &str) -> Doer {
     Doer(name.to_owned())
 }
 
 /// Somebody who does something. See [`by`].
+///
+/// Example: [`Scenario`].
 #[derive(Debug, Clone)]
 pub struct Doer(String);
 
@@ -343,6 +396,8 @@ impl Doer {
 }
 
 /// Something expected.
+///
+/// Example: [`Scenario`].
 #[derive(Debug, Clone)]
 pub struct Expectation(pub(super) Expected);
 
@@ -390,11 +445,15 @@ pub(super) enum ClockState {
 }
 
 /// A complaint by its alias.
+///
+/// Example: [`Scenario`].
 pub fn complaint(alias: &str) -> Looked {
     Looked { complaint: alias.to_owned(), status: None, level: None, handler: None }
 }
 
 /// What a complaint is expected to look like; what is not said may be anything. See [`complaint`].
+///
+/// Example: [`Scenario`].
 #[derive(Debug, Clone)]
 pub struct Looked {
     pub(super) complaint: String,
@@ -447,6 +506,8 @@ impl Looked {
 }
 
 /// A clock of a complaint. See [`Looked::clock`].
+///
+/// Example: [`Scenario`].
 #[derive(Debug, Clone)]
 pub struct LookedClock {
     complaint: String,
@@ -482,6 +543,8 @@ impl LookedClock {
 /// Exactly these notices were planned for somebody since the last time this was asked about them, in any order.
 ///
 /// Each kind is named in words without its recipient: `assigned`, `escalated`, `warning resolution`.
+///
+/// Example: [`Scenario`].
 pub fn notices_to<'a>(name: &str, kinds: impl IntoIterator<Item = &'a str>) -> Expectation {
     let kinds = kinds.into_iter().map(str::to_owned).collect();
     Expectation(Expected::Notices { to: Told::Person(name.to_owned()), kinds })

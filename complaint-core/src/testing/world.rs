@@ -19,6 +19,15 @@ use crate::policy::Policy;
 use crate::store::{MemoryStore, PAGE_MAX, Query, Scope, Store};
 
 /// The organisation of a scenario.
+///
+/// ```
+/// use complaint_core::testing::{Role, Scenario, samples};
+///
+/// let story = Scenario::titled("Empty").given(samples::policy()).given(samples::sarah()).given_customer("John");
+/// let house = story.house();
+/// assert_eq!(house.agents, [samples::sarah()]);
+/// assert_eq!(house.person("John").map(|john| (john.role, john.key())), Some((Role::Customer, "john".into())));
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct House {
     /// The house rules, categories included.
@@ -30,6 +39,8 @@ pub struct House {
 }
 
 /// Somebody in a scenario.
+///
+/// Example: [`House`].
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Person {
     /// What the scenario calls them.
@@ -39,6 +50,8 @@ pub struct Person {
 }
 
 /// What somebody in a scenario is.
+///
+/// Example: [`House`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Role {
     /// Complains.
@@ -68,6 +81,8 @@ impl House {
 /// Somewhere a scenario can be played: rules over a store, a server behind its interface, whatever an embedder has.
 ///
 /// Nothing here says what a complaint may do: a world does as it is told and answers with what it sees.
+///
+/// Example: [`DeskWorld`].
 #[async_trait]
 pub trait World: Send {
     /// Makes the organisation, with the clock at this instant. Called once, first.
@@ -112,6 +127,8 @@ pub trait World: Send {
 }
 
 /// Why a world did not do it.
+///
+/// Example: [`DeskWorld`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Answer {
     /// The rules said no.
@@ -128,6 +145,8 @@ pub enum Answer {
 }
 
 /// A complaint as a scenario looks at it.
+///
+/// Example: [`DeskWorld`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sight {
     /// Where the work is.
@@ -143,6 +162,8 @@ pub struct Sight {
 }
 
 /// A clock as a scenario looks at it.
+///
+/// Example: [`DeskWorld`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SeenClock {
     /// When it runs out; `None` while it is paused.
@@ -176,6 +197,13 @@ impl Sight {
 }
 
 /// The name under which an event is stored, e.g. `handed_back`.
+///
+/// ```
+/// use complaint_core::complaint::Event;
+/// use complaint_core::testing::event_name;
+///
+/// assert_eq!(event_name(&Event::Acknowledged), "acknowledged");
+/// ```
 pub fn event_name(event: &Event) -> String {
     let stored = serde_json::to_value(event).unwrap_or_default();
     stored["type"].as_str().unwrap_or_default().to_owned()
@@ -203,6 +231,29 @@ impl From<InvalidId> for Answer {
 /// A [`Desk`] over any store.
 ///
 /// Its clock stands where the scenario puts it and its identifiers are counted, so one scenario always makes one log.
+///
+/// ```
+/// use complaint_core::deadline::ClockKind;
+/// use complaint_core::lifecycle::{Command, CommandName};
+/// use complaint_core::testing::{Answer, DeskWorld, Scenario, World, samples};
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+///
+/// let story = Scenario::titled("By hand").given(samples::policy()).given(samples::sarah()).given_customer("John");
+/// let (house, mut world) = (story.house(), DeskWorld::in_memory());
+/// world.found(house, samples::monday()).await?;
+/// let john = house.person("John").expect("a customer");
+/// let complaint = world.submit(john, &samples::broken_kettle(), None).await?;
+///
+/// let sight = world.see(complaint).await?;
+/// assert_eq!(sight.handler, Some(samples::sarah().id));
+/// assert_eq!(sight.log, ["submitted", "acknowledged", "assigned"]);
+/// assert_eq!(sight.clocks[&ClockKind::Resolution].ended, None);
+/// let refused = world.give(john, complaint, &Command::plain(CommandName::Begin)).await.unwrap_err();
+/// assert!(matches!(refused, Answer::Refused { codes, .. } if codes == ["not_permitted"]));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct DeskWorld {
     store: Arc<dyn Store>,
     clock: ManualClock,
@@ -325,6 +376,20 @@ impl World for DeskWorld {
 ///
 /// # Errors
 /// If the store fails.
+///
+/// ```
+/// use complaint_core::testing::{samples, take_notices};
+/// use complaint_core::{Actor, Desk, store::MemoryStore};
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+///
+/// let desk = Desk::new(MemoryStore::new(), samples::policy());
+/// desk.acting_as(Actor::customer("john")?).submit(samples::broken_kettle()).await?;
+/// assert!(!take_notices(desk.store(), desk.now()).await?.is_empty());
+/// assert_eq!(take_notices(desk.store(), desk.now()).await?, []);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub async fn take_notices(store: &dyn Store, now: DateTime<Utc>) -> Result<Vec<Notice>, DeskError> {
     let mut taken = Vec::new();
     loop {
@@ -344,6 +409,19 @@ pub async fn take_notices(store: &dyn Store, now: DateTime<Utc>) -> Result<Vec<N
 ///
 /// # Errors
 /// What does not balance, or why it could not be looked at.
+///
+/// ```
+/// use complaint_core::testing::{audit, samples};
+/// use complaint_core::{Actor, Desk, store::MemoryStore};
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+///
+/// let desk = Desk::new(MemoryStore::new(), samples::policy());
+/// desk.acting_as(Actor::customer("john")?).submit(samples::broken_kettle()).await?;
+/// audit(&desk).await?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub async fn audit(desk: &Desk) -> Result<(), Answer> {
     let store = desk.store();
     let mut held: BTreeMap<AgentId, u32> = BTreeMap::new();

@@ -7,6 +7,18 @@ use crate::id::Language;
 ///
 /// The same complaint must give the same clues when it comes in and when it is learned from, so only what is known at
 /// intake belongs here: nothing a handler found out, decided or wrote.
+///
+/// ```
+/// use complaint_core::Complaint;
+/// use complaint_core::complaint::Wish;
+/// use complaint_core::triage::Clues;
+///
+/// let about = Complaint::about("Not yet sorted", "Cracked lid", "Of the kettle.")?.wishing(Wish::Refund);
+/// let clues = Clues::from(&about);
+/// let by_hand = Clues::new().text("Cracked lid").text("Of the kettle.").text("");
+/// assert_eq!(clues, by_hand.field("channel", "web").maybe("wish", Some("refund")));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Clues<'a> {
     pub(super) texts: Vec<&'a str>,

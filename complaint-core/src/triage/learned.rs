@@ -50,6 +50,23 @@ const WORD_SAY: i64 = 3;
 /// plain serde; a model of another edition or with contradictions is refused on loading.
 ///
 /// [`unlearn`]: LearnedClassifier::unlearn
+///
+/// ```
+/// use complaint_core::id::CategoryKey;
+/// use complaint_core::triage::{Classifier, Clues, LearnedClassifier};
+///
+/// let (damaged, late) = (CategoryKey::new("Damaged goods")?, CategoryKey::new("Late delivery")?);
+/// let mut model = LearnedClassifier::new();
+/// let (lid, parcel) = (Clues::new().text("A cracked lid"), Clues::new().text("No parcel yet"));
+/// model.learn(&lid, &damaged)?;
+/// model.learn(&parcel, &damaged)?;
+/// model.correct(&parcel, &damaged, &late)?; // it was put into the wrong category
+/// assert_eq!((model.lessons(), model.classify(&parcel)[0].category.as_str()), (2, "late-delivery"));
+///
+/// let stored = serde_json::to_string(&model)?;
+/// assert_eq!(serde_json::from_str::<LearnedClassifier>(&stored)?, model);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Counts")]
 pub struct LearnedClassifier(Counts);
@@ -73,6 +90,16 @@ struct Learned {
 }
 
 /// Why a lesson was not learned or unlearned, or a stored model not loaded. Nothing changed.
+///
+/// ```
+/// use complaint_core::id::CategoryKey;
+/// use complaint_core::triage::{Clues, LearnError, LearnedClassifier};
+///
+/// let late = CategoryKey::new("Late delivery")?;
+/// let never = LearnedClassifier::new().unlearn(&Clues::new().text("No parcel yet"), &late);
+/// assert_eq!(never, Err(LearnError::NeverLearned(late)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LearnError {
@@ -138,6 +165,40 @@ impl LearnedClassifier {
     ///
     /// An [`Observer`](crate::desk::Observer) is told of every change once, so it is the place to call this. Should the
     /// category turn out wrong after all, [`correct`](Self::correct) mends the lesson.
+    ///
+    /// ```
+    /// use std::sync::{Arc, RwLock};
+    /// use complaint_core::desk::Observer;
+    /// use complaint_core::id::CategoryKey;
+    /// use complaint_core::store::Change;
+    /// use complaint_core::triage::LearnedClassifier;
+    /// # use complaint_core::{Actor, Agent, Complaint, Desk, Policy, policy::Category, store::MemoryStore};
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// # let policy = Policy::standard().with_category(Category::named("Water supply")?);
+    /// # let desk = Desk::new(MemoryStore::new(), policy);
+    ///
+    /// struct Teacher(RwLock<LearnedClassifier>, CategoryKey);
+    ///
+    /// impl Observer for Teacher {
+    ///     fn committed(&self, change: &Change) {
+    ///         let learned = self.0.write().expect("no panic").learn_from(change, &self.1);
+    ///         learned.expect("there are fewer than 1000 categories");
+    ///     }
+    /// }
+    ///
+    /// let teacher = Arc::new(Teacher(RwLock::default(), CategoryKey::new("Not yet sorted")?));
+    /// let desk = desk.watched_by(teacher.clone());
+    /// # let asha = desk.enrol(Agent::named("asha", "Asha Rao")?.skilled_in(["water supply"])).await?;
+    /// # let john = desk.acting_as(Actor::customer("john")?);
+    /// # let receipt = john.submit(Complaint::about("Water supply", "No water", "Since Monday.")?).await?;
+    /// # let asha = desk.acting_as(Actor::agent(&asha));
+    /// # asha.begin(receipt.id()).await?;
+    /// asha.resolve(receipt.id(), complaint_core::Resolution::not_upheld("The works were announced.")).await?;
+    /// assert_eq!(teacher.0.read().expect("no panic").lessons(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn learn_from(&mut self, change: &Change, uncategorised: &CategoryKey) -> Result<u32, LearnError> {
         let mut lessons = 0;
         for part in change.parts() {

@@ -59,6 +59,25 @@ pub const EVIDENCE_MAX: usize = 8;
 /// first, no category comes twice, there are at most [`SUGGESTIONS_MAX`]. A confidence is the share of such answers that
 /// were right; a classifier that knows nothing answers with nothing or with low confidence, never with a guess made to
 /// look certain.
+///
+/// ```
+/// use complaint_core::id::CategoryKey;
+/// use complaint_core::triage::{Classifier, Clues, Confidence, Suggestion};
+///
+/// /// Knows nothing but how things stand: nearly all is about water this week.
+/// struct BurstPipe(CategoryKey);
+///
+/// impl Classifier for BurstPipe {
+///     fn classify(&self, _clues: &Clues<'_>) -> Vec<Suggestion> {
+///         let confidence = Confidence::new(900).unwrap_or_default();
+///         vec![Suggestion { category: self.0.clone(), confidence, spoke: Vec::new() }]
+///     }
+/// }
+///
+/// let water = BurstPipe(CategoryKey::new("Water supply")?);
+/// assert_eq!(water.classify(&Clues::new())[0].confidence.to_string(), "90 %");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait Classifier: Send + Sync {
     /// The likeliest categories, best first.
     fn classify(&self, clues: &Clues<'_>) -> Vec<Suggestion>;
@@ -79,6 +98,8 @@ impl<C: Classifier + ?Sized> Classifier for Arc<C> {
 }
 
 /// A category that a complaint may belong to.
+///
+/// Example: the [module](self).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Suggestion {
     /// Which.
@@ -90,6 +111,8 @@ pub struct Suggestion {
 }
 
 /// A word, a pair of words or a field that spoke for a category.
+///
+/// Example: the [module](self).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Evidence {
     /// As it was understood: `cracked`, `cracked lid`, `channel: phone`. `#` stands for a number, `#money` for an amount,
@@ -100,6 +123,15 @@ pub struct Evidence {
 }
 
 /// The share of suggestions that are right, in thousandths.
+///
+/// ```
+/// use complaint_core::triage::Confidence;
+///
+/// let sure = Confidence::new(870)?;
+/// assert_eq!((sure.thousandths(), sure.to_string().as_str()), (870, "87 %"));
+/// assert!(sure > Confidence::NONE && Confidence::new(1001).is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(try_from = "u16", into = "u16")]
 pub struct Confidence(u16);
@@ -145,6 +177,16 @@ impl From<Confidence> for u16 {
 }
 
 /// What a desk does with suggestions when a complaint comes in.
+///
+/// ```
+/// use complaint_core::id::CategoryKey;
+/// use complaint_core::triage::{Confidence, IntakeRule};
+///
+/// let rule = IntakeRule::for_uncategorised(CategoryKey::new("Not yet sorted")?);
+/// assert_eq!(rule.at_least.to_string(), "80 %");
+/// assert_eq!(rule.at_least(Confidence::new(950)?).at_least.thousandths(), 950);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct IntakeRule {

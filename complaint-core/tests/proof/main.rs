@@ -4,6 +4,7 @@ mod announcements;
 mod charts;
 mod clocks;
 mod deadlines;
+mod documentation;
 mod faults;
 mod figures;
 mod flow;

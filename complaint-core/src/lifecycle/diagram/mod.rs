@@ -47,6 +47,16 @@ impl<'a> Lifecycle<'a> {
     /// differ), where they run and what their end asks for, `windows`, and `changes`, each change of status that
     /// somebody can make with its limit; `closed` are those that nobody can make under this policy, with the reason.
     /// Spans are texts such as `8 working hours`.
+    ///
+    /// ```
+    /// use complaint_core::Policy;
+    /// use complaint_core::lifecycle::Lifecycle;
+    ///
+    /// let policy = Policy::standard();
+    /// let lifecycle = Lifecycle::of(&policy).to_json();
+    /// assert_eq!(lifecycle["levels"][0]["target"], "5 working days");
+    /// assert_eq!(lifecycle["commands"][0]["name"], "submit");
+    /// ```
     pub fn to_json(&self) -> Value {
         let possible = self.moves();
         let closed = moves::moves(self.policy, None).into_iter().filter(|it| !it.is_possible());

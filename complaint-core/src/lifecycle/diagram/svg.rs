@@ -21,6 +21,17 @@ use Status::{
 };
 
 /// What a picture of the lifecycle shows beside the statuses and changes.
+///
+/// ```
+/// use std::collections::BTreeMap;
+/// use complaint_core::Policy;
+/// use complaint_core::lifecycle::{Lifecycle, Status, SvgOptions};
+///
+/// let policy = Policy::standard();
+/// let counts = BTreeMap::from([(Status::Queued, 41)]);
+/// let picture = Lifecycle::of(&policy).to_svg(&SvgOptions::default().counting(&counts));
+/// assert!(picture.contains("count-queued") && picture.contains(">41<"));
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct SvgOptions<'a> {
     counts: Option<&'a BTreeMap<Status, u64>>,

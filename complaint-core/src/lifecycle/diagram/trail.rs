@@ -12,6 +12,23 @@ use crate::id::{AgentId, Level};
 use crate::lifecycle::{LevelChange, Status};
 
 /// The places a complaint has been in, oldest first, without gaps. For staff: it names levels and handlers.
+///
+/// ```
+/// use complaint_core::lifecycle::Trail;
+/// # use complaint_core::{Actor, Agent, Complaint, Desk, Policy, policy::Category, store::MemoryStore};
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// # let desk = Desk::new(MemoryStore::new(), Policy::standard().with_category(Category::named("Water supply")?));
+/// # let asha = desk.enrol(Agent::named("asha", "Asha Rao")?.skilled_in(["water supply"])).await?;
+/// # let john = desk.acting_as(Actor::customer("john")?);
+/// # let receipt = john.submit(Complaint::about("Water supply", "No water", "Since Monday.")?).await?;
+///
+/// let trail = Trail::of(&desk.whole_log(receipt.id()).await?, desk.now());
+/// let stays = trail.visits.iter().map(|visit| (visit.status.name(), visit.handler.as_ref()));
+/// assert!(stays.eq([("queued", None), ("assigned", Some(&asha.id))]));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Trail {
     /// Each stay.
@@ -19,6 +36,8 @@ pub struct Trail {
 }
 
 /// One stay at a status and level, with one handler.
+///
+/// Example: [`Trail`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Visit {
     /// The status.

@@ -42,6 +42,11 @@ struct Header {
 }
 
 /// A rule pack that cannot be used.
+///
+/// ```
+/// let wrong = complaint_core::Policy::pack("iso-9001").unwrap_err();
+/// assert!(wrong.to_string().starts_with("there is no rule pack `iso-9001`; these there are: iso-10002, "));
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PackError {
