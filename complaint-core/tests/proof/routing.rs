@@ -633,3 +633,24 @@ fn a_complaint_needs_whatever_it_was_described_with() {
     assert_eq!(Need::of(&complaint), expected);
     assert_eq!(complaint.skills, BTreeSet::from([Skill::new("damaged-goods").unwrap()]));
 }
+
+#[test]
+fn an_absence_counts_while_it_lasts_and_beside_nothing_else() {
+    let absent = |enabled: bool, at: &str| -> Vec<&str> {
+        let until = monday() + TimeDelta::days(2);
+        let absence = Some(Absence { from: monday() + TimeDelta::days(1), until });
+        let agent = Agent { enabled, absence, ..of_level_one("sarah") };
+        let member = Member { agent, workload: 0, last_assigned_at: None };
+        Roster::default()
+            .eligibility(&Need::at(level(1)), &member, at.parse().unwrap())
+            .iter()
+            .map(Ineligible::code)
+            .collect()
+    };
+    assert_eq!(absent(true, "2026-11-24T09:29:59Z"), [""; 0]);
+    assert_eq!(absent(true, "2026-11-24T09:30:00Z"), ["absent"]);
+    assert_eq!(absent(true, "2026-11-25T09:30:00Z"), [""; 0]);
+    // Whoever is disabled is no more absent than that.
+    assert_eq!(absent(false, "2026-11-24T09:30:00Z"), ["disabled"]);
+    assert_eq!(absent(false, "2026-11-23T09:30:00Z"), ["disabled"]);
+}
