@@ -130,8 +130,6 @@ impl Scene<'_> {
         let own = match (command, self.is_customer()) {
             (CommandName::Answer, true) => "Send the answer",
             (CommandName::Escalate, true) => "Ask for somebody higher up",
-            (CommandName::Accept, true) => "Accept the decision",
-            (CommandName::Contest, true) => "Contest the decision",
             (CommandName::Rate, true) if self.rating().is_some() => "Change your rating",
             (CommandName::Rate, true) => "Rate how we dealt with it",
             (CommandName::Withdraw, true) => "Withdraw the complaint",
