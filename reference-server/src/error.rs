@@ -104,6 +104,13 @@ impl Problem {
         self
     }
 
+    /// This and what else is wrong with the same request.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        self.errors.extend(other.errors);
+        self
+    }
+
     /// Adds a member of its own; the standard members cannot be overwritten.
     #[must_use]
     pub fn with(mut self, member: &str, value: impl Into<serde_json::Value>) -> Self {
@@ -370,6 +377,8 @@ struct ProblemPage<'a> {
     title: &'a str,
     detail: Option<&'a str>,
     status: u16,
+    /// Whether it is about a link, with which nothing can be corrected.
+    link: bool,
 }
 
 /// Turns a problem on its way out into a page where a person asked, and gives the framework's own bare refusals a body.
@@ -392,7 +401,12 @@ pub async fn present(request: Request, next: Next) -> Response {
     let Some(problem) = response.extensions().get::<Problem>().filter(|_| for_person).cloned() else {
         return response;
     };
-    let page = ProblemPage { title: &problem.title, detail: problem.detail.as_deref(), status: status.as_u16() };
+    let page = ProblemPage {
+        title: &problem.title,
+        detail: problem.detail.as_deref(),
+        status: status.as_u16(),
+        link: &*problem.code == "invalid_token",
+    };
     match askama::Template::render(&page) {
         Ok(page) => {
             let mut answer = (status, Html(page)).into_response();

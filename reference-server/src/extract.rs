@@ -12,10 +12,11 @@ use axum::http::{HeaderMap, StatusCode};
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
+use serde_json::{Value, json};
 use serde_path_to_error::Segment;
 use sha2::{Digest as _, Sha256};
 
-use crate::error::Problem;
+use crate::error::{FieldError, Problem};
 
 /// Largest JSON body, in bytes.
 pub const JSON_MAX: usize = 1024 * 1024;
@@ -67,9 +68,9 @@ impl<S: Send + Sync> FromRequest<S> for Repeatable {
             digest.update(part.as_bytes());
             digest.update(b"\n");
         }
-        let typed = request.headers().contains_key(CONTENT_TYPE);
         let body = whole_body(request, state).await?;
-        if !kind && (typed || !body.is_empty()) {
+        // Of nothing it does not matter what kind it is said to be.
+        if !kind && !body.is_empty() {
             return Err(not_json());
         }
         digest.update(&body);
@@ -150,8 +151,63 @@ pub fn parse_strictly<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     let text = std::str::from_utf8(body).map_err(|_| Problem::malformed("malformed_json", "The body is not UTF-8."))?;
     inspect(text)?;
     let mut deserializer = serde_json::Deserializer::from_str(text);
-    serde_path_to_error::deserialize(&mut deserializer)
-        .map_err(|error| field_problem(&dotted(error.path()), &error.inner().to_string()))
+    serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+        let first = field_problem(&dotted(error.path()), &error.inner().to_string());
+        if text.len() > MENDED_MAX { first } else { with_the_rest::<T>(text, first) }
+    })
+}
+
+/// The longest body, in bytes, of which more than the first fault is named: each costs reading it anew.
+const MENDED_MAX: usize = 64 * 1024;
+/// The most faults that are named.
+const FAULTS_MAX: usize = 20;
+
+/// Names what else is wrong. A reader stops at the first fault, so each value at fault gives way to one that will do.
+fn with_the_rest<T: DeserializeOwned>(text: &str, first: Problem) -> Problem {
+    let mut body = serde_json::from_str::<Value>(text).unwrap_or_default();
+    let mut faults = first.errors;
+    while let Some(fault) = faults.last() {
+        let top = top_of(fault).to_owned();
+        if top.is_empty() || faults.len() >= FAULTS_MAX {
+            break;
+        }
+        let next = if fault.code == "unknown_field" && fault.field == top {
+            body.as_object_mut().and_then(|object| object.remove(&top));
+            fault_in::<T>(&body)
+        } else {
+            let mended = mends(fault).into_iter().find_map(|mend| {
+                body[&top] = mend;
+                let next = fault_in::<T>(&body);
+                (next.as_ref().map(top_of) != Some(&top)).then_some(next)
+            });
+            mended.flatten()
+        };
+        // Nothing else is wrong, or no value of ours will do.
+        let Some(next) = next else { break };
+        faults.push(next);
+    }
+    let said = faults.iter().map(|fault| match &*fault.field {
+        "" => fault.message.clone(),
+        field => format!("{field}: {}", fault.message),
+    });
+    let detail = said.collect::<Vec<_>>().join(" ");
+    Problem { errors: faults, ..Problem::invalid().detail(detail) }
+}
+
+fn fault_in<T: DeserializeOwned>(body: &Value) -> Option<FieldError> {
+    let error = serde_path_to_error::deserialize::<_, T>(body).err()?;
+    field_problem(&dotted(error.path()), &error.inner().to_string()).errors.into_iter().next()
+}
+
+fn top_of(fault: &FieldError) -> &str {
+    fault.field.split('.').next().unwrap_or_default()
+}
+
+/// Values of every kind a body has; where it must be one of a list, the refusal itself names some.
+fn mends(fault: &FieldError) -> Vec<Value> {
+    let plain = [json!(null), json!("a"), json!(1), json!(false), json!([]), json!({}), json!("2026-11-30")];
+    let named = fault.message.split([' ', ',', '.', ';']).filter(|word| !word.is_empty()).map(|word| json!(word));
+    plain.into_iter().chain(named).collect()
 }
 
 /// Where in a document: `remedies.0.kind`, as rules and forms say it too.
@@ -166,7 +222,7 @@ fn dotted(path: &serde_path_to_error::Path) -> String {
 }
 
 /// Refuses an object without these members, naming all that are missing; reading it into a type would name only the first.
-pub fn require(given: &serde_json::Value, fields: &[&str]) -> Result<(), Problem> {
+pub fn require(given: &Value, fields: &[&str]) -> Result<(), Problem> {
     let missing: Vec<&str> = fields.iter().copied().filter(|field| given.get(field).is_none()).collect();
     if missing.is_empty() {
         return Ok(());
@@ -240,15 +296,15 @@ fn field_problem(path: &str, said: &str) -> Problem {
         path => format!("{path}.{name}"),
     };
     let (field, code, message) = if said.starts_with("unknown field") {
-        (below(named), "unknown_field", "There is no such field.".to_owned())
+        let known = expected(said);
+        let known = if known.is_empty() { known } else { format!(" Known are: {known}.") };
+        (below(named), "unknown_field", format!("There is no such field.{known}"))
     } else if said.starts_with("missing field") {
         (below(named), "missing", "This field is needed.".to_owned())
     } else if said.starts_with("duplicate field") {
         (below(named), "duplicate", "This field is given twice.".to_owned())
     } else if said.starts_with("unknown variant") {
-        let known = said
-            .split_once("expected ")
-            .map_or(String::new(), |(_, known)| known.split(" at line").next().unwrap_or_default().replace('`', ""));
+        let known = expected(said);
         (path.to_owned(), "unknown_value", format!("This value is not known; expected {known}."))
     } else if said.starts_with("invalid type")
         || said.starts_with("invalid value")
@@ -262,6 +318,13 @@ fn field_problem(path: &str, said: &str) -> Problem {
     };
     let detail = if field.is_empty() { message.clone() } else { format!("{field}: {message}") };
     Problem::invalid().detail(detail).field(field, code, message)
+}
+
+/// What serde says is known: `a, b, c`.
+fn expected(said: &str) -> String {
+    let known = said.split_once("expected ").map_or("", |(_, known)| known);
+    let known = known.split(" at line").next().unwrap_or_default();
+    known.strip_prefix("one of ").unwrap_or(known).replace('`', "")
 }
 
 /// What kind of value is right, in words of ours where serde names a type of Rust.

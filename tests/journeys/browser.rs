@@ -465,7 +465,7 @@ async fn nobody_acts_and_the_customer_sees_it_escalated() {
     // Six days later his session is over.
     john.log_in("john@home.example").await;
     john.open(&format!("/complaints/{reference}")).await;
-    john.sees("Escalated to supervisor").await;
+    john.sees("Somebody higher up takes over: supervisor").await;
     john.sees("Given to Maria Marsh").await;
     house.server.replays().await;
     john.leave().await;
@@ -493,7 +493,7 @@ async fn what_one_may_not_see_any_more_leaves_the_open_page() {
     sarah.sees("This complaint is no longer yours to see.").await;
     assert!(!sarah.text().await.contains("cracked"), "{}", sarah.text().await);
 
-    john.sees("Escalated to supervisor").await;
+    john.sees("Somebody higher up takes over: supervisor").await;
     let account = server.get("/api/v1/me", &token).await["id"].as_str().expect("an id").to_owned();
     let path = format!("/api/v1/users/{account}");
     let disabled = server.request(Method::PATCH, &path, &admin).json(&json!({"enabled": false})).send().await;

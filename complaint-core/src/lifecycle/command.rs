@@ -210,7 +210,7 @@ commands! {
     /// Settle it with a satisfied customer.
     ResolveAtSource = "resolve_at_source", "Resolve at source", [Explanation, Cause];
     /// Agree with the decision.
-    Accept = "accept", "Accept the answer", [];
+    Accept = "accept", "Accept the decision", [];
     /// Want one remedy of the decision.
     AcceptRemedy = "accept_remedy", "Accept a remedy", [Remedy];
     /// Not want one remedy of the decision.
@@ -220,7 +220,7 @@ commands! {
     /// Record that a remedy could not be delivered.
     FailRemedy = "fail_remedy", "Record a remedy as failed", [Remedy, Reason];
     /// Disagree with the decision.
-    Contest = "contest", "Contest the answer", [Reason, NewEvidence];
+    Contest = "contest", "Contest the decision", [Reason, NewEvidence];
     /// Open it again because of an error.
     Reopen = "reopen", "Reopen", [Reason];
     /// Finish it.

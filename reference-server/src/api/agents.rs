@@ -17,7 +17,7 @@ use super::query::page;
 use super::users::{account_change, account_cursor};
 use super::view::{AgentView, Audience, Lens};
 use crate::auth::accounts::{AccountFilter, Made};
-use crate::auth::{Account, AccountChange, Admin, AuthError, NewStaff, Role, Viewer};
+use crate::auth::{Account, AccountChange, AccountService, Admin, AuthError, NewStaff, Role, Viewer};
 use crate::error::Problem;
 use crate::extract::{ApiJson, ApiPath, Repeatable, given, instant};
 use crate::state::AppState;
@@ -47,8 +47,8 @@ pub(crate) struct NewAgent {
     #[schema(example = "sarah@example.org")]
     email: String,
     /// 1 if left out.
-    #[schema(value_type = Option<u8>, minimum = 1)]
-    level: Option<Level>,
+    #[schema(minimum = 1)]
+    level: Option<u8>,
     #[serde(default)]
     #[schema(value_type = Vec<String>, example = json!(["damaged goods"]))]
     skills: BTreeSet<Skill>,
@@ -160,24 +160,29 @@ pub(super) async fn add(
 pub(crate) async fn make(state: &AppState, viewer: &Viewer, body: NewAgent) -> Result<Made, Problem> {
     // Everything about the agent is checked before the account is made: there is no half an agent. The id is drawn with the account.
     let mut agent = Agent::named("new", "new").map_err(|error| Problem::internal(&error))?;
-    agent.level = body.level.unwrap_or(agent.level);
+    let level = body.level.map(Level::new).transpose();
+    agent.level = level.clone().ok().flatten().unwrap_or(agent.level);
     agent.skills = body.skills;
     agent.areas = body.areas;
     agent.languages = body.languages;
     agent.capacity = body.capacity.unwrap_or(agent.capacity);
     agent.reports_to = body.reports_to;
-    check(state, &agent).await?;
-    let account = state
-        .accounts
-        .create_staff(NewStaff {
-            name: &body.name,
-            email: &body.email,
-            phone: body.phone.as_deref(),
-            role: Role::Agent,
-            password: body.password.as_deref(),
-        })
-        .await;
-    let account = match account {
+    let staff = NewStaff {
+        name: &body.name,
+        email: &body.email,
+        phone: body.phone.as_deref(),
+        role: Role::Agent,
+        password: body.password.as_deref(),
+    };
+    let wrong = [
+        AccountService::checked_staff(&staff).err().map(Problem::from),
+        level.err().map(|invalid| Problem::invalid().field("level", "invalid", invalid.to_string())),
+        check(state, &agent).await.err(),
+    ];
+    if let Some(problem) = wrong.into_iter().flatten().reduce(Problem::and) {
+        return Err(problem);
+    }
+    let account = match state.accounts.create_staff(staff).await {
         Ok(account) => account,
         Err(AuthError::EmailTaken) => half_made(state, &body.email).await?,
         Err(error) => return Err(error.into()),

@@ -213,7 +213,8 @@ impl Intake {
             return Err(about(number, "empty_file", format!("{file_name} is empty.")));
         }
         if let Some(why) = misnamed(&file_name, stored.media_type) {
-            return Err(about(number, "wrong_name", wrong_name(&file_name, why)));
+            let code = if why == Misnamed::Encoding { "wrong_media_type" } else { "wrong_name" };
+            return Err(about(number, code, wrong_name(&file_name, why)));
         }
         Ok(Taken { id: AttachmentId::from_uuid(state.desk.draw_id()), file_name, stored })
     }
@@ -296,6 +297,11 @@ fn wrong_name(name: &str, why: Misnamed) -> String {
             format!("by its content its name must end in {}", endings.join(" or "))
         }
         Misnamed::Runs => "its name has the ending of a program in it".to_owned(),
+        Misnamed::Encoding => {
+            return format!(
+                "“{name}” cannot be read as text. Save it as UTF-8 (in a spreadsheet: “CSV UTF-8”) and send it again, or send it as PDF."
+            );
+        }
     };
     format!("“{name}” is not taken in: {because}. Taken in are {}.", taken_in())
 }

@@ -1,14 +1,18 @@
 //! `/api/v1/clock`: there only with `--movable-clock`.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::State;
 use chrono::{DateTime, TimeDelta, Utc};
+use complaint_core::DeskError;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::auth::Admin;
 use crate::error::Problem;
 use crate::extract::ApiJson;
+use crate::files::to_its_end;
 use crate::state::AppState;
 
 /// How far to push the clock.
@@ -24,9 +28,15 @@ pub(super) struct Advance {
 #[derive(Serialize, ToSchema)]
 pub(super) struct Now {
     now: DateTime<Utc>,
+    /// Whether all that was due by then has been done. If not, the server is still at it.
+    done: bool,
 }
 
-/// Push the server's clock forward. Sessions age with it; what was due by then has been done when it answers.
+/// How long an answer waits for what the new time asks for; well within the time that any answer has.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Push the server's clock forward. Sessions age with it; what was due by then has been done when it answers, unless that is so much
+/// that it takes longer: then `done` is false, and it goes on.
 #[utoipa::path(post, path = "/api/v1/clock", tag = "operation", request_body = Advance, security(("bearer" = []), ("cookie" = [])), responses(
     (status = 200, body = Now),
     (status = 403, body = Problem, content_type = "application/problem+json"),
@@ -48,8 +58,45 @@ pub(super) async fn advance(
     })?;
     tracing::warn!(by = %viewer.id, seconds = body.advance_seconds, %now, "the clock was pushed forward");
     // Everything the new time asks for, before anybody looks: trying out needs no waiting.
-    state.sweep().await?;
-    state.deliver().await?;
+    let round = state.clone();
+    let done = within(PATIENCE, async move {
+        round.sweep().await?;
+        round.deliver().await.map(drop)
+    });
+    let done = done.await?;
     state.poke();
-    Ok(Json(Now { now }))
+    Ok(Json(Now { now, done }))
+}
+
+/// Whether work came to its end in this time. If it did not, it goes on: a round of thousands is cut by no deadline of an answer.
+async fn within(
+    patience: Duration,
+    work: impl Future<Output = Result<(), DeskError>> + Send + 'static,
+) -> Result<bool, DeskError> {
+    match tokio::time::timeout(patience, to_its_end(work)).await {
+        Ok(done) => done.map(|()| true),
+        Err(_) => Ok(false),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::oneshot;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_answer_does_not_wait_for_ever_and_the_work_goes_on() {
+        assert!(matches!(within(PATIENCE, async { Ok(()) }).await, Ok(true)));
+        assert!(matches!(within(PATIENCE, async { Err(DeskError::NotFound) }).await, Err(DeskError::NotFound)));
+        let (go, wait) = oneshot::channel();
+        let (tell, told) = oneshot::channel();
+        let work = async move {
+            let _ = wait.await;
+            let _ = tell.send(());
+            Ok(())
+        };
+        assert!(matches!(within(Duration::ZERO, work).await, Ok(false)));
+        assert!(go.send(()).is_ok() && told.await.is_ok(), "it went on");
+    }
 }

@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 
 use super::attachments;
 use super::complaints::{keyed, present, received, submission};
-use super::view::{self, CommandView, ComplaintView};
+use super::view::{self, CommandBody, CommandView, ComplaintView};
 use crate::auth::Viewer;
 use crate::error::Problem;
 use crate::extract::{ApiPath, Repeatable, parse_strictly, seen_version};
@@ -43,7 +43,8 @@ pub(super) async fn list(
     Ok(Json(Commands { items: available.iter().map(|available| view::command(available, &policy)).collect() }))
 }
 
-/// Give a command. Its fields are listed by `GET /api/v1/lifecycle`; `follow_up` takes what `POST /api/v1/complaints` takes.
+/// Give a command. Which fields it reads, and what can be chosen in them, `GET /api/v1/lifecycle` lists, and `GET …/commands` for
+/// this complaint; without a field the body may be left out. `follow_up` takes what `POST /api/v1/complaints` takes.
 ///
 /// `answer` and `post` take a `text`, files or both: `files` are ids of attachments of this complaint; or, sent as multipart/form-data,
 /// a part `text` and every part with a file name is a new file.
@@ -54,7 +55,7 @@ pub(super) async fn list(
         ("If-Match" = Option<String>, Header, description = "The version the caller saw, quoted"),
         ("Idempotency-Key" = Option<String>, Header, description = "The same key with the same request gives the first answer again"),
     ),
-    request_body(content = Object, example = json!({"outcome": "upheld", "explanation": "It left us with a cracked lid.", "apology": "We are sorry.", "remedies": [{"kind": "replacement", "instructions": "Keep the old one."}]})),
+    request_body(content = CommandBody, example = json!({"outcome": "upheld", "explanation": "It left us with a cracked lid.", "apology": "We are sorry.", "remedies": [{"kind": "replacement", "instructions": "Keep the old one."}]})),
     responses(
         (status = 200, body = ComplaintView, headers(("ETag" = String, description = "The version, quoted"))),
         (status = 201, body = ComplaintView, description = "`follow_up`: the new complaint"),

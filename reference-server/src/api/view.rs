@@ -4,22 +4,28 @@
 //! written. Agents and auditors see everything.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use complaint_core::actor::Party;
 use complaint_core::agent::{Agent, Member};
-use complaint_core::complaint::{Complaint, Contact, Entry, Event, Feedback, RemedyPromise, RemedyState, Resolution};
+use complaint_core::complaint::{
+    Complaint, Contact, DismissalReason, Entry, Event, Feedback, Outcome, Priority, RemedyKind, RemedyPromise,
+    RemedyState, Resolution,
+};
 use complaint_core::deadline::{ClockKind, Deadline};
 use complaint_core::desk::Acting;
 use complaint_core::id::{AgentId, CauseKey, CustomerId};
-use complaint_core::lifecycle::{Availability, Context, Field};
+use complaint_core::lifecycle::{Availability, CommandName, Context, Field};
 use complaint_core::policy::{Category, Policy};
 use complaint_core::reference::Reference;
 use complaint_core::routing::Routing;
 use complaint_core::{Actor, DeskError};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
-use utoipa::ToSchema;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ArrayBuilder, KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
+use utoipa::{PartialSchema, ToSchema};
 
 use crate::auth::AuthError;
 use crate::error::Problem;
@@ -473,10 +479,45 @@ pub struct FieldView {
     name: &'static str,
     label: &'static str,
     required: bool,
-    /// What can be chosen, where the policy lists it.
+    #[serde(rename = "type")]
+    kind: FieldKind,
+    /// What can be chosen, where it is one of a list.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    choices: Vec<CauseView>,
+    choices: Vec<ChoiceView>,
+    /// The fields of each item, where the items of a list are objects.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(no_recursion)]
+    fields: Vec<FieldView>,
 }
+
+/// What is given in a field: text, a whole number, a day as in `2026-11-30`, true or false, a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum FieldKind {
+    /// A string.
+    Text,
+    /// A whole number.
+    Number,
+    /// A day, as in `2026-11-30`.
+    Day,
+    /// True or false.
+    Flag,
+    /// A list: of texts, or of objects with the named fields.
+    List,
+}
+
+/// One thing that can be chosen.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct ChoiceView {
+    /// What is sent.
+    #[schema(example = "upheld")]
+    key: String,
+    /// What people read.
+    name: String,
+}
+
+/// The body of a command: every field that any command reads. Which reads which, `GET /api/v1/lifecycle` says.
+pub struct CommandBody;
 
 /// A category as it can be chosen.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -972,20 +1013,113 @@ pub fn command(availability: &Availability, policy: &Policy) -> CommandView {
         fields: name
             .fields()
             .iter()
-            .map(|field| {
-                let is_cause = *field == Field::Cause;
-                let causes = policy.causes.iter().filter(|cause| is_cause && cause.active);
-                FieldView {
-                    name: field.name(),
-                    label: field.label(),
-                    required: availability.required.contains(field),
-                    choices: causes
-                        .map(|cause| CauseView { key: cause.key.to_string(), name: cause.name.clone() })
-                        .collect(),
-                }
-            })
+            .map(|field| field_view(*field, availability.required.contains(field), policy))
             .collect(),
     }
+}
+
+/// What a command reads, with what can be chosen. Categories and agents, which may be many, have lists of their own.
+pub fn field_view(field: Field, required: bool, policy: &Policy) -> FieldView {
+    let choices = match field {
+        Field::Cause => {
+            let active = policy.causes.iter().filter(|cause| cause.active);
+            active.map(|cause| ChoiceView { key: cause.key.to_string(), name: cause.name.clone() }).collect()
+        }
+        // That one has a command of its own.
+        Field::Outcome => {
+            choices(Outcome::ALL.iter().filter(|it| **it != Outcome::ResolvedAtSource), |it| (it.name(), it.label()))
+        }
+        Field::Dismissal => choices(DismissalReason::ALL, |it| (it.name(), it.label())),
+        Field::Priority => choices(Priority::ALL, |it| (it.name(), it.label())),
+        _ => Vec::new(),
+    };
+    let kind = match field {
+        Field::Until | Field::On => FieldKind::Day,
+        Field::Remedy | Field::Weight | Field::Score => FieldKind::Number,
+        Field::OverCapacity | Field::Anonymous => FieldKind::Flag,
+        Field::Remedies | Field::Skills | Field::Files | Field::OptionalFiles => FieldKind::List,
+        _ => FieldKind::Text,
+    };
+    let fields = if field == Field::Remedies { remedy_fields() } else { Vec::new() };
+    FieldView { name: field.name(), label: field.label(), required, kind, choices, fields }
+}
+
+fn remedy_fields() -> Vec<FieldView> {
+    let part =
+        |name, label, required, kind, choices| FieldView { name, label, required, kind, choices, fields: Vec::new() };
+    vec![
+        part("kind", "Kind", true, FieldKind::Text, choices(RemedyKind::ALL, |it| (it.name(), it.label()))),
+        part("amount", "Amount, as in 12.50 EUR", false, FieldKind::Text, Vec::new()),
+        part("due_on", "Promised for", false, FieldKind::Day, Vec::new()),
+        part("instructions", "How the customer proceeds", false, FieldKind::Text, Vec::new()),
+    ]
+}
+
+fn choices<'a, T: 'a>(
+    all: impl IntoIterator<Item = &'a T>,
+    said: impl Fn(&T) -> (&'static str, &'static str),
+) -> Vec<ChoiceView> {
+    let choice = |(key, name): (&str, &str)| ChoiceView { key: key.to_owned(), name: name.to_owned() };
+    all.into_iter().map(|it| choice(said(it))).collect()
+}
+
+impl ToSchema for CommandBody {}
+
+impl PartialSchema for CommandBody {
+    fn schema() -> RefOr<Schema> {
+        let policy = Policy::standard();
+        let mut fields: BTreeMap<&str, Vec<(&str, FieldView)>> = BTreeMap::new();
+        for command in CommandName::ALL {
+            for field in command.fields() {
+                let view = field_view(*field, field.is_required(), &policy);
+                fields.entry(view.name).or_default().push((command.name(), view));
+            }
+        }
+        let body = fields.into_iter().fold(ObjectBuilder::new(), |body, (name, read)| {
+            let needed = |(command, view): &(&str, FieldView)| {
+                format!("`{command}`{}", if view.required { " (needed)" } else { "" })
+            };
+            let mut said = format!("Read by {}.", read.iter().map(needed).collect::<Vec<_>>().join(", "));
+            let lists = |view: &FieldView| view.choices.iter().map(|it| it.key.clone()).collect::<Vec<_>>();
+            // One name with a list at one command and free words at another.
+            let mixed = read.iter().any(|(_, view)| view.choices.is_empty());
+            for (command, view) in read.iter().filter(|(_, view)| mixed && !view.choices.is_empty()) {
+                let _ = write!(said, " At `{command}` one of {}.", lists(view).join(", "));
+            }
+            let first = read.into_iter().map(|(_, view)| view).next();
+            let of_policy = name == Field::Cause.name();
+            match first {
+                Some(view) if mixed || of_policy => {
+                    body.property(name, described(&FieldView { choices: Vec::new(), ..view }, said))
+                }
+                Some(view) => body.property(name, described(&view, said)),
+                None => body,
+            }
+        });
+        body.description(Some("Every field that any command reads; each command refuses those it does not.")).into()
+    }
+}
+
+fn described(view: &FieldView, said: String) -> RefOr<Schema> {
+    let plain = |kind| ObjectBuilder::new().schema_type(kind);
+    let one = match view.kind {
+        FieldKind::Number => plain(Type::Integer),
+        FieldKind::Flag => plain(Type::Boolean),
+        FieldKind::Day => plain(Type::String).format(Some(SchemaFormat::KnownFormat(KnownFormat::Date))),
+        FieldKind::Text if view.choices.is_empty() => plain(Type::String),
+        FieldKind::Text => plain(Type::String).enum_values(Some(view.choices.iter().map(|choice| choice.key.clone()))),
+        FieldKind::List if view.fields.is_empty() => {
+            return ArrayBuilder::new().items(plain(Type::String)).description(Some(said)).into();
+        }
+        FieldKind::List => {
+            let item = view.fields.iter().fold(ObjectBuilder::new(), |item, part| {
+                let item = item.property(part.name, described(part, part.label.to_owned()));
+                if part.required { item.required(part.name) } else { item }
+            });
+            return ArrayBuilder::new().items(item).description(Some(said)).into();
+        }
+    };
+    one.description(Some(said)).into()
 }
 
 /// What a cause is called; one that left the policy by its key.

@@ -391,24 +391,7 @@ impl AccountService {
 
     /// Makes an account for a member of staff and mails an invitation, unless a password is given.
     pub async fn create_staff(&self, staff: NewStaff<'_>) -> Result<Account, AuthError> {
-        let person = checked_person(staff.name, staff.email, staff.password);
-        let phone = staff.phone.map(Phone::parse).transpose();
-        let mut faults = Vec::new();
-        if staff.role == Role::Customer {
-            faults.push(FieldFault { field: "role", fault: Fault::new("invalid", "Customers sign up themselves.") });
-        }
-        let (name, email) = match (person, &phone) {
-            (Ok(person), Ok(_)) if faults.is_empty() => person,
-            (person, phone) => {
-                if let Err(AuthError::Invalid(more)) = person {
-                    faults.extend(more);
-                }
-                if let Err(fault) = phone {
-                    faults.push(FieldFault { field: "phone", fault: fault.clone() });
-                }
-                return Err(AuthError::Invalid(faults));
-            }
-        };
+        let (name, email, phone) = Self::checked_staff(&staff)?;
         let password_hash = match staff.password {
             Some(password) => Some(self.passwords.hash(password).await?),
             None => None,
@@ -418,12 +401,35 @@ impl AccountService {
             id: draw_account_id(),
             name,
             email,
-            phone: phone.unwrap_or_default(),
+            phone,
             email_verified: password_hash.is_some(),
             password_hash,
             role: staff.role,
         };
         Ok(self.accounts.insert(new, mail, self.clock.now()).await?)
+    }
+
+    /// What an account of staff is made of.
+    ///
+    /// # Errors
+    /// Every fault that needs no look at other accounts.
+    pub fn checked_staff(staff: &NewStaff<'_>) -> Result<(FullName, EmailAddress, Option<Phone>), AuthError> {
+        let person = checked_person(staff.name, staff.email, staff.password);
+        let phone = staff.phone.map(Phone::parse).transpose();
+        let mut faults = Vec::new();
+        if staff.role == Role::Customer {
+            faults.push(FieldFault { field: "role", fault: Fault::new("invalid", "Customers sign up themselves.") });
+        }
+        match (person, phone) {
+            (Ok((name, email)), Ok(phone)) if faults.is_empty() => Ok((name, email, phone)),
+            (person, phone) => {
+                if let Err(AuthError::Invalid(more)) = person {
+                    faults.extend(more);
+                }
+                faults.extend(phone.err().map(|fault| FieldFault { field: "phone", fault }));
+                Err(AuthError::Invalid(faults))
+            }
+        }
     }
 
     /// The account under an address.

@@ -30,6 +30,8 @@ const KINDS: &[Kind] = &[
 ];
 
 const TEXT: &str = "text/plain";
+/// Of no kind that is known.
+const BYTES: &str = "application/octet-stream";
 const HEIC: &str = "image/heic";
 
 /// What runs when it is opened. Before the last ending such a part only serves to pass for something else. `com` is absent:
@@ -48,15 +50,21 @@ pub enum Misnamed {
     Ending(&'static [&'static str]),
     /// An ending before the last one is that of a program.
     Runs,
+    /// It goes by the name of text, and what is in it is not UTF-8. Others are not guessed: every byte is a letter in some of them.
+    Encoding,
 }
 
 /// Whether a file of this media type may go by this name. Of a type that is not taken in at all the rules of the lifecycle say so.
 ///
 /// A name without an ending is refused too, not completed: names are kept as they were sent.
 pub fn misnamed(file_name: &str, media_type: &str) -> Option<Misnamed> {
-    let kind = KINDS.iter().find(|kind| kind.media_type == media_type)?;
     let mut endings: Vec<String> = file_name.split('.').skip(1).map(|part| part.trim().to_ascii_lowercase()).collect();
     let last = endings.pop();
+    let Some(kind) = KINDS.iter().find(|kind| kind.media_type == media_type) else {
+        let is_text =
+            |kind: &Kind| kind.media_type == TEXT && last.as_deref().is_some_and(|last| kind.endings.contains(&last));
+        return (media_type == BYTES && KINDS.iter().any(is_text)).then_some(Misnamed::Encoding);
+    };
     if !last.is_some_and(|last| kind.endings.contains(&last.as_str())) {
         return Some(Misnamed::Ending(kind.endings));
     }
@@ -130,7 +138,7 @@ impl Sniffer {
             Some(kind) if kind.mime_type() == "image/heif" => HEIC,
             Some(kind) => kind.mime_type(),
             None if self.is_text && self.cut.is_empty() => TEXT,
-            None => "application/octet-stream",
+            None => BYTES,
         }
     }
 }
@@ -208,6 +216,8 @@ mod tests {
         for (name, media_type) in [("a.exe.png", "image/png"), ("a.EXE .pdf", "application/pdf"), ("a.js.txt", TEXT)] {
             assert_eq!(misnamed(name, media_type), Some(Misnamed::Runs), "{name}");
         }
+        assert_eq!(misnamed("cafe.CSV", BYTES), Some(Misnamed::Encoding));
+        assert_eq!(misnamed("cafe.bin", BYTES), None, "the rules say so");
     }
 
     #[test]

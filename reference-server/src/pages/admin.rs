@@ -11,9 +11,10 @@ use complaint_core::DeskError;
 use complaint_core::agent::Agent;
 use complaint_core::complaint::Priority;
 use complaint_core::id::{AgentId, CategoryKey};
-use complaint_core::lifecycle::{LevelChange, Lifecycle, Status, TABLE, To};
+use complaint_core::lifecycle::{LevelChange, Lifecycle, Status, SvgOptions, TABLE, To};
 use complaint_core::policy::{Category, Policy};
 use complaint_core::routing::{Need, Roster};
+use complaint_core::store::Scope;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
@@ -186,7 +187,8 @@ struct PolicyPage {
     version: u64,
     toml: String,
     rules: Vec<RuleRow>,
-    mermaid: String,
+    /// Of the core, which escapes what it draws.
+    chart: String,
 }
 
 #[derive(Deserialize)]
@@ -516,6 +518,8 @@ async fn enable_user(
 async fn show_policy(State(state): State<AppState>, person: Person) -> Answer {
     person.must_be(&[Role::Admin, Role::Auditor])?;
     let policy = state.desk.policy();
+    let counted = state.desk.store().summary(&Scope::All).await.map_err(DeskError::from)?;
+    let shown = SvgOptions::default().embedded().counting(&counted.by_status).linking("/search?status={status}");
     let rules = TABLE
         .iter()
         .map(|rule| {
@@ -536,13 +540,13 @@ async fn show_policy(State(state): State<AppState>, person: Person) -> Answer {
                 from: if every { "any".to_owned() } else { labels(rule.from) },
                 to: format!("{}{level}", list(to)),
                 who: list(rule.permits.iter().map(|permit| permit.who.label())),
-                guards: rule
-                    .permits
-                    .iter()
-                    .flat_map(|permit| permit.guards)
-                    .chain(rule.guards)
-                    .map(|guard| guard.meaning())
-                    .collect(),
+                guards: once(
+                    rule.permits
+                        .iter()
+                        .flat_map(|permit| permit.guards)
+                        .chain(rule.guards)
+                        .map(|guard| guard.meaning()),
+                ),
                 effect: rule.effect,
             }
         })
@@ -555,9 +559,19 @@ async fn show_policy(State(state): State<AppState>, person: Person) -> Answer {
             version: policy.version,
             toml: policy.to_toml().map_err(|error| Problem::internal(&error))?,
             rules,
-            mermaid: Lifecycle::of(&policy).to_mermaid(),
+            chart: Lifecycle::of(&policy).to_svg(&shown),
         },
     )
+}
+
+/// Each of these the first time it comes: several roles can have a guard in common.
+fn once(guards: impl Iterator<Item = &'static str>) -> Vec<&'static str> {
+    guards.fold(Vec::new(), |mut said, guard| {
+        if !said.contains(&guard) {
+            said.push(guard);
+        }
+        said
+    })
 }
 
 async fn agent_of(state: &AppState, id: &str) -> Result<Agent, Problem> {

@@ -130,8 +130,6 @@ impl Scene<'_> {
         let own = match (command, self.is_customer()) {
             (CommandName::Answer, true) => "Send the answer",
             (CommandName::Escalate, true) => "Ask for somebody higher up",
-            (CommandName::Accept, true) => "Accept the decision",
-            (CommandName::Contest, true) => "Contest the decision",
             (CommandName::Rate, true) if self.rating().is_some() => "Change your rating",
             (CommandName::Rate, true) => "Rate how we dealt with it",
             (CommandName::Withdraw, true) => "Withdraw the complaint",
@@ -168,7 +166,8 @@ impl Scene<'_> {
                 }
             }
             CommandName::AcceptRemedy if by_customer => {
-                "You want it, whatever you think of the decision; you can still contest that.".into()
+                "You want it, whatever you think of the decision. If you contest that before it is delivered, it falls with it."
+                    .into()
             }
             CommandName::DeclineRemedy if by_customer => {
                 "You do not want it, and we owe it to you no longer. The decision itself stands.".into()
@@ -185,8 +184,15 @@ impl Scene<'_> {
             }
             CommandName::Contest => {
                 let level = self.complaint.level.above().min(self.policy.last_level());
+                // A failed remedy is what many contest for, and no loss to them.
+                let falls = self.complaint.outstanding_remedies().any(|promise| promise.failed.is_none());
+                let loss = if falls {
+                    " What we promised with it and have not delivered falls with it: the new decision says what you get."
+                } else {
+                    ""
+                };
                 format!(
-                    "{} looks at it anew; nobody who decided before takes part. Say what is wrong with the decision.",
+                    "{} looks at it anew; nobody who decided before takes part.{loss} Say what is wrong with the decision.",
                     with_article(self.policy.level_name(level))
                 )
             }
@@ -330,7 +336,7 @@ impl Scene<'_> {
             Wanted::Files | Wanted::OptionalFiles => upload::field(name, label),
         };
         let field = match wanted {
-            Wanted::Apology => field.hint("Needed when the complaint is upheld, even in part. The customer reads it."),
+            Wanted::Apology => field.when("if upheld, even in part").hint("The customer reads it."),
             Wanted::OptionalText => field.hint("Write something, send files, or both."),
             Wanted::NextSteps => field.hint("What the customer has to do, and what they will get when."),
             Wanted::Cause => field.hint("Why it went wrong, as we see it. The customer does not read it."),
@@ -401,9 +407,12 @@ impl Scene<'_> {
     /// A refusal as an attempt that its form shows.
     pub fn refused(&self, refusal: &Refusal, typed: Typed, rows: &[usize]) -> Attempt {
         let command = refusal.command;
+        let stale = refusal.category() == RefusalCategory::Stale;
+        // What somebody else changed meanwhile the banner says; versions are for programs.
         let faults = refusal
             .failed
             .iter()
+            .filter(|_| !stale)
             .map(|failed| {
                 let mut fault = fault_of(failed, |field| self.label_of_input(command, field));
                 if let Some((at, rest)) = fault.field.strip_prefix("remedies.").and_then(|rest| rest.split_once('.')) {
@@ -418,7 +427,7 @@ impl Scene<'_> {
             RefusalCategory::Forbidden => StatusCode::FORBIDDEN,
             RefusalCategory::State | RefusalCategory::Input => StatusCode::UNPROCESSABLE_ENTITY,
         };
-        Attempt { command, typed, faults, status, stale: refusal.category() == RefusalCategory::Stale }
+        Attempt { command, typed, faults, status, stale }
     }
 
     fn label_of_input(&self, command: CommandName, field: &str) -> String {

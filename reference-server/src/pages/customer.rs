@@ -95,9 +95,7 @@ struct ChoosePage {
 #[template(path = "customer/new.html")]
 struct NewPage {
     me: Me,
-    category: String,
-    category_key: String,
-    category_description: String,
+    category: Option<Category>,
     follows: String,
     key: String,
     summary: Summary,
@@ -206,7 +204,7 @@ async fn show_new(State(state): State<AppState>, person: Person, ApiQuery(query)
     let policy = state.desk.policy();
     let follows = followed(&query.follows);
     if let Some(category) = category(&policy, &query.category) {
-        return new_page(&state, &person.0, StatusCode::OK, category, &follows, None, &[], false);
+        return new_page(&state, &person.0, StatusCode::OK, Some(category), &follows, None, &[], false);
     }
     let categories = policy.categories.iter().filter(|category| category.active);
     let categories = categories
@@ -223,15 +221,18 @@ async fn submit(State(state): State<AppState>, person: Person, form: Multipart) 
     let policy = state.desk.policy();
     let follows = followed(typed.raw("follows"));
     let Some(category) = category(&policy, typed.raw("category")) else {
-        return Ok(see("/complaints/new"));
+        typed.only(|name| FIELDS.contains(&name) || name.starts_with("answers."))?;
+        let lost = !sent.files.is_empty() || !sent.faults.is_empty();
+        return choose_anew(&state, &person.0, &policy, &follows, typed, lost);
     };
     typed.only(|name| {
         let question = |key| category.questions.iter().any(|question| question.key == key);
         FIELDS.contains(&name) || name.strip_prefix("answers.").is_some_and(question)
     })?;
     let chosen = !sent.files.is_empty() || !sent.faults.is_empty();
-    let again =
-        |status, faults: &[Fault]| new_page(&state, &person.0, status, category, &follows, Some(typed), faults, chosen);
+    let again = |status, faults: &[Fault]| {
+        new_page(&state, &person.0, status, Some(category), &follows, Some(typed), faults, chosen)
+    };
     let (submission, mut faults) = submission(category, typed);
     faults.extend(sent.faults.iter().cloned());
     if !faults.is_empty() {
@@ -262,6 +263,36 @@ async fn submit(State(state): State<AppState>, person: Person, form: Multipart) 
     let address = format!("/complaints/{}/receipt{refused}", receipt.reference());
     state.poke();
     Ok(see(&address).into_response())
+}
+
+/// The form again, to choose a category that is offered: one that went out of use takes no words along. Other categories ask other
+/// questions, so the answers go where they stay, behind the description.
+fn choose_anew(
+    state: &AppState,
+    viewer: &Viewer,
+    policy: &Policy,
+    follows: &str,
+    typed: &Typed,
+    files_lost: bool,
+) -> Answer {
+    let chosen = CategoryKey::new(typed.raw("category")).ok();
+    let gone = chosen.as_ref().and_then(|key| policy.category(key));
+    let said = match gone {
+        Some(gone) => {
+            format!("“{}” is not offered any more. Choose another category; what you typed is still here.", gone.name)
+        }
+        None => "Choose a category that is offered.".to_owned(),
+    };
+    let answers = typed.fields().filter_map(|(name, answer)| {
+        let key = name.strip_prefix("answers.").filter(|_| !answer.trim().is_empty())?;
+        let question = gone.and_then(|gone| gone.questions.iter().find(|question| question.key == key));
+        Some(format!("{}\n{answer}", question.map_or(key, |question| &question.label)))
+    });
+    let description =
+        std::iter::once(typed.raw("description").to_owned()).chain(answers).collect::<Vec<_>>().join("\n\n");
+    let typed = typed.clone().with("description", description).with("category", "");
+    let faults = [Fault::of("category", said)];
+    new_page(state, viewer, StatusCode::UNPROCESSABLE_ENTITY, None, follows, Some(&typed), &faults, files_lost)
 }
 
 /// Hands a complaint in, then its files: the complaint stands even if they cannot be added, which the second value says.
@@ -348,13 +379,20 @@ fn new_page(
     state: &AppState,
     viewer: &Viewer,
     status: StatusCode,
-    category: &Category,
+    category: Option<&Category>,
     follows: &str,
     typed: Option<&Typed>,
     faults: &[Fault],
     files_lost: bool,
 ) -> Answer {
-    let about = vec![
+    let policy = state.desk.policy();
+    let choose = category.is_none().then(|| {
+        let offered = policy.categories.iter().filter(|category| category.active);
+        let offered = offered.map(|category| Choice::new(&category.key, &category.name, ""));
+        let choices = std::iter::once(Choice::new("", "Choose …", "")).chain(offered).collect();
+        Field::new("category", "Category", Control::Select(choices)).required()
+    });
+    let words = vec![
         Field::line("subject", "Subject (one line)")
             .hint("As in: The kettle arrived broken.")
             .required()
@@ -363,8 +401,9 @@ fn new_page(
             .hint("What you expected, what you got, and what you have tried already.")
             .required(),
     ];
+    let about = choose.into_iter().chain(words).collect();
     let questions = category
-        .questions
+        .map_or(&[][..], |category| &category.questions)
         .iter()
         .map(|question| {
             let field = Field::area(format!("answers.{}", question.key), question.label.clone());
@@ -399,9 +438,7 @@ fn new_page(
     let key = typed.and_then(|typed| typed.get("key")).filter(|_| !reused).map(str::to_owned);
     let template = NewPage {
         me: Me::of(viewer, None, state, "/complaints/new"),
-        category: category.name.clone(),
-        category_key: category.key.to_string(),
-        category_description: category.description.clone(),
+        category: category.cloned(),
         follows: follows.to_owned(),
         key: key.unwrap_or_else(|| state.desk.draw_id().to_string()),
         summary: Summary::of(faults, &all),

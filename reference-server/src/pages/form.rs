@@ -246,6 +246,8 @@ pub struct Field {
     pub hint: String,
     /// What was wrong.
     pub fault: Option<String>,
+    /// When it must be filled in, if not always.
+    pub when: &'static str,
     /// Whether it must be filled in.
     pub required: bool,
     /// What is in it.
@@ -270,6 +272,7 @@ impl Field {
             label: label.into(),
             hint: String::new(),
             fault: None,
+            when: "optional",
             required: false,
             value: String::new(),
             control,
@@ -315,6 +318,13 @@ impl Field {
     #[must_use]
     pub fn required(mut self) -> Self {
         self.required = true;
+        self
+    }
+
+    /// Must be filled in only then.
+    #[must_use]
+    pub fn when(mut self, when: &'static str) -> Self {
+        self.when = when;
         self
     }
 

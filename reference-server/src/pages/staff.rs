@@ -92,6 +92,8 @@ struct WorkPage {
     done: Option<(&'static str, String)>,
     open: u64,
     late: String,
+    /// Of those that are decided.
+    owed_late: String,
     soon: String,
     unread: String,
     queued: u64,
@@ -311,7 +313,8 @@ async fn work(State(state): State<AppState>, person: Person, ApiQuery(query): Ap
             me: Me::of(&person.0, Some(&floor.acting), &state, "/work"),
             done: command.zip(reference).map(|(command, it)| (confirmation(command, false), it.to_string())),
             open: held.open(),
-            late: at_hand.count(|complaint| floor.is_late(complaint)),
+            late: open.count(|complaint| floor.is_late(complaint)),
+            owed_late: settled.count(|complaint| floor.is_late(complaint)),
             soon: at_hand.count(|complaint| floor.is_soon(complaint)),
             unread: at_hand.count(|complaint| complaint.unread_since.is_some()),
             queued: in_queue.by_status.get(&Status::Queued).copied().unwrap_or_default(),

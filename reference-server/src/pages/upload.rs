@@ -115,7 +115,7 @@ fn refused(file_name: &str, problem: Problem) -> Result<Fault, Problem> {
         }
         "empty_file" => format!("“{file_name}” is empty."),
         "bad_name" => "A file has a name that cannot be kept: rename it.".to_owned(),
-        "wrong_name" => problem.detail.map(String::from).unwrap_or_default(),
+        "wrong_name" | "wrong_media_type" => problem.detail.map(String::from).unwrap_or_default(),
         "too_many" => format!("At most {FILES_MAX} files can be sent; “{file_name}” is too much."),
         _ => return Err(problem),
     };

@@ -277,7 +277,6 @@ fn word_name(name: &str) -> String {
     name.to_owned()
 }
 
-#[expect(clippy::too_many_lines, reason = "one line per event")]
 fn happened(entry: &Entry, names: &Names, policy: &Policy) -> String {
     let level = |level| policy.level_name(level).to_lowercase();
     let to_customer = matches!(names.reader, Some(Party::Customer(_)));
@@ -294,7 +293,7 @@ fn happened(entry: &Entry, names: &Names, policy: &Policy) -> String {
             category_name(policy, category),
             priority.label().to_lowercase()
         ),
-        Event::Revised { category, clocks } => revised(category.as_ref(), clocks, policy),
+        Event::Revised { category, clocks } => revised(category.as_ref(), clocks, policy, to_customer),
         Event::Assigned { agent, routing } => {
             let how = if routing.by_hand { "by hand " } else { "" };
             format!("Given {how}to {}", names.agent(agent))
@@ -318,7 +317,8 @@ fn happened(entry: &Entry, names: &Names, policy: &Policy) -> String {
         Event::Resumed => "Work goes on".to_owned(),
         Event::Escalated { causes, .. } => {
             let why: Vec<String> = causes.iter().map(|cause| because(cause, to_customer)).collect();
-            format!("Escalated to {} ({})", level(entry.place.level), why.join("; "))
+            let how = if to_customer { "Somebody higher up takes over:" } else { "Escalated to" };
+            format!("{how} {} ({})", level(entry.place.level), why.join("; "))
         }
         Event::HandedBack { .. } => format!("Handed back to {}", level(entry.place.level)),
         Event::Proposed { outcome, .. } => format!("Resolution proposed: {}", outcome.label().to_lowercase()),
@@ -379,31 +379,51 @@ fn happened(entry: &Entry, names: &Names, policy: &Policy) -> String {
     }
 }
 
-/// What clocks did, in words to the customer.
+/// What the house did by itself, in words to the customer.
 fn told(event: &Event) -> Option<String> {
     Some(match event {
+        Event::Acknowledged => "We confirmed that we have it".to_owned(),
         Event::Warned { clock: ClockKind::Silence, .. } => "A reminder that we need your answer".to_owned(),
         Event::Warned { .. } => "A reminder to accept or contest our decision".to_owned(),
-        Event::Alarmed { clock } => format!("We did not keep the time for “{}”", clock.label().to_lowercase()),
+        Event::Alarmed { clock } => format!("We missed the date for {}", awaited(*clock)),
         _ => return None,
     })
 }
 
+/// What the end of a clock is the date of, in words to the customer.
+fn awaited(clock: ClockKind) -> &'static str {
+    match clock {
+        ClockKind::Acknowledgement => "confirming that we have it",
+        ClockKind::FirstResponse => "our first answer",
+        ClockKind::Resolution => "our decision",
+        ClockKind::Statutory => "the final answer that the law asks for",
+        ClockKind::Remedy => "what we promised you",
+        ClockKind::Silence => "your answer",
+        ClockKind::ContestWindow => "contesting the decision",
+        ClockKind::AutoClose => "closing the complaint",
+        ClockKind::Level | ClockKind::Acceptance | ClockKind::Approval => "our work on it",
+    }
+}
+
 fn because(cause: &EscalationCause, to_customer: bool) -> String {
     match cause {
+        EscalationCause::Customer if to_customer => "you asked for it".to_owned(),
         EscalationCause::Handler => "asked for by the handler".to_owned(),
         EscalationCause::Supervisor => "asked for by a supervisor".to_owned(),
         EscalationCause::Customer => "asked for by the customer".to_owned(),
         // How long a level has is the house's own business.
         EscalationCause::Clock(clock) if to_customer && !clock.concerns_customer() => "it took us too long".to_owned(),
+        EscalationCause::Clock(clock) if to_customer => format!("we missed the date for {}", awaited(*clock)),
         EscalationCause::Clock(clock) => format!("time for “{}” ran out", clock.label().to_lowercase()),
     }
 }
 
-fn revised(category: Option<&CategoryKey>, clocks: &[ClockKind], policy: &Policy) -> String {
+fn revised(category: Option<&CategoryKey>, clocks: &[ClockKind], policy: &Policy, to_customer: bool) -> String {
     let about = category.map(|key| format!("it is about {} now", category_name(policy, key)));
-    let clocks: Vec<String> = clocks.iter().map(|clock| clock.label().to_lowercase()).collect();
-    let dates = (!clocks.is_empty()).then(|| format!("other dates apply ({})", clocks.join(", ")));
+    let called =
+        |clock: &ClockKind| if to_customer { awaited(*clock).to_owned() } else { clock.label().to_lowercase() };
+    let clocks: Vec<String> = clocks.iter().map(called).collect();
+    let dates = (!clocks.is_empty()).then(|| format!("other dates apply to {}", clocks.join(", ")));
     let changed: Vec<String> = about.into_iter().chain(dates).collect();
     format!("What was told has changed: {}", changed.join("; "))
 }
@@ -441,9 +461,12 @@ mod tests {
         let level = EscalationCause::Clock(ClockKind::Level);
         assert_eq!(because(&level, true), "it took us too long");
         assert_eq!(because(&level, false), "time for “this level” ran out");
-        assert_eq!(because(&EscalationCause::Clock(ClockKind::Resolution), true), "time for “resolution” ran out");
+        let resolution = EscalationCause::Clock(ClockKind::Resolution);
+        assert_eq!(because(&resolution, true), "we missed the date for our decision");
+        assert_eq!(because(&resolution, false), "time for “resolution” ran out");
+        assert_eq!(because(&EscalationCause::Customer, true), "you asked for it");
         let late = Event::Alarmed { clock: ClockKind::Resolution };
-        assert_eq!(told(&late).as_deref(), Some("We did not keep the time for “resolution”"));
+        assert_eq!(told(&late).as_deref(), Some("We missed the date for our decision"));
     }
 
     #[test]

@@ -110,6 +110,55 @@ async fn all_wrong_values_are_named_together() {
 }
 
 #[tokio::test]
+async fn all_missing_and_mistyped_fields_are_named_together() {
+    let house = House::new().await;
+    let missing = |fields: &[&str]| -> Vec<(String, String)> {
+        fields.iter().map(|field| ((*field).to_owned(), "missing".to_owned())).collect()
+    };
+    for (path, fields) in [
+        ("/api/v1/accounts", &["name", "email", "password"][..]),
+        ("/api/v1/agents", &["name", "email"]),
+        ("/api/v1/users", &["name", "email", "role"]),
+    ] {
+        let answer = house.it.post_with(path, json!({}), &house.admin).await;
+        assert_eq!((answer.problem().0, answer.fields()), (422, missing(fields)), "{path}");
+        let detail = answer.json()["detail"].as_str().unwrap_or_default().to_owned();
+        assert!(fields.iter().all(|field| detail.contains(field)), "{path}: {detail}");
+    }
+    let named = async |path: &str, body: Value| {
+        let mut fields = house.it.post_with(path, body, &house.admin).await.fields();
+        fields.sort();
+        fields.into_iter().map(|(field, _)| field).collect::<Vec<_>>()
+    };
+    let agent = json!({"name": "", "email": "z", "level": "x", "capacity": 0, "areas": "north", "rank": 1});
+    assert_eq!(named("/api/v1/agents", agent).await, ["areas", "level", "rank"]);
+    let agent = json!({"name": "", "email": "z", "level": 9, "capacity": 99999});
+    assert_eq!(named("/api/v1/agents", agent).await, ["capacity", "email", "level", "name"]);
+    let agent = json!({"name": "", "email": "zoe@example.org", "level": 0});
+    assert_eq!(named("/api/v1/agents", agent).await, ["level", "name"]);
+    assert_eq!(
+        named("/api/v1/users", json!({"name": 5, "email": null, "role": "king"})).await,
+        ["email", "name", "role"]
+    );
+}
+
+#[tokio::test]
+async fn a_command_without_a_body_is_an_empty_object() {
+    let house = House::new().await;
+    for kind in [None, Some("application/json"), Some("application/x-www-form-urlencoded")] {
+        let path = house.complaint().await;
+        let begun =
+            house.it.send(Method::POST, &format!("{path}/commands/begin"), kind, Vec::new(), &house.sarah).await;
+        assert_eq!(begun.status, 200, "{kind:?} {}", begun.text);
+    }
+    let path = house.complaint().await;
+    let form = Some("application/x-www-form-urlencoded");
+    let refused =
+        house.it.send(Method::POST, &format!("{path}/commands/begin"), form, b"a=b".to_vec(), &house.sarah).await;
+    assert_eq!(refused.problem().0, 415);
+}
+
+#[tokio::test]
 async fn values_have_their_limits() {
     let it = Harness::new().await;
     let with = async |field: &str, value: &str| {

@@ -1,7 +1,7 @@
 //! Categories, lifecycle, agents, users: what admins look after.
 
 use chrono::TimeDelta;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::house::House;
 use crate::support::{PASSWORD, With};
@@ -87,11 +87,11 @@ async fn categories_are_versions_of_the_policy() {
 #[tokio::test]
 async fn the_lifecycle_is_printed() {
     let house = House::new().await;
-    let table = house.read("/api/v1/lifecycle", &house.john).await;
+    let table = house.read("/api/v1/lifecycle", &house.sarah).await;
     assert_eq!(table["statuses"].as_array().map(Vec::len), Some(12));
     for chart in [
-        house.it.get("/api/v1/lifecycle?format=mermaid", &house.john).await,
-        house.it.get("/api/v1/lifecycle", &house.john.clone().header("accept", "text/plain")).await,
+        house.it.get("/api/v1/lifecycle?format=mermaid", &house.sarah).await,
+        house.it.get("/api/v1/lifecycle", &house.sarah.clone().header("accept", "text/plain")).await,
     ] {
         assert!(chart.text.starts_with("stateDiagram-v2") && chart.header("content-type").starts_with("text/plain"));
     }
@@ -99,6 +99,78 @@ async fn the_lifecycle_is_printed() {
         house.it.get("/api/v1/lifecycle?format=dot", &house.john).await.problem(),
         (400, "invalid_query".into())
     );
+}
+
+#[tokio::test]
+async fn a_customer_s_lifecycle_holds_what_concerns_them() {
+    let house = House::new().await;
+    let table = house.read("/api/v1/lifecycle", &house.john).await;
+    let names = |of: &str| -> Vec<String> {
+        let items = table[of].as_array().expect("a list").iter();
+        items.map(|item| item["name"].as_str().expect("a name").to_owned()).collect()
+    };
+    assert_eq!(names("statuses").len(), 11, "{table}");
+    assert_eq!(
+        names("clocks").iter().filter(|name| ["acceptance", "approval", "level"].contains(&&***name)).count(),
+        0
+    );
+    assert!(
+        names("clocks").contains(&"contest_window".to_owned()) && names("commands").contains(&"contest".to_owned())
+    );
+    let internal = ["authority", "pending_approval", "propose", "approve", "\"handler\"", "supervisor", "priorities"];
+    let text = table.to_string();
+    for word in internal {
+        assert!(!text.contains(word), "{word}: {text}");
+    }
+    assert_eq!(
+        table["levels"][0].as_object().map(|level| level.keys().cloned().collect::<Vec<_>>()),
+        Some(vec!["level".into(), "name".into()])
+    );
+    assert!(table["changes"].as_array().is_some_and(|changes| changes.iter().any(|it| it["command"] == "contest")));
+    assert_eq!(
+        house.it.get("/api/v1/lifecycle?format=mermaid", &house.john).await.problem(),
+        (403, "forbidden".into())
+    );
+}
+
+#[tokio::test]
+async fn what_a_command_takes_is_learnt_from_the_api() {
+    let house = House::new().await;
+    let path = house.complaint().await;
+    let field = |commands: &Value, command: &str, field: &str| -> Value {
+        let command = commands.as_array().into_iter().flatten().find(|it| it["name"] == command).expect("the command");
+        command["fields"].as_array().into_iter().flatten().find(|it| it["name"] == field).expect("the field").clone()
+    };
+    let keys = |choices: &Value| -> Vec<String> {
+        choices.as_array().into_iter().flatten().map(|it| it["key"].as_str().unwrap_or_default().to_owned()).collect()
+    };
+    let table = house.read("/api/v1/lifecycle", &house.sarah).await["commands"].clone();
+    let offered = house.read(&format!("{path}/commands"), &house.sarah).await["items"].clone();
+    assert_eq!(field(&table, "contest", "reason")["choices"], Value::Null, "words have no choices");
+    for commands in [&table, &offered] {
+        let outcome = field(commands, "resolve", "outcome");
+        assert!(keys(&outcome["choices"]).contains(&"partly_upheld".to_owned()), "{outcome}");
+        let remedies = field(commands, "resolve", "remedies");
+        assert_eq!(remedies["type"], "list", "{remedies}");
+        let parts: Vec<&str> =
+            remedies["fields"].as_array().into_iter().flatten().filter_map(|it| it["name"].as_str()).collect();
+        assert_eq!(parts, ["kind", "amount", "due_on", "instructions"]);
+        assert!(keys(&remedies["fields"][0]["choices"]).contains(&"refund".to_owned()), "{remedies}");
+        let reason = field(commands, "dismiss", "reason");
+        assert!(keys(&reason["choices"]).contains(&"out_of_scope".to_owned()), "{reason}");
+        assert_eq!(field(commands, "hold", "until")["type"], "day");
+    }
+    let description = house.read("/api/openapi.json", &house.john).await;
+    let body = &description["components"]["schemas"]["CommandBody"]["properties"];
+    assert!(body["outcome"]["enum"].as_array().is_some_and(|it| it.contains(&json!("upheld"))), "{body}");
+    assert!(body["remedies"]["items"]["properties"]["kind"]["enum"].as_array().is_some(), "{body}");
+    house.done(&path, "begin", json!({}), &house.sarah).await;
+    let remedies = json!([{"kind": "refund", "text": "x"}]);
+    let refused =
+        house.command(&path, "resolve", json!({"outcome": "upheld", "remedies": remedies}), &house.sarah).await;
+    assert_eq!(refused.fields(), [("remedies.0.text".into(), "unknown_field".into())]);
+    let detail = refused.json()["detail"].as_str().unwrap_or_default().to_owned();
+    assert!(detail.contains("kind, amount, due_on, instructions"), "{detail}");
 }
 
 #[tokio::test]

@@ -204,7 +204,7 @@ async fn only_an_admin_moves_the_clock() {
         (403, "forbidden".into())
     );
     let moved = it.post_with("/api/v1/clock", hour, &With::bearer(&admin)).await;
-    assert_eq!((moved.status.as_u16(), moved.json()), (200, json!({"now": "2026-03-02T10:00:00Z"})));
+    assert_eq!((moved.status.as_u16(), moved.json()), (200, json!({"now": "2026-03-02T10:00:00Z", "done": true})));
     assert_eq!(it.server.state().clock.now().to_rfc3339(), "2026-03-02T10:00:00+00:00");
     for wrong in [0, -1, i64::MIN, i64::MAX, 400_000_000] {
         let answer = it.post_with("/api/v1/clock", json!({"advance_seconds": wrong}), &With::bearer(&admin)).await;

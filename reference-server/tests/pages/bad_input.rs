@@ -68,7 +68,7 @@ async fn a_stale_form_changes_nothing_and_keeps_the_words() {
     john.press(&format!("{page}/commands/withdraw"), &[("reason", "It came at last.")]).await;
     assert_eq!(john.status(), 409);
     assert!(john.says("Changed meanwhile") && john.says("In progress"), "{}", john.text());
-    assert!(john.html().contains("It came at last."), "{}", john.text());
+    assert!(john.html().contains("It came at last.") && !john.says("with its version"), "{}", john.text());
     john.press(&format!("{page}/commands/withdraw"), &[]).await;
     assert!(john.says("Withdrawn"), "{}", john.text());
     john.open(&format!("/complaints/new?category=late-delivery&follows={reference}")).await;
@@ -317,4 +317,66 @@ async fn an_admin_s_wrong_values_are_named() {
     assert_eq!(admin.status(), 409);
     admin.press("/admin/users/new", &[("email", "otto@example.org"), ("password", PASSWORD)]).await;
     assert!(admin.says("Otto"), "{}", admin.text());
+}
+
+#[tokio::test]
+async fn a_category_that_goes_out_of_use_takes_no_words_along() {
+    let house = House::new().await;
+    let mut admin = house.furnish().await;
+    let mut john = house.customer("John Miller", "john@example.org").await;
+    john.open("/complaints/new?category=late-delivery").await;
+    admin.open("/admin/categories/late-delivery").await;
+    admin.press("/admin/categories/late-delivery/active", &[]).await;
+    let question = john.attribute("textarea[name^='answers.']", "name").expect("a question");
+    let typed = [
+        ("subject", "Weeks late"),
+        ("description", "It never came."),
+        (&*question, "The blue one."),
+        ("product", "Kettle"),
+    ];
+    john.press("/complaints/new", &typed).await;
+    assert_eq!(john.status(), 422);
+    assert!(john.says("is not offered any more") && john.has("#faults a[href='#category']"), "{}", john.text());
+    assert!(john.html().contains("It never came.") && john.html().contains("The blue one."), "{}", john.html());
+    assert!(john.has("input[name='subject'][value='Weeks late']") && john.has("input[name='product'][value='Kettle']"));
+    assert!(!john.has("option[value='late-delivery']"), "{}", john.html());
+    // Sent as it stands, it says so again; with another category it is handed in with all that was typed.
+    john.press("/complaints/new", &[("category", "")]).await;
+    assert!(john.status() == 422 && john.html().contains("The blue one."), "{}", john.text());
+    john.press("/complaints/new", &[("category", "damaged-goods")]).await;
+    assert!(john.says("We have your complaint"), "{}", john.text());
+    john.open(&format!("/complaints/{}", john.reference())).await;
+    assert!(john.says("Damaged goods") && john.says("It never came.") && john.says("The blue one."), "{}", john.text());
+}
+
+#[tokio::test]
+async fn text_of_another_encoding_is_told_how_to_be_saved() {
+    let house = House::furnished().await;
+    let mut john = house.customer("John Miller", "john@example.org").await;
+    let typed = [("subject", "Late"), ("description", "Weeks late.")];
+    for (name, bytes) in [("caf.csv", &b"caf\xe9;1\r\n"[..]), ("note.txt", b"\xff\xfeh\0i\0\n\0")] {
+        john.open("/complaints/new?category=late-delivery").await;
+        john.press_with("/complaints/new", &typed, &[Chosen { field: "files", name, bytes }]).await;
+        assert!(john.status() == 422 && john.says("Save it as UTF-8"), "{name}: {}", john.text());
+    }
+}
+
+#[tokio::test]
+async fn a_link_that_is_used_up_is_no_form_to_correct() {
+    let house = House::furnished().await;
+    let mut visitor = house.visitor();
+    visitor.open("/verify?token=gone").await;
+    visitor.press("/verify", &[]).await;
+    assert!(visitor.status() == 422 && visitor.says("does not work any more"), "{}", visitor.text());
+    assert!(!visitor.says("correct it"), "{}", visitor.text());
+}
+
+#[tokio::test]
+async fn a_decision_that_needs_an_apology_asks_for_one() {
+    let house = House::furnished().await;
+    let (_, reference) = house.complaint().await;
+    let mut sarah = house.browser_of("sarah@example.org").await;
+    sarah.open(&format!("/complaints/{reference}")).await;
+    sarah.press(&crate::house::at(&reference, "begin"), &[]).await;
+    assert!(sarah.says("Apology (if upheld, even in part)") && !sarah.says("Apology (optional)"), "{}", sarah.text());
 }

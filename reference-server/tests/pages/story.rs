@@ -177,7 +177,11 @@ async fn nobody_acts_and_the_customer_sees_it_move_up() {
     // The session of three days ago has ended.
     let mut john = house.browser_of("john@example.org").await;
     john.open(&format!("/complaints/{reference}")).await;
-    assert!(john.says("Escalated to supervisor") && john.says("Assigned to Maria"), "{}", john.text());
+    assert!(
+        john.says("Somebody higher up takes over: supervisor") && john.says("Assigned to Maria"),
+        "{}",
+        john.text()
+    );
     let mut maria = house.browser_of("maria@example.org").await;
     maria.open("/team").await;
     assert!(maria.says("Sarah") && maria.says("of 5"), "{}", maria.text());

@@ -66,7 +66,7 @@ async fn a_promised_remedy_that_is_late_is_a_promise_in_danger() {
     assert!(!maria.says("No promise is in danger.") && maria.has(&format!("#pressing a[href='{page}']")));
     let mut sarah = house.browser_of("sarah@example.org").await;
     sarah.open("/work").await;
-    assert!(sarah.says("0 open with me 1 late") && sarah.says("Late by"), "{}", sarah.text());
+    assert!(sarah.says("0 open with me 0 late 1 owed late") && sarah.says("Late by"), "{}", sarah.text());
 }
 
 #[tokio::test]
@@ -234,4 +234,73 @@ async fn a_mistyped_reference_is_corrected_where_it_was_typed() {
     assert_eq!(visitor.status(), 422);
     assert!(visitor.has("input[name='reference'][value='C7KQ'][aria-invalid]"), "{}", visitor.html());
     assert!(visitor.says("No reference looks like this."), "{}", visitor.text());
+}
+
+#[tokio::test]
+async fn who_contests_learns_what_falls_with_the_decision() {
+    const WARNING: &str = "What we promised with it and have not delivered falls with it";
+    let house = House::furnished().await;
+    let (mut john, reference) = house.complaint().await;
+    let page = format!("/complaints/{reference}");
+    let mut sarah = house.browser_of("sarah@example.org").await;
+    sarah.open(&page).await;
+    sarah.press(&at(&reference, "begin"), &[]).await;
+    sarah.press(&at(&reference, "resolve"), &REFUND).await;
+    john.open(&page).await;
+    assert!(john.says(WARNING), "{}", john.text());
+    john.press(&at(&reference, "accept_remedy"), &[]).await;
+    assert!(john.says("Contest the decision") && john.says(WARNING), "wanted or not: {}", john.text());
+    sarah.open(&page).await;
+    sarah.press(&at(&reference, "fulfil_remedy"), &[("evidence", "Transfer 17"), ("on", "2026-11-23")]).await;
+    john.open(&page).await;
+    assert!(john.says("Contest the decision") && !john.says(WARNING), "delivered: {}", john.text());
+}
+
+#[tokio::test]
+async fn the_policy_page_draws_the_lifecycle_with_what_is_where() {
+    let house = House::furnished().await;
+    let (_, reference) = house.complaint().await;
+    let mut admin = house.browser_of("ada@example.org").await;
+    admin.open("/admin/policy").await;
+    assert!(
+        admin.has(
+            "#status-assigned a[href='/search?status=assigned'], a[href='/search?status=assigned'] #status-assigned"
+        ),
+        "{}",
+        admin.html()
+    );
+    assert!(admin.has("#count-assigned") && admin.says("Approve"), "{reference}: {}", admin.text());
+    for cell in admin.html().split("data-label=\"What must hold\">").skip(1) {
+        let mut said: Vec<&str> = cell.split("</td>").next().unwrap_or_default().split("; ").collect();
+        let count = said.len();
+        said.sort_unstable();
+        said.dedup();
+        assert_eq!(said.len(), count, "said once: {said:?}");
+    }
+    admin.open("/search?status=assigned").await;
+    assert!(admin.says(&reference), "{}", admin.text());
+}
+
+#[tokio::test]
+async fn a_customer_s_log_is_in_their_words() {
+    let house = House::furnished().await;
+    let (mut john, reference) = house.complaint().await;
+    let page = format!("/complaints/{reference}");
+    john.open(&page).await;
+    assert!(
+        john.says("We confirmed that we have it") && !john.says("Receipt confirmed to the customer"),
+        "{}",
+        john.text()
+    );
+    house.after(60).await;
+    let mut john = house.browser_of("john@example.org").await;
+    john.open(&page).await;
+    for jargon in ["keep the time for “", "time for “", "Escalated to"] {
+        assert!(!john.says(jargon), "{jargon}: {}", john.text());
+    }
+    assert!(
+        john.says("we missed the date for our decision") && john.says("Somebody higher up takes over: supervisor"),
+        "{}",
+        john.text()
+    );
 }
