@@ -75,6 +75,16 @@ pub(crate) fn check(scene: &Scene<'_>, rule: &Rule, depth: Depth) -> Vec<FailedG
             ));
             return failed;
         }
+        // What they know of it they may still leave to whoever follows; nobody else decides, steers or speaks by that.
+        let barred = scene.actor.agent_id().is_some_and(|agent| complaint.is_barred(agent));
+        if barred && rule.command != CommandName::Note {
+            failed.push(FailedGuard::forbidden(
+                "excluded",
+                "you took part in a decision of this complaint that was contested",
+                "somebody else must act; what you know can be left as a note",
+            ));
+            return failed;
+        }
         if !rule.from.contains(&complaint.status) {
             failed.push(wrong_status(complaint, rule, scene.actor));
         }
@@ -503,14 +513,6 @@ fn look_at_complaint(scene: &Scene<'_>, complaint: &Complaint, guard: Guard, now
                 Vec::new()
             }
         }
-        Guard::NotBarred if scene.actor.agent_id().is_some_and(|agent| complaint.is_barred(agent)) => {
-            vec![FailedGuard::forbidden(
-                "excluded",
-                "you took part in a decision of this complaint that was contested",
-                "somebody else must decide",
-            )]
-        }
-        Guard::NotBarred => Vec::new(),
         Guard::ExplanationGiven => given("explanation", &input.explanation),
         Guard::NotAccepted => match complaint.resolution() {
             Some(resolution) if resolution.accepted_at.is_some() => {
