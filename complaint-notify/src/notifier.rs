@@ -81,7 +81,12 @@ impl EmailNotifier {
                 Recipient::Admins => "any admin".to_owned(),
             };
             let kind = if self.only_known_people { "confirmed e-mail address" } else { "e-mail address" };
-            return Err(NotifyError::Never(format!("no {kind} is known for {whom}")));
+            let why = format!("no {kind} is known for {whom}");
+            return Err(match notice.recipient {
+                // Who writes to us owes us no address, and a level may be without anybody; staff must be reachable.
+                Recipient::Customer(_) | Recipient::Level { .. } => NotifyError::Nobody(why),
+                Recipient::Agent(_) | Recipient::Admins => NotifyError::Never(why),
+            });
         }
         Ok(people)
     }

@@ -186,7 +186,7 @@ commands! {
     /// Record that a remedy could not be delivered.
     FailRemedy = "fail_remedy", "Record a remedy as failed", [Remedy, Reason];
     /// Disagree with the decision.
-    Contest = "contest", "Contest the answer", [Reason, NewEvidence];
+    Contest = "contest", "Contest the decision", [Reason, NewEvidence];
     /// Open it again because of an error.
     Reopen = "reopen", "Reopen", [Reason];
     /// Finish it.

@@ -79,7 +79,7 @@ fn some_input(name: C, step: &Step, complaint: &Complaint, other: Option<&Compla
             let weight = u32::try_from(step.choice % 4 + 1).ok();
             input(name, Input { priority, weight, ..given })
         }
-        C::Hold => input(name, Input { party: text(), until: Some(today + TimeDelta::days(900)), ..given }),
+        C::Hold => input(name, Input { party: text(), until: Some(today + TimeDelta::days(360)), ..given }),
         C::Resume => input(name, Input { reason: text(), ..given }),
         C::HandBack => input(name, Input { instruction: text(), ..given }),
         C::Propose | C::Resolve => {
@@ -301,6 +301,7 @@ impl History {
 fn shown(complaint: &Complaint) -> impl PartialEq + std::fmt::Debug {
     (
         (complaint.status.for_customer(), complaint.level, complaint.handler.clone(), complaint.category.clone()),
+        complaint.status_since_for(&customer("john")),
         (complaint.promised_at(), complaint.merged_into, complaint.referred_to.clone(), complaint.dismissal.clone()),
         (complaint.resolutions.clone(), complaint.remedies.clone(), complaint.feedback.clone()),
         (complaint.attachments.len(), complaint.acknowledged_at, complaint.question.clone()),

@@ -1019,3 +1019,21 @@ fn refusals_are_worded_for_whoever_reads_them() {
         }
     }
 }
+
+/// A sentence about a field begins with its name; one about the state of things names none.
+#[test]
+fn refusals_read_as_sentences() {
+    let mut world = World::new(policy());
+    let begun = world.begun("sarah");
+    let resolved = world.resolved(&begun, Vec::new());
+    let evidence = || Some("Parcel 17".to_owned());
+    let fulfil = |remedy, on| input(C::FulfilRemedy, Input { evidence: evidence(), remedy, on, ..Input::default() });
+    let refusal = world.decide(&resolved, &agent("sarah"), &fulfil(None, None), None).unwrap_err();
+    assert_eq!(refusal.to_string(), "“Record a remedy as fulfilled” is refused: no remedy is outstanding");
+    let resolved = world.resolved(&begun, replacement());
+    let tomorrow = Some(world.now.date_naive() + TimeDelta::days(3));
+    let refusal = world.decide(&resolved, &agent("sarah"), &fulfil(Some(9), tomorrow), None).unwrap_err();
+    let expected =
+        "“Record a remedy as fulfilled” is refused: “remedy” must be one of these: 1; “on” must not be in the future";
+    assert_eq!(refusal.to_string(), expected);
+}

@@ -1,5 +1,6 @@
 //! Who gets a message, and what happens when some cannot.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use complaint_core::id::{AgentId, CustomerId, Level};
@@ -11,7 +12,7 @@ use mail_parser::MessageParser;
 use crate::{Host, Still, Tray, customer, notice, notifier, settings};
 
 fn level() -> Recipient {
-    Recipient::Level { level: Level::new(2).unwrap(), except: None }
+    Recipient::Level { level: Level::new(2).unwrap(), down_to: Level::FIRST, except: BTreeSet::new() }
 }
 
 #[tokio::test]
