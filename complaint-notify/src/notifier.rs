@@ -45,7 +45,7 @@ impl EmailNotifier {
     ///
     /// Without this, a customer whom the book does not know is written to at [`Notice::address`], which nobody has
     /// confirmed. A host that has confirmed addresses of its own should not write to others: whoever typed it could
-    /// make the host write to a stranger, and quote to them. Such a notice then ends with [`NotifyError::Never`].
+    /// make the host write to a stranger, and quote to them. Such a notice then ends with [`NotifyError::Nobody`].
     pub fn only_known_people(mut self) -> Self {
         self.only_known_people = true;
         self

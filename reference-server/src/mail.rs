@@ -101,7 +101,11 @@ impl AccountsBook {
         Ok(admins.into_iter().filter_map(addressee).collect())
     }
 
-    async fn level(&self, levels: RangeInclusive<Level>, except: &BTreeSet<AgentId>) -> Result<Vec<Addressee>, NotifyError> {
+    async fn level(
+        &self,
+        levels: RangeInclusive<Level>,
+        except: &BTreeSet<AgentId>,
+    ) -> Result<Vec<Addressee>, NotifyError> {
         let roster = self.store.roster().await.map_err(later)?;
         let agents: Vec<Agent> = roster
             .into_iter()

@@ -66,7 +66,8 @@ pub(crate) fn announce_unroutable(after: &Complaint, entry: &Entry, why: &str, p
         return Vec::new();
     }
     // Those above can move it; whoever runs the system can change who works there.
-    let told = [above(entry.place.level, after, policy), Recipient::Admins];
+    let above = entry.place.level.above().min(policy.last_level());
+    let told = [at_level(above, above, after), Recipient::Admins];
     let all = told.into_iter().flat_map(|recipient| {
         let channels = channels(NoticeKind::Unroutable, &recipient, policy);
         channels.into_iter().map(move |channel| (recipient.clone(), channel))

@@ -14,6 +14,7 @@ use complaint_core::deadline::{ClockKind, Deadline, Ending};
 use complaint_core::desk::Acting;
 use complaint_core::id::CauseKey;
 use complaint_core::lifecycle::{Availability, CommandName, Context, Status};
+use complaint_core::policy::RightsMoment;
 use complaint_core::reference::Reference;
 use complaint_core::routing::{Need, Roster, Routing, route};
 use complaint_core::{DeskError, Policy};
