@@ -95,6 +95,10 @@ impl Letter {
 }
 
 /// What the templates may say.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact that some template asks for, and all are independent"
+)]
 struct Facts {
     reference: Reference,
     subject: String,

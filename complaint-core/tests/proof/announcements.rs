@@ -549,8 +549,8 @@ fn letters_give_the_day_until_which_the_customer_waits_or_may_come_back() {
     let begun = world.begun("sarah");
     let day = world.now.date_naive() + TimeDelta::days(9);
     let hold = |until| input(C::Hold, Input { party: Some("DHL".into()), until: Some(until), ..Input::default() });
-    let held = read_of(&world, &begun, &agent("sarah"), &hold(day), K::OnHold);
-    assert_eq!(held.due_at.unwrap().to_rfc3339(), "2026-12-03T00:00:00+00:00", "until the day is over");
+    let waiting = read_of(&world, &begun, &agent("sarah"), &hold(day), K::OnHold);
+    assert_eq!(waiting.due_at.unwrap().to_rfc3339(), "2026-12-03T00:00:00+00:00", "until the day is over");
     for (days, allowed) in [(366, true), (367, false)] {
         let until = hold(world.now.date_naive() + TimeDelta::days(days));
         let refusal = world.decide(&begun, &agent("sarah"), &until, None).err();
@@ -638,24 +638,13 @@ fn a_broken_promise_is_told_with_the_next_date_that_holds() {
     let notice = read_of(&world, &begun, &Actor::system(), alarm, kind);
     assert_eq!(notice.recipient, Recipient::Customer(john()));
     assert_eq!((notice.due_at, notice.next_at), (Some(response), Some(resolution)));
-    world.now = begun.promises_end();
+    world.now = [ClockKind::Resolution, ClockKind::Statutory]
+        .into_iter()
+        .filter_map(|clock| begun.deadline(clock).and_then(|deadline| deadline.due_at))
+        .max()
+        .unwrap();
     assert_eq!(begun.promised(world.now), None);
     assert_eq!(begun.broken_promise(world.now).unwrap().due_at, Some(world.now), "the latest");
-}
-
-trait PromisesEnd {
-    fn promises_end(&self) -> chrono::DateTime<chrono::Utc>;
-}
-
-impl PromisesEnd for Complaint {
-    fn promises_end(&self) -> chrono::DateTime<chrono::Utc> {
-        let of = |clock| self.deadline(clock).and_then(|deadline| deadline.due_at);
-        [ClockKind::FirstResponse, ClockKind::Resolution, ClockKind::Statutory]
-            .into_iter()
-            .filter_map(of)
-            .max()
-            .unwrap()
-    }
 }
 
 /// A colleague who neither holds it nor supervises can do nothing about it.
@@ -708,4 +697,27 @@ async fn what_was_taken_over_from_elsewhere_is_no_news() {
         house.handler(receipt.id()).await.escalate(receipt.id(), "Too big.").await.unwrap();
         assert!(told(&house).contains(&K::AssignedHandler), "what happens here is");
     }
+}
+
+/// A customer without an address is nobody's fault; somebody of the house without one is.
+#[tokio::test]
+async fn a_notice_that_nobody_can_have_is_settled_and_no_dead_letter() {
+    use complaint_core::{Notifier, NotifyError};
+    struct Without;
+    #[async_trait::async_trait]
+    impl Notifier for Without {
+        async fn deliver(&self, notice: &Notice) -> Result<(), NotifyError> {
+            Err(match notice.recipient {
+                Recipient::Customer(_) => NotifyError::Nobody("no address".to_owned()),
+                _ => NotifyError::Never("no address".to_owned()),
+            })
+        }
+    }
+    let house = House::with(policy(), agents()).await;
+    let desk = house.desk.clone().notifying(Without);
+    house.submit().await;
+    let done = desk.deliver().await.unwrap();
+    assert!(done.unaddressed > 0 && done.dead > 0, "{done:?}");
+    assert_eq!((done.delivered, done.postponed), (0, 0));
+    assert_eq!(desk.deliver().await.unwrap(), complaint_core::desk::Delivered::default(), "none waits");
 }

@@ -863,8 +863,8 @@ fn the_last_levels_decider_neither_ends_nor_steers_nor_speaks_on_what_is_contest
     let mut world = World::new(policy());
     let begun = world.begun_at(3);
     let resolved = world.resolved(&begun, Vec::new());
-    let contest = Input { reason: Some("No.".into()), new_evidence: Some("A film.".into()), ..Input::default() };
-    let contested = world.act(&resolved, &customer("john"), &input(C::Contest, contest));
+    let evidence = Input { reason: Some("No.".into()), new_evidence: Some("A film.".into()), ..Input::default() };
+    let contested = world.act(&resolved, &customer("john"), &input(C::Contest, evidence));
     let context = Context::new(&world.policy, world.now);
     let offers = contested.available_commands(&agent("omar"), &context);
     let allowed: Vec<C> = offers.iter().filter(|offer| offer.allowed).map(|offer| offer.command).collect();
