@@ -59,7 +59,11 @@ pub enum NotifyError {
     /// Trying again later can help.
     #[error("the notice could not be delivered now")]
     Later(#[source] Box<dyn Error + Send + Sync>),
-    /// Trying again cannot help: no address, refused for good.
+    /// There is nobody to deliver to: the customer has no address, nobody works at the level. No fault of anybody, so no dead
+    /// letter.
+    #[error("the notice has no recipient: {0}")]
+    Nobody(String),
+    /// Trying again cannot help: no address of somebody who should have one, refused for good.
     #[error("the notice cannot be delivered: {0}")]
     Never(String),
 }

@@ -726,7 +726,7 @@ impl House {
         broken(told.len() != notices.len() || ids.len() != notices.len(), Broken::ToldTwice);
         let subject_told = notices.iter().any(|notice| match &notice.recipient {
             Recipient::Agent(agent) => self.subject.as_ref() == Some(agent),
-            Recipient::Level { except, .. } => *except != self.subject,
+            Recipient::Level { except, .. } => self.subject.as_ref().is_some_and(|subject| !except.contains(subject)),
             Recipient::Admins => false,
             Recipient::Customer(_) => false,
         });

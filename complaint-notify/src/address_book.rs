@@ -38,11 +38,12 @@ impl Addressee {
 /// Resolves recipients to people. Implemented by the host, who owns accounts.
 #[async_trait]
 pub trait AddressBook: Send + Sync {
-    /// The people behind a recipient: the main one first; for a level, every enabled agent who works there; for the admins,
-    /// every enabled one.
+    /// The people behind a recipient: the main one first; for a level, every enabled agent who works there, but for those who
+    /// are excepted, or where nobody does at the next level down that may answer for it; for the admins, every enabled one.
     ///
     /// Nobody known is `Ok` with an empty list: the notifier then falls back to the address given with the complaint,
-    /// unless it was told to write to [known people only](crate::EmailNotifier::only_known_people).
+    /// unless it was told to write to [known people only](crate::EmailNotifier::only_known_people); a customer or level without
+    /// anybody is then [nobody's](NotifyError::Nobody) fault.
     /// Somebody who must not be written to (disabled, unverified) is left out.
     ///
     /// # Errors

@@ -4,7 +4,7 @@
 //! place them, so that text and HTML can never say different things.
 
 use askama::Template;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use complaint_core::NotifyError;
 use complaint_core::deadline::ClockKind;
 use complaint_core::lifecycle::Status;
@@ -44,8 +44,12 @@ impl Letter {
             handler: handler.map(isolated),
             level: notice.level.get(),
             status: notice.status,
-            due: notice.due_at.map(|at| in_words(at, zone)),
+            due: notice.due_at.map(|at| if is_for_a_day(notice.kind) { day(at) } else { in_words(at, zone) }),
+            next: notice.next_at.map(|at| in_words(at, zone)),
+            owed: notice.owed,
             to_customer: matches!(notice.recipient, Recipient::Customer(_)),
+            to_admins: notice.recipient == Recipient::Admins,
+            from_above: matches!(notice.recipient, Recipient::Level { level, .. } if level > notice.level),
             clock: match notice.kind {
                 NoticeKind::Warning(clock) | NoticeKind::Missed(clock) => Some(clock),
                 _ => None,
@@ -91,6 +95,10 @@ impl Letter {
 }
 
 /// What the templates may say.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact that some template asks for, and all are independent"
+)]
 struct Facts {
     reference: Reference,
     subject: String,
@@ -98,7 +106,12 @@ struct Facts {
     level: u8,
     status: Status,
     due: Option<String>,
+    next: Option<String>,
+    owed: bool,
     to_customer: bool,
+    to_admins: bool,
+    /// Whether it goes to those above the level of the complaint, who can take it up there.
+    from_above: bool,
     clock: Option<ClockKind>,
     quote: &'static str,
     link: &'static str,
@@ -265,6 +278,22 @@ fn in_words(at: DateTime<Utc>, zone: Option<&str>) -> String {
     }
 }
 
+/// Whether its date is a day that somebody named. The instant is the end of that day.
+fn is_for_a_day(kind: NoticeKind) -> bool {
+    matches!(
+        kind,
+        NoticeKind::OnHold
+            | NoticeKind::AcceptedHandler
+            | NoticeKind::Warning(ClockKind::Remedy)
+            | NoticeKind::Missed(ClockKind::Remedy)
+    )
+}
+
+/// The day that ends at an instant, in the calendar in which it was named.
+fn day(end: DateTime<Utc>) -> String {
+    (end - TimeDelta::microseconds(1)).format("%A %-d %B %Y").to_string()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -275,6 +304,11 @@ mod tests {
         assert_eq!(in_words(at, None), "Monday 23 November 2026, 17:00 UTC");
         assert_eq!(in_words(at, Some("Europe/Berlin")), "Monday 23 November 2026, 18:00 CET");
         assert_eq!(in_words(at, Some("No/Such")), "Monday 23 November 2026, 17:00 UTC");
+    }
+
+    #[test]
+    fn a_day_is_the_one_that_was_named() {
+        assert_eq!(day("2027-03-26T00:00:00Z".parse().unwrap()), "Thursday 25 March 2027");
     }
 
     #[test]

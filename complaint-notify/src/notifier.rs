@@ -45,7 +45,7 @@ impl EmailNotifier {
     ///
     /// Without this, a customer whom the book does not know is written to at [`Notice::address`], which nobody has
     /// confirmed. A host that has confirmed addresses of its own should not write to others: whoever typed it could
-    /// make the host write to a stranger, and quote to them. Such a notice then ends with [`NotifyError::Never`].
+    /// make the host write to a stranger, and quote to them. Such a notice then ends with [`NotifyError::Nobody`].
     pub fn only_known_people(mut self) -> Self {
         self.only_known_people = true;
         self
@@ -81,7 +81,12 @@ impl EmailNotifier {
                 Recipient::Admins => "any admin".to_owned(),
             };
             let kind = if self.only_known_people { "confirmed e-mail address" } else { "e-mail address" };
-            return Err(NotifyError::Never(format!("no {kind} is known for {whom}")));
+            let why = format!("no {kind} is known for {whom}");
+            return Err(match notice.recipient {
+                // Who writes to us owes us no address, and a level may be without anybody; staff must be reachable.
+                Recipient::Customer(_) | Recipient::Level { .. } => NotifyError::Nobody(why),
+                Recipient::Agent(_) | Recipient::Admins => NotifyError::Never(why),
+            });
         }
         Ok(people)
     }

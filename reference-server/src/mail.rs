@@ -1,5 +1,7 @@
 //! Mail: one way out for letters about accounts and for notices about complaints, and the address book behind them.
 
+use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -99,15 +101,19 @@ impl AccountsBook {
         Ok(admins.into_iter().filter_map(addressee).collect())
     }
 
-    async fn level(&self, level: Level, except: Option<&AgentId>) -> Result<Vec<Addressee>, NotifyError> {
+    async fn level(
+        &self,
+        levels: RangeInclusive<Level>,
+        except: &BTreeSet<AgentId>,
+    ) -> Result<Vec<Addressee>, NotifyError> {
         let roster = self.store.roster().await.map_err(later)?;
         let agents: Vec<Agent> = roster
             .into_iter()
             .map(|member| member.agent)
-            .filter(|agent| agent.enabled && Some(&agent.id) != except)
+            .filter(|agent| agent.enabled && !except.contains(&agent.id))
             .collect();
         let mut people = Vec::new();
-        for agent in at_level(&agents, level) {
+        for agent in at_level(&agents, &levels) {
             match self.accounts.account(agent.id.as_str()).await {
                 Ok(account) => people.extend(addressee(account)),
                 Err(AuthError::NoSuchAccount) => {}
@@ -124,7 +130,7 @@ impl AddressBook for AccountsBook {
         match recipient {
             Recipient::Customer(id) => self.person(id.as_str()).await,
             Recipient::Agent(id) => self.person(id.as_str()).await,
-            Recipient::Level { level, except } => self.level(*level, except.as_ref()).await,
+            Recipient::Level { level, down_to, except } => self.level(*down_to..=*level, except).await,
             Recipient::Admins => self.admins().await,
         }
     }
@@ -135,9 +141,10 @@ impl AddressBook for AccountsBook {
     }
 }
 
-/// Who is told what a level is told: its agents; where nobody works there, or the ladder ends below, those of the next level down.
-fn at_level(agents: &[Agent], level: Level) -> Vec<&Agent> {
-    let staffed = agents.iter().map(|agent| agent.level).filter(|known| *known <= level).max();
+/// Who is told what a level is told: its agents; where nobody works there, or the ladder ends below, those of the next level down
+/// that may answer for it.
+fn at_level<'a>(agents: &'a [Agent], levels: &RangeInclusive<Level>) -> Vec<&'a Agent> {
+    let staffed = agents.iter().map(|agent| agent.level).filter(|known| levels.contains(known)).max();
     agents.iter().filter(|agent| Some(agent.level) == staffed).collect()
 }
 
@@ -168,11 +175,12 @@ mod tests {
         let agent = |id: &str, number| Agent::named(id, id).expect("an agent").at_level(level(number));
         let agents = [agent("sarah", 1), agent("ben", 1), agent("maria", 2)];
         let told = |number| -> Vec<&str> {
-            at_level(&agents, level(number)).into_iter().map(|agent| agent.id.as_str()).collect()
+            at_level(&agents, &(level(1)..=level(number))).into_iter().map(|agent| agent.id.as_str()).collect()
         };
         assert_eq!(told(1), ["sarah", "ben"]);
         assert_eq!(told(2), ["maria"]);
         assert_eq!(told(4), ["maria"]);
-        assert!(at_level(&agents[2..], level(1)).is_empty());
+        assert!(at_level(&agents[2..], &(level(1)..=level(1))).is_empty());
+        assert!(at_level(&agents[..2], &(level(2)..=level(3))).is_empty(), "not below whom it is for");
     }
 }

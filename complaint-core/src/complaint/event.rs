@@ -255,6 +255,9 @@ pub enum Event {
     Merged {
         /// The survivor.
         into: ComplaintId,
+        /// Its reference, for the letter.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reference: Option<Reference>,
     },
     /// Another complaint was joined to this one.
     Absorbed {

@@ -107,6 +107,9 @@ pub struct Complaint {
     pub status: Status,
     /// Since when.
     pub status_since: DateTime<Utc>,
+    /// Since when it is so as the customer sees it: what happens among staff alone does not move it.
+    #[serde(default)]
+    pub public_status_since: DateTime<Utc>,
     /// The step of the ladder.
     pub level: Level,
     /// How often a level was entered, from 1; numbers the level clocks.
@@ -474,6 +477,14 @@ impl Complaint {
         }
     }
 
+    /// Since when it has the [status that this actor sees](Self::status_for).
+    pub fn status_since_for(&self, actor: &Actor) -> DateTime<Utc> {
+        match actor.party() {
+            Party::Customer(_) => self.public_status_since,
+            _ => self.status_since,
+        }
+    }
+
     /// The decision that stands: the last one, if it was not contested.
     pub fn resolution(&self) -> Option<&Resolution> {
         self.resolutions.last().filter(|resolution| resolution.contested_at.is_none())
@@ -492,19 +503,25 @@ impl Complaint {
         self.deadlines.iter().rev().filter(is_it).find(|deadline| deadline.ended.is_none())
     }
 
-    /// What the customer was promised next: that a person writes, a decision, or what the law sets; the earliest that
-    /// runs. How long each level has is the organisation's own business, and no promise.
-    pub fn promised(&self) -> Option<&Deadline> {
-        self.deadlines
-            .iter()
-            .filter(|deadline| deadline.ended.is_none() && deadline.due_at.is_some())
-            .filter(|deadline| deadline.clock.is_promise())
-            .min_by_key(|deadline| deadline.due_at)
+    /// What the customer can look ahead to: that a person writes, a decision, or what the law sets; of the dates that still
+    /// hold the earliest. How long each level has is the organisation's own business, and no promise.
+    pub fn promised(&self, now: DateTime<Utc>) -> Option<&Deadline> {
+        self.promises().filter(|deadline| deadline.due_at > Some(now)).min_by_key(|deadline| deadline.due_at)
     }
 
-    /// The instant of what was [`promised`](Self::promised) next.
+    /// What the customer still waits for although its date is over; of several the latest.
+    pub fn broken_promise(&self, now: DateTime<Utc>) -> Option<&Deadline> {
+        let broken = self.promises().filter(|deadline| deadline.due_at <= Some(now) && !deadline.lapses());
+        broken.max_by_key(|deadline| deadline.due_at)
+    }
+
+    /// The earliest date that the customer waits for, whether it was kept or not: what is late is the most pressing.
     pub fn promised_at(&self) -> Option<DateTime<Utc>> {
-        self.promised().and_then(|deadline| deadline.due_at)
+        self.promises().filter_map(|deadline| deadline.due_at).min()
+    }
+
+    fn promises(&self) -> impl Iterator<Item = &Deadline> {
+        self.deadlines.iter().filter(|it| it.clock.is_promise() && it.ended.is_none() && it.due_at.is_some())
     }
 
     /// Whether a command is refused without this field here: as everywhere, or as this complaint stands.

@@ -453,6 +453,8 @@ fn notice(state: &Complaint, entry: &Entry) -> Notice {
         text: Some("Words for the customer.".into()),
         address: None,
         due_at: state.promised_at(),
+        next_at: None,
+        owed: false,
         planned_at: entry.at,
     }
 }

@@ -20,6 +20,8 @@ const DELAYS: [i64; 7] = [30, 120, 600, 1800, 3600, 7200, 21_600];
 pub struct Delivered {
     /// Handed over.
     pub delivered: u32,
+    /// Settled without a delivery: nobody is there who could have it.
+    pub unaddressed: u32,
     /// To be tried again later.
     pub postponed: u32,
     /// Given up; kept to be seen.
@@ -41,12 +43,15 @@ impl Desk {
             }
             for claimed in batch {
                 let id = claimed.notice.id;
-                let settlement = match notifier.deliver(&claimed.notice).await {
-                    Ok(()) => Settlement::Delivered,
+                let answer = notifier.deliver(&claimed.notice).await;
+                let nobody = matches!(answer, Err(NotifyError::Nobody(_)));
+                let settlement = match answer {
+                    Ok(()) | Err(NotifyError::Nobody(_)) => Settlement::Delivered,
                     Err(NotifyError::Never(why)) => Settlement::Dead { why },
                     Err(error @ NotifyError::Later(_)) => postponed(claimed.attempt, self.now(), &error),
                 };
                 match &settlement {
+                    Settlement::Delivered if nobody => done.unaddressed += 1,
                     Settlement::Delivered => done.delivered += 1,
                     Settlement::Retry { .. } => done.postponed += 1,
                     Settlement::Dead { .. } => done.dead += 1,

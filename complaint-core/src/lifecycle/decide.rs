@@ -554,7 +554,11 @@ fn effects(complaint: &Complaint, command: &Command, actor: &Actor, context: &Co
         CommandName::Merge => {
             if let Some(survivor) = context.other {
                 let words = Words::none().maybe("reason", text(&input.reason));
-                draft.push(draft.at(Status::Merged), Event::Merged { into: survivor.id }, words);
+                draft.push(
+                    draft.at(Status::Merged),
+                    Event::Merged { into: survivor.id, reference: Some(survivor.reference) },
+                    words,
+                );
                 let mut joined = Draft::of(survivor, actor, context);
                 let received_at = survivor.received_at.min(complaint.received_at);
                 joined.push(joined.place(), Event::Absorbed { other: complaint.id, received_at }, Words::none());

@@ -132,6 +132,7 @@ pub fn begin(entry: &Entry) -> Option<Complaint> {
         answers: words.under("answer.").map(|(key, text)| (key.to_owned(), text.to_owned())).collect(),
         status: entry.place.status,
         status_since: entry.at,
+        public_status_since: entry.at,
         level: entry.place.level,
         level_entries: 1,
         handler: None,
@@ -356,7 +357,7 @@ pub(crate) fn happen(complaint: &mut Complaint, entry: &Entry) {
                 Some(Dismissal { at: entry.at, by: by.clone(), reason: *reason, text: words.text("text") });
             written_by_staff(complaint, entry);
         }
-        Event::Merged { into } => {
+        Event::Merged { into, .. } => {
             complaint.merged_into = Some(*into);
             complaint.question = None;
             complaint.proposal = None;
@@ -396,6 +397,9 @@ pub(crate) fn happen(complaint: &mut Complaint, entry: &Entry) {
 fn settle(complaint: &mut Complaint, entry: &Entry) {
     if complaint.status != entry.place.status {
         complaint.status_since = entry.at;
+    }
+    if complaint.status.for_customer() != entry.place.status.for_customer() {
+        complaint.public_status_since = entry.at;
     }
     complaint.status = entry.place.status;
     complaint.level = entry.place.level;

@@ -1,6 +1,6 @@
 //! What each guard of the table looks at.
 
-use chrono::{DateTime, Days, Utc};
+use chrono::{DateTime, Days, TimeDelta, Utc};
 
 use super::context::Context;
 use super::refusal::FailedGuard;
@@ -24,6 +24,8 @@ pub const FILES_MAX: usize = 10;
 pub const FILE_SIZE_MAX: u64 = 10 * 1024 * 1024;
 /// The most remedies of one decision.
 pub const REMEDIES_MAX: usize = 20;
+/// The longest that a customer is told to wait for a third party.
+const HOLD_MAX: TimeDelta = TimeDelta::days(366);
 /// The media types that are taken in.
 pub const MEDIA_TYPES: &[&str] = &[
     "image/png",
@@ -72,6 +74,16 @@ pub(crate) fn check(scene: &Scene<'_>, rule: &Rule, depth: Depth) -> Vec<FailedG
                 "subject_of_complaint",
                 "the complaint is against you",
                 "somebody else must act",
+            ));
+            return failed;
+        }
+        // What they know of it they may still leave to whoever follows; nobody else decides, steers or speaks by that.
+        let barred = scene.actor.agent_id().is_some_and(|agent| complaint.is_barred(agent));
+        if barred && rule.command != CommandName::Note {
+            failed.push(FailedGuard::forbidden(
+                "excluded",
+                "you took part in a decision of this complaint that was contested",
+                "somebody else must act; what you know can be left as a note",
             ));
             return failed;
         }
@@ -456,9 +468,18 @@ fn look_at_complaint(scene: &Scene<'_>, complaint: &Complaint, guard: Guard, now
                 None => {
                     failed.push(FailedGuard::input("missing", "until", "must not be empty", "give the expected day"));
                 }
-                Some(until) if until < (now - chrono::TimeDelta::hours(12)).date_naive() => failed.push(
-                    FailedGuard::input("in_the_past", "until", "must not be in the past", "give the expected day"),
-                ),
+                Some(until) if until < (now - TimeDelta::hours(12)).date_naive() => failed.push(FailedGuard::input(
+                    "in_the_past",
+                    "until",
+                    "must not be in the past",
+                    "give the expected day",
+                )),
+                Some(until) if until > (now + HOLD_MAX).date_naive() => failed.push(FailedGuard::input(
+                    "out_of_range",
+                    "until",
+                    "must be within a year",
+                    "give a nearer day; it can be held again",
+                )),
                 Some(_) => {}
             }
             failed
@@ -503,14 +524,6 @@ fn look_at_complaint(scene: &Scene<'_>, complaint: &Complaint, guard: Guard, now
                 Vec::new()
             }
         }
-        Guard::NotBarred if scene.actor.agent_id().is_some_and(|agent| complaint.is_barred(agent)) => {
-            vec![FailedGuard::forbidden(
-                "excluded",
-                "you took part in a decision of this complaint that was contested",
-                "somebody else must decide",
-            )]
-        }
-        Guard::NotBarred => Vec::new(),
         Guard::ExplanationGiven => given("explanation", &input.explanation),
         Guard::NotAccepted => match complaint.resolution() {
             Some(resolution) if resolution.accepted_at.is_some() => {
@@ -1012,14 +1025,12 @@ fn remedy_named_faults(complaint: &Complaint, command: &Command) -> Vec<FailedGu
     }
     let possible = complaint.remedies_for(command.name()).map(|promise| promise.number.to_string());
     let possible: Vec<String> = possible.collect();
-    let (code, message) = match (possible.is_empty(), command.input().remedy) {
-        (true, _) => {
-            let (code, message) = no_remedy_for(command.name());
-            (code, message.to_owned())
-        }
-        (false, None) => ("missing", format!("must say which of these: {}", possible.join(", "))),
-        (false, Some(number)) => ("unknown_value", format!("{number} is none of these: {}", possible.join(", "))),
-    };
+    if possible.is_empty() {
+        let (code, message) = no_remedy_for(command.name());
+        return fail(code, message, "nothing more is needed");
+    }
+    let message = format!("must be one of these: {}", possible.join(", "));
+    let code = if command.input().remedy.is_none() { "missing" } else { "unknown_value" };
     vec![FailedGuard::input(code, "remedy", message, "name a remedy by its number")]
 }
 

@@ -126,7 +126,7 @@ impl fmt::Display for Refusal {
                 f.write_str("; ")?;
             }
             if let Some(field) = &failed.field {
-                write!(f, "{field} ")?;
+                write!(f, "“{field}” ")?;
             }
             f.write_str(&failed.message)?;
         }

@@ -174,8 +174,6 @@ pub enum Guard {
     NoSecondPersonNeeded,
     /// Whoever approves is not the proposer.
     SecondPerson,
-    /// Whoever decides took no part in a decision that was contested.
-    NotBarred,
     /// An explanation is given.
     ExplanationGiven,
     /// The resolution was not accepted before.
@@ -308,7 +306,6 @@ impl Guard {
             Self::WithinAuthority => ("within_authority", "the money is within the authority of whoever decides"),
             Self::NoSecondPersonNeeded => ("no_second_person_needed", "the policy does not ask for a second person"),
             Self::SecondPerson => ("second_person", "whoever approves is not the proposer"),
-            Self::NotBarred => ("not_barred", "whoever decides took no part in a decision that was contested"),
             Self::ExplanationGiven => ("explanation_given", "an explanation is given"),
             Self::NotAccepted => ("not_accepted", "the resolution was not accepted before"),
             Self::RemedyNamed => ("remedy_named", "a remedy is named that this can happen to"),
@@ -511,7 +508,7 @@ pub static TABLE: &[Rule] = &[
         to: &[To::Status(PendingApproval)],
         level: LevelChange::Kept,
         permits: &[may(Who::Handler)],
-        guards: &[Guard::NotBarred, Guard::DecisionComplete, Guard::CauseFits],
+        guards: &[Guard::DecisionComplete, Guard::CauseFits],
         effect: "needed when over own authority or when the policy demands four eyes",
     },
     Rule {
@@ -520,7 +517,7 @@ pub static TABLE: &[Rule] = &[
         to: &[To::Status(Resolved)],
         level: LevelChange::Kept,
         permits: &[may(Who::Supervisor)],
-        guards: &[Guard::SecondPerson, Guard::NotBarred, Guard::WithinAuthority],
+        guards: &[Guard::SecondPerson, Guard::WithinAuthority],
         effect: "as resolve",
     },
     Rule {
@@ -538,13 +535,7 @@ pub static TABLE: &[Rule] = &[
         to: &[To::Status(Resolved)],
         level: LevelChange::Kept,
         permits: &[may(Who::Handler)],
-        guards: &[
-            Guard::NotBarred,
-            Guard::NoSecondPersonNeeded,
-            Guard::DecisionComplete,
-            Guard::CauseFits,
-            Guard::WithinAuthority,
-        ],
+        guards: &[Guard::NoSecondPersonNeeded, Guard::DecisionComplete, Guard::CauseFits, Guard::WithinAuthority],
         effect: "decision notice with how to accept or contest; acceptance and contest clocks start; remedies enter the ledger",
     },
     Rule {
@@ -553,7 +544,7 @@ pub static TABLE: &[Rule] = &[
         to: &[To::Status(Resolved)],
         level: LevelChange::Kept,
         permits: &[may(Who::Agent)],
-        guards: &[Guard::NotBarred, Guard::ExplanationGiven, Guard::CauseFits],
+        guards: &[Guard::ExplanationGiven, Guard::CauseFits],
         effect: "the customer has said they are satisfied; summary notice; still counted",
     },
     Rule {
@@ -608,7 +599,7 @@ pub static TABLE: &[Rule] = &[
         level: LevelChange::Up,
         permits: &[may(Who::Customer)],
         guards: &[Guard::NotAtLastLevel, Guard::ContestWindowOpen, Guard::ReasonGiven],
-        effect: "everyone who decided before is excluded; earlier outcome kept as history",
+        effect: "everyone who decided before is excluded for good, from all but notes; earlier outcome kept as history",
     },
     Rule {
         command: C::Reopen,
@@ -670,7 +661,7 @@ pub static TABLE: &[Rule] = &[
         to: &[To::Status(Dismissed)],
         level: LevelChange::Kept,
         permits: &[may(Who::Supervisor), may_if(Who::Agent, &[Guard::DismissingAllowed])],
-        guards: &[Guard::NotBarred, Guard::DismissalGiven],
+        guards: &[Guard::DismissalGiven],
         effect: "row and evidence stay; nothing is ever deleted by a command",
     },
     Rule {

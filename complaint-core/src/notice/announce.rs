@@ -2,12 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveTime, Utc};
 use uuid::Uuid;
 
 use super::{Notice, NoticeChannel, NoticeKind, Recipient};
 use crate::actor::Party;
-use crate::complaint::{Complaint, Entry, EscalationCause, Event, Outcome, ReleaseCause, RemedyPromise, RemedyState};
+use crate::complaint::{
+    Channel, Complaint, Entry, EscalationCause, Event, ExclusionCause, Outcome, ReleaseCause, RemedyPromise,
+    RemedyState,
+};
 use crate::deadline::{ClockChange, ClockKind};
 use crate::id::{AgentId, ComplaintId, Level, NoticeId};
 use crate::lifecycle::Status;
@@ -54,13 +57,19 @@ pub fn announce(before: Option<&Complaint>, after: &Complaint, entries: &[Entry]
         // The receipt gives what applies now, nothing else was said before it; and of complaints that are joined, the letter about
         // the one that ends says that the earlier date counts.
         planned.retain(|(_, kind)| !((before.is_none() || absorbed) && *kind == NoticeKind::Revised));
+        // What was taken over from elsewhere happened there; that it is here now is news to nobody.
+        planned.retain(|_| !(after.channel == Channel::Import && is_intake(after, &entry.event)));
         let mut told = BTreeSet::new();
         for (recipient, kind) in planned {
             for channel in channels(kind, &recipient, policy) {
                 // Nobody is told twice of one change, and nobody is told of what they did themself.
                 if !is_author(&recipient, &entry.by) && told.insert((recipient.clone(), channel)) {
                     let place = u8::try_from(told.len()).unwrap_or(u8::MAX);
-                    notices.push(notice(after, entry, (recipient.clone(), channel, kind, place), policy));
+                    let mut notice = notice(after, entry, (recipient.clone(), channel, kind, place), policy);
+                    if kind == NoticeKind::AssignedHandler {
+                        notice.text = why_given(after, &own[..at], entry);
+                    }
+                    notices.push(notice);
                 }
             }
         }
@@ -72,8 +81,13 @@ pub fn announce(before: Option<&Complaint>, after: &Complaint, entries: &[Entry]
 /// The notices that a complaint in the queue calls for which nobody there can take, once per time it comes there; `entry` is
 /// the one that left it there, `why` goes through those who work at its level.
 pub(crate) fn announce_unroutable(after: &Complaint, entry: &Entry, why: &str, policy: &Policy) -> Vec<Notice> {
+    // They come by the thousand, and a mail for each would bury what else those mailboxes are told.
+    if after.channel == Channel::Import {
+        return Vec::new();
+    }
     // Those above can move it; whoever runs the system can change who works there.
-    let told = [above(entry.place.level, after, policy), Recipient::Admins];
+    let above = entry.place.level.above().min(policy.last_level());
+    let told = [at_level(above, above, after), Recipient::Admins];
     let all = told.into_iter().flat_map(|recipient| {
         let channels = channels(NoticeKind::Unroutable, &recipient, policy);
         channels.into_iter().map(move |channel| (recipient.clone(), channel))
@@ -86,6 +100,14 @@ pub(crate) fn announce_unroutable(after: &Complaint, entry: &Entry, why: &str, p
             Notice { text: Some(why.to_owned()), ..notice(after, entry, place, policy) }
         })
         .collect()
+}
+
+fn is_intake(after: &Complaint, event: &Event) -> bool {
+    match event {
+        Event::Submitted { .. } | Event::Acknowledged => true,
+        Event::Assigned { .. } => after.assignments <= 1,
+        _ => false,
+    }
 }
 
 fn is_author(recipient: &Recipient, by: &Party) -> bool {
@@ -117,12 +139,20 @@ fn plan(
 ) -> Vec<(Recipient, NoticeKind)> {
     use NoticeKind as K;
 
-    let level = entry.place.level;
+    let (level, last) = (entry.place.level, policy.last_level());
     let above = |level: Level| above(level, complaint, policy);
 
     let customer = || Recipient::Customer(complaint.customer.clone());
     let to_agent = |agent: Option<&AgentId>| agent.cloned().map(Recipient::Agent);
     let holder = entry.place.handler.as_ref();
+    // Those who answer for whoever holds it. Above the last level is nobody: there the holder answers, and colleagues only for
+    // what nobody holds.
+    let supervision = |wanted: Level| match holder {
+        Some(holder) if level >= last => Recipient::Agent(holder.clone()),
+        Some(_) => at_level(wanted, level.above(), complaint),
+        None => at_level(wanted, Level::FIRST, complaint),
+    };
+    let supervisors = || supervision(level.above().min(last));
     let mut planned: Vec<(Option<Recipient>, NoticeKind)> = Vec::new();
     let mut tell = |recipient: Option<Recipient>, kind| planned.push((recipient, kind));
     match &entry.event {
@@ -142,8 +172,8 @@ fn plan(
         Event::Released { agent, cause } => {
             tell(Some(customer()), K::BackInQueue);
             tell(to_agent(Some(agent)), K::TakenAway);
-            if *cause == ReleaseCause::NotBegun {
-                tell(Some(above(level)), K::Missed(ClockKind::Acceptance));
+            if *cause == ReleaseCause::NotBegun && level < last {
+                tell(Some(at_level(level.above(), level.above(), complaint)), K::Missed(ClockKind::Acceptance));
             }
         }
         Event::Asked => tell(Some(customer()), K::Question),
@@ -188,7 +218,7 @@ fn plan(
         Event::RemedyFulfilled { .. } => tell(Some(customer()), K::RemedyFulfilled),
         Event::RemedyFailed { .. } => {
             tell(Some(customer()), K::RemedyFailedCustomer);
-            tell(Some(above(level)), K::RemedyFailedHandler);
+            tell(Some(supervisors()), K::RemedyFailedHandler);
             tell(to_agent(holder), K::RemedyFailedHandler);
         }
         Event::Contested { .. } => {
@@ -226,14 +256,12 @@ fn plan(
         Event::ReferralReturned => tell(Some(customer()), K::ReferralReturned),
         Event::Warned { clock, percent } => match clock {
             // The law's promise is kept by those who can still turn it: first a supervisor, then the last level.
-            ClockKind::Statutory if *percent >= 90 => {
-                tell(Some(at_level(policy.last_level(), complaint)), K::Warning(*clock));
-            }
-            ClockKind::Statutory => tell(Some(above(level)), K::Warning(*clock)),
-            ClockKind::Resolution if *percent >= 90 => tell(Some(above(level)), K::Warning(*clock)),
+            ClockKind::Statutory if *percent >= 90 => tell(Some(supervision(last)), K::Warning(*clock)),
+            ClockKind::Statutory | ClockKind::Acknowledgement => tell(Some(supervisors()), K::Warning(*clock)),
+            ClockKind::Resolution if *percent >= 90 => tell(Some(supervisors()), K::Warning(*clock)),
             clock if clock.is_time_of_the_customer() => tell(Some(customer()), K::Warning(*clock)),
-            ClockKind::Acknowledgement | ClockKind::Approval => tell(Some(above(level)), K::Warning(*clock)),
-            _ => tell(Some(to_agent(holder).unwrap_or(above(level))), K::Warning(*clock)),
+            ClockKind::Approval => tell(Some(above(level)), K::Warning(*clock)),
+            _ => tell(Some(to_agent(holder).unwrap_or_else(supervisors)), K::Warning(*clock)),
         },
         Event::Alarmed { clock } => {
             match clock {
@@ -241,14 +269,14 @@ fn plan(
                 // Promised to the customer: where nobody above can take it up, they still hear of it before they ask.
                 clock if clock.is_owed_to_customer() => {
                     tell(Some(customer()), K::Missed(*clock));
-                    tell(Some(above(level)), K::Missed(*clock));
+                    tell(Some(supervisors()), K::Missed(*clock));
                 }
                 // The approvers of this level had their time: now the next level's.
                 ClockKind::Approval => tell(Some(above(level.above())), K::Missed(*clock)),
-                _ => tell(Some(above(level)), K::Missed(*clock)),
+                _ => tell(Some(supervisors()), K::Missed(*clock)),
             }
-            // At the last level the holder is among those who were just told.
-            if !matches!(clock, ClockKind::Silence) && level < policy.last_level() {
+            // Of an approval that is late at the last level, the holder is among those who were just told.
+            if !matches!(clock, ClockKind::Approval) || level < last {
                 tell(to_agent(holder), K::Missed(*clock));
             }
         }
@@ -269,12 +297,13 @@ fn plan(
 
 /// Whoever supervises a level: the one above it; of the last level, itself.
 fn above(level: Level, complaint: &Complaint, policy: &Policy) -> Recipient {
-    let last = policy.last_level();
-    at_level(if level < last { level.above() } else { last }, complaint)
+    at_level(level.above().min(policy.last_level()), Level::FIRST, complaint)
 }
 
-fn at_level(level: Level, complaint: &Complaint) -> Recipient {
-    Recipient::Level { level, except: complaint.against.clone() }
+fn at_level(level: Level, down_to: Level, complaint: &Complaint) -> Recipient {
+    let barred = complaint.exclusions.iter().filter(|exclusion| exclusion.cause == ExclusionCause::Decided);
+    let barred = barred.map(|exclusion| &exclusion.agent);
+    Recipient::Level { level, down_to, except: complaint.against.iter().chain(barred).cloned().collect() }
 }
 
 fn notice(
@@ -305,6 +334,11 @@ fn notice(
         text: text(after, entry, kind, policy),
         address,
         due_at: due_at(after, entry, kind, policy),
+        next_at: match kind {
+            NoticeKind::Missed(clock) if clock.is_promise() => promised_at(after, entry),
+            _ => None,
+        },
+        owed: matches!(&entry.event, Event::Resolved { remedies, .. } if !remedies.is_empty()),
         planned_at: entry.at,
     }
 }
@@ -324,7 +358,12 @@ fn text(after: &Complaint, entry: &Entry, kind: NoticeKind, policy: &Policy) -> 
                 (!clocks.is_empty()).then(|| "Other dates apply to it than those we gave you before.".to_owned());
             Some(about.into_iter().chain(dates).collect::<Vec<_>>().join("\n\n"))
         }
-        Event::Asked | Event::Dismissed { .. } | Event::Referred => entry.words.get("text").map(str::to_owned),
+        Event::Asked | Event::Dismissed { .. } => entry.words.get("text").map(str::to_owned),
+        Event::Referred => {
+            let said: Vec<&str> = ["body", "text"].iter().filter_map(|name| entry.words.get(name)).collect();
+            Some(said.join("\n\n"))
+        }
+        Event::Merged { reference, .. } => reference.map(|reference| reference.to_string()),
         Event::Answered { .. } | Event::Posted { .. } | Event::Attached { .. } => message(entry),
         Event::Resolved { outcome, remedies, .. } => {
             let words = |name: &str| entry.words.get(name).map(str::to_owned);
@@ -412,6 +451,60 @@ fn why_escalated(entry: &Entry) -> Option<String> {
     entry.words.get("reason").map(str::to_owned).or(over)
 }
 
+/// Why it comes to a handler, unless it is new: what was typed among staff, or what happened.
+fn why_given(after: &Complaint, earlier: &[&Entry], entry: &Entry) -> Option<String> {
+    let with = |happened: String, entry: &Entry, word: &str| match entry.words.get(word) {
+        Some(typed) => format!("{happened}\n\n{typed}"),
+        None => happened,
+    };
+    if matches!(entry.event, Event::Reassigned { .. }) {
+        return Some(with("It was with a colleague before.".to_owned(), entry, "reason"));
+    }
+    let contested =
+        || "The customer contested the decision. Nobody who took part in it acts on it any more.".to_owned();
+    let in_this_change = earlier.iter().rev().find_map(|earlier| {
+        let (happened, word) = match &earlier.event {
+            Event::Escalated { from, causes } => (escalated(*from, causes), "reason"),
+            Event::HandedBack { from, .. } => (format!("It was handed back from level {from}."), "instruction"),
+            Event::Contested { .. } => (contested(), "reason"),
+            Event::Reopened => ("It was opened again.".to_owned(), "reason"),
+            _ => return None,
+        };
+        Some(with(happened, earlier, word))
+    });
+    // It waited in the queue in between: by how it came to its level.
+    in_this_change.or_else(|| {
+        let contested_at = after.resolutions.last().and_then(|resolution| resolution.contested_at);
+        let last = after.escalations.last();
+        let escalation = last.filter(|it| it.to == after.level && Some(it.at) > contested_at);
+        match escalation {
+            Some(escalation) => Some(escalated(escalation.from, &escalation.causes)),
+            None => contested_at.map(|_| contested()),
+        }
+    })
+}
+
+/// That it went up the ladder, and by whom.
+fn escalated(from: Level, causes: &[EscalationCause]) -> String {
+    let over = causes.iter().filter_map(|cause| match cause {
+        EscalationCause::Clock(clock) => Some(clock.label().to_lowercase()),
+        _ => None,
+    });
+    let over: Vec<String> = over.collect();
+    let by = match causes.first() {
+        Some(EscalationCause::Customer) => " by the customer".to_owned(),
+        Some(EscalationCause::Handler) => " by whoever handled it".to_owned(),
+        Some(EscalationCause::Supervisor) => " by a supervisor".to_owned(),
+        _ => format!(" because time ran out: {}", over.join(", ")),
+    };
+    format!("It was escalated from level {from}{by}.")
+}
+
+/// What is late already is no date to look forward to.
+fn promised_at(after: &Complaint, entry: &Entry) -> Option<DateTime<Utc>> {
+    after.promised(entry.at).and_then(|deadline| deadline.due_at)
+}
+
 fn due_at(after: &Complaint, entry: &Entry, kind: NoticeKind, policy: &Policy) -> Option<DateTime<Utc>> {
     // Of several clocks of one kind, the one that this entry is about.
     let told = |clock: ClockKind| {
@@ -420,12 +513,7 @@ fn due_at(after: &Complaint, entry: &Entry, kind: NoticeKind, policy: &Policy) -
         deadline.and_then(|deadline| deadline.due_at)
     };
     let of = |clock: ClockKind| after.deadline(clock).and_then(|deadline| deadline.due_at);
-    // What is late already is no date to look forward to.
-    let ahead = |due: Option<DateTime<Utc>>| due.filter(|due| *due > entry.at);
-    let next = || {
-        let promises = ClockKind::ALL.into_iter().filter(|clock| clock.is_promise());
-        promises.filter_map(|clock| ahead(of(clock))).min()
-    };
+    let next = || promised_at(after, entry);
     match kind {
         // A failed remedy opens it at the last level too.
         NoticeKind::Decision | NoticeKind::FinalDecision | NoticeKind::RemedyFailedCustomer => {
@@ -437,12 +525,17 @@ fn due_at(after: &Complaint, entry: &Entry, kind: NoticeKind, policy: &Policy) -
         }
         NoticeKind::Question => of(ClockKind::Silence),
         NoticeKind::AssignedHandler => of(ClockKind::Acceptance).or_else(|| after.promised_at()),
+        // Until that day is over.
+        NoticeKind::OnHold => {
+            after.awaited.and_then(|day| day.succ_opt()).map(|day| day.and_time(NaiveTime::MIN).and_utc())
+        }
+        NoticeKind::WithdrawnCustomer => Some(policy.reinstate_window.measure(&policy.working_calendar(), entry.at).1),
         NoticeKind::ApprovalWanted => of(ClockKind::Approval),
         NoticeKind::Warning(clock) | NoticeKind::Missed(clock) => told(clock).or_else(|| of(clock)),
         // The first remedy to be delivered.
         NoticeKind::AcceptedHandler => of(ClockKind::Remedy),
         NoticeKind::Received | NoticeKind::Acknowledged if after.status != Status::Resolved => {
-            ahead(of(ClockKind::Resolution)).or_else(next)
+            of(ClockKind::Resolution).filter(|due| *due > entry.at).or_else(next)
         }
         NoticeKind::AssignedCustomer
         | NoticeKind::Revised

@@ -7,6 +7,8 @@
 
 mod announce;
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -49,6 +51,12 @@ pub struct Notice {
     pub address: Option<String>,
     /// The promised instant that matters for this notice.
     pub due_at: Option<DateTime<Utc>>,
+    /// Where it tells of a date that was not kept: the next one that holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_at: Option<DateTime<Utc>>,
+    /// Whether the decision it tells of promises something.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub owed: bool,
     /// When it was planned.
     pub planned_at: DateTime<Utc>,
 }
@@ -63,12 +71,14 @@ pub enum Recipient {
     Customer(CustomerId),
     /// An agent of any level.
     Agent(AgentId),
-    /// Whoever supervises a level: resolved on delivery to the enabled agents of that level.
+    /// Whoever supervises: resolved on delivery to the enabled agents of a level.
     Level {
         /// Which.
         level: Level,
-        /// The agent whom the complaint is against, who is told nothing of it.
-        except: Option<AgentId>,
+        /// Where nobody works there, those of the next level down that somebody works at are told, down to this one.
+        down_to: Level,
+        /// Those who are told nothing of it: whom the complaint is against, and who decided what was contested.
+        except: BTreeSet<AgentId>,
     },
     /// Whoever runs the system: resolved on delivery to the enabled admins. They do not read what people wrote, so a notice
     /// to them has the reference for a subject.
@@ -218,7 +228,7 @@ pub struct ClaimedNotice {
 /// Example: [`ClaimedNotice`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Settlement {
-    /// Handed over.
+    /// Handed over, or nobody is there who could have it.
     Delivered,
     /// Not now; may be claimed again from this instant.
     Retry {

@@ -525,3 +525,199 @@ fn what_a_clock_sends_up_says_so_to_either_side_in_their_words() {
     ];
     assert_eq!(said, expected);
 }
+
+/// What a command makes the customer or staff read.
+fn read_of(world: &World, before: &Complaint, actor: &Actor, command: &Command, kind: K) -> Notice {
+    let entries = world.decide(before, actor, command, None).unwrap_or_else(|it| panic!("{it}"));
+    let after = entries.iter().filter(|it| it.complaint == before.id).fold(before.clone(), evolve);
+    let notices = announce(Some(before), &after, &entries, &world.policy);
+    notices.into_iter().find(|notice| notice.kind == kind).unwrap()
+}
+
+#[test]
+fn a_referral_names_the_body() {
+    let mut world = World::new(policy());
+    let begun = world.begun("sarah");
+    let refer = Input { body: Some("The city".into()), text: Some("It is theirs.".into()), ..Input::default() };
+    let notice = read_of(&world, &begun, &agent("mia"), &input(C::Refer, refer), K::Referred);
+    assert_eq!(notice.text.as_deref(), Some("The city\n\nIt is theirs."));
+}
+
+#[test]
+fn letters_give_the_day_until_which_the_customer_waits_or_may_come_back() {
+    let mut world = World::new(policy());
+    let begun = world.begun("sarah");
+    let day = world.now.date_naive() + TimeDelta::days(9);
+    let hold = |until| input(C::Hold, Input { party: Some("DHL".into()), until: Some(until), ..Input::default() });
+    let waiting = read_of(&world, &begun, &agent("sarah"), &hold(day), K::OnHold);
+    assert_eq!(waiting.due_at.unwrap().to_rfc3339(), "2026-12-03T00:00:00+00:00", "until the day is over");
+    for (days, allowed) in [(366, true), (367, false)] {
+        let until = hold(world.now.date_naive() + TimeDelta::days(days));
+        let refusal = world.decide(&begun, &agent("sarah"), &until, None).err();
+        assert_eq!(refusal.map(|it| it.code()), (!allowed).then_some("out_of_range"), "{days}");
+    }
+    let withdrawn = read_of(&world, &begun, &customer("john"), &Command::plain(C::Withdraw), K::WithdrawnCustomer);
+    assert_eq!(withdrawn.due_at, Some(world.now + TimeDelta::days(30)));
+}
+
+#[test]
+fn a_decision_says_whether_it_promises_something() {
+    let mut world = World::new(policy());
+    let begun = world.begun("sarah");
+    for remedies in [Vec::new(), vec![Remedy::replacement()]] {
+        let owed = !remedies.is_empty();
+        let notice = read_of(&world, &begun, &agent("sarah"), &decision(C::Resolve, remedies), K::Decision);
+        assert_eq!(notice.owed, owed);
+    }
+}
+
+#[test]
+fn the_letter_about_joined_complaints_gives_the_reference_of_the_one_that_goes_on() {
+    let mut world = World::new(policy());
+    let other = world.submitted();
+    let begun = world.begun("sarah");
+    let into = Input { into: Some(other.reference.to_string()), ..Input::default() };
+    let entries = world.decide(&begun, &agent("mia"), &input(C::Merge, into), Some(&other)).unwrap();
+    let after = evolve(begun.clone(), &entries[0]);
+    let notices = announce(Some(&begun), &after, &entries, &world.policy);
+    let merged = notices.iter().find(|notice| notice.kind == K::Merged).unwrap();
+    assert_eq!(merged.text, Some(other.reference.to_string()));
+}
+
+/// In the change that brings it, and later, when it waited in the queue in between.
+#[tokio::test]
+async fn a_handler_is_told_why_it_comes_to_them() {
+    let house = House::with(policy(), agents()).await;
+    let given = |house: &House| -> Option<String> {
+        let changes = house.changes.0.lock().unwrap();
+        let mut notices = changes.iter().rev().flat_map(|it| it.notices().to_vec());
+        notices.find(|notice| notice.kind == K::AssignedHandler).unwrap().text
+    };
+    let id = house.submit().await.id;
+    assert_eq!(given(&house), None, "there is nothing to say of the first time");
+    house.handler(id).await.begin(id).await.unwrap();
+    house.handler(id).await.escalate(id, "Too big for me.").await.unwrap();
+    let escalated = "It was escalated from level 1 by whoever handled it.\n\nToo big for me.";
+    assert_eq!(given(&house).as_deref(), Some(escalated));
+    house.handler(id).await.begin(id).await.unwrap();
+    let back = Input { instruction: Some("Ask her again.".into()), ..Input::default() };
+    house.handler(id).await.perform(id, input(C::HandBack, back)).await.unwrap();
+    assert_eq!(given(&house).as_deref(), Some("It was handed back from level 2.\n\nAsk her again."));
+    house.handler(id).await.begin(id).await.unwrap();
+    house.handler(id).await.perform(id, decision(C::Resolve, Vec::new())).await.unwrap();
+    let contest = Command::with_reason(C::Contest, "Still broken.");
+    house.as_actor(customer("john")).perform(id, contest).await.unwrap();
+    let contested = "The customer contested the decision. Nobody who took part in it acts on it any more.";
+    assert_eq!(given(&house), Some(format!("{contested}\n\nStill broken.")));
+    let holder = house.handler(id).await;
+    holder.perform(id, Command::with_reason(C::Decline, "No time.")).await.unwrap();
+    assert_eq!(given(&house).as_deref(), Some(contested));
+}
+
+#[test]
+fn a_broken_promise_is_told_with_the_next_date_that_holds() {
+    let mut world = World::new(policy());
+    let mut begun = world.begun_at(3);
+    for deadline in &mut begun.deadlines {
+        // As if nobody had written yet.
+        if deadline.clock == ClockKind::FirstResponse {
+            deadline.ended = None;
+        }
+    }
+    let response = begun.deadline(ClockKind::FirstResponse).unwrap().due_at.unwrap();
+    let resolution = begun.deadline(ClockKind::Resolution).unwrap().due_at.unwrap();
+    assert_eq!(begun.promised(world.now).unwrap().clock, ClockKind::FirstResponse);
+    assert_eq!(begun.broken_promise(world.now), None);
+    world.now = response;
+    assert_eq!(begun.promised(world.now).unwrap().due_at, Some(resolution), "it looks ahead");
+    assert_eq!(begun.broken_promise(world.now).unwrap().due_at, Some(response));
+    assert_eq!(begun.promised_at(), Some(response), "and what is late is the most pressing");
+    let alarms = complaint_core::deadline::due_commands(&begun, &world.policy, world.now);
+    let alarm = alarms.iter().find(|it| it.name() == C::Alarm).unwrap();
+    let kind = K::Missed(ClockKind::FirstResponse);
+    let notice = read_of(&world, &begun, &Actor::system(), alarm, kind);
+    assert_eq!(notice.recipient, Recipient::Customer(john()));
+    assert_eq!((notice.due_at, notice.next_at), (Some(response), Some(resolution)));
+    world.now = [ClockKind::Resolution, ClockKind::Statutory]
+        .into_iter()
+        .filter_map(|clock| begun.deadline(clock).and_then(|deadline| deadline.due_at))
+        .max()
+        .unwrap();
+    assert_eq!(begun.promised(world.now), None);
+    assert_eq!(begun.broken_promise(world.now).unwrap().due_at, Some(world.now), "the latest");
+}
+
+/// A colleague who neither holds it nor supervises can do nothing about it.
+#[test]
+fn where_nobody_is_above_the_holder_answers_alone() {
+    let mut alone = policy();
+    alone.levels.truncate(1);
+    for clock in [ClockKind::Resolution, ClockKind::Level, ClockKind::Acceptance] {
+        let told_of = clocked(clock, None, alone.clone());
+        let staff: Vec<&String> = told_of.iter().map(|(who, _)| who).filter(|who| *who != JOHN).collect();
+        assert_eq!(staff, ["sarah"], "{clock:?}");
+    }
+    let down_to = |complaint: &Complaint, entry: &Entry| {
+        let notices = announce(Some(complaint), complaint, std::slice::from_ref(entry), &policy());
+        notices.into_iter().find_map(|it| match it.recipient {
+            Recipient::Level { level, down_to, .. } => Some((level.get(), down_to.get())),
+            _ => None,
+        })
+    };
+    let mut world = World::new(policy());
+    let begun = world.begun("sarah");
+    let event = complaint_core::complaint::Event::Alarmed { clock: ClockKind::Resolution };
+    let mut entry = Entry { event, by: complaint_core::Party::System, ..world.log.last().unwrap().clone() };
+    assert_eq!(down_to(&begun, &entry), Some((2, 2)), "not her colleagues");
+    entry.place.handler = None;
+    assert_eq!(down_to(&begun, &entry), Some((2, 1)), "nobody holds it: whoever works there");
+}
+
+#[tokio::test]
+async fn what_was_taken_over_from_elsewhere_is_no_news() {
+    use complaint_core::complaint::Channel;
+    for staff in [agents(), Vec::new()] {
+        let routed = !staff.is_empty();
+        let house = House::with(policy(), staff).await;
+        let submission = crate::house::submission().on_behalf_of("import-7".parse().unwrap(), Channel::Import);
+        let receipt = house.as_actor(Actor::system()).submit(submission).await.unwrap();
+        let told = |house: &House| -> Vec<K> {
+            let changes = house.changes.0.lock().unwrap();
+            changes.iter().flat_map(complaint_core::store::Change::notices).map(|notice| notice.kind).collect()
+        };
+        assert_eq!(told(&house), [], "routed: {routed}");
+        if !routed {
+            for agent in agents() {
+                house.desk.enrol(agent).await.unwrap();
+            }
+            assert!(house.state(receipt.id()).await.handler.is_some());
+            assert_eq!(told(&house), [], "it waited in the queue");
+        }
+        house.handler(receipt.id()).await.begin(receipt.id()).await.unwrap();
+        house.handler(receipt.id()).await.escalate(receipt.id(), "Too big.").await.unwrap();
+        assert!(told(&house).contains(&K::AssignedHandler), "what happens here is");
+    }
+}
+
+/// A customer without an address is nobody's fault; somebody of the house without one is.
+#[tokio::test]
+async fn a_notice_that_nobody_can_have_is_settled_and_no_dead_letter() {
+    use complaint_core::{Notifier, NotifyError};
+    struct Without;
+    #[async_trait::async_trait]
+    impl Notifier for Without {
+        async fn deliver(&self, notice: &Notice) -> Result<(), NotifyError> {
+            Err(match notice.recipient {
+                Recipient::Customer(_) => NotifyError::Nobody("no address".to_owned()),
+                _ => NotifyError::Never("no address".to_owned()),
+            })
+        }
+    }
+    let house = House::with(policy(), agents()).await;
+    let desk = house.desk.clone().notifying(Without);
+    house.submit().await;
+    let done = desk.deliver().await.unwrap();
+    assert!(done.unaddressed > 0 && done.dead > 0, "{done:?}");
+    assert_eq!((done.delivered, done.postponed), (0, 0));
+    assert_eq!(desk.deliver().await.unwrap(), complaint_core::desk::Delivered::default(), "none waits");
+}

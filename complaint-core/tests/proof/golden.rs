@@ -189,7 +189,7 @@ fn samples() -> Vec<Entry> {
         Event::Withdrawn,
         Event::Reinstated,
         Event::Dismissed { reason: DismissalReason::TimeBarred, by: agent_id("maria") },
-        Event::Merged { into: other },
+        Event::Merged { into: other, reference: Some(complaint_core::reference::Reference::from_entropy(7)) },
         Event::Absorbed { other, received_at: instant() },
         Event::Unmerged,
         Event::Separated { other },

@@ -79,7 +79,7 @@ fn some_input(name: C, step: &Step, complaint: &Complaint, other: Option<&Compla
             let weight = u32::try_from(step.choice % 4 + 1).ok();
             input(name, Input { priority, weight, ..given })
         }
-        C::Hold => input(name, Input { party: text(), until: Some(today + TimeDelta::days(900)), ..given }),
+        C::Hold => input(name, Input { party: text(), until: Some(today + TimeDelta::days(360)), ..given }),
         C::Resume => input(name, Input { reason: text(), ..given }),
         C::HandBack => input(name, Input { instruction: text(), ..given }),
         C::Propose | C::Resolve => {
@@ -206,6 +206,8 @@ impl History {
                 assert!(rule(name).from.contains(&complaint.status), "{name} from {}", complaint.status);
                 let subject = actor.agent_id().is_some() && complaint.against.as_ref() == actor.agent_id();
                 assert!(!subject, "12: the subject gave `{name}`");
+                let decided = actor.agent_id().is_some_and(|agent| complaint.is_barred(agent));
+                assert!(!decided || name == C::Note, "4: `{name}` by whoever decided what is contested");
             }
             Err(DeskError::Refused(refusal)) => {
                 self.refused += 1;
@@ -238,6 +240,7 @@ impl History {
             let log = self.house.desk.whole_log(*id).await.unwrap();
             stands_alone(&stored, &log);
             self.subject_reads_nothing(&stored).await;
+            self.deciders_have_only_notes(&stored).await;
         }
         self.house.workloads_add_up().await;
     }
@@ -274,6 +277,17 @@ impl History {
         }
     }
 
+    /// 4: not only does it never reach them again, they have no other way to steer or end it.
+    async fn deciders_have_only_notes(&self, complaint: &Complaint) {
+        for exclusion in complaint.exclusions.iter().filter(|it| it.cause == ExclusionCause::Decided) {
+            let acting = self.house.as_actor(agent(exclusion.agent.as_str()));
+            let Ok(offers) = acting.available_commands(complaint.id).await else { continue };
+            let left = offers.iter().filter(|offer| offer.allowed && offer.command != C::Note);
+            let left: Vec<C> = left.map(|offer| offer.command).collect();
+            assert_eq!(left, [], "4: {} may still act on {}", exclusion.agent, complaint.status);
+        }
+    }
+
     async fn logs(&self) -> String {
         let mut logs = String::new();
         for id in &self.ids {
@@ -287,6 +301,7 @@ impl History {
 fn shown(complaint: &Complaint) -> impl PartialEq + std::fmt::Debug {
     (
         (complaint.status.for_customer(), complaint.level, complaint.handler.clone(), complaint.category.clone()),
+        complaint.status_since_for(&customer("john")),
         (complaint.promised_at(), complaint.merged_into, complaint.referred_to.clone(), complaint.dismissal.clone()),
         (complaint.resolutions.clone(), complaint.remedies.clone(), complaint.feedback.clone()),
         (complaint.attachments.len(), complaint.acknowledged_at, complaint.question.clone()),

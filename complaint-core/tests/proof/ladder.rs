@@ -293,7 +293,9 @@ async fn when_the_only_one_of_the_last_level_has_decided_those_who_can_help_are_
     assert_eq!((contested.status, contested.level), (Status::Queued, level(3)));
     let told = unroutable(&house);
     let why = Some("omar took part in a decision that was contested.".to_owned());
-    let last = Recipient::Level { level: level(3), except: Some(agent_id("zoe")) };
+    // Not those whom it is against or who decided it: they can do nothing about it.
+    let except = [agent_id("omar"), agent_id("zoe")].into();
+    let last = Recipient::Level { level: level(3), down_to: level(3), except };
     let reference = contested.reference.to_string();
     // An admin reads nothing that people wrote.
     assert_eq!(told, [(last, contested.subject, why.clone()), (Recipient::Admins, reference, why)]);

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use chrono::{NaiveDate, TimeDelta};
 use complaint_core::complaint::{Event, Outcome, Priority, Remedy, RemedyPromise};
 use complaint_core::deadline::{ClockKind, due_commands};
-use complaint_core::id::Level;
+use complaint_core::id::{AgentId, Level};
 use complaint_core::lifecycle::{
     Command, CommandName as C, Context, Guard, Input, LevelChange, Status, TABLE, To, Who, decide, evolve, rule,
 };
@@ -69,7 +69,7 @@ pub(crate) fn stages(policy: &Policy) -> Vec<Stage> {
     stages
 }
 
-const PLACES: [&str; 28] = [
+const PLACES: [&str; 29] = [
     "queued",
     "assigned",
     "in progress",
@@ -93,6 +93,7 @@ const PLACES: [&str; 28] = [
     "referred",
     "contested",
     "contested and begun",
+    "contested at the last level",
     "reopened",
     "with ten files",
     "missed",
@@ -196,6 +197,13 @@ fn bring(world: &mut World, place: &str, at: u8, other: &mut Complaint) -> Optio
             world.plain(&complaint, &holder(), C::Begin)
         }
         "contested" | "contested and begun" => return None,
+        "contested at the last level" if at == 3 => {
+            let resolved = decided(world, &begun, Vec::new());
+            let input_given =
+                Input { reason: Some("No.".into()), new_evidence: Some("A film.".into()), ..Input::default() };
+            world.act(&resolved, &john, &input(C::Contest, input_given))
+        }
+        "contested at the last level" => return None,
         "reopened" => {
             let resolved = decided(world, &begun, Vec::new());
             let closed = world.plain(&resolved, &john, C::Accept);
@@ -346,6 +354,9 @@ fn objections(stage: &Stage, actor: &Actor, name: C) -> BTreeSet<&'static str> {
     if actor.agent_id().is_some() && actor.agent_id() == complaint.against.as_ref() {
         return BTreeSet::from(["subject_of_complaint"]);
     }
+    if actor.agent_id().is_some_and(|me| decided_before_a_contest(stage, me)) && name != C::Note {
+        return BTreeSet::from(["excluded"]);
+    }
     if !rule.from.contains(&complaint.status) {
         objections.insert("wrong_status");
     }
@@ -361,6 +372,18 @@ fn objections(stage: &Stage, actor: &Actor, name: C) -> BTreeSet<&'static str> {
     }
     objections.extend(failing(rule.guards));
     objections
+}
+
+/// By the log: who is named by a decision that came before a contest.
+fn decided_before_a_contest(stage: &Stage, me: &AgentId) -> bool {
+    let log: Vec<&Event> =
+        stage.world.log.iter().filter(|it| it.complaint == stage.complaint.id).map(|it| &it.event).collect();
+    let contest = log.iter().rposition(|event| matches!(event, Event::Contested { .. }));
+    log[..contest.unwrap_or(0)].iter().any(|event| match event {
+        Event::Resolved { by, approved_by, .. } => by == me || approved_by.as_ref() == Some(me),
+        Event::Dismissed { by, .. } => by == me,
+        _ => false,
+    })
 }
 
 fn plays(stage: &Stage, actor: &Actor, who: Who) -> bool {
@@ -461,11 +484,6 @@ fn holds(stage: &Stage, actor: &Actor, name: C, guard: Guard) -> bool {
         Guard::NoSecondPersonNeeded => !policy.four_eyes,
         Guard::SecondPerson => {
             complaint.proposal.as_ref().is_none_or(|proposal| Some(&proposal.by) != actor.agent_id())
-        }
-        Guard::NotBarred => {
-            let contested = complaint.resolutions.iter().filter(|it| it.contested_at.is_some());
-            let mut deciders = contested.flat_map(|it| [Some(&it.by), it.approved_by.as_ref()]).flatten();
-            !deciders.any(|agent| Some(agent) == actor.agent_id())
         }
         Guard::NotAccepted => {
             complaint.resolutions.last().is_none_or(|it| it.accepted_at.is_none())
@@ -570,7 +588,7 @@ fn every_status_command_and_actor_agrees_with_the_table() {
                         }
                         Err(refusal) => {
                             assert!(refusal.failed.len() >= objections.len(), "{}: {refusal:?}", case());
-                            for both in ["wrong_status", "subject_of_complaint"] {
+                            for both in ["wrong_status", "subject_of_complaint", "excluded"] {
                                 assert_eq!(refusal.has(both), objections.contains(both), "{}: {refusal:?}", case());
                             }
                             let nobody = refusal.has("not_permitted") || refusal.has("not_the_handler");
@@ -816,7 +834,7 @@ fn optional_texts_are_bounded_too() {
 }
 
 #[test]
-fn a_decider_of_a_contested_complaint_decides_it_no_more() {
+fn a_decider_of_a_contested_complaint_has_nothing_but_notes_left() {
     let mut world = World::new(policy());
     let begun = world.begun_at(2);
     let resolved = world.resolved(&begun, Vec::new());
@@ -837,6 +855,23 @@ fn a_decider_of_a_contested_complaint_decides_it_no_more() {
     let begun = world.plain(&given, &agent("omar"), C::Begin);
     let proposed = world.act(&begun, &agent("omar"), &decision(C::Propose, Vec::new()));
     let refusal = world.decide(&proposed, &maria, &Command::plain(C::Approve), None).unwrap_err();
+    assert_eq!(refusal.code(), "excluded");
+}
+
+/// At the last level nobody above keeps whoever decided from ending the contest: only the rule does.
+#[test]
+fn the_last_levels_decider_neither_ends_nor_steers_nor_speaks_on_what_is_contested() {
+    let mut world = World::new(policy());
+    let begun = world.begun_at(3);
+    let resolved = world.resolved(&begun, Vec::new());
+    let evidence = Input { reason: Some("No.".into()), new_evidence: Some("A film.".into()), ..Input::default() };
+    let contested = world.act(&resolved, &customer("john"), &input(C::Contest, evidence));
+    let context = Context::new(&world.policy, world.now);
+    let offers = contested.available_commands(&agent("omar"), &context);
+    let allowed: Vec<C> = offers.iter().filter(|offer| offer.allowed).map(|offer| offer.command).collect();
+    assert_eq!(allowed, [C::Note]);
+    let refer = Input { body: Some("The city".into()), text: Some("Theirs.".into()), ..Input::default() };
+    let refusal = world.decide(&contested, &agent("omar"), &input(C::Refer, refer), None).unwrap_err();
     assert_eq!(refusal.code(), "excluded");
 }
 
@@ -984,4 +1019,22 @@ fn refusals_are_worded_for_whoever_reads_them() {
             }
         }
     }
+}
+
+/// A sentence about a field begins with its name; one about the state of things names none.
+#[test]
+fn refusals_read_as_sentences() {
+    let mut world = World::new(policy());
+    let begun = world.begun("sarah");
+    let resolved = world.resolved(&begun, Vec::new());
+    let evidence = || Some("Parcel 17".to_owned());
+    let fulfil = |remedy, on| input(C::FulfilRemedy, Input { evidence: evidence(), remedy, on, ..Input::default() });
+    let refusal = world.decide(&resolved, &agent("sarah"), &fulfil(None, None), None).unwrap_err();
+    assert_eq!(refusal.to_string(), "“Record a remedy as fulfilled” is refused: no remedy is outstanding");
+    let resolved = world.resolved(&begun, replacement());
+    let tomorrow = Some(world.now.date_naive() + TimeDelta::days(3));
+    let refusal = world.decide(&resolved, &agent("sarah"), &fulfil(Some(9), tomorrow), None).unwrap_err();
+    let expected =
+        "“Record a remedy as fulfilled” is refused: “remedy” must be one of these: 1; “on” must not be in the future";
+    assert_eq!(refusal.to_string(), expected);
 }

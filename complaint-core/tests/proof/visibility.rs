@@ -7,7 +7,7 @@ use complaint_core::lifecycle::{Command, CommandName as C, Input, Status};
 use complaint_core::notice::NoticeKind;
 use complaint_core::{DeskError, Resolution};
 
-use crate::house::{House, World, admin, agent, agent_id, agents, auditor, customer, input, policy, tag};
+use crate::house::{House, World, admin, agent, agent_id, agents, auditor, customer, decision, input, policy, tag};
 
 #[tokio::test]
 async fn a_customer_reads_the_public_story_and_nothing_else() {
@@ -204,4 +204,18 @@ async fn a_customer_reads_that_the_category_or_the_date_is_another_and_not_why()
     let due = house.changes.0.lock().unwrap().last().unwrap().notices()[0].due_at.unwrap();
     assert!(due > house.desk.now(), "{due}");
     assert!(house.desk.replays(low.id).await.unwrap());
+}
+
+#[test]
+fn what_happens_among_staff_moves_no_date_that_the_customer_sees() {
+    let mut world = World::new(policy());
+    let begun = world.begun("sarah");
+    world.later(chrono::TimeDelta::hours(1));
+    let proposed = world.act(&begun, &agent("sarah"), &decision(C::Propose, Vec::new()));
+    let john = customer("john");
+    assert_eq!(proposed.status_since_for(&agent("sarah")), world.now);
+    assert_eq!(proposed.status_since_for(&john), begun.status_since);
+    world.later(chrono::TimeDelta::hours(1));
+    let approved = world.plain(&proposed, &agent("mia"), C::Approve);
+    assert_eq!(approved.status_since_for(&john), world.now);
 }

@@ -152,7 +152,8 @@ async fn every_letter_reads_well_with_nothing_to_say() {
         Host { customer: vec![complaint_notify::Addressee::at("john@example.org")], ..Host::default() },
     );
     for mut sample in samples() {
-        (sample.text, sample.due_at, sample.handler) = (None, None, None);
+        (sample.text, sample.due_at, sample.handler, sample.next_at) = (None, None, None, None);
+        sample.owed = false;
         notifier.deliver(&sample).await.unwrap();
         let mails = tray.taken();
         let message = MessageParser::default().parse(mails[0].bytes()).unwrap();
@@ -247,6 +248,61 @@ async fn the_letter_about_rights_says_what_is_true_of_the_work() {
             "{status}"
         );
         assert!(text.contains("still owe you a final answer"), "{status}: {text}");
+        assert_eq!(text.contains("Nobody is working on it right now"), status == Status::Queued, "{status}: {text}");
+        assert_eq!(text.contains("Sarah Lee has it and is to begin"), status == Status::Assigned, "{status}: {text}");
+        assert!(text.contains("You hear from us by Thursday 24 December 2026"), "{status}: {text}");
+    }
+}
+
+async fn text_of(notice: &Notice) -> String {
+    let tray = Tray::default();
+    notifier(&tray, Host::usual()).deliver(notice).await.unwrap();
+    let mails = tray.taken();
+    MessageParser::default().parse(mails[0].bytes()).unwrap().body_text(0).unwrap().replace("\r\n", "\n")
+}
+
+#[tokio::test]
+async fn a_decision_that_promises_says_what_contesting_costs_and_one_that_does_not_is_silent() {
+    for kind in [NoticeKind::Decision, NoticeKind::FinalDecision] {
+        for owed in [true, false] {
+            let text = text_of(&Notice { owed, ..notice(kind, customer()) }).await;
+            for said in ["What this decision promised you falls with it", "what we promised you", "please accept"] {
+                assert_eq!(text.contains(said), owed, "{kind:?}, {said}: {text}");
+            }
+            assert!(text.contains("“Contest the decision”"), "{text}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_day_that_somebody_named_is_written_as_that_day() {
+    let midnight = Some(crate::instant("2027-03-26T00:00:00Z"));
+    for kind in [
+        NoticeKind::OnHold,
+        NoticeKind::AcceptedHandler,
+        NoticeKind::Warning(ClockKind::Remedy),
+        NoticeKind::Missed(ClockKind::Remedy),
+    ] {
+        let to = if kind == NoticeKind::OnHold { customer() } else { sarah() };
+        let text = text_of(&Notice { due_at: midnight, ..notice(kind, to) }).await;
+        assert!(text.contains("by Thursday 25 March 2027") && !text.contains("00:00"), "{kind:?}: {text}");
+    }
+}
+
+/// Whoever is above can take it up, an admin can staff the level; at the last level neither is so.
+#[tokio::test]
+async fn that_nobody_can_take_it_asks_each_for_what_they_can_do() {
+    use complaint_core::id::Level;
+    let level = |number| Recipient::Level {
+        level: Level::new(number).unwrap(),
+        down_to: Level::FIRST,
+        except: std::collections::BTreeSet::new(),
+    };
+    let cases = [(level(3), true, true), (level(2), false, true), (Recipient::Admins, false, false)];
+    for (to, escalate, correct) in cases {
+        let text = text_of(&notice(NoticeKind::Unroutable, to.clone())).await;
+        assert_eq!(text.contains("escalate it"), escalate, "{to:?}: {text}");
+        assert_eq!(text.contains("correct what it asks for"), correct, "{to:?}: {text}");
     }
 }
 

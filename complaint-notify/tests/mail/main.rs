@@ -122,6 +122,8 @@ pub(crate) fn notice(kind: NoticeKind, recipient: Recipient) -> Notice {
         text: Some("First line <b>bold</b> & more.\n\nSecond paragraph, \"quoted\".".to_owned()),
         address: None,
         due_at: Some(instant("2026-11-23T17:00:00Z")),
+        next_at: Some(instant("2026-12-24T17:00:00Z")),
+        owed: true,
         planned_at: instant("2026-11-21T09:30:00.000123Z"),
     }
 }

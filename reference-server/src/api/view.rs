@@ -124,7 +124,10 @@ pub struct ComplaintRow {
     subject: Option<String>,
     received_at: DateTime<Utc>,
     status_since: DateTime<Utc>,
+    /// The next date that holds.
     promised_at: Option<DateTime<Utc>>,
+    /// The date that was promised and not kept, while the customer still waits for it.
+    promise_broken_at: Option<DateTime<Utc>>,
     /// A question is with the customer.
     question_open: bool,
     /// Staff only.
@@ -648,6 +651,7 @@ impl Lens {
 
     /// A complaint in a list.
     pub fn row(&self, complaint: &Complaint) -> ComplaintRow {
+        let internal = self.audience.is_internal();
         ComplaintRow {
             id: complaint.id.to_string(),
             reference: complaint.reference.to_string(),
@@ -655,7 +659,7 @@ impl Lens {
             status_label: self.status_label(complaint),
             level: complaint.level.get(),
             level_name: self.policy.level_name(complaint.level).to_owned(),
-            version: if self.audience.is_internal() { complaint.version } else { complaint.public_version }.get(),
+            version: if internal { complaint.version } else { complaint.public_version }.get(),
             handler: complaint.handler.as_ref().map(|handler| self.person(handler)),
             category: CategoryName {
                 key: complaint.category.to_string(),
@@ -666,10 +670,11 @@ impl Lens {
             },
             subject: self.audience.reads_content().then(|| complaint.subject.clone()),
             received_at: complaint.received_at,
-            status_since: complaint.status_since,
-            promised_at: complaint.promised_at(),
+            status_since: if internal { complaint.status_since } else { complaint.public_status_since },
+            promised_at: complaint.promised(self.now).and_then(|deadline| deadline.due_at),
+            promise_broken_at: complaint.broken_promise(self.now).and_then(|deadline| deadline.due_at),
             question_open: complaint.question.is_some(),
-            staff: self.audience.is_internal().then(|| StaffRow {
+            staff: internal.then(|| StaffRow {
                 customer: self.customer(complaint),
                 priority: complaint.priority,
                 overdue: complaint.has_missed_deadline(),

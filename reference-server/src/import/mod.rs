@@ -16,13 +16,12 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use complaint_core::desk::{Acting, Observer};
+use complaint_core::desk::Acting;
 use complaint_core::id::AgentId;
 use complaint_core::policy::{Category, PolicyError};
-use complaint_core::store::{Change, StoreError};
+use complaint_core::store::StoreError;
 use complaint_core::{Actor, Agent, Desk, DeskError, Policy};
 use complaint_store_sqlx::SqliteStore;
 use csv::ByteRecord;
@@ -118,8 +117,6 @@ pub struct Report {
     pub created: u64,
     /// Of these, already with a handler.
     pub routed: u64,
-    /// Notices planned with them, to agents, supervisors and customers; the server's courier delivers them.
-    pub notices: u64,
     /// Rows not taken over, by reason.
     pub skipped: BTreeMap<Reason, Skipped>,
     /// Categories added to the policy.
@@ -137,22 +134,6 @@ pub struct Skipped {
     pub count: u64,
     /// The first few: file and row.
     pub first: Vec<(PathBuf, u64)>,
-}
-
-/// Counts the notices of every commit.
-#[derive(Debug, Default)]
-struct Planned(AtomicU64);
-
-impl Planned {
-    fn count(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
-impl Observer for Planned {
-    fn committed(&self, change: &Change) {
-        self.0.fetch_add(change.notices().len() as u64, Ordering::Relaxed);
-    }
 }
 
 impl Report {
@@ -182,8 +163,6 @@ impl fmt::Display for Report {
         writeln!(f, "Created          {}", self.created)?;
         writeln!(f, "  with a handler {}", self.routed)?;
         writeln!(f, "  waiting        {}", self.created - self.routed)?;
-        // Whoever brings thousands over should know before the mail leaves, and can stop it by starting no server yet.
-        writeln!(f, "Notices          {} (they leave when the server runs)", self.notices)?;
         writeln!(f, "Skipped          {}", self.skipped_rows())?;
         for (reason, skipped) in &self.skipped {
             let rows: Vec<String> = skipped
@@ -204,7 +183,6 @@ impl fmt::Display for Report {
 /// What an import works on.
 pub struct House {
     desk: Desk,
-    planned: Arc<Planned>,
     database: SqliteAccounts,
     accounts: AccountService,
 }
@@ -219,10 +197,8 @@ impl House {
         // Only mails hold links, and no mail leaves from here.
         let nowhere = Url::parse("http://localhost/").map_err(|_| PasswordError::Busy)?;
         let service = AccountService::new(Arc::new(accounts.clone()), Passwords::new()?, Arc::clone(&clock), &nowhere);
-        let planned = Arc::<Planned>::default();
-        let desk =
-            Desk::new(store, unlimited(policy)).with_clock(clock).watched_by(Arc::clone(&planned) as Arc<dyn Observer>);
-        Ok(Self { desk, planned, database: accounts, accounts: service })
+        let desk = Desk::new(store, unlimited(policy)).with_clock(clock);
+        Ok(Self { desk, database: accounts, accounts: service })
     }
 
     /// The desk the rows go over.
@@ -250,7 +226,6 @@ impl House {
             }
         }
         let begun = Instant::now();
-        let planned_before = self.planned.count();
         let system = self.desk.acting_as(Actor::system());
         for file in files {
             each_row(mapping, mapping_file, file, async |number, draft| {
@@ -271,7 +246,6 @@ impl House {
             })
             .await?;
         }
-        report.notices = self.planned.count() - planned_before;
         report.took = begun.elapsed();
         Ok(report)
     }

@@ -14,6 +14,7 @@ use complaint_core::deadline::{ClockKind, Deadline, Ending};
 use complaint_core::desk::Acting;
 use complaint_core::id::CauseKey;
 use complaint_core::lifecycle::{Availability, CommandName, Context, Status};
+use complaint_core::policy::RightsMoment;
 use complaint_core::reference::Reference;
 use complaint_core::routing::{Need, Roster, Routing, route};
 use complaint_core::{DeskError, Policy};
@@ -91,6 +92,14 @@ struct Promise {
     at: When,
     left: Tag,
     why: String,
+}
+
+/// What was promised and not kept.
+struct Broken {
+    what: &'static str,
+    at: When,
+    /// Where the customer can turn, once the law is broken.
+    rights: String,
 }
 
 /// One message of the conversation.
@@ -205,6 +214,7 @@ struct CustomerPage {
     banner: Banner,
     steps: Vec<Step>,
     promise: Option<Promise>,
+    broken: Option<Broken>,
     paused: bool,
     until: Vec<(String, When)>,
     answer_by: Option<When>,
@@ -488,7 +498,7 @@ impl Loaded {
     }
 
     fn promise(&self) -> Option<Promise> {
-        let deadline = self.complaint.promised()?;
+        let deadline = self.complaint.promised(self.now)?;
         let at = deadline.due_at?;
         let since = deadline.started_at.format("%-d %b %Y");
         let (what, why) = match deadline.clock {
@@ -508,6 +518,19 @@ impl Loaded {
         };
         let warn = deadline.warn_at.map(|[early, _]| early);
         Some(Promise { what, at: When(at), left: left(at, warn, self.now), why })
+    }
+
+    /// What the customer still waits for although its date is over.
+    fn broken(&self) -> Option<Broken> {
+        let deadline = self.complaint.broken_promise(self.now)?;
+        let law = deadline.clock == ClockKind::Statutory;
+        let what = match deadline.clock {
+            ClockKind::FirstResponse => "write to you",
+            ClockKind::Statutory => "give you a final answer",
+            _ => "give you our decision",
+        };
+        let rights = self.policy.rights.text(RightsMoment::Missed).filter(|_| law).unwrap_or_default();
+        Some(Broken { what, at: When(deadline.due_at?), rights })
     }
 
     /// By when the customer is to answer, while a question is open.
@@ -931,6 +954,7 @@ fn customer_page(
         banner: loaded.banner(done, attempt),
         steps: loaded.steps(),
         promise: loaded.promise().filter(|_| complaint.status.is_open()),
+        broken: loaded.broken().filter(|_| complaint.status.is_open()),
         paused: complaint.deadline(ClockKind::Resolution).is_some_and(|deadline| deadline.due_at.is_none()),
         until: loaded.until(),
         answer_by: loaded.answer_by().filter(|_| loaded.allows(CommandName::Answer)),

@@ -70,6 +70,7 @@ struct Row {
     owed: Option<Tag>,
     received: When,
     promised: Option<(When, Tag)>,
+    broken: Option<When>,
     waits_for_you: Option<&'static str>,
 }
 
@@ -184,10 +185,15 @@ async fn list(State(state): State<AppState>, person: Person, ApiQuery(query): Ap
         owed: owed_after_acceptance(complaint),
         received: When(complaint.received_at),
         promised: complaint
-            .promised()
+            .promised(now)
             .filter(|_| complaint.status.is_open())
             .and_then(|deadline| deadline.due_at)
             .map(|at| (When(at), left(at, None, now))),
+        broken: complaint
+            .broken_promise(now)
+            .filter(|_| complaint.status.is_open())
+            .and_then(|deadline| deadline.due_at)
+            .map(When),
         waits_for_you: waits_for_customer(complaint),
     };
     let others = found.items.iter().filter(|complaint| waiting.iter().all(|known| known.id != complaint.id));

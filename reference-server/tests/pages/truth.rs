@@ -304,3 +304,24 @@ async fn a_customer_s_log_is_in_their_words() {
         john.text()
     );
 }
+
+#[tokio::test]
+async fn a_broken_promise_is_past_and_apologised_for_and_the_next_date_is_ahead() {
+    let house = House::furnished().await;
+    let (mut john, reference) = house.complaint().await;
+    let page = format!("/complaints/{reference}");
+    john.open(&page).await;
+    assert!(john.says("A person writes to you by") && !john.says("We had promised"), "{}", john.text());
+    house.after(5).await;
+    let mut john = house.browser_of("john@example.org").await;
+    john.open(&page).await;
+    assert!(john.says("We had promised to write to you by") && john.says("We are sorry."), "{}", john.text());
+    assert!(john.says("You get our decision by") && !john.says("Late by"), "{}", john.text());
+    john.open("/complaints").await;
+    assert!(john.says("and not kept, for which we are sorry") && !john.says("Late by"), "{}", john.text());
+    house.after(500).await;
+    let mut john = house.browser_of("john@example.org").await;
+    john.open(&page).await;
+    assert!(john.says("We had promised to give you a final answer by"), "{}", john.text());
+    assert!(!john.says("You get our decision by") && !john.says("Late by"), "{}", john.text());
+}
