@@ -11,7 +11,7 @@ use super::{
 };
 use crate::complaint::{Complaint, EscalationCause, Priority};
 use crate::id::{CategoryKey, Level, PromiseKey};
-use crate::lifecycle::{Command, Status};
+use crate::lifecycle::{Command, CommandName, Status};
 use crate::policy::{Policy, StatutoryPromise};
 
 /// When the clocks want the next look at a complaint: the earliest warning not yet given or end not yet noticed.
@@ -83,12 +83,14 @@ pub fn due_commands(complaint: &Complaint, policy: &Policy, now: DateTime<Utc>) 
         if upward.contains(&clock) {
             continue;
         }
-        commands.push(match clock {
+        commands.push(match at_its_end(clock) {
             // At the last level there may be nobody else: it stays, and the alarm is raised.
-            ClockKind::Acceptance if complaint.status == Status::Assigned && complaint.level < policy.last_level() => {
+            Some(CommandName::Release)
+                if complaint.status == Status::Assigned && complaint.level < policy.last_level() =>
+            {
                 Command::release_not_begun()
             }
-            ClockKind::AutoClose if complaint.status == Status::Resolved => Command::close(),
+            Some(CommandName::Close) if complaint.status == Status::Resolved => Command::close(),
             _ => Command::alarm(clock, deadline.instance),
         });
     }
@@ -106,12 +108,40 @@ pub fn due_commands(complaint: &Complaint, policy: &Policy, now: DateTime<Utc>) 
     commands
 }
 
+/// The statuses in which a clock may run.
+pub(crate) fn runs_in(clock: ClockKind) -> &'static [Status] {
+    match clock {
+        ClockKind::Acknowledgement
+        | ClockKind::FirstResponse
+        | ClockKind::Resolution
+        | ClockKind::Statutory
+        | ClockKind::Level => &Status::OPEN,
+        ClockKind::Acceptance => &[Status::Assigned],
+        ClockKind::Approval => &[Status::PendingApproval],
+        ClockKind::Silence => &[Status::AwaitingCustomer],
+        // A complaint is not closed while a remedy is owed.
+        ClockKind::AutoClose | ClockKind::Remedy => &[Status::Resolved],
+        ClockKind::ContestWindow => &[Status::Resolved, Status::Closed, Status::Dismissed],
+    }
+}
+
+/// What the end of a clock asks for.
+pub(crate) fn at_its_end(clock: ClockKind) -> Option<CommandName> {
+    match clock {
+        ClockKind::FirstResponse | ClockKind::Resolution | ClockKind::Level => Some(CommandName::Escalate),
+        ClockKind::Acceptance => Some(CommandName::Release),
+        ClockKind::AutoClose => Some(CommandName::Close),
+        ClockKind::ContestWindow => None,
+        _ => Some(CommandName::Alarm),
+    }
+}
+
 /// Whether a complaint goes up the ladder when this clock runs out.
 pub(crate) fn moves_up(complaint: &Complaint, clock: ClockKind) -> bool {
-    match clock {
-        ClockKind::FirstResponse | ClockKind::Resolution | ClockKind::Level => true,
+    match at_its_end(clock) {
+        Some(CommandName::Escalate) => true,
         // The first handler who does not begin loses it; when the next one does not begin either, it goes up.
-        ClockKind::Acceptance => complaint.deadlines.iter().any(|earlier| {
+        Some(CommandName::Release) => complaint.deadlines.iter().any(|earlier| {
             earlier.clock == ClockKind::Acceptance
                 && earlier.missed_at.is_some()
                 && earlier.started_at >= level_since(complaint)
@@ -539,9 +569,10 @@ impl Deadline {
 }
 
 fn wanted(complaint: &Complaint, policy: &Policy, clock: ClockKind) -> Option<Want> {
-    let status = complaint.status;
-    let open = status.is_open();
-    let service = match status {
+    if !runs_in(clock).contains(&complaint.status) {
+        return None;
+    }
+    let service = match complaint.status {
         Status::AwaitingCustomer => Some(PauseCause::AwaitingCustomer),
         Status::AwaitingThirdParty if policy.third_party_pauses => Some(PauseCause::AwaitingThirdParty),
         _ => None,
@@ -549,16 +580,16 @@ fn wanted(complaint: &Complaint, policy: &Policy, clock: ClockKind) -> Option<Wa
     let again = || 1 + times_cancelled(complaint, clock);
     let decided = u32::try_from(complaint.resolutions.len()).unwrap_or(u32::MAX);
     let (present, instance, paused) = match clock {
-        ClockKind::Acknowledgement => (open && complaint.acknowledged_at.is_none(), again(), None),
-        ClockKind::FirstResponse => (open && complaint.first_response_at.is_none(), again(), service),
+        ClockKind::Acknowledgement => (complaint.acknowledged_at.is_none(), again(), None),
+        ClockKind::FirstResponse => (complaint.first_response_at.is_none(), again(), service),
         // Contested or opened again, it is to be decided anew, and whoever waits is promised a date again.
-        ClockKind::Resolution => (open, again().saturating_add(decided), service),
-        ClockKind::Level => (open, complaint.level_entries, service),
-        ClockKind::Acceptance => (status == Status::Assigned, complaint.assignments, None),
-        ClockKind::Approval => (status == Status::PendingApproval, complaint.proposals, None),
-        ClockKind::Silence => (status == Status::AwaitingCustomer, complaint.questions, None),
+        ClockKind::Resolution => (true, again().saturating_add(decided), service),
+        ClockKind::Level => (true, complaint.level_entries, service),
+        ClockKind::Acceptance => (true, complaint.assignments, None),
+        ClockKind::Approval => (true, complaint.proposals, None),
+        ClockKind::Silence => (true, complaint.questions, None),
         ClockKind::AutoClose => (
-            status == Status::Resolved && complaint.resolution().is_some_and(|it| it.accepted_at.is_none()),
+            complaint.resolution().is_some_and(|it| it.accepted_at.is_none()),
             complaint.decisions,
             if complaint.unread_since.is_some() {
                 Some(PauseCause::UnreadMessage)
@@ -570,7 +601,7 @@ fn wanted(complaint: &Complaint, policy: &Policy, clock: ClockKind) -> Option<Wa
         ClockKind::ContestWindow => {
             let failed = complaint.remedies.iter().filter(|promise| promise.failed.is_some()).count();
             let instance = complaint.decisions.saturating_add(u32::try_from(failed).unwrap_or(u32::MAX));
-            (matches!(status, Status::Resolved | Status::Closed | Status::Dismissed), instance, None)
+            (true, instance, None)
         }
         // Several of a kind: see below.
         ClockKind::Statutory | ClockKind::Remedy => return None,
@@ -598,7 +629,7 @@ fn promise_of(deadline: &Deadline) -> LegalPromise {
 /// Each promise of the law that is still to be kept. What was promised once stays promised: neither another policy nor
 /// another description takes it back.
 fn wanted_by_law(complaint: &Complaint, policy: &Policy, now: DateTime<Utc>, cause: ClockCause) -> Vec<Want> {
-    if !complaint.status.is_open() || !complaint.resolutions.is_empty() {
+    if !runs_in(ClockKind::Statutory).contains(&complaint.status) || !complaint.resolutions.is_empty() {
         return Vec::new();
     }
     let mut latest: BTreeMap<PromiseKey, (LegalPromise, &Deadline)> = BTreeMap::new();

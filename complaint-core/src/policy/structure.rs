@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Policy;
 use super::finding::{Code, Finding};
-use crate::deadline::ClockKind;
+use crate::deadline::{ClockKind, at_its_end, runs_in};
 use crate::id::Level;
-use crate::lifecycle::diagram::moves::{Move as LifecycleMove, START, at_its_end, moves, runs};
+use crate::lifecycle::diagram::moves::{Move as LifecycleMove, START, moves, stopped_by};
 use crate::lifecycle::{CommandName, Status, Who};
 
 /// A state machine as data.
@@ -132,11 +132,10 @@ impl Machine {
             machine.moves.push(Move::of(&change, at.is_some_and(|level| level < policy.last_level())));
         }
         for clock in ClockKind::ALL {
-            let (runs_in, stopped_by) = runs(clock);
             machine.clocks.push(MachineClock {
                 name: clock.name().to_owned(),
-                runs_in: runs_in.iter().map(|status| status.name().to_owned()).collect(),
-                stopped_by: stopped_by.iter().map(|command| command.name().to_owned()).collect(),
+                runs_in: runs_in(clock).iter().map(|status| status.name().to_owned()).collect(),
+                stopped_by: stopped_by(clock).iter().map(|command| command.name().to_owned()).collect(),
                 makes: at_its_end(clock).map(|command| command.name().to_owned()),
                 is_window: clock == ClockKind::ContestWindow,
             });

@@ -10,9 +10,9 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::{LevelChange, Status, TABLE, To, Who};
-use crate::deadline::ClockKind;
+use crate::deadline::{ClockKind, at_its_end, runs_in};
 use crate::policy::Policy;
-use moves::{Move, at_its_end, runs};
+use moves::Move;
 
 pub use svg::SvgOptions;
 pub use trail::{Trail, Visit};
@@ -111,7 +111,7 @@ impl<'a> Lifecycle<'a> {
                 "target": policy.targets.of(clock),
                 "priorities": by_priority,
                 "categories": by_category,
-                "runs_in": runs(clock).0.iter().map(|status| status.name()).collect::<Vec<_>>(),
+                "runs_in": runs_in(clock).iter().map(|status| status.name()).collect::<Vec<_>>(),
                 "asks_for": at_its_end(clock).map(super::CommandName::name),
             })
         };

@@ -144,31 +144,15 @@ fn never_holds(guard: Guard, policy: &Policy, at: Option<Level>) -> bool {
     }
 }
 
-/// The statuses in which a clock may run, and the commands that stop it there without a change of status.
-pub(crate) fn runs(clock: ClockKind) -> (&'static [Status], &'static [CommandName]) {
+/// The commands that stop a clock without a change of status.
+pub(crate) fn stopped_by(clock: ClockKind) -> &'static [CommandName] {
     use CommandName as C;
     match clock {
-        ClockKind::Acknowledgement => (&Status::OPEN, &[C::Acknowledge]),
-        ClockKind::FirstResponse => (&Status::OPEN, &[C::Post, C::Ask]),
-        ClockKind::Resolution | ClockKind::Statutory | ClockKind::Level => (&Status::OPEN, &[]),
-        ClockKind::Acceptance => (&[Status::Assigned], &[]),
-        ClockKind::Approval => (&[Status::PendingApproval], &[]),
-        ClockKind::Silence => (&[Status::AwaitingCustomer], &[]),
-        ClockKind::AutoClose => (&[Status::Resolved], &[C::Accept]),
-        ClockKind::ContestWindow => (&[Status::Resolved, Status::Closed, Status::Dismissed], &[]),
-        // A complaint is not closed while a remedy is owed.
-        ClockKind::Remedy => (&[Status::Resolved], &[C::FulfilRemedy]),
-    }
-}
-
-/// What the end of a clock asks for.
-pub(crate) fn at_its_end(clock: ClockKind) -> Option<CommandName> {
-    match clock {
-        ClockKind::FirstResponse | ClockKind::Resolution | ClockKind::Level => Some(CommandName::Escalate),
-        ClockKind::Acceptance => Some(CommandName::Release),
-        ClockKind::AutoClose => Some(CommandName::Close),
-        ClockKind::ContestWindow => None,
-        _ => Some(CommandName::Alarm),
+        ClockKind::Acknowledgement => &[C::Acknowledge],
+        ClockKind::FirstResponse => &[C::Post, C::Ask],
+        ClockKind::AutoClose => &[C::Accept],
+        ClockKind::Remedy => &[C::FulfilRemedy, C::DeclineRemedy],
+        _ => &[],
     }
 }
 
