@@ -468,6 +468,8 @@ fn adjustment(
     let (clock, instance) = (deadline.clock, deadline.instance);
     let calendar = || deadline.measured_on(policy);
     match (deadline.due_at, deadline.left_micros, want.paused) {
+        // What was broken before the pause stays broken, and since when.
+        (Some(due_at), _, Some(_)) if deadline.missed_at.is_some() || due_at <= now => None,
         (Some(due_at), _, Some(cause)) => Some(ClockChange::Paused {
             clock,
             instance,

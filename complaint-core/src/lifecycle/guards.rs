@@ -1,6 +1,6 @@
 //! What each guard of the table looks at.
 
-use chrono::{DateTime, Days, TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::context::Context;
 use super::refusal::FailedGuard;
@@ -26,6 +26,8 @@ pub const FILE_SIZE_MAX: u64 = 10 * 1024 * 1024;
 pub const REMEDIES_MAX: usize = 20;
 /// The longest that a customer is told to wait for a third party.
 const HOLD_MAX: TimeDelta = TimeDelta::days(366);
+/// The farthest day for which a remedy is promised.
+const DUE_MAX: TimeDelta = TimeDelta::days(5 * 366);
 /// The media types that are taken in.
 pub const MEDIA_TYPES: &[&str] = &[
     "image/png",
@@ -402,6 +404,11 @@ fn latest_today(now: DateTime<Utc>) -> chrono::NaiveDate {
     (now + chrono::TimeDelta::hours(14)).date_naive()
 }
 
+/// The earliest date it is anywhere on Earth now (UTC-12): nobody's today is refused as the past.
+fn earliest_today(now: DateTime<Utc>) -> chrono::NaiveDate {
+    (now - TimeDelta::hours(12)).date_naive()
+}
+
 fn looks_like_email(text: &str) -> bool {
     let Some((local, domain)) = text.rsplit_once('@') else { return false };
     !local.is_empty()
@@ -468,7 +475,7 @@ fn look_at_complaint(scene: &Scene<'_>, complaint: &Complaint, guard: Guard, now
                 None => {
                     failed.push(FailedGuard::input("missing", "until", "must not be empty", "give the expected day"));
                 }
-                Some(until) if until < (now - TimeDelta::hours(12)).date_naive() => failed.push(FailedGuard::input(
+                Some(until) if until < earliest_today(now) => failed.push(FailedGuard::input(
                     "in_the_past",
                     "until",
                     "must not be in the past",
@@ -505,7 +512,7 @@ fn look_at_complaint(scene: &Scene<'_>, complaint: &Complaint, guard: Guard, now
         Guard::DeadlineMissed => deadline_faults(complaint, now),
         Guard::ClockRanOut => clock_faults(scene, complaint, now),
         Guard::ReleaseDue => release_faults(scene, complaint, now),
-        Guard::DecisionComplete => decision_faults(scene, complaint),
+        Guard::DecisionComplete => decision_faults(scene),
         Guard::CauseFits => cause_faults(scene),
         Guard::WithinAuthority => authority_faults(scene, complaint),
         Guard::NoSecondPersonNeeded if policy.four_eyes => {
@@ -532,7 +539,7 @@ fn look_at_complaint(scene: &Scene<'_>, complaint: &Complaint, guard: Guard, now
             _ => Vec::new(),
         },
         Guard::RemedyNamed => remedy_named_faults(complaint, scene.command),
-        Guard::FulfilmentGiven => fulfilment_faults(scene.command, now),
+        Guard::FulfilmentGiven => fulfilment_faults(scene.command, complaint, now),
         Guard::ContestWindowOpen => match contest_window_end(complaint) {
             Some(end) if end < now => fail(
                 "contest_window_over",
@@ -873,7 +880,7 @@ fn release_faults(scene: &Scene<'_>, complaint: &Complaint, now: DateTime<Utc>) 
     }
 }
 
-fn decision_faults(scene: &Scene<'_>, complaint: &Complaint) -> Vec<FailedGuard> {
+fn decision_faults(scene: &Scene<'_>) -> Vec<FailedGuard> {
     let input = scene.command.input();
     let mut failed = given("explanation", &input.explanation);
     match input.outcome {
@@ -900,12 +907,12 @@ fn decision_faults(scene: &Scene<'_>, complaint: &Complaint) -> Vec<FailedGuard>
         ));
     }
     for (at, remedy) in input.remedies.iter().enumerate() {
-        failed.extend(remedy_faults(at, remedy, complaint));
+        failed.extend(remedy_faults(at, remedy, scene.context.now));
     }
     failed
 }
 
-fn remedy_faults(at: usize, remedy: &Remedy, complaint: &Complaint) -> Vec<FailedGuard> {
+fn remedy_faults(at: usize, remedy: &Remedy, now: DateTime<Utc>) -> Vec<FailedGuard> {
     let field = |name: &str| format!("remedies.{at}.{name}");
     let mut failed = fits(&field("instructions"), &remedy.instructions);
     match (remedy.kind.is_money(), remedy.amount) {
@@ -938,15 +945,20 @@ fn remedy_faults(at: usize, remedy: &Remedy, complaint: &Complaint) -> Vec<Faile
         )),
         _ => {}
     }
-    if remedy.due_on.is_some_and(|day| {
-        day.checked_add_days(Days::new(1)).is_none_or(|next| next <= complaint.received_at.date_naive())
-    }) {
-        failed.push(FailedGuard::input(
+    match remedy.due_on {
+        Some(day) if day < earliest_today(now) => failed.push(FailedGuard::input(
             "in_the_past",
             field("due_on"),
-            "must not be before the complaint",
+            "must not be in the past",
             "give the promised day",
-        ));
+        )),
+        Some(day) if day > (now + DUE_MAX).date_naive() => failed.push(FailedGuard::input(
+            "out_of_range",
+            field("due_on"),
+            "must be within five years",
+            "give a nearer day",
+        )),
+        _ => {}
     }
     failed
 }
@@ -1034,7 +1046,7 @@ fn remedy_named_faults(complaint: &Complaint, command: &Command) -> Vec<FailedGu
     vec![FailedGuard::input(code, "remedy", message, "name a remedy by its number")]
 }
 
-fn fulfilment_faults(command: &Command, now: DateTime<Utc>) -> Vec<FailedGuard> {
+fn fulfilment_faults(command: &Command, complaint: &Complaint, now: DateTime<Utc>) -> Vec<FailedGuard> {
     let input = command.input();
     let mut failed = given("evidence", &input.evidence);
     if input.on.is_some_and(|on| on > latest_today(now)) {
@@ -1042,6 +1054,14 @@ fn fulfilment_faults(command: &Command, now: DateTime<Utc>) -> Vec<FailedGuard> 
             "in_the_future",
             "on",
             "must not be in the future",
+            "give the day it was delivered",
+        ));
+    }
+    if input.on.is_some_and(|on| on < earliest_today(complaint.received_at)) {
+        failed.push(FailedGuard::input(
+            "in_the_past",
+            "on",
+            "must not be before the complaint",
             "give the day it was delivered",
         ));
     }
@@ -1093,6 +1113,18 @@ fn survivor_faults(scene: &Scene<'_>, complaint: &Complaint) -> Vec<FailedGuard>
     }
     if !survivor.status.is_open() {
         return field("not_open", "is not open", "choose an open complaint");
+    }
+    // The survivor goes on by its own facts: whoever must not decide one of them must not get it through the other.
+    let other_way = "join that one to this one instead, or leave them apart";
+    if complaint.against.is_some() && survivor.against != complaint.against {
+        return field("against_other", "is not against the same person", other_way);
+    }
+    if survivor.level < complaint.level {
+        return field("lower_level", "is at a lower level", other_way);
+    }
+    let mut barred = complaint.exclusions.iter().filter(|exclusion| exclusion.cause == ExclusionCause::Decided);
+    if barred.any(|exclusion| !survivor.is_barred(&exclusion.agent)) {
+        return field("decided_before", "may go to somebody who decided this one before it was contested", other_way);
     }
     Vec::new()
 }

@@ -21,7 +21,7 @@ use crate::id::Version;
 ///
 /// let Err(DeskError::Refused(refusal)) = john.accept(receipt.id()).await else { panic!("nothing to accept") };
 /// assert_eq!((refusal.code(), refusal.category()), ("wrong_status", RefusalCategory::State));
-/// assert!(refusal.to_string().starts_with("“Accept the answer” is refused: "));
+/// assert!(refusal.to_string().starts_with("“Accept the decision” is refused: "));
 /// for failed in &refusal.failed {
 ///     println!("{} — {}", failed.message, failed.remedy);
 /// }

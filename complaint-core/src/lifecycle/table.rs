@@ -204,7 +204,8 @@ pub enum Guard {
     ReinstateWindowOpen,
     /// A coded reason and a text for the customer are given.
     DismissalGiven,
-    /// The other complaint is another one, open, of the same customer, and not joined to this one.
+    /// The other complaint is another one, open, of the same customer, not joined to this one, and no way around its
+    /// level or who must not decide it.
     SurvivorFits,
     /// The complaint it was joined to is not finished.
     SurvivorNotClosed,
@@ -327,7 +328,7 @@ impl Guard {
             Self::DismissalGiven => ("dismissal_given", "a coded reason and a text for the customer are given"),
             Self::SurvivorFits => (
                 "survivor_fits",
-                "the other complaint is another one, open, of the same customer, and not joined to this one",
+                "the other complaint is another one, open, of the same customer, not joined to this one, and no way around its level or who must not decide it",
             ),
             Self::SurvivorNotClosed => ("survivor_not_closed", "the complaint it was joined to is not finished"),
             Self::ReferralGiven => ("referral_given", "the body is named and a notice is written"),

@@ -178,6 +178,8 @@ proptest! {
                 if was > asked_at {
                     prop_assert_eq!(calendar.between(was, is), Duration::from_secs(counted), "{:?}", clock);
                     prop_assert!(counted > 0 || was == is, "{:?}: {} became {}", clock, was, is);
+                } else {
+                    prop_assert_eq!(was, is, "{:?}: broken before the pause", clock);
                 }
             }
             all_sound(&it, &world.policy, world.now);

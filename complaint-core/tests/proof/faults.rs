@@ -662,3 +662,30 @@ async fn the_limit_of_open_complaints_holds_for_taking_up_again_and_never_agains
     mia.perform(first, Command::with_reason(C::Reopen, "An error.")).await.unwrap();
     assert_eq!(john.summary().await.unwrap().open(), 2);
 }
+
+/// Joined to another complaint, one goes on as that one: no way around its level or who must not decide it.
+#[test]
+fn joining_is_no_way_around_who_must_not_decide() {
+    let mut world = World::new(policy());
+    let mia = agent("mia");
+    let code = |world: &World, it: &Complaint, into: &Complaint| -> Option<&'static str> {
+        let command = input(C::Merge, Input { into: Some(into.reference.to_string()), ..Input::default() });
+        world.decide(it, &mia, &command, Some(into)).err().map(|refusal| refusal.code())
+    };
+    // One is against Zoe, the other against nobody: hers may take the other in, and not be taken in.
+    let against_zoe = world.submitted();
+    let plain = world.submitted_with(&Complaint::about("Damaged goods", "Broken lid", "It is cracked.").unwrap());
+    assert_eq!(code(&world, &against_zoe, &plain), Some("against_other"));
+    assert_eq!(code(&world, &plain, &against_zoe), None);
+    // One was contested and is a level up.
+    let begun = world.begun("sarah");
+    let resolved = world.resolved(&begun, Vec::new());
+    let contested = world.reason(&resolved, &customer("john"), C::Contest);
+    assert_eq!(code(&world, &contested, &against_zoe), Some("lower_level"));
+    assert_eq!(code(&world, &against_zoe, &contested), None);
+    // At the same level it still remembers who decided.
+    let up = world.begun_at(2);
+    assert_eq!(up.level, contested.level);
+    assert_eq!(code(&world, &contested, &up), Some("decided_before"));
+    assert_eq!(code(&world, &up, &contested), None);
+}

@@ -177,6 +177,9 @@ fn bring(world: &mut World, place: &str, at: u8, other: &mut Complaint) -> Optio
             world.act(&begun, &omar, &input(C::Dismiss, ground))
         }
         "merged" => {
+            if at > 1 {
+                *other = world.begun_at(at);
+            }
             let into = Input { into: Some(other.reference.to_string()), ..Input::default() };
             let entries = world.decide(&begun, &omar, &input(C::Merge, into), Some(other)).unwrap();
             *other = evolve(other.clone(), &entries[1]);
@@ -521,7 +524,8 @@ fn holds(stage: &Stage, actor: &Actor, name: C, guard: Guard) -> bool {
                     _ => true,
                 },
             };
-            sees_other && complaint.merged_into.is_none()
+            // It would hand a complaint that came further up to those below.
+            sees_other && complaint.merged_into.is_none() && complaint.level == Level::FIRST
         }
         Guard::SurvivorNotClosed => complaint.merged_into.is_some(),
         // A message can do without a file. Every file of these places came from the customer, so staff have all of theirs left.

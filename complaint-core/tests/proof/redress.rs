@@ -357,3 +357,31 @@ fn goodwill_and_money_with_a_not_upheld_decision_are_told_apart() {
     assert_eq!(code(&world, &begun, &agent("sarah"), &with(Outcome::NotUpheld)), "contradiction");
     assert!(world.decide(&begun, &agent("sarah"), &with(Outcome::Goodwill), None).is_ok());
 }
+
+#[test]
+fn the_days_of_a_remedy_are_ahead_when_promised_and_behind_when_delivered() {
+    let mut world = World::new(policy());
+    let begun = world.begun("sarah");
+    world.later(TimeDelta::days(3));
+    let sarah = agent("sarah");
+    let today = world.now.date_naive();
+    let promised = |world: &World, days: i64| {
+        let remedy = Remedy::of(RemedyKind::Replacement).due_on(today + TimeDelta::days(days));
+        let refusal = world.decide(&begun, &sarah, &decision(C::Resolve, vec![remedy]), None).err();
+        refusal
+            .map(|refusal| refusal.failed.iter().map(|failed| (failed.code, failed.field.clone())).collect::<Vec<_>>())
+    };
+    let due_on = || Some("remedies.0.due_on".to_owned());
+    assert_eq!(promised(&world, -2), Some(vec![("in_the_past", due_on())]), "after the complaint, before the decision");
+    assert_eq!(promised(&world, 0), None);
+    assert_eq!(promised(&world, 5 * 366), None);
+    assert_eq!(promised(&world, 5 * 366 + 1), Some(vec![("out_of_range", due_on())]));
+    let it = world.resolved(&begun, two());
+    let on = |days: i64| {
+        let (evidence, on) = (Some("Parcel 17".into()), Some(today + TimeDelta::days(days)));
+        input(C::FulfilRemedy, Input { remedy: Some(1), evidence, on, ..Input::default() })
+    };
+    assert_eq!(code(&world, &it, &sarah, &on(-5)), "in_the_past");
+    assert_eq!(code(&world, &it, &sarah, &on(2)), "in_the_future");
+    assert!(world.decide(&it, &sarah, &on(-3), None).is_ok(), "on the day of the complaint");
+}

@@ -149,6 +149,8 @@ struct Remedy {
     instructions: String,
     state: Tag,
     due: Option<When>,
+    /// The day it was promised for, in place of an instant.
+    due_on: Option<Day>,
     delivered: Option<(Day, String)>,
     /// Why it was declined, or failed.
     why_not: Vec<String>,
@@ -726,6 +728,7 @@ impl Loaded {
             instructions: remedy.instructions.clone().unwrap_or_default(),
             state: Tag::new("wait", "Proposed"),
             due: None,
+            due_on: None,
             delivered: None,
             why_not: Vec::new(),
         });
@@ -779,6 +782,7 @@ impl Loaded {
             instructions: promise.remedy.instructions.clone().unwrap_or_default(),
             state,
             due: due.map(When),
+            due_on: promise.remedy.due_on.filter(|_| due.is_some()).map(Day),
             delivered: promise.fulfilled_on.map(|on| {
                 let evidence = promise.fulfilled.as_ref().and_then(|step| step.text.clone());
                 (Day(on), evidence.unwrap_or_default())
