@@ -919,7 +919,7 @@ fn remedy_faults(at: usize, remedy: &Remedy, now: DateTime<Utc>) -> Vec<FailedGu
         (true, None) => failed.push(FailedGuard::input(
             "missing",
             field("amount"),
-            format!("a {} needs an amount", remedy.kind),
+            format!("“{}” needs an amount", remedy.kind.label()),
             "give an amount and a currency, e.g. 12.50 EUR",
         )),
         (true, Some(amount)) if amount.minor_units() == 0 => {
@@ -940,7 +940,7 @@ fn remedy_faults(at: usize, remedy: &Remedy, now: DateTime<Utc>) -> Vec<FailedGu
         (false, Some(_)) => failed.push(FailedGuard::input(
             "not_applicable",
             field("amount"),
-            format!("a {} is no money", remedy.kind),
+            format!("“{}” is no money", remedy.kind.label()),
             "leave the amount out",
         )),
         _ => {}
