@@ -689,3 +689,26 @@ fn joining_is_no_way_around_who_must_not_decide() {
     assert_eq!(code(&world, &contested, &up), Some("decided_before"));
     assert_eq!(code(&world, &up, &contested), None);
 }
+
+/// Other systems raise the priority with a reminder, and the reminder's own rule then fires again.
+#[test]
+fn telling_somebody_changes_nothing_else() {
+    let mut world = World::new(policy());
+    let begun = world.begun_at(3);
+    let mut it = begun.clone();
+    let told = |it: &Complaint| it.deadlines.iter().filter(|deadline| deadline.missed_at.is_some()).count();
+    for _ in 0..90 {
+        world.later(TimeDelta::days(1));
+        it = world.tick(it);
+    }
+    assert!(told(&it) > told(&begun) && it.entries > begun.entries + 3, "{}", it.entries);
+    let steered = |it: &Complaint| {
+        let place = (it.status, it.level, it.handler.clone());
+        (it.priority, it.category.clone(), it.skills.clone(), it.area.clone(), it.weight, place)
+    };
+    assert_eq!(steered(&it), steered(&begun));
+    for before in &begun.deadlines {
+        let after = it.deadlines.iter().find(|it| (it.clock, it.instance) == (before.clock, before.instance)).unwrap();
+        assert_eq!((after.due_at, after.target), (before.due_at, before.target), "{:?}", before.clock);
+    }
+}

@@ -102,3 +102,27 @@ async fn a_cause_is_one_of_the_policy_s() {
     let fields = resolve.expect("offered")["fields"].clone();
     assert!(fields.as_array().expect("fields").iter().any(|it| it["name"] == "cause" && it["required"] == false));
 }
+
+/// Programs that look through mail open every link in it, some with the reader's own cookie.
+#[tokio::test]
+async fn opening_links_rates_nothing() {
+    let house = House::new().await;
+    let path = decided(&house, json!([])).await;
+    let before = house.read(&path, &house.john).await;
+    for query in ["", "?score=1", "?score=5&comment=Fine"] {
+        let answer = house.it.get(&format!("{path}/commands/rate{query}"), &house.john).await;
+        assert_eq!(answer.problem(), (405, "method_not_allowed".into()));
+    }
+    let mut opened = 0;
+    for (to, text) in house.it.letters().await {
+        let links = text.split_whitespace().filter_map(|word| word.split_once("127.0.0.1:8080")).map(|(_, link)| link);
+        for link in links.filter(|_| to == "john@example.org") {
+            house.it.get(link.trim_end_matches(['.', '"', '>', ')']), &house.john).await;
+            opened += 1;
+        }
+    }
+    assert!(opened > 0, "a letter has a link");
+    let after = house.read(&path, &house.john).await;
+    assert_eq!((&after["version"], &after["feedback"]), (&before["version"], &before["feedback"]));
+    assert_eq!(house.read(&format!("{path}/log"), &house.maria).await.to_string().matches("\"rated\"").count(), 0);
+}
