@@ -177,8 +177,17 @@ async fn a_repeated_request_gives_the_first_answer() {
     assert!(again.is_repeated());
     assert_eq!(again.complaint(), first.complaint());
     assert!(matches!(under("b").submit(submission()).await, Err(DeskError::KeyReused)));
+    // The first answer is for the same command on the same complaint: another one must not pass for done.
+    let withdraw = || Command::plain(CommandName::Withdraw);
+    assert!(matches!(under("a").perform(first.id(), withdraw()).await, Err(DeskError::KeyReused)));
+    assert_eq!(house.state(first.id()).await.status, Status::InProgress);
+    let other = house.john().submit(submission()).await.unwrap();
+    let under = house.john().under_key("k2", "a").unwrap();
+    under.perform(first.id(), withdraw()).await.unwrap();
+    assert!(matches!(under.perform(other.id(), withdraw()).await, Err(DeskError::KeyReused)));
+    assert_eq!(under.perform(first.id(), withdraw()).await.unwrap().status, Status::Withdrawn);
     let all = house.john().summary().await.unwrap();
-    assert_eq!(all.total(), 1);
+    assert_eq!(all.total(), 2);
 }
 
 #[tokio::test]

@@ -200,8 +200,9 @@ impl Acting {
         &self.actor
     }
 
-    /// Makes the next change repeatable: the same key with the same fingerprint gives the first answer again, with
-    /// another fingerprint it is refused. The fingerprint is the caller's digest of the request.
+    /// Makes one change repeatable: the same command on the same complaint, under the same key and with the same
+    /// fingerprint, gives the first answer again; anything else under that key is refused. The fingerprint is the
+    /// caller's digest of the request.
     ///
     /// # Errors
     /// If the key is not 1 to 255 visible ASCII characters.
@@ -226,7 +227,8 @@ impl Acting {
 
     /// Hands in a complaint. It is acknowledged at once if the policy says so, and routed.
     pub async fn submit(&self, submission: Submission) -> Result<Receipt, DeskError> {
-        if let Some(first) = self.first_answer().await? {
+        let what = CommandName::Submit.name();
+        if let Some(first) = self.first_answer(what).await? {
             return Ok(Receipt { complaint: first, repeated: true });
         }
         let policy = self.desk.policy();
@@ -258,7 +260,7 @@ impl Acting {
             self.desk.categorise(&mut plan, &policy, &submission);
             self.desk.acknowledge(&mut plan, &policy);
             self.desk.place(&mut plan, &policy, None).await?;
-            match self.finish(plan, &policy).await {
+            match self.finish(plan, &policy, what).await {
                 Ok(complaint) => return Ok(Receipt { complaint, repeated: false }),
                 Err(Retry::Again(version)) => current = version,
                 Err(Retry::Repeated(complaint)) => return Ok(Receipt { complaint: *complaint, repeated: true }),
@@ -328,7 +330,8 @@ impl Acting {
         command: Command,
         seen: Option<Version>,
     ) -> Result<Complaint, DeskError> {
-        if let Some(first) = self.first_answer().await? {
+        let what = format!("{} {id}", command.name());
+        if let Some(first) = self.first_answer(&what).await? {
             return Ok(self.seen(first));
         }
         let policy = self.desk.policy();
@@ -337,7 +340,7 @@ impl Acting {
             let before = self.whole(id).await?;
             current = before.version;
             let plan = self.plan(before, &command, seen, &policy).await?;
-            match self.finish(plan, &policy).await {
+            match self.finish(plan, &policy, &what).await {
                 Ok(complaint) => return Ok(self.seen(complaint)),
                 Err(Retry::Again(version)) => current = current.max(version),
                 Err(Retry::Repeated(complaint)) => return Ok(self.seen(*complaint)),
@@ -424,24 +427,30 @@ impl Acting {
         }
     }
 
+    /// The key, and the fingerprint of this change under it: a key that was meant for one change must not answer for
+    /// another one of the same caller.
+    fn keyed(&self, what: &str) -> Option<(&IdempotencyKey, String)> {
+        self.key.as_ref().map(|(key, fingerprint)| (key, format!("{what} {fingerprint}")))
+    }
+
     /// What was answered under this key before, if anything was.
-    async fn first_answer(&self) -> Result<Option<Complaint>, DeskError> {
-        let Some((key, fingerprint)) = &self.key else { return Ok(None) };
+    async fn first_answer(&self, what: &str) -> Result<Option<Complaint>, DeskError> {
+        let Some((key, fingerprint)) = self.keyed(what) else { return Ok(None) };
         let Some(recalled) = self.desk.store.recall(key).await? else { return Ok(None) };
-        if recalled.fingerprint != *fingerprint {
+        if recalled.fingerprint != fingerprint {
             return Err(DeskError::KeyReused);
         }
         self.desk.as_of(recalled.complaint, recalled.version).await.map(Some)
     }
 
-    async fn finish(&self, plan: Plan, policy: &Policy) -> Result<Complaint, Retry> {
+    async fn finish(&self, plan: Plan, policy: &Policy, what: &str) -> Result<Complaint, Retry> {
         let Some(after) = plan.state().cloned() else { return Err(Retry::Never(DeskError::NotFound)) };
         if plan.is_empty() {
             return Ok(after);
         }
         let mut change = plan.into_change(policy);
-        if let Some((key, fingerprint)) = &self.key {
-            change = change.under_key(key.clone(), fingerprint.clone());
+        if let Some((key, fingerprint)) = self.keyed(what) {
+            change = change.under_key(key.clone(), fingerprint);
         }
         match self.desk.commit(&change).await {
             Ok(()) => Ok(after),
@@ -449,7 +458,7 @@ impl Acting {
             Err(DeskError::Store(
                 StoreError::ReferenceTaken | StoreError::CapacityExceeded { .. } | StoreError::OpenLimitReached { .. },
             )) => Err(Retry::Again(after.version)),
-            Err(DeskError::Store(StoreError::KeyUsed)) => match self.first_answer().await {
+            Err(DeskError::Store(StoreError::KeyUsed)) => match self.first_answer(what).await {
                 Ok(Some(first)) => Err(Retry::Repeated(Box::new(first))),
                 Ok(None) => Err(Retry::Again(after.version)),
                 Err(error) => Err(Retry::Never(error)),

@@ -88,14 +88,14 @@ pub struct IdempotencyKey {
 /// let receipt = john.submit(Complaint::about("Water supply", "No water", "Since Monday.")?).await?;
 /// let key = IdempotencyKey::new("customer:john", "form-7")?;
 /// let recalled = desk.store().recall(&key).await?.expect("it was committed");
-/// assert_eq!((recalled.complaint, recalled.fingerprint.as_str()), (receipt.id(), "digest"));
+/// assert_eq!((recalled.complaint, recalled.fingerprint.as_str()), (receipt.id(), "submit digest"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// # })?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recalled {
-    /// What the caller had sent, as the caller condensed it.
+    /// The command, the complaint it is for, and what the caller had sent, as the caller condensed it.
     pub fingerprint: String,
     /// The complaint that was changed.
     pub complaint: ComplaintId,
