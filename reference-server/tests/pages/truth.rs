@@ -15,6 +15,15 @@ const REFUND: [(&str, &str); 6] = [
     ("remedies.0.due_on", "2026-11-25"),
 ];
 
+/// Sarah, once she has decided on a refund.
+async fn refunded<'a>(house: &'a House, reference: &str) -> Browser<'a> {
+    let mut sarah = house.browser_of("sarah@example.org").await;
+    sarah.open(&format!("/complaints/{reference}")).await;
+    sarah.press(&at(reference, "begin"), &[]).await;
+    sarah.press(&at(reference, "resolve"), &REFUND).await;
+    sarah
+}
+
 #[tokio::test]
 async fn counts_are_those_of_the_store_and_every_cut_list_leads_on() {
     const HELD: usize = 120;
@@ -172,10 +181,7 @@ async fn a_rating_is_changed_from_the_one_there_is() {
     let house = House::furnished().await;
     let (mut john, reference) = house.complaint().await;
     let page = format!("/complaints/{reference}");
-    let mut sarah = house.browser_of("sarah@example.org").await;
-    sarah.open(&page).await;
-    sarah.press(&at(&reference, "begin"), &[]).await;
-    sarah.press(&at(&reference, "resolve"), &REFUND).await;
+    refunded(&house, &reference).await;
     john.open(&page).await;
     assert!(john.says("Rate how we dealt with it") && !john.has("input[name='score'][checked]"), "{}", john.text());
     john.press(&at(&reference, "rate"), &[("score", "4"), ("comment", "Quick & <kind>.")]).await;
@@ -195,10 +201,7 @@ async fn who_withdraws_after_the_decision_learns_what_is_lost() {
     let page = format!("/complaints/{reference}");
     john.open(&page).await;
     assert!(john.says("you get no decision"), "{}", john.text());
-    let mut sarah = house.browser_of("sarah@example.org").await;
-    sarah.open(&page).await;
-    sarah.press(&at(&reference, "begin"), &[]).await;
-    sarah.press(&at(&reference, "resolve"), &REFUND).await;
+    refunded(&house, &reference).await;
     john.open(&page).await;
     assert!(
         john.says("you no longer get what we promised you") && !john.says("you get no decision"),
@@ -242,10 +245,7 @@ async fn who_contests_learns_what_falls_with_the_decision() {
     let house = House::furnished().await;
     let (mut john, reference) = house.complaint().await;
     let page = format!("/complaints/{reference}");
-    let mut sarah = house.browser_of("sarah@example.org").await;
-    sarah.open(&page).await;
-    sarah.press(&at(&reference, "begin"), &[]).await;
-    sarah.press(&at(&reference, "resolve"), &REFUND).await;
+    let mut sarah = refunded(&house, &reference).await;
     john.open(&page).await;
     assert!(john.says(WARNING), "{}", john.text());
     john.press(&at(&reference, "accept_remedy"), &[]).await;
