@@ -468,8 +468,13 @@ fn adjustment(
     let (clock, instance) = (deadline.clock, deadline.instance);
     let calendar = || deadline.measured_on(policy);
     match (deadline.due_at, deadline.left_micros, want.paused) {
-        // What was broken before the pause stays broken, and since when.
-        (Some(due_at), _, Some(_)) if deadline.missed_at.is_some() || due_at <= now => None,
+        // What was broken before the pause stays broken, and since when. The time to accept breaks nothing when it ends; were it
+        // left due, what stands in the way of closing would be asked about at every sweep.
+        (Some(due_at), _, Some(_))
+            if deadline.missed_at.is_some() || (due_at <= now && clock != ClockKind::AutoClose) =>
+        {
+            None
+        }
         (Some(due_at), _, Some(cause)) => Some(ClockChange::Paused {
             clock,
             instance,
