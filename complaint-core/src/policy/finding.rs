@@ -131,6 +131,7 @@ codes! {
     AuthorityFalls = "authority_falls", Warning, "A level with less authority than the level below.";
     AuthorityEnds = "authority_ends", Warning, "Money that nobody may decide.";
     WindowsContradict = "windows_contradict", Warning, "Two windows that cannot both be used.";
+    WindowBeyondRetention = "window_beyond_retention", Warning, "A right that outlasts what is kept.";
     DuplicateName = "duplicate_name", Warning, "Two things that people cannot tell apart.";
     NothingToChoose = "nothing_to_choose", Warning, "Categories, none of which can be chosen.";
     LevelUnstaffed = "level_unstaffed", Warning, "A level without an agent.";

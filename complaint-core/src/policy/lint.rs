@@ -210,6 +210,21 @@ impl Report<'_> {
                 format!("make it no longer than `statutory.{key}.within`"),
             );
         }
+        let windows = [
+            ("targets.contest_window", targets.contest_window),
+            ("reinstate_window", policy.reinstate_window),
+            ("rating_window", policy.rating_window),
+        ];
+        for (path, window) in windows {
+            if let Some(retention) = policy.retention.filter(|retention| policy.is_longer(window, *retention)) {
+                self.push(
+                    Code::WindowBeyondRetention,
+                    path,
+                    format!("it ends after {window}, when the complaint need not be there any more: it is kept for {retention}"),
+                    "make it no longer than `retention`",
+                );
+            }
+        }
     }
 
     /// What the law promises, and the words about it.
@@ -595,6 +610,7 @@ impl Policy {
     fn spans(&self) -> Vec<(String, Span)> {
         let mut spans: Vec<(String, Span)> =
             vec![("reinstate_window".into(), self.reinstate_window), ("rating_window".into(), self.rating_window)];
+        spans.extend(self.retention.map(|span| ("retention".into(), span)));
         let own = ClockKind::ALL.into_iter().filter_map(|clock| Some((clock, self.targets.of(clock)?)));
         spans.extend(own.map(|(clock, span)| (format!("targets.{}", clock.name()), span)));
         let within = |at: String, overrides: &TargetOverrides| -> Vec<(String, Span)> {

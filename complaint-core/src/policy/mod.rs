@@ -22,9 +22,10 @@ mod structure;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::complaint::Priority;
+use crate::complaint::{Complaint, Priority};
 use crate::deadline::{Calendar, ClockKind, Span, SpanUnit};
 use crate::id::{Area, CategoryKey, CauseKey, InvalidId, Level, PromiseKey, Skill};
 use crate::money::Money;
@@ -90,6 +91,10 @@ pub struct Policy {
     /// How long a rating can be changed.
     #[serde(default = "one_day")]
     pub rating_window: Span,
+    /// How long a complaint is kept once it has ended, as the organisation's records schedule says; `None`: for good. Nothing is
+    /// erased by itself: see [`Policy::kept_until`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retention: Option<Span>,
     /// The best score with which a customer is asked whether they want to contest, 0 to 5; 0: never.
     #[serde(default = "two")]
     pub low_rating: u8,
@@ -501,6 +506,31 @@ impl Policy {
         let own = self.category(category).and_then(|category| category.targets.of(clock));
         let by_priority = || self.priorities.get(&priority).and_then(|targets| targets.of(clock));
         own.or_else(by_priority).or_else(|| self.targets.of(clock))
+    }
+
+    /// Until when a complaint must be kept: its end and the [retention](Policy::retention). `None` while it is open or
+    /// resolved, and for good where the policy says nothing.
+    ///
+    /// ```
+    /// use complaint_core::lifecycle::{Command, CommandName};
+    /// # use complaint_core::{Actor, Agent, Complaint, Desk, Policy, policy::Category, store::MemoryStore};
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// let mut policy = Policy::standard().with_category(Category::named("Water supply")?);
+    /// policy.retention = Some("1096 days".parse()?);
+    /// # let desk = Desk::new(MemoryStore::new(), policy);
+    /// # let john = desk.acting_as(Actor::customer("john")?);
+    /// # let receipt = john.submit(Complaint::about("Water supply", "No water", "Since Monday.")?).await?;
+    /// assert_eq!(desk.policy().kept_until(receipt.complaint()), None);
+    /// let ended = john.perform(receipt.id(), Command::with_reason(CommandName::Withdraw, "It came back.")).await?;
+    /// let kept = desk.policy().kept_until(&ended).expect("it has ended");
+    /// assert_eq!((kept - ended.status_since).num_days(), 1096);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn kept_until(&self, complaint: &Complaint) -> Option<DateTime<Utc>> {
+        let retention = self.retention.filter(|_| complaint.status.is_end())?;
+        Some(retention.due(&self.working_calendar(), complaint.status_since))
     }
 
     /// Whether an agent of a level may decide these amounts alone: per currency their sum is within the limit.

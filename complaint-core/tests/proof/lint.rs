@@ -174,6 +174,12 @@ fn more_texts() -> Vec<(Code, &'static str, &'static str, String)> {
             "[\"late-delivry\"]",
             of(&[], &format!("{category}{promise}except = [\"late-delivry\"]\n")),
         ),
+        (
+            Code::WindowBeyondRetention,
+            "targets.contest_window",
+            "\"30 days\"",
+            of(&[("reinstate_window = \"30 days\"", "reinstate_window = \"21 days\"\nretention = \"21 days\"")], ""),
+        ),
         (Code::WindowsContradict, "rating_window", "\"40 days\"", of(&[("\"24 hours\"", "\"40 days\"")], "")),
         (
             Code::WindowsContradict,
