@@ -1,9 +1,13 @@
 //! What of a log each kind of reader may see.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::actor::Party;
-use crate::complaint::{Complaint, Entry, Event, ReleaseCause, Words};
+use crate::complaint::{
+    Attachment, Complaint, Contact, Dismissal, Entry, Event, Feedback, Priority, Proposal, Question, ReleaseCause,
+    Resolution, Words,
+};
 use crate::routing::Routing;
 
 /// Whether the customer of the complaint may know that this happened. Versions that customers see count by it, so an
@@ -89,11 +93,85 @@ pub(crate) fn unseen_ratings(complaint: &Complaint, reader: &Party) -> BTreeSet<
     }
 }
 
-/// The complaint as this reader may see it.
+/// The complaint as this reader may see it. Rules decide by the whole one, never by what this gives.
 pub(crate) fn for_reader(mut complaint: Complaint, reader: &Party) -> Complaint {
-    let unseen = unseen_ratings(&complaint, reader);
-    complaint.feedback.retain(|feedback| !unseen.contains(&feedback.resolution));
-    complaint
+    match reader {
+        Party::Customer(_) => public(complaint),
+        Party::Admin(_) => without_content(complaint),
+        Party::Agent(_) | Party::Auditor(_) => {
+            let unseen = unseen_ratings(&complaint, reader);
+            complaint.feedback.retain(|feedback| !unseen.contains(&feedback.resolution));
+            complaint
+        }
+        Party::System => complaint,
+    }
+}
+
+/// What its customer may know of it; what keeps the house in order is emptied. `tests/proof/visibility.rs` asks of every field
+/// whose it is.
+fn public(mut complaint: Complaint) -> Complaint {
+    // Why things went wrong is the organisation's own analysis.
+    complaint.resolutions.iter_mut().for_each(|resolution| resolution.cause = None);
+    complaint.escalations.iter_mut().for_each(|step| step.handler = None);
+    complaint.deadlines.retain(|deadline| deadline.clock.concerns_customer());
+    Complaint {
+        version: complaint.public_version,
+        public_change: complaint.public_version,
+        status: complaint.status.for_customer(),
+        status_since: complaint.public_status_since,
+        routing: complaint.routing.map(|routing| Arc::new(unexplained(&routing))),
+        question: complaint.question.map(|question| Question { seq: 0, ..question }),
+        recorded_by: None,
+        priority: Priority::Normal,
+        skills: BTreeSet::new(),
+        area: None,
+        weight: 0,
+        against: None,
+        exclusions: Vec::new(),
+        first_action_at: None,
+        unread_since: None,
+        proposal: None,
+        deciders: Vec::new(),
+        absorbed: Vec::new(),
+        // Numbers that would tell how much happened among staff.
+        entries: 0,
+        level_entries: 0,
+        assignments: 0,
+        proposals: 0,
+        ..complaint
+    }
+}
+
+/// Without anything that people typed: whoever runs the system sees that things happened, not what was said.
+fn without_content(mut complaint: Complaint) -> Complaint {
+    let resolutions = std::mem::take(&mut complaint.resolutions);
+    let feedback = std::mem::take(&mut complaint.feedback);
+    Complaint {
+        subject: String::new(),
+        description: String::new(),
+        contact: Contact::default(),
+        product: None,
+        order_number: None,
+        answers: BTreeMap::new(),
+        proposal: complaint.proposal.map(|it| Proposal {
+            explanation: String::new(),
+            apology: None,
+            next_steps: None,
+            ..it
+        }),
+        resolutions: resolutions
+            .into_iter()
+            .map(|it| Resolution { explanation: String::new(), apology: None, next_steps: None, ..it })
+            .collect(),
+        feedback: feedback.into_iter().map(|it| Feedback { comment: None, ..it }).collect(),
+        dismissal: complaint.dismissal.map(|it| Dismissal { text: String::new(), ..it }),
+        attachments: complaint
+            .attachments
+            .into_iter()
+            .map(|it| Attachment { file_name: String::new(), ..it })
+            .collect(),
+        ..complaint
+    }
 }
 
 /// The log without anonymous ratings, numbered anew, so that no gap tells where one was. What was said before it was made

@@ -229,7 +229,7 @@ impl Acting {
     pub async fn submit(&self, submission: Submission) -> Result<Receipt, DeskError> {
         let what = CommandName::Submit.name();
         if let Some(first) = self.first_answer(what).await? {
-            return Ok(Receipt { complaint: first, repeated: true });
+            return Ok(Receipt { complaint: self.seen(first), repeated: true });
         }
         let policy = self.desk.policy();
         if let Some(agent) = &submission.against
@@ -261,9 +261,11 @@ impl Acting {
             self.desk.acknowledge(&mut plan, &policy);
             self.desk.place(&mut plan, &policy, None).await?;
             match self.finish(plan, &policy, what).await {
-                Ok(complaint) => return Ok(Receipt { complaint, repeated: false }),
+                Ok(complaint) => return Ok(Receipt { complaint: self.seen(complaint), repeated: false }),
                 Err(Retry::Again(version)) => current = version,
-                Err(Retry::Repeated(complaint)) => return Ok(Receipt { complaint: *complaint, repeated: true }),
+                Err(Retry::Repeated(complaint)) => {
+                    return Ok(Receipt { complaint: self.seen(*complaint), repeated: true });
+                }
                 Err(Retry::Never(error)) => return Err(error),
             }
         }
@@ -467,7 +469,8 @@ impl Acting {
         }
     }
 
-    /// A complaint this actor may see, without ratings that are anonymous to them.
+    /// A complaint this actor may see, and of it what is theirs: its customer sees nothing of what keeps the house in order, whoever
+    /// runs the system nothing that people typed, staff no ratings that are anonymous.
     pub async fn read(&self, id: ComplaintId) -> Result<Complaint, DeskError> {
         Ok(self.seen(self.whole(id).await?))
     }

@@ -64,6 +64,137 @@ async fn a_customer_reads_the_public_story_and_nothing_else() {
     assert!(matches!(house.as_actor(customer("jane")).log(id).await, Err(DeskError::NotFound)));
 }
 
+const THEIRS: [&str; 38] = [
+    "id",
+    "reference",
+    "version",
+    "public_version",
+    "public_change",
+    "customer",
+    "channel",
+    "received_at",
+    "policy_version",
+    "category",
+    "language",
+    "items",
+    "subject",
+    "description",
+    "contact",
+    "product",
+    "order_number",
+    "purchase_date",
+    "incident_date",
+    "wish",
+    "answers",
+    "status",
+    "status_since",
+    "public_status_since",
+    "level",
+    "handler",
+    "acknowledged_at",
+    "first_response_at",
+    "awaited",
+    "decisions",
+    "remedies",
+    "feedback",
+    "dismissal",
+    "merged_into",
+    "follows",
+    "referred_to",
+    "attachments",
+    "files_by_customer",
+];
+const IN_PART: [&str; 6] = ["routing", "escalations", "question", "questions", "resolutions", "deadlines"];
+const OF_THE_HOUSE: [&str; 16] = [
+    "entries",
+    "recorded_by",
+    "priority",
+    "skills",
+    "area",
+    "weight",
+    "against",
+    "level_entries",
+    "assignments",
+    "exclusions",
+    "first_action_at",
+    "unread_since",
+    "proposals",
+    "proposal",
+    "deciders",
+    "absorbed",
+];
+
+/// Every field of a complaint is one or the other; whoever adds one decides here.
+#[tokio::test]
+async fn a_customer_is_given_of_a_complaint_what_is_theirs_to_see() {
+    let house = House::new(policy()).await;
+    let id = house.submit().await.id;
+    let first = house.handler(id).await;
+    first.perform(id, Command::with_reason(C::Decline, "No.")).await.unwrap();
+    let triage =
+        Input { priority: Some(Priority::High), weight: Some(2), reason: Some("No.".into()), ..Input::default() };
+    house.as_actor(agent("mia")).perform(id, input(C::Triage, triage)).await.unwrap();
+    let handler = house.handler(id).await;
+    handler.begin(id).await.unwrap();
+    handler.ask(id, "Which colour?").await.unwrap();
+    house.as_actor(customer("john")).answer(id, "Blue.").await.unwrap();
+    handler.escalate(id, "No.").await.unwrap();
+    let above = house.handler(id).await;
+    above.begin(id).await.unwrap();
+    above.perform(id, decision(C::Propose, Vec::new())).await.unwrap();
+
+    let fields = |complaint: &complaint_core::Complaint| match serde_json::to_value(complaint).unwrap() {
+        serde_json::Value::Object(fields) => fields,
+        other => panic!("{other}"),
+    };
+    let (stored, seen) = (house.state(id).await, house.as_actor(customer("john")).read(id).await.unwrap());
+    let (whole, given) = (fields(&stored), fields(&seen));
+    for (name, value) in &whole {
+        let (theirs, in_part) = (THEIRS.contains(&name.as_str()), IN_PART.contains(&name.as_str()));
+        let internal = OF_THE_HOUSE.contains(&name.as_str());
+        assert_eq!(u8::from(theirs) + u8::from(in_part) + u8::from(internal), 1, "whose is `{name}`?");
+        if internal && !["recorded_by", "area", "absorbed", "deciders"].contains(&name.as_str()) {
+            assert_ne!(given[name], *value, "`{name}` is of the house, or the story does not fill it");
+        }
+    }
+    assert_eq!((stored.status, seen.status), (Status::PendingApproval, Status::InProgress));
+    assert_eq!((seen.version, seen.status_since), (stored.public_version, stored.public_status_since));
+    assert!(seen.version < stored.version);
+    let text = serde_json::to_string(&seen).unwrap();
+    for hidden in ["No.", "candidates\":[{", "\"clock\":\"level\"", "\"clock\":\"approval\""] {
+        assert!(!text.contains(hidden), "{hidden} in {text}");
+    }
+    assert_eq!(seen.escalations.len(), 1);
+    // Whatever way it is read.
+    let john = house.as_actor(customer("john"));
+    assert_eq!(john.find(&stored.reference.to_string()).await.unwrap(), seen);
+    assert_eq!(
+        john.list(complaint_core::store::Query::within(john.scope())).await.unwrap().items,
+        std::slice::from_ref(&seen)
+    );
+    let after = john.post(id, "Any news?").await.unwrap();
+    assert_eq!(after.proposal, None);
+}
+
+#[tokio::test]
+async fn an_admin_is_given_no_word_that_people_typed() {
+    let house = House::new(policy()).await;
+    let id = house.submit().await.id;
+    let handler = house.handler(id).await;
+    handler.begin(id).await.unwrap();
+    handler.perform(id, decision(C::Resolve, Vec::new())).await.unwrap();
+    let rate = input(C::Rate, Input { score: Some(2), comment: Some("Slow.".into()), ..Input::default() });
+    house.as_actor(customer("john")).perform(id, rate).await.unwrap();
+    let whole = serde_json::to_string(&house.state(id).await).unwrap();
+    let seen = serde_json::to_string(&house.as_actor(admin()).read(id).await.unwrap()).unwrap();
+    for typed in
+        ["Broken kettle", "The lid is cracked.", "john@example.org", "It left us broken.", "We are sorry.", "Slow."]
+    {
+        assert!(whole.contains(typed), "{typed} is nowhere");
+        assert!(!seen.contains(typed), "an admin reads {typed}");
+    }
+}
+
 #[tokio::test]
 async fn a_customer_learns_who_was_chosen_and_not_who_was_considered() {
     let house = House::new(policy()).await;
