@@ -8,7 +8,7 @@ use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::header::{CONTENT_TYPE, IF_MATCH};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, Method, StatusCode};
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
@@ -27,7 +27,7 @@ pub const JSON_DEPTH_MAX: usize = 32;
 ///
 /// Refused with a problem that names the field: unknown fields (give `T` `#[serde(deny_unknown_fields)]`), keys given twice, wrong
 /// types, controls other than TAB, LF and CR in any text. Refused as a whole: other content types (415), more than [`JSON_MAX`] bytes (413),
-/// deeper than [`JSON_DEPTH_MAX`], not UTF-8, not JSON (400).
+/// deeper than [`JSON_DEPTH_MAX`], not UTF-8, not JSON, sent by `POST` under an `Idempotency-Key` (400).
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ApiJson<T>(pub T);
 
@@ -35,6 +35,9 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for ApiJson<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        if request.method() == Method::POST && request.headers().contains_key("idempotency-key") {
+            return Err(not_repeatable());
+        }
         if !is_json(request.headers()) {
             return Err(not_json());
         }
@@ -76,6 +79,17 @@ impl<S: Send + Sync> FromRequest<S> for Repeatable {
         digest.update(&body);
         Ok(Self { body, key: key.map(|key| (key, hex(&digest.finalize()))) })
     }
+}
+
+/// Whoever sends a key relies on it: ignored, a repetition would pass for the first answer and be a second token. The first answer
+/// is not kept either, since it holds a secret, or must not tell who has asked before.
+fn not_repeatable() -> Problem {
+    Problem::new(
+        StatusCode::BAD_REQUEST,
+        "idempotency_key_not_supported",
+        "This request cannot be sent under an Idempotency-Key.",
+    )
+    .detail("No answer is kept here to be given again. Nothing was done; send the request without the key.")
 }
 
 /// The `Idempotency-Key` header, if it is there.

@@ -139,6 +139,15 @@ impl Complaint {
     }
 }
 
+impl RemedyPromise {
+    /// What it is called where there may be several: `2. Refund of 12.50 EUR`.
+    ///
+    /// Example: [`RemedyPromise`].
+    pub fn numbered(&self) -> String {
+        format!("{}. {}", self.number, self.remedy.in_words())
+    }
+}
+
 impl Remedy {
     /// What it is, in words: `Refund of 12.50 EUR`.
     pub fn in_words(&self) -> String {

@@ -530,6 +530,8 @@ impl Complaint {
             (CommandName::Contest, Field::NewEvidence) => self.is_final(policy),
             (_, Field::Cause) => policy.cause_required,
             (CommandName::Resume, Field::OptionalReason) => self.question.is_some(),
+            // Of a single one everybody knows which is meant.
+            (command, Field::Remedy) => self.remedies_for(command).nth(1).is_some(),
             _ => field.is_required(),
         }
     }

@@ -1,5 +1,7 @@
 //! What each guard of the table looks at.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::context::Context;
@@ -970,15 +972,22 @@ fn authority_faults(scene: &Scene<'_>, complaint: &Complaint) -> Vec<FailedGuard
         _ => &scene.command.input().remedies,
     };
     let level = scene.actor.level().unwrap_or(Level::FIRST);
-    if policy.has_authority(level, remedies.iter().filter_map(|remedy| remedy.amount)) {
-        Vec::new()
-    } else {
-        fail(
-            "over_authority",
-            format!("the money is more than a {} may decide alone", policy.level_name(level).to_lowercase()),
-            "propose the resolution to a second person, or escalate",
-        )
+    let amounts = || remedies.iter().filter_map(|remedy| remedy.amount);
+    if policy.has_authority(level, amounts()) {
+        return Vec::new();
     }
+    let name = policy.level_name(level).to_lowercase();
+    let limits = policy.level(level).and_then(|level| level.authority.as_deref()).unwrap_or_default();
+    let has_limit = |currency| limits.iter().any(|limit| limit.currency() == currency);
+    let without: BTreeSet<String> =
+        amounts().map(Money::currency).filter(|it| !has_limit(*it)).map(|it| it.to_string()).collect();
+    let message = if without.is_empty() {
+        format!("the money is more than level “{name}” may decide alone")
+    } else {
+        let without = without.into_iter().collect::<Vec<_>>().join(", ");
+        format!("level “{name}” has no limit set for {without}, so it may decide no such amount alone")
+    };
+    fail("over_authority", message, "propose the resolution to a second person, or escalate")
 }
 
 fn cause_faults(scene: &Scene<'_>) -> Vec<FailedGuard> {

@@ -393,12 +393,12 @@ fn text(after: &Complaint, entry: &Entry, kind: NoticeKind, policy: &Policy) -> 
         }
         Event::RemedyAccepted { remedy } | Event::RemedyDeclined { remedy } | Event::RemedyFailed { remedy } => {
             let reason = entry.words.get("reason").map(|reason| format!("\n\n{reason}"));
-            Some(numbered(remedy_of(after, *remedy)?) + &reason.unwrap_or_default())
+            Some(remedy_of(after, *remedy)?.numbered() + &reason.unwrap_or_default())
         }
         // Of several that are due at once, each has its own notice: it says which.
         Event::Warned { clock: ClockKind::Remedy, .. } | Event::Alarmed { clock: ClockKind::Remedy } => {
             let (_, number) = told_of(entry, ClockKind::Remedy)?;
-            remedy_of(after, number).map(numbered)
+            remedy_of(after, number).map(RemedyPromise::numbered)
         }
         Event::Escalated { causes, .. } => {
             let mut clocks = causes.iter().filter_map(|cause| match cause {
@@ -573,9 +573,4 @@ fn told_of(entry: &Entry, clock: ClockKind) -> Option<(ClockKind, u32)> {
 
 fn remedy_of(complaint: &Complaint, number: u32) -> Option<&RemedyPromise> {
     complaint.remedies.iter().find(|promise| promise.number == number)
-}
-
-/// A remedy as the page of the complaint calls it: `2. Refund of 12.50 EUR`.
-fn numbered(promise: &RemedyPromise) -> String {
-    format!("{}. {}", promise.number, promise.remedy.in_words())
 }

@@ -377,7 +377,7 @@ impl Report<'_> {
                     Code::ClockNeverCounts,
                     format!("levels.{at}.{field}"),
                     format!(
-                        "a {} complaint leaves this level after {stays}, before its handler's {begin} to begin are over",
+                        "a complaint of priority {} leaves this level after {stays}, before its handler's {begin} to begin are over",
                         priority.name()
                     ),
                     "give the level more time, or the handler less",

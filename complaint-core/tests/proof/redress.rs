@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use complaint_core::complaint::{Entry, Event, Outcome, RemedyKind, RemedyState as S};
 use complaint_core::deadline::ClockKind;
 use complaint_core::id::CauseKey;
-use complaint_core::lifecycle::{Command, CommandName as C, Input, Status, evolve};
+use complaint_core::lifecycle::{Command, CommandName as C, Field, Input, Status, evolve};
 use complaint_core::money::Money;
 use complaint_core::notice::{Notice, NoticeKind as K, announce};
 use complaint_core::policy::Cause;
@@ -384,4 +384,31 @@ fn the_days_of_a_remedy_are_ahead_when_promised_and_behind_when_delivered() {
     assert_eq!(code(&world, &it, &sarah, &on(-5)), "in_the_past");
     assert_eq!(code(&world, &it, &sarah, &on(2)), "in_the_future");
     assert!(world.decide(&it, &sarah, &on(-3), None).is_ok(), "on the day of the complaint");
+}
+
+#[test]
+fn a_currency_without_a_limit_is_named() {
+    let mut world = World::new(policy());
+    let begun = world.begun_at(1);
+    let holder = agent(begun.handler.as_ref().unwrap().as_str());
+    for (amount, says, other) in
+        [("700 JPY", "no limit set for JPY", "more than"), ("700 EUR", "more than", "no limit")]
+    {
+        let resolve = decision(C::Resolve, vec![Remedy::compensation(amount).unwrap()]);
+        let refusal = world.decide(&begun, &holder, &resolve, None).unwrap_err();
+        let said = &refusal.failed[0].message;
+        assert!(refusal.has("over_authority") && said.contains(says) && !said.contains(other), "{amount}: {said}");
+    }
+}
+
+#[test]
+fn of_several_remedies_one_must_be_named() {
+    let mut world = World::new(policy());
+    let it = resolved(&mut world, 1, two());
+    let requires = |it: &Complaint| it.requires(C::DeclineRemedy, Field::Remedy, &policy());
+    assert!(requires(&it));
+    assert_eq!(code(&world, &it, &customer("john"), &Command::plain(C::DeclineRemedy)), "missing");
+    let it = world.act(&it, &customer("john"), &of(C::DeclineRemedy, 1));
+    assert!(!requires(&it));
+    world.plain(&it, &customer("john"), C::DeclineRemedy);
 }

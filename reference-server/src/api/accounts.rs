@@ -64,6 +64,7 @@ const CHECK_YOUR_MAIL: CheckYourMail =
 /// Sign up. The answer does not tell whether the address is known.
 #[utoipa::path(post, path = "/api/v1/accounts", tag = "accounts", request_body = SignUp, responses(
     (status = 202, body = CheckYourMail),
+    (status = 400, body = Problem, content_type = "application/problem+json", description = "`idempotency_key_not_supported`: an `Idempotency-Key` is refused, because no answer is kept to be given again"),
     (status = 422, body = Problem, content_type = "application/problem+json"),
     (status = 429, body = Problem, content_type = "application/problem+json"),
 ))]
@@ -83,6 +84,7 @@ pub(super) async fn sign_up(
 /// with the name and password that shall count.
 #[utoipa::path(post, path = "/api/v1/accounts/verify", tag = "accounts", request_body = Confirm, responses(
     (status = 200, body = Confirmed),
+    (status = 400, body = Problem, content_type = "application/problem+json", description = "`idempotency_key_not_supported`: an `Idempotency-Key` is refused, because no answer is kept to be given again"),
     (status = 422, body = Problem, content_type = "application/problem+json", description = "`invalid_token`: used, expired or unknown; `invalid_body` naming `name` and `password` if they are needed"),
 ))]
 pub(super) async fn confirm(
@@ -96,6 +98,7 @@ pub(super) async fn confirm(
 /// Send the confirmation again, unless a mail went to this address within a day. The answer does not tell whether the address is known.
 #[utoipa::path(post, path = "/api/v1/accounts/verification", tag = "accounts", request_body = SendAgain, responses(
     (status = 202, body = CheckYourMail),
+    (status = 400, body = Problem, content_type = "application/problem+json", description = "`idempotency_key_not_supported`: an `Idempotency-Key` is refused, because no answer is kept to be given again"),
     (status = 422, body = Problem, content_type = "application/problem+json"),
     (status = 429, body = Problem, content_type = "application/problem+json"),
 ))]

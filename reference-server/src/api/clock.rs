@@ -39,6 +39,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// that it takes longer: then `done` is false, and it goes on.
 #[utoipa::path(post, path = "/api/v1/clock", tag = "operation", request_body = Advance, security(("bearer" = []), ("cookie" = [])), responses(
     (status = 200, body = Now),
+    (status = 400, body = Problem, content_type = "application/problem+json", description = "`idempotency_key_not_supported`: an `Idempotency-Key` is refused, because no answer is kept to be given again"),
     (status = 403, body = Problem, content_type = "application/problem+json"),
     (status = 422, body = Problem, content_type = "application/problem+json"),
 ))]

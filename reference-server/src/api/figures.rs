@@ -169,10 +169,11 @@ impl From<Amounts> for RemedyCount {
 }
 
 impl fmt::Display for RemedyCount {
-    /// As a table shows it: `3 (12.50 EUR, 7 JPY)`.
+    /// As a table shows it: `3 (12.50 EUR, 7 JPY)`. No line ends within a sum.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.count)?;
-        if self.money.is_empty() { Ok(()) } else { write!(f, " ({})", self.money.join(", ")) }
+        let sums: Vec<String> = self.money.iter().map(|sum| sum.replace(' ', "\u{a0}")).collect();
+        if sums.is_empty() { Ok(()) } else { write!(f, " ({})", sums.join(", ")) }
     }
 }
 

@@ -22,6 +22,7 @@ pub(super) struct Accept {
 /// Accept an invitation.
 #[utoipa::path(post, path = "/api/v1/invitations/accept", tag = "accounts", request_body = Accept, responses(
     (status = 200, body = Me),
+    (status = 400, body = Problem, content_type = "application/problem+json", description = "`idempotency_key_not_supported`: an `Idempotency-Key` is refused, because no answer is kept to be given again"),
     (status = 422, body = Problem, content_type = "application/problem+json"),
 ))]
 pub(super) async fn accept(State(state): State<AppState>, ApiJson(body): ApiJson<Accept>) -> Result<Json<Me>, Problem> {

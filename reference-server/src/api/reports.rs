@@ -9,8 +9,9 @@ use complaint_core::DeskError;
 use complaint_core::complaint::Complaint;
 use complaint_core::desk::Acting;
 use complaint_core::lifecycle::Status;
+use complaint_core::policy::Policy;
 use complaint_core::routing::{Need, Roster, route};
-use complaint_core::store::{Query, Sort};
+use complaint_core::store::{Query, Reach, Scope, Sort};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -24,6 +25,9 @@ use crate::state::AppState;
 /// Counts over the complaints the caller may see.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Summary {
+    /// Which complaints are counted: those that the caller may see.
+    #[schema(example = "All complaints.")]
+    covers: String,
     total: u64,
     open: u64,
     /// Every status, those without complaints too.
@@ -71,6 +75,24 @@ pub(crate) async fn most_pressing(acting: &Acting) -> Result<Vec<Complaint>, Des
         ..Query::within(acting.scope())
     };
     Ok(acting.list(query).await?.items)
+}
+
+/// Which complaints somebody's figures are about.
+pub(crate) fn covers(scope: &Scope, policy: &Policy) -> String {
+    let Scope::Agent { reach, .. } = scope else {
+        return "All complaints.".to_owned();
+    };
+    let seen = match reach {
+        Reach::Own => "What you hold or held last".to_owned(),
+        Reach::Queue(level) => {
+            format!("What you hold or held last, and the queue of the level “{}”", policy.level_name(*level))
+        }
+        Reach::UpTo(level) => {
+            format!("What stands at the level “{}” or below, and what you hold or held last", policy.level_name(*level))
+        }
+        Reach::Everything => "All complaints".to_owned(),
+    };
+    format!("{seen}; none that is about you.")
 }
 
 /// Open complaints at a level.
@@ -126,6 +148,7 @@ pub(super) async fn summary(State(state): State<AppState>, viewer: Viewer) -> Re
         total: *total,
     });
     Ok(Json(Summary {
+        covers: covers(&acting.scope(), &policy),
         total: counted.total(),
         open: counted.open(),
         by_status: Status::ALL

@@ -25,6 +25,7 @@ pub(super) struct LogIn {
 /// Log in. Sets the session cookie; a session the browser had before ends.
 #[utoipa::path(post, path = "/api/v1/sessions", tag = "accounts", request_body = LogIn, responses(
     (status = 200, body = Me),
+    (status = 400, body = Problem, content_type = "application/problem+json", description = "`idempotency_key_not_supported`: an `Idempotency-Key` is refused, because no answer is kept to be given again"),
     (status = 401, body = Problem, content_type = "application/problem+json", description = "`invalid_credentials`"),
     (status = 403, body = Problem, content_type = "application/problem+json", description = "`email_unverified`"),
     (status = 429, body = Problem, content_type = "application/problem+json"),

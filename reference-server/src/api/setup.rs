@@ -24,6 +24,7 @@ pub(super) struct SetUp {
 /// Make the first admin.
 #[utoipa::path(post, path = "/api/v1/setup", tag = "accounts", request_body = SetUp, responses(
     (status = 201, body = Me),
+    (status = 400, body = Problem, content_type = "application/problem+json", description = "`idempotency_key_not_supported`: an `Idempotency-Key` is refused, because no answer is kept to be given again"),
     (status = 409, body = Problem, content_type = "application/problem+json", description = "`already_set_up`"),
     (status = 422, body = Problem, content_type = "application/problem+json"),
 ))]

@@ -24,6 +24,7 @@ pub(super) struct NewToken {
 /// Make a bearer token, good for 30 days.
 #[utoipa::path(post, path = "/api/v1/tokens", tag = "accounts", request_body = LogIn, responses(
     (status = 201, body = NewToken),
+    (status = 400, body = Problem, content_type = "application/problem+json", description = "`idempotency_key_not_supported`: an `Idempotency-Key` is refused, because no answer is kept to be given again"),
     (status = 401, body = Problem, content_type = "application/problem+json", description = "`invalid_credentials`"),
     (status = 403, body = Problem, content_type = "application/problem+json", description = "`email_unverified`"),
     (status = 429, body = Problem, content_type = "application/problem+json"),

@@ -391,7 +391,7 @@ pub struct DeadlineView {
     #[schema(example = "resolution")]
     clock: &'static str,
     label: &'static str,
-    /// Which of its kind.
+    /// Which of its kind; of the clocks of remedies, the number of the remedy.
     instance: u32,
     #[schema(example = "20 working days")]
     target: String,

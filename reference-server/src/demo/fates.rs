@@ -4,8 +4,8 @@ use complaint_core::complaint::Outcome;
 
 use super::chance::Chance;
 use super::situations::{
-    CONTESTS, DECLINES, DISMISSALS, ESCALATIONS, GREETINGS, NOTES, RATINGS, REASSIGNMENTS, REFERRALS, REMARKS, REPLIES,
-    WITHDRAWALS,
+    CONTESTS, DECLINES, DISMISSALS, ESCALATIONS, FAILURES, GREETINGS, NOTES, RATINGS, REASSIGNMENTS, REFERRALS,
+    REMARKS, REMEDY_DECLINES, REPLIES, WITHDRAWALS,
 };
 
 /// How much time passes before a deed, in minutes.
@@ -60,6 +60,10 @@ pub enum Deed {
     Accept,
     /// Somebody delivers what was promised.
     Fulfil,
+    /// The customer does not want what was promised.
+    DeclineRemedy(&'static str),
+    /// The handler finds that what was promised cannot be delivered.
+    FailRemedy(&'static str),
     /// The customer rates it.
     Rate(u8, &'static str),
     /// The customer disagrees.
@@ -93,6 +97,16 @@ pub enum Since {
     Work(i64, i64),
 }
 
+impl Since {
+    /// Whether it can still be going on.
+    pub fn is_recent(self) -> bool {
+        match self {
+            Self::Days(_, most) => most < 30,
+            Self::Work(..) => true,
+        }
+    }
+}
+
 /// A kind of course, how often it is taken, and when.
 pub struct Fate {
     /// How many take it.
@@ -108,7 +122,7 @@ pub struct Fate {
 /// All courses. Together about two hundred complaints.
 pub const FATES: &[Fate] = &[
     // The finished past.
-    Fate { count: 52, since: Since::Days(8, 89), category: None, course: plain },
+    Fate { count: 42, since: Since::Days(8, 89), category: None, course: plain },
     Fate { count: 16, since: Since::Days(30, 88), category: None, course: silent },
     Fate { count: 9, since: Since::Days(3, 80), category: None, course: at_once },
     Fate { count: 10, since: Since::Days(20, 85), category: None, course: approved },
@@ -128,7 +142,11 @@ pub const FATES: &[Fate] = &[
     Fate { count: 3, since: Since::Days(10, 80), category: None, course: declined },
     Fate { count: 3, since: Since::Days(10, 80), category: None, course: reassigned },
     Fate { count: 2, since: Since::Days(50, 80), category: None, course: followed_up },
+    Fate { count: 4, since: Since::Days(16, 80), category: None, course: not_wanted },
+    Fate { count: 3, since: Since::Days(30, 80), category: Some("billing"), course: delivered_after_all },
+    Fate { count: 4, since: Since::Days(30, 80), category: None, course: too_little },
     // What is going on now.
+    Fate { count: 2, since: Since::Days(6, 10), category: Some("damaged-goods"), course: failed },
     Fate { count: 5, since: Since::Days(21, 27), category: Some("damaged-goods"), course: owed },
     Fate { count: 4, since: Since::Days(4, 7), category: Some("waste"), course: owed },
     Fate { count: 8, since: Since::Days(4, 9), category: None, course: decided },
@@ -379,6 +397,43 @@ fn owed(by: &mut Chance) -> Course {
     let mut course = opening(by);
     course.push((Wait::Work(20, 200), Deed::Resolve(Outcome::Upheld)));
     course.push((Wait::Wall(60, 1000), Deed::Accept));
+    course
+}
+
+/// Something is offered that the customer does not want.
+fn not_wanted(by: &mut Chance) -> Course {
+    let mut course = looking_into_it(by);
+    course.push((Wait::Work(60, 900), Deed::Resolve(Outcome::Goodwill)));
+    course.push((Wait::Wall(60, 3000), Deed::DeclineRemedy(by.pick(REMEDY_DECLINES))));
+    course.push((Wait::Wall(5, 60), Deed::Accept));
+    course
+}
+
+/// What was promised cannot be delivered at first.
+fn delivered_after_all(by: &mut Chance) -> Course {
+    let mut course = failed(by);
+    course.push((Wait::Work(300, 1200), Deed::Fulfil));
+    course.push((Wait::Wall(20, 3000), Deed::Rate(3, "It worked at the second try.")));
+    course
+}
+
+/// What was promised cannot be delivered and is still owed.
+fn failed(by: &mut Chance) -> Course {
+    let mut course = opening(by);
+    course.push((Wait::Work(60, 300), Deed::Resolve(Outcome::Upheld)));
+    course.push((Wait::Wall(60, 1000), Deed::Accept));
+    course.push((Wait::Work(200, 700), Deed::FailRemedy(by.pick(FAILURES))));
+    course
+}
+
+/// What is offered falls with the decision that the customer contests.
+fn too_little(by: &mut Chance) -> Course {
+    let mut course = looking_into_it(by);
+    course.push((Wait::Work(60, 900), Deed::Resolve(Outcome::Goodwill)));
+    course.push((Wait::Wall(400, 5000), Deed::Contest("Half of the cost for what you did is not enough.")));
+    course.push((Wait::Work(30, 300), Deed::Begin));
+    course.push((Wait::Work(100, 1200), Deed::Resolve(Outcome::Upheld)));
+    course.extend(agreement(by));
     course
 }
 

@@ -209,7 +209,7 @@ impl Life<'_> {
         let away = self.opening_time_ago(AWAY_SINCE);
         self.enter(away, What::Leave);
         for fate in FATES {
-            for _ in 0..fate.count {
+            for number in 0..fate.count {
                 let fitting: Vec<&'static Situation> = SITUATIONS
                     .iter()
                     .filter(|it| fate.category.is_none_or(|category| it.category == category))
@@ -220,7 +220,11 @@ impl Life<'_> {
                     .collect();
                 let situation = self.by.pick(&fitting);
                 let everybody: Vec<&Person> = self.people.customers.iter().collect();
-                let customer = self.by.pick(&everybody).clone();
+                let mut customer = self.by.pick(&everybody).clone();
+                // Whoever looks in with the account that stands first sees one of everything that is going on.
+                if let (0, true, Some(first)) = (number, fate.since.is_recent(), everybody.first()) {
+                    customer = (*first).clone();
+                }
                 let course = (fate.course)(&mut self.by).into();
                 let at = match fate.since {
                     Since::Days(least, most) => {
@@ -611,7 +615,25 @@ impl Life<'_> {
                     CommandName::FulfilRemedy,
                     Input { remedy: Some(promise.number), evidence: Some(evidence), ..Input::default() },
                 )?;
-                handler.perform(id, command).await?;
+                let after = handler.perform(id, command).await?;
+                if after.outstanding_remedies().next().is_some() {
+                    return Ok(Came::Later(Wait::Work(60, 600)));
+                }
+            }
+            Deed::DeclineRemedy(reason) if status == Status::Resolved => {
+                let Some(promise) = complaint.outstanding_remedies().next() else { return Ok(Came::Done) };
+                let input =
+                    Input { remedy: Some(promise.number), reason: Some((*reason).to_owned()), ..Input::default() };
+                self.customer(at)?.perform(id, given(CommandName::DeclineRemedy, input)?).await?;
+            }
+            Deed::FailRemedy(reason) if status == Status::Resolved => {
+                let Some(promise) = complaint.remedies_for(CommandName::FailRemedy).next() else {
+                    return Ok(Came::Done);
+                };
+                let Some(handler) = self.handler(&complaint) else { return Ok(Came::Done) };
+                let input =
+                    Input { remedy: Some(promise.number), reason: Some((*reason).to_owned()), ..Input::default() };
+                handler.perform(id, given(CommandName::FailRemedy, input)?).await?;
             }
             Deed::Rate(score, comment) if matches!(status, Status::Resolved | Status::Closed) => {
                 let input = Input { score: Some(*score), comment: Some((*comment).to_owned()), ..Input::default() };
@@ -752,7 +774,11 @@ impl Life<'_> {
             _ => slots.fill(words),
         };
         let kind = if outcome == Outcome::Goodwill { RemedyKind::Compensation } else { situation.cure };
-        let remedies = if right { vec![self.remedy(kind)?] } else { Vec::new() };
+        let mut remedies = if right { vec![self.remedy(kind)?] } else { Vec::new() };
+        // Now and then something for the trouble on top of the thing itself.
+        if kind == RemedyKind::Replacement && right && self.by.percent(40) {
+            remedies.push(Remedy::compensation("10.00 EUR")?);
+        }
         let input = Input {
             outcome: Some(outcome),
             explanation: Some(explanation),

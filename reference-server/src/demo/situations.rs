@@ -157,7 +157,7 @@ pub const SITUATIONS: &[Situation] = &[
         question: "What are the last four digits of the card, and the two reference numbers on the statement?",
         answer: "4410; the references end in 81 and 82.",
         partner: "the card company",
-        upheld: "The page sent the payment twice when the connection was slow. One of them goes back today.",
+        upheld: "The page sent the payment twice when the connection was slow. One of them comes back to you.",
         not_upheld: "The second payment is for the order of your daughter at the same address; both were delivered.",
         cure: RemedyKind::Refund,
     },
@@ -171,7 +171,7 @@ pub const SITUATIONS: &[Situation] = &[
         question: "To which account number should it have gone? The last four digits will do.",
         answer: "0193, at the credit union.",
         partner: "the cashier's office",
-        upheld: "The form lay unsigned in a tray. It has been signed, and the transfer left this morning.",
+        upheld: "The form lay unsigned in a tray. It has been signed, and the money comes with the next run of transfers.",
         not_upheld: "The refund was paid to the account on the form on the day it was due; your bank can trace it with the number we sent.",
         cure: RemedyKind::Refund,
     },
@@ -199,7 +199,7 @@ pub const SITUATIONS: &[Situation] = &[
         question: "Is there a till number in the corner of the receipt?",
         answer: "Till 3, receipt 20771.",
         partner: "the cashier's office",
-        upheld: "The till was booked a day late at our end. The fee has been taken off.",
+        upheld: "The till was booked a day late at our end. The fee is taken off and comes back to you.",
         not_upheld: "The receipt is for the previous year's charge; this year's was paid after the date.",
         cure: RemedyKind::Refund,
     },
@@ -269,7 +269,7 @@ pub const SITUATIONS: &[Situation] = &[
         question: "Is there a number on a small plate, at about eye level?",
         answer: "Yes, 2-118.",
         partner: "the electricity network",
-        upheld: "The cable joint had failed. It has been replaced and the light is on the list for a check in winter.",
+        upheld: "The cable joint had failed. It is being replaced, and the light is on the list for a check in winter.",
         not_upheld: "The light is switched off by decision of the council until the works on the bridge end; it is not broken.",
         cure: RemedyKind::Repair,
     },
@@ -283,7 +283,7 @@ pub const SITUATIONS: &[Situation] = &[
         question: "About how wide is it, and is there water in it?",
         answer: "As wide as an umbrella, and yes, after rain.",
         partner: "the road contractor",
-        upheld: "The hole has been filled, and the whole stretch is in the programme for new asphalt.",
+        upheld: "The hole is filled this week, and the whole stretch is in the programme for new asphalt.",
         not_upheld: "The road there belongs to the harbour company; we have sent them your report with a map.",
         cure: RemedyKind::Repair,
     },
@@ -367,7 +367,7 @@ pub const SITUATIONS: &[Situation] = &[
         question: "Has anybody else at your address an account with us, perhaps the landlord?",
         answer: "No, the house is mine and I live here alone.",
         partner: "the billing office",
-        upheld: "The order came from the house with the same number in another street. The charge has been taken off and paid back.",
+        upheld: "The order came from the house with the same number in another street. The charge has been taken off, and what you paid comes back to you.",
         not_upheld: "The order form carries your signature and the bin's number was read in your yard.",
         cure: RemedyKind::Refund,
     },
@@ -532,6 +532,16 @@ pub const CONTESTS: &[&str] = &[
 /// Why an agent does not take a complaint.
 pub const DECLINES: &[&str] =
     &["The customer is a cousin of mine.", "I was at the counter on that day and am part of the story."];
+
+/// Why customers do not want what they are offered.
+pub const REMEDY_DECLINES: &[&str] = &[
+    "I did not complain for the money. Please see to it that it does not happen to anybody else.",
+    "Thank you, but keep it. The explanation is worth more to me.",
+];
+
+/// Why something promised cannot be delivered.
+pub const FAILURES: &[&str] =
+    &["It came back to us: the account or address is out of date. We ask for the right one and send it again."];
 
 /// Why a supervisor gives a complaint to somebody else.
 pub const REASSIGNMENTS: &[&str] =

@@ -319,10 +319,16 @@ impl Scene<'_> {
                 Field::new(name, label, Control::Select(optional("As it is", choices)))
             }
             Wanted::Remedy => {
-                let possible = self.complaint.remedies_for(command).map(|promise| {
-                    Choice::new(promise.number, format!("{}. {}", promise.number, promise.remedy.in_words()), "")
-                });
-                Field::new(name, label, Control::Select(optional("The only one there is", possible)))
+                let possible = self
+                    .complaint
+                    .remedies_for(command)
+                    .map(|promise| Choice::new(promise.number, promise.numbered(), ""));
+                let mut choices: Vec<Choice> = possible.collect();
+                // A single one is chosen already.
+                if choices.len() > 1 {
+                    choices = optional("Choose …", choices.into_iter());
+                }
+                Field::new(name, label, Control::Select(choices)).required()
             }
             Wanted::Agent | Wanted::OptionalAgent => {
                 let first = if wanted == Wanted::Agent { "Choose …" } else { "Whom the router finds" };
@@ -358,8 +364,7 @@ impl Scene<'_> {
             }
             _ => field,
         };
-        let cause_is_due = wanted == Wanted::Cause && self.policy.cause_required;
-        if wanted.is_required() || cause_is_due { field.required() } else { field }
+        if self.complaint.requires(command, wanted, self.policy) { field.required() } else { field }
     }
 
     fn asked(&self, command: CommandName, wanted: Wanted) -> String {

@@ -23,8 +23,8 @@ use serde::Deserialize;
 use super::commands::{Attempt, CommandForm, Scene, confirmation, list, read, seen_version};
 use super::form::Typed;
 use super::words::{
-    CUSTOMER, Day, LogLine, Names, Tag, When, amount, category_name, customer_status, left, log_line, outcome_tag,
-    owed_after_acceptance, staff_status, time_left, unfit,
+    CUSTOMER, Day, LogLine, Names, Tag, When, amount, came_in, category_name, customer_status, deadline_name, left,
+    log_line, outcome_tag, owed, sentence, staff_status, time_left, unfit,
 };
 use super::{Answer, Me, Person, page, see, start_of, upload};
 use crate::api::attachments::{attach as attach_files, carrying, send};
@@ -102,6 +102,15 @@ struct Broken {
     rights: String,
 }
 
+/// What was promised with the decision and should be there by now.
+struct Overdue {
+    /// What, with the day it was promised for, in place of an instant where there is one.
+    remedies: Vec<(String, Option<Day>, When)>,
+    /// Whether those who see to it were told.
+    told: bool,
+    may_decline: bool,
+}
+
 /// One message of the conversation.
 struct Message {
     id: String,
@@ -126,6 +135,8 @@ struct File {
 /// A decision.
 struct Decision {
     number: usize,
+    /// `decided`, or `proposed`.
+    how: &'static str,
     stands: bool,
     outcome: Tag,
     at: When,
@@ -158,7 +169,7 @@ struct Remedy {
 
 /// One deadline with what explains it.
 struct Clock {
-    label: &'static str,
+    label: String,
     state: Tag,
     due: Option<When>,
     target: String,
@@ -217,6 +228,9 @@ struct CustomerPage {
     steps: Vec<Step>,
     promise: Option<Promise>,
     broken: Option<Broken>,
+    overdue: Option<Overdue>,
+    /// What could not be delivered and is still owed.
+    failed: Vec<String>,
     paused: bool,
     until: Vec<(String, When)>,
     answer_by: Option<When>,
@@ -535,6 +549,30 @@ impl Loaded {
         Some(Broken { what, at: When(deadline.due_at?), rights })
     }
 
+    /// What was promised with the decision and is not there although its day is over.
+    fn overdue(&self) -> Option<Overdue> {
+        let complaint = &self.complaint;
+        let owed = || complaint.outstanding_remedies().filter(|promise| promise.failed.is_none());
+        let late = owed().filter_map(|promise| {
+            let due = self.due(promise).filter(|due| *due <= self.now)?;
+            Some((promise.numbered(), promise.remedy.due_on.map(Day), When(due)))
+        });
+        let remedies: Vec<_> = late.collect();
+        (!remedies.is_empty()).then(|| Overdue {
+            remedies,
+            told: owed().any(|promise| complaint.is_late(promise)),
+            may_decline: self.allows(CommandName::DeclineRemedy),
+        })
+    }
+
+    /// When the time for a remedy that is owed runs out.
+    fn due(&self, promise: &RemedyPromise) -> Option<DateTime<Utc>> {
+        let clock = self.complaint.deadlines.iter().find(|clock| {
+            clock.clock == ClockKind::Remedy && clock.instance == promise.number && clock.ended.is_none()
+        });
+        clock.and_then(|clock| clock.due_at)
+    }
+
     /// By when the customer is to answer, while a question is open.
     fn answer_by(&self) -> Option<When> {
         self.complaint.question.as_ref()?;
@@ -574,7 +612,11 @@ impl Loaded {
     }
 
     fn history(&self) -> Excerpt<LogLine> {
-        let found = self.before(self.places.log).map(|entry| (entry.seq, log_line(entry, &self.names, &self.policy)));
+        let found = self.before(self.places.log).map(|entry| {
+            let line = log_line(entry, &self.names, &self.policy);
+            let words = if self.repeats_comment(entry) { Vec::new() } else { line.words };
+            (entry.seq, LogLine { words, ..line })
+        });
         self.excerpt(found, "log", |seq| Places { log: seq, ..self.places })
     }
 
@@ -637,6 +679,8 @@ impl Loaded {
             Event::RemedyFulfilled { .. } => ("delivery", false, words(&["evidence"])),
             Event::RemedyFailed { .. } => ("why a remedy failed", false, words(&["reason"])),
             Event::RemedyDeclined { .. } => ("why a remedy is declined", false, words(&["reason"])),
+            // Whoever changes the score alone says nothing anew.
+            Event::Rated { .. } if self.repeats_comment(entry) => return None,
             Event::Rated { .. } => ("rating", false, words(&["comment"])),
             Event::Attached { .. } => ("files", false, Vec::new()),
             Event::Escalated { .. } => {
@@ -667,6 +711,15 @@ impl Loaded {
         })
     }
 
+    /// Whether a rating has the comment of the one that it changes.
+    fn repeats_comment(&self, entry: &Entry) -> bool {
+        let Event::Rated { resolution, .. } = entry.event else { return false };
+        let former = self.log.iter().rev().find(|it| {
+            it.seq < entry.seq && matches!(it.event, Event::Rated { resolution: of, .. } if of == resolution)
+        });
+        former.is_some_and(|former| former.words.get("comment") == entry.words.get("comment"))
+    }
+
     fn files(&self) -> Vec<File> {
         self.complaint.attachments.iter().map(|file| self.file(file)).collect()
     }
@@ -692,6 +745,7 @@ impl Loaded {
         let stands = |at: usize| in_force && at + 1 == count && complaint.resolutions[at].contested_at.is_none();
         let decisions = complaint.resolutions.iter().enumerate().map(|(at, resolution)| Decision {
             number: at + 1,
+            how: "decided",
             stands: stands(at),
             outcome: outcome_tag(resolution.outcome, stands(at)),
             at: When(resolution.at),
@@ -734,6 +788,7 @@ impl Loaded {
         });
         Some(Decision {
             number: self.complaint.resolutions.len() + 1,
+            how: "proposed",
             stands: true,
             outcome: outcome_tag(proposal.outcome, true),
             at: When(proposal.at),
@@ -758,10 +813,7 @@ impl Loaded {
 
     fn remedy(&self, promise: &RemedyPromise) -> Remedy {
         let complaint = &self.complaint;
-        let clock = complaint.deadlines.iter().find(|clock| {
-            clock.clock == ClockKind::Remedy && clock.instance == promise.number && clock.ended.is_none()
-        });
-        let due = clock.and_then(|clock| clock.due_at);
+        let due = self.due(promise);
         let is_owed = complaint.outstanding_remedies().any(|owed| owed.number == promise.number);
         let state = complaint.remedy_state(promise);
         let state = match state {
@@ -840,7 +892,7 @@ impl Loaded {
         clocks
             .into_iter()
             .map(|deadline| Clock {
-                label: deadline.clock.label(),
+                label: deadline_name(&self.complaint, deadline),
                 state: match (deadline.missed_at, deadline.ended.map(|ended| ended.how)) {
                     (Some(_), Some(Ending::Cancelled)) => Tag::new("bad", "Missed"),
                     _ => time_left(deadline, self.now),
@@ -953,12 +1005,18 @@ fn customer_page(
         subject: complaint.subject.clone(),
         description: complaint.description.clone(),
         status: customer_status(complaint, &loaded.names, loaded.names.joined_to),
-        owed: owed_after_acceptance(complaint),
+        owed: owed(complaint),
         handler: complaint.handler.as_ref().filter(|_| complaint.status.is_open()).map(|it| loaded.names.agent(it)),
         banner: loaded.banner(done, attempt),
         steps: loaded.steps(),
         promise: loaded.promise().filter(|_| complaint.status.is_open()),
         broken: loaded.broken().filter(|_| complaint.status.is_open()),
+        overdue: loaded.overdue(),
+        failed: complaint
+            .outstanding_remedies()
+            .filter(|promise| promise.failed.is_some())
+            .map(RemedyPromise::numbered)
+            .collect(),
         paused: complaint.deadline(ClockKind::Resolution).is_some_and(|deadline| deadline.due_at.is_none()),
         until: loaded.until(),
         answer_by: loaded.answer_by().filter(|_| loaded.allows(CommandName::Answer)),
@@ -1026,7 +1084,10 @@ fn staff_page(
         Fact { label: "Priority".to_owned(), value: complaint.priority.label().to_owned() },
         Fact { label: "Weight".to_owned(), value: complaint.weight.to_string() },
         Fact { label: "Skills needed".to_owned(), value: list(complaint.skills.iter()) },
-        Fact { label: "Came in".to_owned(), value: complaint.channel.label().to_owned() },
+        Fact {
+            label: "Came in".to_owned(),
+            value: sentence(came_in(complaint.channel)).trim_end_matches('.').to_owned(),
+        },
     ];
     if content {
         facts.splice(0..0, loaded.facts());
@@ -1049,7 +1110,7 @@ fn staff_page(
         unread: complaint.unread_since.map(When),
         late: super::words::nearest(complaint).map(|deadline| {
             let tag = time_left(deadline, loaded.now);
-            Tag::new(tag.tone, format!("{}: {}", deadline.clock.label(), tag.word.to_lowercase()))
+            Tag::new(tag.tone, format!("{}: {}", deadline_name(complaint, deadline), tag.word.to_lowercase()))
         }),
         banner: loaded.banner(done, attempt),
         facts,

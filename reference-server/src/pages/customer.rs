@@ -24,7 +24,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::complaint::{agent_names, load};
 use super::form::{Choice, Control, Fault, Field, Summary, Typed, filled};
-use super::words::{Names, Tag, When, category_name, customer_status, fault_of, left, owed_after_acceptance};
+use super::words::{Names, Tag, When, category_name, customer_status, fault_of, left, owed};
 use super::{Answer, Me, Person, look_through, page, see, upload};
 use crate::api::attachments::{Taken, attach};
 use crate::auth::{Role, Viewer};
@@ -182,7 +182,7 @@ async fn list(State(state): State<AppState>, person: Person, ApiQuery(query): Ap
         subject: complaint.subject.clone(),
         category: category_name(&policy, &complaint.category),
         status: customer_status(complaint, &names, joined_to(complaint)),
-        owed: owed_after_acceptance(complaint),
+        owed: owed(complaint),
         received: When(complaint.received_at),
         promised: complaint
             .promised(now)

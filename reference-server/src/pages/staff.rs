@@ -21,8 +21,12 @@ use serde::Deserialize;
 use super::commands::{CommandForm, Scene, confirmation, list};
 use super::complaint::agent_names;
 use super::form::{Choice, Control, Field};
-use super::words::{Names, Tag, When, category_name, is_promise, nearest, staff_status, time_left, unfit};
+use super::words::{
+    Names, Tag, When, category_name, deadline_name, is_promise, nearest, staff_status, time_left, unfit,
+};
 use super::{Answer, Found, Me, Person, look_through, page, see};
+use crate::api::figures::FiguresView;
+use crate::api::reports::covers;
 use crate::auth::Role;
 use crate::error::Problem;
 use crate::extract::ApiQuery;
@@ -46,14 +50,15 @@ struct Row {
     status: Tag,
     priority: Option<Tag>,
     level: String,
-    handler: String,
+    /// As in `held by Asha`; of what has ended, who held it last.
+    held: String,
     unread: bool,
     due: Option<Due>,
     received: When,
 }
 
 struct Due {
-    label: &'static str,
+    label: String,
     at: When,
     left: Tag,
 }
@@ -107,6 +112,9 @@ struct WorkPage {
 #[template(path = "staff/team.html")]
 struct TeamPage {
     me: Me,
+    /// What the figures are about.
+    covers: String,
+    figures: FiguresView,
     load: Vec<Load>,
     approvals: Rows<Row>,
     pressing: Rows<Row>,
@@ -202,11 +210,15 @@ impl Floor {
                 Priority::Normal | Priority::Low => None,
             },
             level: self.policy.level_name(complaint.level).to_owned(),
-            handler: complaint.handler.as_ref().map_or_else(|| "nobody".to_owned(), |agent| self.names.agent(agent)),
+            held: match &complaint.handler {
+                Some(agent) if complaint.status.is_end() => format!("last held by {}", self.names.agent(agent)),
+                Some(agent) => format!("held by {}", self.names.agent(agent)),
+                None => "held by nobody".to_owned(),
+            },
             unread: complaint.unread_since.is_some(),
             due: nearest(complaint).and_then(|deadline| {
                 Some(Due {
-                    label: deadline.clock.label(),
+                    label: deadline_name(complaint, deadline),
                     at: When(deadline.due_at?),
                     left: time_left(deadline, self.now),
                 })
@@ -234,7 +246,8 @@ impl Floor {
             .any(|available| available.command == CommandName::Assign && available.allowed);
         let reasons: Vec<String> = match self.me().filter(|_| !actor.is_supervisor()) {
             Some(me) => self.roster.member(me).map_or_else(Vec::new, |member| {
-                self.roster.eligibility(&need, member, self.now).iter().map(unfit).collect()
+                let reasons = self.roster.eligibility(&need, member, self.now);
+                reasons.iter().map(|it| format!("{} {}", member.agent.name, unfit(it))).collect()
             }),
             None => nobody_because(&need, &self.roster, &self.names, self.now),
         };
@@ -339,6 +352,8 @@ async fn team(State(state): State<AppState>, person: Person) -> Answer {
             deadline.due_at.is_some() && matches!(left.tone, "bad" | "wait")
         })
     };
+    let total = floor.acting.summary().await?.total();
+    let figures = state.figures.of(&floor.acting, total, state.live.commits(), floor.now).await?;
     let approvals = floor.look(of(&[Status::PendingApproval]), |_| true).await?;
     let queue = floor.look(of(&[Status::Queued]), |_| true).await?;
     // What was promised with a decision is a promise too.
@@ -350,6 +365,8 @@ async fn team(State(state): State<AppState>, person: Person) -> Answer {
         StatusCode::OK,
         &TeamPage {
             me: Me::of(&person.0, Some(&floor.acting), &state, "/team"),
+            covers: covers(&floor.acting.scope(), &floor.policy),
+            figures: FiguresView::of(&figures, &floor.policy, |agent| floor.names.agent(agent)),
             load: loads(&floor.roster, &floor.policy, floor.now),
             approvals: floor.rows(&approvals, "status=pending_approval"),
             pressing: floor.rows(&pressing, ""),

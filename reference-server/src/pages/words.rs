@@ -7,8 +7,8 @@ use askama::filters::HtmlSafe;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use complaint_core::Policy;
 use complaint_core::actor::Party;
-use complaint_core::complaint::{CloseCause, Complaint, Entry, EscalationCause, Event, Outcome, ReleaseCause};
-use complaint_core::deadline::{ClockKind, Deadline, Ending};
+use complaint_core::complaint::{Channel, CloseCause, Complaint, Entry, EscalationCause, Event, Outcome, ReleaseCause};
+use complaint_core::deadline::{ClockChange, ClockKind, Deadline, Ending};
 use complaint_core::id::{AgentId, CategoryKey};
 use complaint_core::lifecycle::{FailedGuard, Status};
 use complaint_core::reference::Reference;
@@ -138,8 +138,11 @@ pub fn customer_status(complaint: &Complaint, names: &Names, joined_to: Option<R
     Tag::new(tone, complaint.status_for_customer(handler.as_deref(), joined_to))
 }
 
-/// What the organisation still owes after its decision was accepted, beside the status.
-pub fn owed_after_acceptance(complaint: &Complaint) -> Option<Tag> {
+/// What the organisation owes the customer by its decision, beside the status: once it is accepted, or late.
+pub fn owed(complaint: &Complaint) -> Option<Tag> {
+    if complaint.outstanding_remedies().any(|promise| complaint.is_late(promise)) {
+        return Some(Tag::new("bad", "We are late with a remedy"));
+    }
     let accepted = complaint.resolution().is_some_and(|resolution| resolution.accepted_at.is_some());
     let owes = complaint.status == Status::Resolved && accepted && complaint.outstanding_remedies().next().is_some();
     owes.then(|| Tag::new("wait", "Accepted: we owe you a remedy"))
@@ -179,6 +182,16 @@ pub fn left(due: DateTime<Utc>, warn: Option<DateTime<Utc>>, now: DateTime<Utc>)
 /// Whether staff owe something by its end. When a decision can be contested no more, or a complaint closes by itself, nobody is late.
 pub fn is_promise(deadline: &Deadline) -> bool {
     !matches!(deadline.clock, ClockKind::ContestWindow | ClockKind::AutoClose)
+}
+
+/// What a deadline is called; that of a remedy by the number and kind of the remedy.
+pub fn deadline_name(complaint: &Complaint, deadline: &Deadline) -> String {
+    let label = deadline.clock.label();
+    let of_remedy = |number| complaint.remedies.iter().find(|promise| promise.number == number);
+    match (deadline.clock, of_remedy(deadline.instance)) {
+        (ClockKind::Remedy, Some(promise)) => format!("{label} {}", promise.numbered()),
+        _ => label.to_owned(),
+    }
 }
 
 /// The running promise that ends first, for lists.
@@ -285,7 +298,7 @@ fn happened(entry: &Entry, names: &Names, policy: &Policy) -> String {
     }
     match &entry.event {
         Event::Submitted { channel, category, .. } => {
-            format!("Complaint received ({}) about {}", channel.label().to_lowercase(), category_name(policy, category))
+            format!("Complaint received {}, about {}", came_in(*channel), category_name(policy, category))
         }
         Event::Acknowledged => "Receipt confirmed to the customer".to_owned(),
         Event::Triaged { category, priority, weight, .. } => format!(
@@ -372,10 +385,44 @@ fn happened(entry: &Entry, names: &Names, policy: &Policy) -> String {
         },
         Event::Read => "The customer's messages were read".to_owned(),
         Event::Warned { clock, percent } => {
-            format!("Warning: {percent} % of the time for “{}” are used", clock.label().to_lowercase())
+            format!("Warning: {percent} % of the time for “{}” are used", timed(entry, *clock))
         }
         Event::Rebased { policy_version } => format!("Deadlines follow policy version {policy_version} now"),
-        Event::Alarmed { clock } => format!("Alarm: the time for “{}” ran out", clock.label().to_lowercase()),
+        Event::Alarmed { clock } => format!("Alarm: the time for “{}” ran out", timed(entry, *clock)),
+    }
+}
+
+/// What a clock measures, for staff; of several remedies, which.
+fn timed(entry: &Entry, clock: ClockKind) -> String {
+    let label = clock.label().to_lowercase();
+    match told_of_remedy(entry, clock) {
+        Some(number) => format!("{label} {number}"),
+        None => label,
+    }
+}
+
+/// Which remedy a warning or an alarm is about, if it is about one.
+fn told_of_remedy(entry: &Entry, clock: ClockKind) -> Option<u32> {
+    entry.clocks.iter().find_map(|change| match change {
+        ClockChange::Warned { clock: kind, instance, .. } | ClockChange::Missed { clock: kind, instance } => {
+            (clock == ClockKind::Remedy && *kind == clock).then_some(*instance)
+        }
+        _ => None,
+    })
+}
+
+/// The way a complaint came in, as it follows “received”.
+pub fn came_in(channel: Channel) -> &'static str {
+    match channel {
+        Channel::Web => "through our website",
+        Channel::Api => "through another program",
+        Channel::Email => "by e-mail",
+        Channel::Phone => "by phone",
+        Channel::Counter => "at a counter",
+        Channel::Letter => "by letter",
+        Channel::SocialMedia => "through social media",
+        Channel::Open311 => "through Open311",
+        Channel::Import => "from another system",
     }
 }
 

@@ -73,3 +73,36 @@ async fn of_many_at_once_one_is_made_and_all_get_its_answer() {
         }
     }
 }
+
+/// What keeps no answer says so, instead of letting a repetition pass for the first request.
+#[tokio::test]
+async fn a_key_that_cannot_be_kept_is_refused_and_nothing_is_done() {
+    let house = House::new().await;
+    let who = json!({"email": "john@example.org", "password": PASSWORD});
+    let kim = json!({"name": "Kim", "email": "kim@example.org", "password": PASSWORD});
+    let keyed = With::default().header("idempotency-key", "one");
+    let letters = house.it.letters().await.len();
+    for (path, body) in [
+        ("/api/v1/tokens", who.clone()),
+        ("/api/v1/sessions", who.clone()),
+        ("/api/v1/accounts", kim),
+        ("/api/v1/accounts/verify", json!({"token": "x"})),
+        ("/api/v1/accounts/verification", json!({"email": "john@example.org"})),
+        ("/api/v1/invitations/accept", json!({"token": "x", "password": PASSWORD})),
+        ("/api/v1/setup", json!({"token": "x"})),
+    ] {
+        let refused = house.it.post_with(path, body, &keyed).await;
+        assert_eq!(refused.problem(), (400, "idempotency_key_not_supported".into()), "{path}: {}", refused.text);
+    }
+    assert_eq!(house.it.letters().await.len(), letters);
+    assert_eq!(house.it.post_with("/api/v1/tokens", who, &With::default()).await.status, 201);
+    // Every door says which it is: the key is read there, or refused.
+    let described = house.it.get("/api/openapi.json", &With::default()).await.text;
+    let described: Value = serde_json::from_str(&described).expect("JSON");
+    for (path, doors) in described["paths"].as_object().expect("paths") {
+        let Some(post) = doors.get("post") else { continue };
+        let refuses = post["responses"]["400"]["description"].as_str().unwrap_or_default();
+        let reads = post["parameters"].to_string().contains("Idempotency-Key");
+        assert_ne!(reads, refuses.contains("idempotency_key_not_supported"), "{path}");
+    }
+}

@@ -7,10 +7,11 @@ use std::sync::Arc;
 
 use chrono::Datelike as _;
 use chrono::{DateTime, Timelike as _, Utc, Weekday};
-use complaint_core::complaint::{CloseCause, Complaint, EscalationCause, Event, Outcome};
+use complaint_core::complaint::{CloseCause, Complaint, EscalationCause, Event, Outcome, RemedyState};
 use complaint_core::id::Level;
 use complaint_core::lifecycle::Status;
 use complaint_core::policy::Policy;
+use complaint_core::redress::Ledger;
 use complaint_core::store::MemoryStore;
 use complaint_core::testing::{CountedIds, ManualClock};
 use complaint_core::{Actor, Desk, Party};
@@ -131,6 +132,15 @@ async fn it_is_a_real_past() {
         ("complaint at the last level", complaints.iter().any(|it| it.level.get() == 3)),
     ] {
         some(what, found);
+    }
+    let mut ledger = Ledger::default();
+    for complaint in &complaints {
+        ledger.add(complaint);
+    }
+    for state in RemedyState::ALL {
+        let least = if *state == RemedyState::Lapsed || *state == RemedyState::Declined { 3 } else { 1 };
+        let count = ledger.total().of(*state).count;
+        assert!(count >= least, "{count} remedies are {}", state.name());
     }
     let told = desk.store().claim(now + chrono::TimeDelta::days(1), now + chrono::TimeDelta::days(2), 1).await.unwrap();
     assert!(told.is_empty(), "mail of the past would be sent: {told:?}");

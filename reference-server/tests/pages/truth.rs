@@ -1,7 +1,7 @@
 //! What a page says is so: counts, progress, promises, names.
 
 use complaint_core::Actor;
-use complaint_core::complaint::Complaint;
+use complaint_core::complaint::{Channel, Complaint};
 
 use crate::browser::Browser;
 use crate::house::{House, at, complain};
@@ -174,6 +174,10 @@ async fn joined_complaints_lead_to_the_one_that_goes_on() {
     sarah.open(&format!("/complaints/{second}")).await;
     assert!(sarah.has(&format!("#head a[href='/complaints/{first}']")), "{}", sarah.text());
     assert!(sarah.says("Last held by Sarah"), "{}", sarah.text());
+    sarah.open("/search?status=merged").await;
+    assert!(sarah.says("last held by Sarah"), "{}", sarah.text());
+    sarah.open("/search?status=open").await;
+    assert!(sarah.says("held by Sarah") && !sarah.says("last held by"), "{}", sarah.text());
 }
 
 #[tokio::test]
@@ -324,4 +328,161 @@ async fn a_broken_promise_is_past_and_apologised_for_and_the_next_date_is_ahead(
     john.open(&page).await;
     assert!(john.says("We had promised to give you a final answer by"), "{}", john.text());
     assert!(!john.says("You get our decision by") && !john.says("Late by"), "{}", john.text());
+}
+
+const TWO: [(&str, &str); 3] =
+    [("remedies.1.kind", "replacement"), ("remedies.1.due_on", "2026-11-25"), ("next_steps", "Keep the old one.")];
+
+#[tokio::test]
+async fn of_several_remedies_one_is_chosen_and_a_single_one_is_chosen_already() {
+    let house = House::furnished().await;
+    let (mut john, reference) = house.complaint().await;
+    let page = format!("/complaints/{reference}");
+    let mut sarah = house.browser_of("sarah@example.org").await;
+    sarah.open(&page).await;
+    sarah.press(&at(&reference, "begin"), &[]).await;
+    let both: Vec<(&str, &str)> = REFUND.iter().chain(&TWO).copied().collect();
+    sarah.press(&at(&reference, "resolve"), &both).await;
+    john.open(&page).await;
+    sarah.open(&page).await;
+    for (person, commands) in
+        [(&john, &["accept_remedy", "decline_remedy"][..]), (&sarah, &["fulfil_remedy", "fail_remedy"])]
+    {
+        for command in commands {
+            let field = format!("#{command}-remedy");
+            assert!(person.has(&format!("{field}[required]")), "{command}: {}", person.html());
+            assert!(person.has(&format!("{field} option[value='']")) && person.says("Choose …"), "{command}");
+            assert!(person.has(&format!("{field} option:nth-child(3)")) && !person.says("The only one"), "{command}");
+        }
+    }
+    john.press(&at(&reference, "decline_remedy"), &[("remedy", "1")]).await;
+    assert!(
+        john.has("#decline_remedy-remedy option[value='2']") && !john.has("#decline_remedy-remedy option[value='']")
+    );
+    john.press(&at(&reference, "decline_remedy"), &[]).await;
+    assert!(john.says("We have noted that you do not want it."), "{}", john.text());
+}
+
+#[tokio::test]
+async fn a_late_remedy_is_named_and_apologised_for() {
+    let house = House::furnished().await;
+    let (mut john, reference) = house.complaint().await;
+    let page = format!("/complaints/{reference}");
+    let mut sarah = house.browser_of("sarah@example.org").await;
+    sarah.open(&page).await;
+    sarah.press(&at(&reference, "begin"), &[]).await;
+    let both: Vec<(&str, &str)> = REFUND.iter().chain(&TWO).copied().collect();
+    sarah.press(&at(&reference, "resolve"), &both).await;
+    assert!(sarah.says("Remedy 1. Refund of 12.50 EUR") && sarah.says("Remedy 2. Replacement"), "{}", sarah.text());
+    john.open(&page).await;
+    john.press(&at(&reference, "accept"), &[]).await;
+    assert!(!john.says("We are late"), "{}", john.text());
+    sarah.open(&page).await;
+    sarah.press(&at(&reference, "fulfil_remedy"), &[("remedy", "1"), ("evidence", "Transfer 17")]).await;
+    house.after(10).await;
+    let mut john = house.browser_of("john@example.org").await;
+    john.open(&page).await;
+    for words in [
+        "We are late with what we promised you",
+        "2. Replacement was to be with you by 25 Nov 2026",
+        "We are sorry. We still owe it to you",
+        "get a mail as soon as it is delivered",
+        "a supervisor have been told",
+    ] {
+        assert!(john.says(words), "{words} is missing: {}", john.text());
+    }
+    assert!(!john.says("Refund of 12.50 EUR was to be"), "{}", john.text());
+    let mut sarah = house.browser_of("sarah@example.org").await;
+    for address in ["/work", &page] {
+        sarah.open(address).await;
+        assert!(sarah.says("Remedy 2. Replacement"), "{address}: {}", sarah.text());
+    }
+    assert!(sarah.says("Alarm: the time for “remedy 2” ran out"), "{}", sarah.text());
+    sarah.press(&at(&reference, "fail_remedy"), &[("reason", "It is out of stock.")]).await;
+    john.open(&page).await;
+    assert!(john.says("We could not deliver what we promised you 2. Replacement We are sorry."), "{}", john.text());
+    assert!(!john.says("We are late with what we promised you"), "{}", john.text());
+}
+
+#[tokio::test]
+async fn a_changed_score_says_nothing_anew() {
+    let house = House::furnished().await;
+    let (mut john, reference) = house.complaint().await;
+    let page = format!("/complaints/{reference}");
+    refunded(&house, &reference).await;
+    john.open(&page).await;
+    john.press(&at(&reference, "rate"), &[("score", "4"), ("comment", "Quick and kind.")]).await;
+    let said = |john: &Browser<'_>| john.html().matches("Quick and kind.</p>").count();
+    assert_eq!(said(&john), 1, "{}", john.text());
+    john.press(&at(&reference, "rate"), &[("score", "2")]).await;
+    assert!(john.says("Rated 2 of 5") && said(&john) == 1, "{}", john.text());
+    assert_eq!(john.html().matches("Quick and kind.</blockquote>").count(), 1);
+    john.press(&at(&reference, "rate"), &[("score", "2"), ("comment", "Slow.")]).await;
+    assert!(john.html().contains("Slow.</p>"), "{}", john.text());
+}
+
+#[tokio::test]
+async fn the_way_it_came_in_is_said_in_words() {
+    let house = House::furnished().await;
+    let (_, reference) = house.complaint().await;
+    let by_program = house.server.state().desk.acting_as(Actor::customer("u_1").expect("an id"));
+    let mut submission = Complaint::about("Late delivery", "Parcel", "Weeks late.").expect("right");
+    submission.channel = Channel::Api;
+    let other = by_program.submit(submission).await.expect("handed in").reference();
+    for (reference, words) in [(reference, "through our website"), (other.to_string(), "through another program")] {
+        let mut maria = house.browser_of("maria@example.org").await;
+        maria.open(&format!("/complaints/{reference}")).await;
+        assert!(maria.says(&format!("Complaint received {words}, about")), "{}", maria.text());
+    }
+}
+
+#[tokio::test]
+async fn a_supervisor_reads_what_the_figures_cover() {
+    let house = House::furnished().await;
+    for (who, words) in [
+        (
+            "maria",
+            "What stands at the level “Supervisor” or below, and what you hold or held last; none that is about you.",
+        ),
+        ("omar", "All complaints; none that is about you."),
+    ] {
+        let mut agent = house.browser_of(&format!("{who}@example.org")).await;
+        agent.open("/team").await;
+        assert!(agent.says(words), "{}", agent.text());
+    }
+}
+
+#[tokio::test]
+async fn a_currency_without_a_limit_is_named() {
+    let house = House::furnished().await;
+    let (_, reference) = house.complaint().await;
+    let mut sarah = house.browser_of("sarah@example.org").await;
+    sarah.open(&format!("/complaints/{reference}")).await;
+    sarah.press(&at(&reference, "begin"), &[]).await;
+    let resolve = at(&reference, "resolve");
+    let of = |amount: &'static str| {
+        let mut typed = REFUND;
+        typed[4].1 = amount;
+        typed
+    };
+    sarah.press(&resolve, &of("700 JPY")).await;
+    assert!(sarah.says("has no limit set for JPY, so it may decide no such amount alone"), "{}", sarah.text());
+    sarah.press(&resolve, &of("700 EUR")).await;
+    assert!(sarah.says("more than level “representative” may decide alone") && !sarah.says("no limit set"));
+}
+
+#[tokio::test]
+async fn a_proposal_is_proposed_and_not_decided() {
+    let house = House::furnished().await;
+    let (_, reference) = house.complaint().await;
+    let page = format!("/complaints/{reference}");
+    let mut sarah = house.browser_of("sarah@example.org").await;
+    sarah.open(&page).await;
+    sarah.press(&at(&reference, "begin"), &[]).await;
+    sarah.press(&at(&reference, "propose"), &REFUND).await;
+    let mut maria = house.browser_of("maria@example.org").await;
+    maria.open(&page).await;
+    assert!(maria.says("proposed by Sarah") && !maria.says("decided by Sarah"), "{}", maria.text());
+    maria.press(&at(&reference, "approve"), &[]).await;
+    assert!(maria.says("decided by Sarah") && !maria.says("proposed by Sarah"), "{}", maria.text());
 }
