@@ -659,7 +659,7 @@ impl Lens {
             status_label: self.status_label(complaint),
             level: complaint.level.get(),
             level_name: self.policy.level_name(complaint.level).to_owned(),
-            version: if internal { complaint.version } else { complaint.public_version }.get(),
+            version: complaint.version.get(),
             handler: complaint.handler.as_ref().map(|handler| self.person(handler)),
             category: CategoryName {
                 key: complaint.category.to_string(),
@@ -670,7 +670,7 @@ impl Lens {
             },
             subject: self.audience.reads_content().then(|| complaint.subject.clone()),
             received_at: complaint.received_at,
-            status_since: if internal { complaint.status_since } else { complaint.public_status_since },
+            status_since: complaint.status_since,
             promised_at: complaint.promised(self.now).and_then(|deadline| deadline.due_at),
             promise_broken_at: complaint.broken_promise(self.now).and_then(|deadline| deadline.due_at),
             question_open: complaint.question.is_some(),
@@ -818,7 +818,6 @@ impl Lens {
         complaint
             .deadlines
             .iter()
-            .filter(|deadline| self.audience.is_internal() || deadline.clock.concerns_customer())
             .map(deadline)
             .collect()
     }
