@@ -1,17 +1,21 @@
 //! What customers say of how they were treated, in figures that give nobody away.
 //!
 //! [`Satisfaction`] is counted from complaints one by one, in any order and on any machine, and added up. Anonymous
-//! ratings count like any other; broken down they show only where [`ANONYMOUS_MIN`] of them stand together.
+//! ratings come into every figure in whole groups of [`ANONYMOUS_MIN`] alone, those first that are anonymous longest, and a figure
+//! of a part counts only what the figure of all counts too. So neither two figures of one time nor one figure of two times
+//! differ by a single anonymous rating; the last few wait until there are enough. Whoever changes their rating within its day, after
+//! its group was full, shows the change.
 //!
 //! Example: [`Satisfaction`].
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::complaint::Complaint;
-use crate::id::{AgentId, CategoryKey, Level};
+use chrono::{DateTime, Utc};
 
-/// So many anonymous ratings of an agent, category or level must there be before they show in its figures. Fewer could
-/// be told from the figures of all.
+use crate::complaint::Complaint;
+use crate::id::{AgentId, CategoryKey, ComplaintId, Level};
+
+/// So many anonymous ratings come into a figure together. One by one they could be told by what it was before.
 pub const ANONYMOUS_MIN: u64 = 5;
 
 /// Ratings and invitations to rate: every decision is one.
@@ -46,14 +50,26 @@ pub struct Satisfaction {
     by_agent: BTreeMap<AgentId, Tally>,
     by_category: BTreeMap<CategoryKey, Tally>,
     by_level: BTreeMap<Level, Tally>,
+    anonymous: BTreeSet<Unnamed>,
 }
 
-/// What was counted of a group. Never shown as it is.
+/// What was counted of a group, without anonymous ratings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 struct Tally {
     invited: u64,
     named: [u64; 5],
-    anonymous: [u64; 5],
+}
+
+/// An anonymous rating, in the order in which they come into figures. Never shown as it is.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Unnamed {
+    since: DateTime<Utc>,
+    complaint: ComplaintId,
+    resolution: u32,
+    place: usize,
+    agent: AgentId,
+    category: CategoryKey,
+    level: Level,
 }
 
 impl Satisfaction {
@@ -61,11 +77,22 @@ impl Satisfaction {
     pub fn add(&mut self, complaint: &Complaint) {
         for (resolution, number) in complaint.resolutions.iter().zip(1_u32..) {
             let mut one = Tally { invited: 1, ..Tally::default() };
-            if let Some(rating) = complaint.feedback.iter().find(|feedback| feedback.resolution == number) {
-                let scores = if rating.anonymous { &mut one.anonymous } else { &mut one.named };
-                if let Some(count) = usize::from(rating.score).checked_sub(1).and_then(|at| scores.get_mut(at)) {
-                    *count += 1;
+            let rating = complaint.feedback.iter().find(|feedback| feedback.resolution == number);
+            let place = rating.and_then(|rating| usize::from(rating.score).checked_sub(1)).filter(|place| *place < 5);
+            match (rating, place) {
+                (Some(rating), Some(place)) if rating.anonymous => {
+                    self.anonymous.insert(Unnamed {
+                        since: rating.anonymous_since.unwrap_or(rating.first_given_at),
+                        complaint: complaint.id,
+                        resolution: number,
+                        place,
+                        agent: resolution.by.clone(),
+                        category: complaint.category.clone(),
+                        level: resolution.level,
+                    });
                 }
+                (_, Some(place)) => one.named[place] += 1,
+                (_, None) => {}
             }
             self.overall.merge(&one);
             self.by_agent.entry(resolution.by.clone()).or_default().merge(&one);
@@ -85,44 +112,55 @@ impl Satisfaction {
         each(&mut self.by_agent, &other.by_agent);
         each(&mut self.by_category, &other.by_category);
         each(&mut self.by_level, &other.by_level);
+        self.anonymous.extend(other.anonymous.iter().cloned());
     }
 
-    /// All decisions, all ratings.
+    /// All decisions; all ratings but for the last few anonymous ones.
     pub fn overall(&self) -> Figures {
-        self.overall.figures(true)
+        self.overall.figures(self.counted())
     }
 
     /// By the agent who decided.
     pub fn by_agent(&self) -> BTreeMap<AgentId, Figures> {
-        shown(&self.by_agent)
+        self.of_each(&self.by_agent, |rating| &rating.agent)
     }
 
     /// By what the complaint is about.
     pub fn by_category(&self) -> BTreeMap<CategoryKey, Figures> {
-        shown(&self.by_category)
+        self.of_each(&self.by_category, |rating| &rating.category)
     }
 
     /// By the level that decided.
     pub fn by_level(&self) -> BTreeMap<Level, Figures> {
-        shown(&self.by_level)
+        self.of_each(&self.by_level, |rating| &rating.level)
+    }
+
+    /// The anonymous ratings that any figure counts.
+    fn counted(&self) -> impl Iterator<Item = &Unnamed> {
+        self.anonymous.iter().take(whole_groups(self.anonymous.len()))
+    }
+
+    fn of_each<K: Ord + Clone>(
+        &self,
+        tallies: &BTreeMap<K, Tally>,
+        of: impl Fn(&Unnamed) -> &K,
+    ) -> BTreeMap<K, Figures> {
+        let mut anonymous: BTreeMap<&K, Vec<&Unnamed>> = BTreeMap::new();
+        for rating in self.counted() {
+            anonymous.entry(of(rating)).or_default().push(rating);
+        }
+        let figures = |(key, tally): (&K, &Tally)| {
+            let ratings = anonymous.get(key).map_or(&[][..], Vec::as_slice);
+            (key.clone(), tally.figures(ratings[..whole_groups(ratings.len())].iter().copied()))
+        };
+        tallies.iter().map(figures).collect()
     }
 }
 
-/// The figures of each group. Where too few anonymous ratings are left out of one group, they could be found by taking
-/// all other groups from the whole: so those of the next smallest group are left out too, until there are enough.
-fn shown<K: Ord + Clone>(groups: &BTreeMap<K, Tally>) -> BTreeMap<K, Figures> {
-    let mut with_some: Vec<(u64, &K)> = groups.iter().map(|(key, tally)| (sum(tally.anonymous), key)).collect();
-    with_some.retain(|(count, _)| *count > 0);
-    with_some.sort();
-    let mut left_out = BTreeSet::new();
-    let mut count_left_out = 0;
-    for (count, key) in with_some {
-        if count < ANONYMOUS_MIN || (1..ANONYMOUS_MIN).contains(&count_left_out) {
-            left_out.insert(key);
-            count_left_out += count;
-        }
-    }
-    groups.iter().map(|(key, tally)| (key.clone(), tally.figures(!left_out.contains(key)))).collect()
+/// How many of so many ratings make whole groups.
+fn whole_groups(count: usize) -> usize {
+    let group = usize::try_from(ANONYMOUS_MIN).unwrap_or(usize::MAX);
+    count / group * group
 }
 
 fn sum(scores: [u64; 5]) -> u64 {
@@ -134,16 +172,13 @@ impl Tally {
         self.invited += other.invited;
         for at in 0..5 {
             self.named[at] += other.named[at];
-            self.anonymous[at] += other.anonymous[at];
         }
     }
 
-    fn figures(&self, with_anonymous: bool) -> Figures {
+    fn figures<'a>(&self, anonymous: impl Iterator<Item = &'a Unnamed>) -> Figures {
         let mut by_score = self.named;
-        if with_anonymous {
-            for (count, anonymous) in by_score.iter_mut().zip(self.anonymous) {
-                *count += anonymous;
-            }
+        for rating in anonymous {
+            by_score[rating.place] += 1;
         }
         Figures { invited: self.invited, by_score }
     }

@@ -63,6 +63,9 @@ pub(crate) fn for_customer(log: &[Entry], before: u32) -> Vec<Entry> {
                 | Event::Asked
                 | Event::Answered { .. }
                 | Event::Resolved { .. }
+                | Event::Accepted { .. }
+                | Event::RemedyAccepted { .. }
+                | Event::RemedyDeclined { .. }
                 | Event::RemedyFulfilled { .. }
                 | Event::RemedyFailed { .. }
                 | Event::Dismissed { .. }

@@ -25,7 +25,7 @@ use complaint_core::policy::Category;
 use complaint_core::reference::Reference;
 use complaint_core::routing::{Need, Roster, Routing, route};
 use complaint_core::testing::{event_name, samples};
-use complaint_core::{Actor, Agent, Complaint, Policy};
+use complaint_core::{Actor, Agent, Complaint, Party, Policy};
 use stateright::{Checker, HasDiscoveries, Model, Property};
 
 /// More commands than the clocks of one complaint can ask for at once.
@@ -100,6 +100,8 @@ const TOLD_ONCE: &str = "10: one notice per change and recipient";
 const SUBJECT_IS_KEPT_OUT: &str = "12: the subject neither holds nor decides nor is told";
 const PROPOSER_NEVER_APPROVES: &str = "13: the proposer never approves";
 const NO_FAILURE_CLOSED_OVER: &str = "a failed remedy is never closed over";
+const NOTHING_UNREAD_CLOSED_OVER: &str = "what the customer wrote is read before it closes";
+const CLOSED_BY_OWN_WORD_OR_TIME: &str = "staff's word for the customer closes nothing";
 
 /// What was found to be wrong between the state before and this one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -111,6 +113,7 @@ enum Broken {
     OwnProposalApproved,
     ToldTwice,
     SubjectTookPart,
+    ClosedByWordOfStaff,
 }
 
 /// A rule that is not kept, to see that the checker finds out.
@@ -289,18 +292,20 @@ enum Mark {
     Unmerged,
     RemedyLate,
     RemedyFailed,
+    DidNotArrive,
     LastRemedyDeclined,
     LawBroken,
     ClosedByClock,
 }
 
 impl Mark {
-    fn of(event: &Event) -> Option<Self> {
-        match event {
+    fn of(entry: &Entry) -> Option<Self> {
+        match &entry.event {
             Event::Contested { .. } => Some(Self::Contested),
             Event::Released { cause: ReleaseCause::NotBegun, .. } => Some(Self::Released),
             Event::Unmerged => Some(Self::Unmerged),
             Event::Alarmed { clock: ClockKind::Remedy } => Some(Self::RemedyLate),
+            Event::RemedyFailed { .. } if matches!(entry.by, Party::Customer(_)) => Some(Self::DidNotArrive),
             Event::RemedyFailed { .. } => Some(Self::RemedyFailed),
             Event::Closed { cause: CloseCause::RemediesDeclined } => Some(Self::LastRemedyDeclined),
             Event::Alarmed { clock: ClockKind::Statutory } => Some(Self::LawBroken),
@@ -624,7 +629,7 @@ impl House {
         }
         let before = Arc::clone(&next.complaints[place]);
         let mut kept = before.followed_by(self.evolved(before.state.clone(), &entry));
-        kept.marks.extend(Mark::of(&entry.event));
+        kept.marks.extend(Mark::of(&entry));
         self.note(next, &before.state, &kept, &entry);
         let keeps_the_load =
             self.sabotage == Sabotage::ReassignKeepsTheLoad && matches!(entry.event, Event::Reassigned { .. });
@@ -720,6 +725,21 @@ impl House {
             let again = causes.iter().filter(counted).any(|cause| kept.fired.contains(&(*from, cause.clone())));
             broken(again, Broken::EscalatedTwice);
         }
+        if let Event::Closed {
+            cause: CloseCause::Accepted | CloseCause::RemediesFulfilled | CloseCause::RemediesDeclined,
+        } = entry.event
+        {
+            let latest = after.resolutions.len();
+            let by_staff = after.resolutions.last().is_some_and(|it| it.recorded_by.is_some());
+            let declined_by = after
+                .remedies
+                .iter()
+                .filter(|it| it.resolution as usize == latest)
+                .filter_map(|it| it.declined.as_ref());
+            let just_now =
+                declined_by.filter(|it| it.at == entry.at).any(|it| it.by.agent().is_some() && it.by == entry.by);
+            broken(by_staff || just_now, Broken::ClosedByWordOfStaff);
+        }
         let notices = announce(Some(before), after, std::slice::from_ref(entry), &self.policy);
         let told: BTreeSet<_> = notices.iter().map(|notice| (&notice.recipient, notice.channel)).collect();
         let ids: BTreeSet<_> = notices.iter().map(|notice| notice.id).collect();
@@ -759,11 +779,17 @@ impl House {
         for owed in it.outstanding_remedies() {
             bytes.push(2 * flag(owed.accepted.is_some()) + flag(owed.failed.is_some()));
         }
+        let latest_promises = it.remedies.iter().filter(|promise| promise.resolution as usize == it.resolutions.len());
+        for over in latest_promises.filter(|promise| promise.fulfilled.is_some() || promise.declined.is_some()) {
+            let by_staff = over.declined.as_ref().is_some_and(|step| step.by.agent().is_some());
+            bytes.push(8 + 2 * flag(over.fulfilled.is_some()) + flag(by_staff));
+        }
         bytes.push(u8::MAX);
         bytes.extend(kept.unkept.iter().map(|number| count(*number)));
         let latest = it.resolutions.last();
         bytes.push(count(u32::try_from(it.resolutions.len()).unwrap_or_default()));
         bytes.push(flag(latest.is_some_and(|it| it.accepted_at.is_some())));
+        bytes.push(flag(latest.is_some_and(|it| it.recorded_by.is_some())));
         bytes.push(flag(latest.is_some_and(|it| it.contested_at.is_some())));
         if it.status == Status::Withdrawn {
             bytes.extend(minutes(it.status_since));
@@ -1019,6 +1045,12 @@ fn always() -> Vec<Property<House>> {
         Property::always(NO_FAILURE_CLOSED_OVER, |_, state: &State| {
             state.complaints.iter().all(|kept| kept.state.status != Status::Closed || kept.unkept.is_empty())
         }),
+        Property::always(NOTHING_UNREAD_CLOSED_OVER, |_, state: &State| {
+            state.complaints.iter().all(|kept| kept.state.status != Status::Closed || kept.state.unread_since.is_none())
+        }),
+        Property::always(CLOSED_BY_OWN_WORD_OR_TIME, |_, state: &State| {
+            !state.broken.contains(&Broken::ClosedByWordOfStaff)
+        }),
         Property::always(TOLD_ONCE, |_, state: &State| !state.broken.contains(&Broken::ToldTwice)),
         Property::always(SUBJECT_IS_KEPT_OUT, |_, state: &State| !state.broken.contains(&Broken::SubjectTookPart)),
         Property::always(PROPOSER_NEVER_APPROVES, |_, state: &State| {
@@ -1060,6 +1092,13 @@ fn sometimes() -> Vec<Property<House>> {
             let made_good =
                 |kept: &Kept| kept.state.remedies.iter().any(|it| it.failed.is_some() && it.fulfilled.is_some());
             state.complaints.iter().any(|kept| made_good(kept))
+        }),
+        Property::sometimes("what did not arrive is made good", |_, state: &State| {
+            happened(state, Mark::DidNotArrive) && is_at(state, Status::Closed)
+        }),
+        Property::sometimes("the word of staff is confirmed by time", |_, state: &State| {
+            happened(state, Mark::ClosedByClock)
+                && state.complaints[0].state.resolutions.last().is_some_and(|it| it.recorded_by.is_some())
         }),
         Property::sometimes("the last remedy is declined", |_, state: &State| {
             happened(state, Mark::LastRemedyDeclined)
@@ -1123,6 +1162,7 @@ fn deeds(commands: &[C]) -> Vec<Deed> {
         (Role::Customer, Command::plain(C::Accept)),
         (Role::Customer, Command::plain(C::AcceptRemedy)),
         (Role::Customer, Command::plain(C::DeclineRemedy)),
+        (Role::Customer, reason(C::FailRemedy)),
         (Role::Customer, reason(C::Contest)),
         (Role::Customer, with(C::Contest, Input { reason: words(), new_evidence: words(), ..blank() })),
         (Role::Customer, Command::plain(C::Withdraw)),
@@ -1140,6 +1180,8 @@ fn deeds(commands: &[C]) -> Vec<Deed> {
         (Role::Handler, with(C::Resolve, decision(Outcome::Upheld, vec![Remedy::replacement()]))),
         (Role::Handler, with(C::FulfilRemedy, Input { evidence: words(), ..blank() })),
         (Role::Handler, reason(C::FailRemedy)),
+        (Role::Handler, reason(C::Accept)),
+        (Role::Handler, reason(C::DeclineRemedy)),
         (Role::Handler, Command::plain(C::Read)),
         (Role::Handler, with(C::ResolveAtSource, Input { explanation: words(), ..blank() })),
         (Role::Agent, with(C::Merge, Input { into: words(), ..blank() })),
@@ -1154,6 +1196,15 @@ fn deeds(commands: &[C]) -> Vec<Deed> {
         (Role::Supervisor, Command::plain(C::Close)),
         (Role::Supervisor, Command::plain(C::Unmerge)),
     ];
-    let known = |deed: &Deed| commands.contains(&deed.command.name());
+    // What staff say for the customer and what the customer says against staff, each where it is not tried together with all else.
+    let (by_word, of_delivery) = (commands.contains(&C::Read), commands.contains(&C::Close));
+    let known = |deed: &Deed| {
+        commands.contains(&deed.command.name())
+            && match (deed.role, deed.command.name()) {
+                (Role::Handler, C::Accept | C::DeclineRemedy) => by_word,
+                (Role::Customer, C::FailRemedy) => of_delivery,
+                _ => true,
+            }
+    };
     deeds.into_iter().map(|(role, command)| Deed { role, command }).filter(known).collect()
 }

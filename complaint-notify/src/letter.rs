@@ -4,7 +4,7 @@
 //! place them, so that text and HTML can never say different things.
 
 use askama::Template;
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use complaint_core::NotifyError;
 use complaint_core::deadline::ClockKind;
 use complaint_core::lifecycle::Status;
@@ -44,9 +44,10 @@ impl Letter {
             handler: handler.map(isolated),
             level: notice.level.get(),
             status: notice.status,
-            due: notice.due_at.map(|at| if is_for_a_day(notice.kind) { day(at) } else { in_words(at, zone) }),
+            due: notice.due_on.map(day).or_else(|| notice.due_at.map(|at| in_words(at, zone))),
             next: notice.next_at.map(|at| in_words(at, zone)),
             owed: notice.owed,
+            out_of_sight: notice.out_of_sight,
             to_customer: matches!(notice.recipient, Recipient::Customer(_)),
             to_admins: notice.recipient == Recipient::Admins,
             from_above: matches!(notice.recipient, Recipient::Level { level, .. } if level > notice.level),
@@ -108,6 +109,7 @@ struct Facts {
     due: Option<String>,
     next: Option<String>,
     owed: bool,
+    out_of_sight: bool,
     to_customer: bool,
     to_admins: bool,
     /// Whether it goes to those above the level of the complaint, who can take it up there.
@@ -177,6 +179,7 @@ templates! {
     SentBack "sent_back.txt"
     Decision "decision.txt"
     FinalDecision "final_decision.txt"
+    RecordedForCustomer "recorded_for_customer.txt"
     AcceptedHandler "accepted_handler.txt"
     RemedyAcceptedHandler "remedy_accepted_handler.txt"
     RemedyDeclinedCustomer "remedy_declined_customer.txt"
@@ -224,6 +227,7 @@ fn words(kind: NoticeKind, n: &Facts) -> askama::Result<String> {
         NoticeKind::SentBack => SentBack { n }.render(),
         NoticeKind::Decision => Decision { n }.render(),
         NoticeKind::FinalDecision => FinalDecision { n }.render(),
+        NoticeKind::RecordedForCustomer => RecordedForCustomer { n }.render(),
         NoticeKind::AcceptedHandler => AcceptedHandler { n }.render(),
         NoticeKind::RemedyAcceptedHandler => RemedyAcceptedHandler { n }.render(),
         NoticeKind::RemedyDeclinedCustomer => RemedyDeclinedCustomer { n }.render(),
@@ -278,20 +282,9 @@ fn in_words(at: DateTime<Utc>, zone: Option<&str>) -> String {
     }
 }
 
-/// Whether its date is a day that somebody named. The instant is the end of that day.
-fn is_for_a_day(kind: NoticeKind) -> bool {
-    matches!(
-        kind,
-        NoticeKind::OnHold
-            | NoticeKind::AcceptedHandler
-            | NoticeKind::Warning(ClockKind::Remedy)
-            | NoticeKind::Missed(ClockKind::Remedy)
-    )
-}
-
-/// The day that ends at an instant, in the calendar in which it was named.
-fn day(end: DateTime<Utc>) -> String {
-    (end - TimeDelta::microseconds(1)).format("%A %-d %B %Y").to_string()
+/// A day that somebody named: the same in every zone.
+fn day(date: NaiveDate) -> String {
+    date.format("%A %-d %B %Y").to_string()
 }
 
 #[cfg(test)]
@@ -304,11 +297,6 @@ mod tests {
         assert_eq!(in_words(at, None), "Monday 23 November 2026, 17:00 UTC");
         assert_eq!(in_words(at, Some("Europe/Berlin")), "Monday 23 November 2026, 18:00 CET");
         assert_eq!(in_words(at, Some("No/Such")), "Monday 23 November 2026, 17:00 UTC");
-    }
-
-    #[test]
-    fn a_day_is_the_one_that_was_named() {
-        assert_eq!(day("2027-03-26T00:00:00Z".parse().unwrap()), "Thursday 25 March 2027");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use complaint_core::clock::Clock;
-use complaint_core::notice::{Notice, NoticeChannel, Recipient};
+use complaint_core::notice::{Notice, NoticeChannel, NoticeKind, Recipient};
 use complaint_core::{Notifier, NotifyError};
 
 use crate::address_book::{AddressBook, Addressee};
@@ -136,7 +136,14 @@ impl Notifier for EmailNotifier {
             }
         }
         header::check(&notice.subject).map_err(|fault| fault.of("subject"))?;
-        let people = self.people(notice).await?;
+        let (people, instead) = match (self.people(notice).await, for_admins(notice)) {
+            (Err(NotifyError::Nobody(why)), Some(instead)) => match self.people(&instead).await {
+                Err(NotifyError::Never(_)) => return Err(NotifyError::Nobody(why)),
+                people => (people?, Some(instead)),
+            },
+            (people, _) => (people?, None),
+        };
+        let notice = instead.as_ref().unwrap_or(notice);
         let handler = match &notice.handler {
             Some(agent) => self.book.agent_name(agent).await,
             None => None,
@@ -166,6 +173,18 @@ impl Notifier for EmailNotifier {
             _ => Ok(()),
         }
     }
+}
+
+/// What admins are told where nobody works at a level: somebody must know of it. They do not read what people wrote. That
+/// nobody can take a complaint they are told in any case.
+fn for_admins(notice: &Notice) -> Option<Notice> {
+    let to_nobody = matches!(notice.recipient, Recipient::Level { .. }) && notice.kind != NoticeKind::Unroutable;
+    to_nobody.then(|| Notice {
+        recipient: Recipient::Admins,
+        subject: notice.reference.to_string(),
+        text: None,
+        ..notice.clone()
+    })
 }
 
 /// The notice's id; for one of several people followed by a mark of their address, so that it stays the same when

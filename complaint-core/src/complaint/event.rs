@@ -181,23 +181,23 @@ pub enum Event {
         /// Who approved, where a second person had to.
         approved_by: Option<AgentId>,
     },
-    /// The customer agrees with the decision.
+    /// The customer agrees with the decision. Words: `reason`; where staff recorded it, on what ground.
     Accepted {
         /// The remedies that they thereby accept: those still offered, by their numbers on this complaint.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         remedies: Vec<u32>,
     },
-    /// The customer wants a remedy.
+    /// The customer wants a remedy. Words: `reason`; where staff recorded it, on what ground.
     RemedyAccepted {
         /// Which, by its number on this complaint, from 1.
         remedy: u32,
     },
-    /// The customer does not want a remedy. Words: `reason`.
+    /// The customer does not want a remedy. Words: `reason`; where staff recorded it, on what ground.
     RemedyDeclined {
         /// Which, by its number on this complaint, from 1.
         remedy: u32,
     },
-    /// A remedy could not be delivered. Words: `reason`.
+    /// A remedy could not be delivered, or did not arrive. Words: `reason`.
     RemedyFailed {
         /// Which, by its number on this complaint, from 1.
         remedy: u32,
@@ -400,7 +400,7 @@ pub enum CloseCause {
     RemediesFulfilled,
     /// The customer had agreed and declined the last remedy that was owed.
     RemediesDeclined,
-    /// The customer said nothing in the time given.
+    /// The time to accept or contest was over.
     AcceptanceWindowOver,
     /// A supervisor closed it.
     ByHand,

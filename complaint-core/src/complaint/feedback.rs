@@ -42,6 +42,9 @@ pub struct Feedback {
     /// the same. Once it is so, it stays so.
     #[serde(default)]
     pub anonymous: bool,
+    /// Since when it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub anonymous_since: Option<DateTime<Utc>>,
 }
 
 /// A rating, 1 (worst) to 5 (best).

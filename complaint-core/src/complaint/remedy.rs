@@ -10,8 +10,8 @@ use crate::deadline::ClockKind;
 use crate::id::InvalidId;
 use crate::lifecycle::Status;
 
-/// A remedy that a decision offered, and what became of it. Facts are only added, so that a promise that failed and was
-/// kept after all is known to have failed.
+/// A remedy that a decision offered, and what became of it. That a promise failed stays known when it is kept after all; what
+/// was recorded and turned out not to be so, a delivery that never arrived or a wish that was none, is in the log alone.
 ///
 /// ```
 /// use complaint_core::Remedy;
@@ -50,14 +50,22 @@ pub struct RemedyPromise {
     /// The customer does not want it; the text says why, if they did. Nothing is owed then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub declined: Option<RemedyStep>,
-    /// It could not be delivered; the text says why. It stays owed.
+    /// It could not be delivered, or did not arrive; the text says why. It stays owed. The latest time, if it failed often.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failed: Option<RemedyStep>,
+    /// How often it failed after the first time.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub failed_again: u32,
     /// It was delivered; the text proves it, but for words that the decision itself delivers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fulfilled: Option<RemedyStep>,
     /// The day it was delivered, once it was.
     pub fulfilled_on: Option<NaiveDate>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// One thing that happened to a remedy.
@@ -131,6 +139,34 @@ impl Complaint {
     /// Whether a promise of the decision that stands failed and was not made good.
     pub fn has_failed_remedy(&self) -> bool {
         self.outstanding_remedies().any(|promise| promise.failed.is_some())
+    }
+
+    /// How often promises of this complaint failed: each time the customer may contest anew.
+    pub(crate) fn failures(&self) -> u32 {
+        let failed = self.remedies.iter().filter(|promise| promise.failed.is_some());
+        failed.map(|promise| promise.failed_again.saturating_add(1)).fold(0, u32::saturating_add)
+    }
+
+    /// Whether somebody recorded that it was delivered: nothing but words is delivered by the decision itself.
+    pub(crate) fn was_recorded_as_delivered(&self, promise: &RemedyPromise) -> bool {
+        promise.fulfilled.is_some()
+            && !promise.remedy.kind.is_given_with_decision()
+            && self.is_of_standing_decision(promise)
+    }
+
+    /// Whether staff recorded that the customer does not want it, of a decision that stands.
+    pub(crate) fn was_declined_by_staff(&self, promise: &RemedyPromise) -> bool {
+        let by_staff = promise.declined.as_ref().is_some_and(|step| !matches!(step.by, Party::Customer(_)));
+        by_staff && self.is_of_standing_decision(promise)
+    }
+
+    /// What the latest decision promised and was neither delivered nor declined, once that decision stands no more.
+    pub(crate) fn fallen_remedies(&self) -> impl Iterator<Item = &RemedyPromise> {
+        self.remedies.iter().filter(|promise| {
+            promise.resolution as usize == self.resolutions.len()
+                && matches!(self.remedy_state(promise), RemedyState::Lapsed | RemedyState::Failed)
+                && !self.is_of_standing_decision(promise)
+        })
     }
 
     fn is_of_standing_decision(&self, promise: &RemedyPromise) -> bool {

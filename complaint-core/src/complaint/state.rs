@@ -411,6 +411,10 @@ pub struct Resolution {
     pub next_steps: Option<String>,
     /// When the customer agreed.
     pub accepted_at: Option<DateTime<Utc>>,
+    /// Who took down that they agreed, where the customer did not say so here themself. Such an acceptance closes nothing
+    /// before the customer had time to object.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recorded_by: Option<Party>,
     /// When the customer disagreed.
     pub contested_at: Option<DateTime<Utc>>,
 }
@@ -524,14 +528,18 @@ impl Complaint {
         self.deadlines.iter().filter(|it| it.clock.is_promise() && it.ended.is_none() && it.due_at.is_some())
     }
 
-    /// Whether a command is refused without this field here: as everywhere, or as this complaint stands.
-    pub fn requires(&self, command: CommandName, field: Field, policy: &Policy) -> bool {
+    /// Whether a command is refused without this field here: as everywhere, or as this complaint stands and by who acts.
+    pub fn requires(&self, command: CommandName, field: Field, actor: &Actor, policy: &Policy) -> bool {
         match (command, field) {
+            // What staff record in the customer's name says on what ground.
+            (CommandName::Accept | CommandName::AcceptRemedy | CommandName::DeclineRemedy, Field::OptionalReason) => {
+                actor.customer_id().is_none()
+            }
             (CommandName::Contest, Field::NewEvidence) => self.is_final(policy),
             (_, Field::Cause) => policy.cause_required,
             (CommandName::Resume, Field::OptionalReason) => self.question.is_some(),
             // Of a single one everybody knows which is meant.
-            (command, Field::Remedy) => self.remedies_for(command).nth(1).is_some(),
+            (command, Field::Remedy) => self.remedies_for(command, actor).nth(1).is_some(),
             _ => field.is_required(),
         }
     }

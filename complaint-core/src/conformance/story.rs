@@ -453,7 +453,9 @@ fn notice(state: &Complaint, entry: &Entry) -> Notice {
         text: Some("Words for the customer.".into()),
         address: None,
         due_at: state.promised_at(),
+        due_on: None,
         next_at: None,
+        out_of_sight: false,
         owed: false,
         planned_at: entry.at,
     }

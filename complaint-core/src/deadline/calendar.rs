@@ -160,9 +160,19 @@ impl Calendar {
     /// ```
     pub fn add_dates(&self, from: DateTime<Utc>, days: u32) -> DateTime<Utc> {
         let (today, _) = self.tables.reading(from.timestamp_micros());
+        self.over(today + i64::from(days)).max(from)
+    }
+
+    /// The first instant at which a date is over in the zone.
+    pub(crate) fn end_of(&self, date: NaiveDate) -> DateTime<Utc> {
+        self.over((date - DateTime::UNIX_EPOCH.date_naive()).num_days())
+    }
+
+    /// The first instant at which a numbered day is over.
+    fn over(&self, day: i64) -> DateTime<Utc> {
         let last = LAST_MICROS / MICROS_PER_DAY + 2;
-        let midnight = (today + i64::from(days) + 1).min(last) * MICROS_PER_DAY;
-        instant(self.tables.last_before(midnight).min(LAST_MICROS)).max(from)
+        let midnight = (day + 1).min(last) * MICROS_PER_DAY;
+        instant(self.tables.last_before(midnight).min(LAST_MICROS))
     }
 
     /// The first instant from `from` on at which the office is open: `from` itself where it is. Beyond

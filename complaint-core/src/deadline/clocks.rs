@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use chrono::{DateTime, Days, NaiveTime, Utc};
+use chrono::{DateTime, Utc};
 
 use super::span::wall;
 use super::{
     Calendar, ClockChange, ClockKind, Deadline, Ended, Ending, LegalPromise, Milestone, PauseCause, Segment, Span,
 };
-use crate::complaint::{Complaint, EscalationCause, Priority};
+use crate::complaint::{Channel, Complaint, EscalationCause, Priority};
 use crate::id::{CategoryKey, Level, PromiseKey};
 use crate::lifecycle::{Command, CommandName, Status};
 use crate::policy::{Policy, StatutoryPromise};
@@ -399,10 +399,13 @@ pub(crate) fn clock_changes(
             }
         }
         for want in wants {
-            let known = complaint
-                .deadlines
-                .iter()
-                .any(|deadline| deadline.clock == clock && deadline.instance == want.instance);
+            // A delivery that never arrived is owed again: its day and the time to accept run again.
+            let runs_again = matches!(clock, ClockKind::Remedy | ClockKind::AutoClose);
+            let known = complaint.deadlines.iter().any(|deadline| {
+                deadline.clock == clock
+                    && deadline.instance == want.instance
+                    && !(runs_again && deadline.ended.is_some())
+            });
             if !known {
                 let fresh = started(complaint, clock, want, policy, now);
                 changes.extend(fresh.map(|deadline| ClockChange::Started { deadline }));
@@ -437,7 +440,10 @@ fn started(
     // A window that opens anew takes nothing from the one that is open, whatever the policy says meanwhile.
     let open = complaint.deadline(clock).filter(|_| clock == ClockKind::ContestWindow);
     let longer = open.and_then(|open| open.due_at).filter(|due| Some(*due) > deadline.due_at);
-    let deadline = match want.fixed_due.or(longer) {
+    // The day that was named is no day any more for what is owed again after it.
+    let was_owed = complaint.deadlines.iter().any(|it| (it.clock, it.instance) == (clock, want.instance));
+    let named = want.fixed_due.filter(|due| !was_owed || *due > now);
+    let deadline = match named.or(longer) {
         Some(due) => deadline.start_until(due),
         None => deadline,
     };
@@ -587,7 +593,10 @@ fn wanted(complaint: &Complaint, policy: &Policy, clock: ClockKind) -> Option<Wa
     let again = || 1 + times_cancelled(complaint, clock);
     let decided = u32::try_from(complaint.resolutions.len()).unwrap_or(u32::MAX);
     let (present, instance, paused) = match clock {
-        ClockKind::Acknowledgement => (complaint.acknowledged_at.is_none(), again(), None),
+        // Who sent it to where it comes from was told there that it has arrived.
+        ClockKind::Acknowledgement => {
+            (complaint.acknowledged_at.is_none() && complaint.channel != Channel::Import, again(), None)
+        }
         ClockKind::FirstResponse => (complaint.first_response_at.is_none(), again(), service),
         // Contested or opened again, it is to be decided anew, and whoever waits is promised a date again.
         ClockKind::Resolution => (true, again().saturating_add(decided), service),
@@ -595,8 +604,10 @@ fn wanted(complaint: &Complaint, policy: &Policy, clock: ClockKind) -> Option<Wa
         ClockKind::Acceptance => (true, complaint.assignments, None),
         ClockKind::Approval => (true, complaint.proposals, None),
         ClockKind::Silence => (true, complaint.questions, None),
+        // Whoever agreed waits for it too where something is still in the way: a remedy, an unread message, the time to object
+        // to what staff recorded.
         ClockKind::AutoClose => (
-            complaint.resolution().is_some_and(|it| it.accepted_at.is_none()),
+            complaint.resolution().is_some(),
             complaint.decisions,
             if complaint.unread_since.is_some() {
                 Some(PauseCause::UnreadMessage)
@@ -605,11 +616,7 @@ fn wanted(complaint: &Complaint, policy: &Policy, clock: ClockKind) -> Option<Wa
             },
         ),
         // It opens anew when a promise of the decision fails: nobody could object to that before.
-        ClockKind::ContestWindow => {
-            let failed = complaint.remedies.iter().filter(|promise| promise.failed.is_some()).count();
-            let instance = complaint.decisions.saturating_add(u32::try_from(failed).unwrap_or(u32::MAX));
-            (true, instance, None)
-        }
+        ClockKind::ContestWindow => (true, complaint.decisions.saturating_add(complaint.failures()), None),
         // Several of a kind: see below.
         ClockKind::Statutory | ClockKind::Remedy => return None,
     };
@@ -684,7 +691,7 @@ fn is_kept(complaint: &Complaint, milestone: Milestone) -> bool {
     let resolved = matches!(complaint.status, Status::Resolved | Status::Closed);
     resolved
         || match milestone {
-            Milestone::Acknowledgement => complaint.acknowledged_at.is_some(),
+            Milestone::Acknowledgement => complaint.acknowledged_at.is_some() || complaint.channel == Channel::Import,
             Milestone::FirstResponse => complaint.first_response_at.is_some(),
             Milestone::HoldingReply => complaint.awaited.is_some(),
             Milestone::Resolution => false,
@@ -703,12 +710,8 @@ fn wanted_remedies(complaint: &Complaint, policy: &Policy) -> Vec<Want> {
     complaint
         .outstanding_remedies()
         .map(|promise| Want {
-            // Promised for a day: kept until that day is over.
-            fixed_due: promise
-                .remedy
-                .due_on
-                .and_then(|day| day.checked_add_days(Days::new(1)))
-                .map(|next| next.and_time(NaiveTime::MIN).and_utc()),
+            // Promised for a day: kept until that day is over where the organisation is.
+            fixed_due: promise.remedy.due_on.map(|day| policy.working_calendar().end_of(day)),
             ..Want::running(promise.number, Some(policy.targets.remedy))
         })
         .collect()

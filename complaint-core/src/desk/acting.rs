@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::plan::Plan;
 use super::{Desk, DeskError};
 use crate::actor::{Actor, Party};
-use crate::complaint::{Complaint, Entry, Outcome, Rating, Remedy, Submission};
+use crate::complaint::{Channel, Complaint, Entry, Outcome, Rating, Remedy, Submission};
 use crate::id::{CauseKey, ComplaintId, CustomerId, InvalidId, Level, Version};
 use crate::lifecycle::{
     Availability, Command, CommandName, Context, FailedGuard, Input, Status, decide, refusal, submit,
@@ -774,7 +774,9 @@ impl Desk {
 
     fn acknowledge(&self, plan: &mut Plan, policy: &Policy) {
         let context = Context::new(policy, self.now()).continuing();
-        if let Some(state) = plan.state().filter(|_| policy.acknowledge_at_once) {
+        // What is taken over from elsewhere is confirmed to nobody, so nothing says that it was.
+        let confirmed = |state: &&Complaint| policy.acknowledge_at_once && state.channel != Channel::Import;
+        if let Some(state) = plan.state().filter(confirmed) {
             let command = Command::plain(CommandName::Acknowledge);
             if let Ok(entries) = decide(state, &command, &Actor::system(), &context) {
                 plan.add(entries);

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use crate::complaint::{Complaint, Entry, Event, ReleaseCause};
 use crate::id::{AgentId, ComplaintId, CustomerId, Version};
 use crate::lifecycle::{Status, begin, evolve};
-use crate::notice::{announce, announce_unroutable};
+use crate::notice::{Recipient, announce, announce_unroutable};
 use crate::policy::Policy;
 use crate::store::{Change, OpenLimit, Part, WorkloadDelta};
 
@@ -108,10 +108,17 @@ impl Plan {
             if stage.entries.is_empty() {
                 continue;
             }
+            let from = notices.len();
             notices.extend(announce(stage.before.as_ref(), &after, &stage.entries, policy));
             if let (Some(why), Some(entry)) = (&self.unroutable, stage.entries.last())
                 && Some(id) == self.first
             {
+                // Above the last level is nobody to whom the clocks could send it: no letter gives a date that nobody can keep.
+                if after.level >= policy.last_level() {
+                    for notice in &mut notices[from..] {
+                        notice.due_at = notice.due_at.filter(|_| !matches!(notice.recipient, Recipient::Customer(_)));
+                    }
+                }
                 notices.extend(announce_unroutable(&after, entry, why, policy));
             }
             weigh(&mut workload, stage.before.as_ref(), -1);

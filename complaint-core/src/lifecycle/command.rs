@@ -210,14 +210,14 @@ commands! {
     /// Settle it with a satisfied customer.
     ResolveAtSource = "resolve_at_source", "Resolve at source", [Explanation, Cause];
     /// Agree with the decision.
-    Accept = "accept", "Accept the decision", [];
+    Accept = "accept", "Accept the decision", [OptionalReason];
     /// Want one remedy of the decision.
-    AcceptRemedy = "accept_remedy", "Accept a remedy", [Remedy];
+    AcceptRemedy = "accept_remedy", "Accept a remedy", [Remedy, OptionalReason];
     /// Not want one remedy of the decision.
     DeclineRemedy = "decline_remedy", "Decline a remedy", [Remedy, OptionalReason];
     /// Record that a remedy was delivered.
     FulfilRemedy = "fulfil_remedy", "Record a remedy as fulfilled", [Remedy, Evidence, On];
-    /// Record that a remedy could not be delivered.
+    /// Record that a remedy could not be delivered, or say that it did not arrive.
     FailRemedy = "fail_remedy", "Record a remedy as failed", [Remedy, Reason];
     /// Disagree with the decision.
     Contest = "contest", "Contest the decision", [Reason, NewEvidence];

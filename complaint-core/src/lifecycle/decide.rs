@@ -201,7 +201,8 @@ impl Complaint {
                 let failed = guards::check(&scene, rule, guards::Depth::StateOnly);
                 let foreign = failed.iter().any(|failed| failed.code == "not_permitted");
                 let fields = rule.command.fields().iter().copied();
-                let required = fields.filter(|field| self.requires(rule.command, *field, context.policy)).collect();
+                let required =
+                    fields.filter(|field| self.requires(rule.command, *field, actor, context.policy)).collect();
                 (!foreign).then_some(Availability {
                     command: rule.command,
                     allowed: failed.is_empty(),
@@ -296,10 +297,13 @@ impl<'a> Draft<'a> {
         Place { status, ..self.place() }
     }
 
-    /// Once the customer agreed and has all that is owed, the complaint is at its end.
+    /// Once the customer themself agreed, has all that is owed and wrote nothing that is unread, the complaint is at its end.
+    /// Otherwise it is when the time to accept or contest is over.
     fn close_if_nothing_is_owed(&mut self, cause: CloseCause) {
-        let accepted = self.state.resolution().is_some_and(|resolution| resolution.accepted_at.is_some());
-        if accepted && self.state.outstanding_remedies().next().is_none() {
+        let mut decision = self.state.resolution().into_iter();
+        let accepted = decision.any(|it| it.accepted_at.is_some() && it.recorded_by.is_none());
+        let is_read = self.state.unread_since.is_none();
+        if accepted && is_read && self.state.outstanding_remedies().next().is_none() {
             self.push(self.at(Status::Closed), Event::Closed { cause }, Words::none());
         }
     }
@@ -477,22 +481,25 @@ fn effects(complaint: &Complaint, command: &Command, actor: &Actor, context: &Co
             let offered = complaint.remedies.iter();
             let offered = offered.filter(|promise| complaint.remedy_state(promise) == RemedyState::Offered);
             let remedies = offered.map(|promise| promise.number).collect();
-            draft.push(draft.place(), Event::Accepted { remedies }, Words::none());
+            draft.push(draft.place(), Event::Accepted { remedies }, reason(command));
             draft.close_if_nothing_is_owed(CloseCause::Accepted);
         }
         CommandName::AcceptRemedy => {
-            if let Some(remedy) = guards::remedy_meant(complaint, command) {
-                draft.push(draft.place(), Event::RemedyAccepted { remedy }, Words::none());
+            if let Some(remedy) = guards::remedy_meant(complaint, command, actor) {
+                draft.push(draft.place(), Event::RemedyAccepted { remedy }, reason(command));
             }
         }
         CommandName::DeclineRemedy => {
-            if let Some(remedy) = guards::remedy_meant(complaint, command) {
+            if let Some(remedy) = guards::remedy_meant(complaint, command, actor) {
                 draft.push(draft.place(), Event::RemedyDeclined { remedy }, reason(command));
-                draft.close_if_nothing_is_owed(CloseCause::RemediesDeclined);
+                // What staff record in their name leaves the customer the time to object.
+                if actor.customer_id().is_some() {
+                    draft.close_if_nothing_is_owed(CloseCause::RemediesDeclined);
+                }
             }
         }
         CommandName::FulfilRemedy => {
-            if let Some(remedy) = guards::remedy_meant(complaint, command) {
+            if let Some(remedy) = guards::remedy_meant(complaint, command, actor) {
                 let on = input.on.unwrap_or_else(|| now.date_naive());
                 let words = Words::of("evidence", body(&input.evidence));
                 draft.push(draft.place(), Event::RemedyFulfilled { remedy, on }, words);
@@ -500,8 +507,8 @@ fn effects(complaint: &Complaint, command: &Command, actor: &Actor, context: &Co
             }
         }
         CommandName::FailRemedy => {
-            if let Some(remedy) = guards::remedy_meant(complaint, command) {
-                draft.push(draft.place(), Event::RemedyFailed { remedy }, reason(command));
+            if let Some(remedy) = guards::remedy_meant(complaint, command, actor) {
+                draft.push(draft.at(Status::Resolved), Event::RemedyFailed { remedy }, reason(command));
             }
         }
         CommandName::Contest => {

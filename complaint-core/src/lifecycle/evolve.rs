@@ -185,7 +185,8 @@ pub(crate) fn wind(complaint: &mut Complaint, changes: &[ClockChange], at: DateT
             complaint.deadlines.push(deadline.clone());
         } else {
             let is_it = |deadline: &&mut Deadline| (deadline.clock, deadline.instance) == key;
-            if let Some(deadline) = complaint.deadlines.iter_mut().find(is_it) {
+            // The latest: what is owed again, and the time to accept it, run again.
+            if let Some(deadline) = complaint.deadlines.iter_mut().rev().find(is_it) {
                 deadline.apply(change, at);
             }
         }
@@ -292,6 +293,7 @@ pub(crate) fn happen(complaint: &mut Complaint, entry: &Entry) {
                 apology: own("apology"),
                 next_steps: own("next_steps"),
                 accepted_at: None,
+                recorded_by: None,
                 contested_at: None,
             });
             promise(complaint, entry, with_instructions(remedies, words));
@@ -300,19 +302,31 @@ pub(crate) fn happen(complaint: &mut Complaint, entry: &Entry) {
         Event::Accepted { remedies } => {
             if let Some(resolution) = complaint.resolutions.last_mut() {
                 resolution.accepted_at = Some(entry.at);
+                resolution.recorded_by = match &entry.by {
+                    Party::Customer(_) => None,
+                    by => Some(by.clone()),
+                };
             }
             for remedy in remedies {
                 of_remedy(complaint, *remedy, |promise| promise.accepted = Some(step(entry, None)));
             }
         }
         Event::RemedyAccepted { remedy } => {
-            of_remedy(complaint, *remedy, |promise| promise.accepted = Some(step(entry, None)));
+            of_remedy(complaint, *remedy, |promise| {
+                promise.accepted = Some(step(entry, Some("reason")));
+                promise.declined = None;
+            });
         }
         Event::RemedyDeclined { remedy } => {
             of_remedy(complaint, *remedy, |promise| promise.declined = Some(step(entry, Some("reason"))));
         }
         Event::RemedyFailed { remedy } => {
-            of_remedy(complaint, *remedy, |promise| promise.failed = Some(step(entry, Some("reason"))));
+            of_remedy(complaint, *remedy, |promise| {
+                promise.failed_again += u32::from(promise.failed.is_some());
+                promise.failed = Some(step(entry, Some("reason")));
+                promise.fulfilled = None;
+                promise.fulfilled_on = None;
+            });
         }
         Event::RemedyFulfilled { remedy, on } => of_remedy(complaint, *remedy, |promise| {
             promise.fulfilled = Some(step(entry, Some("evidence")));
@@ -338,6 +352,7 @@ pub(crate) fn happen(complaint: &mut Complaint, entry: &Entry) {
         Event::RatingAnonymised { resolutions } => {
             for feedback in complaint.feedback.iter_mut().filter(|it| resolutions.contains(&it.resolution)) {
                 feedback.anonymous = true;
+                feedback.anonymous_since.get_or_insert(entry.at);
             }
         }
         Event::Withdrawn => {
@@ -468,6 +483,7 @@ fn promise(complaint: &mut Complaint, entry: &Entry, remedies: Vec<Remedy>) {
             accepted: None,
             declined: None,
             failed: None,
+            failed_again: 0,
             fulfilled: given.then(|| step(entry, None)),
             fulfilled_on: given.then(|| entry.at.date_naive()),
         });
@@ -493,8 +509,16 @@ fn rate(complaint: &mut Complaint, entry: &Entry, (resolution, score, anonymous)
         feedback.score = score;
         feedback.comment = comment;
         feedback.anonymous |= anonymous;
+        feedback.anonymous_since = feedback.anonymous_since.or_else(|| anonymous.then_some(entry.at));
     } else {
-        let first_given_at = entry.at;
-        complaint.feedback.push(Feedback { resolution, agent, score, comment, first_given_at, anonymous });
+        complaint.feedback.push(Feedback {
+            resolution,
+            agent,
+            score,
+            comment,
+            first_given_at: entry.at,
+            anonymous,
+            anonymous_since: anonymous.then_some(entry.at),
+        });
     }
 }

@@ -145,8 +145,8 @@ fn satisfiable(scene: &Scene<'_>, guard: Guard) -> Vec<FailedGuard> {
     let Some(complaint) = scene.complaint else { return Vec::new() };
     let now = scene.context.now;
     match guard {
-        Guard::RemedyNamed if complaint.remedies_for(scene.command.name()).next().is_none() => {
-            let (code, message) = no_remedy_for(scene.command.name());
+        Guard::RemedyNamed if complaint.remedies_for(scene.command.name(), scene.actor).next().is_none() => {
+            let (code, message) = no_remedy_for(scene.command.name(), scene.actor);
             fail(code, message, "nothing more is needed")
         }
         // A message can do without a file.
@@ -535,12 +535,14 @@ fn look_at_complaint(scene: &Scene<'_>, complaint: &Complaint, guard: Guard, now
         }
         Guard::ExplanationGiven => given("explanation", &input.explanation),
         Guard::NotAccepted => match complaint.resolution() {
+            // What staff recorded is still theirs to confirm.
+            Some(resolution) if resolution.recorded_by.is_some() && scene.actor.customer_id().is_some() => Vec::new(),
             Some(resolution) if resolution.accepted_at.is_some() => {
                 fail("already_accepted", "it was accepted before", "wait for the outstanding remedies")
             }
             _ => Vec::new(),
         },
-        Guard::RemedyNamed => remedy_named_faults(complaint, scene.command),
+        Guard::RemedyNamed => remedy_named_faults(complaint, scene.command, scene.actor),
         Guard::FulfilmentGiven => fulfilment_faults(scene.command, complaint, now),
         Guard::ContestWindowOpen => match contest_window_end(complaint) {
             Some(end) if end < now => fail(
@@ -1012,27 +1014,41 @@ fn cause_faults(scene: &Scene<'_>) -> Vec<FailedGuard> {
 
 impl Complaint {
     /// The remedies that a command about a single one (`accept_remedy`, `decline_remedy`, `fulfil_remedy`,
-    /// `fail_remedy`) can be given for.
-    pub fn remedies_for(&self, command: CommandName) -> impl Iterator<Item = &RemedyPromise> {
-        self.outstanding_remedies().filter(move |promise| match command {
-            CommandName::AcceptRemedy => self.remedy_state(promise) == RemedyState::Offered,
-            CommandName::FailRemedy => promise.failed.is_none(),
-            _ => true,
+    /// `fail_remedy`) can be given for by this actor. That one failed which was to be delivered is for staff to say, that one
+    /// did not arrive for both; a wish that staff recorded can be put right.
+    pub fn remedies_for(&self, command: CommandName, actor: &Actor) -> impl Iterator<Item = &RemedyPromise> {
+        let by_customer = actor.customer_id().is_some();
+        let is_owed = |promise: &RemedyPromise| self.outstanding_remedies().any(|it| it.number == promise.number);
+        self.remedies.iter().filter(move |promise| match command {
+            CommandName::AcceptRemedy => match self.remedy_state(promise) {
+                RemedyState::Declined => self.was_declined_by_staff(promise),
+                state => state == RemedyState::Offered,
+            },
+            CommandName::FailRemedy => {
+                self.was_recorded_as_delivered(promise)
+                    || (!by_customer && is_owed(promise) && promise.failed.is_none())
+            }
+            _ => is_owed(promise),
         })
     }
 }
 
-fn no_remedy_for(name: CommandName) -> (&'static str, &'static str) {
+fn no_remedy_for(name: CommandName, actor: &Actor) -> (&'static str, &'static str) {
     match name {
+        CommandName::FailRemedy if actor.customer_id().is_some() => {
+            ("no_delivered_remedy", "no remedy is recorded as delivered")
+        }
         CommandName::AcceptRemedy => ("no_remedy_offered", "no remedy waits for the customer's word"),
-        CommandName::FailRemedy => ("no_outstanding_remedy", "no remedy is outstanding that has not failed already"),
+        CommandName::FailRemedy => {
+            ("no_outstanding_remedy", "no remedy is outstanding that has not failed already, or delivered")
+        }
         _ => ("no_outstanding_remedy", "no remedy is outstanding"),
     }
 }
 
 /// The remedy that a command is about: the one named, or the only one it can be about.
-pub(crate) fn remedy_meant(complaint: &Complaint, command: &Command) -> Option<u32> {
-    let possible: Vec<u32> = complaint.remedies_for(command.name()).map(|promise| promise.number).collect();
+pub(crate) fn remedy_meant(complaint: &Complaint, command: &Command, actor: &Actor) -> Option<u32> {
+    let possible: Vec<u32> = complaint.remedies_for(command.name(), actor).map(|promise| promise.number).collect();
     match command.input().remedy {
         Some(number) => possible.contains(&number).then_some(number),
         None if possible.len() == 1 => possible.first().copied(),
@@ -1040,14 +1056,14 @@ pub(crate) fn remedy_meant(complaint: &Complaint, command: &Command) -> Option<u
     }
 }
 
-fn remedy_named_faults(complaint: &Complaint, command: &Command) -> Vec<FailedGuard> {
-    if remedy_meant(complaint, command).is_some() {
+fn remedy_named_faults(complaint: &Complaint, command: &Command, actor: &Actor) -> Vec<FailedGuard> {
+    if remedy_meant(complaint, command, actor).is_some() {
         return Vec::new();
     }
-    let possible = complaint.remedies_for(command.name()).map(|promise| promise.number.to_string());
+    let possible = complaint.remedies_for(command.name(), actor).map(|promise| promise.number.to_string());
     let possible: Vec<String> = possible.collect();
     if possible.is_empty() {
-        let (code, message) = no_remedy_for(command.name());
+        let (code, message) = no_remedy_for(command.name(), actor);
         return fail(code, message, "nothing more is needed");
     }
     let message = format!("must be one of these: {}", possible.join(", "));

@@ -2,19 +2,20 @@
 
 use std::collections::BTreeSet;
 
-use chrono::{DateTime, NaiveTime, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use uuid::Uuid;
 
 use super::{Notice, NoticeChannel, NoticeKind, Recipient};
 use crate::actor::Party;
 use crate::complaint::{
-    Channel, Complaint, Entry, EscalationCause, Event, ExclusionCause, Outcome, ReleaseCause, RemedyPromise,
+    Channel, Complaint, Entry, EscalationCause, Event, ExclusionCause, Outcome, Place, ReleaseCause, RemedyPromise,
     RemedyState,
 };
 use crate::deadline::{ClockChange, ClockKind};
 use crate::id::{AgentId, ComplaintId, Level, NoticeId};
 use crate::lifecycle::Status;
 use crate::policy::{Policy, RightsMoment};
+use crate::store::Reach;
 
 /// The notices that entries call for: for each customer-visible change exactly one per recipient and channel.
 ///
@@ -87,7 +88,7 @@ pub(crate) fn announce_unroutable(after: &Complaint, entry: &Entry, why: &str, p
     }
     // Those above can move it; whoever runs the system can change who works there.
     let above = entry.place.level.above().min(policy.last_level());
-    let told = [at_level(above, above, after), Recipient::Admins];
+    let told = [at_level(above, above, &entry.place, after, policy), Recipient::Admins];
     let all = told.into_iter().flat_map(|recipient| {
         let channels = channels(NoticeKind::Unroutable, &recipient, policy);
         channels.into_iter().map(move |channel| (recipient.clone(), channel))
@@ -104,7 +105,7 @@ pub(crate) fn announce_unroutable(after: &Complaint, entry: &Entry, why: &str, p
 
 fn is_intake(after: &Complaint, event: &Event) -> bool {
     match event {
-        Event::Submitted { .. } | Event::Acknowledged => true,
+        Event::Submitted { .. } => true,
         Event::Assigned { .. } => after.assignments <= 1,
         _ => false,
     }
@@ -140,7 +141,10 @@ fn plan(
     use NoticeKind as K;
 
     let (level, last) = (entry.place.level, policy.last_level());
-    let above = |level: Level| above(level, complaint, policy);
+    let recorded = !matches!(entry.by, Party::Customer(_));
+    let at = |level: Level, down_to: Level| at_level(level, down_to, &entry.place, complaint, policy);
+    // Whoever supervises a level: the one above it; of the last level, itself.
+    let above = |level: Level| at(level.above().min(last), Level::FIRST);
 
     let customer = || Recipient::Customer(complaint.customer.clone());
     let to_agent = |agent: Option<&AgentId>| agent.cloned().map(Recipient::Agent);
@@ -149,8 +153,8 @@ fn plan(
     // what nobody holds.
     let supervision = |wanted: Level| match holder {
         Some(holder) if level >= last => Recipient::Agent(holder.clone()),
-        Some(_) => at_level(wanted, level.above(), complaint),
-        None => at_level(wanted, Level::FIRST, complaint),
+        Some(_) => at(wanted, level.above()),
+        None => at(wanted, Level::FIRST),
     };
     let supervisors = || supervision(level.above().min(last));
     let mut planned: Vec<(Option<Recipient>, NoticeKind)> = Vec::new();
@@ -173,7 +177,7 @@ fn plan(
             tell(Some(customer()), K::BackInQueue);
             tell(to_agent(Some(agent)), K::TakenAway);
             if *cause == ReleaseCause::NotBegun && level < last {
-                tell(Some(at_level(level.above(), level.above(), complaint)), K::Missed(ClockKind::Acceptance));
+                tell(Some(at(level.above(), level.above())), K::Missed(ClockKind::Acceptance));
             }
         }
         Event::Asked => tell(Some(customer()), K::Question),
@@ -208,11 +212,17 @@ fn plan(
             // Settled by somebody else, it is no longer the former handler's.
             tell(to_agent(former.filter(|former| holder != Some(*former))), K::TakenAway);
         }
-        Event::Accepted { .. } => tell(to_agent(holder), K::AcceptedHandler),
-        Event::RemedyAccepted { .. } => tell(to_agent(holder), K::RemedyAcceptedHandler),
-        // Recorded by somebody else, it must not stay unknown to the customer that they gave something up.
+        // What staff recorded in the customer's name must not stay unknown to them.
+        Event::Accepted { .. } => {
+            tell(recorded.then(customer), K::RecordedForCustomer);
+            tell(to_agent(holder), K::AcceptedHandler);
+        }
+        Event::RemedyAccepted { .. } => {
+            tell(recorded.then(customer), K::RecordedForCustomer);
+            tell(to_agent(holder), K::RemedyAcceptedHandler);
+        }
         Event::RemedyDeclined { .. } => {
-            tell(Some(customer()), K::RemedyDeclinedCustomer);
+            tell(Some(customer()), if recorded { K::RecordedForCustomer } else { K::RemedyDeclinedCustomer });
             tell(to_agent(holder), K::RemedyDeclinedHandler);
         }
         Event::RemedyFulfilled { .. } => tell(Some(customer()), K::RemedyFulfilled),
@@ -295,12 +305,12 @@ fn plan(
     planned.into_iter().filter_map(|(recipient, kind)| Some((recipient?, kind))).collect()
 }
 
-/// Whoever supervises a level: the one above it; of the last level, itself.
-fn above(level: Level, complaint: &Complaint, policy: &Policy) -> Recipient {
-    at_level(level.above().min(policy.last_level()), Level::FIRST, complaint)
-}
-
-fn at_level(level: Level, down_to: Level, complaint: &Complaint) -> Recipient {
+fn at_level(level: Level, down_to: Level, place: &Place, complaint: &Complaint, policy: &Policy) -> Recipient {
+    // Nobody is told of a complaint that they cannot open.
+    let last = policy.last_level();
+    let sees = |level: &Level| Reach::of(*level, last, policy.agents_may_take).extends_to(place.status, place.level);
+    let levels = std::iter::successors(Some(Level::FIRST), |level| Some(level.above()).filter(|above| *above <= last));
+    let down_to = levels.into_iter().find(sees).unwrap_or(last).max(down_to);
     let barred = complaint.exclusions.iter().filter(|exclusion| exclusion.cause == ExclusionCause::Decided);
     let barred = barred.map(|exclusion| &exclusion.agent);
     Recipient::Level { level, down_to, except: complaint.against.iter().chain(barred).cloned().collect() }
@@ -320,6 +330,7 @@ fn notice(
         Recipient::Admins => after.reference.to_string(),
         _ => after.subject.clone(),
     };
+    let due_at = due_at(after, entry, kind, policy);
     Notice {
         id: notice_id(after.id, entry.seq, place),
         recipient,
@@ -330,17 +341,45 @@ fn notice(
         subject,
         status: entry.place.status,
         level: entry.place.level,
-        handler: entry.place.handler.clone(),
+        handler: match kind {
+            NoticeKind::RecordedForCustomer => entry.by.agent().cloned(),
+            _ => entry.place.handler.clone(),
+        },
         text: text(after, entry, kind, policy),
         address,
-        due_at: due_at(after, entry, kind, policy),
+        due_at,
+        due_on: due_at.filter(|_| is_for_a_day(kind)).map(|end| day_of(end, policy)),
         next_at: match kind {
             NoticeKind::Missed(clock) if clock.is_promise() => promised_at(after, entry),
             _ => None,
         },
         owed: matches!(&entry.event, Event::Resolved { remedies, .. } if !remedies.is_empty()),
+        out_of_sight: match entry.event {
+            // Whoever decided below.
+            Event::Contested { from, .. } if kind == NoticeKind::ContestedHandler => {
+                let reach = Reach::of(from, policy.last_level(), policy.agents_may_take);
+                !reach.extends_to(entry.place.status, entry.place.level)
+            }
+            _ => false,
+        },
         planned_at: entry.at,
     }
+}
+
+/// Whether its date is a day that somebody named. The instant is the end of that day.
+fn is_for_a_day(kind: NoticeKind) -> bool {
+    matches!(
+        kind,
+        NoticeKind::OnHold
+            | NoticeKind::AcceptedHandler
+            | NoticeKind::Warning(ClockKind::Remedy)
+            | NoticeKind::Missed(ClockKind::Remedy)
+    )
+}
+
+/// The day that ends at an instant, or in which it falls, where the organisation is.
+fn day_of(end: DateTime<Utc>, policy: &Policy) -> NaiveDate {
+    policy.working_calendar().date(end - TimeDelta::microseconds(1))
 }
 
 /// The words that the recipient may read. Internal notes never get here, because they announce nothing.
@@ -348,6 +387,7 @@ fn text(after: &Complaint, entry: &Entry, kind: NoticeKind, policy: &Policy) -> 
     match kind {
         NoticeKind::TakenAway => return why_taken(entry),
         NoticeKind::EscalatedHandler => return why_escalated(entry),
+        NoticeKind::ContestedHandler => return fallen(after),
         _ => {}
     }
     match &entry.event {
@@ -391,9 +431,23 @@ fn text(after: &Complaint, entry: &Entry, kind: NoticeKind, policy: &Policy) -> 
             let evidence = entry.words.get("evidence").unwrap_or_default();
             Some(format!("{}. {evidence}", promise.remedy.in_words()).trim().to_owned())
         }
+        Event::Accepted { remedies } => {
+            let agreed = (kind == NoticeKind::RecordedForCustomer).then(|| "You accept the decision.".to_owned());
+            let named = remedies.iter().filter_map(|remedy| remedy_of(after, *remedy)).map(RemedyPromise::numbered);
+            let named = named.filter(|_| kind == NoticeKind::RecordedForCustomer);
+            let said: Vec<String> = agreed.into_iter().chain(named).chain(reason(entry, kind)).collect();
+            (!said.is_empty()).then(|| said.join("\n\n"))
+        }
         Event::RemedyAccepted { remedy } | Event::RemedyDeclined { remedy } | Event::RemedyFailed { remedy } => {
-            let reason = entry.words.get("reason").map(|reason| format!("\n\n{reason}"));
-            Some(remedy_of(after, *remedy)?.numbered() + &reason.unwrap_or_default())
+            let which = remedy_of(after, *remedy)?.numbered();
+            let what = match (&entry.event, kind) {
+                (Event::RemedyAccepted { .. }, NoticeKind::RecordedForCustomer) => format!("You want this: {which}"),
+                (Event::RemedyDeclined { .. }, NoticeKind::RecordedForCustomer) => {
+                    format!("You do not want this: {which}")
+                }
+                _ => which,
+            };
+            Some([what].into_iter().chain(reason(entry, kind)).collect::<Vec<_>>().join("\n\n"))
         }
         // Of several that are due at once, each has its own notice: it says which.
         Event::Warned { clock: ClockKind::Remedy, .. } | Event::Alarmed { clock: ClockKind::Remedy } => {
@@ -420,6 +474,30 @@ fn text(after: &Complaint, entry: &Entry, kind: NoticeKind, policy: &Policy) -> 
         Event::Held { .. } => entry.words.get("party").map(str::to_owned),
         _ => None,
     }
+}
+
+/// The reason that was typed with something the customer wants, does not want or did not get; staff read beside it whose word
+/// that is.
+fn reason(entry: &Entry, kind: NoticeKind) -> Option<String> {
+    let reason = entry.words.get("reason")?;
+    let by_customer = matches!(entry.by, Party::Customer(_));
+    Some(match kind {
+        NoticeKind::RemedyFailedHandler if by_customer => {
+            format!("The customer says that it did not arrive: {reason}")
+        }
+        NoticeKind::AcceptedHandler | NoticeKind::RemedyAcceptedHandler | NoticeKind::RemedyDeclinedHandler
+            if !by_customer =>
+        {
+            format!("Recorded in the customer's name: {reason}")
+        }
+        _ => reason.to_owned(),
+    })
+}
+
+/// What a decision promised that stands no more, and was not delivered: by number and name.
+fn fallen(complaint: &Complaint) -> Option<String> {
+    let fallen: Vec<String> = complaint.fallen_remedies().map(RemedyPromise::numbered).collect();
+    (!fallen.is_empty()).then(|| fallen.join("\n\n"))
 }
 
 /// Why it is not the former handler's any more: what was typed among staff, or what happened.
@@ -460,14 +538,19 @@ fn why_given(after: &Complaint, earlier: &[&Entry], entry: &Entry) -> Option<Str
     if matches!(entry.event, Event::Reassigned { .. }) {
         return Some(with("It was with a colleague before.".to_owned(), entry, "reason"));
     }
+    // What may be under way already is not promised a second time without knowing of the first.
+    let fell = || match fallen(after) {
+        Some(fallen) => format!("\n\nWhat was promised and not delivered fell with the decision:\n\n{fallen}"),
+        None => String::new(),
+    };
     let contested =
-        || "The customer contested the decision. Nobody who took part in it acts on it any more.".to_owned();
+        || format!("The customer contested the decision. Nobody who took part in it acts on it any more.{}", fell());
     let in_this_change = earlier.iter().rev().find_map(|earlier| {
         let (happened, word) = match &earlier.event {
             Event::Escalated { from, causes } => (escalated(*from, causes), "reason"),
             Event::HandedBack { from, .. } => (format!("It was handed back from level {from}."), "instruction"),
             Event::Contested { .. } => (contested(), "reason"),
-            Event::Reopened => ("It was opened again.".to_owned(), "reason"),
+            Event::Reopened => (format!("It was opened again.{}", fell()), "reason"),
             _ => return None,
         };
         Some(with(happened, earlier, word))
@@ -519,6 +602,10 @@ fn due_at(after: &Complaint, entry: &Entry, kind: NoticeKind, policy: &Policy) -
         NoticeKind::Decision | NoticeKind::FinalDecision | NoticeKind::RemedyFailedCustomer => {
             of(ClockKind::ContestWindow)
         }
+        // While they can say that it did not arrive.
+        NoticeKind::RemedyFulfilled => of(ClockKind::ContestWindow).filter(|due| *due > entry.at),
+        // While it can neither close over an objection nor be too late for one.
+        NoticeKind::RecordedForCustomer => of(ClockKind::AutoClose).or_else(|| of(ClockKind::ContestWindow)),
         // Of the last level these letters do not say that it takes new evidence: no date is given to contest just so.
         NoticeKind::Dismissed | NoticeKind::Closed => {
             of(ClockKind::ContestWindow).filter(|_| after.level < policy.last_level())
@@ -526,9 +613,7 @@ fn due_at(after: &Complaint, entry: &Entry, kind: NoticeKind, policy: &Policy) -
         NoticeKind::Question => of(ClockKind::Silence),
         NoticeKind::AssignedHandler => of(ClockKind::Acceptance).or_else(|| after.promised_at()),
         // Until that day is over.
-        NoticeKind::OnHold => {
-            after.awaited.and_then(|day| day.succ_opt()).map(|day| day.and_time(NaiveTime::MIN).and_utc())
-        }
+        NoticeKind::OnHold => after.awaited.map(|day| policy.working_calendar().end_of(day)),
         NoticeKind::WithdrawnCustomer => Some(policy.reinstate_window.measure(&policy.working_calendar(), entry.at).1),
         NoticeKind::ApprovalWanted => of(ClockKind::Approval),
         NoticeKind::Warning(clock) | NoticeKind::Missed(clock) => told(clock).or_else(|| of(clock)),

@@ -9,7 +9,7 @@ mod announce;
 
 use std::collections::BTreeSet;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::deadline::ClockKind;
@@ -43,7 +43,8 @@ pub struct Notice {
     pub status: Status,
     /// The level then.
     pub level: Level,
-    /// The handler's name is looked up on delivery.
+    /// Whose name it gives, looked up on delivery: the handler's; of what staff recorded in the customer's name, whose hand
+    /// that was.
     pub handler: Option<AgentId>,
     /// The public words of the message, question or decision, if it carries any.
     pub text: Option<String>,
@@ -51,12 +52,18 @@ pub struct Notice {
     pub address: Option<String>,
     /// The promised instant that matters for this notice.
     pub due_at: Option<DateTime<Utc>>,
+    /// Where that is the end of a day that somebody named: the day.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due_on: Option<NaiveDate>,
     /// Where it tells of a date that was not kept: the next one that holds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_at: Option<DateTime<Utc>>,
     /// Whether the decision it tells of promises something.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub owed: bool,
+    /// Whether it tells somebody of a complaint that they cannot open any more.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub out_of_sight: bool,
     /// When it was planned.
     pub planned_at: DateTime<Utc>,
 }
@@ -75,7 +82,8 @@ pub enum Recipient {
     Level {
         /// Which.
         level: Level,
-        /// Where nobody works there, those of the next level down that somebody works at are told, down to this one.
+        /// Where nobody works there, those of the next level down that somebody works at are told, down to this one: never
+        /// somebody who cannot see the complaint. Where nobody works there either, the admins.
         down_to: Level,
         /// Those who are told nothing of it: whom the complaint is against, and who decided what was contested.
         except: BTreeSet<AgentId>,
@@ -148,6 +156,8 @@ pub enum NoticeKind {
     Decision,
     /// To the customer: the decision of the last level, which only new evidence opens again.
     FinalDecision,
+    /// To the customer: what staff recorded in their name, on what ground, and until when they can object.
+    RecordedForCustomer,
     /// To the handler: the customer accepted.
     AcceptedHandler,
     /// To the handler: the customer wants a remedy.

@@ -373,7 +373,10 @@ impl Move {
             };
             made.barred.push((who.label().to_owned(), why));
         }
-        made.reopens = matches!(change.command, C::Contest | C::Reopen | C::Reinstate | C::Unmerge | C::ReturnReferral);
+        made.reopens = matches!(
+            change.command,
+            C::FailRemedy | C::Contest | C::Reopen | C::Reinstate | C::Unmerge | C::ReturnReferral
+        );
         // What a customer may do, and what needs their consent or another complaint of theirs, is no way out that
         // the house has.
         made.by_goodwill =

@@ -116,6 +116,31 @@ pub enum Reach {
     Everything,
 }
 
+impl Reach {
+    /// How far agents of a level see, with the last level of the ladder and whether agents may take from the queue.
+    pub(crate) fn of(level: Level, last_level: Level, agents_may_take: bool) -> Self {
+        if level >= last_level {
+            Self::Everything
+        } else if level > Level::FIRST {
+            Self::UpTo(level)
+        } else if agents_may_take {
+            Self::Queue(level)
+        } else {
+            Self::Own
+        }
+    }
+
+    /// Whether a complaint in this place can be seen by those who do not hold it.
+    pub(crate) fn extends_to(self, status: Status, at: Level) -> bool {
+        match self {
+            Self::Own => false,
+            Self::Queue(level) => status == Status::Queued && at == level,
+            Self::UpTo(level) => at <= level,
+            Self::Everything => true,
+        }
+    }
+}
+
 impl Scope {
     /// What an actor may see, with the last level of the ladder and whether agents may take from the queue.
     pub fn of(actor: &Actor, last_level: Level, agents_may_take: bool) -> Self {
@@ -124,16 +149,7 @@ impl Scope {
             Party::Admin(_) | Party::Auditor(_) | Party::System => Self::All,
             Party::Agent(id) => {
                 let level = actor.level().unwrap_or(Level::FIRST);
-                let reach = if level >= last_level {
-                    Reach::Everything
-                } else if level > Level::FIRST {
-                    Reach::UpTo(level)
-                } else if agents_may_take {
-                    Reach::Queue(level)
-                } else {
-                    Reach::Own
-                };
-                Self::Agent { id: id.clone(), reach }
+                Self::Agent { id: id.clone(), reach: Reach::of(level, last_level, agents_may_take) }
             }
         }
     }
@@ -145,13 +161,7 @@ impl Scope {
             Self::Customer(id) => complaint.customer == *id,
             Self::Agent { id, reach } => {
                 complaint.against.as_ref() != Some(id)
-                    && (complaint.handler.as_ref() == Some(id)
-                        || match reach {
-                            Reach::Own => false,
-                            Reach::Queue(level) => complaint.status == Status::Queued && complaint.level == *level,
-                            Reach::UpTo(level) => complaint.level <= *level,
-                            Reach::Everything => true,
-                        })
+                    && (complaint.handler.as_ref() == Some(id) || reach.extends_to(complaint.status, complaint.level))
             }
         }
     }

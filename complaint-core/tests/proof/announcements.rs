@@ -59,10 +59,9 @@ fn to(notice: &Notice) -> String {
 }
 
 /// What a customer sees without being told, and why not.
-const UNTOLD: [(&str, &str); 3] = [
+const UNTOLD: [(&str, &str); 2] = [
     ("begun", "who handles it was told when they were given it"),
     ("resumed", "that it goes on by itself was told with the question or the wait"),
-    ("accepted", "it is the customer's own word, also where somebody took it down"),
 ];
 
 /// Whatever is mailed to the customer stands in the log as they see it; of whatever stands there by others they are told, or it
@@ -167,8 +166,17 @@ fn each_event_is_told_to_those_concerned_and_nobody_else() {
     assert_eq!(ear.hears(&mia, &Command::plain(C::Approve)), told(&[(JOHN, K::Decision), ("maria", K::Approved)]));
     let of = |remedy| Input { remedy: Some(remedy), ..Input::default() };
     assert_eq!(ear.hears(&me, &input(C::AcceptRemedy, of(1))), told(&[("maria", K::RemedyAcceptedHandler)]));
+    let ground = Input { reason: Some("He said so on the phone.".into()), ..of(2) };
     assert_eq!(
-        ear.hears(&mia, &input(C::DeclineRemedy, of(2))),
+        ear.hears(&mia, &input(C::DeclineRemedy, ground.clone())),
+        told(&[(JOHN, K::RecordedForCustomer), ("maria", K::RemedyDeclinedHandler)])
+    );
+    assert_eq!(
+        ear.hears(&mia, &input(C::AcceptRemedy, ground.clone())),
+        told(&[(JOHN, K::RecordedForCustomer), ("maria", K::RemedyAcceptedHandler)])
+    );
+    assert_eq!(
+        ear.hears(&me, &input(C::DeclineRemedy, of(2))),
         told(&[(JOHN, K::RemedyDeclinedCustomer), ("maria", K::RemedyDeclinedHandler)])
     );
     let failed = Input { reason: Some("Nobody keeps that record.".into()), ..of(3) };
@@ -177,9 +185,23 @@ fn each_event_is_told_to_those_concerned_and_nobody_else() {
         told(&[(JOHN, K::RemedyFailedCustomer), ("level 3", K::RemedyFailedHandler)])
     );
     ear.hears(&me, &input(C::DeclineRemedy, of(3)));
+    assert_eq!(
+        ear.hears(&mia, &Command::with_reason(C::Accept, "He said so on the phone.")),
+        told(&[(JOHN, K::RecordedForCustomer), ("maria", K::AcceptedHandler)])
+    );
     assert_eq!(ear.hears(&me, &Command::plain(C::Accept)), told(&[("maria", K::AcceptedHandler)]));
     let given = input(C::FulfilRemedy, Input { evidence: Some("Parcel 17".into()), ..Input::default() });
     assert_eq!(ear.hears(&maria, &given), told(&[(JOHN, K::RemedyFulfilled), (JOHN, K::Closed)]));
+    let missing = input(C::FailRemedy, Input { reason: Some("Nothing came.".into()), ..Input::default() });
+    assert_eq!(
+        ear.hears(&me, &missing),
+        told(&[
+            (JOHN, K::RemedyFailedCustomer),
+            ("level 3", K::RemedyFailedHandler),
+            ("maria", K::RemedyFailedHandler)
+        ])
+    );
+    ear.hears(&maria, &given);
     let rate = input(C::Rate, Input { score: Some(1), ..Input::default() });
     assert_eq!(ear.hears(&me, &rate), []);
     assert_eq!(ear.hears(&me, &Command::plain(C::AnonymiseRating)), []);
@@ -669,8 +691,16 @@ fn where_nobody_is_above_the_holder_answers_alone() {
     let event = complaint_core::complaint::Event::Alarmed { clock: ClockKind::Resolution };
     let mut entry = Entry { event, by: complaint_core::Party::System, ..world.log.last().unwrap().clone() };
     assert_eq!(down_to(&begun, &entry), Some((2, 2)), "not her colleagues");
-    entry.place.handler = None;
+    (entry.place.status, entry.place.handler) = (complaint_core::lifecycle::Status::Queued, None);
     assert_eq!(down_to(&begun, &entry), Some((2, 1)), "nobody holds it: whoever works there");
+    // Nobody is told of what they cannot open: from level 2 on only who sees that far.
+    let mut above = begun.clone();
+    for at in [2, 3] {
+        (above.level, entry.place.level) = (level(at), level(at));
+        assert_eq!(down_to(&above, &entry), Some((3, at)), "in the queue of level {at}");
+    }
+    (entry.place.status, entry.place.level) = (complaint_core::lifecycle::Status::InProgress, level(1));
+    assert_eq!(down_to(&begun, &entry), Some((2, 2)), "what is not in the queue is not for colleagues");
 }
 
 #[tokio::test]
@@ -686,6 +716,10 @@ async fn what_was_taken_over_from_elsewhere_is_no_news() {
             changes.iter().flat_map(complaint_core::store::Change::notices).map(|notice| notice.kind).collect()
         };
         assert_eq!(told(&house), [], "routed: {routed}");
+        // Nothing says that it was confirmed here, and no clock waits for that.
+        let log = house.desk.whole_log(receipt.id()).await.unwrap();
+        assert!(log.iter().all(|entry| tag(&entry.event) != "acknowledged"));
+        assert!(receipt.complaint().deadlines.iter().all(|it| it.clock != ClockKind::Acknowledgement));
         if !routed {
             for agent in agents() {
                 house.desk.enrol(agent).await.unwrap();
@@ -696,6 +730,9 @@ async fn what_was_taken_over_from_elsewhere_is_no_news() {
         house.handler(receipt.id()).await.begin(receipt.id()).await.unwrap();
         house.handler(receipt.id()).await.escalate(receipt.id(), "Too big.").await.unwrap();
         assert!(told(&house).contains(&K::AssignedHandler), "what happens here is");
+        let holder = house.handler(receipt.id()).await;
+        holder.perform(receipt.id(), Command::plain(C::Acknowledge)).await.unwrap();
+        assert!(told(&house).contains(&K::Acknowledged), "and what somebody confirms by hand is confirmed");
     }
 }
 

@@ -62,9 +62,10 @@ fn kind(world: &World, complaint: &Complaint) -> String {
             complaint.outstanding_remedies().count().min(1),
             complaint.has_failed_remedy(),
             complaint.resolutions.len().min(1),
+            complaint.remedies.iter().any(|promise| promise.fulfilled.is_some()),
         ),
         complaint.proposal.as_ref().map(|proposal| proposal.remedies.len()),
-        complaint.resolution().is_some_and(|it| it.accepted_at.is_some()),
+        complaint.resolution().map(|it| (it.accepted_at.is_some(), it.recorded_by.is_some())),
         world.handler_available,
         !due_commands(complaint, &world.policy, world.now).is_empty(),
     );

@@ -185,18 +185,21 @@ proptest! {
         prop_assert_eq!(whole.0, complaints.iter().flat_map(|it| &it.resolutions).map(|_| 1).sum::<u64>());
 
         let figures = satisfaction.overall();
-        let scores = complaints.iter().flat_map(|it| &it.feedback);
-        prop_assert_eq!(figures.ratings(), scores.clone().map(|_| 1).sum::<u64>(), "anonymous ones count");
+        let ratings = || complaints.iter().flat_map(|it| &it.feedback);
+        let named = ratings().filter(|it| !it.anonymous).map(|_| 1).sum::<u64>();
+        let anonymous = ratings().filter(|it| it.anonymous).map(|_| 1).sum::<u64>();
+        prop_assert_eq!(figures.ratings(), named + anonymous / ANONYMOUS_MIN * ANONYMOUS_MIN, "in whole groups");
         prop_assert_eq!(figures.invited, whole.0);
-        prop_assert_eq!(figures.mean().map_or(0, |(sum, _)| sum), scores.map(|it| u64::from(it.score)).sum::<u64>());
-        let anonymous = complaints.iter().flat_map(|it| &it.feedback).filter(|it| it.anonymous).map(|_| 1).sum::<u64>();
         let agents: Vec<Figures> = satisfaction.by_agent().into_values().collect();
         let levels: Vec<Figures> = satisfaction.by_level().into_values().collect();
         for groups in [agents, levels] {
             prop_assert_eq!(groups.iter().map(|it| it.invited).sum::<u64>(), figures.invited);
             let left_out = figures.ratings() - groups.iter().map(Figures::ratings).sum::<u64>();
-            let enough = left_out == 0 || left_out >= ANONYMOUS_MIN || left_out == anonymous;
-            prop_assert!(enough, "{} left out of {}: the difference gives them away", left_out, anonymous);
+            prop_assert_eq!(left_out % ANONYMOUS_MIN, 0, "the difference gives them away");
+            for score in 0..5 {
+                let parts = groups.iter().map(|it| it.by_score[score]).sum::<u64>();
+                prop_assert!(parts <= figures.by_score[score], "a part counts what the whole does not");
+            }
         }
     }
 }
@@ -213,24 +216,53 @@ fn rated(world: &mut World, ratings: &[(&str, u8, bool)]) -> Satisfaction {
     satisfaction
 }
 
+/// One after the other, each later than those before it.
 #[test]
-fn a_few_anonymous_ratings_are_not_broken_down() {
+fn anonymous_ratings_come_into_figures_in_whole_groups_so_that_no_two_looks_tell_one() {
     let mut world = world();
-    let four = rated(&mut world, &[("sarah", 1, true), ("sarah", 1, true), ("sarah", 2, true), ("sarah", 1, true)]);
-    assert_eq!((four.overall().ratings(), four.overall().mean_hundredths()), (4, Some(125)));
-    assert_eq!(four.by_agent()[&agent_id("sarah")].by_score, [0; 5]);
-    assert_eq!(four.by_agent()[&agent_id("sarah")].invited, 4, "that she decided is no secret");
+    let mut satisfaction = Satisfaction::default();
+    let mut looks = vec![(satisfaction.overall(), satisfaction.by_agent())];
+    let by = ["sarah", "ben", "sarah", "sarah", "sarah", "sarah", "ben", "sarah", "sarah", "sarah", "ben", "sarah"];
+    for (number, agent) in by.into_iter().enumerate() {
+        world.later(TimeDelta::hours(1));
+        let score = u8::try_from(number % 5 + 1).unwrap();
+        satisfaction.merge(&rated(&mut world, &[(agent, score, true)]));
+        looks.push((satisfaction.overall(), satisfaction.by_agent()));
+    }
+    let ratings = |figures: &Figures| figures.ratings();
+    let all: Vec<u64> = looks.iter().map(|(all, _)| ratings(all)).collect();
+    assert_eq!(all, [0, 0, 0, 0, 0, 5, 5, 5, 5, 5, 10, 10, 10]);
+    let of =
+        |agent: &str| -> Vec<u64> { looks.iter().map(|(_, by)| by.get(&agent_id(agent)).map_or(0, ratings)).collect() };
+    // Of the first five are four of hers; of the first ten, eight: what the whole does not count, no part does.
+    assert_eq!(of("sarah"), [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 5]);
+    assert_eq!(of("ben"), [0; 13]);
+    assert_eq!(looks[5].0.by_score, [1; 5], "the oldest first");
+    assert_eq!(looks.last().unwrap().1[&agent_id("sarah")].by_score, [2, 0, 1, 1, 1]);
+    assert_eq!(looks.last().unwrap().1[&agent_id("ben")].invited, 3, "that he decided is no secret");
+}
 
-    let mut five = four.clone();
-    five.merge(&rated(&mut world, &[("sarah", 5, true)]));
-    assert_eq!(five.by_agent()[&agent_id("sarah")].by_score, [3, 1, 0, 0, 1]);
-
-    // One of Ben's could be found by taking Sarah's from the whole: so hers are left out as well.
-    five.merge(&rated(&mut world, &[("ben", 3, true), ("ben", 4, false)]));
-    assert_eq!(five.by_agent()[&agent_id("sarah")].by_score, [0; 5]);
-    assert_eq!(five.by_agent()[&agent_id("ben")].by_score, [0, 0, 0, 1, 0]);
-    assert_eq!(five.overall().by_score, [3, 1, 1, 1, 1]);
-    assert_eq!(five.by_level().into_values().next().unwrap().ratings(), 7, "one level decided them all");
+/// A name taken off later must not push the last of the counted ones out, which would tell that one.
+#[test]
+fn a_rating_made_anonymous_later_waits_like_the_newest() {
+    let mut world = world();
+    let john = customer("john");
+    let begun = world.begun("ben");
+    let named = world.resolved(&begun, Vec::new());
+    let named = world.act(&named, &john, &input(C::Rate, Input { score: Some(1), ..Input::default() }));
+    world.later(TimeDelta::hours(1));
+    let five = rated(&mut world, &[("ben", 5, true); 5]);
+    let count = |first: &Complaint| {
+        let mut all = five.clone();
+        all.add(first);
+        all.overall().by_score
+    };
+    assert_eq!(count(&named), [1, 0, 0, 0, 5]);
+    world.later(TimeDelta::hours(1));
+    let unnamed = world.plain(&named, &john, C::AnonymiseRating);
+    assert_eq!(count(&unnamed), [0, 0, 0, 0, 5]);
+    let changed = world.act(&unnamed, &john, &input(C::Rate, Input { score: Some(2), ..Input::default() }));
+    assert_eq!(count(&changed), [0, 0, 0, 0, 5], "nor does a change make it older");
 }
 
 #[test]
@@ -351,9 +383,13 @@ async fn an_anonymous_rating_is_seen_by_its_customer_and_whoever_runs_the_system
     assert_eq!(by_admin.len(), house.desk.whole_log(id).await.unwrap().len());
     assert!(matches!(house.as_actor(customer("jane")).read(id).await, Err(DeskError::NotFound)));
 
-    // Figures go on counting it, for those who may see figures.
+    // Figures go on counting it as soon as there are enough, for those who may see figures.
     let (_, satisfaction) = house.as_actor(agent("omar")).figures().await.unwrap();
-    assert_eq!(satisfaction.overall().by_score, [0, 1, 0, 0, 0]);
+    assert_eq!(
+        (satisfaction.overall().invited, satisfaction.overall().ratings()),
+        (1, 0),
+        "one alone waits for others"
+    );
     assert!(satisfaction.by_agent().values().all(|it| it.ratings() == 0));
     let (ledger, _) = house.as_actor(admin()).figures().await.unwrap();
     assert_eq!(ledger.total().decisions, 1);

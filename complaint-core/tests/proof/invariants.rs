@@ -98,12 +98,9 @@ fn some_input(name: C, step: &Step, complaint: &Complaint, other: Option<&Compla
             let number = complaint.outstanding_remedies().next().map(|promise| promise.number);
             input(name, Input { evidence: text(), remedy: number, ..given })
         }
-        C::AcceptRemedy | C::DeclineRemedy => {
-            let number = complaint.outstanding_remedies().last().map(|promise| promise.number);
-            input(name, Input { remedy: number, ..given })
-        }
-        C::FailRemedy => {
-            let number = complaint.outstanding_remedies().last().map(|promise| promise.number);
+        C::Accept => input(name, Input { reason: text(), ..given }),
+        C::AcceptRemedy | C::DeclineRemedy | C::FailRemedy => {
+            let number = complaint.remedies.iter().rev().nth(step.choice % 2).map(|promise| promise.number);
             input(name, Input { reason: text(), remedy: number, ..given })
         }
         C::Rate => input(name, Input { score: u8::try_from(step.choice % 5 + 1).ok(), ..given }),

@@ -291,6 +291,10 @@ async fn when_the_only_one_of_the_last_level_has_decided_those_who_can_help_are_
     assert_eq!(unroutable(&house), []);
     let contested = john.perform(id, with_evidence()).await.unwrap();
     assert_eq!((contested.status, contested.level), (Status::Queued, level(3)));
+    // The clocks have nobody to send it to: the customer is given no date that nobody can keep.
+    let letters = house.changes.0.lock().unwrap().last().unwrap().notices().to_vec();
+    let letter = letters.iter().find(|it| it.kind == NoticeKind::ContestedCustomer).unwrap();
+    assert_eq!(letter.due_at, None);
     let told = unroutable(&house);
     let why = Some("omar took part in a decision that was contested.".to_owned());
     // Not those whom it is against or who decided it: they can do nothing about it.

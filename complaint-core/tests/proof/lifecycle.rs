@@ -69,7 +69,7 @@ pub(crate) fn stages(policy: &Policy) -> Vec<Stage> {
     stages
 }
 
-const PLACES: [&str; 29] = [
+const PLACES: [&str; 34] = [
     "queued",
     "assigned",
     "in progress",
@@ -85,6 +85,11 @@ const PLACES: [&str; 29] = [
     "accepted with a remedy",
     "accepted",
     "accepted with a failed remedy",
+    "accepted by the word of staff",
+    "a remedy declined by the word of staff",
+    "resolved with a delivered remedy",
+    "closed with a delivered remedy",
+    "accepted with a message",
     "closed and rated",
     "closed and rated anonymously",
     "withdrawn",
@@ -147,6 +152,28 @@ fn bring(world: &mut World, place: &str, at: u8, other: &mut Complaint) -> Optio
             let resolved = decided(world, &begun, replacement());
             let failed = world.reason(&resolved, &holder(), C::FailRemedy);
             world.plain(&failed, &john, C::Accept)
+        }
+        "accepted by the word of staff" => {
+            let resolved = decided(world, &begun, Vec::new());
+            world.reason(&resolved, &holder(), C::Accept)
+        }
+        "a remedy declined by the word of staff" => {
+            let resolved = decided(world, &begun, replacement());
+            let accepted = world.plain(&resolved, &john, C::Accept);
+            world.reason(&accepted, &holder(), C::DeclineRemedy)
+        }
+        "resolved with a delivered remedy" | "closed with a delivered remedy" => {
+            let mut it = decided(world, &begun, replacement());
+            if place.starts_with("closed") {
+                it = world.plain(&it, &john, C::Accept);
+            }
+            let evidence = Input { evidence: Some("Parcel 17".into()), ..Input::default() };
+            world.act(&it, &holder(), &input(C::FulfilRemedy, evidence))
+        }
+        "accepted with a message" => {
+            let resolved = decided(world, &begun, Vec::new());
+            let written = world.text(&resolved, &john, C::Post);
+            world.plain(&written, &john, C::Accept)
         }
         "resolved with a message" => {
             let resolved = decided(world, &begun, Vec::new());
@@ -289,7 +316,6 @@ pub(crate) fn good(stage: &Stage, actor: &Actor, name: C) -> Command {
         C::Submit
         | C::Acknowledge
         | C::Begin
-        | C::Accept
         | C::Reinstate
         | C::Unmerge
         | C::Read
@@ -317,9 +343,10 @@ pub(crate) fn good(stage: &Stage, actor: &Actor, name: C) -> Command {
             let remedy = undelivered(complaint).next().map(|promise| promise.number);
             input(name, Input { evidence: text(), on: Some(today), remedy, ..given })
         }
+        C::Accept => input(name, Input { reason: text().filter(|_| actor.customer_id().is_none()), ..given }),
         C::AcceptRemedy | C::DeclineRemedy | C::FailRemedy => {
-            let remedy = undelivered(complaint).next().map(|promise| promise.number);
-            let reason = text().filter(|_| name == C::FailRemedy);
+            let remedy = remedies_for(complaint, actor, name).first().map(|promise| promise.number);
+            let reason = text().filter(|_| name == C::FailRemedy || actor.customer_id().is_none());
             input(name, Input { remedy, reason, ..given })
         }
         C::Rate => input(name, Input { score: Some(5), ..given }),
@@ -347,6 +374,28 @@ fn undelivered(complaint: &Complaint) -> impl Iterator<Item = &RemedyPromise> {
     let latest = complaint.resolutions.len();
     let is_over = |promise: &RemedyPromise| promise.fulfilled.is_some() || promise.declined.is_some();
     complaint.remedies.iter().filter(move |promise| promise.resolution as usize == latest && !is_over(promise))
+}
+
+/// What these can be said of. That something did not arrive can be said of what is recorded as delivered, that it failed by
+/// staff alone; that the customer does want it also where staff wrote that they do not.
+fn remedies_for<'a>(complaint: &'a Complaint, actor: &Actor, name: C) -> Vec<&'a RemedyPromise> {
+    if !matches!(complaint.status, Status::Resolved | Status::Closed) {
+        return Vec::new();
+    }
+    let latest = complaint.resolutions.len();
+    let latest = complaint.remedies.iter().filter(|promise| promise.resolution as usize == latest);
+    let by_staff = actor.customer_id().is_none();
+    let fits = |it: &&RemedyPromise| {
+        let open = it.fulfilled.is_none() && it.declined.is_none();
+        let parcel = it.fulfilled.as_ref().is_some_and(|step| step.text.is_some());
+        let staff_say_no = it.declined.as_ref().is_some_and(|step| step.by.agent().is_some());
+        match name {
+            C::AcceptRemedy => staff_say_no || (open && it.accepted.is_none() && it.failed.is_none()),
+            C::FailRemedy => parcel || (by_staff && open && it.failed.is_none()),
+            _ => open,
+        }
+    };
+    latest.filter(fits).collect()
 }
 
 /// Why the specification refuses; empty when it does not. One word per reason.
@@ -489,14 +538,11 @@ fn holds(stage: &Stage, actor: &Actor, name: C, guard: Guard) -> bool {
             complaint.proposal.as_ref().is_none_or(|proposal| Some(&proposal.by) != actor.agent_id())
         }
         Guard::NotAccepted => {
-            complaint.resolutions.last().is_none_or(|it| it.accepted_at.is_none())
+            let own = actor.customer_id().is_some();
+            complaint.resolutions.last().is_none_or(|it| it.accepted_at.is_none() || (own && it.recorded_by.is_some()))
                 || complaint.resolutions.last().is_some_and(|it| it.contested_at.is_some())
         }
-        Guard::RemedyNamed => match name {
-            C::AcceptRemedy => owed.iter().any(|it| it.accepted.is_none() && it.failed.is_none()),
-            C::FailRemedy => owed.iter().any(|it| it.failed.is_none()),
-            _ => !owed.is_empty(),
-        },
+        Guard::RemedyNamed => !remedies_for(complaint, actor, name).is_empty(),
         Guard::FinishedOrFailed => complaint.status != Status::Resolved || has_failed,
         Guard::ContestWindowOpen => window_open
             .unwrap_or(complaint.decisions == 0 || is_open(complaint.status) || complaint.status == Status::Resolved),
@@ -748,7 +794,7 @@ const SPECIFIED: [(C, &str, &str); 44] = [
     (C::AcceptRemedy, "resolved", "same"),
     (C::DeclineRemedy, "resolved", "same closed"),
     (C::FulfilRemedy, "resolved", "same closed"),
-    (C::FailRemedy, "resolved", "same"),
+    (C::FailRemedy, "resolved closed", "same resolved"),
     (C::Contest, "resolved closed dismissed", "queued"),
     (C::Reopen, "resolved closed dismissed", "queued"),
     (C::Close, "resolved", "closed"),

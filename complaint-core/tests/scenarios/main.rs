@@ -94,7 +94,10 @@ Sarah begins C1
             "expect refused with wrong_status: Maria begins C1",
             "expected a refusal with wrong_status, but it was refused with wrong_status, ",
         ),
-        ("Sarah accepts C1", "refused with wrong_status: “Accept the decision” is refused: it is “In progress”"),
+        (
+            "Sarah accepts C1",
+            "refused with wrong_status, missing: “Accept the decision” is refused: it is “In progress”",
+        ),
         (
             "at Mon 2026-11-23 09:00",
             "it is Mon 2026-11-23 09:30 UTC already: time does not run back to Mon 2026-11-23 09:00 UTC",

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use complaint_core::deadline::ClockKind;
 use complaint_core::id::{AgentId, CustomerId, Level};
 use complaint_core::notice::{NoticeChannel, NoticeKind, Recipient};
 use complaint_core::{Notifier, NotifyError};
@@ -58,9 +59,30 @@ async fn a_broken_address_among_good_ones_is_no_dead_letter_but_alone_it_is() {
     host.level.truncate(1);
     let result = notifier(&tray, host.clone()).deliver(&sample).await;
     assert!(matches!(result, Err(NotifyError::Never(_))), "{result:?}");
-    host.level.clear();
+    (host.level, host.admins) = (Vec::new(), Vec::new());
     let result = notifier(&tray, host).deliver(&sample).await;
     assert!(matches!(&result, Err(NotifyError::Nobody(why)) if why.contains("level 2")), "{result:?}");
+}
+
+/// Of a level without anybody somebody must know. They read nothing that people wrote, and of what they are told anyway not twice.
+#[tokio::test]
+async fn where_nobody_works_at_a_level_the_admins_are_told() {
+    let tray = Tray::default();
+    let host = Host { level: Vec::new(), ..Host::usual() };
+    let notifier = notifier(&tray, host);
+    let sample = notice(NoticeKind::Missed(ClockKind::Remedy), level());
+    notifier.deliver(&sample).await.unwrap();
+    let mails = tray.taken();
+    let to: Vec<_> = mails.iter().map(|mail| mail.to().to_string()).collect();
+    assert_eq!(to, ["root@example.com"]);
+    let message = MessageParser::default().parse(mails[0].bytes()).unwrap();
+    let text = message.body_text(0).unwrap();
+    assert!(text.contains(&sample.reference.to_string()), "{text}");
+    for written in ["Toaster", "First line"] {
+        assert!(!text.contains(written) && !message.subject().unwrap().contains(written), "{text}");
+    }
+    let told_anyway = notifier.deliver(&notice(NoticeKind::Unroutable, level())).await;
+    assert!(matches!(told_anyway, Err(NotifyError::Nobody(_))), "{told_anyway:?}");
 }
 
 #[tokio::test]

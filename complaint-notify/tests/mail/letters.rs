@@ -22,6 +22,7 @@ fn samples() -> Vec<Notice> {
         K::OnHold,
         K::Decision,
         K::FinalDecision,
+        K::RecordedForCustomer,
         K::RemedyDeclinedCustomer,
         K::RemedyFulfilled,
         K::RemedyFailedCustomer,
@@ -86,6 +87,7 @@ fn kind_name(kind: NoticeKind) -> String {
         | K::SentBack
         | K::Decision
         | K::FinalDecision
+        | K::RecordedForCustomer
         | K::AcceptedHandler
         | K::RemedyAcceptedHandler
         | K::RemedyDeclinedCustomer
@@ -141,7 +143,7 @@ async fn every_kind_has_its_letter() {
         let subject = message.subject().unwrap();
         insta::assert_snapshot!(name, format!("Subject: {subject}\n\n{text}\n\n{html}"));
     }
-    assert_eq!(kinds.len(), 38 + 2 * ClockKind::ALL.len());
+    assert_eq!(kinds.len(), 39 + 2 * ClockKind::ALL.len());
 }
 
 #[tokio::test]
@@ -276,7 +278,8 @@ async fn a_decision_that_promises_says_what_contesting_costs_and_one_that_does_n
 
 #[tokio::test]
 async fn a_day_that_somebody_named_is_written_as_that_day() {
-    let midnight = Some(crate::instant("2027-03-26T00:00:00Z"));
+    // The end of that day in New York; whoever reads it elsewhere reads of the same day.
+    let (due_at, due_on) = (Some(crate::instant("2027-03-26T04:00:00Z")), "2027-03-25".parse().ok());
     for kind in [
         NoticeKind::OnHold,
         NoticeKind::AcceptedHandler,
@@ -284,7 +287,7 @@ async fn a_day_that_somebody_named_is_written_as_that_day() {
         NoticeKind::Missed(ClockKind::Remedy),
     ] {
         let to = if kind == NoticeKind::OnHold { customer() } else { sarah() };
-        let text = text_of(&Notice { due_at: midnight, ..notice(kind, to) }).await;
+        let text = text_of(&Notice { due_at, due_on, ..notice(kind, to) }).await;
         assert!(text.contains("by Thursday 25 March 2027") && !text.contains("00:00"), "{kind:?}: {text}");
     }
 }
@@ -330,4 +333,23 @@ async fn dates_are_written_in_the_zone_of_the_reader() {
     let mails = tray.taken();
     let message = MessageParser::default().parse(mails[0].bytes()).unwrap();
     assert!(message.body_text(0).unwrap().contains("Monday 23 November 2026, 22:30 IST"));
+}
+
+/// Whoever decided below the level where it is now gets no further than the letter.
+#[tokio::test]
+async fn a_note_is_offered_to_those_alone_who_can_leave_one() {
+    for out_of_sight in [true, false] {
+        let text = text_of(&Notice { out_of_sight, ..notice(NoticeKind::ContestedHandler, sarah()) }).await;
+        assert_eq!(text.contains("can be left as a note"), !out_of_sight, "{text}");
+    }
+}
+
+#[tokio::test]
+async fn what_staff_recorded_names_who_did_and_until_when_to_object() {
+    let text = text_of(&notice(NoticeKind::RecordedForCustomer, customer())).await;
+    for needed in
+        ["Sarah Lee, who works for us, has recorded this in your name", "by Monday 23 November 2026, 17:00 UTC"]
+    {
+        assert!(text.contains(needed), "{needed} is missing in {text}");
+    }
 }

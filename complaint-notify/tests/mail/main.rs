@@ -60,6 +60,7 @@ impl MailTransport for Tray {
 pub(crate) struct Host {
     pub(crate) customer: Vec<Addressee>,
     pub(crate) level: Vec<Addressee>,
+    pub(crate) admins: Vec<Addressee>,
 }
 
 impl Host {
@@ -70,6 +71,7 @@ impl Host {
                 Addressee::at("maria@example.com").named("Maria Gómez"),
                 Addressee::at("omar@example.com").named("عمر"),
             ],
+            admins: vec![Addressee::at("root@example.com").named("Root")],
         }
     }
 }
@@ -82,7 +84,8 @@ impl AddressBook for Host {
             Recipient::Agent(agent) => {
                 vec![Addressee::at(format!("{agent}@example.com")).named("Sarah Lee")]
             }
-            Recipient::Level { .. } | Recipient::Admins => self.level.clone(),
+            Recipient::Level { .. } => self.level.clone(),
+            Recipient::Admins => self.admins.clone(),
         })
     }
 
@@ -122,8 +125,10 @@ pub(crate) fn notice(kind: NoticeKind, recipient: Recipient) -> Notice {
         text: Some("First line <b>bold</b> & more.\n\nSecond paragraph, \"quoted\".".to_owned()),
         address: None,
         due_at: Some(instant("2026-11-23T17:00:00Z")),
+        due_on: None,
         next_at: Some(instant("2026-12-24T17:00:00Z")),
         owed: true,
+        out_of_sight: false,
         planned_at: instant("2026-11-21T09:30:00.000123Z"),
     }
 }

@@ -815,11 +815,7 @@ impl Lens {
 
     /// The clocks this viewer is told of.
     pub fn deadlines(&self, complaint: &Complaint) -> Vec<DeadlineView> {
-        complaint
-            .deadlines
-            .iter()
-            .map(deadline)
-            .collect()
+        complaint.deadlines.iter().map(deadline).collect()
     }
 
     /// Who was considered and why.

@@ -627,7 +627,7 @@ impl Life<'_> {
                 self.customer(at)?.perform(id, given(CommandName::DeclineRemedy, input)?).await?;
             }
             Deed::FailRemedy(reason) if status == Status::Resolved => {
-                let Some(promise) = complaint.remedies_for(CommandName::FailRemedy).next() else {
+                let Some(promise) = complaint.outstanding_remedies().find(|it| it.failed.is_none()) else {
                     return Ok(Came::Done);
                 };
                 let Some(handler) = self.handler(&complaint) else { return Ok(Came::Done) };

@@ -22,6 +22,8 @@ use crate::error::Problem;
 
 /// How many remedies a form offers to fill in. More are added by sending the complaint through the API.
 const REMEDY_ROWS: usize = 3;
+/// What staff read before they speak for the customer.
+const RECORDED: &str = "The customer told you so, by phone or letter. They get a mail that names you and your ground, and time to object; it does not close the complaint at once.";
 
 /// A command that was tried and refused: what was typed, and why not.
 #[derive(Debug, Clone)]
@@ -137,6 +139,7 @@ impl Scene<'_> {
             (CommandName::Attach, true) => "Add files",
             (CommandName::AcceptRemedy, true) => "Accept one remedy",
             (CommandName::DeclineRemedy, true) => "Decline one remedy",
+            (CommandName::FailRemedy, true) => "I did not receive it",
             (CommandName::AnonymiseRating, true) => "Take my name off the rating",
             (CommandName::AcceptRemedy, false) => "Record that the customer accepts a remedy",
             (CommandName::DeclineRemedy, false) => "Record that the customer declines a remedy",
@@ -159,7 +162,9 @@ impl Scene<'_> {
         match command {
             CommandName::Accept if by_customer => {
                 let owed = self.complaint.outstanding_remedies().count();
-                if owed > 0 {
+                if self.complaint.unread_since.is_some() {
+                    "You agree with the decision. The complaint closes once we have read what you wrote.".into()
+                } else if owed > 0 {
                     "You agree with the decision. The complaint closes as soon as you have got what we promised.".into()
                 } else {
                     "You agree with the decision, and the complaint closes.".into()
@@ -173,7 +178,10 @@ impl Scene<'_> {
                 "You do not want it, and we owe it to you no longer. The decision itself stands.".into()
             }
             CommandName::AcceptRemedy | CommandName::DeclineRemedy => {
-                "The customer told you so, by phone or letter. They get a mail about what they decline.".into()
+                RECORDED.into()
+            }
+            CommandName::FailRemedy if by_customer => {
+                "We recorded it as delivered. If it has not reached you, we owe it to you again and see to it.".into()
             }
             CommandName::FailRemedy => {
                 "The customer and a supervisor are told. It stays owed, and the customer may contest the decision anew."
@@ -231,7 +239,7 @@ impl Scene<'_> {
                 format!("The proposal of {} becomes the decision.", self.names.agent(&proposal.by))
             }),
             CommandName::ResolveAtSource => "The customer has told you that they are satisfied.".into(),
-            CommandName::Accept => "The customer told you so, by phone or letter.".into(),
+            CommandName::Accept => RECORDED.into(),
             CommandName::Answer if !by_customer => "What the customer told you, by phone or letter.".into(),
             CommandName::Unmerge => "It becomes a complaint of its own again.".into(),
             CommandName::Note => "Only staff see it.".into(),
@@ -259,6 +267,10 @@ impl Scene<'_> {
         match wanted {
             Wanted::OptionalAgent => !(command == CommandName::Assign && self.takes_for_themself()),
             Wanted::Cause => self.policy.causes.iter().any(|cause| cause.active),
+            // To agree takes no words of the customer.
+            Wanted::OptionalReason => {
+                !(self.is_customer() && matches!(command, CommandName::Accept | CommandName::AcceptRemedy))
+            }
             _ => true,
         }
     }
@@ -321,7 +333,7 @@ impl Scene<'_> {
             Wanted::Remedy => {
                 let possible = self
                     .complaint
-                    .remedies_for(command)
+                    .remedies_for(command, self.actor)
                     .map(|promise| Choice::new(promise.number, promise.numbered(), ""));
                 let mut choices: Vec<Choice> = possible.collect();
                 // A single one is chosen already.
@@ -341,6 +353,7 @@ impl Scene<'_> {
             }
             Wanted::Files | Wanted::OptionalFiles => upload::field(name, label),
         };
+        let is_due = self.complaint.requires(command, wanted, self.actor, self.policy);
         let field = match wanted {
             Wanted::Apology => field.when("if upheld, even in part").hint("The customer reads it."),
             Wanted::OptionalText => field.hint("Write something, send files, or both."),
@@ -349,7 +362,10 @@ impl Scene<'_> {
             Wanted::Anonymous => {
                 field.hint("It counts all the same; those who dealt with your complaint do not see it.")
             }
-            Wanted::Reason if command == CommandName::FailRemedy => field.hint("The customer reads it."),
+            Wanted::Reason if command == CommandName::FailRemedy && !self.is_customer() => {
+                field.hint("The customer reads it.")
+            }
+            Wanted::OptionalReason if is_due => field.hint("The customer reads it."),
             Wanted::Reason if command == CommandName::Reassign => field.hint("Both agents and the log get it."),
             // Whoever changes a rating begins with the one there is.
             Wanted::Score => match self.rating() {
@@ -364,13 +380,21 @@ impl Scene<'_> {
             }
             _ => field,
         };
-        if self.complaint.requires(command, wanted, self.policy) { field.required() } else { field }
+        if is_due { field.required() } else { field }
     }
 
     fn asked(&self, command: CommandName, wanted: Wanted) -> String {
         let own = match (command, wanted, self.is_customer()) {
             (CommandName::Contest, Wanted::Reason, _) => "What is wrong with the decision?",
-            (CommandName::FailRemedy, Wanted::Reason, _) => "Why could it not be delivered?",
+            (CommandName::FailRemedy, Wanted::Reason, true) => "What has not reached you?",
+            (CommandName::FailRemedy, Wanted::Reason, false) => {
+                "Why could it not be delivered, or how do you know that it did not arrive?"
+            }
+            (
+                CommandName::Accept | CommandName::AcceptRemedy | CommandName::DeclineRemedy,
+                Wanted::OptionalReason,
+                false,
+            ) => "How do you know that they said so?",
             (CommandName::DeclineRemedy, Wanted::OptionalReason, true) => "Why do you not want it?",
             (CommandName::Withdraw, Wanted::OptionalReason, true) => "Why do you withdraw it?",
             (CommandName::Escalate, Wanted::Reason, true) => "What should somebody else look at?",
@@ -486,6 +510,7 @@ pub fn confirmation(command: CommandName, by_customer: bool) -> &'static str {
         CommandName::DeclineRemedy if by_customer => "We have noted that you do not want it.",
         CommandName::AcceptRemedy | CommandName::DeclineRemedy => "The customer's wish is recorded.",
         CommandName::FulfilRemedy => "The delivery is recorded.",
+        CommandName::FailRemedy if by_customer => "We owe it to you again, and see to it.",
         CommandName::FailRemedy => "It is recorded, and the customer is told.",
         CommandName::Contest => "You have contested the decision; somebody else looks at it anew.",
         CommandName::Reopen => "It is open again.",

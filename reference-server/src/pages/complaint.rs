@@ -583,7 +583,8 @@ impl Loaded {
     fn until(&self) -> Vec<(String, When)> {
         let due =
             |clock| self.complaint.deadline(clock).and_then(|it| it.due_at).filter(|due| *due > self.now).map(When);
-        let accepted = self.complaint.resolution().is_some_and(|resolution| resolution.accepted_at.is_some());
+        let mut decision = self.complaint.resolution().into_iter();
+        let accepted = decision.any(|it| it.accepted_at.is_some() && it.recorded_by.is_none());
         let mut until = Vec::new();
         if self.complaint.status == Status::Resolved && !accepted {
             until.extend(
@@ -678,6 +679,8 @@ impl Loaded {
             }
             Event::RemedyFulfilled { .. } => ("delivery", false, words(&["evidence"])),
             Event::RemedyFailed { .. } => ("why a remedy failed", false, words(&["reason"])),
+            Event::Accepted { .. } => ("why the decision is accepted", false, words(&["reason"])),
+            Event::RemedyAccepted { .. } => ("why a remedy is accepted", false, words(&["reason"])),
             Event::RemedyDeclined { .. } => ("why a remedy is declined", false, words(&["reason"])),
             // Whoever changes the score alone says nothing anew.
             Event::Rated { .. } if self.repeats_comment(entry) => return None,

@@ -344,7 +344,7 @@ fn happened(entry: &Entry, names: &Names, policy: &Policy) -> String {
         Event::Accepted { .. } => "Decision accepted".to_owned(),
         Event::RemedyAccepted { remedy } => format!("Remedy {remedy} accepted"),
         Event::RemedyDeclined { remedy } => format!("Remedy {remedy} declined"),
-        Event::RemedyFailed { remedy } => format!("Remedy {remedy} could not be delivered"),
+        Event::RemedyFailed { remedy } => format!("Remedy {remedy} failed: not delivered, or not arrived"),
         Event::RemedyFulfilled { remedy, on } => {
             format!("Remedy {remedy} delivered on {}", Day(*on).shown())
         }

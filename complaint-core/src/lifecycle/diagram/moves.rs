@@ -150,7 +150,6 @@ pub(crate) fn stopped_by(clock: ClockKind) -> &'static [CommandName] {
     match clock {
         ClockKind::Acknowledgement => &[C::Acknowledge],
         ClockKind::FirstResponse => &[C::Post, C::Ask],
-        ClockKind::AutoClose => &[C::Accept],
         ClockKind::Remedy => &[C::FulfilRemedy, C::DeclineRemedy],
         _ => &[],
     }

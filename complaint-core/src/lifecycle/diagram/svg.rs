@@ -196,6 +196,7 @@ const ROUTES: &[Route] = &[
     Route { from: &[Queued, Assigned, InProgress], to: Dismissed, commands: &[C::Dismiss], line: "M694 452H833", label: label(764, 445, Anchor::Middle, true, 136, 2), remark: Some("(not while waiting)") },
     Route { from: &[Dismissed], to: Queued, commands: &[C::Contest, C::Reopen], line: "M840 470H701", label: label(770, 487, Anchor::Middle, false, 136, 6), remark: None },
     Route { from: &[Resolved], to: Closed, commands: &[C::Accept, C::Close, C::FulfilRemedy, C::DeclineRemedy], line: "M260 820V913", label: label(268, 846, Anchor::Start, false, 420, 4), remark: Some("(the last one owed)") },
+    Route { from: &[Closed], to: Resolved, commands: &[C::FailRemedy], line: "M330 945H640V827", label: label(490, 938, Anchor::Middle, true, 280, 1), remark: None },
     Route { from: &[Closed], to: Queued, commands: &[C::Contest, C::Reopen], line: "M90 920V693", label: label(98, 842, Anchor::Start, false, 156, 5), remark: None },
 ];
 
