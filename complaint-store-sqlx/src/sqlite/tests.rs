@@ -367,6 +367,7 @@ fn population(runner: &mut TestRunner, size: u32) -> Vec<Complaint> {
                     comment: None,
                     first_given_at: instant(0),
                     anonymous: *score % 2 == 0,
+                    anonymous_since: None,
                 })
                 .collect();
             made

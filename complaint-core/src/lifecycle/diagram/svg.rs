@@ -82,7 +82,7 @@ impl Lifecycle<'_> {
 
 const WIDTH: i32 = 1020;
 /// Where the table under the chart begins.
-const TABLE_TOP: i32 = 1010;
+const TABLE_TOP: i32 = 1060;
 /// Size of the type, in pixels.
 const TYPE: i32 = 13;
 const FONT: &str = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif";
@@ -317,15 +317,15 @@ impl<'a> Drawing<'a> {
 
     fn legend(&mut self) {
         for (at, (name, colour)) in (0..).zip([("open", OPEN_COLOUR), ("settled", SETTLED), ("finished", FINISHED)]) {
-            let x = 390 + at * 100;
+            let x = 60 + at * 100;
             let _ = writeln!(
                 self.body,
-                "<rect x=\"{x}\" y=\"922\" width=\"14\" height=\"14\" rx=\"4\" fill=\"{colour}\" fill-opacity=\"0.14\" stroke=\"{colour}\"/>"
+                "<rect x=\"{x}\" y=\"984\" width=\"14\" height=\"14\" rx=\"4\" fill=\"{colour}\" fill-opacity=\"0.14\" stroke=\"{colour}\"/>"
             );
-            self.text(name, x + 22, 934, Anchor::Start, TYPE, "400", 0.85);
+            self.text(name, x + 22, 996, Anchor::Start, TYPE, "400", 0.85);
         }
         let first = format!("Lines from the frame start at every open status, lines to it lead to {}.", Queued.label());
-        self.text(&first, 390, 960, Anchor::Start, TYPE, "400", 0.85);
+        self.text(&first, 60, 1022, Anchor::Start, TYPE, "400", 0.85);
     }
 
     fn dimmed(&self) -> f64 {
