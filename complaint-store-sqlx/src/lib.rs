@@ -13,8 +13,11 @@
 //! # Ok(()) }
 //! ```
 
+mod chain;
 mod codec;
 mod error;
+mod rows;
 pub mod sqlite;
+pub mod verify;
 
 pub use sqlite::SqliteStore;

@@ -13,7 +13,9 @@ use sqlx::{Row, Sqlite, Transaction};
 use uuid::Uuid;
 
 use super::{IMMEDIATE, SqliteStore, fault, list, statements as sql};
-use crate::codec::{CODEC, Place, StateColumns, decode, encode, number};
+use crate::chain::{BEGINNING, EntryColumns, Hash, link};
+use crate::codec::{CODEC, LOG_ENTRY, Place, STATE, StateColumns, decode, decode_entry, number};
+use crate::rows::Rows;
 
 #[async_trait]
 impl ComplaintStore for SqliteStore {
@@ -30,7 +32,7 @@ impl ComplaintStore for SqliteStore {
 
     async fn commit(&self, change: &Change) -> Result<(), StoreError> {
         // Everything that needs no lock is done before it is taken.
-        let rows = rows(change)?;
+        let rows = Rows::of(change)?;
         let mut tx = self.writing().await?.begin_with(IMMEDIATE).await.map_err(fault::meaning)?;
         write(&mut tx, change, rows).await?;
         tx.commit().await.map_err(fault::commit_meaning)
@@ -80,7 +82,7 @@ impl ComplaintStore for SqliteStore {
 /// As [`ComplaintStore::commit`]. Nothing of the change is left in the transaction then, and the host may go on with
 /// it, unless the engine itself rolled it back (disk full, I/O error): then its commit fails too.
 pub async fn commit_in(tx: &mut Transaction<'_, Sqlite>, change: &Change) -> Result<(), StoreError> {
-    let rows = rows(change)?;
+    let rows = Rows::of(change)?;
     let mut savepoint = sqlx::Acquire::begin(tx).await.map_err(fault::meaning)?;
     match write(&mut savepoint, change, rows).await {
         Ok(()) => savepoint.commit().await.map_err(fault::meaning),
@@ -91,10 +93,9 @@ pub async fn commit_in(tx: &mut Transaction<'_, Sqlite>, change: &Change) -> Res
     }
 }
 
-pub(super) const STATE: Place = Place { table: "complaint_state", column: "state" };
 const STATE_ID: Place = Place { table: "complaint_state", column: "id" };
 const STATE_VERSION: Place = Place { table: "complaint_state", column: "version" };
-const ENTRY: Place = Place { table: "complaint_log", column: "entry" };
+const HASH: Place = Place { column: "hash", ..LOG_ENTRY };
 const RECALLED: Place = Place { table: "complaint_idempotency", column: "fingerprint" };
 const WORKLOAD: Place = Place { table: "complaint_agents", column: "workload" };
 
@@ -112,7 +113,8 @@ pub(super) fn complaint(row: &SqliteRow) -> Result<Complaint, StoreError> {
 }
 
 fn entry(row: &SqliteRow) -> Result<Entry, StoreError> {
-    decode(get(row, 0, Place { column: "codec", ..ENTRY })?, get(row, 1, ENTRY)?, ENTRY)
+    let column = |column| Place { column, ..LOG_ENTRY };
+    decode_entry(get(row, 0, column("codec"))?, get(row, 1, LOG_ENTRY)?, get(row, 2, column("words"))?, LOG_ENTRY)
 }
 
 fn recalled(row: &SqliteRow) -> Result<Recalled, StoreError> {
@@ -127,25 +129,6 @@ fn version(number: i64) -> Result<Version, StoreError> {
     u64::try_from(number).map(Version::new).map_err(|fault| STATE_VERSION.corrupt(fault))
 }
 
-/// What a change writes, put into words before the lock is taken.
-struct Rows {
-    states: Vec<StateColumns>,
-    entries: Vec<String>,
-    notices: Vec<String>,
-}
-
-fn rows(change: &Change) -> Result<Rows, StoreError> {
-    Ok(Rows {
-        states: change
-            .parts()
-            .iter()
-            .map(|part| StateColumns::of(part.after(), part.next_action_at()))
-            .collect::<Result<_, _>>()?,
-        entries: change.parts().iter().flat_map(Part::entries).map(encode).collect::<Result<_, _>>()?,
-        notices: change.notices().iter().map(encode).collect::<Result<_, _>>()?,
-    })
-}
-
 async fn write(connection: &mut SqliteConnection, change: &Change, rows: Rows) -> Result<(), StoreError> {
     // First of all: a repeated request is also out of date, and must be told the former.
     if let Some((key, _)) = change.idempotency() {
@@ -157,17 +140,10 @@ async fn write(connection: &mut SqliteConnection, change: &Change, rows: Rows) -
     let mut entries = rows.entries.into_iter();
     for (part, columns) in change.parts().iter().zip(rows.states) {
         write_state(connection, part, columns).await?;
-        for (entry, document) in part.entries().iter().zip(entries.by_ref()) {
-            sqlx::query(sql::INSERT_ENTRY)
-                .bind(part.id().as_uuid())
-                .bind(i64::from(entry.seq))
-                .bind(number(entry.version.get())?)
-                .bind(entry.at.timestamp_micros())
-                .bind(CODEC)
-                .bind(document)
-                .execute(&mut *connection)
-                .await
-                .map_err(fault::meaning)?;
+        let first = part.entries().first().map_or(0, |entry| i64::from(entry.seq));
+        let mut head = head(connection, part.id().as_uuid(), first).await?;
+        for entry in entries.by_ref().take(part.entries().len()) {
+            head = insert_entry(connection, None, entry, &head).await?;
         }
     }
     // After the states, so that those of this change are counted by the same statement.
@@ -210,6 +186,47 @@ async fn write(connection: &mut SqliteConnection, change: &Change, rows: Rows) -
             .map_err(fault::meaning)?;
     }
     Ok(())
+}
+
+/// The hash that the entry at this place follows.
+pub(super) async fn head(connection: &mut SqliteConnection, complaint: Uuid, seq: i64) -> Result<Hash, StoreError> {
+    let row = sqlx::query(sql::HEAD).bind(complaint).bind(seq - 1).fetch_optional(connection).await;
+    match row.map_err(fault::meaning)? {
+        Some(row) => {
+            get::<&[u8]>(&row, 0, HASH)?.try_into().map_err(|fault: std::array::TryFromSliceError| HASH.corrupt(fault))
+        }
+        None => Ok(BEGINNING),
+    }
+}
+
+/// Adds a line to the log, at a row of the whole log if one is named, and gives its hash.
+pub(super) async fn insert_entry(
+    connection: &mut SqliteConnection,
+    row: Option<i64>,
+    entry: EntryColumns,
+    head: &Hash,
+) -> Result<Hash, StoreError> {
+    let hash = link(head, &entry.digest);
+    let (words, salt, words_digest) = match entry.words {
+        Some(sealed) => (Some(sealed.words), Some(sealed.salt.to_vec()), Some(sealed.digest.to_vec())),
+        None => (None, None, None),
+    };
+    sqlx::query(sql::INSERT_ENTRY)
+        .bind(row)
+        .bind(entry.facts.complaint)
+        .bind(entry.facts.seq)
+        .bind(entry.facts.version)
+        .bind(entry.facts.at)
+        .bind(entry.facts.codec)
+        .bind(entry.facts.entry)
+        .bind(words)
+        .bind(salt)
+        .bind(words_digest)
+        .bind(hash.to_vec())
+        .execute(connection)
+        .await
+        .map_err(fault::meaning)?;
+    Ok(hash)
 }
 
 async fn write_state(connection: &mut SqliteConnection, part: &Part, columns: StateColumns) -> Result<(), StoreError> {

@@ -7,9 +7,9 @@ use complaint_core::store::{Cursor, PAGE_MAX, Page, Query, Reach, Scope, Sort, S
 use sqlx::sqlite::SqlitePool;
 use sqlx::{QueryBuilder, Row, Sqlite};
 
-use super::complaints::{STATE, complaint, get};
+use super::complaints::{complaint, get};
 use super::fault;
-use crate::codec::{Place, scores};
+use crate::codec::{Place, STATE, scores};
 
 /// FTS5 keeps this many bytes of a word; two longer ones with the same beginning look the same to it.
 const INDEXED_BYTES: usize = 32_768;

@@ -19,6 +19,7 @@ use uuid::Uuid;
 use super::complaints::insert_state;
 use super::{IMMEDIATE, SqliteStore, list, migrate, statements};
 use crate::codec::StateColumns;
+use crate::verify::Tampering;
 
 struct Scratch {
     folder: tempfile::TempDir,
@@ -232,16 +233,16 @@ async fn every_statement_fits_the_schema() {
 async fn the_log_takes_additions_only() {
     let scratch = Scratch::new().await;
     scratch.insert(&[complaint(1)]).await;
-    let insert = "INSERT INTO complaint_log (complaint, seq, version, at, codec, entry) \
-                  SELECT id, 1, 1, 0, 1, '{}' FROM complaint_state";
+    let insert = "INSERT INTO complaint_log (complaint, seq, version, at, codec, entry, hash) \
+                  SELECT id, 1, 1, 0, 1, '{}', zeroblob(32) FROM complaint_state";
     scratch.execute(insert).await.unwrap();
     for tampering in [
         "UPDATE complaint_log SET entry = '[]'",
         "DELETE FROM complaint_log",
-        "INSERT OR REPLACE INTO complaint_log (complaint, seq, version, at, codec, entry) \
-         SELECT id, 1, 1, 0, 1, '[]' FROM complaint_state",
-        "REPLACE INTO complaint_log (row, complaint, seq, version, at, codec, entry) \
-         SELECT 1, id, 2, 1, 0, 1, '[]' FROM complaint_state",
+        "INSERT OR REPLACE INTO complaint_log (complaint, seq, version, at, codec, entry, hash) \
+         SELECT id, 1, 1, 0, 1, '[]', zeroblob(32) FROM complaint_state",
+        "REPLACE INTO complaint_log (row, complaint, seq, version, at, codec, entry, hash) \
+         SELECT 1, id, 2, 1, 0, 1, '[]', zeroblob(32) FROM complaint_state",
     ] {
         let fault = scratch.execute(tampering).await.unwrap_err().to_string();
         assert!(fault.contains("append-only"), "{tampering}: {fault}");
@@ -320,6 +321,62 @@ async fn an_agent_saved_late_gets_what_they_hold() {
     scratch.insert(&[held(1, Status::InProgress, 3), held(2, Status::Assigned, 4), held(3, Status::Closed, 9)]).await;
     scratch.store.save(&Agent::named("asha", "Asha").unwrap()).await.unwrap();
     assert_eq!(scratch.store.find(&agent("asha")).await.unwrap().unwrap().workload, 7);
+}
+
+#[tokio::test]
+async fn a_log_from_before_the_chain_is_taken_over_whole() {
+    let scratch = Scratch::unmigrated().await;
+    migrate::run_up_to(scratch.store.writer(), 2).await.unwrap();
+    let mut stories: Vec<Story> = (1..=3).map(|number| Story::open(&Opening::numbered(number)).0).collect();
+    for story in &mut stories {
+        story.acknowledge();
+    }
+    scratch.insert(&stories.iter().map(|story| story.state().clone()).collect::<Vec<_>>()).await;
+    // Entries of different complaints in turn, as they were committed, and one that was damaged long ago.
+    for place in 0..3 {
+        for story in &stories {
+            let entry = &story.log()[place];
+            sqlx::query(
+                "INSERT INTO complaint_log (complaint, seq, version, at, codec, entry) VALUES ($1, $2, $3, $4, 1, $5)",
+            )
+            .bind(entry.complaint.as_uuid())
+            .bind(entry.seq)
+            .bind(i64::try_from(entry.version.get()).unwrap())
+            .bind(entry.at.timestamp_micros())
+            .bind(serde_json::to_string(entry).unwrap())
+            .execute(scratch.store.writer())
+            .await
+            .unwrap();
+        }
+    }
+    let damaged = complaint(9);
+    scratch.insert(std::slice::from_ref(&damaged)).await;
+    scratch
+        .execute(
+            "INSERT INTO complaint_log (complaint, seq, version, at, codec, entry) \
+             SELECT id, 1, 1, 0, 1, 'no JSON' FROM complaint_state ORDER BY row DESC LIMIT 1",
+        )
+        .await
+        .unwrap();
+    let order = "SELECT group_concat(row || ':' || hex(complaint) || ':' || seq) FROM complaint_log";
+    let before: String = sqlx::query_scalar(order).fetch_one(scratch.store.readers()).await.unwrap();
+
+    scratch.store.migrate().await.unwrap();
+    for story in &stories {
+        assert_eq!(scratch.store.log(story.id(), 0, 100).await.unwrap(), story.log());
+        assert!(scratch.store.verify(story.id()).await.unwrap().is_intact());
+    }
+    let after: String = sqlx::query_scalar(order).fetch_one(scratch.store.readers()).await.unwrap();
+    assert_eq!(after, before);
+    let verified = scratch.store.verify_all().await.unwrap();
+    assert_eq!((verified.complaints, verified.entries, verified.broken), (4, 10, 1));
+    let breach = &verified.breaches[0];
+    assert_eq!((breach.complaint, breach.seq, breach.what), (damaged.id, 1, Tampering::Unreadable));
+    // And it goes on from there.
+    for story in &mut stories {
+        scratch.store.commit(&story.note("After the chain.")).await.unwrap();
+        assert!(scratch.store.verify(story.id()).await.unwrap().is_intact());
+    }
 }
 
 /// A population in which every filter, scope and order has something to tell apart.
