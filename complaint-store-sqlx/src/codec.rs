@@ -70,7 +70,7 @@ impl StateColumns {
             next_action_at: next_action_at.map(|at| at.timestamp_micros()),
             has_missed_deadline: complaint.has_missed_deadline(),
             ratings: complaint.feedback.iter().map(|given| given.score.to_string()).collect::<Vec<_>>().join(","),
-            words_hash: hash(&words),
+            words_hash: fnv(&words),
             words,
             state: encode(complaint)?,
         })
@@ -156,8 +156,9 @@ fn indexed_words(complaint: &Complaint) -> String {
     search_words(&complaint.searchable()).join(" ")
 }
 
-// FNV-1a. Stored, so it must never change with the compiler, which the standard library's hasher may.
-fn hash(text: &str) -> i64 {
+/// FNV-1a. Stored, and agreed on between servers, so it must never change with the compiler, which the standard
+/// library's hasher may.
+pub(crate) fn fnv(text: &str) -> i64 {
     let hash = text
         .bytes()
         .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
@@ -190,6 +191,6 @@ mod tests {
     #[test]
     fn the_stored_hash_is_the_published_one() {
         // FNV-1a, 64 bit, of "foobar" as its authors print it.
-        assert_eq!(hash("foobar").cast_unsigned(), 0x8594_4171_f739_67e8);
+        assert_eq!(fnv("foobar").cast_unsigned(), 0x8594_4171_f739_67e8);
     }
 }

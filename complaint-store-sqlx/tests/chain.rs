@@ -2,6 +2,9 @@
 
 #![expect(clippy::similar_names, reason = "a store and the story it keeps: both are the words for it")]
 
+#[cfg(feature = "postgres")]
+mod cluster;
+
 use complaint_core::agent::Agent;
 use complaint_core::conformance::{Opening, Story, agent_id, second};
 use complaint_core::id::ComplaintId;
@@ -186,9 +189,12 @@ const TAMPERINGS: &[(&str, &str, i64, Tampering)] = &[
     ("state gone", "DELETE FROM complaint_state WHERE id = {1}", 6, Tampering::NoState),
 ];
 
-async fn each_tampering_is_found_and_named<T: Tampered>(fresh: impl AsyncFn() -> T, id: fn(ComplaintId) -> String) {
+async fn each_tampering_is_found_and_named<T: Tampered>(
+    fresh: impl AsyncFn() -> Option<T>,
+    id: fn(ComplaintId) -> String,
+) {
     for (name, sql, seq, what) in TAMPERINGS {
-        let tampered = fresh().await;
+        let Some(tampered) = fresh().await else { return };
         let two = Two::in_store(tampered.store()).await;
         let before = tampered.verify_all().await;
         assert_eq!((before.complaints, before.entries, before.broken, before.erased), (3, 18, 0, 0), "{name}");
@@ -203,8 +209,8 @@ async fn each_tampering_is_found_and_named<T: Tampered>(fresh: impl AsyncFn() ->
 }
 
 /// Words erased together with what the state repeats of them leave a chain that holds.
-async fn erased_words_break_nothing<T: Tampered>(fresh: impl AsyncFn() -> T, id: fn(ComplaintId) -> String) {
-    let tampered = fresh().await;
+async fn erased_words_break_nothing<T: Tampered>(fresh: impl AsyncFn() -> Option<T>, id: fn(ComplaintId) -> String) {
+    let Some(tampered) = fresh().await else { return };
     let two = Two::in_store(tampered.store()).await;
     let sql = "UPDATE complaint_log SET words = NULL, salt = NULL WHERE complaint = {1} AND seq IN (3, 6)";
     tampered.tamper(&sql.replace("{1}", &id(two.first.id()))).await;
@@ -216,8 +222,8 @@ async fn erased_words_break_nothing<T: Tampered>(fresh: impl AsyncFn() -> T, id:
 }
 
 /// More complaints than are looked at in one portion, each with its own log, and a breach beyond the first portion.
-async fn portions_are_put_together<T: Tampered>(fresh: impl AsyncFn() -> T, id: fn(ComplaintId) -> String) {
-    let tampered = fresh().await;
+async fn portions_are_put_together<T: Tampered>(fresh: impl AsyncFn() -> Option<T>, id: fn(ComplaintId) -> String) {
+    let Some(tampered) = fresh().await else { return };
     let mut last = Story::open(&Opening::numbered(1)).0;
     for number in 1..=1_003 {
         let (mut story, opened) = Story::open(&Opening::numbered(number));
@@ -243,13 +249,13 @@ mod sqlite {
         _folder: tempfile::TempDir,
     }
 
-    async fn fresh() -> InFolder {
+    async fn fresh() -> Option<InFolder> {
         let folder = tempfile::tempdir().unwrap();
         let store =
             SqliteStore::open(&format!("sqlite:{}", folder.path().join("complaints.db").display())).await.unwrap();
         store.migrate().await.unwrap();
         store.writer().execute("PRAGMA synchronous = OFF").await.unwrap();
-        InFolder { store, _folder: folder }
+        Some(InFolder { store, _folder: folder })
     }
 
     fn id(id: ComplaintId) -> String {
@@ -273,6 +279,58 @@ mod sqlite {
             let free = "PRAGMA foreign_keys = OFF; DROP TRIGGER IF EXISTS complaint_log_no_update; \
                         DROP TRIGGER IF EXISTS complaint_log_no_delete; DROP TRIGGER IF EXISTS complaint_log_no_replace;";
             sqlx::raw_sql(AssertSqlSafe(format!("{free}{sql}"))).execute(self.store.writer()).await.unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn each_tampering_is_found_and_named() {
+        super::each_tampering_is_found_and_named(fresh, id).await;
+    }
+
+    #[tokio::test]
+    async fn erased_words_break_nothing() {
+        super::erased_words_break_nothing(fresh, id).await;
+    }
+
+    #[tokio::test]
+    async fn portions_are_put_together() {
+        super::portions_are_put_together(fresh, id).await;
+    }
+}
+
+#[cfg(feature = "postgres")]
+mod postgres {
+    use complaint_store_sqlx::PostgresStore;
+
+    use super::*;
+
+    async fn fresh() -> Option<PostgresStore> {
+        super::cluster::fresh().await.map(|store| *store)
+    }
+
+    fn id(id: ComplaintId) -> String {
+        format!("'{}'", id.as_uuid())
+    }
+
+    impl Tampered for PostgresStore {
+        fn store(&self) -> &dyn Store {
+            self
+        }
+
+        async fn verify(&self, id: ComplaintId) -> Verified {
+            self.verify(id).await.unwrap()
+        }
+
+        async fn verify_all(&self) -> Verified {
+            self.verify_all().await.unwrap()
+        }
+
+        async fn tamper(&self, sql: &str) {
+            let mut tx = self.pool().begin().await.unwrap();
+            let free =
+                format!("SET LOCAL search_path = {}; SET LOCAL session_replication_role = replica;", self.schema());
+            tx.execute(sqlx::raw_sql(AssertSqlSafe(format!("{free}{sql}")))).await.unwrap();
+            tx.commit().await.unwrap();
         }
     }
 

@@ -43,6 +43,18 @@ mod behind_an_arc {
     crate::store_conformance!(fresh);
 }
 
+mod nowhere {
+    use std::future::{Ready, ready};
+
+    use crate::store::MemoryStore;
+
+    fn fresh() -> Ready<Option<Box<MemoryStore>>> {
+        ready(None)
+    }
+
+    crate::store_conformance!(fresh?);
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fault {
     None,

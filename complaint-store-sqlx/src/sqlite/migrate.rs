@@ -1,19 +1,17 @@
-//! The schema: embedded, forward only, never edited once released.
+//! The schema.
 //!
 //! An own runner, because the driver's begins deferred transactions: two replicas that migrate at once would step on
 //! each other. Its bookkeeping is `complaint_schema`, so that a host's migrations can live in the same file.
 
-use std::borrow::Cow;
-
 use complaint_core::store::StoreError;
-use sqlx::migrate::{Migration, MigrationType};
+use sqlx::migrate::Migration;
 use sqlx::sqlite::{SqliteConnection, SqlitePool};
-use sqlx::{Row, SqlSafeStr};
 
 use super::complaints::{get, head, insert_entry};
 use super::{IMMEDIATE, fault};
 use crate::chain::{EntryColumns, EntryFacts};
 use crate::codec::{LOG_ENTRY, Place};
+use crate::schema::{Standing, in_order};
 
 const SCHEMA_EXISTS: &str = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'complaint_schema'";
 const CREATE_SCHEMA: &str = "CREATE TABLE IF NOT EXISTS complaint_schema (version INTEGER PRIMARY KEY, \
@@ -27,28 +25,12 @@ const CHAIN: &str = "chain";
 const UNCHAINED: &str = "SELECT row, complaint, seq, version, at, codec, entry FROM complaint_log_unchained \
                          WHERE row > $1 ORDER BY row LIMIT 500";
 
-/// Where a file stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Standing {
-    /// Fit for use.
-    Current,
-    /// `migrate` has to be called; so many migrations are applied.
-    Behind(usize),
-}
-
 pub(super) fn migrations() -> Vec<Migration> {
-    let in_order = [
+    in_order(&[
         ("init", include_str!("../../migrations/sqlite/0001_init.sql")),
         ("open_by_customer", include_str!("../../migrations/sqlite/0002_open_by_customer.sql")),
         (CHAIN, include_str!("../../migrations/sqlite/0003_chain.sql")),
-    ];
-    in_order
-        .into_iter()
-        .zip(1..)
-        .map(|((name, sql), version)| {
-            Migration::new(version, Cow::Borrowed(name), MigrationType::Simple, sql.into_sql_str(), false)
-        })
-        .collect()
+    ])
 }
 
 /// Applies what is missing, each migration in its own transaction. Safe to call from several processes at once.
@@ -122,34 +104,14 @@ fn split(document: String) -> (String, Option<String>) {
 }
 
 /// Compares a file with the migrations this library knows.
-///
-/// # Errors
-/// [`StoreError::Unusable`] for a schema of a later library, or of another one.
 pub(super) async fn standing(connection: &mut SqliteConnection) -> Result<Standing, StoreError> {
-    let known = migrations();
     let exists = sqlx::query(SCHEMA_EXISTS).fetch_optional(&mut *connection).await.map_err(fault::meaning)?;
     if exists.is_none() {
         return Ok(Standing::Behind(0));
     }
-    let applied = sqlx::query(APPLIED).fetch_all(&mut *connection).await.map_err(fault::meaning)?;
-    for (at, row) in applied.iter().enumerate() {
-        let place = |column| Place { table: "complaint_schema", column };
-        let version: i64 = row.try_get(0).map_err(|fault| place("version").corrupt(fault))?;
-        let hash: Vec<u8> = row.try_get(1).map_err(|fault| place("hash").corrupt(fault))?;
-        match known.get(at) {
-            Some(migration) if migration.version == version && *migration.checksum == *hash => {}
-            Some(migration) if migration.version == version => {
-                return Err(StoreError::Unusable(format!(
-                    "migration {version} of the complaint schema is not the one this library knows"
-                )));
-            }
-            _ => {
-                return Err(StoreError::Unusable(format!(
-                    "the complaint schema is at version {version}, this library knows up to {}: use a newer one",
-                    known.len()
-                )));
-            }
-        }
-    }
-    Ok(if applied.len() == known.len() { Standing::Current } else { Standing::Behind(applied.len()) })
+    let place = |column| Place { table: "complaint_schema", column };
+    let rows = sqlx::query(APPLIED).fetch_all(&mut *connection).await.map_err(fault::meaning)?;
+    let recorded: Result<Vec<_>, StoreError> =
+        rows.iter().map(|row| Ok((get(row, 0, place("version"))?, get(row, 1, place("hash"))?))).collect();
+    Standing::of(&migrations(), &recorded?)
 }

@@ -20,8 +20,8 @@ use sqlx::Sqlite;
 use sqlx::query::Query;
 use sqlx::sqlite::{SqliteArguments, SqlitePool};
 
+use crate::schema::Standing;
 pub use complaints::commit_in;
-use migrate::Standing;
 
 /// Begins a transaction that writes. A deferred one that turns to writing later is refused at once when another
 /// writer was faster, however long the busy timeout is.
@@ -115,9 +115,7 @@ impl SqliteStore {
         // Another process may have migrated meanwhile.
         match self.look_at_schema().await? {
             Standing::Current => Ok(()),
-            Standing::Behind(applied) => Err(StoreError::Unusable(format!(
-                "the complaint schema is at version {applied}, older than this library: call migrate"
-            ))),
+            Standing::Behind(applied) => Err(Standing::behind(applied)),
         }
     }
 
