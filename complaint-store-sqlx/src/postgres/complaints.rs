@@ -6,14 +6,15 @@ use complaint_core::complaint::{Complaint, Entry};
 use complaint_core::id::{AgentId, ComplaintId, Version};
 use complaint_core::reference::Reference;
 use complaint_core::store::{
-    Change, ComplaintStore, IdempotencyKey, Page, Part, Query, Recalled, Scope, StoreError, Summary, WorkloadDelta,
+    Change, ComplaintStore, IdempotencyKey, Page, Query, Recalled, Scope, StoreError, Summary,
 };
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::{Postgres, Row, Transaction};
 use uuid::Uuid;
 
 use super::{PostgresStore, fault, list};
-use crate::codec::{CODEC, LOG_ENTRY, Place, STATE, StateColumns, decode, decode_entry, fnv, number};
+use crate::chain::{EntryColumns, SealedWords};
+use crate::codec::{CODEC, LOG_ENTRY, Place, STATE, StateColumns, decode, decode_entry, fnv};
 use crate::rows::Rows;
 
 /// How often a change is tried that a writer without locks got in the way of.
@@ -36,8 +37,8 @@ impl ComplaintStore for PostgresStore {
         let mut tries = 1;
         loop {
             let mut connection = self.ready_connection().await?;
-            match self.fetch_on(&mut connection, self.committing(change, &rows)?).await {
-                Ok(answer) => return accepted(change, &answer),
+            match self.fetch_on(&mut connection, self.committing(&rows)).await {
+                Ok(answer) => return accepted(&rows, &answer),
                 Err(error) if tries < TRIES && fault::is_worth_another_try(&error) => tries += 1,
                 Err(error) if fault::is_negative_workload(&error) => return Err(WORKLOAD.corrupt(error)),
                 Err(error) => return Err(fault::commit_meaning(error)),
@@ -80,103 +81,78 @@ impl PostgresStore {
     /// An error of the database itself ends the transaction, as it always does on PostgreSQL.
     pub async fn commit_in(&self, tx: &mut Transaction<'_, Postgres>, change: &Change) -> Result<(), StoreError> {
         let rows = Rows::of(change)?;
-        match self.fetch(tx, self.committing(change, &rows)?).await {
-            Ok(answer) => accepted(change, &answer),
+        match self.fetch(tx, self.committing(&rows)).await {
+            Ok(answer) => accepted(&rows, &answer),
             Err(error) if fault::is_negative_workload(&error) => Err(WORKLOAD.corrupt(error)),
             Err(error) => Err(fault::meaning(error)),
         }
     }
 
     /// The one statement that commits a change.
-    fn committing<'q>(
-        &self,
-        change: &'q Change,
-        rows: &'q Rows,
-    ) -> Result<sqlx::query::Query<'q, Postgres, PgArguments>, StoreError> {
-        let mut query = sqlx::query(self.sql.commit.clone()).bind(self.locks(change)).bind(CODEC);
-        let key = change.idempotency();
-        let committed_at = change.parts().first().and_then(|part| part.entries().last()).map(|entry| entry.at);
-        query = match &key {
-            Some((key, recalled)) => query
-                .bind(key.owner())
-                .bind(key.key())
-                .bind(recalled.fingerprint.clone())
-                .bind(recalled.complaint.as_uuid())
-                .bind(number(recalled.version.get())?)
-                .bind(committed_at.map_or(0, |at| at.timestamp_micros())),
-            None => query
-                .bind(None::<String>)
-                .bind(None::<String>)
-                .bind(None::<String>)
-                .bind(None::<Uuid>)
-                .bind(None::<i64>)
-                .bind(None::<i64>),
-        };
-        let limit = change.open_limit();
-        query = query.bind(limit.map(|limit| limit.customer.as_str())).bind(limit.map(|limit| i64::from(limit.most)));
-
-        let expected: Result<Vec<i64>, _> = change.parts().iter().map(|part| number(part.expected().get())).collect();
-        let states = &rows.states;
-        query = query
-            .bind(each(states, |state| state.id.as_uuid()))
-            .bind(expected?)
-            .bind(each(states, |state| state.reference.as_str()))
-            .bind(each(states, |state| state.version))
-            .bind(each(states, |state| state.customer.as_str()))
-            .bind(each(states, |state| state.against.as_deref()))
-            .bind(each(states, |state| state.category.as_str()))
-            .bind(each(states, |state| &*state.status))
-            .bind(each(states, |state| state.is_open))
-            .bind(each(states, |state| state.level))
-            .bind(each(states, |state| state.handler.as_deref()))
-            .bind(each(states, |state| state.weight))
-            .bind(each(states, |state| state.received_at))
-            .bind(each(states, |state| state.promised_at))
-            .bind(each(states, |state| state.next_action_at))
-            .bind(each(states, |state| state.has_missed_deadline))
-            .bind(each(states, |state| state.ratings.as_str()))
-            .bind(each(states, |state| state.words_hash))
-            .bind(each(states, indexed_words))
-            .bind(each(states, |state| state.state.as_str()));
-
-        let entries = &rows.entries;
-        query = query
-            .bind(each(entries, |entry| entry.facts.complaint))
-            .bind(each(entries, |entry| entry.facts.seq))
-            .bind(each(entries, |entry| entry.facts.version))
-            .bind(each(entries, |entry| entry.facts.at))
-            .bind(each(entries, |entry| entry.facts.entry.as_str()))
-            .bind(each(entries, |entry| entry.words.as_ref().map(|sealed| sealed.words.as_str())))
-            .bind(each(entries, |entry| entry.words.as_ref().map(|sealed| sealed.salt.to_vec())))
-            .bind(each(entries, |entry| entry.words.as_ref().map(|sealed| sealed.digest.to_vec())))
-            .bind(each(entries, |entry| entry.digest.to_vec()));
-
-        let notices = change.notices();
-        query = query
-            .bind(each(notices, |notice| notice.id.as_uuid()))
-            .bind(each(notices, |notice| notice.complaint.as_uuid()))
-            .bind(each(notices, |notice| notice.planned_at.timestamp_micros()))
-            .bind(each(&rows.notices, String::as_str));
-
-        let workload = change.workload();
-        Ok(query
-            .bind(each(workload, |delta| delta.agent.as_str()))
-            .bind(each(workload, |delta| delta.delta))
-            .bind(each(workload, |delta| delta.assigned_at.map(|at| at.timestamp_micros())))
-            .bind(each(workload, |delta| delta.ceiling.map(i64::from))))
+    fn committing<'q>(&self, rows: &'q Rows) -> sqlx::query::Query<'q, Postgres, PgArguments> {
+        let (key, limit) = (rows.key.as_ref(), rows.limit.as_ref());
+        let states: Vec<&StateColumns> = rows.parts.iter().map(|part| &part.state).collect();
+        let entries: Vec<&EntryColumns> = rows.parts.iter().flat_map(|part| &part.entries).collect();
+        let sealed: Vec<Option<&SealedWords>> = entries.iter().map(|entry| entry.words.as_ref()).collect();
+        sqlx::query(self.sql.commit.clone())
+            .bind(self.locks(rows))
+            .bind(CODEC)
+            .bind(key.map(|key| &key.owner))
+            .bind(key.map(|key| &key.key))
+            .bind(key.map(|key| &key.fingerprint))
+            .bind(key.map(|key| key.complaint))
+            .bind(key.map(|key| key.version))
+            .bind(key.map(|key| key.committed_at))
+            .bind(limit.map(|limit| limit.customer.as_str()))
+            .bind(limit.map(|limit| i64::from(limit.most)))
+            .bind(each(&states, |state| state.id.as_uuid()))
+            .bind(each(&rows.parts, |part| part.expected))
+            .bind(each(&states, |state| state.reference.as_str()))
+            .bind(each(&states, |state| state.version))
+            .bind(each(&states, |state| state.customer.as_str()))
+            .bind(each(&states, |state| state.against.as_deref()))
+            .bind(each(&states, |state| state.category.as_str()))
+            .bind(each(&states, |state| &*state.status))
+            .bind(each(&states, |state| state.is_open))
+            .bind(each(&states, |state| state.level))
+            .bind(each(&states, |state| state.handler.as_deref()))
+            .bind(each(&states, |state| state.weight))
+            .bind(each(&states, |state| state.received_at))
+            .bind(each(&states, |state| state.promised_at))
+            .bind(each(&states, |state| state.next_action_at))
+            .bind(each(&states, |state| state.has_missed_deadline))
+            .bind(each(&states, |state| state.ratings.as_str()))
+            .bind(each(&states, |state| state.words_hash))
+            .bind(each(&states, |state| indexed_words(state)))
+            .bind(each(&states, |state| state.state.as_str()))
+            .bind(each(&entries, |entry| entry.facts.complaint))
+            .bind(each(&entries, |entry| entry.facts.seq))
+            .bind(each(&entries, |entry| entry.facts.version))
+            .bind(each(&entries, |entry| entry.facts.at))
+            .bind(each(&entries, |entry| entry.facts.entry.as_str()))
+            .bind(each(&sealed, |sealed| sealed.map(|sealed| sealed.words.as_str())))
+            .bind(each(&sealed, |sealed| sealed.map(|sealed| &sealed.salt[..])))
+            .bind(each(&sealed, |sealed| sealed.map(|sealed| &sealed.digest[..])))
+            .bind(each(&entries, |entry| &entry.digest[..]))
+            .bind(each(&rows.notices, |notice| notice.id))
+            .bind(each(&rows.notices, |notice| notice.complaint))
+            .bind(each(&rows.notices, |notice| notice.planned_at))
+            .bind(each(&rows.notices, |notice| notice.notice.as_str()))
+            .bind(each(&rows.workload, |delta| delta.agent.as_str()))
+            .bind(each(&rows.workload, |delta| delta.delta))
+            .bind(each(&rows.workload, |delta| delta.assigned_at.map(|at| at.timestamp_micros())))
+            .bind(each(&rows.workload, |delta| delta.ceiling.map(i64::from)))
     }
 
     /// What a change must hold alone, in the order in which everybody takes it.
-    fn locks(&self, change: &Change) -> Vec<i64> {
+    fn locks(&self, rows: &Rows) -> Vec<i64> {
         let lock = |kind, what: &str| lock_key(&self.schema, kind, what);
-        let complaint = |part: &Part| lock("complaint", &part.id().to_string());
-        let reference = |part: &Part| lock("reference", &part.after().reference.to_string());
-        let agent = |delta: &WorkloadDelta| lock("agent", delta.agent.as_str());
-        let mut locks: Vec<i64> = change.parts().iter().map(complaint).collect();
-        locks.extend(change.parts().iter().filter(|part| part.expected() == Version::NONE).map(reference));
-        locks.extend(change.workload().iter().map(agent));
-        locks.extend(change.open_limit().map(|limit| lock("customer", limit.customer.as_str())));
-        locks.extend(change.idempotency().map(|(key, _)| lock("key", &format!("{} {}", key.owner(), key.key()))));
+        let mut locks = each(&rows.parts, |part| lock("complaint", &part.id().to_string()));
+        let new = rows.parts.iter().filter(|part| part.expected == 0);
+        locks.extend(new.map(|part| lock("reference", &part.state.reference)));
+        locks.extend(rows.workload.iter().map(|delta| lock("agent", delta.agent.as_str())));
+        locks.extend(rows.limit.iter().map(|limit| lock("customer", limit.customer.as_str())));
+        locks.extend(rows.key.iter().map(|key| lock("key", &format!("{} {}", key.owner, key.key))));
         locks.sort_unstable();
         locks.dedup();
         locks
@@ -224,7 +200,7 @@ fn version(number: i64) -> Result<Version, StoreError> {
 }
 
 /// What the commit says: nothing, or what stands against the change.
-fn accepted(change: &Change, answer: &[PgRow]) -> Result<(), StoreError> {
+fn accepted(rows: &Rows, answer: &[PgRow]) -> Result<(), StoreError> {
     let unusable = |why: String| StoreError::Unusable(format!("complaint_commit answers {why}"));
     let row = answer.first().ok_or_else(|| unusable("nothing".into()))?;
     let refusal: Option<&str> = get(row, 0, STATE)?;
@@ -240,7 +216,7 @@ fn accepted(change: &Change, answer: &[PgRow]) -> Result<(), StoreError> {
             current: version(get(row, 2, STATE_VERSION)?)?,
         }),
         Some("reference") => Err(StoreError::ReferenceTaken),
-        Some("limit") => match change.open_limit() {
+        Some("limit") => match &rows.limit {
             Some(limit) => Err(StoreError::OpenLimitReached { customer: limit.customer.clone() }),
             None => Err(unusable("that a limit is reached that was not asked for".into())),
         },

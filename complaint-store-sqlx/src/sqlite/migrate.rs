@@ -88,7 +88,7 @@ async fn take_over_the_log(connection: &mut SqliteConnection) -> Result<(), Stor
             let head = head(connection, facts.complaint, facts.seq).await?;
             let (entry, words) = split(facts.entry);
             let entry = EntryColumns::new(EntryFacts { entry, ..facts }, words);
-            insert_entry(connection, Some(get(row, 0, column("row"))?), entry, &head).await?;
+            insert_entry(connection, Some(get(row, 0, column("row"))?), &entry, &head).await?;
         }
     }
     sqlx::query("DROP TABLE complaint_log_unchained").execute(connection).await.map_err(fault::meaning)?;

@@ -41,7 +41,7 @@ impl Scratch {
     async fn insert(&self, complaints: &[Complaint]) {
         let mut tx = self.store.writer().begin_with(IMMEDIATE).await.unwrap();
         for complaint in complaints {
-            insert_state(&mut tx, StateColumns::of(complaint, None).unwrap()).await.unwrap();
+            insert_state(&mut tx, &StateColumns::of(complaint, None).unwrap()).await.unwrap();
         }
         tx.commit().await.unwrap();
     }
