@@ -19,6 +19,7 @@
 //! `fresh` returns an `Option` and says why, and with `None` the test ends.
 
 mod cases;
+mod model;
 mod story;
 #[cfg(test)]
 mod tests;
@@ -29,6 +30,7 @@ use std::pin::Pin;
 
 use crate::store::Store;
 
+pub use model::agrees_with_the_model;
 pub use story::{Opening, Story, agent_id, both, second, under_key, within};
 
 /// One promise and how it is tried.

@@ -159,6 +159,26 @@ async fn together_the_cases_reach_every_method() {
     }
 }
 
+#[tokio::test]
+async fn random_sequences_agree_with_the_model_and_find_what_is_broken() {
+    for seed in 0..50 {
+        super::agrees_with_the_model(&Broken::by(Fault::None), seed, 60).await;
+    }
+    for (fault, _) in FOUND {
+        let mut found = false;
+        for seed in 0..40 {
+            let store = Broken::by(*fault);
+            let trial = async move { super::agrees_with_the_model(&store, seed, 60).await };
+            // On a task of its own, because a difference panics.
+            if tokio::spawn(trial).await.is_err() {
+                found = true;
+                break;
+            }
+        }
+        assert!(found, "no sequence found {fault:?}");
+    }
+}
+
 async fn fails(store: Broken, case: &str) -> bool {
     let case = Case::named(case).expect("a case of this name");
     // On a task of its own, because a broken promise panics.
