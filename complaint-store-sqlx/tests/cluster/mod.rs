@@ -26,6 +26,7 @@ pub(crate) fn options() -> Option<PostgresOptions> {
 }
 
 /// A migrated store in a schema of its own.
+#[allow(dead_code, reason = "not every test binary needs a store as it comes")]
 pub(crate) async fn fresh() -> Option<Box<PostgresStore>> {
     let store = options()?.open().await.unwrap();
     store.migrate().await.unwrap();
