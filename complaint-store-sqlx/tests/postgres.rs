@@ -15,7 +15,7 @@ use complaint_core::conformance::{Opening, Story, agent_id, both, second};
 use complaint_core::id::Version;
 use complaint_core::store::{AgentStore, ComplaintStore, Outbox, StoreError};
 use complaint_store_sqlx::PostgresStore;
-use complaint_store_sqlx::postgres::PostgresOptions;
+use complaint_store_sqlx::postgres::{Changes, Heard, PostgresOptions};
 use sqlx::Executor;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::watch;
@@ -302,6 +302,12 @@ impl Proxy {
         });
         Self { mode, folder }
     }
+
+    fn options(&self, schema: &str) -> PostgresOptions {
+        let url = format!("postgres://app@localhost/postgres?host={}", self.folder.path().display());
+        let options = PostgresOptions::new(&url).unwrap().in_schema(schema).unwrap().not_durable();
+        options.with_connections(2).with_statement_timeout(Duration::from_millis(500))
+    }
 }
 
 async fn pass(client: UnixStream, socket: PathBuf, mut mode: watch::Receiver<Mode>) {
@@ -345,18 +351,7 @@ fn socket_of(url: &str) -> PathBuf {
 async fn a_server_that_is_silent_or_gone_is_told_in_time_and_found_again() {
     let Some(url) = cluster::url() else { return };
     let proxy = Proxy::before(socket_of(&url));
-    let schema = format!("t{:032x}", rand::random::<u128>());
-    let store =
-        PostgresOptions::new(&format!("postgres://app@localhost/postgres?host={}", proxy.folder.path().display()))
-            .unwrap()
-            .in_schema(&schema)
-            .unwrap()
-            .not_durable()
-            .with_connections(2)
-            .with_statement_timeout(Duration::from_millis(500))
-            .open()
-            .await
-            .unwrap();
+    let store = proxy.options(&format!("t{:032x}", rand::random::<u128>())).open().await.unwrap();
     store.migrate().await.unwrap();
     let mut story = opened(&store, 1).await;
     for mode in [Mode::Silent, Mode::Cut] {
@@ -379,6 +374,31 @@ async fn a_server_that_is_silent_or_gone_is_told_in_time_and_found_again() {
         }
         expect_stored(&store, &story).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_could_not_reach_the_server_is_told_of_the_gap() {
+    let Some((url, options)) = cluster::url().zip(options()) else { return };
+    let here = options.announcing().open().await.unwrap();
+    here.migrate().await.unwrap();
+    let proxy = Proxy::before(socket_of(&url));
+    let there = proxy.options(here.schema()).open().await.unwrap();
+    let mut changes = there.changes().await.unwrap();
+    proxy.mode.send_replace(Mode::Cut);
+    for _ in 0..2 {
+        let trouble = changes.next().await.unwrap_err();
+        assert!(trouble.is_transient(), "{trouble:?}");
+    }
+    let mut story = opened(&here, 1).await;
+    proxy.mode.send_replace(Mode::Through);
+    assert_eq!(changes.next().await.unwrap(), Heard::Gap);
+    here.commit(&story.note("After the gap.")).await.unwrap();
+    let expected = Heard::Changed { complaint: story.id(), version: story.state().version };
+    let heard = async {
+        // What was told while the line was cut may still be under way.
+        while changes.next().await.unwrap() != expected {}
+    };
+    tokio::time::timeout(Duration::from_secs(20), heard).await.expect("nothing is heard");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -408,4 +428,48 @@ async fn couriers_on_several_servers_never_hold_one_notice() {
     held.sort_unstable();
     held.dedup();
     assert_eq!(held.len(), 60, "a notice was held twice");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_one_server_commits_is_heard_by_another() {
+    let Some(options) = options() else { return };
+    let (here, there) = (options.clone().announcing().open().await.unwrap(), options.open().await.unwrap());
+    here.migrate().await.unwrap();
+    let mut changes = there.changes().await.unwrap();
+    let mut stories = [opened(&here, 1).await, opened(&here, 2).await];
+    let next = async |changes: &mut Changes| {
+        tokio::time::timeout(Duration::from_secs(20), changes.next()).await.expect("nothing is heard")
+    };
+    let expect = async |changes: &mut Changes, story: &Story| {
+        let heard = next(changes).await;
+        let expected = Heard::Changed { complaint: story.id(), version: story.state().version };
+        assert_eq!(heard.unwrap(), expected);
+    };
+    for story in &stories {
+        expect(&mut changes, story).await;
+    }
+    // What was refused is not told, and what the host rolled back is not, either.
+    here.commit(&stories[0].clone().assign(&agent_id("nobody"), None)).await.unwrap_err();
+    let mut tx = here.pool().begin().await.unwrap();
+    here.commit_in(&mut tx, &stories[0].clone().note("Taken back.")).await.unwrap();
+    tx.rollback().await.unwrap();
+    let mut tx = here.pool().begin().await.unwrap();
+    here.commit_in(&mut tx, &stories[1].note("By the host.")).await.unwrap();
+    tx.commit().await.unwrap();
+    expect(&mut changes, &stories[1]).await;
+
+    // One who could not listen for a while is told so, and hears again.
+    let listener = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query = $1";
+    let query = format!("LISTEN \"complaint_changed_{}\"", here.schema());
+    sqlx::query(listener).bind(query).execute(here.pool()).await.unwrap();
+    let gap = match next(&mut changes).await {
+        Err(trouble) => {
+            assert!(trouble.is_transient(), "{trouble:?}");
+            next(&mut changes).await.unwrap()
+        }
+        Ok(heard) => heard,
+    };
+    assert_eq!(gap, Heard::Gap);
+    here.commit(&stories[0].note("After the gap.")).await.unwrap();
+    expect(&mut changes, &stories[0]).await;
 }

@@ -12,6 +12,7 @@ use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::{Postgres, Row, Transaction};
 use uuid::Uuid;
 
+use super::changes::{TELL, channel, payloads};
 use super::{PostgresStore, fault, list};
 use crate::chain::{EntryColumns, SealedWords};
 use crate::codec::{CODEC, LOG_ENTRY, Place, STATE, StateColumns, decode, decode_entry, fnv};
@@ -38,7 +39,13 @@ impl ComplaintStore for PostgresStore {
         loop {
             let mut connection = self.ready_connection().await?;
             match self.fetch_on(&mut connection, self.committing(&rows)).await {
-                Ok(answer) => return accepted(&rows, &answer),
+                Ok(answer) => {
+                    accepted(&rows, &answer)?;
+                    if let Some(announcer) = &self.announcer {
+                        announcer.tell(&self.pool, &self.schema, &rows);
+                    }
+                    return Ok(());
+                }
                 Err(error) if tries < TRIES && fault::is_worth_another_try(&error) => tries += 1,
                 Err(error) if fault::is_negative_workload(&error) => return Err(WORKLOAD.corrupt(error)),
                 Err(error) => return Err(fault::commit_meaning(error)),
@@ -81,11 +88,16 @@ impl PostgresStore {
     /// An error of the database itself ends the transaction, as it always does on PostgreSQL.
     pub async fn commit_in(&self, tx: &mut Transaction<'_, Postgres>, change: &Change) -> Result<(), StoreError> {
         let rows = Rows::of(change)?;
-        match self.fetch(tx, self.committing(&rows)).await {
-            Ok(answer) => accepted(&rows, &answer),
-            Err(error) if fault::is_negative_workload(&error) => Err(WORKLOAD.corrupt(error)),
-            Err(error) => Err(fault::meaning(error)),
+        let answer = self.fetch(tx, self.committing(&rows)).await.map_err(|error| {
+            if fault::is_negative_workload(&error) { WORKLOAD.corrupt(error) } else { fault::meaning(error) }
+        })?;
+        accepted(&rows, &answer)?;
+        if self.announcer.is_some() {
+            // Here in the transaction, for only the host knows when it commits.
+            let tell = sqlx::query(TELL).bind(channel(&self.schema)).bind(payloads(&rows));
+            self.fetch(tx, tell).await.map_err(fault::meaning)?;
         }
+        Ok(())
     }
 
     /// The one statement that commits a change.

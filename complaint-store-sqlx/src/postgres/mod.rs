@@ -1,6 +1,7 @@
 //! The store on PostgreSQL: many servers, one database.
 
 mod agents;
+mod changes;
 mod complaints;
 mod fault;
 mod list;
@@ -24,6 +25,8 @@ use sqlx::query::Query;
 
 use crate::list::Dialect;
 use crate::schema::Standing;
+use changes::Announcer;
+pub use changes::{Changes, Heard};
 pub use settings::PostgresOptions;
 use statements::Statements;
 
@@ -40,6 +43,8 @@ pub struct PostgresStore {
     dialect: Arc<Dialect>,
     patience: Duration,
     ready: Arc<AtomicBool>,
+    /// If others are to be told.
+    announcer: Option<Arc<Announcer>>,
 }
 
 impl PostgresStore {
@@ -60,6 +65,7 @@ impl PostgresStore {
             dialect: Arc::new(list::dialect(schema)),
             patience,
             ready: Arc::new(AtomicBool::new(false)),
+            announcer: None,
         }
     }
 

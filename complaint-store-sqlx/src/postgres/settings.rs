@@ -1,5 +1,6 @@
 //! How connections are made, and what a server must be like.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use complaint_core::store::StoreError;
@@ -43,6 +44,7 @@ pub struct PostgresOptions {
     connections: u32,
     statement_timeout: Duration,
     durable: bool,
+    announcing: bool,
 }
 
 impl PostgresOptions {
@@ -62,6 +64,7 @@ impl PostgresOptions {
             connections: 16,
             statement_timeout: Duration::from_secs(10),
             durable: true,
+            announcing: false,
         })
     }
 
@@ -96,6 +99,11 @@ impl PostgresOptions {
         Self { durable: false, ..self }
     }
 
+    /// Tells every server that [listens](PostgresStore::changes) what this one commits.
+    pub fn announcing(self) -> Self {
+        Self { announcing: true, ..self }
+    }
+
     /// Opens the store. Never migrates: call [`migrate`](PostgresStore::migrate).
     ///
     /// # Errors
@@ -111,7 +119,8 @@ impl PostgresOptions {
             ("default_transaction_isolation", "read committed".to_owned()),
         ]);
         let pool = pool(connect, self.connections, self.statement_timeout);
-        let store = PostgresStore::over(pool, &self.schema, self.statement_timeout + GRACE);
+        let mut store = PostgresStore::over(pool, &self.schema, self.statement_timeout + GRACE);
+        store.announcer = self.announcing.then(Arc::default);
         probe(&store, self.durable).await?;
         store.look_at_schema().await?;
         Ok(store)
