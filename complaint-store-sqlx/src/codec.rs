@@ -1,7 +1,9 @@
 //! How values become columns and back, the same on every engine.
 
+use std::borrow::Cow;
+
 use chrono::{DateTime, Utc};
-use complaint_core::complaint::Complaint;
+use complaint_core::complaint::{Complaint, Entry};
 use complaint_core::id::ComplaintId;
 use complaint_core::store::{StoreError, search_words};
 use serde::Serialize;
@@ -20,6 +22,11 @@ pub(crate) struct Place {
     pub(crate) column: &'static str,
 }
 
+/// Where states are documents.
+pub(crate) const STATE: Place = Place { table: "complaint_state", column: "state" };
+/// Where entries are documents.
+pub(crate) const LOG_ENTRY: Place = Place { table: "complaint_log", column: "entry" };
+
 /// What lists filter and sort by, repeated beside the document.
 pub(crate) struct StateColumns {
     pub(crate) id: ComplaintId,
@@ -28,7 +35,7 @@ pub(crate) struct StateColumns {
     pub(crate) customer: String,
     pub(crate) against: Option<String>,
     pub(crate) category: String,
-    pub(crate) status: &'static str,
+    pub(crate) status: Cow<'static, str>,
     pub(crate) is_open: bool,
     pub(crate) level: i64,
     pub(crate) handler: Option<String>,
@@ -53,7 +60,7 @@ impl StateColumns {
             customer: complaint.customer.as_str().to_owned(),
             against: complaint.against.as_ref().map(|id| id.as_str().to_owned()),
             category: complaint.category.as_str().to_owned(),
-            status: complaint.status.name(),
+            status: Cow::Borrowed(complaint.status.name()),
             is_open: complaint.status.is_open(),
             level: i64::from(u8::from(complaint.level)),
             handler: complaint.handler.as_ref().map(|id| id.as_str().to_owned()),
@@ -63,10 +70,37 @@ impl StateColumns {
             next_action_at: next_action_at.map(|at| at.timestamp_micros()),
             has_missed_deadline: complaint.has_missed_deadline(),
             ratings: complaint.feedback.iter().map(|given| given.score.to_string()).collect::<Vec<_>>().join(","),
-            words_hash: hash(&words),
+            words_hash: fnv(&words),
             words,
             state: encode(complaint)?,
         })
+    }
+}
+
+impl StateColumns {
+    /// The first column beside the document in which two rows differ. The words are not kept as they are, only their
+    /// hash is.
+    pub(crate) fn difference(&self, other: &Self) -> Option<&'static str> {
+        let same = [
+            ("id", self.id == other.id),
+            ("reference", self.reference == other.reference),
+            ("version", self.version == other.version),
+            ("customer", self.customer == other.customer),
+            ("against", self.against == other.against),
+            ("category", self.category == other.category),
+            ("status", self.status == other.status),
+            ("is_open", self.is_open == other.is_open),
+            ("level", self.level == other.level),
+            ("handler", self.handler == other.handler),
+            ("weight", self.weight == other.weight),
+            ("received_at", self.received_at == other.received_at),
+            ("promised_at", self.promised_at == other.promised_at),
+            ("next_action_at", self.next_action_at == other.next_action_at),
+            ("has_missed_deadline", self.has_missed_deadline == other.has_missed_deadline),
+            ("ratings", self.ratings == other.ratings),
+            ("words_hash", self.words_hash == other.words_hash),
+        ];
+        same.into_iter().find(|(_, same)| !same).map(|(column, _)| column)
     }
 }
 
@@ -86,6 +120,15 @@ pub(crate) fn decode<T: DeserializeOwned>(codec: i64, document: &str, place: Pla
         return Err(place.corrupt(format!("unknown document version {codec}")));
     }
     serde_json::from_str(document).map_err(|fault| place.corrupt(fault))
+}
+
+/// Reads an entry back from its facts and its words.
+pub(crate) fn decode_entry(codec: i64, facts: &str, words: Option<&str>, place: Place) -> Result<Entry, StoreError> {
+    let mut entry: Entry = decode(codec, facts, place)?;
+    if let Some(words) = words {
+        entry.words = decode(codec, words, Place { column: "words", ..place })?;
+    }
+    Ok(entry)
 }
 
 /// Reads an instant back.
@@ -113,8 +156,9 @@ fn indexed_words(complaint: &Complaint) -> String {
     search_words(&complaint.searchable()).join(" ")
 }
 
-// FNV-1a. Stored, so it must never change with the compiler, which the standard library's hasher may.
-fn hash(text: &str) -> i64 {
+/// FNV-1a. Stored, and agreed on between servers, so it must never change with the compiler, which the standard
+/// library's hasher may.
+pub(crate) fn fnv(text: &str) -> i64 {
     let hash = text
         .bytes()
         .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
@@ -125,15 +169,13 @@ fn hash(text: &str) -> i64 {
 mod tests {
     use super::*;
 
-    const PLACE: Place = Place { table: "complaint_state", column: "state" };
-
     #[test]
     fn a_value_that_cannot_be_read_names_its_place() {
         let unread = [
-            decode::<Complaint>(CODEC, "{}", PLACE).unwrap_err(),
-            decode::<Vec<u8>>(CODEC + 1, "[]", PLACE).unwrap_err(),
-            instant(i64::MAX, PLACE).unwrap_err(),
-            scores("5,x", PLACE).unwrap_err(),
+            decode::<Complaint>(CODEC, "{}", STATE).unwrap_err(),
+            decode::<Vec<u8>>(CODEC + 1, "[]", STATE).unwrap_err(),
+            instant(i64::MAX, STATE).unwrap_err(),
+            scores("5,x", STATE).unwrap_err(),
         ];
         for error in unread {
             assert_eq!(error.to_string(), "complaint_state.state holds a value that cannot be read");
@@ -142,13 +184,13 @@ mod tests {
 
     #[test]
     fn scores_come_back() {
-        assert_eq!(scores("", PLACE).unwrap(), Vec::<u8>::new());
-        assert_eq!(scores("5,1", PLACE).unwrap(), vec![5, 1]);
+        assert_eq!(scores("", STATE).unwrap(), Vec::<u8>::new());
+        assert_eq!(scores("5,1", STATE).unwrap(), vec![5, 1]);
     }
 
     #[test]
     fn the_stored_hash_is_the_published_one() {
         // FNV-1a, 64 bit, of "foobar" as its authors print it.
-        assert_eq!(hash("foobar").cast_unsigned(), 0x8594_4171_f739_67e8);
+        assert_eq!(fnv("foobar").cast_unsigned(), 0x8594_4171_f739_67e8);
     }
 }

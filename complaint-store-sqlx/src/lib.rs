@@ -13,8 +13,20 @@
 //! # Ok(()) }
 //! ```
 
+#[cfg(test)]
+extern crate self as complaint_store_sqlx;
+
+mod chain;
 mod codec;
 mod error;
+mod list;
+#[cfg(feature = "postgres")]
+pub mod postgres;
+mod rows;
+mod schema;
 pub mod sqlite;
+pub mod verify;
 
+#[cfg(feature = "postgres")]
+pub use postgres::PostgresStore;
 pub use sqlite::SqliteStore;

@@ -1,4 +1,7 @@
-//! Every promise of the storage traits, each on a file of its own.
+//! Every promise of the storage traits, each on a file or in a schema of its own.
+
+#[cfg(feature = "postgres")]
+mod cluster;
 
 use std::ops::Deref;
 
@@ -26,4 +29,13 @@ async fn fresh() -> InFolder {
     InFolder { store, _folder: folder }
 }
 
-complaint_core::store_conformance!(fresh);
+mod sqlite {
+    complaint_core::store_conformance!(super::fresh);
+}
+
+#[cfg(feature = "postgres")]
+mod postgres {
+    use super::cluster::fresh;
+
+    complaint_core::store_conformance!(fresh?);
+}

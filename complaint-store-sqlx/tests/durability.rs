@@ -297,6 +297,166 @@ async fn what_was_committed_is_there_after_opening_again() {
     assert!(left.iter().any(|name| name == "complaints.db"), "{left:?}");
 }
 
+/// How many transactions the write-ahead log holds: each ends with a frame that names the size of the database.
+fn transactions(folder: &tempfile::TempDir) -> usize {
+    let log = std::fs::read(folder.path().join("complaints.db-wal")).unwrap();
+    let number = |at: usize| u32::from_be_bytes(log[at..at + 4].try_into().unwrap());
+    let (page, salts) = (number(8) as usize, [number(16), number(20)]);
+    let frames = (32..log.len()).step_by(24 + page).filter(|at| at + 24 + page <= log.len());
+    // Frames with other salts are left over from before the last checkpoint.
+    frames.filter(|at| [number(at + 8), number(at + 12)] == salts && number(at + 4) != 0).count()
+}
+
+/// Starts all of these in order while the writer is held, so that they have to wait in line.
+async fn at_once(scratch: &Scratch, changes: &[Change]) -> Vec<Result<(), StoreError>> {
+    let held = scratch.store.writer().acquire().await.unwrap();
+    let mut waiting: Vec<_> = changes.iter().map(|change| Box::pin(scratch.store.commit(change))).collect();
+    for commit in &mut waiting {
+        assert!(waits(commit.as_mut()).await, "a commit did not wait for the writer");
+    }
+    drop(held);
+    let mut results = Vec::new();
+    for commit in waiting {
+        results.push(commit.await);
+    }
+    results
+}
+
+/// Polls once; whether it is still pending.
+async fn waits<F: Future>(mut future: std::pin::Pin<&mut F>) -> bool {
+    std::future::poll_fn(|context| std::task::Poll::Ready(future.as_mut().poll(context).is_pending())).await
+}
+
+#[tokio::test]
+async fn changes_at_once_share_a_transaction_and_no_refusal_sinks_another() {
+    let scratch = Scratch::new().await;
+    scratch.store.save(&Agent::named("asha", "Asha").unwrap()).await.unwrap();
+    let mut known = scratch.opened(100).await;
+    let stale = known.clone().note("Too late.");
+    let mut stories: Vec<(Story, Change)> = (1..=20).map(|number| Story::open(&Opening::numbered(number))).collect();
+    let unknown = known.clone().assign(&agent_id("nobody"), None);
+    let first = known.note("In time.");
+    let over = known.clone().assign(&agent_id("asha"), Some(0));
+    let second = known.note("Behind the first in the same transaction.");
+    let mut changes: Vec<Change> = stories.iter().map(|(_, opened)| opened.clone()).collect();
+    changes.splice(10..10, [unknown, first, stale, over, second]);
+
+    let before = transactions(&scratch.folder);
+    let results = at_once(&scratch, &changes).await;
+    assert_eq!(transactions(&scratch.folder) - before, 1, "{} changes were not put together", changes.len());
+    for (at, result) in results.iter().enumerate() {
+        let fits = match at {
+            10 => matches!(result, Err(StoreError::UnknownAgent { .. })),
+            12 => matches!(result, Err(StoreError::Conflict { current, .. }) if *current == Version::new(2)),
+            13 => matches!(result, Err(StoreError::CapacityExceeded { .. })),
+            _ => result.is_ok(),
+        };
+        assert!(fits, "{at}: {result:?}");
+    }
+    stories.push((known, changes[14].clone()));
+    let elsewhere = scratch.elsewhere().await;
+    for (story, _) in &stories {
+        expect_stored(&elsewhere, story).await;
+    }
+    assert!(elsewhere.verify_all().await.unwrap().is_intact());
+}
+
+#[tokio::test]
+async fn the_trouble_of_one_is_told_to_that_one_alone() {
+    let scratch = Scratch::new().await;
+    // As a full disk does it: the engine rolls back whatever is in the transaction.
+    let trouble = "CREATE TRIGGER trouble BEFORE INSERT ON complaint_state WHEN NEW.level = 1 AND NEW.weight = 13 \
+                   BEGIN SELECT RAISE(ROLLBACK, 'trouble'); END";
+    scratch.store.writer().execute(trouble).await.unwrap();
+    let stories: Vec<(Story, Change)> = (1..=9)
+        .map(|number| Story::open(&Opening { weight: if number == 5 { 13 } else { 1 }, ..Opening::numbered(number) }))
+        .collect();
+    let changes: Vec<Change> = stories.iter().map(|(_, opened)| opened.clone()).collect();
+    let results = at_once(&scratch, &changes).await;
+    for (at, (result, (story, _))) in results.iter().zip(&stories).enumerate() {
+        assert_eq!(result.is_err(), at == 4, "{at}: {result:?}");
+        if at == 4 {
+            assert_eq!(scratch.store.load(story.id()).await.unwrap(), None);
+        } else {
+            expect_stored(&scratch.store, story).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_way_to_the_disk_that_fails_is_told_to_all_who_were_on_it() {
+    let scratch = Scratch::new().await;
+    let mut known = scratch.opened(100).await;
+    let (first, stale) = (known.clone().note("In time."), known.clone().note("Too late."));
+    // What is only looked at when the transaction ends, and is wrong then.
+    let trouble = "CREATE TABLE server_parents (id INTEGER PRIMARY KEY) STRICT; \
+                   CREATE TABLE server_children (id INTEGER REFERENCES server_parents (id) DEFERRABLE INITIALLY DEFERRED) STRICT; \
+                   CREATE TRIGGER trouble AFTER INSERT ON complaint_log BEGIN INSERT INTO server_children VALUES (7); END";
+    scratch.store.writer().execute(sqlx::raw_sql(trouble)).await.unwrap();
+    let (opened, submitted) = Story::open(&Opening::numbered(1));
+    let results = at_once(&scratch, &[first.clone(), submitted.clone(), first, stale]).await;
+    for (at, result) in results.iter().enumerate() {
+        let fits = match at {
+            // Refused behind the first, which may not be there.
+            2 | 3 => matches!(result, Err(StoreError::Unavailable(_))),
+            _ => matches!(result, Err(StoreError::OutcomeUnknown(_))),
+        };
+        assert!(fits, "{at}: {result:?}");
+    }
+    assert_eq!(scratch.store.load(opened.id()).await.unwrap(), None);
+    expect_stored(&scratch.store, &known).await;
+    scratch.store.writer().execute("DROP TRIGGER trouble").await.unwrap();
+    scratch.store.commit(&submitted).await.unwrap();
+    scratch.store.commit(&known.note("After the trouble.")).await.unwrap();
+    expect_stored(&scratch.elsewhere().await, &known).await;
+}
+
+#[tokio::test]
+async fn who_leaves_the_line_is_not_waited_for_and_not_committed() {
+    let scratch = Scratch::new().await;
+    let stories: Vec<(Story, Change)> = (1..=12).map(|number| Story::open(&Opening::numbered(number))).collect();
+    let held = scratch.store.writer().acquire().await.unwrap();
+    let mut waiting: Vec<_> = stories.iter().map(|(_, opened)| Some(Box::pin(scratch.store.commit(opened)))).collect();
+    for commit in waiting.iter_mut().flatten() {
+        waits(commit.as_mut()).await;
+    }
+    for commit in waiting.iter_mut().step_by(2) {
+        drop(commit.take());
+    }
+    drop(held);
+    for commit in waiting.into_iter().flatten() {
+        commit.await.unwrap();
+    }
+    for (at, (story, _)) in stories.iter().enumerate() {
+        let stored = scratch.store.load(story.id()).await.unwrap();
+        assert_eq!(stored.is_some(), at % 2 == 1, "{at}");
+    }
+}
+
+#[test]
+fn a_store_outlives_the_runtime_that_served_its_line() {
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let (first, second) = (runtime(), runtime());
+    let scratch = first.block_on(Scratch::new());
+    let (mut story, opened) = Story::open(&Opening::numbered(1));
+    first.block_on(async {
+        // In line, and nobody moves on: the runtime ends with it.
+        let held = scratch.store.writer().acquire().await.unwrap();
+        let mut commit = Box::pin(scratch.store.commit(&opened));
+        assert!(waits(commit.as_mut()).await);
+        drop((commit, held));
+    });
+    drop(first);
+    second.block_on(async {
+        let store = scratch.elsewhere().await;
+        if store.load(story.id()).await.unwrap().is_none() {
+            scratch.store.commit(&opened).await.unwrap();
+        }
+        scratch.store.commit(&story.note("With another runtime.")).await.unwrap();
+        expect_stored(&store, &story).await;
+    });
+}
+
 /// Lets the first sixteen pass together: when they draw an id, all of them have counted and none has committed.
 struct Gate {
     ids: CountedIds,

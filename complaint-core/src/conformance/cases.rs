@@ -709,7 +709,7 @@ async fn expect_key_used(store: &dyn Store, change: &Change) {
 }
 
 /// A new complaint with the id of one number and the reference of another.
-fn same_reference(id: u32, reference: u32) -> Change {
+pub(super) fn same_reference(id: u32, reference: u32) -> Change {
     let (_, ours) = Story::open(&Opening::numbered(id));
     let (theirs, _) = Story::open(&Opening::numbered(reference));
     let part = &ours.parts()[0];

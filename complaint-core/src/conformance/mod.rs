@@ -15,9 +15,11 @@
 //!
 //! expands to one `#[tokio::test]` per promise (the adapter needs `tokio` with `macros` and `rt-multi-thread` among its
 //! dev-dependencies). `fresh` may return whatever dereferences to a store, so that it can carry a folder or a server
-//! that must outlive the test.
+//! that must outlive the test. `store_conformance!(fresh?)` is for one that needs a server which is not there everywhere:
+//! `fresh` returns an `Option` and says why, and with `None` the test ends.
 
 mod cases;
+mod model;
 mod story;
 #[cfg(test)]
 mod tests;
@@ -28,6 +30,7 @@ use std::pin::Pin;
 
 use crate::store::Store;
 
+pub use model::agrees_with_the_model;
 pub use story::{Opening, Story, agent_id, both, second, under_key, within};
 
 /// One promise and how it is tried.
@@ -79,6 +82,9 @@ impl fmt::Debug for Case {
 /// One test per promise of [`Store`], for the stores that `$fresh` makes. See the [module](crate::conformance).
 #[macro_export]
 macro_rules! store_conformance {
+    ($fresh:ident ?) => {
+        $crate::__each_store_promise! { [$crate::__store_conformance_tests] $fresh ? }
+    };
     ($fresh:expr) => {
         $crate::__each_store_promise! { [$crate::__store_conformance_tests] $fresh }
     };
@@ -87,6 +93,17 @@ macro_rules! store_conformance {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __store_conformance_tests {
+    ($fresh:ident ?; $($name:ident: $promise:literal,)+) => {
+        $(
+            #[doc = $promise]
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                let Some(store) = $fresh().await else { return };
+                let case = $crate::conformance::Case::named(stringify!($name)).expect("a case of this name");
+                case.run(&*store).await;
+            }
+        )+
+    };
     ($fresh:expr; $($name:ident: $promise:literal,)+) => {
         $(
             #[doc = $promise]

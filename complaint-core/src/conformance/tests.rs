@@ -43,6 +43,18 @@ mod behind_an_arc {
     crate::store_conformance!(fresh);
 }
 
+mod nowhere {
+    use std::future::{Ready, ready};
+
+    use crate::store::MemoryStore;
+
+    fn fresh() -> Ready<Option<Box<MemoryStore>>> {
+        ready(None)
+    }
+
+    crate::store_conformance!(fresh?);
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fault {
     None,
@@ -144,6 +156,26 @@ async fn together_the_cases_reach_every_method() {
     }
     for (at, method) in methods.iter().enumerate() {
         assert!(method(&calls).load(Ordering::Relaxed) > 0, "method {at} is never called");
+    }
+}
+
+#[tokio::test]
+async fn random_sequences_agree_with_the_model_and_find_what_is_broken() {
+    for seed in 0..50 {
+        super::agrees_with_the_model(&Broken::by(Fault::None), seed, 60).await;
+    }
+    for (fault, _) in FOUND {
+        let mut found = false;
+        for seed in 0..40 {
+            let store = Broken::by(*fault);
+            let trial = async move { super::agrees_with_the_model(&store, seed, 60).await };
+            // On a task of its own, because a difference panics.
+            if tokio::spawn(trial).await.is_err() {
+                found = true;
+                break;
+            }
+        }
+        assert!(found, "no sequence found {fault:?}");
     }
 }
 

@@ -6,14 +6,16 @@ use complaint_core::complaint::{Complaint, Entry};
 use complaint_core::id::{ComplaintId, Version};
 use complaint_core::reference::Reference;
 use complaint_core::store::{
-    Change, ComplaintStore, IdempotencyKey, Page, Part, Query, Recalled, Scope, StoreError, Summary, WorkloadDelta,
+    Change, ComplaintStore, IdempotencyKey, Page, Query, Recalled, Scope, StoreError, Summary, WorkloadDelta,
 };
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{Row, Sqlite, Transaction};
 use uuid::Uuid;
 
-use super::{IMMEDIATE, SqliteStore, fault, list, statements as sql};
-use crate::codec::{CODEC, Place, StateColumns, decode, encode, number};
+use super::{SqliteStore, fault, list, statements as sql};
+use crate::chain::{BEGINNING, EntryColumns, Hash, link};
+use crate::codec::{CODEC, LOG_ENTRY, Place, STATE, StateColumns, decode, decode_entry};
+use crate::rows::{PartRows, Rows};
 
 #[async_trait]
 impl ComplaintStore for SqliteStore {
@@ -30,10 +32,9 @@ impl ComplaintStore for SqliteStore {
 
     async fn commit(&self, change: &Change) -> Result<(), StoreError> {
         // Everything that needs no lock is done before it is taken.
-        let rows = rows(change)?;
-        let mut tx = self.writing().await?.begin_with(IMMEDIATE).await.map_err(fault::meaning)?;
-        write(&mut tx, change, rows).await?;
-        tx.commit().await.map_err(fault::commit_meaning)
+        let rows = Rows::of(change)?;
+        self.ready().await?;
+        self.line.commit(&self.writer, rows).await
     }
 
     async fn log(&self, id: ComplaintId, after: u32, limit: u32) -> Result<Vec<Entry>, StoreError> {
@@ -80,9 +81,13 @@ impl ComplaintStore for SqliteStore {
 /// As [`ComplaintStore::commit`]. Nothing of the change is left in the transaction then, and the host may go on with
 /// it, unless the engine itself rolled it back (disk full, I/O error): then its commit fails too.
 pub async fn commit_in(tx: &mut Transaction<'_, Sqlite>, change: &Change) -> Result<(), StoreError> {
-    let rows = rows(change)?;
+    write_whole(tx, &Rows::of(change)?).await
+}
+
+/// Writes a change into a transaction that goes on whatever becomes of it.
+pub(super) async fn write_whole(tx: &mut Transaction<'_, Sqlite>, rows: &Rows) -> Result<(), StoreError> {
     let mut savepoint = sqlx::Acquire::begin(tx).await.map_err(fault::meaning)?;
-    match write(&mut savepoint, change, rows).await {
+    match write(&mut savepoint, rows).await {
         Ok(()) => savepoint.commit().await.map_err(fault::meaning),
         Err(refused) => {
             savepoint.rollback().await.map_err(fault::meaning)?;
@@ -91,10 +96,9 @@ pub async fn commit_in(tx: &mut Transaction<'_, Sqlite>, change: &Change) -> Res
     }
 }
 
-pub(super) const STATE: Place = Place { table: "complaint_state", column: "state" };
 const STATE_ID: Place = Place { table: "complaint_state", column: "id" };
 const STATE_VERSION: Place = Place { table: "complaint_state", column: "version" };
-const ENTRY: Place = Place { table: "complaint_log", column: "entry" };
+const HASH: Place = Place { column: "hash", ..LOG_ENTRY };
 const RECALLED: Place = Place { table: "complaint_idempotency", column: "fingerprint" };
 const WORKLOAD: Place = Place { table: "complaint_agents", column: "workload" };
 
@@ -112,7 +116,8 @@ pub(super) fn complaint(row: &SqliteRow) -> Result<Complaint, StoreError> {
 }
 
 fn entry(row: &SqliteRow) -> Result<Entry, StoreError> {
-    decode(get(row, 0, Place { column: "codec", ..ENTRY })?, get(row, 1, ENTRY)?, ENTRY)
+    let column = |column| Place { column, ..LOG_ENTRY };
+    decode_entry(get(row, 0, column("codec"))?, get(row, 1, LOG_ENTRY)?, get(row, 2, column("words"))?, LOG_ENTRY)
 }
 
 fn recalled(row: &SqliteRow) -> Result<Recalled, StoreError> {
@@ -127,51 +132,25 @@ fn version(number: i64) -> Result<Version, StoreError> {
     u64::try_from(number).map(Version::new).map_err(|fault| STATE_VERSION.corrupt(fault))
 }
 
-/// What a change writes, put into words before the lock is taken.
-struct Rows {
-    states: Vec<StateColumns>,
-    entries: Vec<String>,
-    notices: Vec<String>,
-}
-
-fn rows(change: &Change) -> Result<Rows, StoreError> {
-    Ok(Rows {
-        states: change
-            .parts()
-            .iter()
-            .map(|part| StateColumns::of(part.after(), part.next_action_at()))
-            .collect::<Result<_, _>>()?,
-        entries: change.parts().iter().flat_map(Part::entries).map(encode).collect::<Result<_, _>>()?,
-        notices: change.notices().iter().map(encode).collect::<Result<_, _>>()?,
-    })
-}
-
-async fn write(connection: &mut SqliteConnection, change: &Change, rows: Rows) -> Result<(), StoreError> {
+/// Writes a change. What was written before it was refused is left to be rolled back.
+pub(super) async fn write(connection: &mut SqliteConnection, rows: &Rows) -> Result<(), StoreError> {
     // First of all: a repeated request is also out of date, and must be told the former.
-    if let Some((key, _)) = change.idempotency() {
-        let known = sqlx::query(sql::RECALL).bind(key.owner()).bind(key.key()).fetch_optional(&mut *connection).await;
+    if let Some(key) = &rows.key {
+        let known = sqlx::query(sql::RECALL).bind(&key.owner).bind(&key.key).fetch_optional(&mut *connection).await;
         if known.map_err(fault::meaning)?.is_some() {
             return Err(StoreError::KeyUsed);
         }
     }
-    let mut entries = rows.entries.into_iter();
-    for (part, columns) in change.parts().iter().zip(rows.states) {
-        write_state(connection, part, columns).await?;
-        for (entry, document) in part.entries().iter().zip(entries.by_ref()) {
-            sqlx::query(sql::INSERT_ENTRY)
-                .bind(part.id().as_uuid())
-                .bind(i64::from(entry.seq))
-                .bind(number(entry.version.get())?)
-                .bind(entry.at.timestamp_micros())
-                .bind(CODEC)
-                .bind(document)
-                .execute(&mut *connection)
-                .await
-                .map_err(fault::meaning)?;
+    for part in &rows.parts {
+        write_state(connection, part).await?;
+        let first = part.entries.first().map_or(0, |entry| entry.facts.seq);
+        let mut head = head(connection, part.id().as_uuid(), first).await?;
+        for entry in &part.entries {
+            head = insert_entry(connection, None, entry, &head).await?;
         }
     }
     // After the states, so that those of this change are counted by the same statement.
-    if let Some(limit) = change.open_limit() {
+    if let Some(limit) = &rows.limit {
         let beyond = sqlx::query(sql::OPEN_BEYOND)
             .bind(limit.customer.as_str())
             .bind(i64::from(limit.most))
@@ -182,29 +161,28 @@ async fn write(connection: &mut SqliteConnection, change: &Change, rows: Rows) -
             return Err(StoreError::OpenLimitReached { customer: limit.customer.clone() });
         }
     }
-    for delta in change.workload() {
+    for delta in &rows.workload {
         add_workload(connection, delta).await?;
     }
-    for (notice, document) in change.notices().iter().zip(rows.notices) {
+    for notice in &rows.notices {
         sqlx::query(sql::INSERT_NOTICE)
-            .bind(notice.id.as_uuid())
-            .bind(notice.complaint.as_uuid())
-            .bind(notice.planned_at.timestamp_micros())
+            .bind(notice.id)
+            .bind(notice.complaint)
+            .bind(notice.planned_at)
             .bind(CODEC)
-            .bind(document)
+            .bind(&notice.notice)
             .execute(&mut *connection)
             .await
             .map_err(fault::meaning)?;
     }
-    if let Some((key, recalled)) = change.idempotency() {
-        let committed_at = change.parts().first().and_then(|part| part.entries().last()).map(|entry| entry.at);
+    if let Some(key) = &rows.key {
         sqlx::query(sql::INSERT_KEY)
-            .bind(key.owner())
-            .bind(key.key())
-            .bind(recalled.fingerprint)
-            .bind(recalled.complaint.as_uuid())
-            .bind(number(recalled.version.get())?)
-            .bind(committed_at.map_or(0, |at| at.timestamp_micros()))
+            .bind(&key.owner)
+            .bind(&key.key)
+            .bind(&key.fingerprint)
+            .bind(key.complaint)
+            .bind(key.version)
+            .bind(key.committed_at)
             .execute(&mut *connection)
             .await
             .map_err(fault::meaning)?;
@@ -212,76 +190,110 @@ async fn write(connection: &mut SqliteConnection, change: &Change, rows: Rows) -
     Ok(())
 }
 
-async fn write_state(connection: &mut SqliteConnection, part: &Part, columns: StateColumns) -> Result<(), StoreError> {
+/// The hash that the entry at this place follows.
+pub(super) async fn head(connection: &mut SqliteConnection, complaint: Uuid, seq: i64) -> Result<Hash, StoreError> {
+    let row = sqlx::query(sql::HEAD).bind(complaint).bind(seq - 1).fetch_optional(connection).await;
+    match row.map_err(fault::meaning)? {
+        Some(row) => {
+            get::<&[u8]>(&row, 0, HASH)?.try_into().map_err(|fault: std::array::TryFromSliceError| HASH.corrupt(fault))
+        }
+        None => Ok(BEGINNING),
+    }
+}
+
+/// Adds a line to the log, at a row of the whole log if one is named, and gives its hash.
+pub(super) async fn insert_entry(
+    connection: &mut SqliteConnection,
+    row: Option<i64>,
+    entry: &EntryColumns,
+    head: &Hash,
+) -> Result<Hash, StoreError> {
+    let hash = link(head, &entry.digest);
+    let sealed = entry.words.as_ref();
+    sqlx::query(sql::INSERT_ENTRY)
+        .bind(row)
+        .bind(entry.facts.complaint)
+        .bind(entry.facts.seq)
+        .bind(entry.facts.version)
+        .bind(entry.facts.at)
+        .bind(entry.facts.codec)
+        .bind(&entry.facts.entry)
+        .bind(sealed.map(|sealed| sealed.words.as_str()))
+        .bind(sealed.map(|sealed| &sealed.salt[..]))
+        .bind(sealed.map(|sealed| &sealed.digest[..]))
+        .bind(&hash[..])
+        .execute(connection)
+        .await
+        .map_err(fault::meaning)?;
+    Ok(hash)
+}
+
+async fn write_state(connection: &mut SqliteConnection, part: &PartRows) -> Result<(), StoreError> {
     let stored = sqlx::query(sql::STORED)
         .bind(part.id().as_uuid())
         .fetch_optional(&mut *connection)
         .await
         .map_err(fault::meaning)?;
-    let current = match &stored {
-        Some(row) => version(get(row, 1, STATE_VERSION)?)?,
-        None => Version::NONE,
+    let current: i64 = match &stored {
+        Some(row) => get(row, 1, STATE_VERSION)?,
+        None => 0,
     };
-    if current != part.expected() {
-        return Err(StoreError::Conflict { complaint: part.id(), current });
+    let conflict = || Ok(StoreError::Conflict { complaint: part.id(), current: version(current)? });
+    if current != part.expected {
+        return Err(conflict()?);
     }
-    if let Some(row) = stored {
-        let (words, words_hash) = (columns.words.clone(), columns.words_hash);
-        let changed = bound(sql::UPDATE_STATE, columns)
-            .bind(number(part.expected().get())?)
-            .execute(&mut *connection)
-            .await
-            .map_err(fault::meaning)?;
-        if changed.rows_affected() != 1 {
-            return Err(StoreError::Conflict { complaint: part.id(), current });
-        }
-        if get::<i64>(&row, 2, Place { column: "words_hash", ..STATE })? != words_hash {
-            let at: i64 = get(&row, 0, Place { column: "row", ..STATE })?;
-            sqlx::query(sql::DELETE_WORDS).bind(at).execute(&mut *connection).await.map_err(fault::meaning)?;
-            insert_words(connection, at, words).await?;
-        }
-        Ok(())
-    } else {
-        insert_state(connection, columns).await
+    let Some(row) = stored else { return insert_state(connection, &part.state).await };
+    let changed = bound(sql::UPDATE_STATE, &part.state)
+        .bind(part.expected)
+        .execute(&mut *connection)
+        .await
+        .map_err(fault::meaning)?;
+    if changed.rows_affected() != 1 {
+        return Err(conflict()?);
     }
+    if get::<i64>(&row, 2, Place { column: "words_hash", ..STATE })? != part.state.words_hash {
+        let at: i64 = get(&row, 0, Place { column: "row", ..STATE })?;
+        sqlx::query(sql::DELETE_WORDS).bind(at).execute(&mut *connection).await.map_err(fault::meaning)?;
+        insert_words(connection, at, &part.state.words).await?;
+    }
+    Ok(())
 }
 
-pub(super) async fn insert_state(connection: &mut SqliteConnection, columns: StateColumns) -> Result<(), StoreError> {
-    let words = columns.words.clone();
-    let inserted = bound(sql::INSERT_STATE, columns).fetch_optional(&mut *connection).await.map_err(fault::meaning)?;
+pub(super) async fn insert_state(connection: &mut SqliteConnection, state: &StateColumns) -> Result<(), StoreError> {
+    let inserted = bound(sql::INSERT_STATE, state).fetch_optional(&mut *connection).await.map_err(fault::meaning)?;
     let row = inserted.ok_or(StoreError::ReferenceTaken)?;
-    insert_words(connection, get(&row, 0, Place { column: "row", ..STATE })?, words).await
+    insert_words(connection, get(&row, 0, Place { column: "row", ..STATE })?, &state.words).await
 }
 
-async fn insert_words(connection: &mut SqliteConnection, at: i64, words: String) -> Result<(), StoreError> {
+async fn insert_words(connection: &mut SqliteConnection, at: i64, words: &str) -> Result<(), StoreError> {
     sqlx::query(sql::INSERT_WORDS).bind(at).bind(words).execute(connection).await.map_err(fault::meaning)?;
     Ok(())
 }
 
-fn bound(
+fn bound<'q>(
     statement: &'static str,
-    columns: StateColumns,
-) -> sqlx::query::Query<'static, Sqlite, sqlx::sqlite::SqliteArguments> {
+    state: &'q StateColumns,
+) -> sqlx::query::Query<'q, Sqlite, sqlx::sqlite::SqliteArguments> {
     sqlx::query(statement)
-        .bind(columns.id.as_uuid())
-        .bind(columns.reference)
-        .bind(columns.version)
-        .bind(columns.customer)
-        .bind(columns.against)
-        .bind(columns.category)
-        .bind(columns.status)
-        .bind(columns.is_open)
-        .bind(columns.level)
-        .bind(columns.handler)
-        .bind(columns.weight)
-        .bind(columns.received_at)
-        .bind(columns.promised_at)
-        .bind(columns.next_action_at)
-        .bind(columns.has_missed_deadline)
-        .bind(columns.ratings)
-        .bind(columns.words_hash)
+        .bind(state.id.as_uuid())
+        .bind(&state.reference)
+        .bind(state.version)
+        .bind(&state.customer)
+        .bind(&state.against)
+        .bind(&state.category)
+        .bind(&*state.status)
+        .bind(state.is_open)
+        .bind(state.level)
+        .bind(&state.handler)
+        .bind(state.weight)
+        .bind(state.received_at)
+        .bind(state.promised_at)
+        .bind(state.next_action_at)
+        .bind(state.has_missed_deadline)
+        .bind(&state.ratings)
+        .bind(state.words_hash)
         .bind(CODEC)
-        .bind(columns.state)
+        .bind(&state.state)
 }
 
 async fn add_workload(connection: &mut SqliteConnection, delta: &WorkloadDelta) -> Result<(), StoreError> {

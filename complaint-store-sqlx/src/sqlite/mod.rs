@@ -3,6 +3,7 @@
 mod agents;
 mod complaints;
 mod fault;
+mod line;
 mod list;
 mod migrate;
 mod outbox;
@@ -10,6 +11,7 @@ mod settings;
 mod statements;
 #[cfg(test)]
 mod tests;
+mod verify;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,8 +21,9 @@ use sqlx::Sqlite;
 use sqlx::query::Query;
 use sqlx::sqlite::{SqliteArguments, SqlitePool};
 
+use crate::schema::Standing;
 pub use complaints::commit_in;
-use migrate::Standing;
+use line::Line;
 
 /// Begins a transaction that writes. A deferred one that turns to writing later is refused at once when another
 /// writer was faster, however long the busy timeout is.
@@ -28,14 +31,16 @@ pub const IMMEDIATE: &str = "BEGIN IMMEDIATE";
 
 /// Complaints in one `SQLite` file.
 ///
-/// One connection writes, others read; with the write-ahead log a reader never waits for the writer. Every
-/// acknowledged commit survives a killed process and power loss (`synchronous=FULL`). Several processes may use one
+/// One connection writes, others read; with the write-ahead log a reader never waits for the writer. Changes that come
+/// at once share a transaction and its way to the disk, and none is sunk by the refusal of another. Every acknowledged
+/// commit survives a killed process and power loss (`synchronous=FULL`). Several processes may use one
 /// file on one machine. Cloning is cheap and shares the connections.
 #[derive(Debug, Clone)]
 pub struct SqliteStore {
     writer: SqlitePool,
     readers: SqlitePool,
     ready: Arc<AtomicBool>,
+    line: Arc<Line>,
 }
 
 impl SqliteStore {
@@ -55,6 +60,7 @@ impl SqliteStore {
             writer: settings::writer(options.clone()),
             readers: settings::readers(options),
             ready: Arc::new(AtomicBool::new(false)),
+            line: Arc::default(),
         };
         store.look_at_schema().await?;
         Ok(store)
@@ -114,9 +120,7 @@ impl SqliteStore {
         // Another process may have migrated meanwhile.
         match self.look_at_schema().await? {
             Standing::Current => Ok(()),
-            Standing::Behind(applied) => Err(StoreError::Unusable(format!(
-                "the complaint schema is at version {applied}, older than this library: call migrate"
-            ))),
+            Standing::Behind(applied) => Err(Standing::behind(applied)),
         }
     }
 

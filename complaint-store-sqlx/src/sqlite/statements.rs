@@ -33,8 +33,10 @@ statements! {
 
     DELETE_WORDS = "DELETE FROM complaint_search WHERE rowid = $1";
 
-    INSERT_ENTRY = "INSERT INTO complaint_log (complaint, seq, version, at, codec, entry) \
-                    VALUES ($1, $2, $3, $4, $5, $6)";
+    HEAD = "SELECT hash FROM complaint_log WHERE complaint = $1 AND seq = $2";
+
+    INSERT_ENTRY = "INSERT INTO complaint_log (row, complaint, seq, version, at, codec, entry, words, salt, \
+                    words_digest, hash) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
 
     INSERT_NOTICE = "INSERT INTO complaint_outbox (id, complaint, state, planned_at, available_at, codec, notice) \
                      VALUES ($1, $2, 'waiting', $3, $3, $4, $5)";
@@ -52,9 +54,17 @@ statements! {
 
     RECALL = "SELECT fingerprint, complaint, version FROM complaint_idempotency WHERE owner = $1 AND key = $2";
 
-    LOG = "SELECT codec, entry FROM complaint_log WHERE complaint = $1 AND seq > $2 ORDER BY seq LIMIT $3";
+    LOG = "SELECT codec, entry, words FROM complaint_log WHERE complaint = $1 AND seq > $2 ORDER BY seq LIMIT $3";
 
     DUE = "SELECT id FROM complaint_state WHERE next_action_at <= $1 ORDER BY next_action_at, id LIMIT $2";
+
+    STATES_FROM = "SELECT id, reference, version, customer, against, category, status, is_open, level, handler, weight, \
+                   received_at, promised_at, next_action_at, has_missed_deadline, ratings, words_hash, codec, state \
+                   FROM complaint_state WHERE id >= $1 AND id <= $2 ORDER BY id LIMIT $3";
+
+    LOGS_BEHIND = "SELECT complaint, seq, version, at, codec, entry, words, salt, words_digest, hash \
+                   FROM complaint_log WHERE (complaint, seq) > ($1, $2) AND complaint <= $3 \
+                   ORDER BY complaint, seq LIMIT $4";
 
     SAVE_AGENT = "INSERT INTO complaint_agents (id, workload, codec, agent) \
                   VALUES ($1, (SELECT coalesce(sum(weight), 0) FROM complaint_state WHERE handler = $1 AND is_open = 1), \

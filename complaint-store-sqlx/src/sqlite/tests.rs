@@ -1,17 +1,11 @@
-use std::collections::BTreeSet;
-
 use chrono::{DateTime, Utc};
 use complaint_core::agent::Agent;
 use complaint_core::complaint::Complaint;
 use complaint_core::conformance::{Opening, Story};
-use complaint_core::id::{AgentId, CategoryKey, ComplaintId, CustomerId, Level, NoticeId};
+use complaint_core::id::{AgentId, NoticeId};
 use complaint_core::lifecycle::Status;
 use complaint_core::notice::Settlement;
-use complaint_core::store::{
-    AgentStore, ComplaintStore, Outbox, PAGE_MAX, Query, Reach, Scope, Sort, StoreError, Summary,
-};
-use proptest::prelude::*;
-use proptest::strategy::ValueTree;
+use complaint_core::store::{AgentStore, ComplaintStore, Outbox, Scope, StoreError};
 use proptest::test_runner::TestRunner;
 use sqlx::{AssertSqlSafe, Executor, Row, SqlSafeStr};
 use uuid::Uuid;
@@ -19,6 +13,8 @@ use uuid::Uuid;
 use super::complaints::insert_state;
 use super::{IMMEDIATE, SqliteStore, list, migrate, statements};
 use crate::codec::StateColumns;
+use crate::list::trials;
+use crate::verify::Tampering;
 
 struct Scratch {
     folder: tempfile::TempDir,
@@ -45,7 +41,7 @@ impl Scratch {
     async fn insert(&self, complaints: &[Complaint]) {
         let mut tx = self.store.writer().begin_with(IMMEDIATE).await.unwrap();
         for complaint in complaints {
-            insert_state(&mut tx, StateColumns::of(complaint, None).unwrap()).await.unwrap();
+            insert_state(&mut tx, &StateColumns::of(complaint, None).unwrap()).await.unwrap();
         }
         tx.commit().await.unwrap();
     }
@@ -65,15 +61,6 @@ fn instant(seconds: i64) -> DateTime<Utc> {
 
 fn complaint(number: u32) -> Complaint {
     Story::open(&Opening::numbered(number)).0.state().clone()
-}
-
-fn deadline(due_at: DateTime<Utc>, missed: bool) -> complaint_core::deadline::Deadline {
-    serde_json::from_value(serde_json::json!({
-        "clock": "resolution", "instance": 1, "target": "8 weeks", "policy_version": 1,
-        "started_at": instant(0), "total_micros": 1, "due_at": due_at, "warned": 0,
-        "missed_at": missed.then_some(due_at), "segments": [],
-    }))
-    .unwrap()
 }
 
 fn agent(name: &str) -> AgentId {
@@ -232,16 +219,16 @@ async fn every_statement_fits_the_schema() {
 async fn the_log_takes_additions_only() {
     let scratch = Scratch::new().await;
     scratch.insert(&[complaint(1)]).await;
-    let insert = "INSERT INTO complaint_log (complaint, seq, version, at, codec, entry) \
-                  SELECT id, 1, 1, 0, 1, '{}' FROM complaint_state";
+    let insert = "INSERT INTO complaint_log (complaint, seq, version, at, codec, entry, hash) \
+                  SELECT id, 1, 1, 0, 1, '{}', zeroblob(32) FROM complaint_state";
     scratch.execute(insert).await.unwrap();
     for tampering in [
         "UPDATE complaint_log SET entry = '[]'",
         "DELETE FROM complaint_log",
-        "INSERT OR REPLACE INTO complaint_log (complaint, seq, version, at, codec, entry) \
-         SELECT id, 1, 1, 0, 1, '[]' FROM complaint_state",
-        "REPLACE INTO complaint_log (row, complaint, seq, version, at, codec, entry) \
-         SELECT 1, id, 2, 1, 0, 1, '[]' FROM complaint_state",
+        "INSERT OR REPLACE INTO complaint_log (complaint, seq, version, at, codec, entry, hash) \
+         SELECT id, 1, 1, 0, 1, '[]', zeroblob(32) FROM complaint_state",
+        "REPLACE INTO complaint_log (row, complaint, seq, version, at, codec, entry, hash) \
+         SELECT 1, id, 2, 1, 0, 1, '[]', zeroblob(32) FROM complaint_state",
     ] {
         let fault = scratch.execute(tampering).await.unwrap_err().to_string();
         assert!(fault.contains("append-only"), "{tampering}: {fault}");
@@ -322,198 +309,90 @@ async fn an_agent_saved_late_gets_what_they_hold() {
     assert_eq!(scratch.store.find(&agent("asha")).await.unwrap().unwrap().workload, 7);
 }
 
-/// A population in which every filter, scope and order has something to tell apart.
-fn population(runner: &mut TestRunner, size: u32) -> Vec<Complaint> {
-    let text = proptest::collection::vec(
-        prop_oneof![
-            3 => "[a-cA-C]{1,3}",
-            1 => "[ _.,'\"*^:+-]",
-            1 => "[äÄßİıΣςσ]{1,2}",
-            1 => "[中文日本語ーｶ]{1,3}",
-            1 => "[a-c]\u{301}{1,2}[a-c]?",
-            1 => "[🙂👩‍🚀♥️]",
-            1 => "\\PC{0,4}",
-            1 => any::<String>(),
-        ],
-        0..8,
-    )
-    .prop_map(|pieces| pieces.concat());
-    let strategy = (
-        (0..2_i64, 0..4_usize, 0..12_usize, 1..=3_u8, 0..4_usize, 0..4_usize),
-        (text.clone(), text.clone(), proptest::option::of(text.clone()), proptest::option::of(text)),
-        (proptest::option::of(0..3_i64), any::<bool>(), proptest::collection::vec(1..=5_u8, 0..3)),
-    );
-    let agents = [None, Some(agent("asha")), Some(agent("ben")), Some(agent("cho"))];
-    (1..=size)
-        .map(|number| {
-            let ((at, customer, status, level, handler, against), words, (due, missed, scores)) =
-                strategy.new_tree(runner).unwrap().current();
-            let mut made = complaint(number);
-            made.received_at = instant(at);
-            made.customer = CustomerId::new(format!("customer-{customer}")).unwrap();
-            made.category = CategoryKey::new(["late", "damaged"][status % 2]).unwrap();
-            made.status = Status::ALL[status];
-            made.level = Level::new(level).unwrap();
-            made.handler = agents[handler].clone();
-            made.against = agents[against].clone();
-            (made.subject, made.description, made.product, made.order_number) = words;
-            made.deadlines.extend(due.map(|due| deadline(instant(due), missed)));
-            made.feedback = scores
-                .iter()
-                .map(|score| complaint_core::complaint::Feedback {
-                    resolution: 1,
-                    agent: agent("asha"),
-                    score: *score,
-                    comment: None,
-                    first_given_at: instant(0),
-                    anonymous: *score % 2 == 0,
-                    anonymous_since: None,
-                })
-                .collect();
-            made
-        })
-        .collect()
-}
-
-fn scopes() -> Vec<Scope> {
-    let level = |number| Level::new(number).unwrap();
-    let mut scopes = vec![Scope::All, Scope::Customer(CustomerId::new("customer-1").unwrap())];
-    for reach in [Reach::Own, Reach::Queue(level(1)), Reach::Queue(level(2)), Reach::UpTo(level(2)), Reach::Everything]
-    {
-        scopes.push(Scope::Agent { id: agent("asha"), reach });
+#[tokio::test]
+async fn a_log_from_before_the_chain_is_taken_over_whole() {
+    let scratch = Scratch::unmigrated().await;
+    migrate::run_up_to(scratch.store.writer(), 2).await.unwrap();
+    let mut stories: Vec<Story> = (1..=3).map(|number| Story::open(&Opening::numbered(number)).0).collect();
+    for story in &mut stories {
+        story.acknowledge();
     }
-    scopes
-}
-
-async fn found(store: &SqliteStore, query: &Query) -> Vec<ComplaintId> {
-    let mut query = query.clone();
-    let mut found = Vec::new();
-    loop {
-        let page = store.search(&query).await.unwrap();
-        assert!(page.items.len() <= usize::from(query.limit.clamp(1, PAGE_MAX)));
-        found.extend(page.items.iter().map(|item| item.id));
-        match page.next {
-            Some(next) => query.after = Some(next),
-            None => return found,
+    scratch.insert(&stories.iter().map(|story| story.state().clone()).collect::<Vec<_>>()).await;
+    // Entries of different complaints in turn, as they were committed, and one that was damaged long ago.
+    for place in 0..3 {
+        for story in &stories {
+            let entry = &story.log()[place];
+            sqlx::query(
+                "INSERT INTO complaint_log (complaint, seq, version, at, codec, entry) VALUES ($1, $2, $3, $4, 1, $5)",
+            )
+            .bind(entry.complaint.as_uuid())
+            .bind(entry.seq)
+            .bind(i64::try_from(entry.version.get()).unwrap())
+            .bind(entry.at.timestamp_micros())
+            .bind(serde_json::to_string(entry).unwrap())
+            .execute(scratch.store.writer())
+            .await
+            .unwrap();
         }
     }
-}
+    let damaged = complaint(9);
+    scratch.insert(std::slice::from_ref(&damaged)).await;
+    scratch
+        .execute(
+            "INSERT INTO complaint_log (complaint, seq, version, at, codec, entry) \
+             SELECT id, 1, 1, 0, 1, 'no JSON' FROM complaint_state ORDER BY row DESC LIMIT 1",
+        )
+        .await
+        .unwrap();
+    let order = "SELECT group_concat(row || ':' || hex(complaint) || ':' || seq) FROM complaint_log";
+    let before: String = sqlx::query_scalar(order).fetch_one(scratch.store.readers()).await.unwrap();
 
-fn expected(population: &[Complaint], query: &Query) -> Vec<ComplaintId> {
-    let mut matching: Vec<_> =
-        population.iter().filter(|c| query.matches(c)).map(|c| (query.sort.key(c), c.id)).collect();
-    matching.sort_unstable();
-    matching.into_iter().map(|(_, id)| id).collect()
+    scratch.store.migrate().await.unwrap();
+    for story in &stories {
+        assert_eq!(scratch.store.log(story.id(), 0, 100).await.unwrap(), story.log());
+        assert!(scratch.store.verify(story.id()).await.unwrap().is_intact());
+    }
+    let after: String = sqlx::query_scalar(order).fetch_one(scratch.store.readers()).await.unwrap();
+    assert_eq!(after, before);
+    let verified = scratch.store.verify_all().await.unwrap();
+    assert_eq!((verified.complaints, verified.entries, verified.broken), (4, 10, 1));
+    let breach = &verified.breaches[0];
+    assert_eq!((breach.complaint, breach.seq, breach.what), (damaged.id, 1, Tampering::Unreadable));
+    // And it goes on from there.
+    for story in &mut stories {
+        scratch.store.commit(&story.note("After the chain.")).await.unwrap();
+        assert!(scratch.store.verify(story.id()).await.unwrap().is_intact());
+    }
 }
 
 #[tokio::test]
 async fn a_list_is_what_matches_in_every_scope_order_and_page() {
-    let mut runner = TestRunner::deterministic();
     let scratch = Scratch::new().await;
-    let population = population(&mut runner, 120);
+    let population = trials::population(&mut TestRunner::deterministic(), 120);
     scratch.insert(&population).await;
-    let mut texts: Vec<Option<String>> = vec![None, Some(" -_* ".into()), Some("\"a\" OR NOT b*".into())];
-    texts.extend(population.iter().take(12).map(|c| Some(c.subject.clone())));
-    let filters = (
-        prop_oneof![
-            Just(Vec::new()),
-            Just(Status::OPEN.to_vec()),
-            proptest::sample::subsequence(&Status::ALL[..], 1..4)
-        ],
-        proptest::option::of(prop_oneof![Just("late"), Just("damaged")]),
-        proptest::option::weighted(0.3, prop_oneof![Just("asha"), Just("ben")]),
-        proptest::option::weighted(0.3, prop_oneof![Just("customer-1"), Just("customer-2")]),
-        proptest::option::weighted(0.3, 1..=3_u8),
-        proptest::sample::select(texts),
-        prop_oneof![Just(1_u16), Just(2), Just(7), Just(100), Just(0), Just(u16::MAX)],
-    );
-    let mut hits = 0;
-    for scope in scopes() {
-        for sort in [Sort::Newest, Sort::Oldest, Sort::Deadline] {
-            let mut query = Query { sort, limit: 7, ..Query::within(scope.clone()) };
-            assert_eq!(found(&scratch.store, &query).await, expected(&population, &query), "{query:?}");
-            for _ in 0..25 {
-                let (statuses, category, handler, customer, level, text, limit) =
-                    filters.new_tree(&mut runner).unwrap().current();
-                query.statuses = statuses;
-                query.category = category.map(|key| CategoryKey::new(key).unwrap());
-                query.handler = handler.map(agent);
-                query.customer = customer.map(|key| CustomerId::new(key).unwrap());
-                query.level = level.map(|number| Level::new(number).unwrap());
-                (query.text, query.limit) = (text, limit);
-                let expected = expected(&population, &query);
-                hits += expected.len();
-                assert_eq!(found(&scratch.store, &query).await, expected, "{query:?}");
-            }
-        }
-        let mut counted = Summary::default();
-        population.iter().filter(|c| scope.admits(c)).for_each(|c| counted.add(c));
-        assert_eq!(scratch.store.summary(&scope).await.unwrap(), counted, "{scope:?}");
-    }
-    assert!(hits > 500, "only {hits} complaints were ever expected");
+    trials::a_list_is_what_matches_in_every_scope_order_and_page(&scratch.store, &population).await;
 }
 
 #[tokio::test]
 async fn a_search_finds_the_words_that_the_core_sees() {
-    let mut runner = TestRunner::deterministic();
     let scratch = Scratch::new().await;
-    let population = population(&mut runner, 150);
+    let population = trials::population(&mut TestRunner::deterministic(), 150);
     scratch.insert(&population).await;
-    let mut texts = BTreeSet::new();
-    for complaint in &population {
-        for word in complaint_core::store::search_words(&complaint.searchable()) {
-            let cut = word.chars().count().div_ceil(2);
-            texts.extend([word.chars().take(cut).collect::<String>(), word.to_uppercase(), word]);
-        }
-    }
-    assert!(texts.len() > 300, "only {} words", texts.len());
-    for text in texts {
-        let query = Query { text: Some(text), limit: PAGE_MAX, ..Query::within(Scope::All) };
-        assert_eq!(found(&scratch.store, &query).await, expected(&population, &query), "{query:?}");
-    }
+    trials::a_search_finds_the_words_that_the_core_sees(&scratch.store, &population).await;
 }
 
 #[tokio::test]
 async fn words_beyond_what_the_index_keeps_are_told_apart() {
     let scratch = Scratch::new().await;
-    let long = "語".repeat(11_000);
-    let ends = ["a", "b", "c"];
-    let population: Vec<Complaint> = (1..=6_u32)
-        .map(|number| {
-            let mut made = complaint(number);
-            made.description = format!("{long}{}", ends[number as usize % 3]);
-            made
-        })
-        .collect();
+    let population = trials::long_words();
     scratch.insert(&population).await;
-    let many = (0..3000).map(|number| format!("w{number}")).collect::<Vec<_>>().join(" ");
-    for text in [format!("{long}b"), long, many] {
-        let query = Query { text: Some(text), limit: 1, ..Query::within(Scope::All) };
-        assert_eq!(found(&scratch.store, &query).await, expected(&population, &query));
-    }
+    trials::words_beyond_what_the_index_keeps_are_told_apart(&scratch.store, &population).await;
 }
 
 #[tokio::test]
 async fn daily_work_scans_no_table() {
     let scratch = Scratch::new().await;
-    let asha = || agent("asha");
-    let daily = |scope, sort, statuses: &[Status], handler| {
-        let query = Query { sort, statuses: statuses.to_vec(), handler, ..Query::within(scope) };
-        list::page(&query, &[], Some("newest.-5.00000000-0000-7000-8000-000000000001".parse().unwrap()), 26)
-            .sql()
-            .as_str()
-            .to_owned()
-    };
-    let mine = Scope::Customer(CustomerId::new("john@example.org").unwrap());
-    let agents = |reach| Scope::Agent { id: asha(), reach };
-    let mut statements: Vec<(&str, String)> = vec![
-        ("my complaints", daily(mine.clone(), Sort::Newest, &[], None)),
-        ("my open complaints", daily(mine, Sort::Newest, &Status::OPEN, None)),
-        ("agent's work", daily(agents(Reach::Queue(Level::FIRST)), Sort::Deadline, &Status::OPEN, Some(asha()))),
-        ("agent's queue", daily(agents(Reach::Queue(Level::FIRST)), Sort::Deadline, &Status::OPEN, None)),
-        ("agent's newest", daily(agents(Reach::Queue(Level::FIRST)), Sort::Newest, &Status::OPEN, None)),
-        ("what they held", daily(agents(Reach::Own), Sort::Newest, &[], None)),
-    ];
+    let mut statements = trials::daily_work(&list::DIALECT);
     let fixed = ["SCHEMA", "ROSTER"];
     statements.extend(
         statements::ALL.iter().filter(|(name, _)| !fixed.contains(name)).map(|(name, sql)| (*name, (*sql).to_owned())),

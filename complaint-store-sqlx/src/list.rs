@@ -1,0 +1,292 @@
+//! Lists: scope, filters, order and pages as one statement. Engines differ in a few words of it.
+
+#[cfg(test)]
+pub(crate) mod trials;
+
+use std::fmt::Write as _;
+
+use complaint_core::complaint::Complaint;
+use complaint_core::id::{AgentId, CategoryKey, CustomerId, Level};
+use complaint_core::store::{Cursor, Query, Reach, Scope, Sort, StoreError, Summary, search_words};
+use uuid::Uuid;
+
+use crate::codec::{Place, STATE, scores};
+
+/// In which words an engine is told.
+#[derive(Debug)]
+pub(crate) struct Dialect {
+    /// The table of states.
+    pub(crate) states: String,
+    /// The column by which a state is fetched once its page is known.
+    pub(crate) row: &'static str,
+    /// Joins the pages to the states without reading more of these.
+    pub(crate) join: &'static str,
+    /// As the partial indexes have it, because the planner must see that one fits.
+    pub(crate) is_open: &'static str,
+    /// Before and behind the words in a condition on those of a complaint.
+    pub(crate) found_by: (String, &'static str),
+    /// The words that are looked for, as the engine's full-text search wants them.
+    pub(crate) expression: fn(&[String]) -> String,
+    /// The engine keeps this many bytes of a word; two longer ones with the same beginning look the same to it.
+    pub(crate) indexed_bytes: usize,
+}
+
+/// A statement with what is bound to `$1`, `$2`, …
+pub(crate) struct Statement {
+    pub(crate) sql: String,
+    pub(crate) values: Vec<Value>,
+}
+
+/// A bound value.
+#[derive(Debug, Clone)]
+pub(crate) enum Value {
+    Text(String),
+    Number(i64),
+    Id(Uuid),
+}
+
+/// The words a text asks for, without those that another one's finding implies.
+pub(crate) fn needed_words(text: &str) -> Vec<String> {
+    let mut words = search_words(text);
+    words.sort_unstable();
+    words.dedup();
+    let all = words.clone();
+    // In sorted order a word is followed by the first of those that begin with it.
+    let implied = |at: usize| all.get(at + 1).is_some_and(|longer| longer.starts_with(&all[at]));
+    words.into_iter().enumerate().filter(|(at, _)| !implied(*at)).map(|(_, word)| word).collect()
+}
+
+/// The place behind which the next page begins.
+pub(crate) fn cursor(sort: Sort, complaint: &Complaint) -> Cursor {
+    Cursor { sort, key: sort.key(complaint), id: complaint.id }
+}
+
+/// Each arm in its own order, cut to the page, then merged: no arm reads more than a page.
+pub(crate) fn page(
+    dialect: &Dialect,
+    query: &Query,
+    words: &[String],
+    after: Option<Cursor>,
+    limit: usize,
+) -> Statement {
+    let (key, order) = match query.sort {
+        Sort::Newest => ("-received_at", "received_at DESC, id"),
+        Sort::Oldest => ("received_at", "received_at, id"),
+        Sort::Deadline => ("promised_at", "promised_at, id"),
+    };
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let Dialect { states, row, join, .. } = dialect;
+    let mut sql = Statement::begin("SELECT s.codec, s.state FROM (");
+    let mut pushed = 0;
+    for arm in arms(&query.scope) {
+        if arm.is_empty_for(query.handler.as_ref()) {
+            continue;
+        }
+        if pushed > 0 {
+            sql.push(" UNION ALL ");
+        }
+        pushed += 1;
+        sql.push(&format!("SELECT * FROM (SELECT {row} AS here, {key} AS place, id FROM {states} WHERE "));
+        arm.push(&mut sql);
+        push_filters(&mut sql, dialect, query, words);
+        if let Some(after) = after {
+            push_after(&mut sql, query.sort, after);
+        }
+        sql.push(" ORDER BY ").push(order).push(" LIMIT ").bind(Value::Number(limit)).push(") AS arm");
+    }
+    if pushed == 0 {
+        sql.push(&format!("SELECT {row} AS here, 0 AS place, id FROM {states} WHERE 1 = 0"));
+    }
+    sql.push(&format!(") AS found {join} {states} AS s ON s.{row} = found.here ORDER BY found.place, found.id LIMIT "));
+    sql.bind(Value::Number(limit));
+    sql
+}
+
+/// Counts over the complaints of a scope, by everything a summary asks for.
+pub(crate) fn counts(dialect: &Dialect, scope: &Scope) -> Statement {
+    let mut sql = Statement::begin(&format!(
+        "SELECT status, level, category, has_missed_deadline, ratings, count(*) FROM {} WHERE ",
+        dialect.states
+    ));
+    for (at, arm) in arms(scope).iter().enumerate() {
+        sql.push(if at == 0 { "(" } else { ") OR (" });
+        arm.push(&mut sql);
+    }
+    sql.push(") GROUP BY status, level, category, has_missed_deadline, ratings");
+    sql
+}
+
+/// A row of [`counts`].
+pub(crate) struct Counted<'r> {
+    pub(crate) status: &'r str,
+    pub(crate) level: i64,
+    pub(crate) category: &'r str,
+    pub(crate) missed: bool,
+    pub(crate) ratings: &'r str,
+    pub(crate) count: i64,
+}
+
+impl Counted<'_> {
+    pub(crate) fn add_to(&self, summary: &mut Summary) -> Result<(), StoreError> {
+        let place = |column| Place { column, ..STATE };
+        let status: complaint_core::lifecycle::Status =
+            self.status.parse().map_err(|fault| place("status").corrupt(fault))?;
+        let level = u8::try_from(self.level).map_err(|fault| place("level").corrupt(fault))?;
+        let level = Level::new(level).map_err(|fault| place("level").corrupt(fault))?;
+        let category = CategoryKey::new(self.category).map_err(|fault| place("category").corrupt(fault))?;
+        let count = self.count.unsigned_abs();
+        *summary.by_status.entry(status).or_default() += count;
+        *summary.by_category.entry(category).or_default() += count;
+        if status.is_open() {
+            *summary.open_by_level.entry(level).or_default() += count;
+            summary.open_with_missed_deadline += if self.missed { count } else { 0 };
+        }
+        for score in scores(self.ratings, place("ratings"))? {
+            *summary.ratings.entry(score).or_default() += count;
+        }
+        Ok(())
+    }
+}
+
+impl Statement {
+    fn begin(sql: &str) -> Self {
+        Self { sql: sql.to_owned(), values: Vec::new() }
+    }
+
+    fn push(&mut self, sql: &str) -> &mut Self {
+        self.sql.push_str(sql);
+        self
+    }
+
+    fn bind(&mut self, value: Value) -> &mut Self {
+        self.values.push(value);
+        // Writing to a string cannot fail.
+        let _ = write!(self.sql, "${}", self.values.len());
+        self
+    }
+
+    fn text(&mut self, text: &str) -> &mut Self {
+        self.bind(Value::Text(text.to_owned()))
+    }
+
+    fn level(&mut self, level: Level) -> &mut Self {
+        self.bind(Value::Number(i64::from(u8::from(level))))
+    }
+}
+
+/// A part of a scope that one index can answer in order. The arms of one scope never overlap.
+enum Arm<'a> {
+    All,
+    Of(&'a CustomerId),
+    /// What the agent holds.
+    Held(&'a AgentId),
+    /// What waits at a level, and the agent does not hold.
+    Queue(&'a AgentId, Level),
+    /// What is not above a level, and the agent does not hold.
+    UpTo(&'a AgentId, Level),
+    /// What is not against the agent.
+    NotAgainst(&'a AgentId),
+}
+
+/// [`Scope::admits`] as arms.
+fn arms(scope: &Scope) -> Vec<Arm<'_>> {
+    match scope {
+        Scope::All => vec![Arm::All],
+        Scope::Customer(id) => vec![Arm::Of(id)],
+        Scope::Agent { id, reach: Reach::Own } => vec![Arm::Held(id)],
+        Scope::Agent { id, reach: Reach::Queue(level) } => vec![Arm::Held(id), Arm::Queue(id, *level)],
+        Scope::Agent { id, reach: Reach::UpTo(level) } => vec![Arm::Held(id), Arm::UpTo(id, *level)],
+        Scope::Agent { id, reach: Reach::Everything } => vec![Arm::NotAgainst(id)],
+    }
+}
+
+impl Arm<'_> {
+    fn push(&self, sql: &mut Statement) {
+        match self {
+            Self::All => {
+                sql.push("1 = 1");
+            }
+            Self::Of(customer) => {
+                sql.push("customer = ").text(customer.as_str());
+            }
+            Self::Held(agent) => {
+                sql.push("handler = ").text(agent.as_str());
+                not_against(sql, agent);
+            }
+            Self::Queue(agent, at) => {
+                // Written out, not bound, because the planner must see that the partial index fits.
+                sql.push("status = 'queued' AND level = ").level(*at);
+                not_held(sql, agent);
+                not_against(sql, agent);
+            }
+            Self::UpTo(agent, at) => {
+                sql.push("level <= ").level(*at);
+                not_held(sql, agent);
+                not_against(sql, agent);
+            }
+            Self::NotAgainst(agent) => {
+                sql.push("1 = 1");
+                not_against(sql, agent);
+            }
+        }
+    }
+
+    /// Whether a filter by handler leaves nothing of this arm.
+    fn is_empty_for(&self, handler: Option<&AgentId>) -> bool {
+        match self {
+            Self::Held(agent) => handler.is_some_and(|handler| handler != *agent),
+            Self::Queue(agent, _) | Self::UpTo(agent, _) => handler == Some(agent),
+            Self::All | Self::Of(_) | Self::NotAgainst(_) => false,
+        }
+    }
+}
+
+fn not_held(sql: &mut Statement, agent: &AgentId) {
+    sql.push(" AND handler IS DISTINCT FROM ").text(agent.as_str());
+}
+
+fn not_against(sql: &mut Statement, agent: &AgentId) {
+    sql.push(" AND against IS DISTINCT FROM ").text(agent.as_str());
+}
+
+fn push_filters(sql: &mut Statement, dialect: &Dialect, query: &Query, words: &[String]) {
+    if !query.statuses.is_empty() {
+        if query.statuses.iter().all(|status| status.is_open()) {
+            sql.push(" AND ").push(dialect.is_open);
+        }
+        sql.push(" AND status IN (");
+        for (at, status) in query.statuses.iter().enumerate() {
+            sql.push(if at == 0 { "" } else { ", " }).text(status.name());
+        }
+        sql.push(")");
+    }
+    if let Some(category) = &query.category {
+        sql.push(" AND category = ").text(category.as_str());
+    }
+    if let Some(handler) = &query.handler {
+        sql.push(" AND handler = ").text(handler.as_str());
+    }
+    if let Some(customer) = &query.customer {
+        sql.push(" AND customer = ").text(customer.as_str());
+    }
+    if let Some(level) = query.level {
+        sql.push(" AND level = ").level(level);
+    }
+    if !words.is_empty() {
+        let (before, behind) = &dialect.found_by;
+        sql.push(" AND ").push(before).text(&(dialect.expression)(words)).push(behind);
+    }
+}
+
+/// Behind a place in the order. The first condition is a range on the index, the second cuts ties.
+fn push_after(sql: &mut Statement, sort: Sort, after: Cursor) {
+    let (column, reaches, passes, key) = match sort {
+        // A key is negated in a newest-first order; the least number has no negative, and nothing was received then.
+        Sort::Newest => ("received_at", " <= ", " < ", after.key.checked_neg().unwrap_or(i64::MAX)),
+        Sort::Oldest => ("received_at", " >= ", " > ", after.key),
+        Sort::Deadline => ("promised_at", " >= ", " > ", after.key),
+    };
+    sql.push(" AND ").push(column).push(reaches).bind(Value::Number(key));
+    sql.push(" AND (").push(column).push(passes).bind(Value::Number(key));
+    sql.push(" OR id > ").bind(Value::Id(after.id.as_uuid())).push(")");
+}

@@ -1,0 +1,228 @@
+//! How lists are tried, the same on every engine.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Utc};
+use complaint_core::complaint::Complaint;
+use complaint_core::conformance::{Opening, Story};
+use complaint_core::id::{AgentId, CategoryKey, ComplaintId, CustomerId, Level};
+use complaint_core::lifecycle::Status;
+use complaint_core::store::{ComplaintStore, PAGE_MAX, Query, Reach, Scope, Sort, Summary};
+use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
+
+use super::{Dialect, page};
+
+fn instant(seconds: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp(1_760_000_000 + seconds, 0).unwrap()
+}
+
+fn complaint(number: u32) -> Complaint {
+    Story::open(&Opening::numbered(number)).0.state().clone()
+}
+
+fn agent(name: &str) -> AgentId {
+    AgentId::new(name).unwrap()
+}
+
+fn deadline(due_at: DateTime<Utc>, missed: bool) -> complaint_core::deadline::Deadline {
+    serde_json::from_value(serde_json::json!({
+        "clock": "resolution", "instance": 1, "target": "8 weeks", "policy_version": 1,
+        "started_at": instant(0), "total_micros": 1, "due_at": due_at, "warned": 0,
+        "missed_at": missed.then_some(due_at), "segments": [],
+    }))
+    .unwrap()
+}
+
+/// A population in which every filter, scope and order has something to tell apart.
+pub(crate) fn population(runner: &mut TestRunner, size: u32) -> Vec<Complaint> {
+    let text = proptest::collection::vec(
+        prop_oneof![
+            3 => "[a-cA-C]{1,3}",
+            1 => "[ _.,'\"*^:+-]",
+            1 => "[äÄßİıΣςσ]{1,2}",
+            1 => "[中文日本語ーｶ]{1,3}",
+            1 => "[a-c]\u{301}{1,2}[a-c]?",
+            1 => "[🙂👩‍🚀♥️]",
+            1 => "\\PC{0,4}",
+            1 => any::<String>(),
+        ],
+        0..8,
+    )
+    .prop_map(|pieces| pieces.concat());
+    let strategy = (
+        (0..2_i64, 0..4_usize, 0..12_usize, 1..=3_u8, 0..4_usize, 0..4_usize),
+        (text.clone(), text.clone(), proptest::option::of(text.clone()), proptest::option::of(text)),
+        (proptest::option::of(0..3_i64), any::<bool>(), proptest::collection::vec(1..=5_u8, 0..3)),
+    );
+    let agents = [None, Some(agent("asha")), Some(agent("ben")), Some(agent("cho"))];
+    (1..=size)
+        .map(|number| {
+            let ((at, customer, status, level, handler, against), words, (due, missed, scores)) =
+                strategy.new_tree(runner).unwrap().current();
+            let mut made = complaint(number);
+            made.received_at = instant(at);
+            made.customer = CustomerId::new(format!("customer-{customer}")).unwrap();
+            made.category = CategoryKey::new(["late", "damaged"][status % 2]).unwrap();
+            made.status = Status::ALL[status];
+            made.level = Level::new(level).unwrap();
+            made.handler = agents[handler].clone();
+            made.against = agents[against].clone();
+            (made.subject, made.description, made.product, made.order_number) = words;
+            made.deadlines.extend(due.map(|due| deadline(instant(due), missed)));
+            made.feedback = scores
+                .iter()
+                .map(|score| complaint_core::complaint::Feedback {
+                    resolution: 1,
+                    agent: agent("asha"),
+                    score: *score,
+                    comment: None,
+                    first_given_at: instant(0),
+                    anonymous: *score % 2 == 0,
+                    anonymous_since: None,
+                })
+                .collect();
+            made
+        })
+        .collect()
+}
+
+fn scopes() -> Vec<Scope> {
+    let level = |number| Level::new(number).unwrap();
+    let mut scopes = vec![Scope::All, Scope::Customer(CustomerId::new("customer-1").unwrap())];
+    for reach in [Reach::Own, Reach::Queue(level(1)), Reach::Queue(level(2)), Reach::UpTo(level(2)), Reach::Everything]
+    {
+        scopes.push(Scope::Agent { id: agent("asha"), reach });
+    }
+    scopes
+}
+
+async fn found(store: &dyn ComplaintStore, query: &Query) -> Vec<ComplaintId> {
+    let mut query = query.clone();
+    let mut found = Vec::new();
+    loop {
+        let page = store.search(&query).await.unwrap();
+        assert!(page.items.len() <= usize::from(query.limit.clamp(1, PAGE_MAX)));
+        found.extend(page.items.iter().map(|item| item.id));
+        match page.next {
+            Some(next) => query.after = Some(next),
+            None => return found,
+        }
+    }
+}
+
+fn expected(population: &[Complaint], query: &Query) -> Vec<ComplaintId> {
+    let mut matching: Vec<_> =
+        population.iter().filter(|c| query.matches(c)).map(|c| (query.sort.key(c), c.id)).collect();
+    matching.sort_unstable();
+    matching.into_iter().map(|(_, id)| id).collect()
+}
+
+pub(crate) async fn a_list_is_what_matches_in_every_scope_order_and_page(
+    store: &dyn ComplaintStore,
+    population: &[Complaint],
+) {
+    let mut runner = TestRunner::deterministic();
+    let mut texts: Vec<Option<String>> = vec![None, Some(" -_* ".into()), Some("\"a\" OR NOT b*".into())];
+    texts.extend(population.iter().take(12).map(|c| Some(c.subject.clone())));
+    let filters = (
+        prop_oneof![
+            Just(Vec::new()),
+            Just(Status::OPEN.to_vec()),
+            proptest::sample::subsequence(&Status::ALL[..], 1..4)
+        ],
+        proptest::option::of(prop_oneof![Just("late"), Just("damaged")]),
+        proptest::option::weighted(0.3, prop_oneof![Just("asha"), Just("ben")]),
+        proptest::option::weighted(0.3, prop_oneof![Just("customer-1"), Just("customer-2")]),
+        proptest::option::weighted(0.3, 1..=3_u8),
+        proptest::sample::select(texts),
+        prop_oneof![Just(1_u16), Just(2), Just(7), Just(100), Just(0), Just(u16::MAX)],
+    );
+    let mut hits = 0;
+    for scope in scopes() {
+        for sort in [Sort::Newest, Sort::Oldest, Sort::Deadline] {
+            let mut query = Query { sort, limit: 7, ..Query::within(scope.clone()) };
+            assert_eq!(found(store, &query).await, expected(population, &query), "{query:?}");
+            for _ in 0..25 {
+                let (statuses, category, handler, customer, level, text, limit) =
+                    filters.new_tree(&mut runner).unwrap().current();
+                query.statuses = statuses;
+                query.category = category.map(|key| CategoryKey::new(key).unwrap());
+                query.handler = handler.map(agent);
+                query.customer = customer.map(|key| CustomerId::new(key).unwrap());
+                query.level = level.map(|number| Level::new(number).unwrap());
+                (query.text, query.limit) = (text, limit);
+                let expected = expected(population, &query);
+                hits += expected.len();
+                assert_eq!(found(store, &query).await, expected, "{query:?}");
+            }
+        }
+        let mut counted = Summary::default();
+        population.iter().filter(|c| scope.admits(c)).for_each(|c| counted.add(c));
+        assert_eq!(store.summary(&scope).await.unwrap(), counted, "{scope:?}");
+    }
+    assert!(hits > 500, "only {hits} complaints were ever expected");
+}
+
+pub(crate) async fn a_search_finds_the_words_that_the_core_sees(store: &dyn ComplaintStore, population: &[Complaint]) {
+    let mut texts = BTreeSet::new();
+    for complaint in population {
+        for word in complaint_core::store::search_words(&complaint.searchable()) {
+            let cut = word.chars().count().div_ceil(2);
+            texts.extend([word.chars().take(cut).collect::<String>(), word.to_uppercase(), word]);
+        }
+    }
+    assert!(texts.len() > 300, "only {} words", texts.len());
+    for text in texts {
+        let query = Query { text: Some(text), limit: PAGE_MAX, ..Query::within(Scope::All) };
+        assert_eq!(found(store, &query).await, expected(population, &query), "{query:?}");
+    }
+}
+
+/// Words that differ only behind what any index keeps of them.
+pub(crate) fn long_words() -> Vec<Complaint> {
+    let ends = ["a", "b", "c"];
+    (1..=6_u32)
+        .map(|number| {
+            let mut made = complaint(number);
+            made.description = format!("{}{}", long_word(), ends[number as usize % 3]);
+            made
+        })
+        .collect()
+}
+
+fn long_word() -> String {
+    "語".repeat(11_000)
+}
+
+pub(crate) async fn words_beyond_what_the_index_keeps_are_told_apart(
+    store: &dyn ComplaintStore,
+    population: &[Complaint],
+) {
+    let many = (0..3000).map(|number| format!("w{number}")).collect::<Vec<_>>().join(" ");
+    for text in [format!("{}b", long_word()), long_word(), many] {
+        let query = Query { text: Some(text), limit: 1, ..Query::within(Scope::All) };
+        assert_eq!(found(store, &query).await, expected(population, &query));
+    }
+}
+
+/// The lists of daily work, which must cost the same however many complaints are closed.
+pub(crate) fn daily_work(dialect: &Dialect) -> Vec<(&'static str, String)> {
+    let asha = || agent("asha");
+    let daily = |scope, sort, statuses: &[Status], handler| {
+        let query = Query { sort, statuses: statuses.to_vec(), handler, ..Query::within(scope) };
+        let after = Some("newest.-5.00000000-0000-7000-8000-000000000001".parse().unwrap());
+        page(dialect, &query, &[], after, 26).sql
+    };
+    let mine = Scope::Customer(CustomerId::new("john@example.org").unwrap());
+    let agents = |reach| Scope::Agent { id: asha(), reach };
+    vec![
+        ("my complaints", daily(mine.clone(), Sort::Newest, &[], None)),
+        ("my open complaints", daily(mine, Sort::Newest, &Status::OPEN, None)),
+        ("agent's work", daily(agents(Reach::Queue(Level::FIRST)), Sort::Deadline, &Status::OPEN, Some(asha()))),
+        ("agent's queue", daily(agents(Reach::Queue(Level::FIRST)), Sort::Deadline, &Status::OPEN, None)),
+        ("agent's newest", daily(agents(Reach::Queue(Level::FIRST)), Sort::Newest, &Status::OPEN, None)),
+        ("what they held", daily(agents(Reach::Own), Sort::Newest, &[], None)),
+    ]
+}

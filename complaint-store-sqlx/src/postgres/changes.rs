@@ -1,0 +1,182 @@
+//! What is committed by one server is told to the others.
+//!
+//! Not by the commit itself: PostgreSQL lets transactions that notify commit one after the other, and a server's
+//! commits would no longer share their way to the disk. So a server tells what it committed right behind it, all that
+//! came together in one statement. What is not told because a server died in between is found by looking, as after a gap.
+
+use std::mem;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use complaint_core::id::{ComplaintId, Version};
+use complaint_core::store::StoreError;
+use sqlx::postgres::{PgListener, PgNotification, PgPool, PgPoolOptions};
+
+use super::{PostgresStore, fault};
+use crate::rows::Rows;
+
+pub(super) const TELL: &str = "SELECT pg_notify($1, payload) FROM unnest($2::text[]) AS payload";
+
+/// What was heard of other servers, or of this one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Heard {
+    /// A complaint was changed and is at this version, or a later one.
+    Changed {
+        /// Which.
+        complaint: ComplaintId,
+        /// The version.
+        version: Version,
+    },
+    /// For a while nothing could be heard: whatever is shown must be looked at again.
+    Gap,
+}
+
+/// Listens to what is committed, on a connection of its own.
+///
+/// It is a hint to look, not a log: a change may be told late, and after a server died not at all. Whoever relies on it
+/// also looks from time to time. Behind a proxy that pools transactions it hears nothing: let it connect to the server.
+///
+/// ```no_run
+/// # async fn f(store: complaint_store_sqlx::PostgresStore) -> Result<(), complaint_core::store::StoreError> {
+/// use complaint_store_sqlx::postgres::Heard;
+///
+/// let mut changes = store.changes().await?;
+/// loop {
+///     match changes.next().await {
+///         Ok(Heard::Changed { complaint, version }) => println!("{complaint} is at {version}"),
+///         Ok(Heard::Gap) => println!("look at everything"),
+///         Err(trouble) if trouble.is_transient() => println!("wait a moment, then ask again"),
+///         Err(fatal) => return Err(fatal),
+///     }
+/// }
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Changes {
+    pool: PgPool,
+    channel: String,
+    listener: Option<PgListener>,
+}
+
+impl PostgresStore {
+    /// Listens from now on to what servers commit that were [told to announce it](super::PostgresOptions::announcing).
+    pub async fn changes(&self) -> Result<Changes, StoreError> {
+        let options = (*self.pool.connect_options()).clone();
+        let pool = PgPoolOptions::new().max_connections(1).acquire_timeout(self.patience).connect_lazy_with(options);
+        let mut changes = Changes { pool, channel: channel(&self.schema), listener: None };
+        changes.listen().await?;
+        Ok(changes)
+    }
+}
+
+impl Changes {
+    /// Waits for what is heard next. May be dropped and called again: nothing is lost by that.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] while the server cannot be reached. Called again it tries again, and tells the
+    /// [gap](Heard::Gap).
+    pub async fn next(&mut self) -> Result<Heard, StoreError> {
+        loop {
+            let Some(listener) = &mut self.listener else {
+                self.listen().await?;
+                return Ok(Heard::Gap);
+            };
+            match listener.try_recv().await {
+                Ok(Some(told)) => {
+                    if let Some(heard) = read(&told) {
+                        return Ok(heard);
+                    }
+                }
+                // The driver listens again already.
+                Ok(None) => return Ok(Heard::Gap),
+                Err(error) => {
+                    self.listener = None;
+                    return Err(fault::meaning(error));
+                }
+            }
+        }
+    }
+
+    async fn listen(&mut self) -> Result<(), StoreError> {
+        let mut listener = PgListener::connect_with(&self.pool).await.map_err(fault::meaning)?;
+        listener.listen(&self.channel).await.map_err(fault::meaning)?;
+        self.listener = Some(listener);
+        Ok(())
+    }
+}
+
+/// Tells what was committed, behind the commits.
+#[derive(Debug, Default)]
+pub(super) struct Announcer {
+    untold: Mutex<Untold>,
+}
+
+#[derive(Debug, Default)]
+struct Untold {
+    payloads: Vec<String>,
+    /// Whether somebody tells them.
+    telling: bool,
+}
+
+impl Announcer {
+    pub(super) fn tell(self: &Arc<Self>, pool: &PgPool, schema: &str, rows: &Rows) {
+        let mut untold = self.untold();
+        untold.payloads.extend(payloads(rows));
+        if !mem::replace(&mut untold.telling, true) {
+            let telling = Telling { announcer: Arc::clone(self), ended: false };
+            tokio::spawn(telling.until_all_is_told(pool.clone(), channel(schema)));
+        }
+    }
+
+    fn untold(&self) -> MutexGuard<'_, Untold> {
+        // Nothing panics while it is held.
+        self.untold.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+struct Telling {
+    announcer: Arc<Announcer>,
+    ended: bool,
+}
+
+impl Telling {
+    async fn until_all_is_told(mut self, pool: PgPool, channel: String) {
+        loop {
+            let payloads = {
+                let mut untold = self.announcer.untold();
+                if untold.payloads.is_empty() {
+                    untold.telling = false;
+                    self.ended = true;
+                    return;
+                }
+                mem::take(&mut untold.payloads)
+            };
+            if let Err(fault) = sqlx::query(TELL).bind(&channel).bind(&payloads).execute(&pool).await {
+                tracing::warn!(error = &fault as &dyn std::error::Error, "other servers were not told of changes");
+            }
+        }
+    }
+}
+
+impl Drop for Telling {
+    fn drop(&mut self) {
+        if !self.ended {
+            // By the end of the runtime: with another one, telling begins anew.
+            self.announcer.untold().telling = false;
+        }
+    }
+}
+
+/// The channel of a schema.
+pub(super) fn channel(schema: &str) -> String {
+    format!("complaint_changed_{schema}")
+}
+
+/// What is told of a change.
+pub(super) fn payloads(rows: &Rows) -> Vec<String> {
+    rows.parts.iter().map(|part| format!("{} {}", part.id(), part.state.version)).collect()
+}
+
+fn read(told: &PgNotification) -> Option<Heard> {
+    let (complaint, version) = told.payload().split_once(' ')?;
+    Some(Heard::Changed { complaint: complaint.parse().ok()?, version: Version::new(version.parse().ok()?) })
+}

@@ -1,0 +1,48 @@
+//! What PostgreSQL's error codes mean (<https://www.postgresql.org/docs/current/errcodes-appendix.html>).
+
+use complaint_core::store::StoreError;
+use sqlx::error::DatabaseError;
+
+use crate::error::{Fault, nothing_happened};
+
+/// The meaning of an error after which nothing happened.
+pub(super) fn meaning(error: sqlx::Error) -> StoreError {
+    nothing_happened(error, classify)
+}
+
+/// The meaning of an error of a statement that commits by itself.
+pub(super) fn commit_meaning(error: sqlx::Error) -> StoreError {
+    match &error {
+        // A server that goes down may say so after it has committed.
+        sqlx::Error::Database(database) if !code(database.as_ref()).starts_with("57P0") => meaning(error),
+        _ => StoreError::OutcomeUnknown(Box::new(error)),
+    }
+}
+
+/// Whether the same change again may be told what stands against it: something got in between that takes no locks, or
+/// the database broke a tie.
+pub(super) fn is_worth_another_try(error: &sqlx::Error) -> bool {
+    let sqlx::Error::Database(database) = error else { return false };
+    matches!(&*code(database.as_ref()), "23505" | "40001" | "40P01")
+}
+
+/// Whether a workload would have come below nothing.
+pub(super) fn is_negative_workload(error: &sqlx::Error) -> bool {
+    let sqlx::Error::Database(database) = error else { return false };
+    database.constraint() == Some("complaint_agents_workload")
+}
+
+/// What a server that does not answer is called.
+pub(super) fn no_answer() -> sqlx::Error {
+    sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, "the database did not answer in time"))
+}
+
+fn classify(error: &dyn DatabaseError) -> Fault {
+    // Connection lost, transaction rolled back, too few resources, lock not to be had, stopped or timed out, I/O.
+    let passing = ["08", "40", "53", "55P03", "57", "58"];
+    if passing.iter().any(|class| code(error).starts_with(class)) { Fault::Passing } else { Fault::Lasting }
+}
+
+fn code(error: &dyn DatabaseError) -> String {
+    error.code().unwrap_or_default().into_owned()
+}

@@ -1,0 +1,75 @@
+//! The schema.
+//!
+//! An own runner, for its bookkeeping is `complaint_schema`, so that a host's migrations can live in the same schema,
+//! and its lock lasts for a transaction: one that lasts for a session is lost behind a proxy that pools transactions.
+
+use complaint_core::store::StoreError;
+use sqlx::migrate::Migration;
+use sqlx::postgres::PgConnection;
+use sqlx::{AssertSqlSafe, Executor};
+
+use super::complaints::{get, lock_key};
+use super::statements::within;
+use super::{PostgresStore, fault};
+use crate::codec::Place;
+use crate::schema::{Standing, in_order};
+
+const CREATE_SCHEMA: &str = "CREATE TABLE IF NOT EXISTS complaint_schema (version bigint PRIMARY KEY, \
+                             name text NOT NULL, hash bytea NOT NULL, applied_at bigint NOT NULL)";
+const APPLIED: &str = "SELECT version, hash FROM complaint_schema ORDER BY version";
+const RECORD: &str = "INSERT INTO complaint_schema (version, name, hash, applied_at) \
+                      VALUES ($1, $2, $3, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint)";
+
+pub(super) fn migrations() -> Vec<Migration> {
+    in_order(&[("init", include_str!("../../migrations/postgres/0001_init.sql"))])
+}
+
+/// Applies what is missing, each migration in its own transaction. Safe to call from several servers at once.
+pub(super) async fn run(store: &PostgresStore) -> Result<(), StoreError> {
+    let migrations = migrations();
+    let schema = &store.schema;
+    loop {
+        let mut tx = store.pool.begin().await.map_err(fault::meaning)?;
+        // Building an index may take longer than any daily statement; so may waiting for a server that does.
+        tx.execute("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0").await.map_err(fault::meaning)?;
+        let lock = sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(lock_key(schema, "migration", ""));
+        lock.execute(&mut *tx).await.map_err(fault::meaning)?;
+        // Asked under the lock, because another server may have been faster.
+        let Standing::Behind(applied) = standing(store, &mut tx).await? else {
+            return Ok(());
+        };
+        let migration = &migrations[applied];
+        let known = sqlx::query("SELECT 1 FROM pg_namespace WHERE nspname = $1").bind(&**schema);
+        if known.fetch_optional(&mut *tx).await.map_err(fault::meaning)?.is_none() {
+            tx.execute(AssertSqlSafe(format!("CREATE SCHEMA \"{schema}\""))).await.map_err(fault::meaning)?;
+        }
+        let path = AssertSqlSafe(format!("SET LOCAL search_path = \"{schema}\""));
+        tx.execute(path).await.map_err(fault::meaning)?;
+        tx.execute(CREATE_SCHEMA).await.map_err(fault::meaning)?;
+        sqlx::raw_sql(migration.sql.clone()).execute(&mut *tx).await.map_err(fault::meaning)?;
+        sqlx::query(RECORD)
+            .bind(migration.version)
+            .bind(&*migration.description)
+            .bind(&*migration.checksum)
+            .execute(&mut *tx)
+            .await
+            .map_err(fault::meaning)?;
+        tx.commit().await.map_err(fault::commit_meaning)?;
+        tracing::info!(version = migration.version, name = %migration.description, "migrated the complaint schema");
+    }
+}
+
+/// Compares a database with the migrations this library knows.
+pub(super) async fn standing(store: &PostgresStore, connection: &mut PgConnection) -> Result<Standing, StoreError> {
+    let exists = sqlx::query("SELECT 1 FROM pg_tables WHERE schemaname = $1 AND tablename = 'complaint_schema'")
+        .bind(&*store.schema);
+    if store.fetch(connection, exists).await.map_err(fault::meaning)?.is_empty() {
+        return Ok(Standing::Behind(0));
+    }
+    let place = |column| Place { table: "complaint_schema", column };
+    let applied = sqlx::query(AssertSqlSafe(within(&store.schema, APPLIED)));
+    let rows = store.fetch(connection, applied).await.map_err(fault::meaning)?;
+    let recorded: Result<Vec<_>, StoreError> =
+        rows.iter().map(|row| Ok((get(row, 0, place("version"))?, get(row, 1, place("hash"))?))).collect();
+    Standing::of(&migrations(), &recorded?)
+}

@@ -1,0 +1,157 @@
+//! The store on PostgreSQL: many servers, one database.
+
+mod agents;
+mod changes;
+mod complaints;
+mod fault;
+mod list;
+mod migrate;
+mod outbox;
+mod settings;
+mod statements;
+#[cfg(test)]
+mod tests;
+mod verify;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use complaint_core::store::StoreError;
+use sqlx::Postgres;
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgArguments, PgConnection, PgPool, PgRow};
+use sqlx::query::Query;
+
+use crate::list::Dialect;
+use crate::schema::Standing;
+use changes::Announcer;
+pub use changes::{Changes, Heard};
+pub use settings::PostgresOptions;
+use statements::Statements;
+
+/// Complaints in one schema of a PostgreSQL database.
+///
+/// Any number of servers may use it at once. Every acknowledged commit is as durable as the server makes it; one that
+/// could lose it is refused unless that was [asked for](PostgresOptions::not_durable). A commit is one round trip.
+/// Cloning is cheap and shares the connections.
+#[derive(Debug, Clone)]
+pub struct PostgresStore {
+    pool: PgPool,
+    schema: Arc<str>,
+    sql: Arc<Statements>,
+    dialect: Arc<Dialect>,
+    patience: Duration,
+    ready: Arc<AtomicBool>,
+    /// If others are to be told.
+    announcer: Option<Arc<Announcer>>,
+}
+
+impl PostgresStore {
+    /// Opens a database as [`PostgresOptions`] has it unless told otherwise. Never migrates: call
+    /// [`migrate`](Self::migrate).
+    ///
+    /// # Errors
+    /// As [`PostgresOptions::new`] and [`PostgresOptions::open`].
+    pub async fn open(url: &str) -> Result<Self, StoreError> {
+        PostgresOptions::new(url)?.open().await
+    }
+
+    fn over(pool: PgPool, schema: &str, patience: Duration) -> Self {
+        Self {
+            pool,
+            schema: schema.into(),
+            sql: Arc::new(Statements::within(schema)),
+            dialect: Arc::new(list::dialect(schema)),
+            patience,
+            ready: Arc::new(AtomicBool::new(false)),
+            announcer: None,
+        }
+    }
+
+    /// Brings the schema up to date, each step in one transaction. Does nothing if it is; safe to call from several
+    /// servers at once.
+    ///
+    /// # Errors
+    /// [`StoreError::Unusable`] for a schema newer than this library, or a role that may not make tables.
+    pub async fn migrate(&self) -> Result<(), StoreError> {
+        migrate::run(self).await?;
+        self.ready.store(true, Ordering::Release);
+        Ok(())
+    }
+
+    /// The connections, for a host that keeps its own tables in the same database.
+    pub fn pool(&self) -> &PgPool {
+        &self.pool
+    }
+
+    /// The schema that holds the tables.
+    pub fn schema(&self) -> &str {
+        &self.schema
+    }
+
+    /// Closes all connections. Calls after it fail as unavailable.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+
+    async fn connection(&self) -> Result<PoolConnection<Postgres>, StoreError> {
+        self.pool.acquire().await.map_err(fault::meaning)
+    }
+
+    /// A connection, once the schema is known to be fit.
+    async fn ready_connection(&self) -> Result<PoolConnection<Postgres>, StoreError> {
+        if !self.ready.load(Ordering::Acquire) {
+            // Another server may have migrated meanwhile.
+            if let Standing::Behind(applied) = self.look_at_schema().await? {
+                return Err(Standing::behind(applied));
+            }
+        }
+        self.connection().await
+    }
+
+    async fn look_at_schema(&self) -> Result<Standing, StoreError> {
+        let mut connection = self.connection().await?;
+        let standing = migrate::standing(self, &mut connection).await?;
+        if standing == Standing::Current {
+            self.ready.store(true, Ordering::Release);
+        }
+        Ok(standing)
+    }
+
+    /// The rows of a statement that only reads.
+    async fn read(&self, query: Query<'_, Postgres, PgArguments>) -> Result<Vec<PgRow>, StoreError> {
+        let mut connection = self.ready_connection().await?;
+        self.fetch_on(&mut connection, query).await.map_err(fault::meaning)
+    }
+
+    /// The rows of a statement that commits by itself.
+    async fn write(&self, query: Query<'_, Postgres, PgArguments>) -> Result<Vec<PgRow>, StoreError> {
+        let mut connection = self.ready_connection().await?;
+        self.fetch_on(&mut connection, query).await.map_err(fault::commit_meaning)
+    }
+
+    /// The server stops a statement that takes too long; one whose server is gone is given up here, and its connection
+    /// with it: waiting for the answer would keep its place among the connections.
+    async fn fetch_on(
+        &self,
+        connection: &mut PoolConnection<Postgres>,
+        query: Query<'_, Postgres, PgArguments>,
+    ) -> Result<Vec<PgRow>, sqlx::Error> {
+        let fetched = self.fetch(connection, query).await;
+        if let Err(sqlx::Error::Io(_)) = fetched {
+            connection.close_on_drop();
+        }
+        fetched
+    }
+
+    async fn fetch(
+        &self,
+        connection: &mut PgConnection,
+        query: Query<'_, Postgres, PgArguments>,
+    ) -> Result<Vec<PgRow>, sqlx::Error> {
+        tokio::time::timeout(self.patience, query.fetch_all(connection))
+            .await
+            .unwrap_or_else(|_| Err(fault::no_answer()))
+    }
+}

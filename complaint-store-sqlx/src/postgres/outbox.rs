@@ -1,0 +1,70 @@
+//! Notices that wait for delivery.
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use complaint_core::id::NoticeId;
+use complaint_core::notice::{ClaimedNotice, Notice, Settlement};
+use complaint_core::store::{Outbox, StoreError};
+
+use super::PostgresStore;
+use super::complaints::get;
+use crate::codec::{Place, decode};
+
+#[async_trait]
+impl Outbox for PostgresStore {
+    async fn claim(
+        &self,
+        now: DateTime<Utc>,
+        until: DateTime<Utc>,
+        limit: u32,
+    ) -> Result<Vec<ClaimedNotice>, StoreError> {
+        let place = |column| Place { table: "complaint_outbox", column };
+        let claim = sqlx::query(self.sql.claim.clone())
+            .bind(now.timestamp_micros())
+            .bind(until.timestamp_micros())
+            .bind(i64::from(limit));
+        let mut waited = Vec::new();
+        for row in self.write(claim).await? {
+            let order: (i64, i64) = (get(&row, 0, place("available_at"))?, get(&row, 1, place("place"))?);
+            waited.push((order, row));
+        }
+        // What an update returns is in no order.
+        waited.sort_unstable_by_key(|(order, _)| *order);
+        let mut claimed = Vec::with_capacity(waited.len());
+        for ((_, at), row) in &waited {
+            let attempts: i64 = get(row, 2, place("attempts"))?;
+            let notice: Result<Notice, StoreError> = get(row, 3, place("codec"))
+                .and_then(|codec| decode(codec, get(row, 4, place("notice"))?, place("notice")));
+            match notice {
+                Ok(notice) => {
+                    let attempt = u32::try_from(attempts).map_err(|fault| place("attempts").corrupt(fault))?;
+                    claimed.push(ClaimedNotice { notice, attempt });
+                }
+                // One that cannot be read must not hold up all that come after it.
+                Err(unreadable) => {
+                    tracing::error!(place = at, error = &unreadable as &dyn std::error::Error, "dead notice");
+                    let bury = sqlx::query(self.sql.bury_unreadable.clone())
+                        .bind(at)
+                        .bind(now.timestamp_micros())
+                        .bind(unreadable.to_string());
+                    self.write(bury).await?;
+                }
+            }
+        }
+        Ok(claimed)
+    }
+
+    async fn settle(&self, id: NoticeId, settlement: Settlement, now: DateTime<Utc>) -> Result<(), StoreError> {
+        let now = now.timestamp_micros();
+        let settle = match settlement {
+            Settlement::Delivered => sqlx::query(self.sql.settle_delivered.clone()).bind(id.as_uuid()).bind(now),
+            Settlement::Retry { at, why } => {
+                sqlx::query(self.sql.settle_retry.clone()).bind(id.as_uuid()).bind(at.timestamp_micros()).bind(why)
+            }
+            Settlement::Dead { why } => {
+                sqlx::query(self.sql.settle_dead.clone()).bind(id.as_uuid()).bind(now).bind(why)
+            }
+        };
+        self.write(settle).await.map(drop)
+    }
+}

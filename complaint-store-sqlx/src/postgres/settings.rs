@@ -1,0 +1,195 @@
+//! How connections are made, and what a server must be like.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use complaint_core::store::StoreError;
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::{Connection, Row};
+
+use super::{PostgresStore, fault};
+
+/// The oldest server that is known to work.
+const OLDEST: i64 = 140_000;
+/// How long a connection may rest before it is asked whether it is still there. Shorter than anybody notices, longer
+/// than it rests under load: then no question costs a round trip.
+const TRUSTED: Duration = Duration::from_secs(1);
+/// How much longer than the server a caller waits, before the server is taken for gone.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// How a store on PostgreSQL is opened.
+///
+/// Behind a proxy that pools transactions: prepared statements must be kept (`PgBouncer` 1.21 or later with
+/// `max_prepared_statements`), the startup parameter `options` must be let through or ignored (then set the time-outs of
+/// the role), and nothing else is needed: no session state is used.
+///
+/// ```no_run
+/// # async fn f() -> Result<(), complaint_core::store::StoreError> {
+/// use std::time::Duration;
+/// use complaint_store_sqlx::postgres::PostgresOptions;
+///
+/// let store = PostgresOptions::new("postgres://app@db.example.org/app?sslmode=verify-full")?
+///     .in_schema("complaints")?
+///     .with_connections(32)
+///     .with_statement_timeout(Duration::from_secs(5))
+///     .open()
+///     .await?;
+/// store.migrate().await?;
+/// # Ok(()) }
+/// ```
+#[derive(Debug, Clone)]
+pub struct PostgresOptions {
+    connect: PgConnectOptions,
+    schema: String,
+    connections: u32,
+    statement_timeout: Duration,
+    durable: bool,
+    announcing: bool,
+}
+
+impl PostgresOptions {
+    /// Options of a URL: `postgres://user:password@host:port/database`, with `sslmode`, `sslrootcert`, `sslcert`,
+    /// `sslkey` and `host=/folder/of/the/socket` as parameters.
+    ///
+    /// # Errors
+    /// [`StoreError::Unusable`] if it is none. The message does not repeat it: it may hold a password.
+    pub fn new(url: &str) -> Result<Self, StoreError> {
+        if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
+            return Err(StoreError::Unusable("no URL of PostgreSQL: it begins with postgres://".into()));
+        }
+        let connect = url.parse().map_err(|fault| StoreError::Unusable(format!("no URL of PostgreSQL: {fault}")))?;
+        Ok(Self {
+            connect,
+            schema: "public".into(),
+            connections: 16,
+            statement_timeout: Duration::from_secs(10),
+            durable: true,
+            announcing: false,
+        })
+    }
+
+    /// The schema that holds the tables, `public` unless said; `migrate` makes it if it is missing.
+    ///
+    /// # Errors
+    /// [`StoreError::Unusable`] unless it is 1 to 40 lower-case letters, digits and underscores, a letter first.
+    pub fn in_schema(self, schema: &str) -> Result<Self, StoreError> {
+        let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+        if schema.len() > 40 || !schema.bytes().all(fits) || !schema.starts_with(|c: char| c.is_ascii_lowercase()) {
+            return Err(StoreError::Unusable(format!(
+                "{schema:?} is no name for a schema: 1 to 40 lower-case letters, digits and underscores, a letter first"
+            )));
+        }
+        Ok(Self { schema: schema.to_owned(), ..self })
+    }
+
+    /// How many connections there may be at once, 16 unless said; who finds none free waits for one.
+    pub fn with_connections(self, most: u32) -> Self {
+        Self { connections: most.max(1), ..self }
+    }
+
+    /// How long a statement may take, 10 seconds unless said; half of it may pass in waiting for a lock. A caller waits
+    /// two seconds longer for an answer, then takes the server for gone.
+    pub fn with_statement_timeout(self, timeout: Duration) -> Self {
+        Self { statement_timeout: timeout.max(Duration::from_millis(2)), ..self }
+    }
+
+    /// Takes a server that may lose what it acknowledged (`fsync`, `full_page_writes` or `synchronous_commit` off), for
+    /// tests and trials.
+    pub fn not_durable(self) -> Self {
+        Self { durable: false, ..self }
+    }
+
+    /// Tells every server that [listens](PostgresStore::changes) what this one commits.
+    pub fn announcing(self) -> Self {
+        Self { announcing: true, ..self }
+    }
+
+    /// Opens the store. Never migrates: call [`migrate`](PostgresStore::migrate).
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] if the server cannot be reached, [`StoreError::Unusable`] if it is older than 14, has
+    /// another encoding than UTF-8, is not durable, or has a schema newer than this library.
+    pub async fn open(self) -> Result<PostgresStore, StoreError> {
+        let millis = |time: Duration| time.as_millis().to_string();
+        let connect = self.connect.options([
+            ("statement_timeout", millis(self.statement_timeout)),
+            ("lock_timeout", millis(self.statement_timeout / 2)),
+            ("idle_in_transaction_session_timeout", millis(self.statement_timeout * 6)),
+            // A change counts what others committed meanwhile, whatever the database's default is.
+            ("default_transaction_isolation", "read committed".to_owned()),
+        ]);
+        let pool = pool(connect, self.connections, self.statement_timeout);
+        let mut store = PostgresStore::over(pool, &self.schema, self.statement_timeout + GRACE);
+        store.announcer = self.announcing.then(Arc::default);
+        probe(&store, self.durable).await?;
+        store.look_at_schema().await?;
+        Ok(store)
+    }
+}
+
+fn pool(connect: PgConnectOptions, connections: u32, patience: Duration) -> PgPool {
+    PgPoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(patience)
+        .test_before_acquire(false)
+        .before_acquire(|connection, rested| {
+            Box::pin(async move {
+                if rested.idle_for < TRUSTED {
+                    return Ok(true);
+                }
+                // An answer that does not come is one as well: it must not cost the caller all their patience.
+                Ok(matches!(tokio::time::timeout(TRUSTED, connection.ping()).await, Ok(Ok(()))))
+            })
+        })
+        .connect_lazy_with(connect)
+}
+
+async fn probe(store: &PostgresStore, durable: bool) -> Result<(), StoreError> {
+    const SETTINGS: &str = "SELECT current_setting('server_version_num')::bigint, current_setting('server_encoding'), \
+                            current_setting('fsync'), current_setting('full_page_writes'), \
+                            current_setting('synchronous_commit')";
+    let mut connection = store.connection().await?;
+    let rows = store.fetch(&mut connection, sqlx::query(SETTINGS)).await.map_err(fault::meaning)?;
+    let row = rows.first().ok_or_else(|| StoreError::Unusable("the server says nothing of its settings".into()))?;
+    let text = |at: usize| row.try_get::<String, _>(at).map_err(fault::meaning);
+    let version: i64 = row.try_get(0).map_err(fault::meaning)?;
+    if version < OLDEST {
+        return Err(StoreError::Unusable(format!("PostgreSQL {} is too old: 14 or later is needed", version / 10_000)));
+    }
+    if text(1)? != "UTF8" {
+        return Err(StoreError::Unusable(format!("the database is encoded as {}: UTF8 is needed", text(1)?)));
+    }
+    let weak: Vec<&str> = [("fsync", 2), ("full_page_writes", 3), ("synchronous_commit", 4)]
+        .into_iter()
+        .filter_map(|(name, at)| text(at).map(|value| (value == "off").then_some(name)).transpose())
+        .collect::<Result<_, _>>()?;
+    if durable && !weak.is_empty() {
+        return Err(StoreError::Unusable(format!("the server may lose what it acknowledged: {} off", weak.join(", "))));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_postgresql_is_opened_and_no_password_is_told() {
+        for bad in ["sqlite:x", "", "mysql://a:secret@b/c", "postgres://a:secret@b:port/c"] {
+            let refused = PostgresOptions::new(bad).unwrap_err().to_string();
+            assert!(refused.contains("no URL of PostgreSQL") && !refused.contains("secret"), "{refused}");
+        }
+        assert!(PostgresOptions::new("postgresql://a@b/c?sslmode=verify-full").is_ok());
+    }
+
+    #[test]
+    fn a_schema_has_a_plain_name() {
+        let options = || PostgresOptions::new("postgres://a@b/c").unwrap();
+        for good in ["c", "complaints", "app_2", &"c".repeat(40)] {
+            assert!(options().in_schema(good).is_ok(), "{good}");
+        }
+        for bad in ["", "C", "2c", "_c", "a b", "a\"; DROP", "ä", &"c".repeat(41)] {
+            assert!(matches!(options().in_schema(bad), Err(StoreError::Unusable(_))), "{bad}");
+        }
+    }
+}

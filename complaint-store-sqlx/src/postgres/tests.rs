@@ -1,0 +1,329 @@
+#![expect(clippy::similar_names, reason = "a store and the story it keeps: both are the words for it")]
+
+use complaint_core::agent::Agent;
+use complaint_core::complaint::Complaint;
+use complaint_core::conformance::{Opening, Story, agent_id};
+use complaint_core::lifecycle::Status;
+use complaint_core::store::{AgentStore, ComplaintStore, Outbox, Query, Scope, StoreError};
+use proptest::test_runner::TestRunner;
+use sqlx::{AssertSqlSafe, Executor, Row};
+
+use super::{PostgresStore, migrate, statements};
+use crate::codec::{CODEC, StateColumns};
+use crate::list::trials;
+
+#[path = "../../tests/cluster/mod.rs"]
+mod cluster;
+
+use cluster::{fresh, options};
+
+fn complaint(number: u32) -> Complaint {
+    Story::open(&Opening::numbered(number)).0.state().clone()
+}
+
+fn unusable<T>(result: Result<T, StoreError>) -> String {
+    match result {
+        Err(StoreError::Unusable(why)) => why,
+        Err(other) => panic!("{other:?} instead of unusable"),
+        Ok(_) => panic!("done instead of unusable"),
+    }
+}
+
+async fn execute(store: &PostgresStore, sql: &str) -> Result<(), sqlx::Error> {
+    let sql = statements::within(store.schema(), sql);
+    sqlx::raw_sql(AssertSqlSafe(sql)).execute(store.pool()).await.map(drop)
+}
+
+/// States that no change made.
+async fn insert(store: &PostgresStore, complaints: &[Complaint]) {
+    let state = "INSERT INTO complaint_state (id, reference, version, customer, against, category, status, is_open, \
+                 level, handler, weight, received_at, promised_at, next_action_at, has_missed_deadline, ratings, \
+                 words_hash, codec, state) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)";
+    let words = "INSERT INTO complaint_search VALUES ($1, array_to_tsvector(string_to_array($2, ' ')))";
+    let mut tx = store.pool().begin().await.unwrap();
+    for complaint in complaints {
+        let row = StateColumns::of(complaint, None).unwrap();
+        let found_by = super::complaints::indexed_words(&row);
+        sqlx::query(AssertSqlSafe(statements::within(store.schema(), state)))
+            .bind(row.id.as_uuid())
+            .bind(row.reference)
+            .bind(row.version)
+            .bind(row.customer)
+            .bind(row.against)
+            .bind(row.category)
+            .bind(&*row.status)
+            .bind(row.is_open)
+            .bind(row.level)
+            .bind(row.handler)
+            .bind(row.weight)
+            .bind(row.received_at)
+            .bind(row.promised_at)
+            .bind(row.next_action_at)
+            .bind(row.has_missed_deadline)
+            .bind(row.ratings)
+            .bind(row.words_hash)
+            .bind(CODEC)
+            .bind(row.state)
+            .execute(&mut *tx)
+            .await
+            .unwrap();
+        sqlx::query(AssertSqlSafe(statements::within(store.schema(), words)))
+            .bind(row.id.as_uuid())
+            .bind(found_by)
+            .execute(&mut *tx)
+            .await
+            .unwrap();
+    }
+    tx.commit().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_schema_that_was_not_migrated_is_refused_and_not_made() {
+    let Some(options) = options() else { return };
+    let store = options.clone().open().await.unwrap();
+    let why = unusable(store.load(complaint(1).id).await);
+    assert!(why.contains("call migrate"), "{why}");
+    unusable(store.save(&Agent::named("asha", "Asha").unwrap()).await);
+    let schemas = sqlx::query("SELECT 1 FROM pg_namespace WHERE nspname = $1").bind(store.schema());
+    assert!(schemas.fetch_optional(store.pool()).await.unwrap().is_none(), "opening made a schema");
+
+    // What another server migrates is seen without opening again.
+    options.open().await.unwrap().migrate().await.unwrap();
+    assert_eq!(store.load(complaint(1).id).await.unwrap(), None);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn servers_that_migrate_at_once_do_not_meet() {
+    for _ in 0..5 {
+        let Some(options) = options() else { return };
+        let mut tasks = tokio::task::JoinSet::new();
+        for _ in 0..8 {
+            let options = options.clone();
+            tasks.spawn(async move { options.open().await?.migrate().await });
+        }
+        while let Some(done) = tasks.join_next().await {
+            done.unwrap().unwrap();
+        }
+        let store = options.open().await.unwrap();
+        let applied = AssertSqlSafe(statements::within(store.schema(), "SELECT count(*) FROM complaint_schema"));
+        let applied: i64 = sqlx::query_scalar(applied).fetch_one(store.pool()).await.unwrap();
+        assert_eq!(usize::try_from(applied), Ok(migrate::migrations().len()));
+    }
+}
+
+#[tokio::test]
+async fn a_newer_schema_and_an_edited_one_are_refused() {
+    let Some(options) = options() else { return };
+    let store = options.clone().open().await.unwrap();
+    store.migrate().await.unwrap();
+    let newer = "INSERT INTO complaint_schema SELECT max(version) + 1, 'later', '', 0 FROM complaint_schema";
+    execute(&store, newer).await.unwrap();
+    let why = unusable(options.clone().open().await);
+    assert!(why.contains("use a newer one"), "{why}");
+    unusable(store.migrate().await);
+
+    execute(&store, "DELETE FROM complaint_schema WHERE name = 'later'").await.unwrap();
+    options.clone().open().await.unwrap();
+    execute(&store, "UPDATE complaint_schema SET hash = ''").await.unwrap();
+    let why = unusable(options.open().await);
+    assert!(why.contains("not the one this library knows"), "{why}");
+}
+
+#[tokio::test]
+async fn a_server_that_may_lose_what_it_acknowledged_is_refused() {
+    let Some(url) = cluster::url() else { return };
+    // The throwaway cluster is one: nothing in it is worth keeping.
+    let why = unusable(PostgresStore::open(&url).await);
+    assert!(why.contains("may lose what it acknowledged: fsync"), "{why}");
+}
+
+#[tokio::test]
+async fn every_statement_fits_the_schema() {
+    let Some(store) = fresh().await else { return };
+    let all = store.sql.all();
+    assert!(all.len() > 15);
+    for (name, sql) in all {
+        if let Err(fault) = store.pool().prepare(sql).await {
+            panic!("{name}: {fault}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_log_takes_additions_only() {
+    let Some(store) = fresh().await else { return };
+    insert(&store, &[complaint(1)]).await;
+    let add = "INSERT INTO complaint_log (complaint, seq, version, at, codec, entry, hash) \
+               SELECT id, 1, 1, 0, 1, '{}', decode(repeat('00', 32), 'hex') FROM complaint_state";
+    execute(&store, add).await.unwrap();
+    let again = format!("{add} ON CONFLICT (complaint, seq) DO UPDATE SET entry = '[]'");
+    for tampering in
+        ["UPDATE complaint_log SET entry = '[]'", "DELETE FROM complaint_log", "TRUNCATE complaint_log", &again]
+    {
+        let fault = execute(&store, tampering).await.unwrap_err().to_string();
+        assert!(fault.contains("append-only"), "{tampering}: {fault}");
+    }
+    // Nor through what the log belongs to.
+    execute(&store, "TRUNCATE complaint_state CASCADE").await.unwrap_err();
+}
+
+#[tokio::test]
+async fn a_value_that_cannot_be_read_is_named() {
+    let Some(store) = fresh().await else { return };
+    let (story, opened) = Story::open(&Opening::numbered(1));
+    store.commit(&opened).await.unwrap();
+    store.save(&Agent::named("asha", "Asha").unwrap()).await.unwrap();
+    execute(&store, "UPDATE complaint_agents SET workload = 99999999999").await.unwrap();
+    let error = store.roster().await.unwrap_err().to_string();
+    assert_eq!(error, "complaint_agents.workload holds a value that cannot be read");
+    execute(&store, "UPDATE complaint_state SET codec = 99").await.unwrap();
+    let error = store.load(story.id()).await.unwrap_err().to_string();
+    assert_eq!(error, "complaint_state.state holds a value that cannot be read");
+}
+
+#[tokio::test]
+async fn a_workload_that_had_gone_wrong_is_named() {
+    let Some(store) = fresh().await else { return };
+    let (mut story, opened) = Story::open(&Opening::numbered(1));
+    store.save(&Agent::named("asha", "Asha").unwrap()).await.unwrap();
+    store.commit(&opened).await.unwrap();
+    store.commit(&story.assign(&agent_id("asha"), None)).await.unwrap();
+    execute(&store, "UPDATE complaint_agents SET workload = 0").await.unwrap();
+    let error = store.commit(&story.clone().release()).await.unwrap_err().to_string();
+    assert_eq!(error, "complaint_agents.workload holds a value that cannot be read");
+    assert_eq!(store.load(story.id()).await.unwrap().as_ref(), Some(story.state()));
+}
+
+#[tokio::test]
+async fn a_notice_that_cannot_be_read_holds_up_no_other() {
+    let Some(store) = fresh().await else { return };
+    let (_, opened) = Story::open(&Opening::numbered(1));
+    store.commit(&opened).await.unwrap();
+    let add = "INSERT INTO complaint_outbox (id, complaint, state, planned_at, available_at, codec, notice) \
+               SELECT gen_random_uuid(), complaint, 'waiting', 0, 0, 1, '{}' FROM complaint_outbox";
+    execute(&store, add).await.unwrap();
+    let now = opened.notices()[0].planned_at;
+    let claimed = store.claim(now, now + chrono::TimeDelta::seconds(60), 10).await.unwrap();
+    assert_eq!(claimed.iter().map(|claimed| &claimed.notice).collect::<Vec<_>>(), [&opened.notices()[0]]);
+    store.settle(claimed[0].notice.id, complaint_core::notice::Settlement::Delivered, now).await.unwrap();
+
+    let outbox = "SELECT state, coalesce(last_error, ''), notice FROM complaint_outbox ORDER BY available_at";
+    let rows = AssertSqlSafe(statements::within(store.schema(), outbox));
+    let rows = sqlx::query(rows).fetch_all(store.pool()).await.unwrap();
+    let text = |row: usize, column: usize| rows[row].get::<String, _>(column);
+    let by_state = |state: &str| (0..2).find(|row| text(*row, 0) == state).unwrap();
+    assert_eq!(text(by_state("dead"), 1), "complaint_outbox.notice holds a value that cannot be read");
+    let kept = text(by_state("delivered"), 2);
+    assert!(!kept.contains("Words for the customer") && !kept.contains("Parcel"), "{kept}");
+    let kept: complaint_core::notice::Notice = serde_json::from_str(&kept).unwrap();
+    assert_eq!((kept.id, kept.text), (opened.notices()[0].id, None));
+}
+
+#[tokio::test]
+async fn an_agent_saved_late_gets_what_they_hold() {
+    let Some(store) = fresh().await else { return };
+    let held = |number, status, weight| {
+        let mut held = complaint(number);
+        (held.handler, held.status, held.weight) = (Some(agent_id("asha")), status, weight);
+        held
+    };
+    insert(&store, &[held(1, Status::InProgress, 3), held(2, Status::Assigned, 4), held(3, Status::Closed, 9)]).await;
+    store.save(&Agent::named("asha", "Asha").unwrap()).await.unwrap();
+    assert_eq!(store.find(&agent_id("asha")).await.unwrap().unwrap().workload, 7);
+}
+
+#[tokio::test]
+async fn a_list_is_what_matches_in_every_scope_order_and_page() {
+    let Some(store) = fresh().await else { return };
+    let population = trials::population(&mut TestRunner::deterministic(), 120);
+    insert(&store, &population).await;
+    trials::a_list_is_what_matches_in_every_scope_order_and_page(&*store, &population).await;
+}
+
+#[tokio::test]
+async fn a_search_finds_the_words_that_the_core_sees() {
+    let Some(store) = fresh().await else { return };
+    let population = trials::population(&mut TestRunner::deterministic(), 150);
+    insert(&store, &population).await;
+    trials::a_search_finds_the_words_that_the_core_sees(&*store, &population).await;
+}
+
+#[tokio::test]
+async fn words_beyond_what_the_index_keeps_are_told_apart() {
+    let Some(store) = fresh().await else { return };
+    let population = trials::long_words();
+    insert(&store, &population).await;
+    trials::words_beyond_what_the_index_keeps_are_told_apart(&*store, &population).await;
+}
+
+#[tokio::test]
+async fn words_that_are_not_the_indexed_ones_are_indexed_anew() {
+    let Some(store) = fresh().await else { return };
+    let (mut story, opened) = Story::open(&Opening::numbered(1));
+    store.commit(&opened).await.unwrap();
+    execute(&store, "UPDATE complaint_search SET words = 'kettle'; UPDATE complaint_state SET words_hash = 0")
+        .await
+        .unwrap();
+    store.commit(&story.note("Anything.")).await.unwrap();
+    for (text, expected) in [("parc", 1), ("kettle", 0)] {
+        let query = Query { text: Some(text.into()), ..Query::within(Scope::All) };
+        assert_eq!(store.search(&query).await.unwrap().items.len(), expected, "{text}");
+    }
+}
+
+#[tokio::test]
+async fn daily_work_scans_no_table() {
+    let Some(store) = fresh().await else { return };
+    let mut statements = trials::daily_work(&store.dialect);
+    // The roster is read whole; a commit is the function that the next lines of this list look into.
+    let all = store.sql.all().into_iter().filter(|(name, _)| !["roster", "commit"].contains(name));
+    statements.extend(all.map(|(name, sql)| (name, sql.as_str().to_owned())));
+    let inside = [
+        ("open complaints of a customer", "SELECT FROM complaint_state WHERE customer = 'j' AND is_open LIMIT 6"),
+        (
+            "the entry before",
+            "SELECT hash FROM complaint_log WHERE complaint = '00000000-0000-7000-8000-000000000001' AND seq = 1",
+        ),
+        ("a used key", "SELECT FROM complaint_idempotency WHERE owner = 'j' AND key = 'k'"),
+    ];
+    statements.extend(inside.map(|(name, sql)| (name, statements::within(store.schema(), sql))));
+    let mut tx = store.pool().begin().await.unwrap();
+    // With hardly a row in it any table is scanned; now only one that no index helps with.
+    tx.execute("SET LOCAL enable_seqscan = off; SET LOCAL plan_cache_mode = force_generic_plan").await.unwrap();
+    for (name, sql) in statements {
+        let prepare = AssertSqlSafe(format!("PREPARE explained AS {sql}"));
+        tx.execute(sqlx::raw_sql(prepare)).await.unwrap_or_else(|fault| panic!("{name}: {fault}"));
+        let parameters = (1..40).take_while(|at| sql.contains(&format!("${at}"))).count();
+        let nulls = vec!["NULL"; parameters].join(", ");
+        let call = if parameters == 0 { "explained".to_owned() } else { format!("explained({nulls})") };
+        let explain = AssertSqlSafe(format!("EXPLAIN EXECUTE {call}"));
+        let rows = sqlx::raw_sql(explain).fetch_all(&mut *tx).await.unwrap();
+        let plan: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+        assert!(!plan.iter().any(|step| step.contains("Seq Scan")), "{name}: {plan:#?}\n{sql}");
+        tx.execute("DEALLOCATE explained").await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_change_is_not_committed_in_a_fixed_snapshot() {
+    let Some(store) = fresh().await else { return };
+    let (story, opened) = Story::open(&Opening::numbered(1));
+    for isolation in ["REPEATABLE READ", "SERIALIZABLE"] {
+        let begin = AssertSqlSafe(format!("BEGIN ISOLATION LEVEL {isolation}"));
+        let mut tx = store.pool().begin_with(begin).await.unwrap();
+        let why = unusable(store.commit_in(&mut tx, &opened).await);
+        assert!(why.contains("READ COMMITTED"), "{why}");
+    }
+    assert_eq!(store.load(story.id()).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn the_default_isolation_of_a_database_does_not_matter() {
+    let Some(options) = options() else { return };
+    let store = options.open().await.unwrap();
+    let shown: String = sqlx::query_scalar("SHOW default_transaction_isolation").fetch_one(store.pool()).await.unwrap();
+    assert_eq!(shown, "read committed");
+    let shown: String = sqlx::query_scalar("SHOW statement_timeout").fetch_one(store.pool()).await.unwrap();
+    assert_eq!(shown, "20s");
+}

@@ -1,0 +1,254 @@
+//! Whether logs and states are as they were committed: a walk along the chain, the same on every engine.
+
+use std::collections::VecDeque;
+use std::fmt;
+
+use complaint_core::complaint::{Complaint, Entry};
+use complaint_core::deadline::next_action_at;
+use complaint_core::id::ComplaintId;
+use complaint_core::lifecycle::{begin, evolve};
+use complaint_core::store::StoreError;
+use uuid::Uuid;
+
+use crate::chain::{BEGINNING, EntryFacts, Hash, link, words_digest};
+use crate::codec::{LOG_ENTRY, STATE, StateColumns, decode, decode_entry};
+
+/// How many broken complaints are named; more are only counted.
+const NAMED: usize = 100;
+
+/// What a walk along the chain found.
+///
+/// The chain has no key: who may write to the database *and* computes all hashes behind a change anew, with the state that
+/// fits, makes another chain that holds. Against that stands what is kept elsewhere, a backup or a copy of the log.
+///
+/// ```
+/// # use complaint_store_sqlx::{SqliteStore, verify::Verified};
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// # let folder = tempfile::tempdir()?;
+/// # let store = SqliteStore::open(&format!("sqlite:{}", folder.path().join("c.db").display())).await?;
+/// # store.migrate().await?;
+/// let verified = store.verify_all().await?;
+/// assert!(verified.is_intact());
+/// assert_eq!(verified, Verified::default(), "nothing is stored yet");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Verified {
+    /// Complaints looked at.
+    pub complaints: u64,
+    /// Entries looked at.
+    pub entries: u64,
+    /// Entries whose words were erased; their facts still stand in the chain.
+    pub erased: u64,
+    /// Complaints that are not as they were committed.
+    pub broken: u64,
+    /// The first 100 of them in the order of ids, each with its first bad entry.
+    pub breaches: Vec<Breach>,
+}
+
+/// The first bad entry of a complaint.
+///
+/// Example: [`Verified`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Breach {
+    /// Whose log.
+    pub complaint: ComplaintId,
+    /// Its place in the log, from 1; the last one where only the state is wrong.
+    pub seq: i64,
+    /// What is wrong with it.
+    pub what: Tampering,
+}
+
+/// What is wrong with an entry.
+///
+/// Example: [`Verified`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Tampering {
+    /// No entry stands where the next one should: one is gone, or one has a number that was never given.
+    Missing,
+    /// Its facts, or the entries before it, are not those that were committed.
+    Altered,
+    /// Its words are not those that were committed.
+    Words,
+    /// It holds, but this library cannot read it.
+    Unreadable,
+    /// The state of the complaint is not what its log leads to; the column says where.
+    State(&'static str),
+    /// There is a log without a complaint.
+    NoState,
+}
+
+impl Verified {
+    /// Whether all is as it was committed.
+    pub fn is_intact(&self) -> bool {
+        self.broken == 0
+    }
+}
+
+impl fmt::Display for Breach {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "complaint {}, entry {}: ", self.complaint, self.seq)?;
+        match self.what {
+            Tampering::Missing => f.write_str("an entry is missing here"),
+            Tampering::Altered => f.write_str("not the entry that was committed here"),
+            Tampering::Words => f.write_str("not the words that were committed here"),
+            Tampering::Unreadable => f.write_str("cannot be read"),
+            Tampering::State(column) => write!(f, "the log does not lead to what complaint_state.{column} holds"),
+            Tampering::NoState => f.write_str("a log without a complaint"),
+        }
+    }
+}
+
+/// A line of the log as it was read.
+pub(crate) struct StoredEntry {
+    pub(crate) facts: EntryFacts,
+    pub(crate) words: Option<String>,
+    pub(crate) salt: Option<Vec<u8>>,
+    pub(crate) words_digest: Option<Vec<u8>>,
+    pub(crate) hash: Vec<u8>,
+}
+
+/// A row of states as it was read.
+pub(crate) struct StoredState {
+    pub(crate) columns: StateColumns,
+    pub(crate) codec: i64,
+}
+
+/// Goes through complaints in the order of ids, and through the log of each.
+#[derive(Default)]
+pub(crate) struct Walk {
+    found: Verified,
+    waiting: VecDeque<StoredState>,
+    current: Option<Chain>,
+}
+
+struct Chain {
+    complaint: Uuid,
+    state: Option<StoredState>,
+    seq: i64,
+    head: Hash,
+    replayed: Option<Complaint>,
+    broken: Option<(i64, Tampering)>,
+}
+
+impl Walk {
+    /// The states of the next portion, in order. All entries of complaints up to the last of them must follow.
+    pub(crate) fn states(&mut self, states: Vec<StoredState>) {
+        self.waiting.extend(states);
+    }
+
+    /// The next entry, in the order of complaints and places.
+    pub(crate) fn entry(&mut self, entry: &StoredEntry) -> Result<(), StoreError> {
+        let complaint = entry.facts.complaint;
+        if self.current.as_ref().is_none_or(|chain| chain.complaint != complaint) {
+            self.close()?;
+            while let Some(state) = self.waiting.pop_front_if(|state| state.columns.id.as_uuid() < complaint) {
+                self.current = Some(Chain::of(state.columns.id.as_uuid(), Some(state)));
+                self.close()?;
+            }
+            let state = self.waiting.pop_front_if(|state| state.columns.id.as_uuid() == complaint);
+            self.current = Some(Chain::of(complaint, state));
+        }
+        self.found.entries += 1;
+        self.found.erased += u64::from(entry.words.is_none() && entry.words_digest.is_some());
+        if let Some(chain) = &mut self.current {
+            chain.follow(entry);
+        }
+        Ok(())
+    }
+
+    /// The portion ends.
+    pub(crate) fn end_of_portion(&mut self) -> Result<(), StoreError> {
+        self.close()?;
+        while let Some(state) = self.waiting.pop_front() {
+            self.current = Some(Chain::of(state.columns.id.as_uuid(), Some(state)));
+            self.close()?;
+        }
+        Ok(())
+    }
+
+    /// All portions were seen.
+    pub(crate) fn result(self) -> Verified {
+        self.found
+    }
+
+    fn close(&mut self) -> Result<(), StoreError> {
+        let Some(chain) = self.current.take() else { return Ok(()) };
+        let complaint = ComplaintId::from_uuid(chain.complaint);
+        self.found.complaints += 1;
+        if let Some((seq, what)) = chain.end()? {
+            self.found.broken += 1;
+            if self.found.breaches.len() < NAMED {
+                self.found.breaches.push(Breach { complaint, seq, what });
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Chain {
+    fn of(complaint: Uuid, state: Option<StoredState>) -> Self {
+        Self { complaint, state, seq: 0, head: BEGINNING, replayed: None, broken: None }
+    }
+
+    fn follow(&mut self, stored: &StoredEntry) {
+        if self.broken.is_some() {
+            return;
+        }
+        self.seq += 1;
+        match self.look_at(stored) {
+            Ok(entry) => {
+                self.replayed = match self.replayed.take() {
+                    None => begin(&entry),
+                    Some(complaint) => Some(evolve(complaint, &entry)),
+                };
+            }
+            Err(what) => self.broken = Some((self.seq, what)),
+        }
+    }
+
+    fn look_at(&mut self, stored: &StoredEntry) -> Result<Entry, Tampering> {
+        if stored.facts.seq != self.seq {
+            return Err(Tampering::Missing);
+        }
+        let sealed: Option<Hash> = match &stored.words_digest {
+            Some(digest) => Some(digest.as_slice().try_into().map_err(|_| Tampering::Altered)?),
+            None => None,
+        };
+        self.head = link(&self.head, &stored.facts.digest(sealed.as_ref()));
+        if self.head[..] != stored.hash[..] {
+            return Err(Tampering::Altered);
+        }
+        match (&stored.words, &stored.salt, sealed) {
+            (Some(words), Some(salt), Some(sealed)) if words_digest(salt, words) == sealed => {}
+            // Never typed, or erased: then the salt must be gone as well.
+            (None, None, _) => {}
+            _ => return Err(Tampering::Words),
+        }
+        decode_entry(stored.facts.codec, &stored.facts.entry, stored.words.as_deref(), LOG_ENTRY)
+            .map_err(|_| Tampering::Unreadable)
+    }
+
+    fn end(self) -> Result<Option<(i64, Tampering)>, StoreError> {
+        let Some(stored) = self.state else {
+            return Ok(Some((self.broken.map_or(self.seq, |(seq, _)| seq), Tampering::NoState)));
+        };
+        if self.broken.is_some() {
+            return Ok(self.broken);
+        }
+        let Some(replayed) = self.replayed else {
+            return Ok(Some((self.seq + 1, Tampering::Missing)));
+        };
+        let expected = StateColumns::of(&replayed, next_action_at(&replayed))?;
+        let state = decode::<Complaint>(stored.codec, &stored.columns.state, STATE).ok();
+        if state.as_ref().is_some_and(|state| i64::from(state.entries) > self.seq) {
+            return Ok(Some((self.seq + 1, Tampering::Missing)));
+        }
+        let same = state.is_some_and(|state| state == replayed);
+        let differs = if same { stored.columns.difference(&expected) } else { Some("state") };
+        Ok(differs.map(|column| (self.seq, Tampering::State(column))))
+    }
+}

@@ -1,0 +1,475 @@
+//! What happens on PostgreSQL when writers meet, requests are dropped, the server goes away, or a host brings its own
+//! transaction.
+
+#![cfg(feature = "postgres")]
+#![expect(clippy::similar_names, reason = "a store and the story it keeps: both are the words for it")]
+
+mod cluster;
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use cluster::{fresh, options};
+use complaint_core::agent::Agent;
+use complaint_core::conformance::{Opening, Story, agent_id, both, second};
+use complaint_core::id::Version;
+use complaint_core::store::{AgentStore, ComplaintStore, Outbox, StoreError};
+use complaint_store_sqlx::PostgresStore;
+use complaint_store_sqlx::postgres::{Changes, Heard, PostgresOptions};
+use sqlx::Executor;
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::watch;
+
+async fn expect_stored(store: &PostgresStore, story: &Story) {
+    assert_eq!(store.load(story.id()).await.unwrap().as_ref(), Some(story.state()));
+    assert_eq!(store.log(story.id(), 0, 10_000).await.unwrap(), story.log());
+    assert!(store.verify(story.id()).await.unwrap().is_intact());
+}
+
+async fn opened(store: &PostgresStore, number: u32) -> Story {
+    let (story, submitted) = Story::open(&Opening::numbered(number));
+    store.commit(&submitted).await.unwrap();
+    story
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn increments_equal_accepted_writes() {
+    const WRITERS: usize = 16;
+    const EACH: usize = 10;
+    let Some(options) = options() else { return };
+    // Half of them through connections of their own, as another server has them.
+    let stores = [options.clone().open().await.unwrap(), options.open().await.unwrap()];
+    stores[0].migrate().await.unwrap();
+    let id = opened(&stores[0], 1).await.id();
+    let mut tasks = tokio::task::JoinSet::new();
+    for writer in 0..WRITERS {
+        let store = stores[writer % 2].clone();
+        tasks.spawn(async move {
+            let (mut accepted, mut refused) = (0, 0);
+            while accepted < EACH {
+                let mut story = Story::resumed(store.log(id, 0, 10_000).await.unwrap()).unwrap();
+                let seen = story.state().version;
+                match store.commit(&story.note(&format!("Writer {writer}"))).await {
+                    Ok(()) => accepted += 1,
+                    Err(StoreError::Conflict { current, .. }) => {
+                        assert!(current > seen, "a loser was told {current} having seen {seen}");
+                        refused += 1;
+                    }
+                    Err(other) => panic!("{other:?}"),
+                }
+            }
+            refused
+        });
+    }
+    let mut refused = 0;
+    while let Some(done) = tasks.join_next().await {
+        refused += done.unwrap();
+    }
+    assert!(refused > 0, "the writers never met");
+    let stored = stores[0].load(id).await.unwrap().unwrap();
+    assert_eq!(stored.version, Version::new(1 + (WRITERS * EACH) as u64));
+    expect_stored(&stores[1], &Story::resumed(stores[0].log(id, 0, 10_000).await.unwrap()).unwrap()).await;
+}
+
+/// Changes of two complaints each, and of two agents, in every order: nobody waits in a circle.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn changes_that_cross_do_not_block_each_other() {
+    let Some(options) = options() else { return };
+    let store = options.with_connections(12).open().await.unwrap();
+    store.migrate().await.unwrap();
+    for name in ["asha", "ben"] {
+        store.save(&Agent::named(name, "Agent").unwrap().with_capacity(1_000)).await.unwrap();
+    }
+    let mut stories = [opened(&store, 1).await, opened(&store, 2).await];
+    for round in 0..20 {
+        let [first, second] = &stories;
+        let names = if round % 2 == 0 { ["asha", "ben"] } else { ["ben", "asha"] };
+        let writers: Vec<(Story, Story, _)> = (0..8)
+            .map(|writer| {
+                let (mut first, mut second) = (first.clone(), second.clone());
+                let changes = [first.assign(&agent_id(names[0]), None), second.assign(&agent_id(names[1]), None)];
+                let [one, other] = &changes;
+                let change = if writer % 2 == 0 { both(one, other) } else { both(other, one) };
+                (first, second, change)
+            })
+            .collect();
+        let mut tasks = tokio::task::JoinSet::new();
+        for (at, (_, _, change)) in writers.iter().enumerate() {
+            let (store, change) = (store.clone(), change.clone());
+            tasks.spawn(async move { (at, store.commit(&change).await) });
+        }
+        let mut winner = None;
+        while let Some(done) = tasks.join_next().await {
+            match done.unwrap() {
+                (at, Ok(())) => assert!(winner.replace(at).is_none(), "two won"),
+                (_, Err(StoreError::Conflict { .. })) => {}
+                (_, Err(other)) => panic!("{other:?}"),
+            }
+        }
+        let (first, second, _) = writers.into_iter().nth(winner.expect("one wins")).unwrap();
+        stories = [first, second];
+    }
+    for story in &stories {
+        expect_stored(&store, story).await;
+    }
+    let workload = async |name| store.find(&agent_id(name)).await.unwrap().unwrap().workload;
+    assert_eq!((workload("asha").await, workload("ben").await), (1, 1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_submission_sent_twice_at_once_is_kept_once() {
+    let Some(store) = fresh().await else { return };
+    let submissions: Vec<_> = (1..=8).map(|number| Story::open(&Opening::numbered(number)).1).collect();
+    let mut tasks = tokio::task::JoinSet::new();
+    for submission in submissions {
+        for _ in 0..2 {
+            let (store, submission) = (store.clone(), submission.clone());
+            tasks.spawn(async move { store.commit(&submission).await });
+        }
+    }
+    let (mut kept, mut late) = (0, 0);
+    while let Some(done) = tasks.join_next().await {
+        match done.unwrap() {
+            Ok(()) => kept += 1,
+            Err(StoreError::Conflict { current, .. }) if current == Version::new(1) => late += 1,
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+    assert_eq!((kept, late), (8, 8));
+}
+
+#[tokio::test]
+async fn a_dropped_request_leaves_no_half_change_and_no_lost_connection() {
+    let Some(options) = options() else { return };
+    let store = options.with_connections(2).open().await.unwrap();
+    store.migrate().await.unwrap();
+    let mut story = opened(&store, 1).await;
+    let (mut done, mut undone) = (0, 0);
+    for patience in 0..150 {
+        let mut next = story.clone();
+        let change = next.acknowledge();
+        let asked = tokio::select! {
+            biased;
+            result = store.commit(&change) => { result.unwrap(); true }
+            () = yields(patience % 30) => false,
+        };
+        // What was dropped may still be under way on the server: the same change again is the way to find out.
+        match store.commit(&change).await {
+            Ok(()) => {
+                assert!(!asked, "a change was committed twice");
+                undone += 1;
+            }
+            Err(StoreError::Conflict { current, .. }) => {
+                assert_eq!(current, next.state().version);
+                done += 1;
+            }
+            Err(other) => panic!("{other:?}"),
+        }
+        story = next;
+        expect_stored(&store, &story).await;
+    }
+    assert!(undone > 0, "no request was dropped in time: {done} done");
+}
+
+async fn yields(count: u32) {
+    for _ in 0..count {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_change_goes_into_the_transaction_of_the_host() {
+    let Some(store) = fresh().await else { return };
+    let table = format!("{}.server_orders", store.schema());
+    let sql = |sql: &str| sqlx::AssertSqlSafe(sql.replace("server_orders", &table));
+    store.pool().execute(sql("CREATE TABLE server_orders (id text PRIMARY KEY)")).await.unwrap();
+    let orders = async || {
+        sqlx::query_scalar::<_, i64>(sql("SELECT count(*) FROM server_orders")).fetch_one(store.pool()).await.unwrap()
+    };
+    let mut story = opened(&store, 1).await;
+    let stale = story.clone();
+
+    // Rolled back together.
+    let mut next = story.clone();
+    let change = next.note("With an order.");
+    let mut tx = store.pool().begin().await.unwrap();
+    tx.execute(sql("INSERT INTO server_orders VALUES ('A-1')")).await.unwrap();
+    store.commit_in(&mut tx, &change).await.unwrap();
+    tx.rollback().await.unwrap();
+    assert_eq!(orders().await, 0);
+    expect_stored(&store, &story).await;
+
+    // Committed together.
+    let mut tx = store.pool().begin().await.unwrap();
+    tx.execute(sql("INSERT INTO server_orders VALUES ('A-1')")).await.unwrap();
+    store.commit_in(&mut tx, &change).await.unwrap();
+    tx.commit().await.unwrap();
+    story = next;
+    assert_eq!(orders().await, 1);
+    expect_stored(&store, &story).await;
+
+    // A refusal leaves nothing of the change, and the host goes on.
+    let unknown = story.clone().assign(&agent_id("nobody"), None);
+    let mut tx = store.pool().begin().await.unwrap();
+    let refused = store.commit_in(&mut tx, &stale.clone().note("Too late.")).await;
+    assert!(matches!(refused, Err(StoreError::Conflict { .. })), "{refused:?}");
+    let refused = store.commit_in(&mut tx, &unknown).await;
+    assert!(matches!(refused, Err(StoreError::UnknownAgent { .. })), "{refused:?}");
+    tx.execute(sql("INSERT INTO server_orders VALUES ('A-2')")).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(orders().await, 2);
+    expect_stored(&store, &story).await;
+}
+
+#[tokio::test]
+async fn a_lock_that_is_held_too_long_is_a_passing_trouble() {
+    let Some(options) = options() else { return };
+    let store = options.with_statement_timeout(Duration::from_millis(200)).open().await.unwrap();
+    store.migrate().await.unwrap();
+    let mut story = opened(&store, 1).await;
+    let (mut held, mut waiting) = (story.clone(), story.clone());
+    let mut tx = store.pool().begin().await.unwrap();
+    store.commit_in(&mut tx, &held.note("Held.")).await.unwrap();
+    // Readers do not wait.
+    expect_stored(&store, &story).await;
+    let refused = store.commit(&waiting.note("Behind it.")).await.unwrap_err();
+    assert!(refused.is_transient(), "{refused:?}");
+    tx.rollback().await.unwrap();
+    store.commit(&story.note("After it.")).await.unwrap();
+    expect_stored(&store, &story).await;
+}
+
+#[tokio::test]
+async fn connections_that_the_server_ended_are_replaced() {
+    let Some(options) = options() else { return };
+    let store = options.with_connections(3).open().await.unwrap();
+    store.migrate().await.unwrap();
+    let mut story = opened(&store, 1).await;
+    for round in 0..3 {
+        // As a restart does it: each open connection ends without having been asked.
+        let mut held = Vec::new();
+        for _ in 0..3 {
+            held.push(store.pool().acquire().await.unwrap());
+        }
+        let mut killer = held.pop().unwrap();
+        for connection in &mut held {
+            let pid: i32 = sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(&mut **connection).await.unwrap();
+            sqlx::query("SELECT pg_terminate_backend($1)").bind(pid).execute(&mut *killer).await.unwrap();
+        }
+        drop(held);
+        drop(killer);
+        let note = story.clone().note(&format!("Round {round}"));
+        let mut tries = 0;
+        loop {
+            match store.commit(&note).await {
+                Ok(()) | Err(StoreError::Conflict { .. }) => break,
+                Err(StoreError::Unavailable(_) | StoreError::OutcomeUnknown(_)) => tries += 1,
+                Err(other) => panic!("{other:?}"),
+            }
+            assert!(tries < 4, "no connection is ever replaced");
+        }
+        story.note(&format!("Round {round}"));
+        expect_stored(&store, &story).await;
+    }
+}
+
+/// Between the store and the server: lets everything through, nothing, or nobody in.
+struct Proxy {
+    mode: watch::Sender<Mode>,
+    folder: tempfile::TempDir,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    Through,
+    /// Connections stay open and nothing passes on them any more, whatever comes later.
+    Silent,
+    /// Connections end, nobody gets in.
+    Cut,
+}
+
+impl Proxy {
+    fn before(socket: PathBuf) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let listener = UnixListener::bind(folder.path().join(".s.PGSQL.5432")).unwrap();
+        let (mode, watched) = watch::channel(Mode::Through);
+        tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                if *watched.borrow() != Mode::Cut {
+                    tokio::spawn(pass(client, socket.clone(), watched.clone()));
+                }
+            }
+        });
+        Self { mode, folder }
+    }
+
+    fn options(&self, schema: &str) -> PostgresOptions {
+        let url = format!("postgres://app@localhost/postgres?host={}", self.folder.path().display());
+        let options = PostgresOptions::new(&url).unwrap().in_schema(schema).unwrap().not_durable();
+        options.with_connections(2).with_statement_timeout(Duration::from_millis(500))
+    }
+}
+
+async fn pass(client: UnixStream, socket: PathBuf, mut mode: watch::Receiver<Mode>) {
+    let Ok(server) = UnixStream::connect(socket).await else { return };
+    let (mut from_client, mut to_client) = client.into_split();
+    let (mut from_server, mut to_server) = server.into_split();
+    let mut forth = [0; 4096];
+    let mut back = [0; 4096];
+    loop {
+        let now = *mode.borrow_and_update();
+        match now {
+            Mode::Cut => return,
+            Mode::Silent => std::future::pending().await,
+            Mode::Through => {
+                use tokio::io::{AsyncReadExt, AsyncWriteExt};
+                let passed = tokio::select! {
+                    changed = mode.changed() => { if changed.is_err() { return } continue }
+                    read = from_client.read(&mut forth) => match read {
+                        Ok(bytes @ 1..) => to_server.write_all(&forth[..bytes]).await,
+                        _ => return,
+                    },
+                    read = from_server.read(&mut back) => match read {
+                        Ok(bytes @ 1..) => to_client.write_all(&back[..bytes]).await,
+                        _ => return,
+                    },
+                };
+                if passed.is_err() {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+fn socket_of(url: &str) -> PathBuf {
+    let folder = url.split_once("host=").expect("a cluster behind a socket").1;
+    Path::new(folder).join(".s.PGSQL.5432")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_is_silent_or_gone_is_told_in_time_and_found_again() {
+    let Some(url) = cluster::url() else { return };
+    let proxy = Proxy::before(socket_of(&url));
+    let store = proxy.options(&format!("t{:032x}", rand::random::<u128>())).open().await.unwrap();
+    store.migrate().await.unwrap();
+    let mut story = opened(&store, 1).await;
+    for mode in [Mode::Silent, Mode::Cut] {
+        proxy.mode.send_replace(mode);
+        for _ in 0..3 {
+            let begun = Instant::now();
+            let refused = store.load(story.id()).await.unwrap_err();
+            assert!(refused.is_transient(), "{mode:?}: {refused:?}");
+            let refused = store.commit(&story.clone().note("Into the void.")).await.unwrap_err();
+            let told = matches!(refused, StoreError::Unavailable(_) | StoreError::OutcomeUnknown(_));
+            assert!(told, "{mode:?}: {refused:?}");
+            // Each within the time-out of a statement, the time of grace, and what the machine takes.
+            assert!(begun.elapsed() < Duration::from_secs(8), "{mode:?}: {:?}", begun.elapsed());
+        }
+        proxy.mode.send_replace(Mode::Through);
+        let begun = Instant::now();
+        let change = story.note("There again.");
+        while store.commit(&change).await.is_err() {
+            assert!(begun.elapsed() < Duration::from_secs(8), "{mode:?}: not found again");
+        }
+        expect_stored(&store, &story).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_could_not_reach_the_server_is_told_of_the_gap() {
+    let Some((url, options)) = cluster::url().zip(options()) else { return };
+    let here = options.announcing().open().await.unwrap();
+    here.migrate().await.unwrap();
+    let proxy = Proxy::before(socket_of(&url));
+    let there = proxy.options(here.schema()).open().await.unwrap();
+    let mut changes = there.changes().await.unwrap();
+    proxy.mode.send_replace(Mode::Cut);
+    for _ in 0..2 {
+        let trouble = changes.next().await.unwrap_err();
+        assert!(trouble.is_transient(), "{trouble:?}");
+    }
+    let mut story = opened(&here, 1).await;
+    proxy.mode.send_replace(Mode::Through);
+    assert_eq!(changes.next().await.unwrap(), Heard::Gap);
+    here.commit(&story.note("After the gap.")).await.unwrap();
+    let expected = Heard::Changed { complaint: story.id(), version: story.state().version };
+    let heard = async {
+        // What was told while the line was cut may still be under way.
+        while changes.next().await.unwrap() != expected {}
+    };
+    tokio::time::timeout(Duration::from_secs(20), heard).await.expect("nothing is heard");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn couriers_on_several_servers_never_hold_one_notice() {
+    let Some(options) = options() else { return };
+    let stores = [options.clone().open().await.unwrap(), options.open().await.unwrap()];
+    stores[0].migrate().await.unwrap();
+    for number in 1..=60 {
+        opened(&stores[0], number).await;
+    }
+    let mut tasks = tokio::task::JoinSet::new();
+    for courier in 0..8 {
+        let store = stores[courier % 2].clone();
+        tasks.spawn(async move {
+            let mut held = Vec::new();
+            loop {
+                let claimed = store.claim(second(1_000), second(2_000), 7).await.unwrap();
+                if claimed.is_empty() {
+                    return held;
+                }
+                held.extend(claimed.into_iter().map(|claimed| claimed.notice.id));
+            }
+        });
+    }
+    let mut held: Vec<_> = tasks.join_all().await.concat();
+    assert_eq!(held.len(), 60);
+    held.sort_unstable();
+    held.dedup();
+    assert_eq!(held.len(), 60, "a notice was held twice");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_one_server_commits_is_heard_by_another() {
+    let Some(options) = options() else { return };
+    let (here, there) = (options.clone().announcing().open().await.unwrap(), options.open().await.unwrap());
+    here.migrate().await.unwrap();
+    let mut changes = there.changes().await.unwrap();
+    let mut stories = [opened(&here, 1).await, opened(&here, 2).await];
+    let next = async |changes: &mut Changes| {
+        tokio::time::timeout(Duration::from_secs(20), changes.next()).await.expect("nothing is heard")
+    };
+    let expect = async |changes: &mut Changes, story: &Story| {
+        let heard = next(changes).await;
+        let expected = Heard::Changed { complaint: story.id(), version: story.state().version };
+        assert_eq!(heard.unwrap(), expected);
+    };
+    for story in &stories {
+        expect(&mut changes, story).await;
+    }
+    // What was refused is not told, and what the host rolled back is not, either.
+    here.commit(&stories[0].clone().assign(&agent_id("nobody"), None)).await.unwrap_err();
+    let mut tx = here.pool().begin().await.unwrap();
+    here.commit_in(&mut tx, &stories[0].clone().note("Taken back.")).await.unwrap();
+    tx.rollback().await.unwrap();
+    let mut tx = here.pool().begin().await.unwrap();
+    here.commit_in(&mut tx, &stories[1].note("By the host.")).await.unwrap();
+    tx.commit().await.unwrap();
+    expect(&mut changes, &stories[1]).await;
+
+    // One who could not listen for a while is told so, and hears again.
+    let listener = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query = $1";
+    let query = format!("LISTEN \"complaint_changed_{}\"", here.schema());
+    sqlx::query(listener).bind(query).execute(here.pool()).await.unwrap();
+    let gap = match next(&mut changes).await {
+        Err(trouble) => {
+            assert!(trouble.is_transient(), "{trouble:?}");
+            next(&mut changes).await.unwrap()
+        }
+        Ok(heard) => heard,
+    };
+    assert_eq!(gap, Heard::Gap);
+    here.commit(&stories[0].note("After the gap.")).await.unwrap();
+    expect(&mut changes, &stories[0]).await;
+}
