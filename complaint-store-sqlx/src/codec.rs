@@ -53,6 +53,7 @@ pub(crate) struct StateColumns {
 impl StateColumns {
     pub(crate) fn of(complaint: &Complaint, next_action_at: Option<DateTime<Utc>>) -> Result<Self, StoreError> {
         let words = indexed_words(complaint);
+        let named = complaint.feedback.iter().filter(|given| !given.anonymous);
         Ok(Self {
             id: complaint.id,
             reference: complaint.reference.to_string(),
@@ -69,7 +70,7 @@ impl StateColumns {
             promised_at: complaint.promised_at().map_or(NEVER, |at| at.timestamp_micros()),
             next_action_at: next_action_at.map(|at| at.timestamp_micros()),
             has_missed_deadline: complaint.has_missed_deadline(),
-            ratings: complaint.feedback.iter().map(|given| given.score.to_string()).collect::<Vec<_>>().join(","),
+            ratings: named.map(|given| given.score.to_string()).collect::<Vec<_>>().join(","),
             words_hash: fnv(&words),
             words,
             state: encode(complaint)?,

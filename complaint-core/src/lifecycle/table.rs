@@ -591,7 +591,7 @@ pub static TABLE: &[Rule] = &[
         level: LevelChange::Kept,
         permits: &[may_if(Who::Customer, &[Guard::ContestWindowOpen]), may(Who::Agent)],
         guards: &[Guard::RemedyNamed, Guard::ReasonGiven],
-        effect: "it could not be delivered, or did not arrive although it was recorded as delivered; customer and supervisor told; it is owed, and the contest window opens anew",
+        effect: "it could not be delivered, or did not arrive although it was recorded as delivered; it is owed again, the contest window opens anew, and both sides are told",
     },
     Rule {
         command: C::Contest,

@@ -316,7 +316,8 @@ pub struct Summary {
     pub by_category: BTreeMap<CategoryKey, u64>,
     /// Open complaints that missed a deadline which still runs.
     pub open_with_missed_deadline: u64,
-    /// Ratings by score, 1 to 5.
+    /// Ratings by score, 1 to 5. Anonymous ones are left out, as the difference of two counts would tell them: see
+    /// [`Satisfaction`](crate::satisfaction::Satisfaction).
     pub ratings: BTreeMap<u8, u64>,
 }
 
@@ -346,7 +347,7 @@ impl Summary {
             *self.open_by_level.entry(complaint.level).or_default() += 1;
             self.open_with_missed_deadline += u64::from(complaint.has_missed_deadline());
         }
-        for feedback in &complaint.feedback {
+        for feedback in complaint.feedback.iter().filter(|feedback| !feedback.anonymous) {
             *self.ratings.entry(feedback.score).or_default() += 1;
         }
     }

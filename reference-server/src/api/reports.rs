@@ -111,7 +111,7 @@ pub(super) struct CategoryCount {
     total: u64,
 }
 
-/// What customers say of how they were treated.
+/// What customers say of how they were treated. Anonymous ratings come in in fives.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Satisfaction {
     /// How many ratings there are.
@@ -135,8 +135,8 @@ pub(super) async fn summary(State(state): State<AppState>, viewer: Viewer) -> Re
     let roster = Roster::of(state.desk.store().roster().await.map_err(DeskError::from)?, &state.desk.policy());
     let lens = Lens::plain(&state, Audience::Staff).await?;
     let (policy, now) = (state.desk.policy(), state.desk.now());
-    let (count, hundredths) = counted.satisfaction();
     let figures = state.figures.of(&acting, counted.total(), state.live.commits(), now).await?;
+    let rated = figures.satisfaction.overall();
     let levels = (1..).zip(&policy.levels).map(|(number, level)| LevelCount {
         level: number,
         name: level.name.clone(),
@@ -159,10 +159,13 @@ pub(super) async fn summary(State(state): State<AppState>, viewer: Viewer) -> Re
         by_category: categories.collect(),
         breaches: counted.open_with_missed_deadline,
         satisfaction: Satisfaction {
-            count,
+            count: rated.ratings(),
             // At most 500.
-            average: hundredths.and_then(|mean| u32::try_from(mean).ok()).map(|mean| f64::from(mean) / 100.0),
-            by_score: counted.ratings.clone(),
+            average: rated
+                .mean_hundredths()
+                .and_then(|mean| u32::try_from(mean).ok())
+                .map(|mean| f64::from(mean) / 100.0),
+            by_score: (1..).zip(rated.by_score).filter(|(_, count)| *count > 0).collect(),
         },
         figures: FiguresView::of(&figures, &policy, |agent| lens.agent_name(agent)),
         waiting: Waiting {

@@ -210,12 +210,12 @@ async fn dashboard(State(state): State<AppState>, person: Person) -> Answer {
     let acting = state.acting(&person.0).await?;
     let summary = acting.summary().await?;
     let policy = state.desk.policy();
-    let (ratings, mean) = summary.satisfaction();
     let roster = Roster::of(state.desk.store().roster().await.map_err(DeskError::from)?, &policy);
     let names = Names { agents: agent_names(&roster), ..Names::default() };
     let now = state.desk.now();
     let pressing = reports::most_pressing(&acting).await?;
     let figures = state.figures.of(&acting, summary.total(), state.live.commits(), now).await?;
+    let rated = figures.satisfaction.overall();
     page(
         StatusCode::OK,
         &DashboardPage {
@@ -223,8 +223,10 @@ async fn dashboard(State(state): State<AppState>, person: Person) -> Answer {
             open: summary.open(),
             total: summary.total(),
             missed: summary.open_with_missed_deadline,
-            ratings,
-            satisfaction: mean.map_or_else(|| "–".to_owned(), |mean| format!("{}.{:02}", mean / 100, mean % 100)),
+            ratings: rated.ratings(),
+            satisfaction: rated
+                .mean_hundredths()
+                .map_or_else(|| "–".to_owned(), |mean| format!("{}.{:02}", mean / 100, mean % 100)),
             figures: FiguresView::of(&figures, &policy, |agent| names.agent(agent)),
             by_status: Status::ALL
                 .into_iter()

@@ -398,7 +398,7 @@ async fn a_late_remedy_is_named_and_apologised_for() {
         assert!(sarah.says("Remedy 2. Replacement"), "{address}: {}", sarah.text());
     }
     assert!(sarah.says("Alarm: the time for “remedy 2” ran out"), "{}", sarah.text());
-    sarah.press(&at(&reference, "fail_remedy"), &[("reason", "It is out of stock.")]).await;
+    sarah.press(&at(&reference, "fail_remedy"), &[("remedy", "2"), ("reason", "It is out of stock.")]).await;
     john.open(&page).await;
     assert!(john.says("We could not deliver what we promised you 2. Replacement We are sorry."), "{}", john.text());
     assert!(!john.says("We are late with what we promised you"), "{}", john.text());
