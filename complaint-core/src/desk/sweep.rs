@@ -76,19 +76,20 @@ impl Desk {
         Ok(swept)
     }
 
-    /// Lets the clocks act: warnings, alarms, releases, escalations, closings; oldest first, until none is left.
+    /// Lets the clocks act: warnings, alarms, releases, escalations, closings; oldest first, until none is left. A complaint that
+    /// fails is passed over, and the first failure is told at the end.
     pub async fn sweep_clocks(&self) -> Result<Swept, DeskError> {
         let mut swept = Swept::default();
         // A complaint whose clock cannot be satisfied must not hold up the others for ever.
         let mut tried = BTreeSet::new();
-        let mut unreadable = None;
+        let mut failed = None;
         loop {
             // As many more as were passed over: those that stay due must not fill every batch.
             let more = u32::try_from(tried.len()).unwrap_or(u32::MAX);
             let due = self.store.due(self.now(), BATCH.saturating_add(more)).await?;
             let fresh: Vec<ComplaintId> = due.into_iter().filter(|id| !tried.contains(id)).collect();
             if fresh.is_empty() {
-                return unreadable.map_or(Ok(swept), Err);
+                return failed.map_or(Ok(swept), Err);
             }
             for id in fresh {
                 match self.tick(id).await {
@@ -101,12 +102,11 @@ impl Desk {
                     }
                     // Somebody else was faster: the next round sees what is left of it.
                     Err(DeskError::Store(StoreError::Conflict { .. } | StoreError::CapacityExceeded { .. })) => {}
-                    // Neither must one that cannot be read; it is told of at the end.
-                    Err(error @ DeskError::Store(StoreError::Corrupt { .. })) => {
+                    Err(error) if concerns_all(&error) => return Err(error),
+                    Err(error) => {
                         tried.insert(id);
-                        unreadable.get_or_insert(error);
+                        failed.get_or_insert(error);
                     }
-                    Err(error) => return Err(error),
                 }
             }
         }
@@ -204,17 +204,24 @@ impl Desk {
         };
         let (plans, needs): (Vec<Plan>, Vec<Need>) = plans.into_iter().filter_map(with_need).unzip();
         let batch = route_batch(&needs, &roster, self.now());
-        let mut committed = 0;
+        let (mut committed, mut failed) = (0, None);
         for (at, mut plan) in plans.into_iter().enumerate() {
             if batch.chosen(at).is_some() {
                 self.give(&mut plan, policy, &roster, &batch.routing(at));
             }
             self.say_if_nobody(&mut plan, policy, &needs[at], &roster);
-            if !plan.is_empty() {
-                committed += u32::from(self.committed(plan, policy).await?);
+            if plan.is_empty() {
+                continue;
+            }
+            match self.committed(plan, policy).await {
+                Ok(done) => committed += u32::from(done),
+                Err(error) if concerns_all(&error) => return Err(error),
+                Err(error) => {
+                    failed.get_or_insert(error);
+                }
             }
         }
-        Ok(committed)
+        failed.map_or(Ok(committed), Err)
     }
 
     /// Commits, unless somebody else was faster: then the next sweep looks again.
@@ -233,6 +240,13 @@ impl Desk {
         *walk = page.next.map(|next| Query { after: Some(next), ..query });
         Ok(Some(page.items))
     }
+}
+
+/// Whether the store fails as a whole, so that the next complaint would fare no better. What is wrong with one complaint must not
+/// hold up the others.
+fn concerns_all(error: &DeskError) -> bool {
+    use StoreError as E;
+    matches!(error, DeskError::Store(E::Unavailable(_) | E::OutcomeUnknown(_) | E::Unusable(_)))
 }
 
 /// All complaints of these statuses, the most pressing first.

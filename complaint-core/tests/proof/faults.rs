@@ -9,7 +9,7 @@ use complaint_core::complaint::{Event, Submission};
 use complaint_core::deadline::{Calendar, CalendarSpec, ClockKind as K, due_commands};
 use complaint_core::id::ComplaintId;
 use complaint_core::lifecycle::{Command, CommandName as C, Input, Status};
-use complaint_core::store::{MemoryStore, OpenLimit};
+use complaint_core::store::{AgentStore, MemoryStore, OpenLimit, StoreError};
 use complaint_core::testing::CountedIds;
 use complaint_core::{Actor, Complaint, Desk, DeskError, Resolution};
 
@@ -212,9 +212,12 @@ async fn due_work_past_the_first_hundred_is_not_starved() {
     assert_eq!(house.desk.sweep().await.unwrap().escalated, 0);
 }
 
-/// A store in which some complaints are due for ever.
+/// A store in which some complaints are due for ever, and one can never be changed.
 #[derive(Debug)]
-struct Clogged(std::sync::Arc<complaint_core::store::MemoryStore>);
+struct Clogged {
+    store: Arc<complaint_core::store::MemoryStore>,
+    stuck: Option<ComplaintId>,
+}
 
 mod clogged {
     use async_trait::async_trait;
@@ -230,50 +233,53 @@ mod clogged {
     };
 
     use super::Clogged;
-    use crate::house::uuid;
+    use crate::house::{agent_id, uuid};
 
     #[async_trait]
     impl ComplaintStore for Clogged {
         async fn load(&self, id: ComplaintId) -> Result<Option<Complaint>, StoreError> {
-            self.0.load(id).await
+            self.store.load(id).await
         }
         async fn by_reference(&self, reference: Reference) -> Result<Option<Complaint>, StoreError> {
-            self.0.by_reference(reference).await
+            self.store.by_reference(reference).await
         }
         async fn commit(&self, change: &Change) -> Result<(), StoreError> {
-            self.0.commit(change).await
+            if change.parts().iter().any(|part| Some(part.id()) == self.stuck) {
+                return Err(StoreError::UnknownAgent { agent: agent_id("nobody") });
+            }
+            self.store.commit(change).await
         }
         async fn log(&self, id: ComplaintId, after: u32, limit: u32) -> Result<Vec<Entry>, StoreError> {
-            self.0.log(id, after, limit).await
+            self.store.log(id, after, limit).await
         }
         async fn search(&self, query: &Query) -> Result<Page, StoreError> {
-            self.0.search(query).await
+            self.store.search(query).await
         }
         async fn due(&self, at: DateTime<Utc>, limit: u32) -> Result<Vec<ComplaintId>, StoreError> {
             let mut due: Vec<ComplaintId> =
                 (0..150).map(|number| ComplaintId::from_uuid(uuid(9_000 + number))).collect();
-            due.extend(self.0.due(at, limit).await?);
+            due.extend(self.store.due(at, limit).await?);
             due.truncate(limit as usize);
             Ok(due)
         }
         async fn recall(&self, key: &IdempotencyKey) -> Result<Option<Recalled>, StoreError> {
-            self.0.recall(key).await
+            self.store.recall(key).await
         }
         async fn summary(&self, scope: &Scope) -> Result<Summary, StoreError> {
-            self.0.summary(scope).await
+            self.store.summary(scope).await
         }
     }
 
     #[async_trait]
     impl AgentStore for Clogged {
         async fn save(&self, agent: &Agent) -> Result<(), StoreError> {
-            self.0.save(agent).await
+            self.store.save(agent).await
         }
         async fn find(&self, id: &AgentId) -> Result<Option<Member>, StoreError> {
-            self.0.find(id).await
+            self.store.find(id).await
         }
         async fn roster(&self) -> Result<Vec<Member>, StoreError> {
-            self.0.roster().await
+            self.store.roster().await
         }
     }
 
@@ -285,10 +291,10 @@ mod clogged {
             until: DateTime<Utc>,
             limit: u32,
         ) -> Result<Vec<ClaimedNotice>, StoreError> {
-            self.0.claim(now, until, limit).await
+            self.store.claim(now, until, limit).await
         }
         async fn settle(&self, id: NoticeId, how: Settlement, now: DateTime<Utc>) -> Result<(), StoreError> {
-            self.0.settle(id, how, now).await
+            self.store.settle(id, how, now).await
         }
     }
 }
@@ -298,11 +304,39 @@ async fn complaints_that_stay_due_do_not_hold_up_the_others() {
     let house = House::new(policy()).await;
     let id = house.submit().await.id;
     house.clock.advance(TimeDelta::days(3));
-    let clogged = Desk::new(Clogged(house.store.clone()), policy())
+    let clogged = Desk::new(Clogged { store: house.store.clone(), stuck: None }, policy())
         .with_clock(Arc::new(house.clock.clone()))
         .with_ids(Arc::new(CountedIds::from(1_000_000)));
     assert_eq!(clogged.sweep().await.unwrap().escalated, 1);
     assert_eq!(house.state(id).await.level, level(2));
+}
+
+#[tokio::test]
+async fn a_complaint_that_fails_every_time_holds_up_no_other_and_is_told() {
+    let house = House::new(policy()).await;
+    let ids = many(&house, 3).await;
+    house.clock.advance(TimeDelta::days(3));
+    let stuck = Some(ids[0]);
+    let desk = Desk::new(Clogged { store: house.store.clone(), stuck }, policy())
+        .with_clock(Arc::new(house.clock.clone()))
+        .with_ids(Arc::new(CountedIds::from(1_000_000)));
+    assert!(matches!(desk.sweep().await, Err(DeskError::Store(StoreError::UnknownAgent { .. }))));
+    let levels = [house.state(ids[0]).await.level, house.state(ids[1]).await.level, house.state(ids[2]).await.level];
+    assert_eq!(levels, [level(1), level(2), level(2)]);
+
+    // Nor where many are placed together: all three lose their handler and wait.
+    for id in &ids {
+        let handler = house.state(*id).await.handler.unwrap();
+        let mut gone = house.store.find(&handler).await.unwrap().unwrap().agent;
+        gone.enabled = false;
+        house.store.save(&gone).await.unwrap();
+    }
+    assert!(matches!(desk.release_from_absent().await, Err(DeskError::Store(StoreError::UnknownAgent { .. }))));
+    for id in &ids {
+        let complaint = house.state(*id).await;
+        let taken = complaint.handler.is_none_or(|handler| !["sarah", "ben"].contains(&handler.as_str()));
+        assert!(taken || Some(*id) == stuck, "{id} was left behind");
+    }
 }
 
 #[test]
