@@ -540,6 +540,9 @@ fn repromised(
     let from = if is_law { complaint.received_at.min(deadline.started_at) } else { deadline.started_at };
     let moved = fresh(moved?, from);
     let moved = Deadline { warned: deadline.warned, ..moved }.having_been(deadline, policy, now);
+    // A warning that lies ahead again will be news again.
+    let given = moved.warn_at.map_or(90, |[early, late]| if late <= now { 90 } else if early <= now { 75 } else { 0 });
+    let moved = Deadline { warned: deadline.warned.min(given), ..moved };
     let allowed = if is_law {
         // A statutory deadline never moves later.
         moved.due_at < deadline.due_at

@@ -297,6 +297,26 @@ fn a_new_description_promises_anew_and_a_mere_weight_does_not() {
 }
 
 #[test]
+fn a_clock_that_became_longer_warns_anew() {
+    let mut world = World::new(policy());
+    let begun = world.begun("sarah");
+    let triage = |priority| input(C::Triage, Input { priority: Some(priority), ..Input::default() });
+    let urgent = world.act(&begun, &agent("sarah"), &triage(Priority::Urgent));
+    let answered = world.text(&urgent, &agent("sarah"), C::Post);
+    let warnings = |complaint: &Complaint| complaint.deadline(K::Level).unwrap().warn_at.unwrap();
+    world.now = warnings(&answered)[1];
+    let warned = world.tick(answered);
+    assert_eq!(warned.deadline(K::Level).unwrap().warned, 90);
+    let calmer = world.act(&warned, &agent("sarah"), &triage(Priority::Normal));
+    assert_eq!(calmer.deadline(K::Level).unwrap().warned, 0, "both are ahead again");
+    world.now = warnings(&calmer)[0];
+    let again = world.tick(calmer);
+    assert_eq!(again.deadline(K::Level).unwrap().warned, 75);
+    let same = world.act(&again, &agent("sarah"), &triage(Priority::High));
+    assert!(same.deadline(K::Level).unwrap().warned <= 75, "what was not given is not taken for given");
+}
+
+#[test]
 fn a_new_description_never_moves_the_law_later() {
     let mut policy = policy();
     let late = policy.categories[1].key.clone();
