@@ -541,7 +541,11 @@ fn repromised(
     let moved = fresh(moved?, from);
     let moved = Deadline { warned: deadline.warned, ..moved }.having_been(deadline, policy, now);
     // A warning that lies ahead again will be news again.
-    let given = moved.warn_at.map_or(90, |[early, late]| if late <= now { 90 } else if early <= now { 75 } else { 0 });
+    let given = match moved.warn_at {
+        Some([early, _]) if now < early => 0,
+        Some([_, late]) if now < late => 75,
+        _ => 90,
+    };
     let moved = Deadline { warned: deadline.warned.min(given), ..moved };
     let allowed = if is_law {
         // A statutory deadline never moves later.

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use super::plan::Plan;
-use super::{Desk, DeskError};
+use super::{Desk, DeskError, Receipt, Resolution};
 use crate::actor::{Actor, Party};
-use crate::complaint::{Channel, Complaint, Entry, Outcome, Rating, Remedy, Submission};
-use crate::id::{CauseKey, ComplaintId, CustomerId, InvalidId, Level, Version};
+use crate::complaint::{Channel, Complaint, Entry, Rating, Submission};
+use crate::id::{ComplaintId, CustomerId, InvalidId, Level, Version};
 use crate::lifecycle::{
     Availability, Command, CommandName, Context, FailedGuard, Input, Status, decide, refusal, submit,
 };
@@ -46,148 +46,6 @@ pub struct Acting {
     desk: Desk,
     actor: Actor,
     key: Option<(IdempotencyKey, String)>,
-}
-
-/// What a customer gets for a submission.
-///
-/// ```
-/// # use complaint_core::{Actor, Agent, Complaint, Desk, Policy, policy::Category, store::MemoryStore};
-/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
-/// # let policy = Policy::standard().with_category(Category::named("Water supply")?);
-/// # let desk = Desk::new(MemoryStore::new(), policy);
-/// let about = Complaint::about("Water supply", "No water", "Since Monday.")?;
-/// let john = desk.acting_as(Actor::customer("john")?).under_key("form-7", "digest of the form")?;
-/// let receipt = john.submit(about.clone()).await?;
-/// let again = john.submit(about).await?; // the answer was lost on the way
-/// assert!(again.is_repeated());
-/// assert_eq!(again.reference(), receipt.reference());
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// # })?;
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[derive(Debug, Clone, PartialEq)]
-pub struct Receipt {
-    complaint: Complaint,
-    repeated: bool,
-}
-
-impl Receipt {
-    /// The id of the complaint.
-    pub fn id(&self) -> ComplaintId {
-        self.complaint.id
-    }
-
-    /// The number people quote.
-    pub fn reference(&self) -> Reference {
-        self.complaint.reference
-    }
-
-    /// The complaint as it was right after submission, already with its handler if one was free.
-    pub fn complaint(&self) -> &Complaint {
-        &self.complaint
-    }
-
-    /// Whether it answers a repetition under the same idempotency key.
-    pub fn is_repeated(&self) -> bool {
-        self.repeated
-    }
-}
-
-/// A decision as a handler writes it.
-///
-/// ```
-/// use complaint_core::Resolution;
-/// # use complaint_core::{Actor, Agent, Complaint, Desk, Policy, policy::Category, store::MemoryStore};
-/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
-/// # let desk = Desk::new(MemoryStore::new(), Policy::standard().with_category(Category::named("Water supply")?));
-/// # let asha = desk.enrol(Agent::named("asha", "Asha Rao")?.skilled_in(["water supply"])).await?;
-/// # let john = desk.acting_as(Actor::customer("john")?);
-/// # let receipt = john.submit(Complaint::about("Water supply", "No water", "Since Monday.")?).await?;
-///
-/// let resolution = Resolution::upheld("Valve 14 was stuck; it has been replaced.")
-///     .with_apology("We are sorry that you had no water.")
-///     .next_steps("The valves next to it are looked at this week.");
-/// # let asha = desk.acting_as(Actor::agent(&asha));
-/// # asha.begin(receipt.id()).await?;
-/// let complaint = asha.resolve(receipt.id(), resolution).await?;
-/// assert_eq!(complaint.status.name(), "resolved");
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// # })?;
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Resolution {
-    outcome: Outcome,
-    explanation: String,
-    apology: Option<String>,
-    next_steps: Option<String>,
-    cause: Option<CauseKey>,
-    remedies: Vec<Remedy>,
-}
-
-impl Resolution {
-    /// A decision with its explanation.
-    pub fn new(outcome: Outcome, explanation: impl Into<String>) -> Self {
-        Self {
-            outcome,
-            explanation: explanation.into(),
-            apology: None,
-            next_steps: None,
-            cause: None,
-            remedies: Vec::new(),
-        }
-    }
-
-    /// The customer was right.
-    pub fn upheld(explanation: impl Into<String>) -> Self {
-        Self::new(Outcome::Upheld, explanation)
-    }
-
-    /// The customer was not right.
-    pub fn not_upheld(explanation: impl Into<String>) -> Self {
-        Self::new(Outcome::NotUpheld, explanation)
-    }
-
-    /// Apologises in plain words.
-    pub fn apologising(self) -> Self {
-        self.with_apology("We are sorry for the trouble this has caused you.")
-    }
-
-    /// Apologises in these words.
-    pub fn with_apology(mut self, words: impl Into<String>) -> Self {
-        self.apology = Some(words.into());
-        self
-    }
-
-    /// Adds a remedy.
-    pub fn with(mut self, remedy: Remedy) -> Self {
-        self.remedies.push(remedy);
-        self
-    }
-
-    /// Names the cause, one of [`Policy::causes`].
-    pub fn caused_by(mut self, cause: CauseKey) -> Self {
-        self.cause = Some(cause);
-        self
-    }
-
-    /// Says what happens next.
-    pub fn next_steps(mut self, words: impl Into<String>) -> Self {
-        self.next_steps = Some(words.into());
-        self
-    }
-
-    fn into_input(self) -> Input {
-        Input {
-            outcome: Some(self.outcome),
-            explanation: Some(self.explanation),
-            apology: self.apology,
-            next_steps: self.next_steps,
-            cause: self.cause,
-            remedies: self.remedies,
-            ..Input::default()
-        }
-    }
 }
 
 impl Acting {

@@ -9,6 +9,8 @@ mod acting;
 mod courier;
 mod error;
 mod plan;
+mod receipt;
+mod resolution;
 mod sweep;
 
 use std::sync::{Arc, PoisonError, RwLock};
@@ -29,9 +31,11 @@ use crate::routing::{Ineligible, Need, Roster, Routing, route};
 use crate::store::{Change, Store};
 use crate::triage::{Classifier, IntakeRule, Suggestion, Triage};
 
-pub use acting::{Acting, Receipt, Resolution};
+pub use acting::Acting;
 pub use courier::Delivered;
 pub use error::DeskError;
+pub use receipt::Receipt;
+pub use resolution::Resolution;
 pub use sweep::Swept;
 
 /// Told of every commit, right after it. Must be quick and must not fail; a host feeds live pages from it.

@@ -111,237 +111,93 @@ impl Who {
     }
 }
 
-/// A condition of a command. Those that look at the caller's input are checked only when there is one.
-///
-/// ```
-/// use complaint_core::lifecycle::Guard;
-///
-/// assert_eq!(Guard::SecondPerson.name(), "second_person");
-/// assert_eq!(Guard::SecondPerson.meaning(), "whoever approves is not the proposer");
-/// assert!(Guard::ReasonGiven.reads_input() && !Guard::SecondPerson.reads_input());
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Guard {
-    /// It was not acknowledged before.
-    NotAcknowledged,
-    /// The category is in the catalogue and active.
-    CategoryKnown,
-    /// Its texts are within bounds and required answers are given.
-    SubmissionComplete,
-    /// The customer has room for another open complaint.
-    OpenComplaintLimit,
-    /// The new description fits the catalogue.
-    TriageFits,
-    /// The agent is eligible: level, skills, area, language, available, capacity, not excluded.
-    CandidateEligible,
-    /// The policy lets agents take from their queue.
-    TakingAllowed,
-    /// The policy lets agents dismiss.
-    DismissingAllowed,
-    /// A reason is given.
-    ReasonGiven,
-    /// A text is given.
-    TextGiven,
-    /// A text or a file is given.
-    TextOrFilesGiven,
-    /// A comment is given.
-    CommentGiven,
-    /// An instruction is given.
-    InstructionGiven,
-    /// The third party and the expected day are given.
-    HoldGiven,
-    /// A reason is given while a question is open.
-    ReasonWhileQuestionOpen,
-    /// There is a level above.
-    BelowLastLevel,
-    /// There is a level below.
-    AboveFirstLevel,
-    /// Somebody at the level below can ever take it.
-    SomebodyBelow,
-    /// A deadline was missed.
-    DeadlineMissed,
-    /// The clock ran out and this cause did not move it before.
-    ClockRanOut,
-    /// The handler did not begin in time, or is gone.
-    ReleaseDue,
-    /// Outcome and explanation are given, an apology where upheld, remedies are well formed.
-    DecisionComplete,
-    /// The cause is among those of the policy, and given where the policy asks for one.
-    CauseFits,
-    /// The money is within the authority of whoever decides.
-    WithinAuthority,
-    /// The policy does not ask for a second person.
-    NoSecondPersonNeeded,
-    /// Whoever approves is not the proposer.
-    SecondPerson,
-    /// An explanation is given.
-    ExplanationGiven,
-    /// The resolution was not accepted before.
-    NotAccepted,
-    /// A remedy is named that this can happen to.
-    RemedyNamed,
-    /// Evidence is given, and a day not in the future.
-    FulfilmentGiven,
-    /// The contest window, counted from the decision or a failed remedy, is open.
-    ContestWindowOpen,
-    /// The last level did not decide yet, new evidence is brought, or a remedy failed.
-    NotAtLastLevel,
-    /// It is finished, or a promised remedy failed.
-    FinishedOrFailed,
-    /// No message of the customer is unread.
-    NoUnreadMessage,
-    /// No remedy is outstanding.
-    NoOutstandingRemedy,
-    /// The time to accept or contest is over.
-    AcceptanceWindowOver,
-    /// A score of 1 to 5 is given.
-    RatingGiven,
-    /// The resolution was not rated before, or a day ago at most.
-    RatingEditable,
-    /// A rating stands that is not anonymous.
-    RatingNotAnonymous,
-    /// It was withdrawn recently enough.
-    ReinstateWindowOpen,
-    /// A coded reason and a text for the customer are given.
-    DismissalGiven,
-    /// The other complaint is another one, open, of the same customer, not joined to this one, and no way around its
-    /// level or who must not decide it.
-    SurvivorFits,
-    /// The complaint it was joined to is not finished.
-    SurvivorNotClosed,
-    /// The body is named and a notice is written.
-    ReferralGiven,
-    /// The files are within the limits of number, size and type.
-    FilesFit,
-    /// A message of the customer is unread.
-    UnreadMessage,
-    /// It can no longer be contested.
-    ContestNotPossible,
-    /// The clock reached the warning and it was not given before.
-    WarningDue,
-    /// The log has room, or this brings the complaint nearer to its end: an answer, a first rating.
-    RoomInLog,
+macro_rules! guards {
+    ($($guard:ident = $name:literal, $reads:ident, $meaning:literal;)*) => {
+        /// A condition of a command. Those that look at the caller's input are checked only when there is one.
+        ///
+        /// ```
+        /// use complaint_core::lifecycle::Guard;
+        ///
+        /// assert_eq!(Guard::SecondPerson.name(), "second_person");
+        /// assert_eq!(Guard::SecondPerson.meaning(), "whoever approves is not the proposer");
+        /// assert!(Guard::ReasonGiven.reads_input() && !Guard::SecondPerson.reads_input());
+        /// ```
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Guard {
+            $(#[doc = concat!("Holds when ", $meaning, ".")] $guard,)*
+        }
+
+        impl Guard {
+            /// The stable name.
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$guard => $name,)* }
+            }
+
+            /// What must hold, in words.
+            pub fn meaning(self) -> &'static str {
+                match self { $(Self::$guard => $meaning,)* }
+            }
+
+            /// Whether it looks at what the caller gives, beside the state of things.
+            pub fn reads_input(self) -> bool {
+                match self { $(Self::$guard => guards!(@ $reads),)* }
+            }
+        }
+    };
+    (@ input) => { true };
+    (@ state) => { false };
 }
 
-impl Guard {
-    /// The stable name.
-    pub fn name(self) -> &'static str {
-        self.both().0
-    }
-
-    /// What must hold, in words.
-    pub fn meaning(self) -> &'static str {
-        self.both().1
-    }
-
-    /// Whether it looks at what the caller gives, beside the state of things.
-    pub fn reads_input(self) -> bool {
-        matches!(
-            self,
-            Self::CategoryKnown
-                | Self::SubmissionComplete
-                | Self::TriageFits
-                | Self::CandidateEligible
-                | Self::ReasonGiven
-                | Self::TextGiven
-                | Self::TextOrFilesGiven
-                | Self::CommentGiven
-                | Self::InstructionGiven
-                | Self::HoldGiven
-                | Self::ReasonWhileQuestionOpen
-                | Self::ClockRanOut
-                | Self::DecisionComplete
-                | Self::CauseFits
-                | Self::WithinAuthority
-                | Self::ExplanationGiven
-                | Self::RemedyNamed
-                | Self::FulfilmentGiven
-                | Self::NotAtLastLevel
-                | Self::RatingGiven
-                | Self::DismissalGiven
-                | Self::SurvivorFits
-                | Self::SurvivorNotClosed
-                | Self::ReferralGiven
-                | Self::FilesFit
-                | Self::WarningDue
-        )
-    }
-
-    fn both(self) -> (&'static str, &'static str) {
-        match self {
-            Self::NotAcknowledged => ("not_acknowledged", "it was not acknowledged before"),
-            Self::CategoryKnown => ("category_known", "the category is in the catalogue and active"),
-            Self::SubmissionComplete => {
-                ("submission_complete", "its texts are within bounds and required answers are given")
-            }
-            Self::OpenComplaintLimit => ("open_complaint_limit", "the customer has room for another open complaint"),
-            Self::TriageFits => ("triage_fits", "the new description fits the catalogue"),
-            Self::CandidateEligible => (
-                "candidate_eligible",
-                "the agent is eligible: level, skills, area, language, available, capacity, not excluded",
-            ),
-            Self::TakingAllowed => ("taking_allowed", "the policy lets agents take from their queue"),
-            Self::DismissingAllowed => ("dismissing_allowed", "the policy lets agents dismiss"),
-            Self::ReasonGiven => ("reason_given", "a reason is given"),
-            Self::TextGiven => ("text_given", "a text is given"),
-            Self::TextOrFilesGiven => ("text_or_files_given", "a text or a file is given"),
-            Self::CommentGiven => ("comment_given", "a comment is given"),
-            Self::InstructionGiven => ("instruction_given", "an instruction is given"),
-            Self::HoldGiven => ("hold_given", "the third party and the expected day are given"),
-            Self::ReasonWhileQuestionOpen => {
-                ("reason_while_question_open", "a reason is given while a question is open")
-            }
-            Self::BelowLastLevel => ("below_last_level", "there is a level above"),
-            Self::AboveFirstLevel => ("above_first_level", "there is a level below"),
-            Self::SomebodyBelow => ("somebody_below", "somebody at the level below can ever take it"),
-            Self::DeadlineMissed => ("deadline_missed", "a deadline was missed"),
-            Self::ClockRanOut => ("clock_ran_out", "the clock ran out and this cause did not move it before"),
-            Self::ReleaseDue => ("release_due", "the handler did not begin in time, or is gone"),
-            Self::DecisionComplete => (
-                "decision_complete",
-                "outcome and explanation are given, an apology where upheld, remedies are well formed",
-            ),
-            Self::CauseFits => {
-                ("cause_fits", "the cause is among those of the policy, and given where the policy asks for one")
-            }
-            Self::WithinAuthority => ("within_authority", "the money is within the authority of whoever decides"),
-            Self::NoSecondPersonNeeded => ("no_second_person_needed", "the policy does not ask for a second person"),
-            Self::SecondPerson => ("second_person", "whoever approves is not the proposer"),
-            Self::ExplanationGiven => ("explanation_given", "an explanation is given"),
-            Self::NotAccepted => ("not_accepted", "the resolution was not accepted before"),
-            Self::RemedyNamed => ("remedy_named", "a remedy is named that this can happen to"),
-            Self::FulfilmentGiven => ("fulfilment_given", "evidence is given, and a day not in the future"),
-            Self::ContestWindowOpen => {
-                ("contest_window_open", "the contest window, counted from the decision or a failed remedy, is open")
-            }
-            Self::NotAtLastLevel => {
-                ("not_at_last_level", "the last level did not decide yet, new evidence is brought, or a remedy failed")
-            }
-            Self::FinishedOrFailed => ("finished_or_failed", "it is finished, or a promised remedy failed"),
-            Self::NoUnreadMessage => ("no_unread_message", "no message of the customer is unread"),
-            Self::NoOutstandingRemedy => ("no_outstanding_remedy", "no remedy is outstanding"),
-            Self::AcceptanceWindowOver => ("acceptance_window_over", "the time to accept or contest is over"),
-            Self::RatingGiven => ("rating_given", "a score of 1 to 5 is given"),
-            Self::RatingEditable => ("rating_editable", "the resolution was not rated before, or a day ago at most"),
-            Self::RatingNotAnonymous => ("rating_not_anonymous", "a rating stands that is not anonymous"),
-            Self::ReinstateWindowOpen => ("reinstate_window_open", "it was withdrawn recently enough"),
-            Self::DismissalGiven => ("dismissal_given", "a coded reason and a text for the customer are given"),
-            Self::SurvivorFits => (
-                "survivor_fits",
-                "the other complaint is another one, open, of the same customer, not joined to this one, and no way around its level or who must not decide it",
-            ),
-            Self::SurvivorNotClosed => ("survivor_not_closed", "the complaint it was joined to is not finished"),
-            Self::ReferralGiven => ("referral_given", "the body is named and a notice is written"),
-            Self::FilesFit => ("files_fit", "the files are within the limits of number, size and type"),
-            Self::UnreadMessage => ("unread_message", "a message of the customer is unread"),
-            Self::ContestNotPossible => ("contest_not_possible", "it can no longer be contested"),
-            Self::RoomInLog => (
-                "room_in_log",
-                "the log has room, or this brings the complaint nearer to its end: an answer, a first rating",
-            ),
-            Self::WarningDue => ("warning_due", "the clock reached the warning and it was not given before"),
-        }
-    }
+guards! {
+    NotAcknowledged = "not_acknowledged", state, "it was not acknowledged before";
+    CategoryKnown = "category_known", input, "the category is in the catalogue and active";
+    SubmissionComplete = "submission_complete", input, "its texts are within bounds and required answers are given";
+    OpenComplaintLimit = "open_complaint_limit", state, "the customer has room for another open complaint";
+    TriageFits = "triage_fits", input, "the new description fits the catalogue";
+    CandidateEligible = "candidate_eligible", input, "the agent is eligible: level, skills, area, language, available, capacity, not excluded";
+    TakingAllowed = "taking_allowed", state, "the policy lets agents take from their queue";
+    DismissingAllowed = "dismissing_allowed", state, "the policy lets agents dismiss";
+    ReasonGiven = "reason_given", input, "a reason is given";
+    TextGiven = "text_given", input, "a text is given";
+    TextOrFilesGiven = "text_or_files_given", input, "a text or a file is given";
+    CommentGiven = "comment_given", input, "a comment is given";
+    InstructionGiven = "instruction_given", input, "an instruction is given";
+    HoldGiven = "hold_given", input, "the third party and the expected day are given";
+    ReasonWhileQuestionOpen = "reason_while_question_open", input, "a reason is given while a question is open";
+    BelowLastLevel = "below_last_level", state, "there is a level above";
+    AboveFirstLevel = "above_first_level", state, "there is a level below";
+    SomebodyBelow = "somebody_below", state, "somebody at the level below can ever take it";
+    DeadlineMissed = "deadline_missed", state, "a deadline was missed";
+    ClockRanOut = "clock_ran_out", input, "the clock ran out and this cause did not move it before";
+    ReleaseDue = "release_due", state, "the handler did not begin in time, or is gone";
+    DecisionComplete = "decision_complete", input, "outcome and explanation are given, an apology where upheld, remedies are well formed";
+    CauseFits = "cause_fits", input, "the cause is among those of the policy, and given where the policy asks for one";
+    WithinAuthority = "within_authority", input, "the money is within the authority of whoever decides";
+    NoSecondPersonNeeded = "no_second_person_needed", state, "the policy does not ask for a second person";
+    SecondPerson = "second_person", state, "whoever approves is not the proposer";
+    ExplanationGiven = "explanation_given", input, "an explanation is given";
+    NotAccepted = "not_accepted", state, "the resolution was not accepted before";
+    RemedyNamed = "remedy_named", input, "a remedy is named that this can happen to";
+    FulfilmentGiven = "fulfilment_given", input, "evidence is given, and a day not in the future";
+    ContestWindowOpen = "contest_window_open", state, "the contest window, counted from the decision or a failed remedy, is open";
+    NotAtLastLevel = "not_at_last_level", input, "the last level did not decide yet, new evidence is brought, or a remedy failed";
+    FinishedOrFailed = "finished_or_failed", state, "it is finished, or a promised remedy failed";
+    NoUnreadMessage = "no_unread_message", state, "no message of the customer is unread";
+    NoOutstandingRemedy = "no_outstanding_remedy", state, "no remedy is outstanding";
+    AcceptanceWindowOver = "acceptance_window_over", state, "the time to accept or contest is over";
+    RatingGiven = "rating_given", input, "a score of 1 to 5 is given";
+    RatingEditable = "rating_editable", state, "the resolution was not rated before, or a day ago at most";
+    RatingNotAnonymous = "rating_not_anonymous", state, "a rating stands that is not anonymous";
+    ReinstateWindowOpen = "reinstate_window_open", state, "it was withdrawn recently enough";
+    DismissalGiven = "dismissal_given", input, "a coded reason and a text for the customer are given";
+    SurvivorFits = "survivor_fits", input, "the other complaint is another one, open, of the same customer, not joined to this one, and no way around its level or who must not decide it";
+    SurvivorNotClosed = "survivor_not_closed", input, "the complaint it was joined to is not finished";
+    ReferralGiven = "referral_given", input, "the body is named and a notice is written";
+    FilesFit = "files_fit", input, "the files are within the limits of number, size and type";
+    UnreadMessage = "unread_message", state, "a message of the customer is unread";
+    ContestNotPossible = "contest_not_possible", state, "it can no longer be contested";
+    WarningDue = "warning_due", input, "the clock reached the warning and it was not given before";
+    RoomInLog = "room_in_log", state, "the log has room, or this brings the complaint nearer to its end: an answer, a first rating";
 }
 
 const fn may(who: Who) -> Permit {

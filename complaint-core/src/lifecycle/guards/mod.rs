@@ -1,51 +1,35 @@
 //! What each guard of the table looks at.
 
-use std::collections::BTreeSet;
+mod decision;
+mod files;
+mod submission;
 
 use chrono::{DateTime, TimeDelta, Utc};
+
+use decision::{
+    authority_faults, cause_faults, decision_faults, fulfilment_faults, no_remedy_for, remedy_named_faults,
+};
+use files::{file_faults, files_sent, side};
+use submission::look_at_submission;
 
 use super::context::Context;
 use super::refusal::FailedGuard;
 use super::table::{Guard, Permit, Rule, Who};
 use super::{Command, CommandName, Field, Status};
 use crate::actor::{Actor, Party};
-use crate::complaint::{
-    Complaint, DismissalReason, EscalationCause, ExclusionCause, Outcome, Remedy, RemedyPromise, RemedyState,
-    Submission,
-};
+use crate::complaint::{Complaint, DismissalReason, EscalationCause, ExclusionCause, Submission};
 use crate::deadline::{ClockKind, Deadline, due_commands, has_escalated, moves_up};
-use crate::id::{AttachmentId, Level};
-use crate::money::Money;
+use crate::id::Level;
 use crate::store::Scope;
 use crate::text::{self, TextFault};
 
-/// The most files that either side, the customer or staff, may send to a complaint: neither uses up the other's. Also the most
-/// that one message shows.
-pub const FILES_MAX: usize = 10;
-/// The largest file, in bytes.
-pub const FILE_SIZE_MAX: u64 = 10 * 1024 * 1024;
-/// The most remedies of one decision.
-pub const REMEDIES_MAX: usize = 20;
 /// The longest that a customer is told to wait for a third party.
 const HOLD_MAX: TimeDelta = TimeDelta::days(366);
-/// The farthest day for which a remedy is promised.
-const DUE_MAX: TimeDelta = TimeDelta::days(5 * 366);
-/// The media types that are taken in.
-pub const MEDIA_TYPES: &[&str] = &[
-    "image/png",
-    "image/jpeg",
-    "image/gif",
-    "image/webp",
-    "image/heic",
-    "application/pdf",
-    "text/plain",
-    "application/zip",
-    "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
-    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-    "application/vnd.oasis.opendocument.text",
-    "audio/mpeg",
-    "video/mp4",
-];
+
+pub use decision::REMEDIES_MAX;
+pub use files::{FILE_SIZE_MAX, FILES_MAX, MEDIA_TYPES};
+
+pub(crate) use decision::remedy_meant;
 
 /// Everything a guard may look at.
 pub(crate) struct Scene<'a> {
@@ -261,22 +245,14 @@ fn look(scene: &Scene<'_>, guard: Guard) -> Vec<FailedGuard> {
     }
 }
 
-fn look_at_submission(scene: &Scene<'_>, submission: &Submission, guard: Guard) -> Vec<FailedGuard> {
-    let policy = scene.context.policy;
-    match guard {
-        Guard::CategoryKnown => match policy.category(&submission.category) {
-            Some(category) if category.active => Vec::new(),
-            _ => vec![FailedGuard::input(
-                "unknown_category",
-                "category",
-                format!("`{}` cannot be complained about here", submission.category),
-                "choose a category of the catalogue",
-            )],
-        },
-        Guard::OpenComplaintLimit => open_limit_faults(scene),
-        Guard::SubmissionComplete => submission_faults(scene, submission),
-        _ => Vec::new(),
-    }
+/// The latest date it is anywhere on Earth now (UTC+14): nobody's today is refused as the future.
+fn latest_today(now: DateTime<Utc>) -> chrono::NaiveDate {
+    (now + chrono::TimeDelta::hours(14)).date_naive()
+}
+
+/// The earliest date it is anywhere on Earth now (UTC-12): nobody's today is refused as the past.
+fn earliest_today(now: DateTime<Utc>) -> chrono::NaiveDate {
+    (now - TimeDelta::hours(12)).date_naive()
 }
 
 /// The limit is against floods, which only what a customer brings in can be: `submit`, `follow_up` and `reinstate`. It never
@@ -291,135 +267,6 @@ fn open_limit_faults(scene: &Scene<'_>) -> Vec<FailedGuard> {
         format!("you have {most} open complaints, which is the most one customer may have"),
         "wait until one of them is finished, or withdraw one",
     )
-}
-
-#[expect(clippy::too_many_lines, reason = "one paragraph per field, in the order of the submission")]
-fn submission_faults(scene: &Scene<'_>, submission: &Submission) -> Vec<FailedGuard> {
-    let mut failed = Vec::new();
-    let policy = scene.context.policy;
-    if let Err(it) = text::line(&submission.subject, text::SUBJECT_MAX) {
-        failed.push(fault("subject", it));
-    }
-    if let Err(it) = text::text(&submission.description) {
-        failed.push(fault("description", it));
-    }
-    let contact = &submission.contact;
-    let lines = [
-        ("contact.name", &contact.name),
-        ("contact.email", &contact.email),
-        ("contact.phone", &contact.phone),
-        ("product", &submission.product),
-        ("order_number", &submission.order_number),
-    ];
-    for (field, value) in lines {
-        if value.as_deref().is_some_and(|value| !value.trim().is_empty()) {
-            failed.extend(given_line(field, value));
-        }
-    }
-    failed.extend(fits("contact.address", &contact.address));
-    if contact.email.as_deref().is_some_and(|email| !email.trim().is_empty() && !looks_like_email(email.trim())) {
-        failed.push(FailedGuard::input(
-            "not_an_email",
-            "contact.email",
-            "is no e-mail address",
-            "write it as name@example.org",
-        ));
-    }
-    let today = latest_today(scene.context.now);
-    for (field, date) in [("purchase_date", submission.purchase_date), ("incident_date", submission.incident_date)] {
-        if date.is_some_and(|date| date > today) {
-            failed.push(FailedGuard::input(
-                "in_the_future",
-                field,
-                "must not be in the future",
-                "give the day it happened",
-            ));
-        }
-        if date.is_some_and(|date| date < chrono::NaiveDate::from_ymd_opt(1900, 1, 1).unwrap_or_default()) {
-            failed.push(FailedGuard::input(
-                "too_long_ago",
-                field,
-                "must not be before 1900",
-                "give the day it happened",
-            ));
-        }
-    }
-    if submission.items.len() > 20 {
-        failed.push(FailedGuard::input("too_many", "items", "must be at most 20", "name the most important ones"));
-    }
-    for (at, item) in submission.items.iter().enumerate() {
-        failed.extend(given_line(&format!("items.{at}.kind"), &Some(item.kind.clone())));
-        failed.extend(given_line(&format!("items.{at}.key"), &Some(item.key.clone())));
-    }
-    let questions = policy.category(&submission.category).map_or(&[][..], |category| &category.questions);
-    for question in questions {
-        let answer = submission.answers.get(&question.key);
-        let blank = answer.is_none_or(|answer| answer.trim().is_empty());
-        let field = format!("answers.{}", question.key);
-        if question.required && blank {
-            failed.push(FailedGuard::input(
-                "missing",
-                field,
-                format!("`{}` must be answered", question.label),
-                "answer it",
-            ));
-        } else if !blank {
-            failed.extend(fits(&field, &answer.cloned()));
-        }
-    }
-    for key in submission.answers.keys() {
-        if !questions.iter().any(|question| question.key == *key) {
-            failed.push(FailedGuard::input(
-                "unknown_question",
-                format!("answers.{key}"),
-                "is no question of this category",
-                "leave it out",
-            ));
-        }
-    }
-    match scene.actor.party() {
-        Party::Customer(id) if submission.customer.as_ref().is_some_and(|customer| customer != id) => {
-            failed.push(FailedGuard::input(
-                "not_permitted",
-                "customer",
-                "a customer complains for themself",
-                "leave it out",
-            ));
-        }
-        Party::Agent(_) | Party::System if submission.customer.is_none() => {
-            failed.push(FailedGuard::input("missing", "customer", "must say for whom", "give the customer's id"));
-        }
-        _ => {}
-    }
-    if submission.against.is_some() && submission.against.as_ref() == scene.actor.agent_id() {
-        failed.push(FailedGuard::forbidden(
-            "subject_of_complaint",
-            "the complaint is against you",
-            "somebody else must take it down",
-        ));
-    }
-    failed
-}
-
-/// The latest date it is anywhere on Earth now (UTC+14): nobody's today is refused as the future.
-fn latest_today(now: DateTime<Utc>) -> chrono::NaiveDate {
-    (now + chrono::TimeDelta::hours(14)).date_naive()
-}
-
-/// The earliest date it is anywhere on Earth now (UTC-12): nobody's today is refused as the past.
-fn earliest_today(now: DateTime<Utc>) -> chrono::NaiveDate {
-    (now - TimeDelta::hours(12)).date_naive()
-}
-
-fn looks_like_email(text: &str) -> bool {
-    let Some((local, domain)) = text.rsplit_once('@') else { return false };
-    !local.is_empty()
-        && !domain.is_empty()
-        && text.len() <= 254
-        && !text.contains(char::is_whitespace)
-        && !domain.starts_with('.')
-        && !domain.ends_with('.')
-        && !text.contains(['<', '>', ',', ';', '"'])
 }
 
 #[expect(clippy::too_many_lines, reason = "one arm per guard, in the order of the enumeration")]
@@ -884,215 +731,6 @@ fn release_faults(scene: &Scene<'_>, complaint: &Complaint, now: DateTime<Utc>) 
     }
 }
 
-fn decision_faults(scene: &Scene<'_>) -> Vec<FailedGuard> {
-    let input = scene.command.input();
-    let mut failed = given("explanation", &input.explanation);
-    match input.outcome {
-        None => failed.push(FailedGuard::input("missing", "outcome", "must not be empty", "choose an outcome")),
-        Some(Outcome::ResolvedAtSource) => failed.push(FailedGuard::input(
-            "not_this_way",
-            "outcome",
-            "belongs to “Resolve at source”",
-            "use that command, or choose another outcome",
-        )),
-        Some(Outcome::Upheld | Outcome::PartlyUpheld) => failed.extend(given("apology", &input.apology)),
-        Some(Outcome::NotUpheld | Outcome::Goodwill) => failed.extend(fits("apology", &input.apology)),
-    }
-    failed.extend(fits("next_steps", &input.next_steps));
-    if input.remedies.len() > REMEDIES_MAX {
-        failed.push(FailedGuard::input("too_many", "remedies", "must be at most 20", "join some of them"));
-    }
-    if input.outcome == Some(Outcome::NotUpheld) && input.remedies.iter().any(|remedy| remedy.kind.is_money()) {
-        failed.push(FailedGuard::input(
-            "contradiction",
-            "remedies",
-            "money is promised although the complaint is not upheld",
-            "choose the outcome “Goodwill”, or leave the money out",
-        ));
-    }
-    for (at, remedy) in input.remedies.iter().enumerate() {
-        failed.extend(remedy_faults(at, remedy, scene.context.now));
-    }
-    failed
-}
-
-fn remedy_faults(at: usize, remedy: &Remedy, now: DateTime<Utc>) -> Vec<FailedGuard> {
-    let field = |name: &str| format!("remedies.{at}.{name}");
-    let mut failed = fits(&field("instructions"), &remedy.instructions);
-    match (remedy.kind.is_money(), remedy.amount) {
-        (true, None) => failed.push(FailedGuard::input(
-            "missing",
-            field("amount"),
-            format!("“{}” needs an amount", remedy.kind.label()),
-            "give an amount and a currency, e.g. 12.50 EUR",
-        )),
-        (true, Some(amount)) if amount.minor_units() == 0 => {
-            failed.push(FailedGuard::input(
-                "out_of_range",
-                field("amount"),
-                "must be more than nothing",
-                "give an amount",
-            ));
-        }
-        // It could be stored and never be read again.
-        (true, Some(amount)) if amount.minor_units() > Money::MAX => failed.push(FailedGuard::input(
-            "out_of_range",
-            field("amount"),
-            format!("must be at most {}", Money::new(Money::MAX, amount.currency())),
-            "give a smaller amount",
-        )),
-        (false, Some(_)) => failed.push(FailedGuard::input(
-            "not_applicable",
-            field("amount"),
-            format!("“{}” is no money", remedy.kind.label()),
-            "leave the amount out",
-        )),
-        _ => {}
-    }
-    match remedy.due_on {
-        Some(day) if day < earliest_today(now) => failed.push(FailedGuard::input(
-            "in_the_past",
-            field("due_on"),
-            "must not be in the past",
-            "give the promised day",
-        )),
-        Some(day) if day > (now + DUE_MAX).date_naive() => failed.push(FailedGuard::input(
-            "out_of_range",
-            field("due_on"),
-            "must be within five years",
-            "give a nearer day",
-        )),
-        _ => {}
-    }
-    failed
-}
-
-fn authority_faults(scene: &Scene<'_>, complaint: &Complaint) -> Vec<FailedGuard> {
-    let policy = scene.context.policy;
-    let remedies = match (scene.command.name(), &complaint.proposal) {
-        (CommandName::Approve, Some(proposal)) => &proposal.remedies,
-        _ => &scene.command.input().remedies,
-    };
-    let level = scene.actor.level().unwrap_or(Level::FIRST);
-    let amounts = || remedies.iter().filter_map(|remedy| remedy.amount);
-    if policy.has_authority(level, amounts()) {
-        return Vec::new();
-    }
-    let name = policy.level_name(level).to_lowercase();
-    let limits = policy.level(level).and_then(|level| level.authority.as_deref()).unwrap_or_default();
-    let has_limit = |currency| limits.iter().any(|limit| limit.currency() == currency);
-    let without: BTreeSet<String> =
-        amounts().map(Money::currency).filter(|it| !has_limit(*it)).map(|it| it.to_string()).collect();
-    let message = if without.is_empty() {
-        format!("the money is more than level “{name}” may decide alone")
-    } else {
-        let without = without.into_iter().collect::<Vec<_>>().join(", ");
-        format!("level “{name}” has no limit set for {without}, so it may decide no such amount alone")
-    };
-    fail("over_authority", message, "propose the resolution to a second person, or escalate")
-}
-
-fn cause_faults(scene: &Scene<'_>) -> Vec<FailedGuard> {
-    let policy = scene.context.policy;
-    match &scene.command.input().cause {
-        None if policy.cause_required => {
-            vec![FailedGuard::input("missing", "cause", "must not be empty", "choose a cause")]
-        }
-        Some(key) if policy.cause(key).is_none_or(|cause| !cause.active) => {
-            let known = policy.causes.iter().filter(|cause| cause.active).map(|cause| cause.key.as_str());
-            let known: Vec<&str> = known.collect();
-            let (message, remedy) = if known.is_empty() {
-                ("is unknown: this policy has no causes".to_owned(), "leave it out")
-            } else {
-                (format!("must be one of: {}", known.join(", ")), "choose one")
-            };
-            vec![FailedGuard::input("unknown_cause", "cause", message, remedy)]
-        }
-        _ => Vec::new(),
-    }
-}
-
-impl Complaint {
-    /// The remedies that a command about a single one (`accept_remedy`, `decline_remedy`, `fulfil_remedy`,
-    /// `fail_remedy`) can be given for by this actor. That one failed which was to be delivered is for staff to say, that one
-    /// did not arrive for both; a wish that staff recorded can be put right.
-    pub fn remedies_for(&self, command: CommandName, actor: &Actor) -> impl Iterator<Item = &RemedyPromise> {
-        let by_customer = actor.customer_id().is_some();
-        let is_owed = |promise: &RemedyPromise| self.outstanding_remedies().any(|it| it.number == promise.number);
-        self.remedies.iter().filter(move |promise| match command {
-            CommandName::AcceptRemedy => match self.remedy_state(promise) {
-                RemedyState::Declined => self.was_declined_by_staff(promise),
-                state => state == RemedyState::Offered,
-            },
-            CommandName::FailRemedy => {
-                self.was_recorded_as_delivered(promise)
-                    || (!by_customer && is_owed(promise) && promise.failed.is_none())
-            }
-            _ => is_owed(promise),
-        })
-    }
-}
-
-fn no_remedy_for(name: CommandName, actor: &Actor) -> (&'static str, &'static str) {
-    match name {
-        CommandName::FailRemedy if actor.customer_id().is_some() => {
-            ("no_delivered_remedy", "no remedy is recorded as delivered")
-        }
-        CommandName::AcceptRemedy => ("no_remedy_offered", "no remedy waits for the customer's word"),
-        CommandName::FailRemedy => {
-            ("no_outstanding_remedy", "no remedy is outstanding that has not failed already, or delivered")
-        }
-        _ => ("no_outstanding_remedy", "no remedy is outstanding"),
-    }
-}
-
-/// The remedy that a command is about: the one named, or the only one it can be about.
-pub(crate) fn remedy_meant(complaint: &Complaint, command: &Command, actor: &Actor) -> Option<u32> {
-    let possible: Vec<u32> = complaint.remedies_for(command.name(), actor).map(|promise| promise.number).collect();
-    match command.input().remedy {
-        Some(number) => possible.contains(&number).then_some(number),
-        None if possible.len() == 1 => possible.first().copied(),
-        None => None,
-    }
-}
-
-fn remedy_named_faults(complaint: &Complaint, command: &Command, actor: &Actor) -> Vec<FailedGuard> {
-    if remedy_meant(complaint, command, actor).is_some() {
-        return Vec::new();
-    }
-    let possible = complaint.remedies_for(command.name(), actor).map(|promise| promise.number.to_string());
-    let possible: Vec<String> = possible.collect();
-    if possible.is_empty() {
-        let (code, message) = no_remedy_for(command.name(), actor);
-        return fail(code, message, "nothing more is needed");
-    }
-    let message = format!("must be one of these: {}", possible.join(", "));
-    let code = if command.input().remedy.is_none() { "missing" } else { "unknown_value" };
-    vec![FailedGuard::input(code, "remedy", message, "name a remedy by its number")]
-}
-
-fn fulfilment_faults(command: &Command, complaint: &Complaint, now: DateTime<Utc>) -> Vec<FailedGuard> {
-    let input = command.input();
-    let mut failed = given("evidence", &input.evidence);
-    if input.on.is_some_and(|on| on > latest_today(now)) {
-        failed.push(FailedGuard::input(
-            "in_the_future",
-            "on",
-            "must not be in the future",
-            "give the day it was delivered",
-        ));
-    }
-    if input.on.is_some_and(|on| on < earliest_today(complaint.received_at)) {
-        failed.push(FailedGuard::input(
-            "in_the_past",
-            "on",
-            "must not be before the complaint",
-            "give the day it was delivered",
-        ));
-    }
-    failed
-}
-
 fn rating_faults(scene: &Scene<'_>, complaint: &Complaint, now: DateTime<Utc>) -> Vec<FailedGuard> {
     let policy = scene.context.policy;
     if complaint.resolutions.is_empty() {
@@ -1152,81 +790,4 @@ fn survivor_faults(scene: &Scene<'_>, complaint: &Complaint) -> Vec<FailedGuard>
         return field("decided_before", "may go to somebody who decided this one before it was contested", other_way);
     }
     Vec::new()
-}
-
-fn file_faults(scene: &Scene<'_>, complaint: &Complaint) -> Vec<FailedGuard> {
-    let input = scene.command.input();
-    let files = &input.attachments;
-    let mut failed = known_file_faults(&input.files, complaint);
-    if files.is_empty() && scene.command.name() == CommandName::Attach {
-        failed.push(FailedGuard::input("missing", "files", "must not be empty", "send at least one file"));
-    }
-    if files_sent(scene, complaint) + files.len() > FILES_MAX {
-        failed.push(FailedGuard::input(
-            "too_many",
-            "files",
-            format!("must be at most {FILES_MAX} for one complaint, counting those that {} sent before", side(scene)),
-            "send the most important ones",
-        ));
-    }
-    for (at, file) in files.iter().enumerate() {
-        let field = format!("files.{at}");
-        if text::line(&file.file_name, text::FIELD_MAX).is_err() {
-            failed.push(FailedGuard::input("bad_name", field.clone(), "has no usable name", "rename it"));
-        }
-        if file.size == 0 {
-            failed.push(FailedGuard::input("empty_file", field.clone(), "is empty", "send the file itself"));
-        }
-        if file.size > FILE_SIZE_MAX {
-            failed.push(FailedGuard::input("too_large", field.clone(), "is larger than 10 MiB", "send a smaller one"));
-        }
-        if !MEDIA_TYPES.contains(&file.media_type.as_str()) {
-            failed.push(FailedGuard::input(
-                "wrong_media_type",
-                field,
-                format!("is of a kind that is not taken in ({})", file.media_type),
-                "send a picture, PDF, text or office document",
-            ));
-        }
-    }
-    failed
-}
-
-/// How many files of a complaint came from the side that acts.
-fn files_sent(scene: &Scene<'_>, complaint: &Complaint) -> usize {
-    let by_customer = complaint.files_by_customer as usize;
-    if scene.actor.customer_id().is_some() { by_customer } else { complaint.attachments.len() - by_customer }
-}
-
-/// Who acts, as whoever acts calls it.
-fn side(scene: &Scene<'_>) -> &'static str {
-    if scene.actor.customer_id().is_some() { "you" } else { "staff" }
-}
-
-/// The files that a message shows are the complaint's, each named once.
-fn known_file_faults(files: &[AttachmentId], complaint: &Complaint) -> Vec<FailedGuard> {
-    // One message shows no more, so the rest need not be told one by one.
-    if files.len() > FILES_MAX {
-        return vec![FailedGuard::input(
-            "too_many",
-            "files",
-            format!("must be at most {FILES_MAX} in one message"),
-            "name each file once",
-        )];
-    }
-    let mut failed = Vec::new();
-    for (at, file) in files.iter().enumerate() {
-        let field = format!("files.{at}");
-        if !complaint.attachments.iter().any(|known| known.id == *file) {
-            failed.push(FailedGuard::input(
-                "unknown_file",
-                field,
-                "is no file of this complaint",
-                "send it to the attachments of this complaint first",
-            ));
-        } else if files[..at].contains(file) {
-            failed.push(FailedGuard::input("duplicate", field, "is named twice", "name each file once"));
-        }
-    }
-    failed
 }
