@@ -365,6 +365,8 @@ impl Scene<'_> {
             Wanted::Reason if command == CommandName::FailRemedy && !self.is_customer() => {
                 field.hint("The customer reads it.")
             }
+            // Sent without it, the refusal says whose word is final and where else one can go: more than a browser would say.
+            Wanted::NewEvidence if is_due => return field.when("needed, as the last level has decided"),
             Wanted::OptionalReason if is_due => field.hint("The customer reads it."),
             Wanted::Reason if command == CommandName::Reassign => field.hint("Both agents and the log get it."),
             // Whoever changes a rating begins with the one there is.
