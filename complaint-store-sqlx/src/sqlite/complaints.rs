@@ -74,8 +74,8 @@ impl ComplaintStore for SqliteStore {
     }
 }
 
-/// Commits a change inside the host's own transaction, which must have been begun with
-/// [`IMMEDIATE`] on [`SqliteStore::writer`] (or another connection to a migrated file). It lasts once the host commits.
+/// Commits a change inside the host's own transaction, which must have been begun with [`IMMEDIATE`](super::IMMEDIATE)
+/// on [`SqliteStore::writer`] (or another connection to a migrated file). It lasts once the host commits.
 ///
 /// # Errors
 /// As [`ComplaintStore::commit`]. Nothing of the change is left in the transaction then, and the host may go on with
