@@ -1,8 +1,10 @@
 //! SQL storage for `complaint-core`.
 //!
-//! [`SqliteStore`] keeps complaints, their logs, agents' workloads and the outbox in one `SQLite` file. All its tables
-//! begin with `complaint_`, so they can live beside a host's own tables, and [`commit_in`](sqlite::commit_in) commits
-//! a change inside the host's own transaction.
+//! [`SqliteStore`] keeps complaints, their logs, agents' workloads and the outbox in one `SQLite` file; `PostgresStore`
+//! (feature `postgres`) keeps them in a schema of a PostgreSQL database, for any number of servers. Both keep the same
+//! promises, tried by the same tests. All tables begin with `complaint_`, so they can live beside a host's own, and
+//! [`commit_in`](sqlite::commit_in) commits a change inside the host's own transaction. What was tampered with is found
+//! by [`verify`].
 //!
 //! ```no_run
 //! # async fn f() -> Result<(), complaint_core::store::StoreError> {

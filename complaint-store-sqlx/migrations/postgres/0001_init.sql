@@ -212,10 +212,11 @@ BEGIN
     FOR i IN 1 .. cardinality(entry_seqs) LOOP
         IF headed IS DISTINCT FROM entry_complaints[i] THEN
             headed := entry_complaints[i];
-            SELECT l.hash INTO head FROM complaint_log l WHERE l.complaint = headed AND l.seq = entry_seqs[i] - 1;
-            IF NOT FOUND THEN
-                head := decode(repeat('00', 32), 'hex');
+            head := NULL;
+            IF entry_seqs[i] > 1 THEN
+                SELECT l.hash INTO head FROM complaint_log l WHERE l.complaint = headed AND l.seq = entry_seqs[i] - 1;
             END IF;
+            head := coalesce(head, decode(repeat('00', 32), 'hex'));
         END IF;
         head := sha256(head || entry_digests[i]);
         INSERT INTO complaint_log (complaint, seq, version, at, codec, entry, words, salt, words_digest, hash)

@@ -74,8 +74,8 @@ impl ComplaintStore for SqliteStore {
     }
 }
 
-/// Commits a change inside the host's own transaction, which must have been begun with
-/// [`IMMEDIATE`] on [`SqliteStore::writer`] (or another connection to a migrated file). It lasts once the host commits.
+/// Commits a change inside the host's own transaction, which must have been begun with [`IMMEDIATE`](super::IMMEDIATE)
+/// on [`SqliteStore::writer`] (or another connection to a migrated file). It lasts once the host commits.
 ///
 /// # Errors
 /// As [`ComplaintStore::commit`]. Nothing of the change is left in the transaction then, and the host may go on with
@@ -192,6 +192,9 @@ pub(super) async fn write(connection: &mut SqliteConnection, rows: &Rows) -> Res
 
 /// The hash that the entry at this place follows.
 pub(super) async fn head(connection: &mut SqliteConnection, complaint: Uuid, seq: i64) -> Result<Hash, StoreError> {
+    if seq <= 1 {
+        return Ok(BEGINNING);
+    }
     let row = sqlx::query(sql::HEAD).bind(complaint).bind(seq - 1).fetch_optional(connection).await;
     match row.map_err(fault::meaning)? {
         Some(row) => {
@@ -229,20 +232,16 @@ pub(super) async fn insert_entry(
 }
 
 async fn write_state(connection: &mut SqliteConnection, part: &PartRows) -> Result<(), StoreError> {
-    let stored = sqlx::query(sql::STORED)
-        .bind(part.id().as_uuid())
-        .fetch_optional(&mut *connection)
-        .await
-        .map_err(fault::meaning)?;
+    if part.expected == 0 {
+        return insert_state(connection, &part.state).await;
+    }
+    let stored = stored(connection, part.id()).await?;
     let current: i64 = match &stored {
         Some(row) => get(row, 1, STATE_VERSION)?,
         None => 0,
     };
     let conflict = || Ok(StoreError::Conflict { complaint: part.id(), current: version(current)? });
-    if current != part.expected {
-        return Err(conflict()?);
-    }
-    let Some(row) = stored else { return insert_state(connection, &part.state).await };
+    let Some(row) = stored.filter(|_| current == part.expected) else { return Err(conflict()?) };
     let changed = bound(sql::UPDATE_STATE, &part.state)
         .bind(part.expected)
         .execute(&mut *connection)
@@ -259,9 +258,19 @@ async fn write_state(connection: &mut SqliteConnection, part: &PartRows) -> Resu
     Ok(())
 }
 
+async fn stored(connection: &mut SqliteConnection, id: ComplaintId) -> Result<Option<SqliteRow>, StoreError> {
+    sqlx::query(sql::STORED).bind(id.as_uuid()).fetch_optional(connection).await.map_err(fault::meaning)
+}
+
 pub(super) async fn insert_state(connection: &mut SqliteConnection, state: &StateColumns) -> Result<(), StoreError> {
     let inserted = bound(sql::INSERT_STATE, state).fetch_optional(&mut *connection).await.map_err(fault::meaning)?;
-    let row = inserted.ok_or(StoreError::ReferenceTaken)?;
+    let Some(row) = inserted else {
+        // Only now it matters which of the two was there already.
+        return Err(match stored(connection, state.id).await? {
+            Some(row) => StoreError::Conflict { complaint: state.id, current: version(get(&row, 1, STATE_VERSION)?)? },
+            None => StoreError::ReferenceTaken,
+        });
+    };
     insert_words(connection, get(&row, 0, Place { column: "row", ..STATE })?, &state.words).await
 }
 

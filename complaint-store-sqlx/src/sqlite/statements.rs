@@ -21,7 +21,7 @@ statements! {
                     level, handler, weight, received_at, promised_at, next_action_at, has_missed_deadline, ratings, \
                     words_hash, codec, state) \
                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19) \
-                    ON CONFLICT (reference) DO NOTHING RETURNING row";
+                    ON CONFLICT DO NOTHING RETURNING row";
 
     UPDATE_STATE = "UPDATE complaint_state SET reference = $2, version = $3, customer = $4, against = $5, \
                     category = $6, status = $7, is_open = $8, level = $9, handler = $10, weight = $11, \

@@ -1,0 +1,460 @@
+//! How many changes a second become durable, against the same rows written by hand, and how fast a chain is verified.
+//!
+//! Run it with `cargo bench --bench store`; with `--features postgres` and `COMPLAINT_TEST_POSTGRES` naming a server it
+//! measures PostgreSQL, too, and says whether that server is durable. It ends with lines `figure NAME VALUE UNIT`.
+//! Nothing is asserted: a slow machine is not a fault.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use complaint_core::conformance::{Opening, Story};
+use complaint_core::desk::Observer;
+use complaint_core::policy::Category;
+use complaint_core::store::{Change, ComplaintStore, MemoryStore, Store};
+use complaint_core::{Actor, Agent, Complaint, Desk, Policy};
+use complaint_store_sqlx::SqliteStore;
+use complaint_store_sqlx::sqlite::IMMEDIATE;
+use measure::{figure, median};
+use sqlx::Connection;
+use tokio::sync::{mpsc, oneshot};
+
+mod measure;
+
+const CLIENTS: [usize; 4] = [1, 8, 32, 128];
+/// Submissions of one measurement, and how often it is repeated.
+const SUBMISSIONS: usize = 1_500;
+const REPEATS: usize = 3;
+/// Entries of the chain that is verified.
+const ENTRIES: u32 = 100_000;
+
+fn main() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let changes = submissions(SUBMISSIONS).await;
+        sqlite(&changes).await;
+        #[cfg(feature = "postgres")]
+        postgres::measure(&changes).await;
+    });
+}
+
+/// Submissions as the desk plans them: acknowledged, routed and assigned in one change.
+async fn submissions(count: usize) -> Arc<Vec<Change>> {
+    #[derive(Default)]
+    struct Keep(Mutex<Vec<Change>>);
+    impl Observer for Keep {
+        fn committed(&self, change: &Change) {
+            self.0.lock().expect("lock").push(change.clone());
+        }
+    }
+    let kept = Arc::new(Keep::default());
+    let policy = Policy::standard().with_category(Category::named("Water supply").expect("a name"));
+    let desk = Desk::new(MemoryStore::new(), policy).watched_by(Arc::clone(&kept) as Arc<dyn Observer>);
+    for agent in agents() {
+        desk.enrol(agent).await.expect("an agent");
+    }
+    for number in 0..count {
+        let customer = desk.acting_as(Actor::customer(format!("customer-{number}")).expect("an id"));
+        let text = "No water since Monday, on the whole of Canal Street. Nobody answers the telephone.";
+        customer
+            .submit(Complaint::about("Water supply", "No water", text).expect("in bounds"))
+            .await
+            .expect("accepted");
+    }
+    Arc::new(kept.0.lock().expect("lock").clone())
+}
+
+fn agents() -> Vec<Agent> {
+    (0..32)
+        .map(|number| {
+            let agent = Agent::named(format!("agent-{number}"), "Agent").expect("a name");
+            agent.skilled_in(["water supply"]).with_capacity(1_000_000)
+        })
+        .collect()
+}
+
+async fn enrol(store: &dyn Store) {
+    for agent in agents() {
+        store.save(&agent).await.expect("save");
+    }
+}
+
+/// Submissions a second by so many clients, each of which waits for its answer. The first two of each client are not
+/// counted: a new connection has everything to learn.
+async fn rate<W, F>(clients: usize, changes: &Arc<Vec<Change>>, write: W) -> f64
+where
+    W: Fn(usize) -> F + Clone + Send + 'static,
+    F: Future<Output = ()> + Send + 'static,
+{
+    let warm = 2 * clients;
+    let next = Arc::new(AtomicUsize::new(0));
+    let run = async |up_to: usize| {
+        let mut tasks = tokio::task::JoinSet::new();
+        for _ in 0..clients {
+            let (next, write) = (Arc::clone(&next), write.clone());
+            tasks.spawn(async move {
+                loop {
+                    let at = next.fetch_add(1, Ordering::Relaxed);
+                    if at >= up_to {
+                        return;
+                    }
+                    write(at).await;
+                }
+            });
+        }
+        tasks.join_all().await;
+    };
+    run(warm).await;
+    next.store(warm, Ordering::Relaxed);
+    let begun = Instant::now();
+    run(changes.len()).await;
+    per_second(changes.len() - warm, begun)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a few thousand")]
+fn per_second(many: usize, since: Instant) -> f64 {
+    many as f64 / since.elapsed().as_secs_f64()
+}
+
+/// The rows of a change, as whoever writes them by hand has them.
+struct ByHand {
+    state: String,
+    entries: Vec<String>,
+    notices: Vec<String>,
+}
+
+fn by_hand(changes: &[Change]) -> Arc<Vec<ByHand>> {
+    let rows = changes.iter().map(|change| ByHand {
+        state: json(change.parts()[0].after()),
+        entries: change.parts()[0].entries().iter().map(json).collect(),
+        notices: change.notices().iter().map(json).collect(),
+    });
+    Arc::new(rows.collect())
+}
+
+fn json<T: serde::Serialize>(value: &T) -> String {
+    serde_json::to_string(value).expect("a document")
+}
+
+struct Folder {
+    store: SqliteStore,
+    _folder: tempfile::TempDir,
+}
+
+async fn on_file() -> Folder {
+    let folder = tempfile::tempdir().expect("a folder");
+    let url = format!("sqlite:{}", folder.path().join("complaints.db").display());
+    let store = SqliteStore::open(&url).await.expect("open");
+    store.migrate().await.expect("migrate");
+    enrol(&store).await;
+    Folder { store, _folder: folder }
+}
+
+async fn sqlite(changes: &Arc<Vec<Change>>) {
+    let rows = by_hand(changes);
+    let mut loops = Vec::new();
+    for _ in 0..REPEATS {
+        let place = on_file().await;
+        let begun = Instant::now();
+        let mut writer = place.store.writer().acquire().await.expect("the writer");
+        for (change, rows) in changes.iter().zip(rows.iter()) {
+            let mut tx = writer.begin_with(IMMEDIATE).await.expect("begin");
+            hand_written(&mut tx, change, rows).await;
+            tx.commit().await.expect("commit");
+        }
+        loops.push(per_second(changes.len(), begun));
+    }
+    figure("sqlite_floor_plain_loop", median(loops), "submissions/s");
+    for clients in CLIENTS {
+        // Floor and ours in turn, so that what the machine does beside it meets both.
+        let (mut floors, mut ours) = (Vec::new(), Vec::new());
+        for _ in 0..REPEATS {
+            floors.push(grouping_floor(clients, changes, &rows).await);
+            let place = Arc::new(on_file().await);
+            let (store, all) = (place.store.clone(), Arc::clone(changes));
+            ours.push(
+                rate(clients, changes, move |at| {
+                    let (store, all) = (store.clone(), Arc::clone(&all));
+                    async move { store.commit(&all[at]).await.expect("commit") }
+                })
+                .await,
+            );
+        }
+        let (floor, ours) = (median(floors), median(ours));
+        figure(&format!("sqlite_floor_grouping_{clients}"), floor, "submissions/s");
+        figure(&format!("sqlite_ours_{clients}"), ours, "submissions/s");
+        figure(&format!("sqlite_ratio_{clients}"), ours / floor, "x");
+    }
+    let place = on_file().await;
+    verified("sqlite", Arc::new(place.store.clone()), async || {
+        let found = place.store.verify_all().await.expect("verify");
+        (found.entries, found.is_intact())
+    })
+    .await;
+}
+
+/// A bare writer that takes whatever waits into one transaction and checks nothing.
+async fn grouping_floor(clients: usize, changes: &Arc<Vec<Change>>, rows: &Arc<Vec<ByHand>>) -> f64 {
+    let place = on_file().await;
+    let (line, mut waiting) = mpsc::unbounded_channel::<(usize, oneshot::Sender<()>)>();
+    let (store, all, by_hand) = (place.store.clone(), Arc::clone(changes), Arc::clone(rows));
+    let writer = tokio::spawn(async move {
+        let mut writer = store.writer().acquire().await.expect("the writer");
+        let mut together = Vec::new();
+        while waiting.recv_many(&mut together, 128).await > 0 {
+            let mut tx = writer.begin_with(IMMEDIATE).await.expect("begin");
+            for (at, _) in &together {
+                hand_written(&mut tx, &all[*at], &by_hand[*at]).await;
+            }
+            tx.commit().await.expect("commit");
+            for (_, done) in together.drain(..) {
+                done.send(()).ok();
+            }
+        }
+    });
+    let rate = rate(clients, changes, move |at| {
+        let line = line.clone();
+        async move {
+            let (done, told) = oneshot::channel();
+            line.send((at, done)).expect("a writer");
+            told.await.expect("an answer");
+        }
+    })
+    .await;
+    writer.await.expect("the writer ends");
+    rate
+}
+
+async fn hand_written(connection: &mut sqlx::SqliteConnection, change: &Change, rows: &ByHand) {
+    let part = &change.parts()[0];
+    let (id, state) = (part.id().as_uuid(), part.after());
+    let row: i64 = sqlx::query_scalar(
+        "INSERT INTO complaint_state (id, reference, version, customer, category, status, is_open, level, handler, weight, \
+         received_at, promised_at, next_action_at, has_missed_deadline, ratings, words_hash, codec, state) \
+         VALUES ($1, $2, 1, $3, $4, $5, 1, 1, $6, 1, $7, $8, $8, 0, '', 0, 1, $9) RETURNING row",
+    )
+    .bind(id)
+    .bind(state.reference.to_string())
+    .bind(state.customer.as_str())
+    .bind(state.category.as_str())
+    .bind(state.status.name())
+    .bind(state.handler.as_ref().map(|handler| handler.as_str().to_owned()))
+    .bind(state.received_at.timestamp_micros())
+    .bind(state.promised_at().map_or(0, |at| at.timestamp_micros()))
+    .bind(&rows.state)
+    .fetch_one(&mut *connection)
+    .await
+    .expect("insert");
+    sqlx::query("INSERT INTO complaint_search (rowid, words) VALUES ($1, $2)")
+        .bind(row)
+        .bind(state.searchable().to_lowercase())
+        .execute(&mut *connection)
+        .await
+        .expect("insert");
+    for (entry, document) in part.entries().iter().zip(&rows.entries) {
+        sqlx::query(
+            "INSERT INTO complaint_log (complaint, seq, version, at, codec, entry, hash) \
+             VALUES ($1, $2, 1, $3, 1, $4, zeroblob(32))",
+        )
+        .bind(id)
+        .bind(entry.seq)
+        .bind(entry.at.timestamp_micros())
+        .bind(document)
+        .execute(&mut *connection)
+        .await
+        .expect("insert");
+    }
+    for (notice, document) in change.notices().iter().zip(&rows.notices) {
+        sqlx::query(
+            "INSERT INTO complaint_outbox (id, complaint, state, planned_at, available_at, codec, notice) \
+             VALUES ($1, $2, 'waiting', $3, $3, 1, $4)",
+        )
+        .bind(notice.id.as_uuid())
+        .bind(id)
+        .bind(notice.planned_at.timestamp_micros())
+        .bind(document)
+        .execute(&mut *connection)
+        .await
+        .expect("insert");
+    }
+    for delta in change.workload() {
+        sqlx::query("UPDATE complaint_agents SET workload = workload + $2 WHERE id = $1")
+            .bind(delta.agent.as_str())
+            .bind(delta.delta)
+            .execute(&mut *connection)
+            .await
+            .expect("update");
+    }
+}
+
+/// Complaints of five entries each, and how long the walk along all of them takes.
+async fn verified(engine: &str, store: Arc<dyn Store>, verify: impl AsyncFn() -> (u64, bool)) {
+    let next = Arc::new(AtomicUsize::new(1));
+    let mut tasks = tokio::task::JoinSet::new();
+    for _ in 0..32 {
+        let (store, next) = (Arc::clone(&store), Arc::clone(&next));
+        tasks.spawn(async move {
+            loop {
+                let number = u32::try_from(next.fetch_add(1, Ordering::Relaxed)).expect("small");
+                if number > ENTRIES / 5 {
+                    return;
+                }
+                let (mut told, opened) = Story::open(&Opening::numbered(number));
+                for change in [opened, told.acknowledge(), told.note("Rang twice."), told.note("Nobody there.")] {
+                    store.commit(&change).await.expect("commit");
+                }
+            }
+        });
+    }
+    tasks.join_all().await;
+    let begun = Instant::now();
+    let (entries, intact) = verify().await;
+    let took = begun.elapsed().as_secs_f64();
+    println!("{engine}: {entries} entries verified, {}", if intact { "all as committed" } else { "BROKEN" });
+    figure(&format!("{engine}_verify_{entries}_entries"), took, "s");
+}
+
+#[cfg(feature = "postgres")]
+mod postgres {
+    use complaint_store_sqlx::PostgresStore;
+    use complaint_store_sqlx::postgres::PostgresOptions;
+    use sqlx::{AssertSqlSafe, Executor};
+
+    use super::{
+        Arc, ByHand, CLIENTS, Change, ComplaintStore, Desk, MemoryStore, Policy, REPEATS, by_hand, enrol, figure,
+        median, rate, verified,
+    };
+
+    async fn fresh(url: &str, connections: usize) -> PostgresStore {
+        let schema = format!("b{}", Desk::new(MemoryStore::new(), Policy::standard()).draw_id().simple());
+        let options = PostgresOptions::new(url).and_then(|options| options.in_schema(&schema)).expect("a URL");
+        let connections = u32::try_from(connections).expect("small").min(64);
+        let store = options.with_connections(connections).not_durable().open().await.expect("open");
+        store.migrate().await.expect("migrate");
+        enrol(&store).await;
+        store
+    }
+
+    pub(crate) async fn measure(changes: &Arc<Vec<Change>>) {
+        let Ok(url) = std::env::var("COMPLAINT_TEST_POSTGRES") else {
+            println!("COMPLAINT_TEST_POSTGRES names no PostgreSQL: not measured");
+            return;
+        };
+        let rows = by_hand(changes);
+        let store = fresh(&url, 1).await;
+        for setting in ["fsync", "synchronous_commit"] {
+            let show = AssertSqlSafe(format!("SHOW {setting}"));
+            let value: String = sqlx::query_scalar(show).fetch_one(store.pool()).await.expect("show");
+            println!("postgres: {setting} {value}");
+        }
+        store.close().await;
+        for clients in CLIENTS {
+            let (mut floors, mut ours) = (Vec::new(), Vec::new());
+            for _ in 0..REPEATS {
+                let store = fresh(&url, clients).await;
+                let (by_hand, all, place) = (Arc::clone(&rows), Arc::clone(changes), store.clone());
+                let sql = Arc::new(Sql::within(store.schema()));
+                floors.push(
+                    rate(clients, changes, move |at| {
+                        let (by_hand, all, place, sql) =
+                            (Arc::clone(&by_hand), Arc::clone(&all), place.clone(), Arc::clone(&sql));
+                        async move { hand_written(&place, &sql, &all[at], &by_hand[at]).await }
+                    })
+                    .await,
+                );
+                store.close().await;
+
+                let store = fresh(&url, clients).await;
+                let (all, place) = (Arc::clone(changes), store.clone());
+                ours.push(
+                    rate(clients, changes, move |at| {
+                        let (all, place) = (Arc::clone(&all), place.clone());
+                        async move { place.commit(&all[at]).await.expect("commit") }
+                    })
+                    .await,
+                );
+                store.close().await;
+            }
+            let (floor, ours) = (median(floors), median(ours));
+            figure(&format!("postgres_floor_by_hand_{clients}"), floor, "submissions/s");
+            figure(&format!("postgres_ours_{clients}"), ours, "submissions/s");
+            figure(&format!("postgres_ratio_{clients}"), ours / floor, "x");
+        }
+        let store = fresh(&url, 32).await;
+        verified("postgres", Arc::new(store.clone()), async || {
+            let found = store.verify_all().await.expect("verify");
+            (found.entries, found.is_intact())
+        })
+        .await;
+    }
+
+    struct Sql {
+        state: String,
+        search: String,
+        entry: String,
+        notice: String,
+        workload: String,
+    }
+
+    impl Sql {
+        fn within(schema: &str) -> Self {
+            Self {
+                state: format!(
+                    "INSERT INTO {schema}.complaint_state (id, reference, version, customer, category, status, is_open, \
+                     level, handler, weight, received_at, promised_at, next_action_at, has_missed_deadline, ratings, \
+                     words_hash, codec, state) \
+                     VALUES ($1, $2, 1, $3, $4, $5, true, 1, $6, 1, $7, $8, $8, false, '', 0, 1, $9)"
+                ),
+                search: format!("INSERT INTO {schema}.complaint_search VALUES ($1, array_to_tsvector($2))"),
+                entry: format!(
+                    "INSERT INTO {schema}.complaint_log (complaint, seq, version, at, codec, entry, hash) \
+                     VALUES ($1, $2, 1, $3, 1, $4, $5)"
+                ),
+                notice: format!(
+                    "INSERT INTO {schema}.complaint_outbox (id, complaint, state, planned_at, available_at, codec, notice) \
+                     VALUES ($1, $2, 'waiting', $3, $3, 1, $4)"
+                ),
+                workload: format!("UPDATE {schema}.complaint_agents SET workload = workload + $2 WHERE id = $1"),
+            }
+        }
+    }
+
+    async fn hand_written(store: &PostgresStore, sql: &Sql, change: &Change, rows: &ByHand) {
+        let query = |sql: &String| sqlx::query(AssertSqlSafe(sql.clone()));
+        let part = &change.parts()[0];
+        let (id, state) = (part.id().as_uuid(), part.after());
+        let mut tx = store.pool().begin().await.expect("begin");
+        let insert = query(&sql.state)
+            .bind(id)
+            .bind(state.reference.to_string())
+            .bind(state.customer.as_str())
+            .bind(state.category.as_str())
+            .bind(state.status.name())
+            .bind(state.handler.as_ref().map(|handler| handler.as_str().to_owned()))
+            .bind(state.received_at.timestamp_micros())
+            .bind(state.promised_at().map_or(0, |at| at.timestamp_micros()))
+            .bind(&rows.state);
+        tx.execute(insert).await.expect("insert");
+        let words = complaint_core::store::search_words(&state.searchable());
+        tx.execute(query(&sql.search).bind(id).bind(words)).await.expect("insert");
+        for (entry, document) in part.entries().iter().zip(&rows.entries) {
+            let insert = query(&sql.entry)
+                .bind(id)
+                .bind(i64::from(entry.seq))
+                .bind(entry.at.timestamp_micros())
+                .bind(document)
+                .bind(vec![0_u8; 32]);
+            tx.execute(insert).await.expect("insert");
+        }
+        for (notice, document) in change.notices().iter().zip(&rows.notices) {
+            let planned_at = notice.planned_at.timestamp_micros();
+            let insert = query(&sql.notice).bind(notice.id.as_uuid()).bind(id).bind(planned_at).bind(document);
+            tx.execute(insert).await.expect("insert");
+        }
+        for delta in change.workload() {
+            let update = query(&sql.workload).bind(delta.agent.as_str().to_owned()).bind(delta.delta);
+            tx.execute(update).await.expect("update");
+        }
+        tx.commit().await.expect("commit");
+    }
+}

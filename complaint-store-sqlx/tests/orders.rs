@@ -1,0 +1,313 @@
+//! Two people act on one complaint at once. Whatever the order in which their calls reach the store, it ends as if one
+//! of them had come after the other.
+
+#[cfg(feature = "postgres")]
+mod cluster;
+
+use std::collections::BTreeSet;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::task::Poll;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use complaint_core::agent::Member;
+use complaint_core::complaint::Entry;
+use complaint_core::id::{AgentId, ComplaintId, Level, NoticeId};
+use complaint_core::lifecycle::{Command, CommandName};
+use complaint_core::notice::{ClaimedNotice, Settlement};
+use complaint_core::policy::Category;
+use complaint_core::reference::Reference;
+use complaint_core::store::{
+    AgentStore, Change, ComplaintStore, IdempotencyKey, MemoryStore, Outbox, Page, Query, Recalled, Scope, Store,
+    StoreError, Summary,
+};
+use complaint_core::testing::{CountedIds, ManualClock};
+use complaint_core::{Actor, Agent, Complaint, Desk, DeskError, Policy};
+use complaint_store_sqlx::SqliteStore;
+use serde_json::json;
+
+/// Lets one call through for each permit.
+#[derive(Default)]
+struct Gate {
+    permits: AtomicU32,
+    waits: AtomicBool,
+}
+
+impl Gate {
+    async fn pass(&self) {
+        poll_fn(|_| {
+            // Nobody is woken: whoever gives a permit polls again.
+            let open =
+                self.permits.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok();
+            self.waits.store(!open, Ordering::SeqCst);
+            if open { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+    }
+}
+
+struct Turns {
+    store: Arc<dyn Store>,
+    gate: Arc<Gate>,
+}
+
+#[async_trait]
+impl ComplaintStore for Turns {
+    async fn load(&self, id: ComplaintId) -> Result<Option<Complaint>, StoreError> {
+        self.gate.pass().await;
+        self.store.load(id).await
+    }
+
+    async fn by_reference(&self, reference: Reference) -> Result<Option<Complaint>, StoreError> {
+        self.gate.pass().await;
+        self.store.by_reference(reference).await
+    }
+
+    async fn commit(&self, change: &Change) -> Result<(), StoreError> {
+        self.gate.pass().await;
+        self.store.commit(change).await
+    }
+
+    async fn log(&self, id: ComplaintId, after: u32, limit: u32) -> Result<Vec<Entry>, StoreError> {
+        self.gate.pass().await;
+        self.store.log(id, after, limit).await
+    }
+
+    async fn search(&self, query: &Query) -> Result<Page, StoreError> {
+        self.gate.pass().await;
+        self.store.search(query).await
+    }
+
+    async fn due(&self, at: DateTime<Utc>, limit: u32) -> Result<Vec<ComplaintId>, StoreError> {
+        self.gate.pass().await;
+        self.store.due(at, limit).await
+    }
+
+    async fn recall(&self, key: &IdempotencyKey) -> Result<Option<Recalled>, StoreError> {
+        self.gate.pass().await;
+        self.store.recall(key).await
+    }
+
+    async fn summary(&self, scope: &Scope) -> Result<Summary, StoreError> {
+        self.gate.pass().await;
+        self.store.summary(scope).await
+    }
+}
+
+#[async_trait]
+impl AgentStore for Turns {
+    async fn save(&self, agent: &Agent) -> Result<(), StoreError> {
+        self.gate.pass().await;
+        self.store.save(agent).await
+    }
+
+    async fn find(&self, id: &AgentId) -> Result<Option<Member>, StoreError> {
+        self.gate.pass().await;
+        self.store.find(id).await
+    }
+
+    async fn roster(&self) -> Result<Vec<Member>, StoreError> {
+        self.gate.pass().await;
+        self.store.roster().await
+    }
+}
+
+#[async_trait]
+impl Outbox for Turns {
+    async fn claim(
+        &self,
+        now: DateTime<Utc>,
+        until: DateTime<Utc>,
+        limit: u32,
+    ) -> Result<Vec<ClaimedNotice>, StoreError> {
+        self.gate.pass().await;
+        self.store.claim(now, until, limit).await
+    }
+
+    async fn settle(&self, id: NoticeId, settlement: Settlement, now: DateTime<Utc>) -> Result<(), StoreError> {
+        self.gate.pass().await;
+        self.store.settle(id, settlement, now).await
+    }
+}
+
+fn asha() -> Agent {
+    Agent::named("asha", "Asha Rao").unwrap().skilled_in(["water supply"]).with_capacity(100_000)
+}
+
+fn sue() -> Agent {
+    Agent::named("sue", "Sue Lee").unwrap().at_level(Level::new(2).unwrap()).with_capacity(100_000)
+}
+
+type Doing = Pin<Box<dyn Future<Output = Result<Complaint, DeskError>>>>;
+
+/// Who does what.
+type Deed = (&'static str, fn() -> Command);
+
+fn resolve() -> Command {
+    let resolution = json!({"outcome": "upheld", "explanation": "Valve 14 replaced.", "apology": "We are sorry."});
+    Command::from_json(CommandName::Resolve, &resolution).unwrap()
+}
+
+const PAIRS: [[Deed; 2]; 10] = [
+    [
+        ("asha", || Command::with_text(CommandName::Ask, "Which tap?")),
+        ("john", || Command::plain(CommandName::Withdraw)),
+    ],
+    [("asha", resolve), ("john", || Command::plain(CommandName::Withdraw))],
+    [
+        ("asha", || Command::with_reason(CommandName::Escalate, "Too big.")),
+        ("john", || Command::plain(CommandName::Withdraw)),
+    ],
+    [("asha", resolve), ("asha", || Command::with_reason(CommandName::Escalate, "Too big."))],
+    [
+        ("asha", || Command::with_text(CommandName::Ask, "Which?")),
+        ("asha", || Command::with_text(CommandName::Ask, "When?")),
+    ],
+    [("asha", resolve), ("john", || Command::with_text(CommandName::Post, "Still dry."))],
+    [("asha", resolve), ("sue", || Command::with_reason(CommandName::Release, "Needed elsewhere."))],
+    [
+        ("asha", || Command::with_text(CommandName::Ask, "Which?")),
+        ("sue", || Command::with_reason(CommandName::Release, "Needed.")),
+    ],
+    [
+        ("john", || Command::plain(CommandName::Withdraw)),
+        ("sue", || Command::with_reason(CommandName::Release, "Needed.")),
+    ],
+    [("asha", resolve), ("asha", resolve)],
+];
+
+struct House {
+    store: Arc<dyn Store>,
+    clock: ManualClock,
+    complaints: u32,
+}
+
+impl House {
+    async fn over(store: Arc<dyn Store>) -> Self {
+        let clock = ManualClock::at("2026-03-02T09:00:00Z".parse().unwrap());
+        let house = Self { store, clock, complaints: 0 };
+        for agent in [asha(), sue()] {
+            house.desk(Arc::clone(&house.store), 0).enrol(agent).await.unwrap();
+        }
+        house
+    }
+
+    fn desk(&self, store: Arc<dyn Store>, ids: u64) -> Desk {
+        let mut policy = Policy::standard().with_category(Category::named("Water supply").unwrap());
+        policy.open_complaints_per_customer = 100_000;
+        let ids = u64::from(self.complaints) * 3_000 + ids * 1_000;
+        Desk::over(store, policy).with_clock(Arc::new(self.clock.clone())).with_ids(Arc::new(CountedIds::from(ids)))
+    }
+
+    /// One complaint in progress, both deeds in the order of `turns`, and how it ended; beside it how often each called.
+    async fn play(&mut self, pair: &[Deed; 2], turns: &[usize]) -> (String, [usize; 2]) {
+        self.complaints += 1;
+        let desk = self.desk(Arc::clone(&self.store), 1);
+        let john = desk.acting_as(Actor::customer("john").unwrap());
+        let id =
+            john.submit(Complaint::about("Water supply", "No water", "Since Monday.").unwrap()).await.unwrap().id();
+        desk.acting_as(Actor::agent(&asha())).begin(id).await.unwrap();
+
+        let gates = [Arc::new(Gate::default()), Arc::new(Gate::default())];
+        let mut deeds: Vec<Doing> = Vec::new();
+        for (at, &(who, what)) in pair.iter().enumerate() {
+            let turns = Turns { store: Arc::clone(&self.store), gate: Arc::clone(&gates[at]) };
+            let actor = match who {
+                "asha" => Actor::agent(&asha()),
+                "sue" => Actor::agent(&sue()),
+                customer => Actor::customer(customer).unwrap(),
+            };
+            let acting = self.desk(Arc::new(turns), 2).acting_as(actor);
+            deeds.push(Box::pin(async move { acting.perform(id, what()).await }));
+        }
+        let mut results = [None, None];
+        let mut calls = [0, 0];
+        // To the first call of each, then as the turns have it, then whoever is left.
+        let left = (0..200).map(|at| at % 2);
+        for (number, at) in [0, 1].into_iter().chain(turns.iter().copied()).chain(left).enumerate() {
+            if results[at].is_some() {
+                continue;
+            }
+            if number > 1 {
+                gates[at].permits.fetch_add(1, Ordering::SeqCst);
+                calls[at] += 1;
+            }
+            results[at] = poll_fn(|context| match deeds[at].as_mut().poll(context) {
+                Poll::Ready(result) => Poll::Ready(Some(result)),
+                Poll::Pending if gates[at].waits.load(Ordering::SeqCst) => Poll::Ready(None),
+                Poll::Pending => Poll::Pending,
+            })
+            .await;
+        }
+        let told = results.map(|result| match result.expect("came to an end") {
+            Ok(_) => "done".to_owned(),
+            Err(DeskError::Refused(refusal)) => refusal.code().to_owned(),
+            Err(DeskError::Store(trouble)) => panic!("{trouble:?}"),
+            // Who lost the complaint meanwhile may not even see it any more.
+            Err(other) => other.to_string(),
+        });
+        let log = desk.whole_log(id).await.unwrap();
+        assert!(desk.replays(id).await.unwrap());
+        let event =
+            |entry: &Entry| format!("{:?} {:?} {:?}", std::mem::discriminant(&entry.event), entry.by, entry.place);
+        let events: Vec<String> = log.iter().map(event).collect();
+        (format!("{told:?} {events:#?}"), calls)
+    }
+}
+
+/// Every order of so many turns of the one and so many of the other.
+fn orders(many: [usize; 2]) -> Vec<Vec<usize>> {
+    let [first, second] = many;
+    if first == 0 || second == 0 {
+        return vec![[vec![0; first], vec![1; second]].concat()];
+    }
+    let behind = |at: usize, rest: [usize; 2]| {
+        orders(rest).into_iter().map(move |order| [vec![at], order].concat()).collect::<Vec<_>>()
+    };
+    [behind(0, [first - 1, second]), behind(1, [first, second - 1])].concat()
+}
+
+async fn every_order_ends_as_one_after_the_other(store: Arc<dyn Store>, most: usize) {
+    let mut house = House::over(store).await;
+    let mut different = 0;
+    for (number, pair) in PAIRS.iter().enumerate() {
+        let (forth, calls) = house.play(pair, &[0; 100]).await;
+        let (back, others) = house.play(pair, &[1; 100]).await;
+        different += usize::from(forth != back);
+        let serial = BTreeSet::from([forth, back]);
+        let all = orders([calls[0].max(others[0]), calls[1].max(others[1])]);
+        // All of them, or every so many-th.
+        for order in all.iter().step_by(all.len().div_ceil(most)) {
+            let (ended, _) = house.play(pair, order).await;
+            assert!(
+                serial.contains(&ended),
+                "pair {number} in the order {order:?} ends as neither:\n{ended}\n{serial:#?}"
+            );
+        }
+    }
+    assert!(different > 5, "the order hardly ever matters");
+}
+
+#[tokio::test]
+async fn in_memory() {
+    every_order_ends_as_one_after_the_other(Arc::new(MemoryStore::new()), 1_000).await;
+}
+
+#[tokio::test]
+async fn on_sqlite() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite:{}", folder.path().join("complaints.db").display());
+    let store = SqliteStore::open(&url).await.unwrap();
+    store.migrate().await.unwrap();
+    every_order_ends_as_one_after_the_other(Arc::new(store), 40).await;
+}
+
+#[cfg(feature = "postgres")]
+#[tokio::test]
+async fn on_postgresql() {
+    let Some(store) = cluster::fresh().await else { return };
+    every_order_ends_as_one_after_the_other(Arc::from(store as Box<dyn Store>), 40).await;
+}
