@@ -160,6 +160,13 @@ impl Complaint {
         by_staff && self.is_of_standing_decision(promise)
     }
 
+    /// Whether something stands by the word of staff alone that is the customer's to say: that they agree, or do not want a
+    /// remedy. It closes nothing before they had the time to object.
+    pub(crate) fn rests_on_word_of_staff(&self) -> bool {
+        self.resolution().is_some_and(|it| it.recorded_by.is_some())
+            || self.remedies.iter().any(|promise| self.was_declined_by_staff(promise))
+    }
+
     /// What the latest decision promised and was neither delivered nor declined, once that decision stands no more.
     pub(crate) fn fallen_remedies(&self) -> impl Iterator<Item = &RemedyPromise> {
         self.remedies.iter().filter(|promise| {

@@ -184,6 +184,7 @@ guards! {
     FinishedOrFailed = "finished_or_failed", state, "it is finished, or a promised remedy failed";
     NoUnreadMessage = "no_unread_message", state, "no message of the customer is unread";
     NoOutstandingRemedy = "no_outstanding_remedy", state, "no remedy is outstanding";
+    NothingToContradict = "nothing_to_contradict", state, "nothing that staff recorded in the customer's name can still be contradicted";
     AcceptanceWindowOver = "acceptance_window_over", state, "the time to accept or contest is over";
     RatingGiven = "rating_given", input, "a score of 1 to 5 is given";
     RatingEditable = "rating_editable", state, "the resolution was not rated before, or a day ago at most";
@@ -438,7 +439,7 @@ pub static TABLE: &[Rule] = &[
         level: LevelChange::Kept,
         permits: &[may(Who::Agent)],
         guards: &[Guard::RemedyNamed, Guard::FulfilmentGiven],
-        effect: "ledger entry; closes when it was the last and the resolution is accepted",
+        effect: "ledger entry; closes when it was the last and the resolution is accepted, unless the customer has yet to object to what staff recorded in their name",
     },
     Rule {
         command: C::FailRemedy,
@@ -472,7 +473,10 @@ pub static TABLE: &[Rule] = &[
         from: &[Resolved],
         to: &[To::Status(Closed)],
         level: LevelChange::Kept,
-        permits: &[may_if(Who::System, &[Guard::AcceptanceWindowOver]), may(Who::Supervisor)],
+        permits: &[
+            may_if(Who::System, &[Guard::AcceptanceWindowOver]),
+            may_if(Who::Supervisor, &[Guard::NothingToContradict]),
+        ],
         guards: &[Guard::NoUnreadMessage, Guard::NoOutstandingRemedy],
         effect: "feedback invitation",
     },

@@ -549,6 +549,16 @@ fn holds(stage: &Stage, actor: &Actor, name: C, guard: Guard) -> bool {
         Guard::NoUnreadMessage => complaint.unread_since.is_none(),
         Guard::UnreadMessage => complaint.unread_since.is_some(),
         Guard::NoOutstandingRemedy => owed.is_empty(),
+        Guard::NothingToContradict => {
+            let mut decisions = complaint.resolutions.last().into_iter().filter(|it| it.contested_at.is_none());
+            let latest = complaint.resolutions.len();
+            let mut remedies = complaint.remedies.iter().filter(|it| it.resolution as usize == latest && is_decided);
+            let by_staff = decisions.any(|it| it.recorded_by.is_some())
+                || remedies.any(|it| it.declined.as_ref().is_some_and(|step| step.by.agent().is_some()));
+            !by_staff
+                || running(ClockKind::AutoClose)
+                    .is_some_and(|it| it.missed_at.is_some() || it.due_at.is_some_and(|due| due <= now))
+        }
         Guard::AcceptanceWindowOver => running(ClockKind::AutoClose)
             .is_some_and(|it| it.missed_at.is_some() || it.due_at.is_some_and(|due| due <= now)),
         Guard::RatingEditable => {

@@ -427,6 +427,36 @@ fn what_staff_record_for_the_customer_needs_a_ground_and_closes_nothing_at_once(
     assert_eq!(world.tick(accepted).status, Status::Closed);
 }
 
+/// Nobody of the house ends what the house alone has said: not by closing, and not by delivering what else was promised.
+#[test]
+fn nothing_closes_over_what_staff_recorded_while_the_customer_can_object() {
+    let mut world = World::new(policy());
+    let (john, sarah, mia) = (customer("john"), agent("sarah"), agent("mia"));
+    let close = Command::plain(C::Close);
+    let plain = resolved(&mut world, 1, Vec::new());
+    assert!(world.decide(&plain, &mia, &close, None).is_ok(), "over silence a supervisor may");
+    let accepted = world.act(&plain, &sarah, &because(C::Accept, None));
+    let it = resolved(&mut world, 1, vec![Remedy::replacement()]);
+    let it = world.act(&it, &sarah, &delivered(1));
+    let after_all = world.act(&it, &sarah, &because(C::Accept, None));
+    let it = resolved(&mut world, 1, vec![Remedy::replacement()]);
+    let declined = world.act(&it, &sarah, &because(C::DeclineRemedy, Some(1)));
+    let agreed = world.plain(&declined, &john, C::Accept);
+    assert_eq!(agreed.status, Status::Resolved, "he agrees with the decision, of which he may want the remedy");
+    let it = resolved(&mut world, 1, two());
+    let it = world.act(&it, &sarah, &because(C::DeclineRemedy, Some(1)));
+    let it = world.plain(&it, &john, C::Accept);
+    let rest = world.act(&it, &sarah, &delivered(2));
+    assert_eq!(rest.status, Status::Resolved, "the rest is delivered");
+    for (case, it) in [("accepted", accepted), ("after all", after_all), ("declined", declined), ("rest", rest)] {
+        assert_eq!(code(&world, &it, &mia, &close), "can_be_contradicted", "{case}");
+        let mut later = world.clone();
+        later.now = it.deadline(ClockKind::AutoClose).unwrap().due_at.unwrap();
+        assert!(later.decide(&it, &mia, &close, None).is_ok(), "{case}");
+        assert_eq!(later.tick(it).status, Status::Closed, "{case}");
+    }
+}
+
 /// What staff wrote down as declined is his again with a word, and only his silence ends it.
 #[test]
 fn a_remedy_that_staff_declined_for_the_customer_can_be_wanted_after_all() {
