@@ -353,7 +353,13 @@ fn notice(
             NoticeKind::Missed(clock) if clock.is_promise() => promised_at(after, entry),
             _ => None,
         },
-        owed: matches!(&entry.event, Event::Resolved { remedies, .. } if !remedies.is_empty()),
+        owed: match &entry.event {
+            Event::Resolved { remedies, .. } => !remedies.is_empty(),
+            Event::Accepted { .. } => after.outstanding_remedies().next().is_some(),
+            _ => false,
+        },
+        rated: kind == NoticeKind::Closed
+            && after.feedback.iter().any(|feedback| feedback.resolution as usize == after.resolutions.len()),
         out_of_sight: match entry.event {
             // Whoever decided below.
             Event::Contested { from, .. } if kind == NoticeKind::ContestedHandler => {
@@ -589,21 +595,29 @@ fn promised_at(after: &Complaint, entry: &Entry) -> Option<DateTime<Utc>> {
 }
 
 fn due_at(after: &Complaint, entry: &Entry, kind: NoticeKind, policy: &Policy) -> Option<DateTime<Utc>> {
+    let ahead = |due: &DateTime<Utc>| *due > entry.at;
     // Of several clocks of one kind, the one that this entry is about.
     let told = |clock: ClockKind| {
         let key = told_of(entry, clock);
         let deadline = after.deadlines.iter().find(|it| Some((it.clock, it.instance)) == key);
         deadline.and_then(|deadline| deadline.due_at)
     };
-    let of = |clock: ClockKind| after.deadline(clock).and_then(|deadline| deadline.due_at);
+    // Of several the first that is not over.
+    let of = |clock: ClockKind| {
+        let running = after.deadlines.iter().filter(|it| it.clock == clock && it.ended.is_none());
+        running.filter_map(|deadline| deadline.due_at).filter(ahead).min()
+    };
     let next = || promised_at(after, entry);
-    match kind {
+    let due = match kind {
+        // That date was not kept.
+        NoticeKind::Missed(clock) => return told(clock),
+        NoticeKind::Warning(clock) => told(clock),
         // A failed remedy opens it at the last level too.
         NoticeKind::Decision | NoticeKind::FinalDecision | NoticeKind::RemedyFailedCustomer => {
             of(ClockKind::ContestWindow)
         }
         // While they can say that it did not arrive.
-        NoticeKind::RemedyFulfilled => of(ClockKind::ContestWindow).filter(|due| *due > entry.at),
+        NoticeKind::RemedyFulfilled => of(ClockKind::ContestWindow),
         // While it can neither close over an objection nor be too late for one.
         NoticeKind::RecordedForCustomer => of(ClockKind::AutoClose).or_else(|| of(ClockKind::ContestWindow)),
         // Of the last level these letters do not say that it takes new evidence: no date is given to contest just so.
@@ -611,16 +625,15 @@ fn due_at(after: &Complaint, entry: &Entry, kind: NoticeKind, policy: &Policy) -
             of(ClockKind::ContestWindow).filter(|_| after.level < policy.last_level())
         }
         NoticeKind::Question => of(ClockKind::Silence),
-        NoticeKind::AssignedHandler => of(ClockKind::Acceptance).or_else(|| after.promised_at()),
+        NoticeKind::AssignedHandler => of(ClockKind::Acceptance).or_else(next),
         // Until that day is over.
         NoticeKind::OnHold => after.awaited.map(|day| policy.working_calendar().end_of(day)),
         NoticeKind::WithdrawnCustomer => Some(policy.reinstate_window.measure(&policy.working_calendar(), entry.at).1),
         NoticeKind::ApprovalWanted => of(ClockKind::Approval),
-        NoticeKind::Warning(clock) | NoticeKind::Missed(clock) => told(clock).or_else(|| of(clock)),
         // The first remedy to be delivered.
         NoticeKind::AcceptedHandler => of(ClockKind::Remedy),
         NoticeKind::Received | NoticeKind::Acknowledged if after.status != Status::Resolved => {
-            of(ClockKind::Resolution).filter(|due| *due > entry.at).or_else(next)
+            of(ClockKind::Resolution).or_else(next)
         }
         NoticeKind::AssignedCustomer
         | NoticeKind::Revised
@@ -633,7 +646,9 @@ fn due_at(after: &Complaint, entry: &Entry, kind: NoticeKind, policy: &Policy) -
             next()
         }
         _ => None,
-    }
+    };
+    // What is over is no date to look forward to.
+    due.filter(ahead)
 }
 
 /// The complaint's id with entry and place mixed into its random end. A complaint's id is random there, so ids of
