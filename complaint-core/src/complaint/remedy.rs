@@ -9,6 +9,7 @@ use crate::actor::Party;
 use crate::deadline::ClockKind;
 use crate::id::InvalidId;
 use crate::lifecycle::Status;
+use crate::policy::Policy;
 
 /// A remedy that a decision offered, and what became of it. That a promise failed stays known when it is kept after all; what
 /// was recorded and turned out not to be so, a delivery that never arrived or a wish that was none, is in the log alone.
@@ -32,6 +33,7 @@ use crate::lifecycle::Status;
 /// assert_eq!(complaint.remedy_state(promise), RemedyState::Accepted);
 /// assert_eq!(promise.accepted.as_ref().map(|step| step.by.role()), Some("customer"));
 /// assert_eq!(complaint.outstanding_remedies().count(), 1);
+/// assert_eq!(complaint.deniable_until(promise, &desk.policy()), None, "nobody says that it was delivered");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// # })?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -152,6 +154,18 @@ impl Complaint {
         promise.fulfilled.is_some()
             && !promise.remedy.kind.is_given_with_decision()
             && self.is_of_standing_decision(promise)
+    }
+
+    /// Until when the customer can say that a remedy did not arrive which is recorded as delivered: as long from that record
+    /// as they have to contest a decision, and in any case while they may contest it. The policy gives the calendar alone: a
+    /// window is as long as they were told.
+    ///
+    /// Example: [`RemedyPromise`].
+    pub fn deniable_until(&self, promise: &RemedyPromise, policy: &Policy) -> Option<DateTime<Utc>> {
+        let recorded = promise.fulfilled.as_ref().filter(|_| self.was_recorded_as_delivered(promise))?;
+        let window = self.deadlines.iter().rev().find(|it| it.clock == ClockKind::ContestWindow)?;
+        let calendar = window.measured_on(policy).cloned().unwrap_or_else(|| policy.working_calendar());
+        window.due_at.max(Some(window.target.due(&calendar, recorded.at)))
     }
 
     /// Whether staff recorded that the customer does not want it, of a decision that stands.

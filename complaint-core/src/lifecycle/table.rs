@@ -180,6 +180,7 @@ guards! {
     RemedyNamed = "remedy_named", input, "a remedy is named that this can happen to";
     FulfilmentGiven = "fulfilment_given", input, "evidence is given, and a day not in the future";
     ContestWindowOpen = "contest_window_open", state, "the contest window, counted from the decision or a failed remedy, is open";
+    DeliveryDeniable = "delivery_deniable", input, "the time to say that it did not arrive is not over: the contest window, or as long since the delivery was recorded";
     NotAtLastLevel = "not_at_last_level", input, "the last level did not decide yet, new evidence is brought, or a remedy failed";
     FinishedOrFailed = "finished_or_failed", state, "it is finished, or a promised remedy failed";
     NoUnreadMessage = "no_unread_message", state, "no message of the customer is unread";
@@ -446,7 +447,7 @@ pub static TABLE: &[Rule] = &[
         from: &[Resolved, Closed],
         to: &[To::Same, To::Status(Resolved)],
         level: LevelChange::Kept,
-        permits: &[may_if(Who::Customer, &[Guard::ContestWindowOpen]), may(Who::Agent)],
+        permits: &[may_if(Who::Customer, &[Guard::DeliveryDeniable]), may(Who::Agent)],
         guards: &[Guard::RemedyNamed, Guard::ReasonGiven],
         effect: "it could not be delivered, or did not arrive although it was recorded as delivered; it is owed again, the contest window opens anew, and both sides are told",
     },

@@ -596,10 +596,11 @@ fn promised_at(after: &Complaint, entry: &Entry) -> Option<DateTime<Utc>> {
 
 fn due_at(after: &Complaint, entry: &Entry, kind: NoticeKind, policy: &Policy) -> Option<DateTime<Utc>> {
     let ahead = |due: &DateTime<Utc>| *due > entry.at;
-    // Of several clocks of one kind, the one that this entry is about.
+    // Of several clocks of one kind, the one that this entry is about: the latest of its number, under which what is owed again
+    // runs again.
     let told = |clock: ClockKind| {
         let key = told_of(entry, clock);
-        let deadline = after.deadlines.iter().find(|it| Some((it.clock, it.instance)) == key);
+        let deadline = after.deadlines.iter().rev().find(|it| Some((it.clock, it.instance)) == key);
         deadline.and_then(|deadline| deadline.due_at)
     };
     // Of several the first that is not over.
@@ -616,8 +617,12 @@ fn due_at(after: &Complaint, entry: &Entry, kind: NoticeKind, policy: &Policy) -
         NoticeKind::Decision | NoticeKind::FinalDecision | NoticeKind::RemedyFailedCustomer => {
             of(ClockKind::ContestWindow)
         }
-        // While they can say that it did not arrive.
-        NoticeKind::RemedyFulfilled => of(ClockKind::ContestWindow),
+        NoticeKind::RemedyFulfilled => match entry.event {
+            Event::RemedyFulfilled { remedy, .. } => {
+                remedy_of(after, remedy).and_then(|promise| after.deniable_until(promise, policy))
+            }
+            _ => None,
+        },
         // While it can neither close over an objection nor be too late for one.
         NoticeKind::RecordedForCustomer => of(ClockKind::AutoClose).or_else(|| of(ClockKind::ContestWindow)),
         // Of the last level these letters do not say that it takes new evidence: no date is given to contest just so.

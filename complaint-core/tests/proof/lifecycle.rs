@@ -546,6 +546,11 @@ fn holds(stage: &Stage, actor: &Actor, name: C, guard: Guard) -> bool {
         Guard::FinishedOrFailed => complaint.status != Status::Resolved || has_failed,
         Guard::ContestWindowOpen => window_open
             .unwrap_or(complaint.decisions == 0 || is_open(complaint.status) || complaint.status == Status::Resolved),
+        // Good input names the first.
+        Guard::DeliveryDeniable => remedies_for(complaint, actor, name)
+            .first()
+            .and_then(|it| it.fulfilled.as_ref())
+            .is_none_or(|step| window_open == Some(true) || now <= step.at + TimeDelta::days(30)),
         Guard::NoUnreadMessage => complaint.unread_since.is_none(),
         Guard::UnreadMessage => complaint.unread_since.is_some(),
         Guard::NoOutstandingRemedy => owed.is_empty(),

@@ -529,7 +529,7 @@ fn what_is_recorded_as_delivered_and_did_not_arrive_is_owed_again() {
         let entries = world.log[world.log.len() - if accepted { 2 } else { 1 }..].to_vec();
         let letter = announce(None, &it, &entries, &world.policy);
         let letter = letter.iter().find(|notice| notice.kind == K::RemedyFulfilled).unwrap();
-        assert_eq!(letter.due_at, it.deadline(ClockKind::ContestWindow).unwrap().due_at);
+        assert_eq!(letter.due_at, Some(world.now + TimeDelta::days(30)), "longer than he can contest");
         // As often as it does not arrive.
         for time in 1..=3 {
             if !accepted {
@@ -552,11 +552,79 @@ fn what_is_recorded_as_delivered_and_did_not_arrive_is_owed_again() {
             Ok(it.clone())
         );
         world.later(TimeDelta::days(30) + TimeDelta::microseconds(1));
-        assert_eq!(code(&world, &world.clone().tick(it), &john, &missing), "contest_window_over");
+        assert_eq!(code(&world, &world.clone().tick(it), &john, &missing), "delivery_window_over");
     }
     // Words are delivered by the decision itself.
     let it = resolved(&mut world, 1, vec![Remedy::of(RemedyKind::Apology)]);
     assert_eq!(code(&world, &it, &john, &missing), "no_delivered_remedy");
+}
+
+/// However late it is recorded as delivered, there is time to say that it was not; of each as long.
+#[test]
+fn whoever_is_told_late_that_it_was_delivered_can_still_say_that_it_did_not_arrive() {
+    let mut world = World::new(policy());
+    let (john, sarah) = (customer("john"), agent("sarah"));
+    let missing = |remedy| because(C::FailRemedy, Some(remedy));
+    let it = resolved(&mut world, 1, two());
+    let it = world.plain(&it, &john, C::Accept);
+    let it = world.act(&it, &sarah, &delivered(1));
+    let window = it.deadline(ClockKind::ContestWindow).unwrap().due_at.unwrap();
+    assert_eq!(it.deniable_until(&it.remedies[0], &world.policy), Some(window));
+    world.later(TimeDelta::days(90));
+    assert_eq!(code(&world, &it, &john, &missing(1)), "delivery_window_over");
+    let entries = world.decide(&it, &sarah, &delivered(2), None).unwrap();
+    let told = notices(&it, &entries, &world.policy);
+    let until = world.now + TimeDelta::days(30);
+    assert_eq!(told.iter().find(|notice| notice.kind == K::RemedyFulfilled).unwrap().due_at, Some(until));
+    let it = world.act(&it, &sarah, &delivered(2));
+    assert_eq!((it.status, code(&world, &it, &john, &missing(1))), (Status::Closed, "delivery_window_over"), "not that");
+    assert_eq!(code(&world, &it, &john, &Command::with_reason(C::Contest, "No.")), "contest_window_over");
+    let offers = |world: &World| {
+        let context = complaint_core::lifecycle::Context::new(&world.policy, world.now);
+        let offers = it.available_commands(&john, &context);
+        offers.iter().find(|offer| offer.command == C::FailRemedy).unwrap().allowed
+    };
+    // Nobody takes time from them that they were told they have.
+    world.policy.targets.contest_window = "1 day".parse().unwrap();
+    world.now = until;
+    assert!(offers(&world));
+    let again = world.act(&it, &john, &missing(2));
+    assert_eq!((again.status, states(&again)), (Status::Resolved, vec![S::Fulfilled, S::Failed]));
+    world.later(TimeDelta::microseconds(1));
+    assert_eq!(code(&world, &it, &john, &missing(2)), "delivery_window_over");
+    assert!(!offers(&world));
+}
+
+/// What is owed again has another day than it had, and a time to accept that began anew.
+#[test]
+fn letters_about_what_is_owed_again_give_the_dates_that_run() {
+    let mut world = World::new(policy());
+    let (john, sarah) = (customer("john"), agent("sarah"));
+    let it = resolved(&mut world, 1, vec![Remedy::replacement()]);
+    let first = it.deadline(ClockKind::Remedy).unwrap().due_at;
+    let it = world.act(&it, &sarah, &delivered(1));
+    let it = world.plain(&it, &john, C::Accept);
+    world.later(TimeDelta::days(5));
+    let mut it = world.act(&it, &john, &because(C::FailRemedy, Some(1)));
+    let due = it.deadline(ClockKind::Remedy).unwrap().due_at;
+    assert!(due > first, "it runs again");
+    let mut told = 0;
+    for hours in 0..30 * 24 {
+        world.later(TimeDelta::hours(1));
+        let (before, from) = (it.clone(), world.log.len());
+        it = world.tick(it);
+        for notice in notices(&before, &world.log[from..], &world.policy) {
+            assert!(
+                matches!(notice.kind, K::Warning(ClockKind::Remedy) | K::Missed(ClockKind::Remedy)),
+                "hour {hours}: {notice:?}"
+            );
+            assert_eq!(notice.due_at, due, "hour {hours}: {:?}", notice.kind);
+            told += 1;
+        }
+    }
+    assert_eq!(told, 5, "two warnings, and three who are told that it is late");
+    let it = world.act(&it, &sarah, &delivered(1));
+    assert_eq!(it.status, Status::Closed);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{Command, CommandName, FailedGuard, Scene, earliest_today, fail, fits, given, latest_today};
+use super::{Command, CommandName, Depth, FailedGuard, Scene, earliest_today, fail, fits, given, latest_today};
 use crate::actor::Actor;
 use crate::complaint::{Complaint, Outcome, Remedy, RemedyPromise, RemedyState};
 use crate::id::Level;
@@ -200,6 +200,25 @@ pub(super) fn remedy_named_faults(complaint: &Complaint, command: &Command, acto
     let message = format!("must be one of these: {}", possible.join(", "));
     let code = if command.input().remedy.is_none() { "missing" } else { "unknown_value" };
     vec![FailedGuard::input(code, "remedy", message, "name a remedy by its number")]
+}
+
+/// Of several that were delivered, each has its own time.
+pub(super) fn denial_faults(scene: &Scene<'_>, complaint: &Complaint, depth: Depth) -> Vec<FailedGuard> {
+    let name = scene.command.name();
+    let meant = match depth {
+        Depth::Everything => remedy_meant(complaint, scene.command, scene.actor),
+        Depth::StateOnly => None,
+    };
+    let possible = complaint.remedies_for(name, scene.actor).filter(|it| meant.is_none_or(|number| it.number == number));
+    let ends = possible.filter_map(|promise| complaint.deniable_until(promise, scene.context.policy)).max();
+    match ends {
+        Some(end) if end < scene.context.now => fail(
+            "delivery_window_over",
+            format!("the time to say that it did not arrive ended on {}", end.format("%-d %B %Y, %H:%M UTC")),
+            "file a follow-up complaint",
+        ),
+        _ => Vec::new(),
+    }
 }
 
 pub(super) fn fulfilment_faults(command: &Command, complaint: &Complaint, now: DateTime<Utc>) -> Vec<FailedGuard> {

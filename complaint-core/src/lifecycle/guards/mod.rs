@@ -7,7 +7,7 @@ mod submission;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use decision::{
-    authority_faults, cause_faults, decision_faults, fulfilment_faults, no_remedy_for, remedy_named_faults,
+    authority_faults, cause_faults, decision_faults, denial_faults, fulfilment_faults, no_remedy_for, remedy_named_faults,
 };
 use files::{file_faults, files_sent, side};
 use submission::look_at_submission;
@@ -133,6 +133,7 @@ fn satisfiable(scene: &Scene<'_>, guard: Guard) -> Vec<FailedGuard> {
             let (code, message) = no_remedy_for(scene.command.name(), scene.actor);
             fail(code, message, "nothing more is needed")
         }
+        Guard::DeliveryDeniable => denial_faults(scene, complaint, Depth::StateOnly),
         // A message can do without a file.
         Guard::FilesFit if scene.command.name() == CommandName::Attach && files_sent(scene, complaint) >= FILES_MAX => {
             let whose = side(scene);
@@ -402,6 +403,7 @@ fn look_at_complaint(scene: &Scene<'_>, complaint: &Complaint, guard: Guard, now
             }
             _ => Vec::new(),
         },
+        Guard::DeliveryDeniable => denial_faults(scene, complaint, Depth::Everything),
         Guard::NotAtLastLevel => {
             if complaint.is_final(policy) && input.new_evidence.is_none() {
                 fail(
