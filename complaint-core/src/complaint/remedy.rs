@@ -9,6 +9,7 @@ use crate::actor::Party;
 use crate::deadline::ClockKind;
 use crate::id::InvalidId;
 use crate::lifecycle::Status;
+use crate::policy::Policy;
 
 /// A remedy that a decision offered, and what became of it. That a promise failed stays known when it is kept after all; what
 /// was recorded and turned out not to be so, a delivery that never arrived or a wish that was none, is in the log alone.
@@ -31,7 +32,9 @@ use crate::lifecycle::Status;
 /// let promise = &complaint.remedies[0];
 /// assert_eq!(complaint.remedy_state(promise), RemedyState::Accepted);
 /// assert_eq!(promise.accepted.as_ref().map(|step| step.by.role()), Some("customer"));
+/// assert_eq!(promise.recorded_by(), None, "by nobody for them");
 /// assert_eq!(complaint.outstanding_remedies().count(), 1);
+/// assert_eq!(complaint.deniable_until(promise, &desk.policy()), None, "nobody says that it was delivered");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// # })?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -154,10 +157,29 @@ impl Complaint {
             && self.is_of_standing_decision(promise)
     }
 
+    /// Until when the customer can say that a remedy did not arrive which is recorded as delivered: as long from that record
+    /// as they have to contest a decision, and in any case while they may contest it. The policy gives the calendar alone: a
+    /// window is as long as they were told.
+    ///
+    /// Example: [`RemedyPromise`].
+    pub fn deniable_until(&self, promise: &RemedyPromise, policy: &Policy) -> Option<DateTime<Utc>> {
+        let recorded = promise.fulfilled.as_ref().filter(|_| self.was_recorded_as_delivered(promise))?;
+        let window = self.deadlines.iter().rev().find(|it| it.clock == ClockKind::ContestWindow)?;
+        let calendar = window.measured_on(policy).cloned().unwrap_or_else(|| policy.working_calendar());
+        window.due_at.max(Some(window.target.due(&calendar, recorded.at)))
+    }
+
     /// Whether staff recorded that the customer does not want it, of a decision that stands.
     pub(crate) fn was_declined_by_staff(&self, promise: &RemedyPromise) -> bool {
         let by_staff = promise.declined.as_ref().is_some_and(|step| !matches!(step.by, Party::Customer(_)));
         by_staff && self.is_of_standing_decision(promise)
+    }
+
+    /// Whether something stands by the word of staff alone that is the customer's to say: that they agree, or do not want a
+    /// remedy. It closes nothing before they had the time to object.
+    pub(crate) fn rests_on_word_of_staff(&self) -> bool {
+        self.resolution().is_some_and(|it| it.recorded_by.is_some())
+            || self.remedies.iter().any(|promise| self.was_declined_by_staff(promise))
     }
 
     /// What the latest decision promised and was neither delivered nor declined, once that decision stands no more.
@@ -176,6 +198,19 @@ impl Complaint {
 }
 
 impl RemedyPromise {
+    /// Whose hand it was, where staff took down what the customer is said to want or not to want of it.
+    ///
+    /// Example: [`RemedyPromise`].
+    pub fn recorded_by(&self) -> Option<&Party> {
+        let word = self.declined.as_ref().or(self.accepted.as_ref())?;
+        Some(&word.by).filter(|by| !matches!(by, Party::Customer(_)))
+    }
+
+    /// Whether the customer themself said that they want it: nobody says otherwise in their name.
+    pub(crate) fn is_wanted_by_customer(&self) -> bool {
+        self.accepted.as_ref().is_some_and(|step| matches!(step.by, Party::Customer(_)))
+    }
+
     /// What it is called where there may be several: `2. Refund of 12.50 EUR`.
     ///
     /// Example: [`RemedyPromise`].

@@ -457,6 +457,7 @@ fn notice(state: &Complaint, entry: &Entry) -> Notice {
         next_at: None,
         out_of_sight: false,
         owed: false,
+        rated: false,
         planned_at: entry.at,
     }
 }

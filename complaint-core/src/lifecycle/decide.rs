@@ -12,8 +12,8 @@ use super::table::{TABLE, rule};
 use super::{Command, CommandName, Field, Status};
 use crate::actor::{Actor, Party};
 use crate::complaint::{
-    Attachment, CloseCause, Complaint, Entry, EscalationCause, Event, Place, ReleaseCause, Remedy, RemedyState,
-    Submission, Words,
+    Attachment, CloseCause, Complaint, Entry, EscalationCause, Event, Place, ReleaseCause, Remedy, RemedyPromise,
+    RemedyState, Submission, Words,
 };
 use crate::deadline::{ClockCause, ClockChange, ClockKind, clock_changes};
 use crate::id::{ComplaintId, Level, Version};
@@ -300,10 +300,10 @@ impl<'a> Draft<'a> {
     /// Once the customer themself agreed, has all that is owed and wrote nothing that is unread, the complaint is at its end.
     /// Otherwise it is when the time to accept or contest is over.
     fn close_if_nothing_is_owed(&mut self, cause: CloseCause) {
-        let mut decision = self.state.resolution().into_iter();
-        let accepted = decision.any(|it| it.accepted_at.is_some() && it.recorded_by.is_none());
-        let is_read = self.state.unread_since.is_none();
-        if accepted && is_read && self.state.outstanding_remedies().next().is_none() {
+        let state = &self.state;
+        let accepted = state.resolution().is_some_and(|it| it.accepted_at.is_some());
+        let by_themself = accepted && !state.rests_on_word_of_staff();
+        if by_themself && state.unread_since.is_none() && state.outstanding_remedies().next().is_none() {
             self.push(self.at(Status::Closed), Event::Closed { cause }, Words::none());
         }
     }
@@ -478,9 +478,13 @@ fn effects(complaint: &Complaint, command: &Command, actor: &Actor, context: &Co
             }
         }
         CommandName::Accept => {
-            let offered = complaint.remedies.iter();
-            let offered = offered.filter(|promise| complaint.remedy_state(promise) == RemedyState::Offered);
-            let remedies = offered.map(|promise| promise.number).collect();
+            let own = actor.customer_id().is_some();
+            let accepts = |promise: &&RemedyPromise| match complaint.remedy_state(promise) {
+                RemedyState::Offered => true,
+                RemedyState::Accepted => own && !promise.is_wanted_by_customer(),
+                _ => false,
+            };
+            let remedies = complaint.remedies.iter().filter(accepts).map(|promise| promise.number).collect();
             draft.push(draft.place(), Event::Accepted { remedies }, reason(command));
             draft.close_if_nothing_is_owed(CloseCause::Accepted);
         }
@@ -492,10 +496,7 @@ fn effects(complaint: &Complaint, command: &Command, actor: &Actor, context: &Co
         CommandName::DeclineRemedy => {
             if let Some(remedy) = guards::remedy_meant(complaint, command, actor) {
                 draft.push(draft.place(), Event::RemedyDeclined { remedy }, reason(command));
-                // What staff record in their name leaves the customer the time to object.
-                if actor.customer_id().is_some() {
-                    draft.close_if_nothing_is_owed(CloseCause::RemediesDeclined);
-                }
+                draft.close_if_nothing_is_owed(CloseCause::RemediesDeclined);
             }
         }
         CommandName::FulfilRemedy => {

@@ -180,10 +180,12 @@ guards! {
     RemedyNamed = "remedy_named", input, "a remedy is named that this can happen to";
     FulfilmentGiven = "fulfilment_given", input, "evidence is given, and a day not in the future";
     ContestWindowOpen = "contest_window_open", state, "the contest window, counted from the decision or a failed remedy, is open";
+    DeliveryDeniable = "delivery_deniable", input, "the time to say that it did not arrive is not over: the contest window, or as long since the delivery was recorded";
     NotAtLastLevel = "not_at_last_level", input, "the last level did not decide yet, new evidence is brought, or a remedy failed";
     FinishedOrFailed = "finished_or_failed", state, "it is finished, or a promised remedy failed";
     NoUnreadMessage = "no_unread_message", state, "no message of the customer is unread";
     NoOutstandingRemedy = "no_outstanding_remedy", state, "no remedy is outstanding";
+    NothingToContradict = "nothing_to_contradict", state, "nothing that staff recorded in the customer's name can still be contradicted";
     AcceptanceWindowOver = "acceptance_window_over", state, "the time to accept or contest is over";
     RatingGiven = "rating_given", input, "a score of 1 to 5 is given";
     RatingEditable = "rating_editable", state, "the resolution was not rated before, or a day ago at most";
@@ -438,14 +440,14 @@ pub static TABLE: &[Rule] = &[
         level: LevelChange::Kept,
         permits: &[may(Who::Agent)],
         guards: &[Guard::RemedyNamed, Guard::FulfilmentGiven],
-        effect: "ledger entry; closes when it was the last and the resolution is accepted",
+        effect: "ledger entry; closes when it was the last and the resolution is accepted, unless the customer has yet to object to what staff recorded in their name",
     },
     Rule {
         command: C::FailRemedy,
         from: &[Resolved, Closed],
         to: &[To::Same, To::Status(Resolved)],
         level: LevelChange::Kept,
-        permits: &[may_if(Who::Customer, &[Guard::ContestWindowOpen]), may(Who::Agent)],
+        permits: &[may_if(Who::Customer, &[Guard::DeliveryDeniable]), may(Who::Agent)],
         guards: &[Guard::RemedyNamed, Guard::ReasonGiven],
         effect: "it could not be delivered, or did not arrive although it was recorded as delivered; it is owed again, the contest window opens anew, and both sides are told",
     },
@@ -472,7 +474,10 @@ pub static TABLE: &[Rule] = &[
         from: &[Resolved],
         to: &[To::Status(Closed)],
         level: LevelChange::Kept,
-        permits: &[may_if(Who::System, &[Guard::AcceptanceWindowOver]), may(Who::Supervisor)],
+        permits: &[
+            may_if(Who::System, &[Guard::AcceptanceWindowOver]),
+            may_if(Who::Supervisor, &[Guard::NothingToContradict]),
+        ],
         guards: &[Guard::NoUnreadMessage, Guard::NoOutstandingRemedy],
         effect: "feedback invitation",
     },

@@ -9,7 +9,6 @@ use super::{Notice, NoticeChannel, NoticeKind, Recipient};
 use crate::actor::Party;
 use crate::complaint::{
     Channel, Complaint, Entry, EscalationCause, Event, ExclusionCause, Outcome, Place, ReleaseCause, RemedyPromise,
-    RemedyState,
 };
 use crate::deadline::{ClockChange, ClockKind};
 use crate::id::{AgentId, ComplaintId, Level, NoticeId};
@@ -53,6 +52,13 @@ pub fn announce(before: Option<&Complaint>, after: &Complaint, entries: &[Entry]
         // Whoever follows in the same change is announced instead, and so is where else it went.
         let moved_on = own[at + 1..].iter().any(|later| later.place != entry.place);
         planned.retain(|(_, kind)| !(moved_on && *kind == NoticeKind::BackInQueue));
+        // Whoever gets it back at once has not lost it.
+        let back = |to: &Recipient| {
+            own[at + 1..]
+                .iter()
+                .any(|later| later.place.handler.as_ref().is_some_and(|it| *to == Recipient::Agent(it.clone())))
+        };
+        planned.retain(|(to, kind)| !(*kind == NoticeKind::TakenAway && back(to)));
         // One mail says both: it is here, and this is what happens when.
         planned.retain(|(_, kind)| !(acknowledged && *kind == NoticeKind::Received));
         // The receipt gives what applies now, nothing else was said before it; and of complaints that are joined, the letter about
@@ -237,12 +243,8 @@ fn plan(
         }
         Event::Reopened => {
             tell(Some(customer()), K::Reopened);
-            // Where a promise failed it was still theirs to deliver; of what was finished they had let go.
-            let latest = complaint.resolutions.len();
-            let failed = |it: &RemedyPromise| complaint.remedy_state(it) == RemedyState::Failed;
-            if complaint.remedies.iter().any(|it| it.resolution as usize == latest && failed(it)) {
-                tell(to_agent(former), K::TakenAway);
-            }
+            // What was owed was still theirs to deliver; of what was finished they had let go.
+            tell(to_agent(former).filter(|_| !fell_with(complaint, entry).is_empty()), K::TakenAway);
         }
         Event::Closed { .. } => tell(Some(customer()), K::Closed),
         Event::Withdrawn => {
@@ -353,7 +355,13 @@ fn notice(
             NoticeKind::Missed(clock) if clock.is_promise() => promised_at(after, entry),
             _ => None,
         },
-        owed: matches!(&entry.event, Event::Resolved { remedies, .. } if !remedies.is_empty()),
+        owed: match &entry.event {
+            Event::Resolved { remedies, .. } => !remedies.is_empty(),
+            Event::Accepted { .. } => after.outstanding_remedies().next().is_some(),
+            _ => false,
+        },
+        rated: kind == NoticeKind::Closed
+            && after.feedback.iter().any(|feedback| feedback.resolution as usize == after.resolutions.len()),
         out_of_sight: match entry.event {
             // Whoever decided below.
             Event::Contested { from, .. } if kind == NoticeKind::ContestedHandler => {
@@ -470,6 +478,7 @@ fn text(after: &Complaint, entry: &Entry, kind: NoticeKind, policy: &Policy) -> 
             Some(why.to_owned())
         }
         Event::Alarmed { clock: ClockKind::Statutory } => policy.rights.text(RightsMoment::Missed),
+        Event::Reopened => listed(&fell_with(after, entry)),
         Event::SentBack => entry.words.get("comment").map(str::to_owned),
         Event::Held { .. } => entry.words.get("party").map(str::to_owned),
         _ => None,
@@ -496,8 +505,21 @@ fn reason(entry: &Entry, kind: NoticeKind) -> Option<String> {
 
 /// What a decision promised that stands no more, and was not delivered: by number and name.
 fn fallen(complaint: &Complaint) -> Option<String> {
-    let fallen: Vec<String> = complaint.fallen_remedies().map(RemedyPromise::numbered).collect();
-    (!fallen.is_empty()).then(|| fallen.join("\n\n"))
+    listed(&complaint.fallen_remedies().collect::<Vec<_>>())
+}
+
+/// What fell with this very entry: the clock of whatever is owed ends with it.
+fn fell_with<'a>(complaint: &'a Complaint, entry: &Entry) -> Vec<&'a RemedyPromise> {
+    let ends = |number: u32| {
+        let ended = |change: &ClockChange| matches!(change, ClockChange::Ended { .. });
+        entry.clocks.iter().any(|change| ended(change) && change.key() == (ClockKind::Remedy, number))
+    };
+    complaint.fallen_remedies().filter(|promise| ends(promise.number)).collect()
+}
+
+fn listed(remedies: &[&RemedyPromise]) -> Option<String> {
+    let listed: Vec<String> = remedies.iter().map(|promise| promise.numbered()).collect();
+    (!listed.is_empty()).then(|| listed.join("\n\n"))
 }
 
 /// Why it is not the former handler's any more: what was typed among staff, or what happened.
@@ -589,21 +611,34 @@ fn promised_at(after: &Complaint, entry: &Entry) -> Option<DateTime<Utc>> {
 }
 
 fn due_at(after: &Complaint, entry: &Entry, kind: NoticeKind, policy: &Policy) -> Option<DateTime<Utc>> {
-    // Of several clocks of one kind, the one that this entry is about.
+    let ahead = |due: &DateTime<Utc>| *due > entry.at;
+    // Of several clocks of one kind, the one that this entry is about: the latest of its number, under which what is owed again
+    // runs again.
     let told = |clock: ClockKind| {
         let key = told_of(entry, clock);
-        let deadline = after.deadlines.iter().find(|it| Some((it.clock, it.instance)) == key);
+        let deadline = after.deadlines.iter().rev().find(|it| Some((it.clock, it.instance)) == key);
         deadline.and_then(|deadline| deadline.due_at)
     };
-    let of = |clock: ClockKind| after.deadline(clock).and_then(|deadline| deadline.due_at);
+    // Of several the first that is not over.
+    let of = |clock: ClockKind| {
+        let running = after.deadlines.iter().filter(|it| it.clock == clock && it.ended.is_none());
+        running.filter_map(|deadline| deadline.due_at).filter(ahead).min()
+    };
     let next = || promised_at(after, entry);
-    match kind {
+    let due = match kind {
+        // That date was not kept.
+        NoticeKind::Missed(clock) => return told(clock),
+        NoticeKind::Warning(clock) => told(clock),
         // A failed remedy opens it at the last level too.
         NoticeKind::Decision | NoticeKind::FinalDecision | NoticeKind::RemedyFailedCustomer => {
             of(ClockKind::ContestWindow)
         }
-        // While they can say that it did not arrive.
-        NoticeKind::RemedyFulfilled => of(ClockKind::ContestWindow).filter(|due| *due > entry.at),
+        NoticeKind::RemedyFulfilled => match entry.event {
+            Event::RemedyFulfilled { remedy, .. } => {
+                remedy_of(after, remedy).and_then(|promise| after.deniable_until(promise, policy))
+            }
+            _ => None,
+        },
         // While it can neither close over an objection nor be too late for one.
         NoticeKind::RecordedForCustomer => of(ClockKind::AutoClose).or_else(|| of(ClockKind::ContestWindow)),
         // Of the last level these letters do not say that it takes new evidence: no date is given to contest just so.
@@ -611,16 +646,15 @@ fn due_at(after: &Complaint, entry: &Entry, kind: NoticeKind, policy: &Policy) -
             of(ClockKind::ContestWindow).filter(|_| after.level < policy.last_level())
         }
         NoticeKind::Question => of(ClockKind::Silence),
-        NoticeKind::AssignedHandler => of(ClockKind::Acceptance).or_else(|| after.promised_at()),
+        NoticeKind::AssignedHandler => of(ClockKind::Acceptance).or_else(next),
         // Until that day is over.
         NoticeKind::OnHold => after.awaited.map(|day| policy.working_calendar().end_of(day)),
         NoticeKind::WithdrawnCustomer => Some(policy.reinstate_window.measure(&policy.working_calendar(), entry.at).1),
         NoticeKind::ApprovalWanted => of(ClockKind::Approval),
-        NoticeKind::Warning(clock) | NoticeKind::Missed(clock) => told(clock).or_else(|| of(clock)),
         // The first remedy to be delivered.
         NoticeKind::AcceptedHandler => of(ClockKind::Remedy),
         NoticeKind::Received | NoticeKind::Acknowledged if after.status != Status::Resolved => {
-            of(ClockKind::Resolution).filter(|due| *due > entry.at).or_else(next)
+            of(ClockKind::Resolution).or_else(next)
         }
         NoticeKind::AssignedCustomer
         | NoticeKind::Revised
@@ -633,7 +667,9 @@ fn due_at(after: &Complaint, entry: &Entry, kind: NoticeKind, policy: &Policy) -
             next()
         }
         _ => None,
-    }
+    };
+    // What is over is no date to look forward to.
+    due.filter(ahead)
 }
 
 /// The complaint's id with entry and place mixed into its random end. A complaint's id is random there, so ids of

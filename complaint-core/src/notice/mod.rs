@@ -58,9 +58,12 @@ pub struct Notice {
     /// Where it tells of a date that was not kept: the next one that holds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_at: Option<DateTime<Utc>>,
-    /// Whether the decision it tells of promises something.
+    /// Whether the decision it tells of promises something, or leaves the customer who accepted it waiting for something.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub owed: bool,
+    /// Whether the customer has rated the latest decision: nobody asks them again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub rated: bool,
     /// Whether it tells somebody of a complaint that they cannot open any more.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub out_of_sight: bool,

@@ -43,6 +43,7 @@ impl Ear {
         self.events.extend(entries.iter().map(|entry| tag(&entry.event)));
         told_is_seen(&before, &own, &self.world.policy);
         let notices = announce(Some(&before), &self.complaint, &entries, &self.world.policy);
+        looks_ahead(&before, &own, &self.world.policy);
         self.told.extend(notices.iter().map(|it| (String::new(), to(it), it.kind)));
         unrepeated(&notices);
         notices.iter().map(|notice| (to(notice), notice.kind)).collect()
@@ -81,6 +82,19 @@ fn told_is_seen(before: &Complaint, entries: &[&Entry], policy: &Policy) {
             matches!(entry.by, complaint_core::Party::Customer(_)) || UNTOLD.iter().any(|(it, _)| *it == name);
         assert!(told || !seen || excused, "`{name}` is seen and not told");
         state = after;
+    }
+}
+
+/// The same, had it happened when every date was over: only what was missed is told with its date then.
+fn looks_ahead(before: &Complaint, entries: &[&Entry], policy: &Policy) {
+    let late = |entry: &&Entry| Entry { at: entry.at + TimeDelta::days(9999), ..(*entry).clone() };
+    let late: Vec<Entry> = entries.iter().map(late).collect();
+    let after = late.iter().fold(before.clone(), evolve);
+    for notice in announce(Some(before), &after, &late, policy) {
+        let looks_back = matches!(notice.kind, K::Missed(_));
+        let ahead = |due: Option<_>| due.is_none_or(|due| due > notice.planned_at);
+        assert!(looks_back || ahead(notice.due_at), "{:?}: {:?}", notice.kind, notice.due_at);
+        assert!(ahead(notice.next_at), "{:?}", notice.kind);
     }
 }
 
@@ -285,6 +299,7 @@ fn clocked(clock: ClockKind, percent: Option<u8>, policy: Policy) -> Vec<(String
     let by = Actor::system().party().clone();
     let entry = Entry { event, by, seq: noted.entries + 1, ..world.log.last().unwrap().clone() };
     told_is_seen(&noted, &[&entry], &world.policy);
+    looks_ahead(&noted, &[&entry], &world.policy);
     announce(Some(&noted), &noted, &[entry], &world.policy).iter().map(|it| (to(it), it.kind)).collect()
 }
 
@@ -590,6 +605,41 @@ fn a_decision_says_whether_it_promises_something() {
         let owed = !remedies.is_empty();
         let notice = read_of(&world, &begun, &agent("sarah"), &decision(C::Resolve, remedies), K::Decision);
         assert_eq!(notice.owed, owed);
+    }
+}
+
+#[test]
+fn the_closing_letter_asks_for_no_second_rating_and_gives_no_date_that_is_over() {
+    let mut world = World::new(policy());
+    let john = customer("john");
+    let rate = input(C::Rate, Input { score: Some(4), ..Input::default() });
+    for rated in [false, true] {
+        let begun = world.begun("sarah");
+        let mut it = world.resolved(&begun, vec![Remedy::replacement()]);
+        if rated {
+            it = world.act(&it, &john, &rate);
+        }
+        it = world.plain(&it, &john, C::Accept);
+        let given = input(C::FulfilRemedy, Input { evidence: Some("Parcel 17".into()), ..Input::default() });
+        let soon = read_of(&world, &it, &agent("sarah"), &given, K::Closed);
+        assert_eq!((soon.rated, soon.due_at), (rated, it.deadline(ClockKind::ContestWindow).unwrap().due_at));
+        world.later(TimeDelta::days(60));
+        let late = read_of(&world, &it, &agent("sarah"), &given, K::Closed);
+        assert_eq!((late.rated, late.due_at), (rated, None));
+    }
+}
+
+/// Nothing is over for whoever still owes it.
+#[test]
+fn what_is_late_when_the_customer_accepts_is_owed_without_a_date() {
+    let mut world = World::new(policy());
+    let begun = world.begun("sarah");
+    for (remedies, owed) in [(Vec::new(), false), (vec![Remedy::replacement()], true)] {
+        let it = world.resolved(&begun, remedies);
+        let mut late = world.clone();
+        late.later(TimeDelta::days(60));
+        let told = read_of(&late, &it, &customer("john"), &Command::plain(C::Accept), K::AcceptedHandler);
+        assert_eq!((told.owed, told.due_at), (owed, None));
     }
 }
 

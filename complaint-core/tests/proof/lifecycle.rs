@@ -391,6 +391,9 @@ fn remedies_for<'a>(complaint: &'a Complaint, actor: &Actor, name: C) -> Vec<&'a
         let staff_say_no = it.declined.as_ref().is_some_and(|step| step.by.agent().is_some());
         match name {
             C::AcceptRemedy => staff_say_no || (open && it.accepted.is_none() && it.failed.is_none()),
+            C::DeclineRemedy if by_staff => {
+                open && it.accepted.as_ref().is_none_or(|step| step.by.role() != "customer")
+            }
             C::FailRemedy => parcel || (by_staff && open && it.failed.is_none()),
             _ => open,
         }
@@ -546,9 +549,24 @@ fn holds(stage: &Stage, actor: &Actor, name: C, guard: Guard) -> bool {
         Guard::FinishedOrFailed => complaint.status != Status::Resolved || has_failed,
         Guard::ContestWindowOpen => window_open
             .unwrap_or(complaint.decisions == 0 || is_open(complaint.status) || complaint.status == Status::Resolved),
+        // Good input names the first.
+        Guard::DeliveryDeniable => remedies_for(complaint, actor, name)
+            .first()
+            .and_then(|it| it.fulfilled.as_ref())
+            .is_none_or(|step| window_open == Some(true) || now <= step.at + TimeDelta::days(30)),
         Guard::NoUnreadMessage => complaint.unread_since.is_none(),
         Guard::UnreadMessage => complaint.unread_since.is_some(),
         Guard::NoOutstandingRemedy => owed.is_empty(),
+        Guard::NothingToContradict => {
+            let mut decisions = complaint.resolutions.last().into_iter().filter(|it| it.contested_at.is_none());
+            let latest = complaint.resolutions.len();
+            let mut remedies = complaint.remedies.iter().filter(|it| it.resolution as usize == latest && is_decided);
+            let by_staff = decisions.any(|it| it.recorded_by.is_some())
+                || remedies.any(|it| it.declined.as_ref().is_some_and(|step| step.by.agent().is_some()));
+            !by_staff
+                || running(ClockKind::AutoClose)
+                    .is_some_and(|it| it.missed_at.is_some() || it.due_at.is_some_and(|due| due <= now))
+        }
         Guard::AcceptanceWindowOver => running(ClockKind::AutoClose)
             .is_some_and(|it| it.missed_at.is_some() || it.due_at.is_some_and(|due| due <= now)),
         Guard::RatingEditable => {

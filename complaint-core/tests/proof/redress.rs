@@ -427,14 +427,44 @@ fn what_staff_record_for_the_customer_needs_a_ground_and_closes_nothing_at_once(
     assert_eq!(world.tick(accepted).status, Status::Closed);
 }
 
+/// Nobody of the house ends what the house alone has said: not by closing, and not by delivering what else was promised.
+#[test]
+fn nothing_closes_over_what_staff_recorded_while_the_customer_can_object() {
+    let mut world = World::new(policy());
+    let (john, sarah, mia) = (customer("john"), agent("sarah"), agent("mia"));
+    let close = Command::plain(C::Close);
+    let plain = resolved(&mut world, 1, Vec::new());
+    assert!(world.decide(&plain, &mia, &close, None).is_ok(), "over silence a supervisor may");
+    let accepted = world.act(&plain, &sarah, &because(C::Accept, None));
+    let it = resolved(&mut world, 1, vec![Remedy::replacement()]);
+    let it = world.act(&it, &sarah, &delivered(1));
+    let after_all = world.act(&it, &sarah, &because(C::Accept, None));
+    let it = resolved(&mut world, 1, vec![Remedy::replacement()]);
+    let declined = world.act(&it, &sarah, &because(C::DeclineRemedy, Some(1)));
+    let agreed = world.plain(&declined, &john, C::Accept);
+    assert_eq!(agreed.status, Status::Resolved, "he agrees with the decision, of which he may want the remedy");
+    let it = resolved(&mut world, 1, two());
+    let it = world.act(&it, &sarah, &because(C::DeclineRemedy, Some(1)));
+    let it = world.plain(&it, &john, C::Accept);
+    let rest = world.act(&it, &sarah, &delivered(2));
+    assert_eq!(rest.status, Status::Resolved, "the rest is delivered");
+    for (case, it) in [("accepted", accepted), ("after all", after_all), ("declined", declined), ("rest", rest)] {
+        assert_eq!(code(&world, &it, &mia, &close), "can_be_contradicted", "{case}");
+        let mut later = world.clone();
+        later.now = it.deadline(ClockKind::AutoClose).unwrap().due_at.unwrap();
+        assert!(later.decide(&it, &mia, &close, None).is_ok(), "{case}");
+        assert_eq!(later.tick(it).status, Status::Closed, "{case}");
+    }
+}
+
 /// What staff wrote down as declined is his again with a word, and only his silence ends it.
 #[test]
 fn a_remedy_that_staff_declined_for_the_customer_can_be_wanted_after_all() {
     let mut world = World::new(policy());
     let it = resolved(&mut world, 1, vec![Remedy::refund("5.00 EUR").unwrap()]);
     let (john, sarah) = (customer("john"), agent("sarah"));
-    let it = world.plain(&it, &john, C::Accept);
     let declined = world.act(&it, &sarah, &because(C::DeclineRemedy, Some(1)));
+    let declined = world.plain(&declined, &john, C::Accept);
     assert_eq!((declined.status, states(&declined)), (Status::Resolved, vec![S::Declined]));
     let wanted = world.plain(&declined, &john, C::AcceptRemedy);
     assert_eq!((wanted.status, states(&wanted)), (Status::Resolved, vec![S::Accepted]));
@@ -442,8 +472,40 @@ fn a_remedy_that_staff_declined_for_the_customer_can_be_wanted_after_all() {
     assert_eq!(world.act(&wanted, &sarah, &delivered(1)).status, Status::Closed);
     world.now = declined.deadline(ClockKind::AutoClose).unwrap().due_at.unwrap();
     assert_eq!(world.tick(declined).status, Status::Closed);
+    let it = world.plain(&it, &john, C::Accept);
     let own = world.plain(&it, &john, C::DeclineRemedy);
     assert_eq!(code(&world, &own, &john, &Command::plain(C::AcceptRemedy)), "wrong_status", "his own word stands");
+}
+
+/// Whether said of the remedy or with the whole decision, and whatever staff wrote before.
+#[test]
+fn what_the_customer_said_themself_that_they_want_nobody_declines_for_them() {
+    let mut world = World::new(policy());
+    let (john, sarah) = (customer("john"), agent("sarah"));
+    let it = resolved(&mut world, 1, two());
+    let no = |remedy| because(C::DeclineRemedy, Some(remedy));
+    let theirs = world.act(&it, &john, &of(C::AcceptRemedy, 1));
+    assert_eq!(code(&world, &theirs, &sarah, &no(1)), "accepted_by_customer");
+    assert_eq!(states(&world.act(&theirs, &sarah, &no(2))), [S::Accepted, S::Declined], "of that they said nothing");
+    assert_eq!(states(&world.act(&theirs, &john, &no(1))), [S::Declined, S::Offered], "they may change their mind");
+    let again = world.act(&it, &sarah, &no(1));
+    let again = world.act(&again, &john, &of(C::AcceptRemedy, 1));
+    assert_eq!(code(&world, &again, &sarah, &no(1)), "accepted_by_customer");
+    let recorded = world.act(&it, &sarah, &because(C::AcceptRemedy, Some(1)));
+    assert_eq!(states(&world.act(&recorded, &sarah, &no(1))), [S::Declined, S::Offered], "staff put their own right");
+    let whole = world.plain(&it, &john, C::Accept);
+    for command in [no(2), because(C::DeclineRemedy, None)] {
+        assert_eq!(code(&world, &whole, &sarah, &command), "accepted_by_customer");
+    }
+    let confirmed = world.act(&it, &sarah, &because(C::Accept, None));
+    assert!(confirmed.remedies.iter().all(|promise| promise.recorded_by() == Some(sarah.party())));
+    let confirmed = world.plain(&confirmed, &john, C::Accept);
+    assert!(confirmed.remedies.iter().all(|promise| promise.recorded_by().is_none()), "now it is their own word");
+    assert_eq!(code(&world, &confirmed, &sarah, &no(1)), "accepted_by_customer");
+    let context = complaint_core::lifecycle::Context::new(&world.policy, world.now);
+    let offers = whole.available_commands(&sarah, &context);
+    let offer = offers.iter().find(|offer| offer.command == C::DeclineRemedy).unwrap();
+    assert_eq!(offer.failed.iter().map(|failed| failed.code).collect::<Vec<_>>(), ["accepted_by_customer"]);
 }
 
 #[test]
@@ -499,7 +561,7 @@ fn what_is_recorded_as_delivered_and_did_not_arrive_is_owed_again() {
         let entries = world.log[world.log.len() - if accepted { 2 } else { 1 }..].to_vec();
         let letter = announce(None, &it, &entries, &world.policy);
         let letter = letter.iter().find(|notice| notice.kind == K::RemedyFulfilled).unwrap();
-        assert_eq!(letter.due_at, it.deadline(ClockKind::ContestWindow).unwrap().due_at);
+        assert_eq!(letter.due_at, Some(world.now + TimeDelta::days(30)), "longer than he can contest");
         // As often as it does not arrive.
         for time in 1..=3 {
             if !accepted {
@@ -522,11 +584,83 @@ fn what_is_recorded_as_delivered_and_did_not_arrive_is_owed_again() {
             Ok(it.clone())
         );
         world.later(TimeDelta::days(30) + TimeDelta::microseconds(1));
-        assert_eq!(code(&world, &world.clone().tick(it), &john, &missing), "contest_window_over");
+        assert_eq!(code(&world, &world.clone().tick(it), &john, &missing), "delivery_window_over");
     }
     // Words are delivered by the decision itself.
     let it = resolved(&mut world, 1, vec![Remedy::of(RemedyKind::Apology)]);
     assert_eq!(code(&world, &it, &john, &missing), "no_delivered_remedy");
+}
+
+/// However late it is recorded as delivered, there is time to say that it was not; of each as long.
+#[test]
+fn whoever_is_told_late_that_it_was_delivered_can_still_say_that_it_did_not_arrive() {
+    let mut world = World::new(policy());
+    let (john, sarah) = (customer("john"), agent("sarah"));
+    let missing = |remedy| because(C::FailRemedy, Some(remedy));
+    let it = resolved(&mut world, 1, two());
+    let it = world.plain(&it, &john, C::Accept);
+    let it = world.act(&it, &sarah, &delivered(1));
+    let window = it.deadline(ClockKind::ContestWindow).unwrap().due_at.unwrap();
+    assert_eq!(it.deniable_until(&it.remedies[0], &world.policy), Some(window));
+    world.later(TimeDelta::days(90));
+    assert_eq!(code(&world, &it, &john, &missing(1)), "delivery_window_over");
+    let entries = world.decide(&it, &sarah, &delivered(2), None).unwrap();
+    let told = notices(&it, &entries, &world.policy);
+    let until = world.now + TimeDelta::days(30);
+    assert_eq!(told.iter().find(|notice| notice.kind == K::RemedyFulfilled).unwrap().due_at, Some(until));
+    let it = world.act(&it, &sarah, &delivered(2));
+    assert_eq!(
+        (it.status, code(&world, &it, &john, &missing(1))),
+        (Status::Closed, "delivery_window_over"),
+        "not that"
+    );
+    assert_eq!(code(&world, &it, &john, &Command::with_reason(C::Contest, "No.")), "contest_window_over");
+    let offers = |world: &World| {
+        let context = complaint_core::lifecycle::Context::new(&world.policy, world.now);
+        let offers = it.available_commands(&john, &context);
+        offers.iter().find(|offer| offer.command == C::FailRemedy).unwrap().allowed
+    };
+    // Nobody takes time from them that they were told they have.
+    world.policy.targets.contest_window = "1 day".parse().unwrap();
+    world.now = until;
+    assert!(offers(&world));
+    let again = world.act(&it, &john, &missing(2));
+    assert_eq!((again.status, states(&again)), (Status::Resolved, vec![S::Fulfilled, S::Failed]));
+    world.later(TimeDelta::microseconds(1));
+    assert_eq!(code(&world, &it, &john, &missing(2)), "delivery_window_over");
+    assert!(!offers(&world));
+}
+
+/// What is owed again has another day than it had, and a time to accept that began anew.
+#[test]
+fn letters_about_what_is_owed_again_give_the_dates_that_run() {
+    let mut world = World::new(policy());
+    let (john, sarah) = (customer("john"), agent("sarah"));
+    let it = resolved(&mut world, 1, vec![Remedy::replacement()]);
+    let first = it.deadline(ClockKind::Remedy).unwrap().due_at;
+    let it = world.act(&it, &sarah, &delivered(1));
+    let it = world.plain(&it, &john, C::Accept);
+    world.later(TimeDelta::days(5));
+    let mut it = world.act(&it, &john, &because(C::FailRemedy, Some(1)));
+    let due = it.deadline(ClockKind::Remedy).unwrap().due_at;
+    assert!(due > first, "it runs again");
+    let mut told = 0;
+    for hours in 0..30 * 24 {
+        world.later(TimeDelta::hours(1));
+        let (before, from) = (it.clone(), world.log.len());
+        it = world.tick(it);
+        for notice in notices(&before, &world.log[from..], &world.policy) {
+            assert!(
+                matches!(notice.kind, K::Warning(ClockKind::Remedy) | K::Missed(ClockKind::Remedy)),
+                "hour {hours}: {notice:?}"
+            );
+            assert_eq!(notice.due_at, due, "hour {hours}: {:?}", notice.kind);
+            told += 1;
+        }
+    }
+    assert_eq!(told, 5, "two warnings, and three who are told that it is late");
+    let it = world.act(&it, &sarah, &delivered(1));
+    assert_eq!(it.status, Status::Closed);
 }
 
 #[test]
@@ -582,6 +716,38 @@ fn what_falls_with_a_contested_decision_is_named_to_who_promised_it_and_to_who_d
     assert_eq!((former.text, former.out_of_sight), (None, false));
     // As the table of who sees what has it.
     assert!(world.decide(&queued, &agent("sarah"), &Command::with_text(C::Note, "It is packed."), None).is_err());
+}
+
+/// It is taken from the customer, too, however well it is meant.
+#[test]
+fn what_falls_when_it_is_opened_again_is_named_to_the_customer_and_to_who_lost_it() {
+    let mut world = World::new(policy());
+    let mut remedies = two();
+    remedies.push(Remedy::replacement());
+    let it = resolved(&mut world, 1, remedies);
+    let it = world.act(&it, &agent("sarah"), &delivered(1));
+    let before = world.act(&it, &agent("sarah"), &fails(2));
+    let reopened = world.decide(&before, &agent("mia"), &Command::with_reason(C::Reopen, "INTERNAL"), None).unwrap();
+    let queued = reopened.iter().fold(before.clone(), evolve);
+    let kinds = |told: &[Notice], to: &str| -> Vec<K> {
+        let theirs = |it: &&Notice| it.recipient == complaint_core::notice::Recipient::Agent(agent_id(to));
+        told.iter().filter(theirs).map(|notice| notice.kind).collect()
+    };
+    for (to, sarah_hears) in [("sarah", K::AssignedHandler), ("ben", K::TakenAway)] {
+        let given = input(C::Assign, Input { agent: Some(agent_id(to)), ..Input::default() });
+        let assigned = world.decide(&queued, &crate::house::admin(), &given, None).unwrap();
+        let at_once: Vec<Entry> = reopened.iter().chain(&assigned).cloned().collect();
+        let told = notices(&before, &at_once, &world.policy);
+        assert_eq!((kinds(&told, "sarah"), kinds(&told, to)), (vec![sarah_hears], vec![K::AssignedHandler]));
+        let letter = told.iter().find(|notice| notice.kind == K::Reopened).unwrap();
+        assert_eq!(letter.text.as_deref(), Some("2. Refund of 5.00 EUR\n\n3. Replacement"));
+    }
+    // What fell once falls no second time.
+    let input_of = Input { reason: Some("spam".into()), text: Some("No.".into()), ..Input::default() };
+    let dismissed = world.act(&queued, &agent("mia"), &input(C::Dismiss, input_of));
+    let again = world.decide(&dismissed, &agent("mia"), &Command::with_reason(C::Reopen, "INTERNAL"), None).unwrap();
+    let told = notices(&dismissed, &again, &world.policy);
+    assert_eq!(told.iter().map(|notice| (notice.kind, notice.text.clone())).collect::<Vec<_>>(), [(K::Reopened, None)]);
 }
 
 #[test]

@@ -277,6 +277,21 @@ async fn a_decision_that_promises_says_what_contesting_costs_and_one_that_does_n
 }
 
 #[tokio::test]
+async fn a_letter_asks_for_no_second_rating_and_thanks_for_nothing_that_is_still_owed() {
+    for rated in [true, false] {
+        let mail = text_of(&Notice { rated, ..notice(NoticeKind::Closed, customer()) }).await;
+        for said in ["How did we do?", "Rate how we handled it"] {
+            assert_eq!(mail.contains(said), !rated, "{said}: {mail}");
+        }
+    }
+    for owed in [true, false] {
+        let mail = text_of(&Notice { owed, due_at: None, ..notice(NoticeKind::AcceptedHandler, sarah()) }).await;
+        assert_eq!(mail.contains("still to be delivered; please record"), owed, "{mail}");
+        assert_eq!(mail.contains("Thank you for settling it"), !owed, "{mail}");
+    }
+}
+
+#[tokio::test]
 async fn a_day_that_somebody_named_is_written_as_that_day() {
     // The end of that day in New York; whoever reads it elsewhere reads of the same day.
     let (due_at, due_on) = (Some(crate::instant("2027-03-26T04:00:00Z")), "2027-03-25".parse().ok());

@@ -128,6 +128,7 @@ pub(crate) fn notice(kind: NoticeKind, recipient: Recipient) -> Notice {
         due_on: None,
         next_at: Some(instant("2026-12-24T17:00:00Z")),
         owed: true,
+        rated: false,
         out_of_sight: false,
         planned_at: instant("2026-11-21T09:30:00.000123Z"),
     }

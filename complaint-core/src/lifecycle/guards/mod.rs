@@ -7,7 +7,8 @@ mod submission;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use decision::{
-    authority_faults, cause_faults, decision_faults, fulfilment_faults, no_remedy_for, remedy_named_faults,
+    authority_faults, cause_faults, decision_faults, denial_faults, fulfilment_faults, no_remedy_for,
+    remedy_named_faults,
 };
 use files::{file_faults, files_sent, side};
 use submission::look_at_submission;
@@ -130,9 +131,9 @@ fn satisfiable(scene: &Scene<'_>, guard: Guard) -> Vec<FailedGuard> {
     let now = scene.context.now;
     match guard {
         Guard::RemedyNamed if complaint.remedies_for(scene.command.name(), scene.actor).next().is_none() => {
-            let (code, message) = no_remedy_for(scene.command.name(), scene.actor);
-            fail(code, message, "nothing more is needed")
+            no_remedy_for(complaint, scene.command.name(), scene.actor)
         }
+        Guard::DeliveryDeniable => denial_faults(scene, complaint, Depth::StateOnly),
         // A message can do without a file.
         Guard::FilesFit if scene.command.name() == CommandName::Attach && files_sent(scene, complaint) >= FILES_MAX => {
             let whose = side(scene);
@@ -402,6 +403,7 @@ fn look_at_complaint(scene: &Scene<'_>, complaint: &Complaint, guard: Guard, now
             }
             _ => Vec::new(),
         },
+        Guard::DeliveryDeniable => denial_faults(scene, complaint, Depth::Everything),
         Guard::NotAtLastLevel => {
             if complaint.is_final(policy) && input.new_evidence.is_none() {
                 fail(
@@ -430,19 +432,19 @@ fn look_at_complaint(scene: &Scene<'_>, complaint: &Complaint, guard: Guard, now
             fail("outstanding_remedy", "a promised remedy is outstanding", remedy)
         }
         Guard::NoOutstandingRemedy => Vec::new(),
+        Guard::NothingToContradict
+            if complaint.rests_on_word_of_staff() && !acceptance_window_is_over(complaint, now) =>
+        {
+            fail(
+                "can_be_contradicted",
+                "what staff recorded in the customer's name can still be contradicted",
+                "wait until the time to accept or contest is over",
+            )
+        }
+        Guard::NothingToContradict => Vec::new(),
+        Guard::AcceptanceWindowOver if acceptance_window_is_over(complaint, now) => Vec::new(),
         Guard::AcceptanceWindowOver => {
-            let over = complaint
-                .deadline(ClockKind::AutoClose)
-                .is_some_and(|deadline| deadline.missed_at.is_some() || deadline.due_at.is_some_and(|due| due <= now));
-            if over {
-                Vec::new()
-            } else {
-                fail(
-                    "acceptance_window_open",
-                    "the customer may still accept or contest",
-                    "wait until the time is over",
-                )
-            }
+            fail("acceptance_window_open", "the customer may still accept or contest", "wait until the time is over")
         }
         Guard::RatingGiven => match input.score {
             None => vec![FailedGuard::input("missing", "score", "must not be empty", "give 1 to 5")],
@@ -574,6 +576,11 @@ fn final_authority_text(level: &str) -> String {
         "The {} has decided with final authority. This ends our own procedure; your right to turn to an ombudsman or a court is not touched",
         level.to_lowercase()
     )
+}
+
+fn acceptance_window_is_over(complaint: &Complaint, now: DateTime<Utc>) -> bool {
+    let is_over = |deadline: &Deadline| deadline.missed_at.is_some() || deadline.due_at.is_some_and(|due| due <= now);
+    complaint.deadline(ClockKind::AutoClose).is_some_and(is_over)
 }
 
 fn contest_window_end(complaint: &Complaint) -> Option<DateTime<Utc>> {
