@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::actor::Party;
 use crate::complaint::{
     Attachment, Complaint, Contact, Dismissal, Entry, Event, Feedback, Priority, Proposal, Question, ReleaseCause,
-    Resolution, Words,
+    Remedy, RemedyPromise, RemedyStep, Resolution, Words,
 };
 use crate::routing::Routing;
 
@@ -148,7 +148,11 @@ fn public(mut complaint: Complaint) -> Complaint {
 /// Without anything that people typed: whoever runs the system sees that things happened, not what was said.
 fn without_content(mut complaint: Complaint) -> Complaint {
     let resolutions = std::mem::take(&mut complaint.resolutions);
+    let remedies = std::mem::take(&mut complaint.remedies);
     let feedback = std::mem::take(&mut complaint.feedback);
+    let attachments = std::mem::take(&mut complaint.attachments);
+    let silent = |step: Option<RemedyStep>| step.map(|it| RemedyStep { text: None, ..it });
+    let plain = |remedy: Remedy| Remedy { instructions: None, ..remedy };
     Complaint {
         subject: String::new(),
         description: String::new(),
@@ -156,23 +160,33 @@ fn without_content(mut complaint: Complaint) -> Complaint {
         product: None,
         order_number: None,
         answers: BTreeMap::new(),
+        items: Vec::new(),
         proposal: complaint.proposal.map(|it| Proposal {
             explanation: String::new(),
             apology: None,
             next_steps: None,
+            remedies: it.remedies.into_iter().map(plain).collect(),
             ..it
         }),
         resolutions: resolutions
             .into_iter()
             .map(|it| Resolution { explanation: String::new(), apology: None, next_steps: None, ..it })
             .collect(),
+        remedies: remedies
+            .into_iter()
+            .map(|it| RemedyPromise {
+                remedy: plain(it.remedy),
+                accepted: silent(it.accepted),
+                declined: silent(it.declined),
+                failed: silent(it.failed),
+                fulfilled: silent(it.fulfilled),
+                ..it
+            })
+            .collect(),
         feedback: feedback.into_iter().map(|it| Feedback { comment: None, ..it }).collect(),
         dismissal: complaint.dismissal.map(|it| Dismissal { text: String::new(), ..it }),
-        attachments: complaint
-            .attachments
-            .into_iter()
-            .map(|it| Attachment { file_name: String::new(), ..it })
-            .collect(),
+        referred_to: complaint.referred_to.map(|_| String::new()),
+        attachments: attachments.into_iter().map(|it| Attachment { file_name: String::new(), ..it }).collect(),
         ..complaint
     }
 }
@@ -191,7 +205,15 @@ pub(crate) fn without_ratings(log: &[Entry], unseen: &BTreeSet<u32>, before: u32
 
 /// The log without anything that people typed.
 pub(crate) fn without_words(log: &[Entry]) -> Vec<Entry> {
-    log.iter().map(|entry| Entry { words: Words::none(), ..entry.clone() }).collect()
+    let silent = |entry: &Entry| {
+        let mut entry = Entry { words: Words::none(), ..entry.clone() };
+        // Keys of the host, if all goes well; whoever submits writes into them what they like.
+        if let Event::Submitted { items, .. } = &mut entry.event {
+            items.clear();
+        }
+        entry
+    };
+    log.iter().map(silent).collect()
 }
 
 /// A routing without those who were considered.

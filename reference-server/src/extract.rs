@@ -347,6 +347,7 @@ fn kind_of(wanted: &str) -> &str {
         "a string" | "a borrowed string" | "string" => "a text",
         "a sequence" => "a list",
         "a map" | "map" => "an object",
+        wanted if wanted.starts_with("struct ") => "an object",
         "a boolean" => "true or false",
         "f32" | "f64" => "a number",
         "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number, not below 0 and not too large",

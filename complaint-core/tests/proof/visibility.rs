@@ -1,13 +1,15 @@
 //! What a customer sees of a log: nothing internal, not even in a count.
 
-use complaint_core::complaint::{Event, Outcome, Priority, ReleaseCause};
+use complaint_core::complaint::{Event, Item, Outcome, Priority, ReleaseCause, Remedy};
 use complaint_core::deadline::ClockKind;
 use complaint_core::id::CategoryKey;
 use complaint_core::lifecycle::{Command, CommandName as C, Input, Status};
 use complaint_core::notice::NoticeKind;
 use complaint_core::{DeskError, Resolution};
 
-use crate::house::{House, World, admin, agent, agent_id, agents, auditor, customer, decision, input, policy, tag};
+use crate::house::{
+    House, World, admin, agent, agent_id, agents, auditor, customer, decision, input, policy, submission, tag,
+};
 
 #[tokio::test]
 async fn a_customer_reads_the_public_story_and_nothing_else() {
@@ -179,17 +181,32 @@ async fn a_customer_is_given_of_a_complaint_what_is_theirs_to_see() {
 #[tokio::test]
 async fn an_admin_is_given_no_word_that_people_typed() {
     let house = House::new(policy()).await;
-    let id = house.submit().await.id;
+    let john = house.as_actor(customer("john"));
+    let mut typed = submission();
+    typed.items = vec![Item { kind: "my neighbour Bob".into(), key: "5 Elm Street".into() }];
+    let id = john.submit(typed).await.unwrap().id();
     let handler = house.handler(id).await;
     handler.begin(id).await.unwrap();
-    handler.perform(id, decision(C::Resolve, Vec::new())).await.unwrap();
+    let told = Remedy { instructions: Some("Ring twice.".into()), ..Remedy::replacement() };
+    handler.perform(id, decision(C::Resolve, vec![told])).await.unwrap();
     let rate = input(C::Rate, Input { score: Some(2), comment: Some("Slow.".into()), ..Input::default() });
-    house.as_actor(customer("john")).perform(id, rate).await.unwrap();
-    let whole = serde_json::to_string(&house.state(id).await).unwrap();
-    let seen = serde_json::to_string(&house.as_actor(admin()).read(id).await.unwrap()).unwrap();
-    for typed in
-        ["Broken kettle", "The lid is cracked.", "john@example.org", "It left us broken.", "We are sorry.", "Slow."]
-    {
+    john.perform(id, rate).await.unwrap();
+    handler.perform(id, Command::with_reason(C::FailRemedy, "He moved away.")).await.unwrap();
+    let admin = house.as_actor(admin());
+    let whole = serde_json::to_string(&(house.state(id).await, house.desk.whole_log(id).await.unwrap())).unwrap();
+    let seen = serde_json::to_string(&(admin.read(id).await.unwrap(), admin.log(id).await.unwrap())).unwrap();
+    for typed in [
+        "Broken kettle",
+        "The lid is cracked.",
+        "john@example.org",
+        "It left us broken.",
+        "We are sorry.",
+        "Slow.",
+        "my neighbour Bob",
+        "5 Elm Street",
+        "Ring twice.",
+        "He moved away.",
+    ] {
         assert!(whole.contains(typed), "{typed} is nowhere");
         assert!(!seen.contains(typed), "an admin reads {typed}");
     }

@@ -120,11 +120,9 @@ pub(super) async fn add(
 /// Makes a category, for whichever door it was asked at.
 pub(crate) async fn make(state: &AppState, viewer: &Viewer, body: NewCategory) -> Result<Made, Problem> {
     let mut category = Category::named(&body.name).map_err(|_| {
-        Problem::invalid().detail("name: a key must follow from it.").field(
-            "name",
-            if body.name.trim().is_empty() { "missing" } else { "invalid" },
-            "1 to 64 letters or digits, words joined by spaces or hyphens.",
-        )
+        let wanted = "1 to 64 letters or digits, words joined by spaces or hyphens.";
+        let code = if body.name.trim().is_empty() { "missing" } else { "invalid" };
+        Problem::invalid().detail(format!("name: {wanted}")).field("name", code, wanted)
     })?;
     category.description = body.description.trim().to_owned();
     category.skills = body.skills;

@@ -53,7 +53,7 @@ pub(super) struct All<T> {
 ///
 /// Fields: `category` (key or name), `subject`, `description`; optional `contact {name, email, phone, address}`, `product`,
 /// `order_number`, `purchase_date`, `incident_date`, `wish`, `answers {question: answer}`, `items [{kind, key}]`, `against`, `area`,
-/// `language`. Agents also give `customer` (account id) and `channel`: `phone`, `counter`, `letter` or `social_media`.
+/// `language`. Agents also give `customer` (account id or e-mail address) and `channel`: `phone`, `counter`, `letter` or `social_media`.
 #[utoipa::path(post, path = "/api/v1/complaints", tag = "complaints", security(("bearer" = []), ("cookie" = [])),
     params(("Idempotency-Key" = Option<String>, Header, description = "The same key with the same request gives the first answer again")),
     request_body(content = Object, example = json!({"category": "Damaged goods", "subject": "Broken kettle", "description": "The lid is cracked.", "product": "Kettle K2", "order_number": "A-1009", "purchase_date": "2026-02-14", "wish": "replacement"})),
@@ -244,7 +244,7 @@ pub(super) async fn submission(state: &AppState, viewer: &Viewer, request: &Repe
                 "One of phone, counter, letter, social_media.",
             ));
         }
-        known_customer(state, submission.customer.as_ref()).await?;
+        submission.customer = Some(known_customer(state, submission.customer.as_ref()).await?);
         return Ok(submission);
     }
     for field in ["channel", "customer"] {
@@ -309,14 +309,23 @@ fn category_named(policy: &Policy, key: CategoryKey, given: &Value) -> CategoryK
     named.map_or(key, |category| category.key.clone())
 }
 
-async fn known_customer(state: &AppState, customer: Option<&CustomerId>) -> Result<(), Problem> {
+async fn known_customer(state: &AppState, customer: Option<&CustomerId>) -> Result<CustomerId, Problem> {
     let fault =
         |code, message| Err(Problem::invalid().detail(format!("customer: {message}")).field("customer", code, message));
     let Some(customer) = customer else {
-        return fault("missing", "For whom? The id of the customer's account.");
+        return fault("missing", "For whom? The id or the e-mail address of the customer's account.");
     };
-    match state.accounts.account(customer.as_str()).await {
-        Ok(account) if account.role == Role::Customer && account.disabled_at.is_none() => Ok(()),
+    // Whoever is on the telephone knows their address, not their id.
+    let found = if customer.as_str().contains('@') {
+        state.accounts.account_at(customer.as_str()).await
+    } else {
+        state.accounts.account(customer.as_str()).await
+    };
+    match found {
+        Ok(account) if account.role == Role::Customer && account.disabled_at.is_none() => {
+            CustomerId::new(account.id.as_str())
+                .map_err(|_| Problem::invalid().field("customer", "invalid", "This id cannot be used."))
+        }
         Ok(_) | Err(AuthError::NoSuchAccount) => fault("unknown_customer", "There is no such customer."),
         Err(error) => Err(error.into()),
     }

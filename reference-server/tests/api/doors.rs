@@ -27,6 +27,7 @@ async fn a_submission_is_refused_with_every_fault_named() {
         ("subject", json!("a\u{0000}"), "control_character"),
         ("subject", json!(5), "invalid_type"),
         ("subject", json!(["a"]), "invalid_type"),
+        ("contact", json!(null), "invalid_type"),
         ("description", json!("x".repeat(64 * 1024 + 1)), "too_long"),
         ("category", json!("Noise"), "unknown_category"),
         ("category", json!("!?*"), "invalid"),

@@ -211,7 +211,13 @@ async fn an_agent_takes_a_call_down() {
         (Some("phone"), Some("Ben Young"))
     );
     assert_eq!(house.read("/api/v1/complaints", &house.john).await["items"].as_array().map(Vec::len), Some(1));
+    // Whoever is on the telephone knows their address, not their id.
+    body["customer"] = json!("John@Example.org");
+    let by_address = house.it.post_with("/api/v1/complaints", body.clone(), &house.ben).await;
+    assert_eq!((by_address.status.as_u16(), &by_address.json()["customer"]["name"]), (201, &json!("John Miller")));
     for (field, value, code) in [
+        ("customer", json!("nobody@example.org"), "unknown_customer"),
+        ("customer", json!("ben@example.org"), "unknown_customer"),
         ("customer", json!("u_nobody"), "unknown_customer"),
         ("customer", json!(null), "missing"),
         ("channel", json!("email"), "unknown_value"),

@@ -93,7 +93,13 @@ pub(crate) fn check(scene: &Scene<'_>, rule: &Rule, depth: Depth) -> Vec<FailedG
             && rule.permits.iter().any(|permit| matches!(permit.who, Who::Handler | Who::Proposer));
         // An agent who does not hold it is told so; for everyone else the command is none of theirs.
         let code = if could_be_handler { "not_the_handler" } else { "not_permitted" };
-        failed.push(FailedGuard::forbidden(code, format!("“{}” is for: {roles}", rule.command.label()), remedy));
+        let forbidden = FailedGuard::forbidden(code, format!("“{}” is for: {roles}", rule.command.label()), remedy);
+        // What else fails would tell customers how things stand among staff: what waits for approval, what was read, who may decide
+        // how much.
+        if scene.actor.customer_id().is_some() {
+            return vec![forbidden];
+        }
+        failed.push(forbidden);
     }
     let ask = |guard: &Guard| match depth {
         Depth::StateOnly if guard.reads_input() => satisfiable(scene, *guard),
