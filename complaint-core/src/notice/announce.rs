@@ -9,7 +9,6 @@ use super::{Notice, NoticeChannel, NoticeKind, Recipient};
 use crate::actor::Party;
 use crate::complaint::{
     Channel, Complaint, Entry, EscalationCause, Event, ExclusionCause, Outcome, Place, ReleaseCause, RemedyPromise,
-    RemedyState,
 };
 use crate::deadline::{ClockChange, ClockKind};
 use crate::id::{AgentId, ComplaintId, Level, NoticeId};
@@ -53,6 +52,13 @@ pub fn announce(before: Option<&Complaint>, after: &Complaint, entries: &[Entry]
         // Whoever follows in the same change is announced instead, and so is where else it went.
         let moved_on = own[at + 1..].iter().any(|later| later.place != entry.place);
         planned.retain(|(_, kind)| !(moved_on && *kind == NoticeKind::BackInQueue));
+        // Whoever gets it back at once has not lost it.
+        let back = |to: &Recipient| {
+            own[at + 1..]
+                .iter()
+                .any(|later| later.place.handler.as_ref().is_some_and(|it| *to == Recipient::Agent(it.clone())))
+        };
+        planned.retain(|(to, kind)| !(*kind == NoticeKind::TakenAway && back(to)));
         // One mail says both: it is here, and this is what happens when.
         planned.retain(|(_, kind)| !(acknowledged && *kind == NoticeKind::Received));
         // The receipt gives what applies now, nothing else was said before it; and of complaints that are joined, the letter about
@@ -237,12 +243,8 @@ fn plan(
         }
         Event::Reopened => {
             tell(Some(customer()), K::Reopened);
-            // Where a promise failed it was still theirs to deliver; of what was finished they had let go.
-            let latest = complaint.resolutions.len();
-            let failed = |it: &RemedyPromise| complaint.remedy_state(it) == RemedyState::Failed;
-            if complaint.remedies.iter().any(|it| it.resolution as usize == latest && failed(it)) {
-                tell(to_agent(former), K::TakenAway);
-            }
+            // What was owed was still theirs to deliver; of what was finished they had let go.
+            tell(to_agent(former).filter(|_| !fell_with(complaint, entry).is_empty()), K::TakenAway);
         }
         Event::Closed { .. } => tell(Some(customer()), K::Closed),
         Event::Withdrawn => {
@@ -476,6 +478,7 @@ fn text(after: &Complaint, entry: &Entry, kind: NoticeKind, policy: &Policy) -> 
             Some(why.to_owned())
         }
         Event::Alarmed { clock: ClockKind::Statutory } => policy.rights.text(RightsMoment::Missed),
+        Event::Reopened => listed(&fell_with(after, entry)),
         Event::SentBack => entry.words.get("comment").map(str::to_owned),
         Event::Held { .. } => entry.words.get("party").map(str::to_owned),
         _ => None,
@@ -502,8 +505,21 @@ fn reason(entry: &Entry, kind: NoticeKind) -> Option<String> {
 
 /// What a decision promised that stands no more, and was not delivered: by number and name.
 fn fallen(complaint: &Complaint) -> Option<String> {
-    let fallen: Vec<String> = complaint.fallen_remedies().map(RemedyPromise::numbered).collect();
-    (!fallen.is_empty()).then(|| fallen.join("\n\n"))
+    listed(&complaint.fallen_remedies().collect::<Vec<_>>())
+}
+
+/// What fell with this very entry: the clock of whatever is owed ends with it.
+fn fell_with<'a>(complaint: &'a Complaint, entry: &Entry) -> Vec<&'a RemedyPromise> {
+    let ends = |number: u32| {
+        let ended = |change: &ClockChange| matches!(change, ClockChange::Ended { .. });
+        entry.clocks.iter().any(|change| ended(change) && change.key() == (ClockKind::Remedy, number))
+    };
+    complaint.fallen_remedies().filter(|promise| ends(promise.number)).collect()
+}
+
+fn listed(remedies: &[&RemedyPromise]) -> Option<String> {
+    let listed: Vec<String> = remedies.iter().map(|promise| promise.numbered()).collect();
+    (!listed.is_empty()).then(|| listed.join("\n\n"))
 }
 
 /// Why it is not the former handler's any more: what was typed among staff, or what happened.

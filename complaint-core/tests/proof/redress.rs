@@ -577,7 +577,11 @@ fn whoever_is_told_late_that_it_was_delivered_can_still_say_that_it_did_not_arri
     let until = world.now + TimeDelta::days(30);
     assert_eq!(told.iter().find(|notice| notice.kind == K::RemedyFulfilled).unwrap().due_at, Some(until));
     let it = world.act(&it, &sarah, &delivered(2));
-    assert_eq!((it.status, code(&world, &it, &john, &missing(1))), (Status::Closed, "delivery_window_over"), "not that");
+    assert_eq!(
+        (it.status, code(&world, &it, &john, &missing(1))),
+        (Status::Closed, "delivery_window_over"),
+        "not that"
+    );
     assert_eq!(code(&world, &it, &john, &Command::with_reason(C::Contest, "No.")), "contest_window_over");
     let offers = |world: &World| {
         let context = complaint_core::lifecycle::Context::new(&world.policy, world.now);
@@ -680,6 +684,38 @@ fn what_falls_with_a_contested_decision_is_named_to_who_promised_it_and_to_who_d
     assert_eq!((former.text, former.out_of_sight), (None, false));
     // As the table of who sees what has it.
     assert!(world.decide(&queued, &agent("sarah"), &Command::with_text(C::Note, "It is packed."), None).is_err());
+}
+
+/// It is taken from the customer, too, however well it is meant.
+#[test]
+fn what_falls_when_it_is_opened_again_is_named_to_the_customer_and_to_who_lost_it() {
+    let mut world = World::new(policy());
+    let mut remedies = two();
+    remedies.push(Remedy::replacement());
+    let it = resolved(&mut world, 1, remedies);
+    let it = world.act(&it, &agent("sarah"), &delivered(1));
+    let before = world.act(&it, &agent("sarah"), &fails(2));
+    let reopened = world.decide(&before, &agent("mia"), &Command::with_reason(C::Reopen, "INTERNAL"), None).unwrap();
+    let queued = reopened.iter().fold(before.clone(), evolve);
+    let kinds = |told: &[Notice], to: &str| -> Vec<K> {
+        let theirs = |it: &&Notice| it.recipient == complaint_core::notice::Recipient::Agent(agent_id(to));
+        told.iter().filter(theirs).map(|notice| notice.kind).collect()
+    };
+    for (to, sarah_hears) in [("sarah", K::AssignedHandler), ("ben", K::TakenAway)] {
+        let given = input(C::Assign, Input { agent: Some(agent_id(to)), ..Input::default() });
+        let assigned = world.decide(&queued, &crate::house::admin(), &given, None).unwrap();
+        let at_once: Vec<Entry> = reopened.iter().chain(&assigned).cloned().collect();
+        let told = notices(&before, &at_once, &world.policy);
+        assert_eq!((kinds(&told, "sarah"), kinds(&told, to)), (vec![sarah_hears], vec![K::AssignedHandler]));
+        let letter = told.iter().find(|notice| notice.kind == K::Reopened).unwrap();
+        assert_eq!(letter.text.as_deref(), Some("2. Refund of 5.00 EUR\n\n3. Replacement"));
+    }
+    // What fell once falls no second time.
+    let input_of = Input { reason: Some("spam".into()), text: Some("No.".into()), ..Input::default() };
+    let dismissed = world.act(&queued, &agent("mia"), &input(C::Dismiss, input_of));
+    let again = world.decide(&dismissed, &agent("mia"), &Command::with_reason(C::Reopen, "INTERNAL"), None).unwrap();
+    let told = notices(&dismissed, &again, &world.policy);
+    assert_eq!(told.iter().map(|notice| (notice.kind, notice.text.clone())).collect::<Vec<_>>(), [(K::Reopened, None)]);
 }
 
 #[test]

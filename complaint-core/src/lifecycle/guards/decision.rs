@@ -209,7 +209,8 @@ pub(super) fn denial_faults(scene: &Scene<'_>, complaint: &Complaint, depth: Dep
         Depth::Everything => remedy_meant(complaint, scene.command, scene.actor),
         Depth::StateOnly => None,
     };
-    let possible = complaint.remedies_for(name, scene.actor).filter(|it| meant.is_none_or(|number| it.number == number));
+    let possible =
+        complaint.remedies_for(name, scene.actor).filter(|it| meant.is_none_or(|number| it.number == number));
     let ends = possible.filter_map(|promise| complaint.deniable_until(promise, scene.context.policy)).max();
     match ends {
         Some(end) if end < scene.context.now => fail(

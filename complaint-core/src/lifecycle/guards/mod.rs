@@ -7,7 +7,8 @@ mod submission;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use decision::{
-    authority_faults, cause_faults, decision_faults, denial_faults, fulfilment_faults, no_remedy_for, remedy_named_faults,
+    authority_faults, cause_faults, decision_faults, denial_faults, fulfilment_faults, no_remedy_for,
+    remedy_named_faults,
 };
 use files::{file_faults, files_sent, side};
 use submission::look_at_submission;
