@@ -197,6 +197,11 @@ impl Complaint {
 }
 
 impl RemedyPromise {
+    /// Whether the customer themself said that they want it: nobody says otherwise in their name.
+    pub(crate) fn is_wanted_by_customer(&self) -> bool {
+        self.accepted.as_ref().is_some_and(|step| matches!(step.by, Party::Customer(_)))
+    }
+
     /// What it is called where there may be several: `2. Refund of 12.50 EUR`.
     ///
     /// Example: [`RemedyPromise`].

@@ -159,8 +159,8 @@ fn bring(world: &mut World, place: &str, at: u8, other: &mut Complaint) -> Optio
         }
         "a remedy declined by the word of staff" => {
             let resolved = decided(world, &begun, replacement());
-            let accepted = world.plain(&resolved, &john, C::Accept);
-            world.reason(&accepted, &holder(), C::DeclineRemedy)
+            let declined = world.reason(&resolved, &holder(), C::DeclineRemedy);
+            world.plain(&declined, &john, C::Accept)
         }
         "resolved with a delivered remedy" | "closed with a delivered remedy" => {
             let mut it = decided(world, &begun, replacement());
@@ -391,6 +391,9 @@ fn remedies_for<'a>(complaint: &'a Complaint, actor: &Actor, name: C) -> Vec<&'a
         let staff_say_no = it.declined.as_ref().is_some_and(|step| step.by.agent().is_some());
         match name {
             C::AcceptRemedy => staff_say_no || (open && it.accepted.is_none() && it.failed.is_none()),
+            C::DeclineRemedy if by_staff => {
+                open && it.accepted.as_ref().is_none_or(|step| step.by.role() != "customer")
+            }
             C::FailRemedy => parcel || (by_staff && open && it.failed.is_none()),
             _ => open,
         }

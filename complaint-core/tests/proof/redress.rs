@@ -463,8 +463,8 @@ fn a_remedy_that_staff_declined_for_the_customer_can_be_wanted_after_all() {
     let mut world = World::new(policy());
     let it = resolved(&mut world, 1, vec![Remedy::refund("5.00 EUR").unwrap()]);
     let (john, sarah) = (customer("john"), agent("sarah"));
-    let it = world.plain(&it, &john, C::Accept);
     let declined = world.act(&it, &sarah, &because(C::DeclineRemedy, Some(1)));
+    let declined = world.plain(&declined, &john, C::Accept);
     assert_eq!((declined.status, states(&declined)), (Status::Resolved, vec![S::Declined]));
     let wanted = world.plain(&declined, &john, C::AcceptRemedy);
     assert_eq!((wanted.status, states(&wanted)), (Status::Resolved, vec![S::Accepted]));
@@ -472,8 +472,35 @@ fn a_remedy_that_staff_declined_for_the_customer_can_be_wanted_after_all() {
     assert_eq!(world.act(&wanted, &sarah, &delivered(1)).status, Status::Closed);
     world.now = declined.deadline(ClockKind::AutoClose).unwrap().due_at.unwrap();
     assert_eq!(world.tick(declined).status, Status::Closed);
+    let it = world.plain(&it, &john, C::Accept);
     let own = world.plain(&it, &john, C::DeclineRemedy);
     assert_eq!(code(&world, &own, &john, &Command::plain(C::AcceptRemedy)), "wrong_status", "his own word stands");
+}
+
+/// Whether said of the remedy or with the whole decision, and whatever staff wrote before.
+#[test]
+fn what_the_customer_said_themself_that_they_want_nobody_declines_for_them() {
+    let mut world = World::new(policy());
+    let (john, sarah) = (customer("john"), agent("sarah"));
+    let it = resolved(&mut world, 1, two());
+    let no = |remedy| because(C::DeclineRemedy, Some(remedy));
+    let theirs = world.act(&it, &john, &of(C::AcceptRemedy, 1));
+    assert_eq!(code(&world, &theirs, &sarah, &no(1)), "accepted_by_customer");
+    assert_eq!(states(&world.act(&theirs, &sarah, &no(2))), [S::Accepted, S::Declined], "of that they said nothing");
+    assert_eq!(states(&world.act(&theirs, &john, &no(1))), [S::Declined, S::Offered], "they may change their mind");
+    let again = world.act(&it, &sarah, &no(1));
+    let again = world.act(&again, &john, &of(C::AcceptRemedy, 1));
+    assert_eq!(code(&world, &again, &sarah, &no(1)), "accepted_by_customer");
+    let recorded = world.act(&it, &sarah, &because(C::AcceptRemedy, Some(1)));
+    assert_eq!(states(&world.act(&recorded, &sarah, &no(1))), [S::Declined, S::Offered], "staff put their own right");
+    let whole = world.plain(&it, &john, C::Accept);
+    for command in [no(2), because(C::DeclineRemedy, None)] {
+        assert_eq!(code(&world, &whole, &sarah, &command), "accepted_by_customer");
+    }
+    let context = complaint_core::lifecycle::Context::new(&world.policy, world.now);
+    let offers = whole.available_commands(&sarah, &context);
+    let offer = offers.iter().find(|offer| offer.command == C::DeclineRemedy).unwrap();
+    assert_eq!(offer.failed.iter().map(|failed| failed.code).collect::<Vec<_>>(), ["accepted_by_customer"]);
 }
 
 #[test]

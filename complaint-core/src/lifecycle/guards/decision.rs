@@ -146,7 +146,8 @@ pub(super) fn cause_faults(scene: &Scene<'_>) -> Vec<FailedGuard> {
 impl Complaint {
     /// The remedies that a command about a single one (`accept_remedy`, `decline_remedy`, `fulfil_remedy`,
     /// `fail_remedy`) can be given for by this actor. That one failed which was to be delivered is for staff to say, that one
-    /// did not arrive for both; a wish that staff recorded can be put right.
+    /// did not arrive for both; a wish that staff recorded can be put right, and that they want it stands where the customer said so
+    /// themself.
     pub fn remedies_for(&self, command: CommandName, actor: &Actor) -> impl Iterator<Item = &RemedyPromise> {
         let by_customer = actor.customer_id().is_some();
         let is_owed = |promise: &RemedyPromise| self.outstanding_remedies().any(|it| it.number == promise.number);
@@ -159,13 +160,17 @@ impl Complaint {
                 self.was_recorded_as_delivered(promise)
                     || (!by_customer && is_owed(promise) && promise.failed.is_none())
             }
+            CommandName::DeclineRemedy => is_owed(promise) && (by_customer || !promise.is_wanted_by_customer()),
             _ => is_owed(promise),
         })
     }
 }
 
-pub(super) fn no_remedy_for(name: CommandName, actor: &Actor) -> (&'static str, &'static str) {
-    match name {
+/// Why a command about a single remedy finds none.
+pub(super) fn no_remedy_for(complaint: &Complaint, name: CommandName, actor: &Actor) -> Vec<FailedGuard> {
+    let (code, message) = match name {
+        // Not for lack of any.
+        CommandName::DeclineRemedy if complaint.outstanding_remedies().next().is_some() => return wanted_by_customer(),
         CommandName::FailRemedy if actor.customer_id().is_some() => {
             ("no_delivered_remedy", "no remedy is recorded as delivered")
         }
@@ -174,7 +179,16 @@ pub(super) fn no_remedy_for(name: CommandName, actor: &Actor) -> (&'static str, 
             ("no_outstanding_remedy", "no remedy is outstanding that has not failed already, or delivered")
         }
         _ => ("no_outstanding_remedy", "no remedy is outstanding"),
-    }
+    };
+    fail(code, message, "nothing more is needed")
+}
+
+fn wanted_by_customer() -> Vec<FailedGuard> {
+    fail(
+        "accepted_by_customer",
+        "the customer has said themself that they want it",
+        "ask them to decline it on the page of their complaint",
+    )
 }
 
 /// The remedy that a command is about: the one named, or the only one it can be about.
@@ -194,8 +208,11 @@ pub(super) fn remedy_named_faults(complaint: &Complaint, command: &Command, acto
     let possible = complaint.remedies_for(command.name(), actor).map(|promise| promise.number.to_string());
     let possible: Vec<String> = possible.collect();
     if possible.is_empty() {
-        let (code, message) = no_remedy_for(command.name(), actor);
-        return fail(code, message, "nothing more is needed");
+        return no_remedy_for(complaint, command.name(), actor);
+    }
+    let named = complaint.outstanding_remedies().find(|it| Some(it.number) == command.input().remedy);
+    if command.name() == CommandName::DeclineRemedy && named.is_some_and(RemedyPromise::is_wanted_by_customer) {
+        return wanted_by_customer();
     }
     let message = format!("must be one of these: {}", possible.join(", "));
     let code = if command.input().remedy.is_none() { "missing" } else { "unknown_value" };

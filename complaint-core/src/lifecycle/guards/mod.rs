@@ -131,8 +131,7 @@ fn satisfiable(scene: &Scene<'_>, guard: Guard) -> Vec<FailedGuard> {
     let now = scene.context.now;
     match guard {
         Guard::RemedyNamed if complaint.remedies_for(scene.command.name(), scene.actor).next().is_none() => {
-            let (code, message) = no_remedy_for(scene.command.name(), scene.actor);
-            fail(code, message, "nothing more is needed")
+            no_remedy_for(complaint, scene.command.name(), scene.actor)
         }
         Guard::DeliveryDeniable => denial_faults(scene, complaint, Depth::StateOnly),
         // A message can do without a file.
