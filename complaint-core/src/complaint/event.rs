@@ -183,7 +183,8 @@ pub enum Event {
     },
     /// The customer agrees with the decision. Words: `reason`; where staff recorded it, on what ground.
     Accepted {
-        /// The remedies that they thereby accept: those still offered, by their numbers on this complaint.
+        /// The remedies that they thereby accept, by their numbers on this complaint: those still offered, and of the
+        /// customer's own word those that staff took down.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         remedies: Vec<u32>,
     },

@@ -32,6 +32,7 @@ use crate::policy::Policy;
 /// let promise = &complaint.remedies[0];
 /// assert_eq!(complaint.remedy_state(promise), RemedyState::Accepted);
 /// assert_eq!(promise.accepted.as_ref().map(|step| step.by.role()), Some("customer"));
+/// assert_eq!(promise.recorded_by(), None, "by nobody for them");
 /// assert_eq!(complaint.outstanding_remedies().count(), 1);
 /// assert_eq!(complaint.deniable_until(promise, &desk.policy()), None, "nobody says that it was delivered");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -197,6 +198,14 @@ impl Complaint {
 }
 
 impl RemedyPromise {
+    /// Whose hand it was, where staff took down what the customer is said to want or not to want of it.
+    ///
+    /// Example: [`RemedyPromise`].
+    pub fn recorded_by(&self) -> Option<&Party> {
+        let word = self.declined.as_ref().or(self.accepted.as_ref())?;
+        Some(&word.by).filter(|by| !matches!(by, Party::Customer(_)))
+    }
+
     /// Whether the customer themself said that they want it: nobody says otherwise in their name.
     pub(crate) fn is_wanted_by_customer(&self) -> bool {
         self.accepted.as_ref().is_some_and(|step| matches!(step.by, Party::Customer(_)))

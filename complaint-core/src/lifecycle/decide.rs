@@ -12,8 +12,8 @@ use super::table::{TABLE, rule};
 use super::{Command, CommandName, Field, Status};
 use crate::actor::{Actor, Party};
 use crate::complaint::{
-    Attachment, CloseCause, Complaint, Entry, EscalationCause, Event, Place, ReleaseCause, Remedy, RemedyState,
-    Submission, Words,
+    Attachment, CloseCause, Complaint, Entry, EscalationCause, Event, Place, ReleaseCause, Remedy, RemedyPromise,
+    RemedyState, Submission, Words,
 };
 use crate::deadline::{ClockCause, ClockChange, ClockKind, clock_changes};
 use crate::id::{ComplaintId, Level, Version};
@@ -478,9 +478,13 @@ fn effects(complaint: &Complaint, command: &Command, actor: &Actor, context: &Co
             }
         }
         CommandName::Accept => {
-            let offered = complaint.remedies.iter();
-            let offered = offered.filter(|promise| complaint.remedy_state(promise) == RemedyState::Offered);
-            let remedies = offered.map(|promise| promise.number).collect();
+            let own = actor.customer_id().is_some();
+            let accepts = |promise: &&RemedyPromise| match complaint.remedy_state(promise) {
+                RemedyState::Offered => true,
+                RemedyState::Accepted => own && !promise.is_wanted_by_customer(),
+                _ => false,
+            };
+            let remedies = complaint.remedies.iter().filter(accepts).map(|promise| promise.number).collect();
             draft.push(draft.place(), Event::Accepted { remedies }, reason(command));
             draft.close_if_nothing_is_owed(CloseCause::Accepted);
         }

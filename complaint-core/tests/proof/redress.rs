@@ -497,6 +497,11 @@ fn what_the_customer_said_themself_that_they_want_nobody_declines_for_them() {
     for command in [no(2), because(C::DeclineRemedy, None)] {
         assert_eq!(code(&world, &whole, &sarah, &command), "accepted_by_customer");
     }
+    let confirmed = world.act(&it, &sarah, &because(C::Accept, None));
+    assert!(confirmed.remedies.iter().all(|promise| promise.recorded_by() == Some(sarah.party())));
+    let confirmed = world.plain(&confirmed, &john, C::Accept);
+    assert!(confirmed.remedies.iter().all(|promise| promise.recorded_by().is_none()), "now it is their own word");
+    assert_eq!(code(&world, &confirmed, &sarah, &no(1)), "accepted_by_customer");
     let context = complaint_core::lifecycle::Context::new(&world.policy, world.now);
     let offers = whole.available_commands(&sarah, &context);
     let offer = offers.iter().find(|offer| offer.command == C::DeclineRemedy).unwrap();

@@ -237,6 +237,8 @@ pub struct ResolutionView {
     apology: Option<String>,
     next_steps: Option<String>,
     accepted_at: Option<DateTime<Utc>>,
+    /// Who took down that the customer agreed, where they did not say so here themself.
+    recorded_by: Option<Doer>,
     contested_at: Option<DateTime<Utc>>,
 }
 
@@ -271,6 +273,8 @@ pub struct RemedyView {
     late: bool,
     accepted_at: Option<DateTime<Utc>>,
     declined_at: Option<DateTime<Utc>>,
+    /// Who took down that the customer wants it, or does not, where they did not say so here themself.
+    recorded_by: Option<Doer>,
     failed_at: Option<DateTime<Utc>>,
     /// Why it was declined, or failed.
     reason: Option<String>,
@@ -727,7 +731,7 @@ impl Lens {
                 .map(|item| ItemView { kind: item.kind.clone(), key: item.key.clone() })
                 .collect(),
             resolutions: complaint.resolutions.iter().map(|resolution| self.resolution(resolution)).collect(),
-            remedies: complaint.remedies.iter().map(|promise| remedy(promise, complaint)).collect(),
+            remedies: complaint.remedies.iter().map(|promise| self.remedy(promise, complaint)).collect(),
             feedback: complaint.feedback.iter().map(feedback).collect(),
             dismissal: complaint.dismissal.as_ref().map(|dismissal| DismissalView {
                 at: dismissal.at,
@@ -898,6 +902,7 @@ impl Lens {
             apology: resolution.apology.clone(),
             next_steps: resolution.next_steps.clone(),
             accepted_at: resolution.accepted_at,
+            recorded_by: resolution.recorded_by.as_ref().map(|by| self.doer(by)),
             contested_at: resolution.contested_at,
         }
     }
@@ -914,6 +919,29 @@ impl Lens {
         // Never the contact name: what somebody typed there could be the name of one of our own.
         let name = self.customers.get(&complaint.customer).cloned();
         Person { id: Some(complaint.customer.to_string()), name: name.unwrap_or_else(|| "Customer".to_owned()) }
+    }
+
+    fn remedy(&self, promise: &RemedyPromise, complaint: &Complaint) -> RemedyView {
+        let reason = promise.declined.as_ref().or(promise.failed.as_ref()).and_then(|step| step.text.clone());
+        RemedyView {
+            number: promise.number,
+            resolution: promise.resolution,
+            kind: promise.remedy.kind,
+            kind_label: promise.remedy.kind.label(),
+            amount: promise.remedy.amount,
+            due_on: promise.remedy.due_on,
+            instructions: promise.remedy.instructions.clone(),
+            state: complaint.remedy_state(promise),
+            outstanding: complaint.outstanding_remedies().any(|outstanding| outstanding.number == promise.number),
+            late: complaint.is_late(promise),
+            accepted_at: promise.accepted.as_ref().map(|step| step.at),
+            declined_at: promise.declined.as_ref().map(|step| step.at),
+            recorded_by: promise.recorded_by().map(|by| self.doer(by)),
+            failed_at: promise.failed.as_ref().map(|step| step.at),
+            reason,
+            fulfilled_on: promise.fulfilled_on,
+            evidence: promise.fulfilled.as_ref().and_then(|step| step.text.clone()),
+        }
     }
 
     fn doer(&self, party: &Party) -> Doer {
@@ -1150,28 +1178,6 @@ pub fn category(category: &Category, with_rules: bool) -> CategoryView {
             area: category.area.as_ref().map(ToString::to_string),
             targets: json!(category.targets),
         }),
-    }
-}
-
-fn remedy(promise: &RemedyPromise, complaint: &Complaint) -> RemedyView {
-    let reason = promise.declined.as_ref().or(promise.failed.as_ref()).and_then(|step| step.text.clone());
-    RemedyView {
-        number: promise.number,
-        resolution: promise.resolution,
-        kind: promise.remedy.kind,
-        kind_label: promise.remedy.kind.label(),
-        amount: promise.remedy.amount,
-        due_on: promise.remedy.due_on,
-        instructions: promise.remedy.instructions.clone(),
-        state: complaint.remedy_state(promise),
-        outstanding: complaint.outstanding_remedies().any(|outstanding| outstanding.number == promise.number),
-        late: complaint.is_late(promise),
-        accepted_at: promise.accepted.as_ref().map(|step| step.at),
-        declined_at: promise.declined.as_ref().map(|step| step.at),
-        failed_at: promise.failed.as_ref().map(|step| step.at),
-        reason,
-        fulfilled_on: promise.fulfilled_on,
-        evidence: promise.fulfilled.as_ref().and_then(|step| step.text.clone()),
     }
 }
 

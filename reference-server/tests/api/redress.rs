@@ -67,6 +67,36 @@ async fn a_remedy_is_declined_another_fails_and_the_books_say_so() {
     assert_eq!(reopened["level"], 1);
 }
 
+/// Whose hand it was: to customers by name alone.
+#[tokio::test]
+async fn what_staff_recorded_for_the_customer_says_who_did() {
+    let house = House::new().await;
+    let path = decided(&house, json!([{"kind": "replacement"}, {"kind": "refund", "amount": "12.50 EUR"}])).await;
+    let view = house.done(&path, "decline_remedy", json!({"remedy": 1, "reason": "By phone."}), &house.sarah).await;
+    let sarah = &view["remedies"][0]["recorded_by"];
+    assert_eq!(
+        (&sarah["role"], &sarah["name"], sarah["id"].is_string()),
+        (&json!("agent"), &json!("Sarah Cole"), true)
+    );
+    assert_eq!(
+        (&view["remedies"][1]["recorded_by"], &view["resolutions"][0]["recorded_by"]),
+        (&Value::Null, &Value::Null)
+    );
+    house.done(&path, "accept", json!({"reason": "By phone."}), &house.sarah).await;
+    let view = house.read(&path, &house.john).await;
+    let named = json!({"role": "agent", "name": "Sarah Cole"});
+    for recorded in [&view["resolutions"][0], &view["remedies"][0], &view["remedies"][1]] {
+        assert_eq!(recorded["recorded_by"], named, "{recorded}");
+    }
+    let view = house.done(&path, "accept", json!({}), &house.john).await;
+    for own in [&view["resolutions"][0], &view["remedies"][1]] {
+        assert_eq!(own["recorded_by"], Value::Null, "{own}");
+    }
+    let refused =
+        house.command(&path, "decline_remedy", json!({"remedy": 2, "reason": "By phone."}), &house.sarah).await;
+    assert_eq!(refused.problem().1, "accepted_by_customer", "{}", refused.text);
+}
+
 #[tokio::test]
 async fn a_rating_without_a_name_is_the_customer_s_own() {
     let house = House::new().await;
