@@ -508,7 +508,8 @@ impl Complaint {
     }
 
     /// What the customer can look ahead to: that a person writes, a decision, or what the law sets; of the dates that still
-    /// hold the earliest. How long each level has is the organisation's own business, and no promise.
+    /// hold the earliest. How long each level has is the organisation's own business, and no promise. Whether anybody can keep
+    /// it, the staff say: [`Acting::without_promise`](crate::desk::Acting::without_promise).
     pub fn promised(&self, now: DateTime<Utc>) -> Option<&Deadline> {
         self.promises().filter(|deadline| deadline.due_at > Some(now)).min_by_key(|deadline| deadline.due_at)
     }

@@ -1,5 +1,6 @@
 //! What one actor does through the desk.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::plan::Plan;
@@ -337,6 +338,44 @@ impl Acting {
     async fn whole(&self, id: ComplaintId) -> Result<Complaint, DeskError> {
         let found = self.desk.store.load(id).await?;
         found.filter(|complaint| self.scope().admits(complaint)).ok_or(DeskError::NotFound)
+    }
+
+    /// Of these complaints those whose customers are given no date, in letters neither, because nobody could keep it: they wait at
+    /// the last level, and nobody there can take them in the ordinary course of days. What was
+    /// [promised](Complaint::promised) before stays known, and holds again as soon as somebody can.
+    ///
+    /// ```
+    /// # use complaint_core::{Actor, Complaint, Desk, Policy, policy::Category, store::MemoryStore};
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// let mut policy = Policy::standard().with_category(Category::named("Water supply")?);
+    /// policy.levels.truncate(1);
+    /// let nobody_works_here = Desk::new(MemoryStore::new(), policy);
+    /// # let john = nobody_works_here.acting_as(Actor::customer("john")?);
+    /// # let receipt = john.submit(Complaint::about("Water supply", "No water", "Since Monday.")?).await?;
+    /// let complaint = john.read(receipt.id()).await?;
+    /// assert!(john.without_promise(&[complaint]).await?.contains(&receipt.id()));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub async fn without_promise(&self, complaints: &[Complaint]) -> Result<BTreeSet<ComplaintId>, DeskError> {
+        let (policy, now) = (self.desk.policy(), self.desk.now());
+        let at_last = |it: &&Complaint| it.status == Status::Queued && it.level >= policy.last_level();
+        let mut without = BTreeSet::new();
+        let mut roster = None;
+        for complaint in complaints.iter().filter(at_last) {
+            let roster = match &roster {
+                Some(roster) => roster,
+                None => roster.insert(self.desk.roster().await?),
+            };
+            // Who is excluded is not for every reader to see.
+            match self.whole(complaint.id).await {
+                Ok(whole) if !roster.keeps_promises(&whole, &policy, now) => _ = without.insert(whole.id),
+                Ok(_) | Err(DeskError::NotFound) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(without)
     }
 
     fn seen(&self, complaint: Complaint) -> Complaint {

@@ -352,9 +352,13 @@ impl Desk {
         }
     }
 
-    /// Has a plan tell those who can help that what it brings to a queue can be taken by nobody there.
+    /// Has a plan tell those who can help that what it brings to a queue can be taken by nobody there, and give no date that
+    /// nobody can keep.
     fn say_if_nobody(&self, plan: &mut Plan, policy: &Policy, need: &Need, roster: &Roster) {
         let now = self.now();
+        if plan.state().is_some_and(|state| !roster.keeps_promises(state, policy, now)) {
+            plan.promises_nothing();
+        }
         if plan.enters_queue() && roster.waits_in_vain(need, now) {
             plan.unroutable(roster.why_nobody(need, now, policy.level_name(need.level)));
         }

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use crate::complaint::{Complaint, Entry, Event, ReleaseCause};
 use crate::id::{AgentId, ComplaintId, CustomerId, Version};
 use crate::lifecycle::{Status, begin, evolve};
-use crate::notice::{Recipient, announce, announce_unroutable};
+use crate::notice::{NoticeKind, Recipient, announce, announce_unroutable};
 use crate::policy::Policy;
 use crate::store::{Change, OpenLimit, Part, WorkloadDelta};
 
@@ -18,6 +18,7 @@ pub(crate) struct Plan {
     ceilings: BTreeMap<AgentId, u32>,
     open_limit: Option<OpenLimit>,
     unroutable: Option<String>,
+    keeps_promises: bool,
     now: DateTime<Utc>,
 }
 
@@ -29,7 +30,8 @@ struct Stage {
 
 impl Plan {
     pub(crate) fn new(now: DateTime<Utc>) -> Self {
-        Self { first: None, parts: BTreeMap::new(), ceilings: BTreeMap::new(), open_limit: None, unroutable: None, now }
+        let (parts, ceilings) = (BTreeMap::new(), BTreeMap::new());
+        Self { first: None, parts, ceilings, open_limit: None, unroutable: None, keeps_promises: true, now }
     }
 
     /// Takes a stored complaint in; the first one is the one the change is about.
@@ -72,6 +74,11 @@ impl Plan {
         self.unroutable = Some(why);
     }
 
+    /// Nobody can keep what the complaint promises: the customer is given no date.
+    pub(crate) fn promises_nothing(&mut self) {
+        self.keeps_promises = false;
+    }
+
     /// Whether the change brings its complaint to a queue.
     pub(crate) fn enters_queue(&self) -> bool {
         let Some(stage) = self.first.and_then(|id| self.parts.get(&id)) else { return false };
@@ -110,15 +117,16 @@ impl Plan {
             }
             let from = notices.len();
             notices.extend(announce(stage.before.as_ref(), &after, &stage.entries, policy));
+            if Some(id) == self.first && !self.keeps_promises {
+                for notice in notices[from..].iter_mut().filter(|it| matches!(it.recipient, Recipient::Customer(_))) {
+                    // That one was given before, and missed.
+                    notice.due_at = notice.due_at.filter(|_| matches!(notice.kind, NoticeKind::Missed(_)));
+                    notice.next_at = None;
+                }
+            }
             if let (Some(why), Some(entry)) = (&self.unroutable, stage.entries.last())
                 && Some(id) == self.first
             {
-                // Above the last level is nobody to whom the clocks could send it: no letter gives a date that nobody can keep.
-                if after.level >= policy.last_level() {
-                    for notice in &mut notices[from..] {
-                        notice.due_at = notice.due_at.filter(|_| !matches!(notice.recipient, Recipient::Customer(_)));
-                    }
-                }
                 notices.extend(announce_unroutable(&after, entry, why, policy));
             }
             weigh(&mut workload, stage.before.as_ref(), -1);

@@ -36,6 +36,7 @@ use crate::agent::{Agent, Concern, Member};
 use crate::complaint::{Complaint, Priority};
 use crate::deadline::Calendar;
 use crate::id::{AgentId, Area, Language, Level, Skill};
+use crate::lifecycle::Status;
 use crate::policy::Policy;
 
 pub use batch::{Batch, route_batch};
@@ -424,6 +425,13 @@ impl Roster {
     /// ```
     pub fn waits_in_vain(&self, need: &Need, now: DateTime<Utc>) -> bool {
         !self.anybody(need, now, |reason| reason.passes() && !matches!(reason, Ineligible::Absent { .. }))
+    }
+
+    /// Whether anybody can keep the dates that a complaint promises: not while it [waits in vain](Self::waits_in_vain) at the last
+    /// level, above which is nobody to whom the clocks could send it.
+    pub(crate) fn keeps_promises(&self, complaint: &Complaint, policy: &Policy, now: DateTime<Utc>) -> bool {
+        let is_last = complaint.status == Status::Queued && complaint.level >= policy.last_level();
+        !(is_last && self.waits_in_vain(&Need::of(complaint), now))
     }
 
     fn anybody(&self, need: &Need, now: DateTime<Utc>, forgiven: impl Fn(&Ineligible) -> bool) -> bool {

@@ -295,6 +295,8 @@ async fn when_the_only_one_of_the_last_level_has_decided_those_who_can_help_are_
     let letters = house.changes.0.lock().unwrap().last().unwrap().notices().to_vec();
     let letter = letters.iter().find(|it| it.kind == NoticeKind::ContestedCustomer).unwrap();
     assert_eq!(letter.due_at, None);
+    let without = john.without_promise(std::slice::from_ref(&contested)).await.unwrap();
+    assert!(without.contains(&id) && contested.promised(house.desk.now()).is_some(), "nor anywhere else");
     let told = unroutable(&house);
     let why = Some("omar took part in a decision that was contested.".to_owned());
     // Not those whom it is against or who decided it: they can do nothing about it.
@@ -302,17 +304,26 @@ async fn when_the_only_one_of_the_last_level_has_decided_those_who_can_help_are_
     let last = Recipient::Level { level: level(3), down_to: level(3), except };
     let reference = contested.reference.to_string();
     // An admin reads nothing that people wrote.
-    assert_eq!(told, [(last, contested.subject, why.clone()), (Recipient::Admins, reference, why)]);
+    assert_eq!(told, [(last, contested.subject.clone(), why.clone()), (Recipient::Admins, reference, why)]);
     for _ in 0..3 {
         house.clock.advance(TimeDelta::hours(5));
         house.desk.sweep().await.unwrap();
     }
+    // What is missed meanwhile names no next date either.
+    house.clock.advance(TimeDelta::days(70));
+    house.desk.sweep().await.unwrap();
+    let late = house.changes.0.lock().unwrap().iter().flat_map(|it| it.notices().to_vec()).collect::<Vec<_>>();
+    let to_john = |it: &&complaint_core::notice::Notice| matches!(it.recipient, Recipient::Customer(_));
+    let missed: Vec<_> = late.iter().filter(to_john).filter(|it| matches!(it.kind, NoticeKind::Missed(_))).collect();
+    assert!(!missed.is_empty() && missed.iter().all(|it| it.due_at.is_some() && it.next_at.is_none()), "{missed:?}");
     house.as_actor(agent("omar")).perform(id, Command::with_text(C::Note, "Not me.")).await.unwrap();
     assert_eq!(unroutable(&house).len(), 2, "once for the time it is in this queue");
     let ids: std::collections::BTreeSet<_> =
         house.changes.0.lock().unwrap().iter().flat_map(|it| it.notices().to_vec()).map(|it| it.id).collect();
     let count: usize = house.changes.0.lock().unwrap().iter().map(|it| it.notices().len()).sum();
     assert_eq!(ids.len(), count, "each notice has an id of its own");
+    house.desk.enrol(crate::house::agents().into_iter().find(|it| it.id.as_str() == "olga").unwrap()).await.unwrap();
+    assert!(john.without_promise(&[contested]).await.unwrap().is_empty(), "somebody came");
 }
 
 #[tokio::test]

@@ -159,8 +159,8 @@ fn bring(world: &mut World, place: &str, at: u8, other: &mut Complaint) -> Optio
         }
         "a remedy declined by the word of staff" => {
             let resolved = decided(world, &begun, replacement());
-            let accepted = world.plain(&resolved, &john, C::Accept);
-            world.reason(&accepted, &holder(), C::DeclineRemedy)
+            let declined = world.reason(&resolved, &holder(), C::DeclineRemedy);
+            world.plain(&declined, &john, C::Accept)
         }
         "resolved with a delivered remedy" | "closed with a delivered remedy" => {
             let mut it = decided(world, &begun, replacement());
@@ -870,7 +870,7 @@ fn a_refusal_names_every_fault() {
     let codes = |command: &Command, by: &Actor| -> Vec<&'static str> {
         decide(&begun, command, by, &context).unwrap_err().failed.iter().map(|failed| failed.code).collect()
     };
-    let every = ["stale_version", "wrong_status", "not_the_handler", "missing"];
+    let every = ["stale_version", "not_the_handler", "wrong_status", "missing"];
     assert_eq!(codes(&Command::plain(C::SendBack), &agent("ben")), every);
     assert_eq!(codes(&Command::plain(C::SendBack), &customer("jane")), ["stale_version", "not_permitted"]);
     assert_eq!(codes(&Command::plain(C::Answer), &customer("jane")), ["stale_version", "not_permitted"]);

@@ -3,7 +3,7 @@
 //! A customer sees no notes, scores, explanations of routing, nor ids of staff. An admin sees that things happened, not what was
 //! written. Agents and auditors see everything.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use chrono::{DateTime, NaiveDate, Utc};
@@ -15,7 +15,7 @@ use complaint_core::complaint::{
 };
 use complaint_core::deadline::{ClockKind, Deadline};
 use complaint_core::desk::Acting;
-use complaint_core::id::{AgentId, CauseKey, CustomerId};
+use complaint_core::id::{AgentId, CauseKey, ComplaintId, CustomerId};
 use complaint_core::lifecycle::{Availability, CommandName, Context, Field};
 use complaint_core::policy::{Category, Policy};
 use complaint_core::reference::Reference;
@@ -72,6 +72,8 @@ pub struct Lens {
     agents: BTreeMap<AgentId, Agent>,
     customers: BTreeMap<CustomerId, String>,
     references: BTreeMap<String, Reference>,
+    /// Complaints for which nobody can keep a date.
+    without_promise: BTreeSet<ComplaintId>,
 }
 
 /// Somebody, as far as the viewer may know them.
@@ -618,7 +620,8 @@ impl Lens {
                 }
             }
         }
-        Ok(Self { customers, references, ..Self::plain(state, audience).await? })
+        let without_promise = acting.without_promise(complaints).await?;
+        Ok(Self { customers, references, without_promise, ..Self::plain(state, audience).await? })
     }
 
     /// What is needed to show agents, categories and numbers.
@@ -631,6 +634,7 @@ impl Lens {
             agents: roster.into_iter().map(|member| (member.agent.id.clone(), member.agent)).collect(),
             customers: BTreeMap::new(),
             references: BTreeMap::new(),
+            without_promise: BTreeSet::new(),
         })
     }
 
@@ -675,7 +679,10 @@ impl Lens {
             subject: self.audience.reads_content().then(|| complaint.subject.clone()),
             received_at: complaint.received_at,
             status_since: complaint.status_since,
-            promised_at: complaint.promised(self.now).and_then(|deadline| deadline.due_at),
+            promised_at: complaint
+                .promised(self.now)
+                .filter(|_| !self.without_promise.contains(&complaint.id))
+                .and_then(|deadline| deadline.due_at),
             promise_broken_at: complaint.broken_promise(self.now).and_then(|deadline| deadline.due_at),
             question_open: complaint.question.is_some(),
             staff: internal.then(|| StaffRow {

@@ -58,6 +58,8 @@ pub(super) struct Loaded {
     pub(super) names: Names,
     pub(super) policy: std::sync::Arc<Policy>,
     pub(super) now: DateTime<Utc>,
+    /// Whether nobody can keep a date.
+    without_promise: bool,
     places: Places,
 }
 
@@ -442,7 +444,9 @@ pub(super) async fn load(state: &AppState, viewer: &Viewer, reference: &str) -> 
     names.joined_to = joined_to;
     let policy = state.desk.policy();
     let now = state.desk.now();
-    Ok(Loaded { acting, complaint, log, available, roster, names, policy, now, places: Places::default() })
+    let without_promise = !acting.without_promise(std::slice::from_ref(&complaint)).await?.is_empty();
+    let places = Places::default();
+    Ok(Loaded { acting, complaint, log, available, roster, names, policy, now, without_promise, places })
 }
 
 /// What every agent is called.
@@ -514,7 +518,7 @@ impl Loaded {
     }
 
     fn promise(&self) -> Option<Promise> {
-        let deadline = self.complaint.promised(self.now)?;
+        let deadline = self.complaint.promised(self.now).filter(|_| !self.without_promise)?;
         let at = deadline.due_at?;
         let since = deadline.started_at.format("%-d %b %Y");
         let (what, why) = match deadline.clock {

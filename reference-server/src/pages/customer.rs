@@ -170,6 +170,8 @@ async fn list(State(state): State<AppState>, person: Person, ApiQuery(query): Ap
     let members = state.desk.store().roster().await.map_err(DeskError::from)?;
     let names = Names { agents: agent_names(&Roster { members, ..Roster::default() }), ..Names::default() };
     let (policy, now) = (state.desk.policy(), state.desk.now());
+    // What waits for the customer is in nobody's queue.
+    let without_promise = acting.without_promise(&found.items).await?;
     let mut survivors = BTreeMap::new();
     for survivor in found.items.iter().filter_map(|complaint| complaint.merged_into) {
         if let Ok(complaint) = acting.read(survivor).await {
@@ -186,7 +188,7 @@ async fn list(State(state): State<AppState>, person: Person, ApiQuery(query): Ap
         received: When(complaint.received_at),
         promised: complaint
             .promised(now)
-            .filter(|_| complaint.status.is_open())
+            .filter(|_| complaint.status.is_open() && !without_promise.contains(&complaint.id))
             .and_then(|deadline| deadline.due_at)
             .map(|at| (When(at), left(at, None, now))),
         broken: complaint

@@ -67,6 +67,23 @@ async fn a_remedy_is_declined_another_fails_and_the_books_say_so() {
     assert_eq!(reopened["level"], 1);
 }
 
+/// As in the letter: whoever decided last decides no more, and nobody else is there.
+#[tokio::test]
+async fn no_date_is_shown_that_nobody_can_keep() {
+    let house = House::new().await;
+    let path = decided(&house, json!([])).await;
+    let decision = json!({"outcome": "not_upheld", "explanation": "It was as we said."});
+    for decider in [&house.maria, &house.omar] {
+        let open = house.done(&path, "contest", json!({"reason": "No."}), &house.john).await;
+        assert!(open["promised_at"].is_string(), "{open}");
+        house.done(&path, "begin", json!({}), decider).await;
+        house.done(&path, "resolve", decision.clone(), decider).await;
+    }
+    let evidence = json!({"reason": "No.", "new_evidence": "A film of it."});
+    let open = house.done(&path, "contest", evidence, &house.john).await;
+    assert_eq!((&open["status"], &open["promised_at"]), (&json!("queued"), &Value::Null), "{open}");
+}
+
 /// Whose hand it was: to customers by name alone.
 #[tokio::test]
 async fn what_staff_recorded_for_the_customer_says_who_did() {
