@@ -29,7 +29,7 @@ use crate::routing::Routing;
 /// # let asha = desk.enrol(Agent::named("asha", "Asha Rao")?.skilled_in(["water supply"])).await?;
 /// # let john = desk.acting_as(Actor::customer("john")?);
 /// # let receipt = john.submit(Complaint::about("Water supply", "No water", "Since Monday.")?).await?;
-/// let complaint = john.read(receipt.id()).await?;
+/// let complaint = desk.acting_as(Actor::agent(&asha)).read(receipt.id()).await?;
 /// assert_eq!((complaint.status.name(), complaint.version.get()), ("assigned", 1));
 /// assert_eq!(complaint.status_for_customer(Some("Asha Rao"), None), "Assigned to Asha Rao");
 /// assert_eq!(complaint.workload(), Some((&asha.id, 1)));

@@ -36,6 +36,7 @@ pub enum ReplayError {
 ///
 /// ```
 /// use complaint_core::lifecycle::{ReplayError, replay};
+/// use complaint_core::store::ComplaintStore;
 /// # use complaint_core::{Actor, Agent, Complaint, Desk, Policy, policy::Category, store::MemoryStore};
 /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
 /// # let desk = Desk::new(MemoryStore::new(), Policy::standard().with_category(Category::named("Water supply")?));
@@ -44,7 +45,7 @@ pub enum ReplayError {
 /// # let receipt = john.submit(Complaint::about("Water supply", "No water", "Since Monday.")?).await?;
 ///
 /// let log = desk.whole_log(receipt.id()).await?;
-/// assert_eq!(&replay(&log)?, receipt.complaint());
+/// assert_eq!(Some(replay(&log)?), desk.store().load(receipt.id()).await?);
 /// assert_eq!(replay(&log[1..]), Err(ReplayError::Gap { expected: 1, found: 2 }));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// # })?;

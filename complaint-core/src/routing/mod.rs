@@ -55,12 +55,13 @@ pub use router::Router;
 /// # let john = desk.acting_as(Actor::customer("john")?);
 /// # let receipt = john.submit(Complaint::about("Water supply", "No water", "Since Monday.")?).await?;
 ///
-/// let need = Need::of(receipt.complaint());
+/// let complaint = desk.acting_as(Actor::agent(&asha)).read(receipt.id()).await?;
+/// let need = Need::of(&complaint);
 /// assert_eq!((need.level.get(), need.weight), (1, 1));
 /// assert!(need.skills.is_subset(&asha.skills));
 ///
-/// let overdue = receipt.complaint().promised_at().expect("a promise");
-/// assert_eq!(Need::as_of(receipt.complaint(), overdue).urgency, 2 * need.urgency);
+/// let overdue = complaint.promised_at().expect("a promise");
+/// assert_eq!(Need::as_of(&complaint, overdue).urgency, 2 * need.urgency);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// # })?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
