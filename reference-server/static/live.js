@@ -7,6 +7,7 @@
   const status = document.getElementById("live-status");
   let reading = false;
   let again = false;
+  let gone = false;
 
   const isBlank = (field) =>
     field.type === "hidden" || (field.tagName === "SELECT"
@@ -21,7 +22,8 @@
 
   // What stands here belongs to somebody who may not see it any more: all of it goes, drafts too.
   function clear(said, link) {
-    stream.close();
+    gone = true;
+    rest();
     const heading = document.createElement("h1");
     heading.textContent = said;
     const way = document.createElement("p");
@@ -72,13 +74,25 @@
     }
   }
 
-  const stream = new EventSource(source.dataset.live);
-  let connected = false;
-  for (const name of ["changed", "missed"]) stream.addEventListener(name, refresh);
-  // After a break something may have been missed.
-  stream.onopen = () => { if (connected) refresh(); connected = true; };
-  // A stream that ended comes back by itself, unless the server refuses it: then it is to be seen why.
-  stream.onerror = () => { if (stream.readyState === EventSource.CLOSED) refresh(); };
-  addEventListener("pagehide", () => stream.close());
+  // A browser lets one site have six connections, open streams among them: tabs that nobody looks at must not hold them all.
+  // What such a page missed, it reads when it is looked at again, once its stream is open and nothing more can be missed.
+  let stream = null;
+  let missed = document.hidden;
+  function listen() {
+    if (stream || gone || document.hidden) return;
+    stream = new EventSource(source.dataset.live);
+    for (const name of ["changed", "missed"]) stream.addEventListener(name, refresh);
+    stream.onopen = () => { if (missed) refresh(); missed = true; };
+    // A stream that ended comes back by itself, unless the server refuses it: then it is to be seen why.
+    stream.onerror = () => { if (stream && stream.readyState === EventSource.CLOSED) refresh(); };
+  }
+  function rest() {
+    if (stream) stream.close();
+    stream = null;
+  }
+
+  listen();
+  document.addEventListener("visibilitychange", () => { if (document.hidden) rest(); else listen(); });
+  addEventListener("pagehide", rest);
   addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
 })();

@@ -504,3 +504,31 @@ async fn what_one_may_not_see_any_more_leaves_the_open_page() {
         person.leave().await;
     }
 }
+
+#[tokio::test]
+async fn many_open_pages_leave_room_for_one_more() {
+    let Some(house) = House::open() else { return };
+    let server = &house.server;
+    server.founded().await;
+    let token = server.john().await;
+    let words = json!({"category": "Damaged goods", "subject": "Cracked lid", "description": "The lid is cracked."});
+    let complaint = server.post("/api/v1/complaints", &token, words).await;
+    let page = format!("/complaints/{}", complaint["reference"].as_str().expect("a reference"));
+    let john = house.logged_in("john@home.example", true).await;
+    let first = john.browser.window().await.expect("a tab");
+    john.open(&page).await;
+    // A browser holds six connections to a site, and each of these pages wants one for as long as it is looked at.
+    john.browser.set_page_load_timeout(PATIENCE).await.expect("set");
+    for _ in 1..8 {
+        let tab = john.browser.new_tab().await.expect("a tab");
+        john.browser.switch_to_window(tab).await.expect("switched");
+        john.open(&page).await;
+        john.sees("The lid is cracked.").await;
+    }
+    let maria = server.token("maria@shop.example").await;
+    server.post(&format!("/api/v1{page}/commands/escalate"), &maria, json!({"reason": "I take this one."})).await;
+    john.sees("Somebody higher up takes over: supervisor").await;
+    john.browser.switch_to_window(first).await.expect("switched");
+    john.sees("Somebody higher up takes over: supervisor").await;
+    john.leave().await;
+}
