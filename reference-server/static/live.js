@@ -1,6 +1,40 @@
+// Puts back what somebody typed into a form that was not taken because their session had ended: the page that says so is read once, and
+// the page with the form, which they come to by logging in, gets it. Whoever goes elsewhere first leaves nothing behind in the browser.
+"use strict";
+(() => {
+  const name = "kept";
+  const region = document.querySelector("[data-kept]");
+  try {
+    if (region) {
+      const fields = [...region.querySelectorAll("[data-name]")].map((field) => [field.dataset.name, field.value]);
+      sessionStorage.setItem(name, JSON.stringify({ action: region.dataset.kept, fields }));
+      return;
+    }
+    if (location.pathname === "/login") return;
+    const kept = JSON.parse(sessionStorage.getItem(name));
+    sessionStorage.removeItem(name);
+    const form = kept && [...document.forms].find((form) => form.getAttribute("action") === kept.action);
+    if (!form) return;
+    for (const [name, value] of kept.fields) {
+      const field = form.elements.namedItem(name);
+      if (!field || ["file", "hidden", "password"].includes(field.type)) continue;
+      if (field.type === "checkbox") field.checked = true;
+      else field.value = value;
+    }
+    for (let fold = form.closest("details"); fold; fold = fold.parentElement.closest("details")) fold.open = true;
+    const said = document.createElement("p");
+    said.className = "say say-good";
+    said.setAttribute("role", "status");
+    said.textContent = "What you had typed is back in this form; it was not sent. Files must be chosen again.";
+    form.prepend(said);
+    said.scrollIntoView();
+  } catch {
+    // A browser that keeps nothing has shown it, to be copied.
+  }
+})();
+
 // Keeps a page fresh: when the server says that something changed, the same page is read again and its marked regions
 // are swapped. What somebody is typing, or has typed and not sent, is never touched.
-"use strict";
 (() => {
   const source = document.querySelector("[data-live]");
   if (!source || !window.EventSource) return;
@@ -81,7 +115,7 @@
   function listen() {
     if (stream || gone || document.hidden) return;
     stream = new EventSource(source.dataset.live);
-    for (const name of ["changed", "missed"]) stream.addEventListener(name, refresh);
+    for (const name of ["changed", "gone", "missed"]) stream.addEventListener(name, refresh);
     stream.onopen = () => { if (missed) refresh(); missed = true; };
     // A stream that ended comes back by itself, unless the server refuses it: then it is to be seen why.
     stream.onerror = () => { if (stream && stream.readyState === EventSource.CLOSED) refresh(); };
