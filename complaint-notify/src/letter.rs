@@ -37,12 +37,18 @@ pub(crate) enum Block {
 impl Letter {
     /// The words for this notice. Every value that stands inside a sentence must have passed
     /// [`header::check`](crate::header::check).
-    pub(crate) fn about(notice: &Notice, handler: Option<&str>, zone: Option<&str>) -> Result<Self, NotifyError> {
+    pub(crate) fn about(
+        notice: &Notice,
+        handler: Option<&str>,
+        level: Option<&str>,
+        zone: Option<&str>,
+    ) -> Result<Self, NotifyError> {
         let facts = Facts {
             reference: notice.reference,
             subject: isolated(&notice.subject),
             handler: handler.map(isolated),
-            level: notice.level.get(),
+            level: level
+                .map_or_else(|| format!("level {}", notice.level), |name| format!("the level “{}”", isolated(name))),
             status: notice.status,
             due: notice.due_on.map(day).or_else(|| notice.due_at.map(|at| in_words(at, zone))),
             next: notice.next_at.map(|at| in_words(at, zone)),
@@ -105,7 +111,8 @@ struct Facts {
     reference: Reference,
     subject: String,
     handler: Option<String>,
-    level: u8,
+    /// As in `the level “Supervisor”`, or `level 2` where it has no name.
+    level: String,
     status: Status,
     due: Option<String>,
     next: Option<String>,

@@ -103,7 +103,7 @@ impl EmailNotifier {
             header::check(name).map_err(|fault| fault.of("recipient's name"))?;
         }
         let settings = self.mailer.settings();
-        let letter = Letter::about(notice, handler, person.zone.as_deref())?;
+        let letter = Letter::about(notice, handler, settings.level_name(notice.level), person.zone.as_deref())?;
         let link = format!("{}/complaints/{}", settings.base_url, notice.reference);
         let quoted = notice.text.as_deref().unwrap_or_default();
         let (text, html) = letter.render(name, quoted, &link, notice.reference, &settings.organisation)?;

@@ -1,5 +1,6 @@
 //! Who writes, and where the complaints are read.
 
+use complaint_core::id::Level;
 use lettre::message::Mailbox;
 use url::Url;
 
@@ -14,7 +15,7 @@ pub struct InvalidSetting {
 }
 
 impl InvalidSetting {
-    /// Which setting: `from`, `base_url` or `organisation`.
+    /// Which setting: `from`, `base_url`, `organisation` or `levels`.
     pub fn setting(&self) -> &'static str {
         self.setting
     }
@@ -26,6 +27,7 @@ pub struct Settings {
     pub(crate) from: Mailbox,
     pub(crate) base_url: String,
     pub(crate) organisation: String,
+    levels: Vec<String>,
 }
 
 impl Settings {
@@ -41,7 +43,20 @@ impl Settings {
             from: mailbox(from).map_err(|fault| InvalidSetting { setting: "from", fault })?,
             base_url: base(base_url).map_err(|fault| InvalidSetting { setting: "base_url", fault })?,
             organisation: one_line(organisation).map_err(|fault| InvalidSetting { setting: "organisation", fault })?,
+            levels: Vec::new(),
         })
+    }
+
+    /// What the levels are called, from the first on; without it, letters say `level 2`. Each is one line.
+    pub fn with_levels<'a>(mut self, names: impl IntoIterator<Item = &'a str>) -> Result<Self, InvalidSetting> {
+        let names = names.into_iter().map(one_line).collect::<Result<_, _>>();
+        self.levels = names.map_err(|fault| InvalidSetting { setting: "levels", fault })?;
+        Ok(self)
+    }
+
+    /// What a level is called, if it has a name.
+    pub(crate) fn level_name(&self, level: Level) -> Option<&str> {
+        self.levels.get(usize::from(level.get()).checked_sub(1)?).map(String::as_str)
     }
 
     /// The right-hand side of message ids.

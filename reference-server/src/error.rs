@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU32;
 
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::http::header::{ACCEPT, ALLOW, CONTENT_TYPE, ETAG, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::middleware::Next;
@@ -18,8 +18,11 @@ use complaint_core::store::StoreError;
 
 use crate::auth::accounts::AccountsError;
 use crate::auth::service::AuthError;
+use crate::auth::viewer::look_again;
 use crate::catalogue::CatalogueError;
 use crate::files::FilesError;
+use crate::pages::Me;
+use crate::state::AppState;
 
 /// One wrong value of a request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -336,7 +339,7 @@ impl From<CatalogueError> for Problem {
 impl From<FilesError> for Problem {
     fn from(error: FilesError) -> Self {
         if matches!(error, FilesError::TooLarge) {
-            return Self::new(StatusCode::PAYLOAD_TOO_LARGE, "file_too_large", "A file is larger than 10 MiB.");
+            return Self::new(StatusCode::PAYLOAD_TOO_LARGE, "file_too_large", "A file is larger than 10 MB.");
         }
         tracing::error!(error = %chain(&error), "attachments cannot be read or written");
         Self::unavailable()
@@ -374,6 +377,7 @@ impl IntoResponse for Problem {
 #[derive(askama::Template)]
 #[template(path = "auth/problem.html")]
 struct ProblemPage<'a> {
+    me: Me,
     title: &'a str,
     detail: Option<&'a str>,
     status: u16,
@@ -382,8 +386,9 @@ struct ProblemPage<'a> {
 }
 
 /// Turns a problem on its way out into a page where a person asked, and gives the framework's own bare refusals a body.
-pub async fn present(request: Request, next: Next) -> Response {
+pub async fn present(State(state): State<AppState>, request: Request, next: Next) -> Response {
     let for_person = wants_page(request.uri().path(), request.headers());
+    let asked_with = if for_person { request.headers().clone() } else { HeaderMap::new() };
     let mut response = next.run(request).await;
     let status = response.status();
     if !(status.is_client_error() || status.is_server_error()) {
@@ -402,6 +407,7 @@ pub async fn present(request: Request, next: Next) -> Response {
         return response;
     };
     let page = ProblemPage {
+        me: who(&state, &asked_with).await,
         title: &problem.title,
         detail: problem.detail.as_deref(),
         status: status.as_u16(),
@@ -418,6 +424,14 @@ pub async fn present(request: Request, next: Next) -> Response {
             answer
         }
         Err(_) => response,
+    }
+}
+
+/// For whom the frame of a page is. A problem with finding out must not hide the problem there is.
+async fn who(state: &AppState, headers: &HeaderMap) -> Me {
+    match look_again(headers, state).await {
+        Ok(Some(viewer)) => Me::of(&viewer, state.acting(&viewer).await.ok().as_ref(), state, ""),
+        _ => Me::nobody(state),
     }
 }
 

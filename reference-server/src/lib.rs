@@ -160,6 +160,7 @@ pub async fn build_with(config: Config, parts: Parts) -> Result<Server, BuildErr
     store.migrate().await.map_err(BuildError::Complaints)?;
     let policy = catalogue::load(&database, clock.as_ref()).await.map_err(BuildError::Policy)?;
     let shared: Arc<dyn Store> = Arc::new(store.clone());
+    let organisation = mail::organisation(&policy).to_owned();
     let settings = mail::settings(&config, &policy).map_err(|error| BuildError::Mail(Box::new(error)))?;
     let mailer = Mailer::new(parts.transport, settings, Arc::clone(&clock));
     let book = AccountsBook::over(accounts.clone(), Arc::clone(&shared));
@@ -182,7 +183,9 @@ pub async fn build_with(config: Config, parts: Parts) -> Result<Server, BuildErr
         clock,
         movable_clock,
         config: Arc::new(config),
-        mail: parts.account_mail.unwrap_or_else(|| Arc::new(AccountLetters::through(mailer, destination))),
+        mail: parts
+            .account_mail
+            .unwrap_or_else(|| Arc::new(AccountLetters::through(mailer, destination, organisation))),
         poked: watch::Sender::new(()),
         stopping,
         metrics: recorder().map_err(BuildError::Metrics)?,

@@ -3,9 +3,11 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use complaint_core::complaint::Event;
 use complaint_core::desk::Observer;
-use complaint_core::id::{ComplaintId, CustomerId, Version};
+use complaint_core::id::{AgentId, ComplaintId, CustomerId, Level, Version};
 use complaint_core::lifecycle::Status;
+use complaint_core::notice::Recipient;
 use complaint_core::reference::Reference;
 use complaint_core::store::Change;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, watch};
@@ -45,6 +47,10 @@ pub struct Changed {
     pub customer: CustomerId,
     /// Whether the customer may know of it.
     pub public: bool,
+    /// The agents who acted, or are told: among them is whoever had it before.
+    pub concerned: Vec<AgentId>,
+    /// The level from whose queue it was taken, if it was.
+    pub taken_at: Option<Level>,
 }
 
 impl Live {
@@ -125,6 +131,12 @@ impl Observer for Live {
     fn committed(&self, change: &Change) {
         for part in change.parts() {
             let after = part.after();
+            let notices = change.notices().iter().filter(|notice| notice.complaint == after.id);
+            let told = notices.filter_map(|notice| match &notice.recipient {
+                Recipient::Agent(agent) => Some(agent),
+                _ => None,
+            });
+            let taken = part.entries().iter().find(|entry| matches!(entry.event, Event::Assigned { .. }));
             // Nobody watching is fine.
             let _ = self.changes.send(Changed {
                 complaint: after.id,
@@ -133,6 +145,12 @@ impl Observer for Live {
                 status: after.status,
                 customer: after.customer.clone(),
                 public: after.public_change == after.version,
+                concerned: told
+                    .clone()
+                    .chain(part.entries().iter().filter_map(|entry| entry.by.agent()))
+                    .cloned()
+                    .collect(),
+                taken_at: taken.map(|entry| entry.place.level),
             });
         }
         self.committed.send_replace(());

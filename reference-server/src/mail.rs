@@ -12,6 +12,7 @@ use complaint_core::{Agent, NotifyError, Policy};
 use complaint_notify::{AddressBook, Addressee, Mailer, PlainMail, Settings};
 use url::Host;
 
+use crate::auth::mail::escaped;
 use crate::auth::{
     Account, AccountFilter, AccountMail, AccountMailError, AccountMessage, AccountService, AuthError, Role,
 };
@@ -33,32 +34,35 @@ pub fn settings(config: &Config, policy: &Policy) -> Result<Settings, complaint_
     let name = organisation(policy);
     // Quoted: a name may hold what means something in an address.
     let quoted = name.replace(['"', '\\'], "");
-    Settings::new(&format!("\"{quoted}\" <complaints@{domain}>"), base_url.as_str(), name)
+    Settings::new(&format!("\"{quoted}\" <complaints@{domain}>"), base_url.as_str(), name)?
+        .with_levels(policy.levels.iter().map(|level| level.name.as_str()))
 }
 
 /// Letters about accounts through the same transport as notices.
 pub struct AccountLetters {
     mailer: Mailer,
     destination: String,
+    organisation: String,
 }
 
 impl AccountLetters {
-    /// Sends through `mailer`; `destination` is what an operator is told about where that leads.
-    pub fn through(mailer: Mailer, destination: String) -> Self {
-        Self { mailer, destination }
+    /// Sends through `mailer`, signed by `organisation`; `destination` is what an operator is told about where that leads.
+    pub fn through(mailer: Mailer, destination: String, organisation: String) -> Self {
+        Self { mailer, destination, organisation }
     }
 }
 
 #[async_trait]
 impl AccountMail for AccountLetters {
     async fn send(&self, message: &AccountMessage) -> Result<(), AccountMailError> {
+        let signed = format!("<p>Kind regards<br>{}</p>\n</body>", escaped(&self.organisation));
         let mail = PlainMail {
             to: message.to.clone(),
             // No display name, as `AccountMessage::to` says.
             name: None,
             subject: message.subject.clone(),
-            text: message.text.clone(),
-            html: Some(message.html.clone()),
+            text: format!("{}\nKind regards\n{}\n", message.text, self.organisation),
+            html: Some(message.html.replacen("</body>", &signed, 1)),
             id: message.id.to_string(),
         };
         self.mailer.send_plain(&mail).await.map_err(|error| match error {

@@ -38,7 +38,7 @@ pub fn router(state: AppState) -> Router {
     let routes = api
         .layer(only_described)
         .merge(api::described_by(&document))
-        .merge(pages::routes())
+        .merge(pages::routes(&state))
         .fallback(|| async { Problem::not_found() })
         .method_not_allowed_fallback(|| async {
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "This cannot be done here.")
@@ -63,7 +63,7 @@ pub fn around(routes: Router<AppState>, state: &AppState) -> Router<AppState> {
                 .into_response()
         }))
         .layer(from_fn(measure))
-        .layer(from_fn(present))
+        .layer(from_fn_with_state(state.clone(), present))
         .layer(CompressionLayer::new())
         .layer(from_fn_with_state(state.clone(), envelope))
 }

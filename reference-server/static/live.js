@@ -1,12 +1,47 @@
+// Puts back what somebody typed into a form that was not taken because their session had ended: the page that says so is read once, and
+// the page with the form, which they come to by logging in, gets it. Whoever goes elsewhere first leaves nothing behind in the browser.
+"use strict";
+(() => {
+  const name = "kept";
+  const region = document.querySelector("[data-kept]");
+  try {
+    if (region) {
+      const fields = [...region.querySelectorAll("[data-name]")].map((field) => [field.dataset.name, field.value]);
+      sessionStorage.setItem(name, JSON.stringify({ action: region.dataset.kept, fields }));
+      return;
+    }
+    if (location.pathname === "/login") return;
+    const kept = JSON.parse(sessionStorage.getItem(name));
+    sessionStorage.removeItem(name);
+    const form = kept && [...document.forms].find((form) => form.getAttribute("action") === kept.action);
+    if (!form) return;
+    for (const [name, value] of kept.fields) {
+      const field = form.elements.namedItem(name);
+      if (!field || ["file", "hidden", "password"].includes(field.type)) continue;
+      if (field.type === "checkbox") field.checked = true;
+      else field.value = value;
+    }
+    for (let fold = form.closest("details"); fold; fold = fold.parentElement.closest("details")) fold.open = true;
+    const said = document.createElement("p");
+    said.className = "say say-good";
+    said.setAttribute("role", "status");
+    said.textContent = "What you had typed is back in this form; it was not sent. Files must be chosen again.";
+    form.prepend(said);
+    said.scrollIntoView();
+  } catch {
+    // A browser that keeps nothing has shown it, to be copied.
+  }
+})();
+
 // Keeps a page fresh: when the server says that something changed, the same page is read again and its marked regions
 // are swapped. What somebody is typing, or has typed and not sent, is never touched.
-"use strict";
 (() => {
   const source = document.querySelector("[data-live]");
   if (!source || !window.EventSource) return;
   const status = document.getElementById("live-status");
   let reading = false;
   let again = false;
+  let gone = false;
 
   const isBlank = (field) =>
     field.type === "hidden" || (field.tagName === "SELECT"
@@ -21,7 +56,8 @@
 
   // What stands here belongs to somebody who may not see it any more: all of it goes, drafts too.
   function clear(said, link) {
-    stream.close();
+    gone = true;
+    rest();
     const heading = document.createElement("h1");
     heading.textContent = said;
     const way = document.createElement("p");
@@ -72,13 +108,25 @@
     }
   }
 
-  const stream = new EventSource(source.dataset.live);
-  let connected = false;
-  for (const name of ["changed", "missed"]) stream.addEventListener(name, refresh);
-  // After a break something may have been missed.
-  stream.onopen = () => { if (connected) refresh(); connected = true; };
-  // A stream that ended comes back by itself, unless the server refuses it: then it is to be seen why.
-  stream.onerror = () => { if (stream.readyState === EventSource.CLOSED) refresh(); };
-  addEventListener("pagehide", () => stream.close());
+  // A browser lets one site have six connections, open streams among them: tabs that nobody looks at must not hold them all.
+  // What such a page missed, it reads when it is looked at again, once its stream is open and nothing more can be missed.
+  let stream = null;
+  let missed = document.hidden;
+  function listen() {
+    if (stream || gone || document.hidden) return;
+    stream = new EventSource(source.dataset.live);
+    for (const name of ["changed", "gone", "missed"]) stream.addEventListener(name, refresh);
+    stream.onopen = () => { if (missed) refresh(); missed = true; };
+    // A stream that ended comes back by itself, unless the server refuses it: then it is to be seen why.
+    stream.onerror = () => { if (stream && stream.readyState === EventSource.CLOSED) refresh(); };
+  }
+  function rest() {
+    if (stream) stream.close();
+    stream = null;
+  }
+
+  listen();
+  document.addEventListener("visibilitychange", () => { if (document.hidden) rest(); else listen(); });
+  addEventListener("pagehide", rest);
   addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
 })();

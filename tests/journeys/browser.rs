@@ -504,3 +504,73 @@ async fn what_one_may_not_see_any_more_leaves_the_open_page() {
         person.leave().await;
     }
 }
+
+#[tokio::test]
+async fn many_open_pages_leave_room_for_one_more() {
+    let Some(house) = House::open() else { return };
+    let server = &house.server;
+    server.founded().await;
+    let token = server.john().await;
+    let words = json!({"category": "Damaged goods", "subject": "Cracked lid", "description": "The lid is cracked."});
+    let complaint = server.post("/api/v1/complaints", &token, words).await;
+    let page = format!("/complaints/{}", complaint["reference"].as_str().expect("a reference"));
+    let john = house.logged_in("john@home.example", true).await;
+    let first = john.browser.window().await.expect("a tab");
+    john.open(&page).await;
+    // A browser holds six connections to a site, and each of these pages wants one for as long as it is looked at.
+    john.browser.set_page_load_timeout(PATIENCE).await.expect("set");
+    for _ in 1..8 {
+        let tab = john.browser.new_tab().await.expect("a tab");
+        john.browser.switch_to_window(tab).await.expect("switched");
+        john.open(&page).await;
+        john.sees("The lid is cracked.").await;
+    }
+    let maria = server.token("maria@shop.example").await;
+    server.post(&format!("/api/v1{page}/commands/escalate"), &maria, json!({"reason": "I take this one."})).await;
+    john.sees("Somebody higher up takes over: supervisor").await;
+    john.browser.switch_to_window(first).await.expect("switched");
+    john.sees("Somebody higher up takes over: supervisor").await;
+    john.leave().await;
+}
+
+#[tokio::test]
+async fn what_was_typed_outlives_the_session() {
+    let Some(house) = House::open() else { return };
+    let server = &house.server;
+    server.founded().await;
+    server.john().await;
+    for script in [true, false] {
+        let john = house.logged_in("john@home.example", script).await;
+        john.open("/complaints/new").await;
+        john.follow("Damaged goods").await;
+        let form = "/complaints/new";
+        john.fill(form, "subject", "Cracked lid").await;
+        john.fill(form, "description", "The lid is cracked, and the handle too.").await;
+        john.choose(form, "wish", "replacement").await;
+        // He is called away, and his session runs out.
+        john.browser.delete_all_cookies().await.expect("forgotten");
+        john.send(form).await;
+        john.sees("Nothing was sent").await;
+        let kept = john.find("[data-name='description']").await.prop("value").await.expect("a field");
+        assert_eq!(kept.as_deref(), Some("The lid is cracked, and the handle too."));
+
+        john.fill("/login", "email", "john@home.example").await;
+        john.fill("/login", "password", "not this one at all").await;
+        john.send("/login").await;
+        john.fill("/login", "password", PASSWORD).await;
+        john.send("/login").await;
+        john.sees("About Damaged goods").await;
+        if script {
+            john.sees("it was not sent").await;
+            let wish = john.find("select[name='wish']").await.prop("value").await.expect("a field");
+            assert_eq!(wish.as_deref(), Some("replacement"));
+            john.send(form).await;
+            john.sees("We have your complaint").await;
+            john.sees("Cracked lid").await;
+            john.open("/complaints/new?category=damaged-goods").await;
+            let subject = john.find("input[name='subject']").await.prop("value").await.expect("a field");
+            assert_eq!(subject.as_deref(), Some(""), "it is put back once");
+        }
+        john.leave().await;
+    }
+}

@@ -30,7 +30,7 @@ pub(crate) const REQUEST_MAX: usize = 25 * 1024 * 1024;
 const FRAME_MAX: usize = 64 * 1024;
 const CORP: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 
-/// Add files to a complaint: multipart/form-data, at most 10 files of 10 MiB, 25 MiB in all.
+/// Add files to a complaint: multipart/form-data, at most 10 files of 10 MB, 25 MB in all (1 MB: 1024 × 1024 bytes).
 ///
 /// A complaint takes 10 files from its customer and 10 from staff; neither side uses up the other's (`too_many`).
 /// What a file is, its bytes say; the declared type does not count, and the ending of its name must fit (`wrong_name`).
@@ -320,7 +320,7 @@ pub(crate) fn broken(error: &MultipartError) -> Problem {
 
 fn too_large() -> Problem {
     Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "The request is too large.")
-        .detail("At most 25 MiB of files in one request.")
+        .detail("At most 25 MB of files in one request.")
 }
 
 /// Which request it was, by the complaint, the command, the text and the files; the frame around them differs from try to try.

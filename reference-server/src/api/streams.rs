@@ -9,6 +9,7 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use complaint_core::DeskError;
 use complaint_core::complaint::Complaint;
 use complaint_core::id::ComplaintId;
+use complaint_core::store::{Reach, Scope};
 use futures_util::Stream;
 use futures_util::stream::unfold;
 use serde_json::json;
@@ -53,7 +54,8 @@ pub(super) async fn one(
     follow(state, &viewer, headers, changes, Some(complaint.id), first)
 }
 
-/// Follow everything the caller may see: `changed` with `{complaint, reference, version, status}`; `missed` when too much came at once.
+/// Follow everything the caller may see: `changed` with `{complaint, reference, version, status}`; `gone` with
+/// `{complaint, reference}` when an agent sees a complaint no longer; `missed` when too much came at once.
 #[utoipa::path(get, path = "/api/v1/live", tag = "live", security(("bearer" = []), ("cookie" = [])),
     responses(
         (status = 200, content_type = "text/event-stream", body = String),
@@ -155,6 +157,10 @@ impl Watching {
         match acting.read(change.complaint).await {
             Ok(complaint) => Next::Send(event("changed", &complaint, acting.actor())),
             Err(DeskError::NotFound) if self.only.is_some() => Next::End,
+            Err(DeskError::NotFound) if saw(&acting.scope(), change) => {
+                let data = json!({ "complaint": change.complaint, "reference": change.reference });
+                Next::Send(Event::default().event("gone").data(data.to_string()))
+            }
             Err(DeskError::NotFound) => Next::Skip,
             Err(error) => {
                 tracing::warn!(error = %crate::error::chain(&error), "a stream could not be continued");
@@ -166,6 +172,12 @@ impl Watching {
     async fn look_again(&self) -> Option<Viewer> {
         look_again(&self.headers, &self.state).await.ok().flatten()
     }
+}
+
+/// Whether a viewer who does not see a complaint saw it before this change: then it has left what is shown to them.
+fn saw(scope: &Scope, change: &Changed) -> bool {
+    let Scope::Agent { id, reach } = scope else { return false };
+    change.concerned.contains(id) || change.taken_at.is_some_and(|level| *reach == Reach::Queue(level))
 }
 
 fn event(name: &str, complaint: &Complaint, viewer: &complaint_core::Actor) -> Event {

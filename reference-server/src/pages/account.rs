@@ -262,8 +262,7 @@ fn log_in_page(
     faults: &[Fault],
     below: Below,
 ) -> Answer {
-    let fields = vec![email_field(), Field::password("Password", "current-password")];
-    let fields = filled(fields, typed, faults);
+    let fields = filled(log_in_fields(), typed, faults);
     page(
         status,
         &FormPage {
@@ -278,6 +277,11 @@ fn log_in_page(
             below,
         },
     )
+}
+
+/// What somebody logs in with.
+pub(super) fn log_in_fields() -> Vec<Field> {
+    vec![email_field(), Field::password("Password", "current-password")]
 }
 
 /// The address somebody logs in with.

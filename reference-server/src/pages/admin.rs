@@ -611,7 +611,7 @@ async fn agent_page(
     let mut fields = vec![
         Field::line("name", "Full name").required().value(known.map_or("", |agent| agent.name.as_str())),
         Field::line("phone", "Phone")
-            .hint("For text messages about new work.")
+            .hint("For administrators. This site sends no text messages; agents are told by mail.")
             .max(40)
             .value(account.and_then(|account| account.phone).unwrap_or_default()),
         Field::new("level", "Level", Control::Select(levels.collect()))
@@ -654,7 +654,7 @@ async fn agent_page(
                     away("absence.until", "Back from (UTC)").value(instant(agent.absence.map(|it| it.until))),
                 ]),
             )
-            .hint("While away they are given nothing, and what they hold goes to others. Leave both empty for none."),
+            .hint("While away they are given nothing. What they hold goes to others as soon as something of it falls due before they are back; what can wait, such as for a customer’s answer, waits. Leave both empty for none."),
         );
     } else {
         let email = Field::new("email", "E-mail address", Control::Line("email")).required().max(254);
@@ -965,6 +965,11 @@ fn body_of<T: DeserializeOwned>(body: &Value) -> Result<T, Problem> {
     parse_strictly(body.to_string().as_bytes())
 }
 
+/// Whether a message has a subject of its own, as in `language must be …`.
+fn names_itself(message: &str) -> bool {
+    message.split_once(" must be ").is_some_and(|(what, _)| !what.starts_with("is ") && what != "it")
+}
+
 /// What the API would have answered, as faults of the form; what is no fault of values stays a problem.
 fn faults_of(problem: Problem, label: fn(&str) -> &str) -> Result<(StatusCode, Vec<Fault>), Problem> {
     if problem.errors.is_empty() {
@@ -974,19 +979,19 @@ fn faults_of(problem: Problem, label: fn(&str) -> &str) -> Result<(StatusCode, V
         .errors
         .iter()
         .map(|error| {
-            let field = error.field.clone();
+            // A list is one line of the form.
+            let listed =
+                ["skills", "areas", "languages"].into_iter().find(|name| error.field.starts_with(&format!("{name}.")));
+            let field = listed.map_or_else(|| error.field.clone(), str::to_owned);
             let whole = error.message.starts_with(char::is_uppercase);
             let message = if whole && error.code == "taken" {
                 error.message.clone()
-            } else if whole {
+            } else if whole || names_itself(&error.message) {
                 format!("{}: {}", label(&field), error.message)
             } else {
                 sentence(&format!("{} {}", label(&field), error.message))
             };
-            // A list is one line of the form.
-            let listed =
-                ["skills", "areas", "languages"].into_iter().find(|name| field.starts_with(&format!("{name}.")));
-            Fault::of(listed.map_or(field, str::to_owned), message)
+            Fault::of(field, message)
         })
         .collect();
     Ok((problem.status, faults))

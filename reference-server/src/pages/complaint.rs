@@ -235,7 +235,8 @@ struct CustomerPage {
     failed: Vec<String>,
     paused: bool,
     until: Vec<(String, When)>,
-    answer_by: Option<When>,
+    /// By when the customer is to answer, and whether that is over.
+    answer_by: Option<(When, bool)>,
     facts: Vec<Fact>,
     talk: Excerpt<Message>,
     files: Vec<File>,
@@ -578,9 +579,10 @@ impl Loaded {
     }
 
     /// By when the customer is to answer, while a question is open.
-    fn answer_by(&self) -> Option<When> {
+    fn answer_by(&self) -> Option<(When, bool)> {
         self.complaint.question.as_ref()?;
-        self.complaint.deadline(ClockKind::Silence).and_then(|deadline| deadline.due_at).map(When)
+        let due = self.complaint.deadline(ClockKind::Silence)?.due_at?;
+        Some((When(due), due <= self.now))
     }
 
     /// Instants the customer must know after a decision.

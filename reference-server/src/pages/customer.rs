@@ -96,6 +96,8 @@ struct ChoosePage {
 #[template(path = "customer/new.html")]
 struct NewPage {
     me: Me,
+    /// The address that mail goes to.
+    account: String,
     category: Option<Category>,
     follows: String,
     key: String,
@@ -352,7 +354,7 @@ async fn receipt(
             first_response: due(ClockKind::FirstResponse),
             decision: due(ClockKind::Resolution),
             statutory: due(ClockKind::Statutory),
-            email: complaint.contact.email.clone().unwrap_or_else(|| person.0.email.clone()),
+            email: person.0.email.clone(),
         },
     )
 }
@@ -431,6 +433,7 @@ fn new_page(
         Field::line("contact.name", "Name").autocomplete("name").value(&viewer.name),
         Field::new("contact.email", "E-mail address", Control::Line("email"))
             .autocomplete("email")
+            .hint("For whoever deals with it. Our mails go to the address of your account, which you have confirmed.")
             .max(254)
             .value(&viewer.email),
         Field::new("contact.phone", "Phone", Control::Line("tel")).autocomplete("tel").max(200),
@@ -446,6 +449,7 @@ fn new_page(
     let key = typed.and_then(|typed| typed.get("key")).filter(|_| !reused).map(str::to_owned);
     let template = NewPage {
         me: Me::of(viewer, None, state, "/complaints/new"),
+        account: viewer.email.clone(),
         category: category.cloned(),
         follows: follows.to_owned(),
         key: key.unwrap_or_else(|| state.desk.draw_id().to_string()),

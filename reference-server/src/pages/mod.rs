@@ -6,6 +6,7 @@ pub mod assets;
 pub mod commands;
 pub mod complaint;
 pub mod customer;
+mod ended;
 pub mod form;
 pub mod links;
 pub mod staff;
@@ -15,8 +16,9 @@ pub mod words;
 use askama::Template;
 use axum::Router;
 use axum::extract::FromRequestParts;
+use axum::http::StatusCode;
 use axum::http::request::Parts;
-use axum::http::{Method, StatusCode};
+use axum::middleware::from_fn_with_state;
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::get;
 use complaint_core::complaint::Complaint;
@@ -33,15 +35,17 @@ use crate::state::AppState;
 pub const LOOKED_THROUGH_MAX: usize = 10;
 
 /// Every page.
-pub fn routes() -> Router<AppState> {
+pub fn routes(state: &AppState) -> Router<AppState> {
+    let for_people = customer::routes()
+        .merge(complaint::routes())
+        .merge(staff::routes())
+        .merge(admin::routes())
+        .route_layer(from_fn_with_state(state.clone(), ended::session));
     Router::new()
         .route("/static/{digest}/{name}", get(assets::serve))
         .merge(links::routes())
         .merge(account::routes())
-        .merge(customer::routes())
-        .merge(complaint::routes())
-        .merge(staff::routes())
-        .merge(admin::routes())
+        .merge(for_people)
 }
 
 /// A page, or the problem shown in its place.
@@ -220,19 +224,15 @@ impl FromRequestParts<AppState> for Person {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Response> {
+        // Whoever sent a form was looked up before; see `ended`.
+        if let Some(person) = parts.extensions.get::<Self>() {
+            return Ok(person.clone());
+        }
         let maybe = MaybeViewer::from_request_parts(parts, state).await.map_err(IntoResponse::into_response)?;
         if let Some(viewer) = maybe.0 {
             return Ok(Self(viewer));
         }
-        // What was posted is lost; the page it was posted from is not.
-        let path = parts.uri.path();
-        let back = match parts.method {
-            Method::GET => parts.uri.path_and_query().map_or("/", |it| it.as_str()),
-            _ if path.starts_with("/admin/users/") => "/admin/users",
-            _ => {
-                path.split("/commands/").next().unwrap_or("/").trim_end_matches("/enabled").trim_end_matches("/active")
-            }
-        };
+        let back = parts.uri.path_and_query().map_or("/", |it| it.as_str());
         let mut query = url::form_urlencoded::Serializer::new(String::new());
         query.append_pair("next", back);
         Err(see(&format!("/login?{}", query.finish())))

@@ -70,6 +70,13 @@ struct Rows<T> {
     more: Option<String>,
 }
 
+impl Rows<Waiting> {
+    /// Whether the viewer may take one of those that are shown.
+    fn can_take(&self) -> bool {
+        self.items.iter().any(|it| it.take.is_some())
+    }
+}
+
 /// A complaint that waits for a handler.
 struct Waiting {
     row: Row,

@@ -1,5 +1,6 @@
 //! Forms with files: the fields for the page, the files through the same door as those of the API.
 
+use axum::extract::multipart::Field as Part;
 use axum::extract::{DefaultBodyLimit, FromRequest as _, Multipart, Request};
 use axum::http::header::CONTENT_TYPE;
 use complaint_core::lifecycle::{FILE_SIZE_MAX, FILES_MAX, MEDIA_TYPES};
@@ -12,8 +13,9 @@ use crate::extract::JSON_MAX;
 use crate::files::{accepted, taken_in};
 use crate::state::AppState;
 
-/// Largest form with files, in bytes: the files, and every text a complaint can hold.
-pub const UPLOAD_MAX: usize = REQUEST_MAX + JSON_MAX;
+/// Largest form with files that is read to its end, in bytes. More than the files may have: whoever chose too many learns it from the
+/// form, with all that they typed, and not from a page without it.
+pub const UPLOAD_MAX: usize = 4 * REQUEST_MAX + JSON_MAX;
 /// The most parts of a form with files.
 const PARTS_MAX: usize = 200;
 const MIB: u64 = 1024 * 1024;
@@ -39,6 +41,15 @@ pub(crate) struct Sent {
     pub(crate) faults: Vec<Fault>,
 }
 
+impl Sent {
+    /// What is so of several files is said once.
+    fn fault(&mut self, fault: Fault) {
+        if !self.faults.contains(&fault) {
+            self.faults.push(fault);
+        }
+    }
+}
+
 /// Reads a form that may bring files.
 pub(crate) async fn read_any(state: &AppState, mut request: Request) -> Result<Sent, Problem> {
     let kind = request.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
@@ -58,23 +69,23 @@ pub(crate) async fn read(state: &AppState, mut form: Multipart) -> Result<Sent, 
     let mut sent = Sent::default();
     let mut intake = Intake::default();
     let mut parts = 0;
-    while let Some(mut part) = form.next_field().await.map_err(|error| broken(&error))? {
+    loop {
+        let mut part = match form.next_field().await {
+            Ok(Some(part)) => part,
+            Ok(None) => break,
+            Err(error) => {
+                // Longer than anything is read. What stood before the files is known.
+                sent.fault(refused("", broken(&error))?);
+                break;
+            }
+        };
         parts += 1;
         if parts > PARTS_MAX {
             return Err(Problem::malformed("malformed_form", "The form has too many fields."));
         }
         let name = part.name().unwrap_or_default().to_owned();
         let Some(file_name) = part.file_name().map(str::to_owned) else {
-            let mut value = Vec::new();
-            while let Some(chunk) = part.chunk().await.map_err(|error| broken(&error))? {
-                // One character more than allowed is enough to say so.
-                if value.len() <= TEXT_MAX {
-                    value.extend_from_slice(&chunk);
-                }
-            }
-            let value =
-                String::from_utf8(value).map_err(|_| Problem::malformed("malformed_form", "The form is not UTF-8."))?;
-            sent.typed.add(name, value)?;
+            sent.typed.add(name, text_of(&mut part).await?)?;
             continue;
         };
         if name != "files" {
@@ -86,13 +97,47 @@ pub(crate) async fn read(state: &AppState, mut form: Multipart) -> Result<Sent, 
         }
         match intake.take(state, part, &file_name).await {
             Ok(file) => match fault_of(&file) {
-                Some(fault) => sent.faults.push(fault),
+                Some(fault) => sent.fault(fault),
                 None => sent.files.push(file),
             },
-            Err(problem) => sent.faults.push(refused(&file_name, problem)?),
+            Err(problem) => sent.fault(refused(&file_name, problem)?),
         }
     }
     Ok(sent)
+}
+
+/// What was typed into a form that is not taken, as far as it can be read, and whether files came along; they are passed over.
+pub(super) async fn words(state: &AppState, mut request: Request) -> (Typed, bool) {
+    let (mut typed, mut files) = (Typed::default(), false);
+    let kind = request.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    if !kind.starts_with("multipart/form-data") {
+        return (Typed::from_request(request, state).await.unwrap_or_default(), files);
+    }
+    DefaultBodyLimit::max(UPLOAD_MAX).apply(&mut request);
+    let Ok(mut form) = Multipart::from_request(request, state).await else { return (typed, files) };
+    for _ in 0..PARTS_MAX {
+        let Ok(Some(mut part)) = form.next_field().await else { break };
+        if let Some(file_name) = part.file_name() {
+            files |= !file_name.is_empty();
+            continue;
+        }
+        let name = part.name().unwrap_or_default().to_owned();
+        let Ok(text) = text_of(&mut part).await else { break };
+        // Of two values the first is as good as the other here, where nothing is done with them.
+        let _ = typed.add(name, text);
+    }
+    (typed, files)
+}
+
+async fn text_of(part: &mut Part<'_>) -> Result<String, Problem> {
+    let mut value = Vec::new();
+    while let Some(chunk) = part.chunk().await.map_err(|error| broken(&error))? {
+        // One character more than allowed is enough to say so.
+        if value.len() <= TEXT_MAX {
+            value.extend_from_slice(&chunk);
+        }
+    }
+    String::from_utf8(value).map_err(|_| Problem::malformed("malformed_form", "The form is not UTF-8."))
 }
 
 /// The rules refuse these too; here a person learns it before the complaint is handed in without them.

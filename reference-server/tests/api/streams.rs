@@ -85,6 +85,17 @@ async fn a_stream_ends_with_the_right_to_it() {
 }
 
 #[tokio::test]
+async fn whoever_sees_a_complaint_no_longer_hears_that_it_is_gone() {
+    let house = House::new().await;
+    let path = house.complaint().await;
+    let mut sarahs = Stream::open(&house, "/api/v1/live", &house.sarah).await;
+    house.done(&path, "escalate", json!({"reason": "Not mine."}), &house.sarah).await;
+    let (event, data) = sarahs.next().await.expect("an event");
+    assert_eq!(event, "gone");
+    assert!(!data.to_string().contains("status"), "not what became of it: {data}");
+}
+
+#[tokio::test]
 async fn a_stream_ends_with_its_session() {
     let house = House::new().await;
     let cookie = house.it.log_in("john@example.org").await.cookie();

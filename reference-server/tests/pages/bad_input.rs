@@ -380,3 +380,82 @@ async fn a_decision_that_needs_an_apology_asks_for_one() {
     sarah.press(&crate::house::at(&reference, "begin"), &[]).await;
     assert!(sarah.says("Apology (if upheld, even in part)") && !sarah.says("Apology (optional)"), "{}", sarah.text());
 }
+
+#[tokio::test]
+async fn what_was_typed_without_a_session_is_shown_and_not_sent() {
+    let house = House::furnished().await;
+    let (mut john, reference) = house.complaint().await;
+    let form = format!("/complaints/new?category=damaged-goods&follows={reference}");
+    john.open(&form).await;
+    john.forget();
+    let typed = [("subject", "Cracked <b>lid</b>"), ("description", "It leaks."), ("wish", "refund")];
+    let photo = Chosen { field: "files", name: "lid.png", bytes: b"not looked at" };
+    john.press_with("/complaints/new", &typed, &[photo]).await;
+    assert_eq!(john.status(), 401);
+    assert!(john.says("Nothing was sent") && john.says("Your files must be chosen again"), "{}", john.text());
+    assert!(john.html().contains("Cracked &#60;b&#62;lid") && john.says("It leaks."), "{}", john.html());
+    assert_eq!(john.attribute("[data-name=description]", "readonly").as_deref(), Some(""));
+    assert!(!john.has("[data-name=key]") && !john.has("[data-name=follows]"), "{}", john.html());
+    john.press("/login", &[("email", "john@example.org"), ("password", PASSWORD)]).await;
+    assert_eq!(john.address, form);
+    john.open("/complaints").await;
+    assert!(!john.says("Cracked"), "{}", john.text());
+
+    let page = format!("/complaints/{reference}");
+    john.open(&page).await;
+    john.forget();
+    john.press(&format!("{page}/commands/post"), &[("text", "Is anybody there?")]).await;
+    assert!(john.status() == 401 && john.says("Is anybody there?"), "{}", john.text());
+    john.press("/login", &[("email", "john@example.org"), ("password", PASSWORD)]).await;
+    assert!(john.address == page && !john.says("Is anybody there?"), "{} {}", john.address, john.text());
+
+    let mut admin = house.browser_of("ada@example.org").await;
+    admin.open("/admin/users/new").await;
+    admin.forget();
+    let typed = [("name", "Zoe Zest"), ("email", "zoe@example.org"), ("password", "a secret of some length")];
+    admin.press("/admin/users/new", &typed).await;
+    assert!(admin.status() == 401 && admin.says("Zoe Zest") && !admin.html().contains("a secret"), "{}", admin.html());
+    assert_eq!(admin.attribute("input[name=next]", "value").as_deref(), Some("/admin/users/new"));
+}
+
+#[tokio::test]
+async fn files_that_are_too_many_bytes_lose_nothing_that_was_typed() {
+    let house = House::furnished().await;
+    let mut john = house.customer("John Miller", "john@example.org").await;
+    john.open("/complaints/new?category=damaged-goods").await;
+    let typed = [("subject", "Cracked lid"), ("description", "It leaks."), ("contact.phone", "+44 20 7946 0000")];
+    let large = [b"%PDF-1.7\n".as_slice(), &vec![b'x'; 9 << 20]].concat();
+    let files: Vec<Chosen<'_>> =
+        ["a.pdf", "b.pdf", "c.pdf", "d.pdf"].map(|name| Chosen { field: "files", name, bytes: &large }).into();
+    john.press_with("/complaints/new", &typed, &files).await;
+    assert_eq!(john.status(), 422, "{}", john.text());
+    assert!(john.says("The files are larger than 25 MB together") && john.html().contains("+44 20 7946 0000"));
+    assert!(john.has("form[action='/logout']") && john.says("It leaks."), "{}", john.text());
+}
+
+#[tokio::test]
+async fn a_problem_keeps_the_frame_of_the_site() {
+    let house = House::furnished().await;
+    let mut john = house.customer("John Miller", "john@example.org").await;
+    for (address, status) in [("/nowhere", 404), ("/work", 403)] {
+        john.open(address).await;
+        assert_eq!(john.status(), status, "{address}");
+        assert!(john.has("nav a[href='/complaints']") && john.has("form[action='/logout']"), "{address}");
+    }
+    let mut visitor = house.visitor();
+    visitor.open("/nowhere").await;
+    assert!(visitor.has("a[href='/login']") && !visitor.has("form[action='/logout']"), "{}", visitor.text());
+}
+
+#[tokio::test]
+async fn what_is_wrong_is_said_in_sentences() {
+    let house = House::new().await;
+    let mut admin = house.furnish().await;
+    admin.open("/admin/agents/new").await;
+    let typed = [("name", "Zoe"), ("email", "zoe@example.org"), ("languages", "en, !")];
+    admin.press("/admin/agents/new", &typed).await;
+    assert!(admin.says("A language: language must be"), "{}", admin.text());
+    admin.open("/admin/categories/new").await;
+    admin.press("/admin/categories/new", &[("name", "Noise"), ("targets.resolution", "soon")]).await;
+    assert!(admin.says("A time: span of time must be"), "{}", admin.text());
+}

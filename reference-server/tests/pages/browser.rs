@@ -117,6 +117,11 @@ impl<'a> Browser<'a> {
         }
     }
 
+    /// Forgets who it is, as when a session has ended.
+    pub(crate) fn forget(&mut self) {
+        self.cookie = None;
+    }
+
     /// The successful controls of a form, with what is typed now, in the order of the page.
     fn fields(&self, action: &str, typed: &[(&str, &str)]) -> (Vec<(String, String)>, bool) {
         let page = Html::parse_document(&self.html);
@@ -245,6 +250,17 @@ fn check(html: &str, address: &str) {
     for link in page.select(&selector("a[href^='#']")) {
         let target = link.value().attr("href").unwrap_or_default().trim_start_matches('#');
         assert!(target.is_empty() || ids.contains(target), "{address}: a link leads to #{target}, which is not there");
+    }
+    // Whoever moves from landmark to landmark tells them apart by their names.
+    let mut landmarks = BTreeSet::new();
+    for region in page.select(&selector("section[aria-labelledby], [role=region]")) {
+        let of = |id: &str| {
+            let named = page.select(&selector("[id]")).find(|it| it.value().attr("id") == Some(id));
+            named.map(|it| it.text().collect::<String>()).unwrap_or_default()
+        };
+        let name = region.value().attr("aria-label").map(str::to_owned);
+        let name = name.unwrap_or_else(|| of(region.value().attr("aria-labelledby").unwrap_or_default()));
+        assert!(landmarks.insert(name.clone()), "{address}: two regions are called {name}");
     }
     for image in page.select(&selector("svg")) {
         let hidden = image.value().attr("aria-hidden") == Some("true");

@@ -486,3 +486,46 @@ async fn a_proposal_is_proposed_and_not_decided() {
     maria.press(&at(&reference, "approve"), &[]).await;
     assert!(maria.says("decided by Sarah") && !maria.says("proposed by Sarah"), "{}", maria.text());
 }
+
+#[tokio::test]
+async fn mail_goes_where_the_page_says() {
+    let house = House::furnished().await;
+    let mut john = house.customer("John Miller", "john@example.org").await;
+    john.open("/complaints/new?category=damaged-goods").await;
+    let typed = [("subject", "Cracked lid"), ("description", "It leaks."), ("contact.email", "other@example.org")];
+    john.press("/complaints/new", &typed).await;
+    assert!(john.says("on its way to john@example.org") && !john.says("other@example.org"), "{}", john.text());
+}
+
+#[tokio::test]
+async fn nobody_is_promised_where_there_is_nobody() {
+    let house = House::furnished().await;
+    let (mut john, reference) = house.complaint().await;
+    let mut sarah = house.browser_of("sarah@example.org").await;
+    let page = format!("/complaints/{reference}");
+    sarah.open(&page).await;
+    sarah.press(&at(&reference, "decline"), &[("reason", "I know the sender.")]).await;
+    john.open(&page).await;
+    assert!(john.says("We are looking for somebody who can deal with it."), "{}", john.text());
+    sarah.open("/work").await;
+    assert!(!sarah.says("Take one from the queue below"), "she may not take it again: {}", sarah.text());
+}
+
+#[tokio::test]
+async fn a_day_that_is_over_is_spoken_of_as_over() {
+    let house = House::furnished().await;
+    let (mut john, reference) = house.complaint().await;
+    let mut sarah = house.browser_of("sarah@example.org").await;
+    let page = format!("/complaints/{reference}");
+    sarah.open(&page).await;
+    sarah.press(&at(&reference, "begin"), &[]).await;
+    sarah.press(&at(&reference, "ask"), &[("text", "Which lid?")]).await;
+    john.open(&page).await;
+    assert!(john.says("We need your answer by"), "{}", john.text());
+    house.after(40).await;
+    let mut john = house.browser_of("john@example.org").await;
+    john.open(&page).await;
+    assert!(john.says("We needed your answer by") && john.says("You can still answer"), "{}", john.text());
+    john.press(&at(&reference, "answer"), &[("text", "The one of the kettle.")]).await;
+    assert_eq!(john.status(), 200, "{}", john.text());
+}

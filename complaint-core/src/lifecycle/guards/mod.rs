@@ -21,6 +21,7 @@ use crate::actor::{Actor, Party};
 use crate::complaint::{Complaint, DismissalReason, EscalationCause, ExclusionCause, Submission};
 use crate::deadline::{ClockKind, Deadline, due_commands, has_escalated, moves_up};
 use crate::id::Level;
+use crate::policy::RightsMoment;
 use crate::store::Scope;
 use crate::text::{self, TextFault};
 
@@ -415,7 +416,10 @@ fn look_at_complaint(scene: &Scene<'_>, complaint: &Complaint, guard: Guard, now
                 fail(
                     "final_authority_reached",
                     final_authority_text(policy.level_name(complaint.level)),
-                    "bring evidence that was not seen before, or turn to the body named in the decision",
+                    match policy.rights.text(RightsMoment::Decision) {
+                        Some(_) => "bring evidence that was not seen before, or turn to the body named in the decision",
+                        None => "bring evidence that was not seen before",
+                    },
                 )
             } else {
                 Vec::new()
