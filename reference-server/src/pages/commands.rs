@@ -275,6 +275,7 @@ impl Scene<'_> {
         }
     }
 
+    #[expect(clippy::too_many_lines, reason = "one arm per field, in the order of the enumeration")]
     fn field(&self, command: CommandName, wanted: Wanted) -> Field {
         let (name, label) = (wanted.name(), self.asked(command, wanted));
         let field = match wanted {
