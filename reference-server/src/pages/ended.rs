@@ -4,7 +4,7 @@ use askama::Template;
 use axum::extract::{FromRequestParts as _, Request, State};
 use axum::http::{Method, StatusCode};
 use axum::middleware::Next;
-use axum::response::{IntoResponse as _, Response};
+use axum::response::{IntoResponse, Response};
 
 use super::account::log_in_fields;
 use super::form::{Field, Typed};
@@ -54,7 +54,7 @@ pub(super) async fn session(State(state): State<AppState>, request: Request, nex
                 action,
                 files,
             };
-            page(StatusCode::UNAUTHORIZED, &ended).unwrap_or_else(|problem| problem.into_response())
+            page(StatusCode::UNAUTHORIZED, &ended).unwrap_or_else(IntoResponse::into_response)
         }
     }
 }
