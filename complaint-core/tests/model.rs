@@ -725,20 +725,18 @@ impl House {
             let again = causes.iter().filter(counted).any(|cause| kept.fired.contains(&(*from, cause.clone())));
             broken(again, Broken::EscalatedTwice);
         }
-        if let Event::Closed {
-            cause: CloseCause::Accepted | CloseCause::RemediesFulfilled | CloseCause::RemediesDeclined,
-        } = entry.event
-        {
+        if let Event::Closed { cause } = entry.event {
             let latest = after.resolutions.len();
             let by_staff = after.resolutions.last().is_some_and(|it| it.recorded_by.is_some());
-            let declined_by = after
+            let mut declined = after
                 .remedies
                 .iter()
                 .filter(|it| it.resolution as usize == latest)
                 .filter_map(|it| it.declined.as_ref());
-            let just_now =
-                declined_by.filter(|it| it.at == entry.at).any(|it| it.by.agent().is_some() && it.by == entry.by);
-            broken(by_staff || just_now, Broken::ClosedByWordOfStaff);
+            let by_staff = by_staff || declined.any(|it| it.by.agent().is_some());
+            let is_over = cause == CloseCause::AcceptanceWindowOver
+                || before.deadline(ClockKind::AutoClose).is_some_and(|it| it.due_at.is_some_and(|due| due <= entry.at));
+            broken(by_staff && !is_over, Broken::ClosedByWordOfStaff);
         }
         let notices = announce(Some(before), after, std::slice::from_ref(entry), &self.policy);
         let told: BTreeSet<_> = notices.iter().map(|notice| (&notice.recipient, notice.channel)).collect();
@@ -783,6 +781,8 @@ impl House {
         for over in latest_promises.filter(|promise| promise.fulfilled.is_some() || promise.declined.is_some()) {
             let by_staff = over.declined.as_ref().is_some_and(|step| step.by.agent().is_some());
             bytes.push(8 + 2 * flag(over.fulfilled.is_some()) + flag(by_staff));
+            // How long it can be said that it did not arrive.
+            bytes.extend(over.fulfilled.iter().flat_map(|step| minutes(step.at)));
         }
         bytes.push(u8::MAX);
         bytes.extend(kept.unkept.iter().map(|number| count(*number)));
