@@ -76,7 +76,7 @@ impl Resolution {
         self
     }
 
-    /// Names the cause, one of [`Policy::causes`].
+    /// Names the cause, one of [`Policy::causes`](crate::policy::Policy::causes).
     pub fn caused_by(mut self, cause: CauseKey) -> Self {
         self.cause = Some(cause);
         self
