@@ -4,15 +4,19 @@
 (() => {
   const name = "kept";
   const region = document.querySelector("[data-kept]");
+  // What somebody typed goes back to nobody else who logs in here.
+  const account = document.querySelector("[data-account]")?.dataset.account;
   try {
     if (region) {
       const fields = [...region.querySelectorAll("[data-name]")].map((field) => [field.dataset.name, field.value]);
-      sessionStorage.setItem(name, JSON.stringify({ action: region.dataset.kept, fields }));
+      sessionStorage.setItem(name, JSON.stringify({ who: sessionStorage.getItem("account"), action: region.dataset.kept, fields }));
       return;
     }
     if (location.pathname === "/login") return;
+    if (account) sessionStorage.setItem("account", account);
     const kept = JSON.parse(sessionStorage.getItem(name));
     sessionStorage.removeItem(name);
+    if (kept?.who !== account) return;
     const form = kept && [...document.forms].find((form) => form.getAttribute("action") === kept.action);
     if (!form) return;
     for (const [name, value] of kept.fields) {

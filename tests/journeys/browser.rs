@@ -539,6 +539,7 @@ async fn what_was_typed_outlives_the_session() {
     let server = &house.server;
     server.founded().await;
     server.john().await;
+    server.customer("Jane Marsh", "jane@home.example").await;
     for script in [true, false] {
         let john = house.logged_in("john@home.example", script).await;
         john.open("/complaints/new").await;
@@ -570,6 +571,19 @@ async fn what_was_typed_outlives_the_session() {
             john.open("/complaints/new?category=damaged-goods").await;
             let subject = john.find("input[name='subject']").await.prop("value").await.expect("a field");
             assert_eq!(subject.as_deref(), Some(""), "it is put back once");
+
+            // Somebody else who logs in here gets nothing of it.
+            john.fill(form, "subject", "Not for others").await;
+            john.fill(form, "description", "It is mine alone.").await;
+            john.browser.delete_all_cookies().await.expect("forgotten");
+            john.send(form).await;
+            john.sees("Nothing was sent").await;
+            john.fill("/login", "email", "jane@home.example").await;
+            john.fill("/login", "password", PASSWORD).await;
+            john.send("/login").await;
+            john.sees("About Damaged goods").await;
+            let subject = john.find("input[name='subject']").await.prop("value").await.expect("a field");
+            assert_eq!(subject.as_deref(), Some(""), "typed by another");
         }
         john.leave().await;
     }

@@ -147,11 +147,16 @@ impl Server {
 
     /// John, signed up and confirmed. Returns his token.
     pub(crate) async fn john(&self) -> String {
-        let john = json!({"name": "John Field", "email": "john@home.example", "password": PASSWORD});
-        self.post("/api/v1/accounts", "", john).await;
-        let token = self.mail.wait_for("john@home.example", "").await.token().expect("a link");
+        self.customer("John Field", "john@home.example").await
+    }
+
+    /// Somebody who signed up and confirmed. Returns their token.
+    pub(crate) async fn customer(&self, name: &str, email: &str) -> String {
+        let account = json!({"name": name, "email": email, "password": PASSWORD});
+        self.post("/api/v1/accounts", "", account).await;
+        let token = self.mail.wait_for(email, "").await.token().expect("a link");
         self.post("/api/v1/accounts/verify", "", json!({"token": token})).await;
-        self.token("john@home.example").await
+        self.token(email).await
     }
 }
 

@@ -268,6 +268,12 @@ impl Deadline {
         policy.calendars.get(name).or_else(|| policy.calendars.get(&policy.calendar))
     }
 
+    /// When a paused clock would run out if it ran from now on.
+    pub(crate) fn due_if_resumed(&self, policy: &Policy, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let left = Duration::from_micros(self.left_micros?);
+        Some(after(self.measured_on(policy), now, left))
+    }
+
     /// Applies what an entry did to this clock. Holds no rule.
     pub(crate) fn apply(&mut self, change: &ClockChange, at: DateTime<Utc>) {
         match change {

@@ -640,7 +640,7 @@ fn due_at(after: &Complaint, entry: &Entry, kind: NoticeKind, policy: &Policy) -
             _ => None,
         },
         // While it can neither close over an objection nor be too late for one.
-        NoticeKind::RecordedForCustomer => of(ClockKind::AutoClose).or_else(|| of(ClockKind::ContestWindow)),
+        NoticeKind::RecordedForCustomer => closes_at_the_earliest(after, entry.at, policy),
         // Of the last level these letters do not say that it takes new evidence: no date is given to contest just so.
         NoticeKind::Dismissed | NoticeKind::Closed => {
             of(ClockKind::ContestWindow).filter(|_| after.level < policy.last_level())
@@ -670,6 +670,12 @@ fn due_at(after: &Complaint, entry: &Entry, kind: NoticeKind, policy: &Policy) -
     };
     // What is over is no date to look forward to.
     due.filter(ahead)
+}
+
+/// When the time to accept or contest is over if nothing holds it up any more from now on: it cannot be earlier.
+fn closes_at_the_earliest(complaint: &Complaint, now: DateTime<Utc>, policy: &Policy) -> Option<DateTime<Utc>> {
+    let deadline = complaint.deadline(ClockKind::AutoClose)?;
+    deadline.due_at.or_else(|| deadline.due_if_resumed(policy, now))
 }
 
 /// The complaint's id with entry and place mixed into its random end. A complaint's id is random there, so ids of

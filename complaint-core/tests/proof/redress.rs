@@ -512,7 +512,6 @@ fn what_the_customer_said_themself_that_they_want_nobody_declines_for_them() {
 fn the_letter_about_what_staff_recorded_names_who_and_on_what_ground_and_until_when() {
     let mut world = World::new(policy());
     let it = resolved(&mut world, 1, two());
-    let ends = |clock: ClockKind| it.deadline(clock).unwrap().due_at;
     let ground = "He said so on the phone.";
     for (command, said) in [
         (
@@ -527,7 +526,15 @@ fn the_letter_about_what_staff_recorded_names_who_and_on_what_ground_and_until_w
         let mail = told.iter().find(|notice| notice.kind == K::RecordedForCustomer).unwrap();
         assert_eq!(mail.text.as_deref(), Some(said.as_str()));
         assert_eq!(mail.handler, Some(agent_id("mia")), "whose hand it was");
-        assert_eq!(mail.due_at, ends(ClockKind::ContestWindow), "what is owed keeps it open");
+        // What is owed keeps it open; were all delivered at once, so long would be left.
+        assert_eq!(mail.due_at, Some(world.now + TimeDelta::days(14)));
+        let recorded = entries.iter().fold(it.clone(), evolve);
+        let mut later = world.clone();
+        later.later(TimeDelta::days(3));
+        let owed: Vec<u32> = recorded.outstanding_remedies().map(|promise| promise.number).collect();
+        let kept = owed.into_iter().fold(recorded, |it, number| later.act(&it, &agent("sarah"), &delivered(number)));
+        let closes = kept.deadline(ClockKind::AutoClose).unwrap().due_at;
+        assert!(closes >= mail.due_at, "it closes on {closes:?}, and the letter said {:?}", mail.due_at);
         let heard: Vec<&Notice> = told
             .iter()
             .filter(|notice| {
