@@ -166,6 +166,12 @@ macro_rules! commands {
             pub fn fields(self) -> &'static [Field] {
                 match self { $(Self::$variant => &[$(Field::$field,)*],)+ }
             }
+
+            /// The names of those fields, for a sentence that says what it reads.
+            pub(crate) fn fields_in_words(self) -> String {
+                let names: Vec<&str> = self.fields().iter().map(|field| field.name()).collect();
+                if names.is_empty() { "nothing".to_owned() } else { names.join(", ") }
+            }
         }
     };
 }
@@ -496,7 +502,7 @@ impl Command {
                     message: format!(
                         "`{}` does not read this field; it reads: {}",
                         name.name(),
-                        name.fields().iter().map(|known| known.name()).collect::<Vec<_>>().join(", ")
+                        name.fields_in_words()
                     ),
                 });
             };

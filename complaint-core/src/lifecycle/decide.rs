@@ -501,7 +501,7 @@ fn effects(complaint: &Complaint, command: &Command, actor: &Actor, context: &Co
         }
         CommandName::FulfilRemedy => {
             if let Some(remedy) = guards::remedy_meant(complaint, command, actor) {
-                let on = input.on.unwrap_or_else(|| now.date_naive());
+                let on = input.on.unwrap_or_else(|| context.policy.working_calendar().date(now));
                 let words = Words::of("evidence", body(&input.evidence));
                 draft.push(draft.place(), Event::RemedyFulfilled { remedy, on }, words);
                 draft.close_if_nothing_is_owed(CloseCause::RemediesFulfilled);

@@ -711,9 +711,7 @@ fn free_text(name: CommandName, given: &Map<String, Value>) -> Option<Field> {
 }
 
 fn not_read(name: CommandName, word: &str) -> String {
-    let fields: Vec<&str> = name.fields().iter().map(|field| field.name()).collect();
-    let fields = if fields.is_empty() { "nothing".to_owned() } else { fields.join(", ") };
-    format!("`{name}` does not read `{word}`; it reads: {fields}")
+    format!("`{name}` does not read `{word}`; it reads: {}", name.fields_in_words())
 }
 
 fn level(words: &mut Words<'_>) -> Result<Level, Fault> {

@@ -1113,4 +1113,9 @@ fn refusals_read_as_sentences() {
     let expected =
         "“Record a remedy as fulfilled” is refused: “remedy” must be one of these: 1; “on” must not be in the future";
     assert_eq!(refusal.to_string(), expected);
+    let body = serde_json::json!({ "colour": "red" });
+    for (name, reads) in [(C::Begin, "nothing"), (C::Ask, "text"), (C::Hold, "party, until")] {
+        let refused = Command::from_json(name, &body).unwrap_err().to_string();
+        assert!(refused.ends_with(&format!("it reads: {reads}")), "{refused}");
+    }
 }

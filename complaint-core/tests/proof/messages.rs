@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use complaint_core::complaint::{Attachment, Entry, Event};
 use complaint_core::deadline::ClockKind;
 use complaint_core::id::AttachmentId;
-use complaint_core::lifecycle::{Command, CommandName as C, FILES_MAX, Input, Status, evolve};
+use complaint_core::lifecycle::{Command, CommandName as C, FILE_SIZE_MAX, FILES_MAX, Input, Status, evolve};
 use complaint_core::notice::{NoticeKind as K, Recipient, announce};
 use complaint_core::text::TEXT_MAX;
 use complaint_core::{Actor, Complaint};
@@ -117,6 +117,10 @@ fn a_message_without_text_and_files_is_refused_and_so_are_files_that_are_not_the
     let attached = world.act(&asked, &customer("john"), &Command::attach(vec![file(1)]));
     let twice = world.decide(&attached, &customer("john"), &naming(C::Answer, vec![file(1).id; 2]), None).unwrap_err();
     assert_eq!(twice.code(), "duplicate");
+    let large = Attachment { size: FILE_SIZE_MAX + 1, ..file(1) };
+    let refusal = world.decide(&asked, &customer("john"), &bringing(C::Post, None, vec![large]), None).unwrap_err();
+    let limit = format!("is larger than {} MB", FILE_SIZE_MAX >> 20);
+    assert_eq!((refusal.failed[0].code, &refusal.failed[0].message), ("too_large", &limit));
     assert!(Command::plain(C::Note).carrying(vec![file(1)]).is_err(), "a note takes no files");
 }
 

@@ -757,6 +757,36 @@ fn what_falls_when_it_is_opened_again_is_named_to_the_customer_and_to_who_lost_i
     assert_eq!(told.iter().map(|notice| (notice.kind, notice.text.clone())).collect::<Vec<_>>(), [(K::Reopened, None)]);
 }
 
+fn in_zone(zone: &str) -> Policy {
+    let mut rules = policy();
+    let office = rules.calendar.clone();
+    let spec =
+        complaint_core::deadline::CalendarSpec { zone: zone.to_owned(), ..rules.calendars[&office].clone().into() };
+    rules.calendars.insert(office, complaint_core::deadline::Calendar::new(&spec).unwrap());
+    rules
+}
+
+/// Wherever on Earth it is tomorrow already: what counts is the day of the organisation.
+#[test]
+fn nothing_was_delivered_tomorrow_where_the_organisation_is() {
+    // Of the same instant, the day there.
+    for (zone, today) in [("UTC", 23), ("Pacific/Honolulu", 22), ("Pacific/Kiritimati", 23)] {
+        let mut world = World::new(in_zone(zone));
+        let it = resolved(&mut world, 1, two());
+        let sarah = agent("sarah");
+        let day = |day: u32| chrono::NaiveDate::from_ymd_opt(2026, 11, day);
+        let on = |on| input(C::FulfilRemedy, Input { on, ..delivered(1).input().clone() });
+        let refusal = world.decide(&it, &sarah, &on(day(today + 1)), None).unwrap_err();
+        let failed = &refusal.failed[0];
+        assert_eq!((failed.code, failed.field.as_deref()), ("in_the_future", Some("on")), "{zone}");
+        assert_eq!(failed.message, "must not be in the future", "{zone}");
+        for given in [day(today), None] {
+            let it = world.act(&it, &sarah, &on(given));
+            assert_eq!(it.remedies[0].fulfilled_on, day(today), "{zone}, {given:?}");
+        }
+    }
+}
+
 #[test]
 fn a_promised_day_is_over_at_midnight_where_the_organisation_is() {
     for (zone, over) in [
@@ -765,12 +795,7 @@ fn a_promised_day_is_over_at_midnight_where_the_organisation_is() {
         ("Asia/Kolkata", "2026-12-24T18:30:00Z"),
         ("Pacific/Kiritimati", "2026-12-24T10:00:00Z"),
     ] {
-        let mut rules = policy();
-        let office = rules.calendar.clone();
-        let mut spec = complaint_core::deadline::CalendarSpec::from(rules.calendars[&office].clone());
-        spec.zone = zone.to_owned();
-        rules.calendars.insert(office, complaint_core::deadline::Calendar::new(&spec).unwrap());
-        let mut world = World::new(rules);
+        let mut world = World::new(in_zone(zone));
         let day = "2026-12-24".parse().unwrap();
         let it = resolved(&mut world, 1, vec![Remedy::replacement().due_on(day)]);
         let due = it.deadline(ClockKind::Remedy).unwrap().due_at;

@@ -333,6 +333,9 @@ fn a_calendar_that_in_practice_never_opens_is_refused() {
     let office = "mon = ['09:00-17:00']\ntue = ['09:00-17:00']";
     // From Tuesday evening until Monday a year later.
     assert!(closed(357, office).is_ok());
+    // A year and a day to the minute, from Sunday noon to Wednesday noon, and one minute more.
+    assert!(closed(366, "sun = ['09:00-12:00']\nwed = ['12:00-15:00']").is_ok());
+    assert!(closed(366, "sun = ['09:00-12:00']\nwed = ['12:01-15:00']").is_err());
     let faults = closed(400, office).expect_err("closed for more than a year");
     let [fault] = faults.iter().collect::<Vec<_>>()[..] else { panic!("{faults}") };
     assert_eq!(fault.field, "holidays");

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{Command, CommandName, Depth, FailedGuard, Scene, earliest_today, fail, fits, given, latest_today};
+use super::{Command, CommandName, Depth, FailedGuard, Scene, earliest_today, fail, fits, given};
 use crate::actor::Actor;
 use crate::complaint::{Complaint, Outcome, Remedy, RemedyPromise, RemedyState};
 use crate::id::Level;
@@ -31,7 +31,8 @@ pub(super) fn decision_faults(scene: &Scene<'_>) -> Vec<FailedGuard> {
     }
     failed.extend(fits("next_steps", &input.next_steps));
     if input.remedies.len() > REMEDIES_MAX {
-        failed.push(FailedGuard::input("too_many", "remedies", "must be at most 20", "join some of them"));
+        let message = format!("must be at most {REMEDIES_MAX}");
+        failed.push(FailedGuard::input("too_many", "remedies", message, "join some of them"));
     }
     if input.outcome == Some(Outcome::NotUpheld) && input.remedies.iter().any(|remedy| remedy.kind.is_money()) {
         failed.push(FailedGuard::input(
@@ -239,10 +240,11 @@ pub(super) fn denial_faults(scene: &Scene<'_>, complaint: &Complaint, depth: Dep
     }
 }
 
-pub(super) fn fulfilment_faults(command: &Command, complaint: &Complaint, now: DateTime<Utc>) -> Vec<FailedGuard> {
-    let input = command.input();
+pub(super) fn fulfilment_faults(scene: &Scene<'_>, complaint: &Complaint) -> Vec<FailedGuard> {
+    let input = scene.command.input();
     let mut failed = given("evidence", &input.evidence);
-    if input.on.is_some_and(|on| on > latest_today(now)) {
+    // Staff record it, and what is today for the organisation is known.
+    if input.on.is_some_and(|on| on > scene.context.policy.working_calendar().date(scene.context.now)) {
         failed.push(FailedGuard::input(
             "in_the_future",
             "on",

@@ -51,7 +51,8 @@ pub(super) fn file_faults(scene: &Scene<'_>, complaint: &Complaint) -> Vec<Faile
             failed.push(FailedGuard::input("empty_file", field.clone(), "is empty", "send the file itself"));
         }
         if file.size > FILE_SIZE_MAX {
-            failed.push(FailedGuard::input("too_large", field.clone(), "is larger than 10 MiB", "send a smaller one"));
+            let message = format!("is larger than {} MB", FILE_SIZE_MAX / (1024 * 1024));
+            failed.push(FailedGuard::input("too_large", field.clone(), message, "send a smaller one"));
         }
         if !MEDIA_TYPES.contains(&file.media_type.as_str()) {
             failed.push(FailedGuard::input(

@@ -398,7 +398,7 @@ fn look_at_complaint(scene: &Scene<'_>, complaint: &Complaint, guard: Guard, now
             _ => Vec::new(),
         },
         Guard::RemedyNamed => remedy_named_faults(complaint, scene.command, scene.actor),
-        Guard::FulfilmentGiven => fulfilment_faults(scene.command, complaint, now),
+        Guard::FulfilmentGiven => fulfilment_faults(scene, complaint),
         Guard::ContestWindowOpen => match contest_window_end(complaint) {
             Some(end) if end < now => fail(
                 "contest_window_over",
