@@ -115,7 +115,7 @@ pub(crate) fn for_reader(mut complaint: Complaint, reader: &Party) -> Complaint 
 fn public(mut complaint: Complaint) -> Complaint {
     // Why things went wrong is the organisation's own analysis.
     complaint.resolutions.iter_mut().for_each(|resolution| resolution.cause = None);
-    complaint.escalations.iter_mut().for_each(|step| step.handler = None);
+    complaint.escalations.iter_mut().for_each(|step| (step.handler, step.proposed) = (None, None));
     complaint.deadlines.retain(|deadline| deadline.clock.concerns_customer());
     Complaint {
         version: complaint.public_version,

@@ -52,6 +52,7 @@ impl Letter {
             status: notice.status,
             due: notice.due_on.map(day).or_else(|| notice.due_at.map(|at| in_words(at, zone))),
             next: notice.next_at.map(|at| in_words(at, zone)),
+            deniable_until: notice.deniable_until.map(|at| in_words(at, zone)),
             owed: notice.owed,
             rated: notice.rated,
             out_of_sight: notice.out_of_sight,
@@ -116,6 +117,7 @@ struct Facts {
     status: Status,
     due: Option<String>,
     next: Option<String>,
+    deniable_until: Option<String>,
     owed: bool,
     rated: bool,
     out_of_sight: bool,
@@ -131,6 +133,27 @@ struct Facts {
 impl Facts {
     fn clock_label(&self) -> &'static str {
         self.clock.map_or("", ClockKind::label)
+    }
+
+    /// Whether nobody has it yet.
+    fn is_queued(&self) -> bool {
+        self.status == Status::Queued
+    }
+
+    /// Whoever has it, for the customer.
+    fn holder(&self) -> &str {
+        self.handler.as_deref().unwrap_or("One of our colleagues")
+    }
+
+    /// The end of a subject line: what it is about, but for admins. Theirs has the reference for that, with which every subject
+    /// begins.
+    fn title(&self) -> String {
+        if self.to_admins { String::new() } else { format!(": {}", self.subject) }
+    }
+
+    /// What follows the reference in a sentence.
+    fn named(&self) -> String {
+        if self.to_admins { String::new() } else { format!(", “{}”,", self.subject) }
     }
 }
 

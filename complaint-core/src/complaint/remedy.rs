@@ -165,8 +165,7 @@ impl Complaint {
     pub fn deniable_until(&self, promise: &RemedyPromise, policy: &Policy) -> Option<DateTime<Utc>> {
         let recorded = promise.fulfilled.as_ref().filter(|_| self.was_recorded_as_delivered(promise))?;
         let window = self.deadlines.iter().rev().find(|it| it.clock == ClockKind::ContestWindow)?;
-        let calendar = window.measured_on(policy).cloned().unwrap_or_else(|| policy.working_calendar());
-        window.due_at.max(Some(window.target.due(&calendar, recorded.at)))
+        window.due_at.max(Some(window.due_from(policy, recorded.at)))
     }
 
     /// Whether staff recorded that the customer does not want it, of a decision that stands.

@@ -287,6 +287,9 @@ pub struct Escalation {
     pub to: Level,
     /// Who held it.
     pub handler: Option<AgentId>,
+    /// What they had proposed, where it waited for a second person: it fell, undecided.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proposed: Option<Outcome>,
     /// Every cause.
     pub causes: Vec<EscalationCause>,
 }
@@ -492,6 +495,15 @@ impl Complaint {
     /// The decision that stands: the last one, if it was not contested.
     pub fn resolution(&self) -> Option<&Resolution> {
         self.resolutions.last().filter(|resolution| resolution.contested_at.is_none())
+    }
+
+    /// Who took part in what the customer was answered: the dismissal, or the decision that stands.
+    pub(crate) fn answered_by(&self) -> Vec<&AgentId> {
+        match (&self.dismissal, self.resolution()) {
+            (Some(dismissal), _) => vec![&dismissal.by],
+            (None, Some(resolution)) => [&resolution.by].into_iter().chain(&resolution.approved_by).collect(),
+            (None, None) => Vec::new(),
+        }
     }
 
     /// A clock that has started and not ended; of several of one kind, that which runs out first. What merely lapses is

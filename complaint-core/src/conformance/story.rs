@@ -458,6 +458,7 @@ fn notice(state: &Complaint, entry: &Entry) -> Notice {
         out_of_sight: false,
         owed: false,
         rated: false,
+        deniable_until: None,
         planned_at: entry.at,
     }
 }

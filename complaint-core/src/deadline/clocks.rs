@@ -268,10 +268,16 @@ impl Deadline {
         policy.calendars.get(name).or_else(|| policy.calendars.get(&policy.calendar))
     }
 
-    /// When a paused clock would run out if it ran from now on.
-    pub(crate) fn due_if_resumed(&self, policy: &Policy, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        let left = Duration::from_micros(self.left_micros?);
-        Some(after(self.measured_on(policy), now, left))
+    /// When it runs out if nothing holds it up any more from now on: it cannot be earlier.
+    pub(crate) fn due_at_the_earliest(&self, policy: &Policy, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let resumed = |left: u64| after(self.measured_on(policy), now, Duration::from_micros(left));
+        self.due_at.or_else(|| self.left_micros.map(resumed))
+    }
+
+    /// When as much time as it was given runs out, counted from another instant.
+    pub(crate) fn due_from(&self, policy: &Policy, from: DateTime<Utc>) -> DateTime<Utc> {
+        let calendar = self.measured_on(policy).cloned().unwrap_or_else(|| policy.working_calendar());
+        self.target.due(&calendar, from)
     }
 
     /// Applies what an entry did to this clock. Holds no rule.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 
 use crate::complaint::{Complaint, Entry, Event, ReleaseCause};
+use crate::deadline::ClockKind;
 use crate::id::{AgentId, ComplaintId, CustomerId, Version};
 use crate::lifecycle::{Status, begin, evolve};
 use crate::notice::{NoticeKind, Recipient, announce, announce_unroutable};
@@ -18,6 +19,7 @@ pub(crate) struct Plan {
     ceilings: BTreeMap<AgentId, u32>,
     open_limit: Option<OpenLimit>,
     unroutable: Option<String>,
+    question: Option<String>,
     keeps_promises: bool,
     now: DateTime<Utc>,
 }
@@ -30,8 +32,16 @@ struct Stage {
 
 impl Plan {
     pub(crate) fn new(now: DateTime<Utc>) -> Self {
-        let (parts, ceilings) = (BTreeMap::new(), BTreeMap::new());
-        Self { first: None, parts, ceilings, open_limit: None, unroutable: None, keeps_promises: true, now }
+        Self {
+            first: None,
+            parts: BTreeMap::new(),
+            ceilings: BTreeMap::new(),
+            open_limit: None,
+            unroutable: None,
+            question: None,
+            keeps_promises: true,
+            now,
+        }
     }
 
     /// Takes a stored complaint in; the first one is the one the change is about.
@@ -72,6 +82,11 @@ impl Plan {
     /// Nobody can take the complaint, for this reason. To be told once, when it comes to the queue.
     pub(crate) fn unroutable(&mut self, why: String) {
         self.unroutable = Some(why);
+    }
+
+    /// The question that its customer is reminded of, in the words in which it was asked.
+    pub(crate) fn question(&mut self, text: Option<String>) {
+        self.question = text;
     }
 
     /// Nobody can keep what the complaint promises: the customer is given no date.
@@ -122,6 +137,11 @@ impl Plan {
                     // That one was given before, and missed.
                     notice.due_at = notice.due_at.filter(|_| matches!(notice.kind, NoticeKind::Missed(_)));
                     notice.next_at = None;
+                }
+            }
+            for notice in &mut notices[from..] {
+                if notice.kind == NoticeKind::Warning(ClockKind::Silence) {
+                    notice.text.clone_from(&self.question);
                 }
             }
             if let (Some(why), Some(entry)) = (&self.unroutable, stage.entries.last())

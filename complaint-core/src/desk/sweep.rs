@@ -6,7 +6,7 @@ use super::plan::Plan;
 use super::{Desk, DeskError};
 use crate::actor::Actor;
 use crate::complaint::{Complaint, Event};
-use crate::deadline::due_commands;
+use crate::deadline::{ClockKind, due_commands};
 use crate::id::{AgentId, ComplaintId};
 use crate::lifecycle::{Command, Context, Status, decide};
 use crate::policy::Policy;
@@ -129,6 +129,9 @@ impl Desk {
                 .find_map(|command| decide(&state, &command, &Actor::system(), &context).ok());
             let Some(entries) = decided else { break };
             escalated |= entries.iter().any(|entry| matches!(entry.event, Event::Escalated { .. }));
+            if entries.iter().any(|entry| matches!(entry.event, Event::Warned { clock: ClockKind::Silence, .. })) {
+                plan.question(self.question_of(&state).await?);
+            }
             plan.add(entries);
         }
         if plan.is_empty() {
@@ -137,6 +140,13 @@ impl Desk {
         self.place(&mut plan, &policy, former).await?;
         self.commit(&plan.into_change(&policy)).await?;
         Ok(Some(escalated))
+    }
+
+    /// The words of the question that is with the customer; the complaint holds only where in its log they are.
+    async fn question_of(&self, complaint: &Complaint) -> Result<Option<String>, DeskError> {
+        let Some(question) = &complaint.question else { return Ok(None) };
+        let asked = self.store.log(complaint.id, question.seq.saturating_sub(1), 1).await?;
+        Ok(asked.first().and_then(|entry| entry.words.get("text")).map(str::to_owned))
     }
 
     /// Gives complaints that wait in a queue to handlers who are eligible now, many at a time: see [`route_batch`].

@@ -251,12 +251,13 @@ pub(crate) fn happen(complaint: &mut Complaint, entry: &Entry) {
         Event::Escalated { from, causes } => {
             complaint.level_entries += 1;
             complaint.awaited = None;
-            complaint.proposal = None;
+            let proposed = complaint.proposal.take().map(|proposal| proposal.outcome);
             complaint.escalations.push(Escalation {
                 at: entry.at,
                 from: *from,
                 to: entry.place.level,
                 handler: before,
+                proposed,
                 causes: causes.clone(),
             });
         }

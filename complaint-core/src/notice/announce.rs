@@ -8,7 +8,8 @@ use uuid::Uuid;
 use super::{Notice, NoticeChannel, NoticeKind, Recipient};
 use crate::actor::Party;
 use crate::complaint::{
-    Channel, Complaint, Entry, EscalationCause, Event, ExclusionCause, Outcome, Place, ReleaseCause, RemedyPromise,
+    Channel, Complaint, Entry, Escalation, EscalationCause, Event, ExclusionCause, Outcome, Place, ReleaseCause,
+    RemedyPromise,
 };
 use crate::deadline::{ClockChange, ClockKind};
 use crate::id::{AgentId, ComplaintId, Level, NoticeId};
@@ -49,6 +50,10 @@ pub fn announce(before: Option<&Complaint>, after: &Complaint, entries: &[Entry]
     let mut notices = Vec::new();
     for (at, entry) in own.iter().enumerate() {
         let mut planned = plan(after, entry, handler.as_ref(), policy);
+        if let (Event::Contested { .. }, Some(before)) = (&entry.event, before) {
+            let deciders = before.answered_by().into_iter().cloned().map(Recipient::Agent);
+            planned.extend(deciders.map(|decider| (decider, NoticeKind::ContestedHandler)));
+        }
         // Whoever follows in the same change is announced instead, and so is where else it went.
         let moved_on = own[at + 1..].iter().any(|later| later.place != entry.place);
         planned.retain(|(_, kind)| !(moved_on && *kind == NoticeKind::BackInQueue));
@@ -74,7 +79,9 @@ pub fn announce(before: Option<&Complaint>, after: &Complaint, entries: &[Entry]
                     let place = u8::try_from(told.len()).unwrap_or(u8::MAX);
                     let mut notice = notice(after, entry, (recipient.clone(), channel, kind, place), policy);
                     if kind == NoticeKind::AssignedHandler {
-                        notice.text = why_given(after, &own[..at], entry);
+                        let came_up = came_up(after, &own[..at], entry);
+                        notice.text = why_given(after, &own[..at], entry, came_up);
+                        notice.handler = came_up.filter(|it| it.proposed.is_some()).and_then(|it| it.handler.clone());
                     }
                     notices.push(notice);
                 }
@@ -237,10 +244,8 @@ fn plan(
             tell(Some(supervisors()), K::RemedyFailedHandler);
             tell(to_agent(holder), K::RemedyFailedHandler);
         }
-        Event::Contested { .. } => {
-            tell(Some(customer()), K::ContestedCustomer);
-            tell(to_agent(former), K::ContestedHandler);
-        }
+        // Those who decided are known before it alone; whoever held what was dismissed has let go of it.
+        Event::Contested { .. } => tell(Some(customer()), K::ContestedCustomer),
         Event::Reopened => {
             tell(Some(customer()), K::Reopened);
             // What was owed was still theirs to deliver; of what was finished they had let go.
@@ -332,6 +337,11 @@ fn notice(
         Recipient::Admins => after.reference.to_string(),
         _ => after.subject.clone(),
     };
+    // However many letters one change calls for, they speak to the customer of one and the same place: where it is now.
+    let (status, level, handler) = match &recipient {
+        Recipient::Customer(_) => (after.status, after.level, &after.handler),
+        _ => (entry.place.status, entry.place.level, &entry.place.handler),
+    };
     let due_at = due_at(after, entry, kind, policy);
     Notice {
         id: notice_id(after.id, entry.seq, place),
@@ -341,11 +351,11 @@ fn notice(
         complaint: after.id,
         reference: after.reference,
         subject,
-        status: entry.place.status,
-        level: entry.place.level,
+        status,
+        level,
         handler: match kind {
             NoticeKind::RecordedForCustomer => entry.by.agent().cloned(),
-            _ => entry.place.handler.clone(),
+            _ => handler.clone(),
         },
         text: text(after, entry, kind, policy),
         address,
@@ -360,6 +370,7 @@ fn notice(
             Event::Accepted { .. } => after.outstanding_remedies().next().is_some(),
             _ => false,
         },
+        deniable_until: deniable_until(after, entry, kind, policy),
         rated: kind == NoticeKind::Closed
             && after.feedback.iter().any(|feedback| feedback.resolution as usize == after.resolutions.len()),
         out_of_sight: match entry.event {
@@ -394,8 +405,7 @@ fn day_of(end: DateTime<Utc>, policy: &Policy) -> NaiveDate {
 fn text(after: &Complaint, entry: &Entry, kind: NoticeKind, policy: &Policy) -> Option<String> {
     match kind {
         NoticeKind::TakenAway => return why_taken(entry),
-        NoticeKind::EscalatedHandler => return why_escalated(entry),
-        NoticeKind::ContestedHandler => return fallen(after),
+        NoticeKind::EscalatedHandler => return why_escalated(after, entry),
         _ => {}
     }
     match &entry.event {
@@ -478,7 +488,7 @@ fn text(after: &Complaint, entry: &Entry, kind: NoticeKind, policy: &Policy) -> 
             Some(why.to_owned())
         }
         Event::Alarmed { clock: ClockKind::Statutory } => policy.rights.text(RightsMoment::Missed),
-        Event::Reopened => listed(&fell_with(after, entry)),
+        Event::Contested { .. } | Event::Reopened => listed(&fell_with(after, entry)),
         Event::SentBack => entry.words.get("comment").map(str::to_owned),
         Event::Held { .. } => entry.words.get("party").map(str::to_owned),
         _ => None,
@@ -537,8 +547,8 @@ fn why_taken(entry: &Entry) -> Option<String> {
     Some(happened.to_owned())
 }
 
-/// What was typed among staff, or which time ran out.
-fn why_escalated(entry: &Entry) -> Option<String> {
+/// What was typed among staff, or which time ran out; and that a proposal fell with it.
+fn why_escalated(after: &Complaint, entry: &Entry) -> Option<String> {
     let Event::Escalated { causes, .. } = &entry.event else { return None };
     let over: Vec<&str> = causes
         .iter()
@@ -548,11 +558,28 @@ fn why_escalated(entry: &Entry) -> Option<String> {
         })
         .collect();
     let over = (!over.is_empty()).then(|| format!("Time ran out: {}.", over.join(", ").to_lowercase()));
-    entry.words.get("reason").map(str::to_owned).or(over)
+    let why = entry.words.get("reason").map(str::to_owned).or(over);
+    let proposed = after.escalations.last().and_then(|escalation| escalation.proposed);
+    let fell = proposed.map(|it| format!("Your proposal was not decided in time, and fell: {}.", it.label()));
+    let said: Vec<String> = why.into_iter().chain(fell).collect();
+    (!said.is_empty()).then(|| said.join("\n\n"))
+}
+
+/// The step up the ladder that brings it to a handler, in this change or, where it waited in the queue in between, by how it came
+/// to its level.
+fn came_up<'a>(after: &'a Complaint, earlier: &[&Entry], entry: &Entry) -> Option<&'a Escalation> {
+    let moved = earlier.iter().rev().find_map(|earlier| match earlier.event {
+        Event::Escalated { .. } => Some(true),
+        Event::HandedBack { .. } | Event::Contested { .. } | Event::Reopened => Some(false),
+        _ => None,
+    });
+    let contested_at = after.resolutions.last().and_then(|resolution| resolution.contested_at);
+    let last = after.escalations.last().filter(|_| matches!(entry.event, Event::Assigned { .. }));
+    last.filter(|it| moved.unwrap_or(it.to == after.level && Some(it.at) > contested_at))
 }
 
 /// Why it comes to a handler, unless it is new: what was typed among staff, or what happened.
-fn why_given(after: &Complaint, earlier: &[&Entry], entry: &Entry) -> Option<String> {
+fn why_given(after: &Complaint, earlier: &[&Entry], entry: &Entry, came_up: Option<&Escalation>) -> Option<String> {
     let with = |happened: String, entry: &Entry, word: &str| match entry.words.get(word) {
         Some(typed) => format!("{happened}\n\n{typed}"),
         None => happened,
@@ -569,7 +596,7 @@ fn why_given(after: &Complaint, earlier: &[&Entry], entry: &Entry) -> Option<Str
         || format!("The customer contested the decision. Nobody who took part in it acts on it any more.{}", fell());
     let in_this_change = earlier.iter().rev().find_map(|earlier| {
         let (happened, word) = match &earlier.event {
-            Event::Escalated { from, causes } => (escalated(*from, causes), "reason"),
+            Event::Escalated { .. } => (escalated(came_up?), "reason"),
             Event::HandedBack { from, .. } => (format!("It was handed back from level {from}."), "instruction"),
             Event::Contested { .. } => (contested(), "reason"),
             Event::Reopened => (format!("It was opened again.{}", fell()), "reason"),
@@ -577,32 +604,30 @@ fn why_given(after: &Complaint, earlier: &[&Entry], entry: &Entry) -> Option<Str
         };
         Some(with(happened, earlier, word))
     });
-    // It waited in the queue in between: by how it came to its level.
-    in_this_change.or_else(|| {
+    // It waited in the queue in between.
+    in_this_change.or_else(|| came_up.map(escalated)).or_else(|| {
         let contested_at = after.resolutions.last().and_then(|resolution| resolution.contested_at);
-        let last = after.escalations.last();
-        let escalation = last.filter(|it| it.to == after.level && Some(it.at) > contested_at);
-        match escalation {
-            Some(escalation) => Some(escalated(escalation.from, &escalation.causes)),
-            None => contested_at.map(|_| contested()),
-        }
+        contested_at.map(|_| contested())
     })
 }
 
-/// That it went up the ladder, and by whom.
-fn escalated(from: Level, causes: &[EscalationCause]) -> String {
-    let over = causes.iter().filter_map(|cause| match cause {
+/// That it went up the ladder, by whom, and what fell undecided: whoever goes on is not to decide anew without knowing of it.
+fn escalated(step: &Escalation) -> String {
+    let over = step.causes.iter().filter_map(|cause| match cause {
         EscalationCause::Clock(clock) => Some(clock.label().to_lowercase()),
         _ => None,
     });
     let over: Vec<String> = over.collect();
-    let by = match causes.first() {
+    let by = match step.causes.first() {
         Some(EscalationCause::Customer) => " by the customer".to_owned(),
         Some(EscalationCause::Handler) => " by whoever handled it".to_owned(),
         Some(EscalationCause::Supervisor) => " by a supervisor".to_owned(),
         _ => format!(" because time ran out: {}", over.join(", ")),
     };
-    format!("It was escalated from level {from}{by}.")
+    let proposed = step.proposed.map(|outcome| {
+        format!("\n\nA decision had been proposed, waited for approval and fell with that: {}.", outcome.label())
+    });
+    format!("It was escalated from level {}{by}.{}", step.from, proposed.unwrap_or_default())
 }
 
 /// What is late already is no date to look forward to.
@@ -640,7 +665,9 @@ fn due_at(after: &Complaint, entry: &Entry, kind: NoticeKind, policy: &Policy) -
             _ => None,
         },
         // While it can neither close over an objection nor be too late for one.
-        NoticeKind::RecordedForCustomer => closes_at_the_earliest(after, entry.at, policy),
+        NoticeKind::RecordedForCustomer => {
+            after.deadline(ClockKind::AutoClose).and_then(|deadline| deadline.due_at_the_earliest(policy, entry.at))
+        }
         // Of the last level these letters do not say that it takes new evidence: no date is given to contest just so.
         NoticeKind::Dismissed | NoticeKind::Closed => {
             of(ClockKind::ContestWindow).filter(|_| after.level < policy.last_level())
@@ -672,10 +699,11 @@ fn due_at(after: &Complaint, entry: &Entry, kind: NoticeKind, policy: &Policy) -
     due.filter(ahead)
 }
 
-/// When the time to accept or contest is over if nothing holds it up any more from now on: it cannot be earlier.
-fn closes_at_the_earliest(complaint: &Complaint, now: DateTime<Utc>, policy: &Policy) -> Option<DateTime<Utc>> {
-    let deadline = complaint.deadline(ClockKind::AutoClose)?;
-    deadline.due_at.or_else(|| deadline.due_if_resumed(policy, now))
+/// Until when the customer of what is closed can say of everything recorded as delivered, and not too late already, that it did not
+/// arrive.
+fn deniable_until(after: &Complaint, entry: &Entry, kind: NoticeKind, policy: &Policy) -> Option<DateTime<Utc>> {
+    let ends = after.remedies.iter().filter_map(|promise| after.deniable_until(promise, policy));
+    ends.filter(|end| kind == NoticeKind::Closed && *end > entry.at).min()
 }
 
 /// The complaint's id with entry and place mixed into its random end. A complaint's id is random there, so ids of

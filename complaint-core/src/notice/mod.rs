@@ -39,12 +39,12 @@ pub struct Notice {
     pub reference: Reference,
     /// Its subject line.
     pub subject: String,
-    /// Where the work was when the notice was planned.
+    /// Where the work was when the notice was planned; to the customer, after the whole change that it tells of.
     pub status: Status,
     /// The level then.
     pub level: Level,
     /// Whose name it gives, looked up on delivery: the handler's; of what staff recorded in the customer's name, whose hand
-    /// that was.
+    /// that was; to a new handler, who had proposed the decision that fell when it came up to them.
     pub handler: Option<AgentId>,
     /// The public words of the message, question or decision, if it carries any.
     pub text: Option<String>,
@@ -58,6 +58,10 @@ pub struct Notice {
     /// Where it tells of a date that was not kept: the next one that holds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_at: Option<DateTime<Utc>>,
+    /// Where it tells that the complaint is closed: until when the customer can say that something recorded as delivered did not
+    /// arrive, if anything was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deniable_until: Option<DateTime<Utc>>,
     /// Whether the decision it tells of promises something, or leaves the customer who accepted it waiting for something.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub owed: bool,

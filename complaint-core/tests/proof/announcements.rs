@@ -219,7 +219,10 @@ fn each_event_is_told_to_those_concerned_and_nobody_else() {
     let rate = input(C::Rate, Input { score: Some(1), ..Input::default() });
     assert_eq!(ear.hears(&me, &rate), []);
     assert_eq!(ear.hears(&me, &Command::plain(C::AnonymiseRating)), []);
-    assert_eq!(ear.hears(&me, &why(C::Contest)), told(&[(JOHN, K::ContestedCustomer), ("maria", K::ContestedHandler)]));
+    assert_eq!(
+        ear.hears(&me, &why(C::Contest)),
+        told(&[(JOHN, K::ContestedCustomer), ("maria", K::ContestedHandler), ("mia", K::ContestedHandler)])
+    );
     assert_eq!(ear.hears(&me, &Command::plain(C::Withdraw)), told(&[(JOHN, K::WithdrawnCustomer)]));
     assert_eq!(ear.hears(&me, &Command::plain(C::Reinstate)), told(&[(JOHN, K::Reinstated)]));
     ear.hears(&admin(), &assign("omar"));
@@ -807,4 +810,149 @@ async fn a_notice_that_nobody_can_have_is_settled_and_no_dead_letter() {
     assert!(done.unaddressed > 0 && done.dead > 0, "{done:?}");
     assert_eq!((done.delivered, done.postponed), (0, 0));
     assert_eq!(desk.deliver().await.unwrap(), complaint_core::desk::Delivered::default(), "none waits");
+}
+
+/// Not who held it then, nor who decided what was contested before.
+#[test]
+fn whoever_decided_what_is_contested_hears_of_it() {
+    let mut world = World::new(policy());
+    let begun = world.begun("sarah");
+    let ground = Input { reason: Some("spam".into()), text: Some("No.".into()), ..Input::default() };
+    let dismiss = input(C::Dismiss, ground);
+    let dismissed = world.act(&begun, &agent("mia"), &dismiss);
+    let contest = why(C::Contest);
+    let mut ear = Ear::at(world, dismissed);
+    let john = customer("john");
+    assert_eq!(ear.hears(&john, &contest), told(&[(JOHN, K::ContestedCustomer), ("mia", K::ContestedHandler)]));
+    for name in ["maria", "omar"] {
+        let given = input(C::Assign, Input { agent: Some(agent_id(name)), ..Input::default() });
+        ear.hears(&admin(), &given);
+        ear.hears(&agent(name), &Command::plain(C::Begin));
+        ear.hears(&agent(name), &decision(C::Resolve, Vec::new()));
+        let contest =
+            Input { reason: Some("No.".into()), new_evidence: Some("A photograph.".into()), ..Input::default() };
+        assert_eq!(
+            ear.hears(&john, &input(C::Contest, contest)),
+            told(&[(JOHN, K::ContestedCustomer), (name, K::ContestedHandler)])
+        );
+    }
+}
+
+/// What waited for a second person falls when it goes up: neither side is left to wonder what became of it.
+#[test]
+fn a_proposal_that_falls_when_the_clock_sends_it_up_is_named_to_either_side() {
+    let mut world = World::new(policy());
+    let begun = world.begun("sarah");
+    let proposed = world.act(&begun, &agent("sarah"), &decision(C::Propose, Vec::new()));
+    world.now = proposed.deadline(ClockKind::Level).unwrap().due_at.unwrap();
+    let due = complaint_core::deadline::due_commands(&proposed, &world.policy, world.now);
+    let escalate = due.into_iter().find(|it| it.name() == C::Escalate).unwrap();
+    let up = world.decide(&proposed, &Actor::system(), &escalate, None).unwrap();
+    let queued = up.iter().fold(proposed.clone(), evolve);
+    let give = input(C::Assign, Input { agent: Some(agent_id("maria")), ..Input::default() });
+    let given = world.decide(&queued, &admin(), &give, None).unwrap();
+    let after = given.iter().fold(queued.clone(), evolve);
+    let both: Vec<Entry> = up.iter().chain(&given).cloned().collect();
+    // In the change that sends it up, and where it waits in the queue in between.
+    let at_once = announce(Some(&proposed), &after, &both, &world.policy);
+    let later = announce(Some(&queued), &after, &given, &world.policy);
+    for notices in [&at_once, &later] {
+        let letter = notices.iter().find(|it| it.kind == K::AssignedHandler).unwrap();
+        assert_eq!(letter.handler, Some(agent_id("sarah")), "by whom");
+        let fell = "A decision had been proposed, waited for approval and fell with that: Upheld.";
+        assert!(letter.text.as_ref().unwrap().ends_with(fell), "{letter:?}");
+    }
+    let to_sarah = at_once.iter().find(|it| it.kind == K::EscalatedHandler).unwrap();
+    assert_eq!(to_sarah.recipient, Recipient::Agent(agent_id("sarah")));
+    let said = to_sarah.text.as_ref().unwrap();
+    assert!(said.starts_with("Time ran out: "), "{said}");
+    assert!(said.ends_with("Your proposal was not decided in time, and fell: Upheld."), "{said}");
+    // Of that the customer knows nothing.
+    let to_john = at_once.iter().chain(&later).filter(|it| matches!(it.recipient, Recipient::Customer(_)));
+    assert!(to_john.clone().count() > 0);
+    assert!(to_john.into_iter().all(|it| !it.text.clone().unwrap_or_default().contains("Upheld")));
+    // Without a proposal nobody is named.
+    let begun = world.begun("sarah");
+    let up = world.decide(&begun, &agent("sarah"), &why(C::Escalate), None).unwrap();
+    let queued = up.iter().fold(begun, evolve);
+    let letter = read_of(&world, &queued, &admin(), &give, K::AssignedHandler);
+    assert_eq!(letter.handler, None);
+    assert!(!letter.text.unwrap().contains("proposed"));
+}
+
+/// One letter must not look for somebody while the other says who it is.
+#[tokio::test]
+async fn letters_of_one_change_tell_the_customer_of_one_place() {
+    let house = House::with(policy(), agents()).await;
+    let john = house.as_actor(customer("john"));
+    let id = house.submit().await.id;
+    house.clock.advance(TimeDelta::days(60));
+    house.desk.sweep_clocks().await.unwrap();
+    house.handler(id).await.begin(id).await.unwrap();
+    house.handler(id).await.perform(id, decision(C::Resolve, Vec::new())).await.unwrap();
+    john.contest(id, "Still broken.").await.unwrap();
+    john.perform(id, Command::plain(C::Withdraw)).await.unwrap();
+    john.perform(id, Command::plain(C::Reinstate)).await.unwrap();
+    let mut with_handler = BTreeSet::new();
+    for change in house.changes.0.lock().unwrap().iter() {
+        let now = change.parts()[0].after();
+        for letter in change.notices().iter().filter(|it| matches!(it.recipient, Recipient::Customer(_))) {
+            let told = (letter.status, letter.level, letter.handler.clone());
+            assert_eq!(told, (now.status, now.level, now.handler.clone()), "{:?}", letter.kind);
+            if letter.handler.is_some() {
+                with_handler.insert(letter.kind);
+            }
+        }
+    }
+    for kind in [K::Acknowledged, K::EscalatedCustomer, K::ContestedCustomer, K::Reinstated] {
+        assert!(with_handler.contains(&kind), "{kind:?} came with nobody: {with_handler:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_reminder_of_a_question_repeats_it() {
+    let house = House::with(policy(), agents()).await;
+    let id = house.submit().await.id;
+    house.handler(id).await.begin(id).await.unwrap();
+    let asked = house.handler(id).await.ask(id, "Which colour?").await.unwrap();
+    for (at, percent) in [(0, 75), (1, 90)] {
+        let warnings = asked.deadline(ClockKind::Silence).unwrap().warn_at.unwrap();
+        house.clock.set(warnings[at]);
+        house.desk.sweep_clocks().await.unwrap();
+        let change = house.changes.0.lock().unwrap().last().unwrap().clone();
+        let reminder = change.notices().iter().find(|it| it.kind == K::Warning(ClockKind::Silence)).unwrap();
+        assert_eq!(to(reminder), JOHN);
+        assert_eq!(reminder.text.as_deref(), Some("Which colour?"), "at {percent}");
+    }
+}
+
+/// Of each remedy as long as can be said of all of them.
+#[test]
+fn the_closing_letter_says_until_when_a_delivery_can_be_denied() {
+    let (john, sarah) = (customer("john"), agent("sarah"));
+    let given = |remedy| {
+        let evidence = Some("Parcel 17".into());
+        input(C::FulfilRemedy, Input { evidence, remedy: Some(remedy), ..Input::default() })
+    };
+    let mut world = World::new(policy());
+    let begun = world.begun("sarah");
+    let it = world.resolved(&begun, vec![Remedy::of(RemedyKind::Apology)]);
+    let letter = read_of(&world, &it, &john, &Command::plain(C::Accept), K::Closed);
+    assert_eq!(letter.deniable_until, None, "words are delivered by the decision");
+
+    let it = world.resolved(&begun, vec![Remedy::replacement(), Remedy::of(RemedyKind::Repair)]);
+    let it = world.plain(&it, &john, C::Accept);
+    world.later(TimeDelta::days(20));
+    let it = world.act(&it, &sarah, &given(1));
+    let first = world.now + TimeDelta::days(30);
+    world.later(TimeDelta::days(25));
+    let letter = read_of(&world, &it, &sarah, &given(2), K::Closed);
+    assert_eq!((letter.due_at, letter.deniable_until), (None, Some(first)));
+    world.later(TimeDelta::days(25));
+    let letter = read_of(&world, &it, &sarah, &given(2), K::Closed);
+    assert_eq!(
+        letter.deniable_until,
+        Some(world.now + TimeDelta::days(30)),
+        "what is over is no date to look forward to"
+    );
 }

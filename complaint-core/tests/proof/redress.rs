@@ -710,6 +710,8 @@ fn what_falls_with_a_contested_decision_is_named_to_who_promised_it_and_to_who_d
     let text = |told: Vec<Notice>, kind: K| told.into_iter().find(|notice| notice.kind == kind).unwrap();
     let former = text(notices(&before, &at_once, &world.policy), K::ContestedHandler);
     assert_eq!((former.text.as_deref(), former.out_of_sight), (Some("2. Refund of 5.00 EUR"), true));
+    let to_john = text(notices(&before, &at_once, &world.policy), K::ContestedCustomer);
+    assert_eq!(to_john.text.as_deref(), Some("2. Refund of 5.00 EUR"), "it is taken from him");
     let fell = "What was promised and not delivered fell with the decision:\n\n2. Refund of 5.00 EUR";
     for told in [notices(&before, &at_once, &world.policy), notices(&queued, &assigned, &world.policy)] {
         let new = text(told, K::AssignedHandler).text.unwrap();

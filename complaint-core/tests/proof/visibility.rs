@@ -176,6 +176,10 @@ async fn a_customer_is_given_of_a_complaint_what_is_theirs_to_see() {
     );
     let after = john.post(id, "Any news?").await.unwrap();
     assert_eq!(after.proposal, None);
+    above.escalate(id, "No.").await.unwrap();
+    let (stored, seen) = (house.state(id).await, john.read(id).await.unwrap());
+    let fell = |complaint: &complaint_core::Complaint| complaint.escalations[1].proposed;
+    assert!(fell(&stored).is_some() && fell(&seen).is_none(), "what was proposed among staff fell among staff");
 }
 
 #[tokio::test]

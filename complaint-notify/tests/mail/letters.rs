@@ -155,6 +155,7 @@ async fn every_letter_reads_well_with_nothing_to_say() {
     );
     for mut sample in samples() {
         (sample.text, sample.due_at, sample.handler, sample.next_at) = (None, None, None, None);
+        sample.deniable_until = None;
         sample.owed = false;
         notifier.deliver(&sample).await.unwrap();
         let mails = tray.taken();
@@ -366,5 +367,84 @@ async fn what_staff_recorded_names_who_did_and_until_when_to_object() {
         ["Sarah Lee, who works for us, has recorded this in your name", "by Monday 23 November 2026, 17:00 UTC"]
     {
         assert!(text.contains(needed), "{needed} is missing in {text}");
+    }
+}
+
+/// In one change with the letter that says who has it.
+#[tokio::test]
+async fn a_letter_looks_for_somebody_only_while_nobody_has_it() {
+    use NoticeKind as K;
+    use complaint_core::lifecycle::Status;
+    let kinds = [
+        K::Received,
+        K::Acknowledged,
+        K::EscalatedCustomer,
+        K::ContestedCustomer,
+        K::Reopened,
+        K::Reinstated,
+        K::ReferralReturned,
+    ];
+    for kind in kinds {
+        for (status, handler) in [(Status::Queued, None), (Status::Assigned, notice(kind, sarah()).handler)] {
+            let queued = handler.is_none();
+            let letter = Notice { status, handler, due_at: None, ..notice(kind, customer()) };
+            let text = text_of(&letter).await;
+            let looks = ["look for", "looking for", "as soon as somebody has it"].iter().any(|it| text.contains(it));
+            assert_eq!(looks, queued, "{kind:?}: {text}");
+            assert_eq!(text.contains("Sarah Lee has it now."), !queued, "{kind:?}: {text}");
+        }
+    }
+}
+
+/// Where nobody can keep a date none is given, and no page is named for one either.
+#[tokio::test]
+async fn a_letter_without_a_date_sends_nobody_to_look_for_one() {
+    let status = complaint_core::lifecycle::Status::Queued;
+    for sample in samples().into_iter().filter(|it| audience(it) == "customer") {
+        let letter = Notice { due_at: None, due_on: None, next_at: None, deniable_until: None, status, ..sample };
+        let text = text_of(&letter).await;
+        let kind = letter.kind;
+        for said in ["hear from us by", "You hear from us", "dates that apply", "The next you hear"] {
+            assert!(!text.contains(said), "{kind:?}: {text}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_goes_to_admins_gives_the_reference_once_in_its_subject_and_once_in_its_first_sentence() {
+    use NoticeKind as K;
+    let clocks = ClockKind::ALL.into_iter().flat_map(|clock| [K::Warning(clock), K::Missed(clock)]);
+    // A customer who does not answer is no matter for those above.
+    let clocks = clocks.filter(|kind| *kind != K::Missed(ClockKind::Silence));
+    for kind in [K::Unroutable, K::ApprovalWanted, K::RemedyFailedHandler].into_iter().chain(clocks) {
+        let tray = Tray::default();
+        let subject = notice(kind, sarah()).reference.to_string();
+        let letter = Notice { subject: subject.clone(), text: None, ..notice(kind, Recipient::Admins) };
+        notifier(&tray, Host::usual()).deliver(&letter).await.unwrap();
+        let mails = tray.taken();
+        let message = MessageParser::default().parse(mails[0].bytes()).unwrap();
+        assert_eq!(message.subject().unwrap().matches(&subject).count(), 1, "{kind:?}: {:?}", message.subject());
+        let text = message.body_text(0).unwrap();
+        // Beside it the link and the last line.
+        assert_eq!(text.matches(&subject).count(), 3, "{kind:?}: {text}");
+        assert!(!text.contains('“'), "{kind:?}: {text}");
+    }
+}
+
+#[tokio::test]
+async fn the_closing_letter_says_until_when_to_tell_that_nothing_arrived() {
+    for until in [Some(crate::instant("2026-12-21T17:00:00Z")), None] {
+        let text = text_of(&Notice { deniable_until: until, ..notice(NoticeKind::Closed, customer()) }).await;
+        let said = "please tell us until Monday 21 December 2026, 17:00 UTC: choose “I did not receive it”";
+        assert_eq!(text.contains(said), until.is_some(), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_new_handler_reads_who_had_proposed_what_fell() {
+    for handler in [notice(NoticeKind::AssignedHandler, sarah()).handler, None] {
+        let proposed = handler.is_some();
+        let text = text_of(&Notice { handler, ..notice(NoticeKind::AssignedHandler, sarah()) }).await;
+        assert_eq!(text.contains("Sarah Lee had proposed the decision that fell."), proposed, "{text}");
     }
 }

@@ -129,6 +129,7 @@ pub(crate) fn notice(kind: NoticeKind, recipient: Recipient) -> Notice {
         next_at: Some(instant("2026-12-24T17:00:00Z")),
         owed: true,
         rated: false,
+        deniable_until: Some(instant("2026-12-21T17:00:00Z")),
         out_of_sight: false,
         planned_at: instant("2026-11-21T09:30:00.000123Z"),
     }
