@@ -340,8 +340,8 @@ impl Acting {
         found.filter(|complaint| self.scope().admits(complaint)).ok_or(DeskError::NotFound)
     }
 
-    /// Of these complaints those whose customers are given no date, in letters neither, because nobody could keep it: they wait at
-    /// the last level, and nobody there can take them in the ordinary course of days. What was
+    /// Of these complaints those whose customers are given no date, in letters neither, because nobody could keep it: they wait, and
+    /// neither at their level nor at any above can somebody take them in the ordinary course of days. What was
     /// [promised](Complaint::promised) before stays known, and holds again as soon as somebody can.
     ///
     /// ```
@@ -360,10 +360,10 @@ impl Acting {
     /// ```
     pub async fn without_promise(&self, complaints: &[Complaint]) -> Result<BTreeSet<ComplaintId>, DeskError> {
         let (policy, now) = (self.desk.policy(), self.desk.now());
-        let at_last = |it: &&Complaint| it.status == Status::Queued && it.level >= policy.last_level();
+        let waits = |it: &&Complaint| it.status == Status::Queued;
         let mut without = BTreeSet::new();
         let mut roster = None;
-        for complaint in complaints.iter().filter(at_last) {
+        for complaint in complaints.iter().filter(waits) {
             let roster = match &roster {
                 Some(roster) => roster,
                 None => roster.insert(self.desk.roster().await?),

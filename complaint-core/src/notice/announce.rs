@@ -560,7 +560,7 @@ fn why_escalated(after: &Complaint, entry: &Entry) -> Option<String> {
     let over = (!over.is_empty()).then(|| format!("Time ran out: {}.", over.join(", ").to_lowercase()));
     let why = entry.words.get("reason").map(str::to_owned).or(over);
     let proposed = after.escalations.last().and_then(|escalation| escalation.proposed);
-    let fell = proposed.map(|it| format!("Your proposal was not decided in time, and fell: {}.", it.label()));
+    let fell = proposed.map(|it| format!("Your proposal had not been decided on, and fell with that: {}.", it.label()));
     let said: Vec<String> = why.into_iter().chain(fell).collect();
     (!said.is_empty()).then(|| said.join("\n\n"))
 }

@@ -428,11 +428,13 @@ impl Roster {
         !self.anybody(need, now, |reason| reason.passes() && !matches!(reason, Ineligible::Absent { .. }))
     }
 
-    /// Whether anybody can keep the dates that a complaint promises: not while it [waits in vain](Self::waits_in_vain) at the last
-    /// level, above which is nobody to whom the clocks could send it.
+    /// Whether anybody can keep the dates that a complaint promises: not while it [waits in vain](Self::waits_in_vain) at its level
+    /// and would at each level above, to which the clocks send it.
     pub(crate) fn keeps_promises(&self, complaint: &Complaint, policy: &Policy, now: DateTime<Utc>) -> bool {
-        let is_last = complaint.status == Status::Queued && complaint.level >= policy.last_level();
-        !(is_last && self.waits_in_vain(&Need::of(complaint), now))
+        let higher = |level: &Level| Some(level.above()).filter(|above| *above <= policy.last_level());
+        let mut levels = std::iter::successors(Some(complaint.level), higher);
+        complaint.status != Status::Queued
+            || levels.any(|level| !self.waits_in_vain(&Need::of_at(complaint, level), now))
     }
 
     fn anybody(&self, need: &Need, now: DateTime<Utc>, forgiven: impl Fn(&Ineligible) -> bool) -> bool {

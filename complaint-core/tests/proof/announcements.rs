@@ -866,7 +866,7 @@ fn a_proposal_that_falls_when_the_clock_sends_it_up_is_named_to_either_side() {
     assert_eq!(to_sarah.recipient, Recipient::Agent(agent_id("sarah")));
     let said = to_sarah.text.as_ref().unwrap();
     assert!(said.starts_with("Time ran out: "), "{said}");
-    assert!(said.ends_with("Your proposal was not decided in time, and fell: Upheld."), "{said}");
+    assert!(said.ends_with("Your proposal had not been decided on, and fell with that: Upheld."), "{said}");
     // Of that the customer knows nothing.
     let to_john = at_once.iter().chain(&later).filter(|it| matches!(it.recipient, Recipient::Customer(_)));
     assert!(to_john.clone().count() > 0);

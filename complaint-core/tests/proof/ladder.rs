@@ -326,6 +326,33 @@ async fn when_the_only_one_of_the_last_level_has_decided_those_who_can_help_are_
     assert!(john.without_promise(&[contested]).await.unwrap().is_empty(), "somebody came");
 }
 
+/// Where the clocks bring it to somebody the dates hold; up a ladder on which nobody is they do not.
+#[tokio::test]
+async fn a_date_is_given_wherever_somebody_above_can_keep_it_and_nowhere_else() {
+    for (staff, keeps) in [(["omar"].as_slice(), true), (&[], false)] {
+        let house = staffed(staff).await;
+        let john = house.as_actor(customer("john"));
+        let submitted = house.submit().await;
+        assert_eq!((submitted.status, submitted.level), (Status::Queued, level(1)));
+        let without = async |complaint: &Complaint| {
+            let without = john.without_promise(std::slice::from_ref(complaint)).await.unwrap();
+            without.contains(&complaint.id)
+        };
+        assert_eq!(without(&submitted).await, !keeps);
+        while house.state(submitted.id).await.level < level(3) {
+            house.clock.advance(TimeDelta::days(1));
+            house.desk.sweep().await.unwrap();
+        }
+        let it = house.state(submitted.id).await;
+        assert_eq!((it.handler.is_some(), without(&it).await), (keeps, !keeps), "by the clocks alone");
+        let letters: Vec<_> = house.changes.0.lock().unwrap().iter().flat_map(|it| it.notices().to_vec()).collect();
+        let to_john = |it: &&complaint_core::notice::Notice| matches!(it.recipient, Recipient::Customer(_));
+        for letter in letters.iter().filter(to_john).filter(|it| !matches!(it.kind, NoticeKind::Missed(_))) {
+            assert_eq!(letter.due_at.is_some(), keeps, "{:?}", letter.kind);
+        }
+    }
+}
+
 #[tokio::test]
 async fn who_is_off_shift_or_full_is_waited_for_in_silence_and_who_is_away_is_not() {
     let full = crate::house::agents().into_iter().filter(|it| it.id.as_str() == "sarah");
