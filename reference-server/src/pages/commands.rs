@@ -361,7 +361,7 @@ impl Scene<'_> {
         let is_due = self.complaint.requires(command, wanted, self.actor, self.policy);
         let field = match wanted {
             Wanted::Apology => field.when("if upheld, even in part").hint("The customer reads it."),
-            Wanted::OptionalText => field.hint("Write something, send files, or both."),
+            Wanted::OptionalText => field.when("or send files"),
             Wanted::NextSteps => field.hint("What the customer has to do, and what they will get when."),
             Wanted::Cause => field.hint("Why it went wrong, as we see it. The customer does not read it."),
             Wanted::Anonymous => {

@@ -367,7 +367,7 @@ async fn receipt(
 /// What the customer should do next, if anything waits for them.
 fn waits_for_customer(complaint: &Complaint, customer: &Actor, context: &Context<'_>) -> Option<&'static str> {
     if complaint.status == Status::AwaitingCustomer {
-        return Some("We asked you something");
+        return Some("Answer our question");
     }
     complaint.resolution().filter(|it| it.accepted_at.is_none())?;
     let available = complaint.available_commands(customer, context);

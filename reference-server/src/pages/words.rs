@@ -114,6 +114,10 @@ impl Names {
 pub fn unfit(reason: &Ineligible) -> String {
     match reason {
         Ineligible::Absent { until } => format!("is absent until {}", When(*until).shown()),
+        Ineligible::LacksSkills { skills } => {
+            let called: Vec<String> = skills.iter().map(|skill| format!("“{skill}”")).collect();
+            format!("lacks the skill {}", called.join(", "))
+        }
         other => other.message(),
     }
 }
@@ -267,7 +271,12 @@ pub fn log_line(entry: &Entry, names: &Names, policy: &Policy) -> LogLine {
         // The submission stands on the page already, as facts.
         words: match entry.event {
             Event::Submitted { .. } => Vec::new(),
-            _ => entry.words.iter().map(|(name, text)| (word_name(name), text.to_owned())).collect(),
+            _ => {
+                let mut words: Vec<(&str, &str)> = entry.words.iter().collect();
+                // A decision begins with its reasons, as where it stands in full.
+                words.sort_by_key(|(name, _)| *name != "explanation");
+                words.into_iter().map(|(name, text)| (word_name(name), text.to_owned())).collect()
+            }
         },
     }
 }
@@ -450,10 +459,12 @@ pub fn came_in(channel: Channel) -> &'static str {
     }
 }
 
-/// What the house did by itself, in words to the customer.
+/// What staff are told of the customer, in words to the customer.
 fn told(event: &Event) -> Option<String> {
     Some(match event {
         Event::Acknowledged => "We confirmed that we have it".to_owned(),
+        Event::Asked => "Our question to you".to_owned(),
+        Event::Answered { .. } => "Your answer".to_owned(),
         Event::Warned { clock: ClockKind::Silence, .. } => "A reminder that we need your answer".to_owned(),
         Event::Warned { .. } => "A reminder to accept or contest our decision".to_owned(),
         Event::Alarmed { clock } => format!("We missed the date for {}", awaited(*clock)),

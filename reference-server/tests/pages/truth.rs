@@ -535,7 +535,10 @@ async fn a_day_that_is_over_is_spoken_of_as_over() {
     sarah.press(&at(&reference, "begin"), &[]).await;
     sarah.press(&at(&reference, "ask"), &[("text", "Which lid?")]).await;
     john.open(&page).await;
-    assert!(john.says("We need your answer by"), "{}", john.text());
+    assert!(john.says("We need your answer by") && john.says("Our question to you"), "{}", john.text());
+    assert!(john.says("Your answer (or send files)") && !john.says("Your answer (optional)"), "{}", john.text());
+    john.open("/complaints").await;
+    assert!(john.says("Answer our question"), "{}", john.text());
     house.after(40).await;
     let mut john = house.browser_of("john@example.org").await;
     john.open(&page).await;
@@ -670,4 +673,21 @@ async fn a_search_for_signs_finds_nothing_and_says_why() {
     // By what customers wrote nothing is found for admins, so nothing else is shown in its place.
     admin.open("/search?q=kettle").await;
     assert!(admin.says("There is no complaint with this reference.") && !admin.has(".reference"), "{}", admin.text());
+}
+
+#[tokio::test]
+async fn what_a_decision_delivers_by_itself_has_no_evidence_to_read() {
+    let house = House::furnished().await;
+    let (mut john, reference) = house.complaint().await;
+    let mut sarah = house.browser_of("sarah@example.org").await;
+    let page = format!("/complaints/{reference}");
+    sarah.open(&page).await;
+    sarah.press(&at(&reference, "begin"), &[]).await;
+    let apology = [&REFUND[..3], &[("remedies.0.kind", "apology"), ("next_steps", "Nothing.")]].concat();
+    sarah.press(&at(&reference, "resolve"), &apology).await;
+    john.open(&page).await;
+    assert!(john.says("Delivered on 23 Nov 2026") && !john.says("23 Nov 2026 :"), "{}", john.text());
+    let place = |words: &str| john.text().rfind(words).unwrap_or_else(|| panic!("no {words}: {}", john.text()));
+    let order = ["Explanation: It left us", "Apology: We are sorry", "What happens next: Nothing."].map(place);
+    assert!(order.is_sorted(), "{}", john.text());
 }
