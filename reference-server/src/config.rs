@@ -77,7 +77,7 @@ pub struct ServeArgs {
     /// Answer before data is safe from power loss.
     #[arg(long)]
     pub not_durable: bool,
-    /// For trying out only: an admin may push the server's clock forward.
+    /// For trying out only: an admin may push the server's clock forward. It stays ahead when the server starts anew.
     #[arg(long)]
     pub movable_clock: bool,
 }

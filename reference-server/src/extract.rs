@@ -56,7 +56,12 @@ pub struct Repeatable {
 impl Repeatable {
     /// Reads the body as [`ApiJson`] does.
     pub fn parse<T: DeserializeOwned>(&self) -> Result<T, Problem> {
-        parse_strictly(if self.body.is_empty() { b"{}" } else { &self.body })
+        self.parse_without(&[])
+    }
+
+    /// The same, for a caller who may not send these fields: a refusal does not name them as known.
+    pub fn parse_without<T: DeserializeOwned>(&self, fields: &[&str]) -> Result<T, Problem> {
+        parse(if self.body.is_empty() { b"{}" } else { &self.body }, fields)
     }
 }
 
@@ -162,12 +167,17 @@ fn not_json() -> Problem {
 
 /// Reads one JSON object as [`ApiJson`] does.
 pub fn parse_strictly<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    parse(body, &[])
+}
+
+/// `untold` are fields of the object that no refusal names.
+fn parse<T: DeserializeOwned>(body: &[u8], untold: &[&str]) -> Result<T, Problem> {
     let text = std::str::from_utf8(body).map_err(|_| Problem::malformed("malformed_json", "The body is not UTF-8."))?;
     inspect(text)?;
     let mut deserializer = serde_json::Deserializer::from_str(text);
     serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
-        let first = field_problem(&dotted(error.path()), &error.inner().to_string());
-        if text.len() > MENDED_MAX { first } else { with_the_rest::<T>(text, first) }
+        let first = field_problem(&dotted(error.path()), &error.inner().to_string(), untold);
+        if text.len() > MENDED_MAX { first } else { with_the_rest::<T>(text, first, untold) }
     })
 }
 
@@ -177,7 +187,7 @@ const MENDED_MAX: usize = 64 * 1024;
 const FAULTS_MAX: usize = 20;
 
 /// Names what else is wrong. A reader stops at the first fault, so each value at fault gives way to one that will do.
-fn with_the_rest<T: DeserializeOwned>(text: &str, first: Problem) -> Problem {
+fn with_the_rest<T: DeserializeOwned>(text: &str, first: Problem, untold: &[&str]) -> Problem {
     let mut body = serde_json::from_str::<Value>(text).unwrap_or_default();
     let mut faults = first.errors;
     while let Some(fault) = faults.last() {
@@ -187,11 +197,11 @@ fn with_the_rest<T: DeserializeOwned>(text: &str, first: Problem) -> Problem {
         }
         let next = if fault.code == "unknown_field" && fault.field == top {
             body.as_object_mut().and_then(|object| object.remove(&top));
-            fault_in::<T>(&body)
+            fault_in::<T>(&body, untold)
         } else {
             let mended = mends(fault).into_iter().find_map(|mend| {
                 body[&top] = mend;
-                let next = fault_in::<T>(&body);
+                let next = fault_in::<T>(&body, untold);
                 (next.as_ref().map(top_of) != Some(&top)).then_some(next)
             });
             mended.flatten()
@@ -208,9 +218,9 @@ fn with_the_rest<T: DeserializeOwned>(text: &str, first: Problem) -> Problem {
     Problem { errors: faults, ..Problem::invalid().detail(detail) }
 }
 
-fn fault_in<T: DeserializeOwned>(body: &Value) -> Option<FieldError> {
+fn fault_in<T: DeserializeOwned>(body: &Value, untold: &[&str]) -> Option<FieldError> {
     let error = serde_path_to_error::deserialize::<_, T>(body).err()?;
-    field_problem(&dotted(error.path()), &error.inner().to_string()).errors.into_iter().next()
+    field_problem(&dotted(error.path()), &error.inner().to_string(), untold).errors.into_iter().next()
 }
 
 fn top_of(fault: &FieldError) -> &str {
@@ -274,7 +284,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for ApiQuery<T> {
                 Some((path, reason)) if !path.contains([' ', '`']) => (path, reason),
                 _ => ("", reason),
             };
-            Problem { status: StatusCode::BAD_REQUEST, ..field_problem(path, reason) }.renamed("invalid_query")
+            Problem { status: StatusCode::BAD_REQUEST, ..field_problem(path, reason, &[]) }.renamed("invalid_query")
         })?;
         Ok(Self(value))
     }
@@ -302,7 +312,7 @@ fn too_large() -> Problem {
 }
 
 /// Makes a field error of what serde says; its wording is translated, so that no type name of ours gets out.
-fn field_problem(path: &str, said: &str) -> Problem {
+fn field_problem(path: &str, said: &str, untold: &[&str]) -> Problem {
     let named = said.split('`').nth(1).unwrap_or_default();
     let below = |name: &str| match path {
         "" => name.to_owned(),
@@ -310,9 +320,11 @@ fn field_problem(path: &str, said: &str) -> Problem {
         path => format!("{path}.{name}"),
     };
     let (field, code, message) = if said.starts_with("unknown field") {
-        let known = expected(said);
-        let known = if known.is_empty() { known } else { format!(" Known are: {known}.") };
-        (below(named), "unknown_field", format!("There is no such field.{known}"))
+        let (field, known) = (below(named), expected(said));
+        let untold = if field.contains('.') { &[][..] } else { untold };
+        let known: Vec<&str> = known.split(", ").filter(|it| !it.is_empty() && !untold.contains(it)).collect();
+        let known = if known.is_empty() { String::new() } else { format!(" Known are: {}.", known.join(", ")) };
+        (field, "unknown_field", format!("There is no such field.{known}"))
     } else if said.starts_with("missing field") {
         (below(named), "missing", "This field is needed.".to_owned())
     } else if said.starts_with("duplicate field") {

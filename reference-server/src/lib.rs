@@ -82,6 +82,9 @@ pub enum BuildError {
     /// The policy in force cannot be used.
     #[error("the policy in force cannot be used")]
     Policy(#[source] CatalogueError),
+    /// How far the movable clock is ahead cannot be read.
+    #[error("how far the movable clock is ahead cannot be read in the data folder")]
+    Clock(#[source] io::Error),
     /// Attachments cannot be kept.
     #[error("attachments cannot be kept")]
     Attachments(#[source] FilesError),
@@ -146,7 +149,8 @@ pub async fn build_with(config: Config, parts: Parts) -> Result<Server, BuildErr
     let lock = lock(&config.data)?;
     make_private_folder(&config.attachments_folder())?;
     let (clock, movable_clock): (Arc<dyn Clock>, _) = if config.movable_clock {
-        let movable = Arc::new(MovableClock::over(parts.clock));
+        let movable = MovableClock::over(parts.clock, &config.data).map_err(BuildError::Clock)?;
+        let movable = Arc::new(movable);
         (Arc::clone(&movable) as Arc<dyn Clock>, Some(movable))
     } else {
         (parts.clock, None)
@@ -237,6 +241,12 @@ impl Server {
             }),
         );
         lines.extend(config.warnings().into_iter().map(|warning| format!("WARNING      {warning}")));
+        if self.state.movable_clock.is_none() && MovableClock::was_pushed(&config.data) {
+            lines.push(
+                "WARNING      the clock was pushed forward over this data, which now lies in the future; start with --movable-clock"
+                    .to_owned(),
+            );
+        }
         lines.join("\n")
     }
 

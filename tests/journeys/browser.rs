@@ -364,7 +364,7 @@ async fn john_s_complaint_in_the_browser_live_in_every_window() {
     let sarah = house.logged_in("sarah@shop.example", true).await;
     sarah.sees("The kettle came with a cracked lid").await;
     sarah.open(&page).await;
-    for words in ["lid.png", "invoice.pdf", "A-1009", "2 Nov 2026", "lacks late-delivery"] {
+    for words in ["lid.png", "invoice.pdf", "A-1009", "2 Nov 2026", "lacks the skill “late-delivery”"] {
         if words.starts_with("lacks") {
             sarah.sees("Ben Brook").await;
         } else {

@@ -135,7 +135,7 @@ async fn take_in(
     let mut files: Vec<Taken> = Vec::new();
     let mut text = None;
     while let Some(field) = form.next_field().await.map_err(|error| broken(&error))? {
-        let Some(file_name) = field.file_name().map(str::to_owned) else {
+        let Some(file_name) = file_name_of(&field) else {
             let name = field.name().unwrap_or_default().to_owned();
             if name == "text" && command != CommandName::Attach {
                 if text.replace(words(field).await?).is_some() {
@@ -274,6 +274,12 @@ impl Taken {
             sha256: self.stored.sha256.clone(),
         }
     }
+}
+
+/// The name of a file in a form. Browsers write quotes and ends of lines in it as `%22`, `%0D` and `%0A` (HTML, section 4.10.21.8), and
+/// no `%` of the name itself as anything else: nothing more can be undone.
+pub(crate) fn file_name_of(part: &Field<'_>) -> Option<String> {
+    part.file_name().map(|name| name.replace("%22", "\"").replace("%0D", "\r").replace("%0A", "\n"))
 }
 
 /// The name as metadata: kept as it is, refused where it could pass for another one.

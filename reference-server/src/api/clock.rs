@@ -35,7 +35,7 @@ pub(super) struct Now {
 /// How long an answer waits for what the new time asks for; well within the time that any answer has.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Push the server's clock forward. Sessions age with it; what was due by then has been done when it answers, unless that is so much
+/// Push the server's clock forward. Sessions age with it; it stays ahead when the server starts anew with `--movable-clock`; what was due by then has been done when it answers, unless that is so much
 /// that it takes longer: then `done` is false, and it goes on.
 #[utoipa::path(post, path = "/api/v1/clock", tag = "operation", request_body = Advance, security(("bearer" = []), ("cookie" = [])), responses(
     (status = 200, body = Now),
@@ -50,7 +50,8 @@ pub(super) async fn advance(
 ) -> Result<Json<Now>, Problem> {
     let clock = state.movable_clock.as_ref().ok_or_else(Problem::not_found)?;
     let by = TimeDelta::try_seconds(body.advance_seconds);
-    let now = by.and_then(|by| clock.advance(by)).ok_or_else(|| {
+    let pushed = by.map(|by| clock.advance(by)).transpose().map_err(|error| Problem::internal(&error))?;
+    let now = pushed.flatten().ok_or_else(|| {
         Problem::invalid().field(
             "advance_seconds",
             "out_of_range",

@@ -9,7 +9,7 @@ use complaint_core::complaint::{Channel, Complaint, Entry, Submission};
 use complaint_core::desk::{Acting, Receipt};
 use complaint_core::id::{CategoryKey, CustomerId, Level};
 use complaint_core::policy::Policy;
-use complaint_core::store::{Cursor, PAGE_MAX, Query};
+use complaint_core::store::{Cursor, PAGE_MAX, Query, search_words};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -233,7 +233,8 @@ pub(super) fn keyed(acting: Acting, request: &Repeatable) -> Result<Acting, Prob
 pub(super) async fn submission(state: &AppState, viewer: &Viewer, request: &Repeatable) -> Result<Submission, Problem> {
     let given: Value = request.parse()?;
     require(&given, &["category", "subject", "description"])?;
-    let mut submission: Submission = request.parse()?;
+    let of_agents: &[&str] = if viewer.role == Role::Agent { &[] } else { &["channel", "customer"] };
+    let mut submission: Submission = request.parse_without(of_agents)?;
     submission.category = category_named(&state.desk.policy(), submission.category, &given["category"]);
     let by_hand = [Channel::Phone, Channel::Counter, Channel::Letter, Channel::SocialMedia];
     if viewer.role == Role::Agent {
@@ -247,10 +248,10 @@ pub(super) async fn submission(state: &AppState, viewer: &Viewer, request: &Repe
         submission.customer = Some(known_customer(state, submission.customer.as_ref()).await?);
         return Ok(submission);
     }
-    for field in ["channel", "customer"] {
+    for field in of_agents {
         if given.get(field).is_some() {
             return Err(Problem::invalid().detail(format!("{field}: There is no such field.")).field(
-                field,
+                *field,
                 "unknown_field",
                 "Only agents who take a complaint down give this.",
             ));
@@ -376,6 +377,9 @@ fn read_query(text: Option<&str>, acting: &Acting, policy: &Policy) -> Result<Qu
             }
             "q" if value.chars().count() > SEARCH_MAX => {
                 return Err(wrong(name, "too_long", "At most 200 characters."));
+            }
+            "q" if search_words(value).is_empty() => {
+                return Err(wrong(name, "invalid", "Words to look for: letters or digits."));
             }
             "q" => query.text = Some(value.to_owned()),
             "sort" => {

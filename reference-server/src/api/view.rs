@@ -826,7 +826,10 @@ impl Lens {
 
     /// The clocks this viewer is told of.
     pub fn deadlines(&self, complaint: &Complaint) -> Vec<DeadlineView> {
-        complaint.deadlines.iter().map(deadline).collect()
+        // A customer is given no date that nobody can keep; what was missed stays known.
+        let untold = !self.audience.is_internal() && self.without_promise.contains(&complaint.id);
+        let told = |it: &&Deadline| !untold || it.ended.is_some() || it.due_at <= Some(self.now);
+        complaint.deadlines.iter().filter(told).map(deadline).collect()
     }
 
     /// Who was considered and why.
@@ -969,6 +972,12 @@ impl Lens {
             _ => Map::new(),
         };
         let kind = facts.remove("type").and_then(|kind| kind.as_str().map(str::to_owned)).unwrap_or_default();
+        if let Event::Proposed { remedies, .. } | Event::Resolved { remedies, .. } = event {
+            let shown = facts.get_mut("remedies").and_then(Value::as_array_mut).into_iter().flatten();
+            for (shown, remedy) in shown.zip(remedies) {
+                shown["kind_label"] = json!(remedy.kind.label());
+            }
+        }
         if self.audience.is_internal() {
             // What a file is called are words, and stands beside the facts.
             for file in facts.get_mut("attachments").and_then(Value::as_array_mut).into_iter().flatten() {
@@ -990,6 +999,7 @@ impl Lens {
             "channel",
             "until",
             "outcome",
+            "remedies",
             "remedy",
             "on",
             "score",
@@ -1000,14 +1010,9 @@ impl Lens {
             "clocks",
         ];
         facts.retain(|name, _| public.contains(&name.as_str()));
-        match event {
-            Event::Resolved { remedies, .. } => {
-                facts.insert("remedies".to_owned(), json!(remedies));
-            }
-            Event::Closed { cause } => {
-                facts.insert("cause".to_owned(), json!(cause));
-            }
-            _ => {}
+        // Of other events the cause is kept among staff.
+        if let Event::Closed { cause } = event {
+            facts.insert("cause".to_owned(), json!(cause));
         }
         if let Some(handler) = handler {
             facts.insert("handler".to_owned(), json!({ "name": handler }));

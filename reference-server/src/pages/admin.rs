@@ -5,8 +5,9 @@
 use askama::Template;
 use axum::Router;
 use axum::extract::State;
-use axum::http::StatusCode;
-use axum::routing::{get, post};
+use axum::http::{StatusCode, Uri};
+use axum::response::Response;
+use axum::routing::get;
 use complaint_core::DeskError;
 use complaint_core::agent::Agent;
 use complaint_core::complaint::Priority;
@@ -49,14 +50,14 @@ pub fn routes() -> Router<AppState> {
         .route("/admin/agents", get(list_agents))
         .route("/admin/agents/new", get(new_agent).post(add_agent))
         .route("/admin/agents/{id}", get(show_agent).post(change_agent))
-        .route("/admin/agents/{id}/enabled", post(enable_agent))
+        .route("/admin/agents/{id}/enabled", get(back_from_switch).post(enable_agent))
         .route("/admin/categories", get(list_categories))
         .route("/admin/categories/new", get(new_category).post(add_category))
         .route("/admin/categories/{key}", get(show_category).post(change_category))
-        .route("/admin/categories/{key}/active", post(activate_category))
+        .route("/admin/categories/{key}/active", get(back_from_switch).post(activate_category))
         .route("/admin/users", get(list_users))
         .route("/admin/users/new", get(new_user).post(add_user))
-        .route("/admin/users/{id}/enabled", post(enable_user))
+        .route("/admin/users/{id}/enabled", get(|| async { see("/admin/users") }).post(enable_user))
         .route("/admin/policy", get(show_policy))
 }
 
@@ -370,6 +371,11 @@ async fn enable_agent(
     let body = body_of(&json!({ "enabled": typed.machine::<bool>("enabled")? }))?;
     let _changed = agents::change(State(state), Admin(person.0), ApiPath(id.clone()), ApiJson(body)).await?;
     Ok(see(&format!("/admin/agents/{id}?saved=1")))
+}
+
+/// Whoever opens the address of a switch comes to the page it stands on.
+async fn back_from_switch(uri: Uri) -> Response {
+    see(uri.path().rsplit_once('/').map_or("/admin", |(page, _)| page))
 }
 
 async fn list_categories(State(state): State<AppState>, person: Person) -> Answer {

@@ -141,6 +141,7 @@ impl Scene<'_> {
             (CommandName::DeclineRemedy, true) => "Decline one remedy",
             (CommandName::FailRemedy, true) => "I did not receive it",
             (CommandName::AnonymiseRating, true) => "Take my name off the rating",
+            (CommandName::AnonymiseRating, false) => "Take the customer's name off the rating",
             (CommandName::AcceptRemedy, false) => "Record that the customer accepts a remedy",
             (CommandName::DeclineRemedy, false) => "Record that the customer declines a remedy",
             (CommandName::Accept, false) => "Record that the customer accepts",
@@ -187,8 +188,11 @@ impl Scene<'_> {
                 "The customer and a supervisor are told. It stays owed, and the customer may contest the decision anew."
                     .into()
             }
-            CommandName::AnonymiseRating => {
+            CommandName::AnonymiseRating if by_customer => {
                 "Those who dealt with it no longer see that you rated it. It cannot be undone.".into()
+            }
+            CommandName::AnonymiseRating => {
+                "Agents and auditors no longer see the rating; figures go on counting it. It cannot be undone.".into()
             }
             CommandName::Contest => {
                 let level = self.complaint.level.above().min(self.policy.last_level());
@@ -357,7 +361,7 @@ impl Scene<'_> {
         let is_due = self.complaint.requires(command, wanted, self.actor, self.policy);
         let field = match wanted {
             Wanted::Apology => field.when("if upheld, even in part").hint("The customer reads it."),
-            Wanted::OptionalText => field.hint("Write something, send files, or both."),
+            Wanted::OptionalText => field.when("or send files"),
             Wanted::NextSteps => field.hint("What the customer has to do, and what they will get when."),
             Wanted::Cause => field.hint("Why it went wrong, as we see it. The customer does not read it."),
             Wanted::Anonymous => {
@@ -519,7 +523,8 @@ pub fn confirmation(command: CommandName, by_customer: bool) -> &'static str {
         CommandName::Reopen => "It is open again.",
         CommandName::Close => "It is closed.",
         CommandName::Rate => "Thank you for your rating.",
-        CommandName::AnonymiseRating => "Your name is off the rating.",
+        CommandName::AnonymiseRating if by_customer => "Your name is off the rating.",
+        CommandName::AnonymiseRating => "The rating is anonymous now.",
         CommandName::Withdraw => "You have withdrawn your complaint.",
         CommandName::Reinstate => "We take it up again.",
         CommandName::Dismiss => "It is not taken up, and the customer is told why.",

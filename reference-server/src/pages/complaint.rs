@@ -59,7 +59,7 @@ pub(super) struct Loaded {
     pub(super) policy: std::sync::Arc<Policy>,
     pub(super) now: DateTime<Utc>,
     /// Whether nobody can keep a date.
-    without_promise: bool,
+    pub(super) without_promise: bool,
     places: Places,
 }
 
@@ -230,8 +230,10 @@ struct CustomerPage {
     steps: Vec<Step>,
     promise: Option<Promise>,
     broken: Option<Broken>,
+    /// Waits for a handler.
+    queued: bool,
     overdue: Option<Overdue>,
-    /// What could not be delivered and is still owed.
+    /// What failed, or did not arrive, and is still owed.
     failed: Vec<String>,
     paused: bool,
     until: Vec<(String, When)>,
@@ -684,6 +686,9 @@ impl Loaded {
                 ("waiting", false, said.into_iter().collect())
             }
             Event::RemedyFulfilled { .. } => ("delivery", false, words(&["evidence"])),
+            Event::RemedyFailed { .. } if matches!(entry.by, Party::Customer(_)) => {
+                ("what did not arrive", false, words(&["reason"]))
+            }
             Event::RemedyFailed { .. } => ("why a remedy failed", false, words(&["reason"])),
             Event::Accepted { .. } => ("why the decision is accepted", false, words(&["reason"])),
             Event::RemedyAccepted { .. } => ("why a remedy is accepted", false, words(&["reason"])),
@@ -828,11 +833,15 @@ impl Loaded {
         let state = match state {
             RemedyState::Fulfilled => Tag::new("done", state.label()),
             RemedyState::Declined | RemedyState::Lapsed => Tag::new("end", state.label()),
+            RemedyState::Failed if is_owed && never_came(promise.failed.as_ref()) => {
+                Tag::new("bad", "Did not arrive, still owed")
+            }
             RemedyState::Failed if is_owed => Tag::new("bad", "Failed, still owed"),
             RemedyState::Failed => Tag::new("end", state.label()),
             _ if due.is_some_and(|due| due <= self.now) => Tag::new("bad", "Late"),
             RemedyState::Offered | RemedyState::Accepted => Tag::new("wait", "Outstanding"),
         };
+        let failure = if never_came(promise.failed.as_ref()) { "It did not arrive" } else { "It failed" };
         let why = |what: &str, step: &Option<RemedyStep>| {
             let text = step.as_ref()?.text.as_ref()?;
             Some(format!("{what}: {text}"))
@@ -848,7 +857,7 @@ impl Loaded {
                 let evidence = promise.fulfilled.as_ref().and_then(|step| step.text.clone());
                 (Day(on), evidence.unwrap_or_default())
             }),
-            why_not: [why("It failed", &promise.failed), why("Declined", &promise.declined)]
+            why_not: [why(failure, &promise.failed), why("Declined", &promise.declined)]
                 .into_iter()
                 .flatten()
                 .collect(),
@@ -971,6 +980,11 @@ impl Loaded {
     }
 }
 
+/// Whether the customer themself said that it did not reach them: it was recorded as delivered then.
+fn never_came(failed: Option<&RemedyStep>) -> bool {
+    failed.is_some_and(|step| matches!(step.by, Party::Customer(_)))
+}
+
 fn render(
     state: &AppState,
     viewer: &Viewer,
@@ -1020,6 +1034,7 @@ fn customer_page(
         steps: loaded.steps(),
         promise: loaded.promise().filter(|_| complaint.status.is_open()),
         broken: loaded.broken().filter(|_| complaint.status.is_open()),
+        queued: complaint.status == Status::Queued,
         overdue: loaded.overdue(),
         failed: complaint
             .outstanding_remedies()

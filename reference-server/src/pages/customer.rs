@@ -10,14 +10,15 @@ use axum::response::IntoResponse;
 use axum::routing::get;
 use chrono::NaiveDate;
 use complaint_core::DeskError;
+use complaint_core::actor::Actor;
 use complaint_core::complaint::{Complaint, Contact, Submission, Wish};
 use complaint_core::deadline::ClockKind;
 use complaint_core::desk::{Acting, Receipt};
 use complaint_core::id::{CategoryKey, ComplaintId};
-use complaint_core::lifecycle::Status;
+use complaint_core::lifecycle::{CommandName, Context, Field as FieldName, Status};
 use complaint_core::policy::{Category, Policy};
 use complaint_core::routing::Roster;
-use complaint_core::store::{Cursor, Query, Scope};
+use complaint_core::store::{Cursor, Page, Query, Scope, search_words};
 use complaint_core::text::SUBJECT_MAX;
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
@@ -79,6 +80,8 @@ struct Row {
 struct ListPage {
     me: Me,
     text: String,
+    /// Whether it has words to look for.
+    searchable: bool,
     rows: Vec<Row>,
     next: Option<String>,
     waiting: Option<String>,
@@ -157,21 +160,24 @@ async fn list(State(state): State<AppState>, person: Person, ApiQuery(query): Ap
     };
     let text = query.q.trim().to_owned();
     let first = after.is_none() && text.is_empty();
+    let searchable = text.is_empty() || !search_words(&text).is_empty();
     let wanted = Query { text: (!text.is_empty()).then(|| text.clone()), after, ..Query::within(Scope::All) };
-    let found = acting.list(wanted).await?;
+    let found = if searchable { acting.list(wanted).await? } else { Page { items: Vec::new(), next: None } };
+    let (policy, now) = (state.desk.policy(), state.desk.now());
+    let context = Context::new(&policy, now);
+    let waits_for_you = |complaint: &Complaint| waits_for_customer(complaint, acting.actor(), &context);
     // What waits for the customer comes first, however old it is.
     let asking = Query { statuses: vec![Status::AwaitingCustomer, Status::Resolved], ..Query::within(Scope::All) };
     let mut waiting = Vec::new();
     let mut waiting_count = None;
     if first {
-        let found = look_through(&acting, asking, usize::MAX, |it| waits_for_customer(it).is_some()).await?;
+        let found = look_through(&acting, asking, usize::MAX, |it| waits_for_you(it).is_some()).await?;
         waiting_count = Some(found.count(|_| true)).filter(|count| count != "0");
         waiting = found.items;
         waiting.truncate(WAITING_MAX);
     }
     let members = state.desk.store().roster().await.map_err(DeskError::from)?;
     let names = Names { agents: agent_names(&Roster { members, ..Roster::default() }), ..Names::default() };
-    let (policy, now) = (state.desk.policy(), state.desk.now());
     // What waits for the customer is in nobody's queue.
     let without_promise = acting.without_promise(&found.items).await?;
     let mut survivors = BTreeMap::new();
@@ -198,15 +204,13 @@ async fn list(State(state): State<AppState>, person: Person, ApiQuery(query): Ap
             .filter(|_| complaint.status.is_open())
             .and_then(|deadline| deadline.due_at)
             .map(When),
-        waits_for_you: waits_for_customer(complaint),
+        waits_for_you: waits_for_you(complaint),
     };
     let others = found.items.iter().filter(|complaint| waiting.iter().all(|known| known.id != complaint.id));
     let rows: Vec<Row> = waiting.iter().chain(others).map(row).collect();
     let me = Me::of(&person.0, Some(&acting), &state, "/complaints");
-    page(
-        StatusCode::OK,
-        &ListPage { me, text, rows, next: found.next.map(|cursor| cursor.to_string()), waiting: waiting_count },
-    )
+    let next = found.next.map(|cursor| cursor.to_string());
+    page(StatusCode::OK, &ListPage { me, text, searchable, rows, next, waiting: waiting_count })
 }
 
 async fn show_new(State(state): State<AppState>, person: Person, ApiQuery(query): ApiQuery<NewQuery>) -> Answer {
@@ -340,7 +344,8 @@ async fn receipt(
     person.must_be(&[Role::Customer])?;
     let loaded = load(&state, &person.0, &reference).await?;
     let complaint = &loaded.complaint;
-    let due = |clock| complaint.deadline(clock).and_then(|deadline| deadline.due_at).map(When);
+    let kept = !loaded.without_promise;
+    let due = |clock| complaint.deadline(clock).and_then(|it| it.due_at).filter(|_| kept).map(When);
     page(
         StatusCode::OK,
         &ReceiptPage {
@@ -360,12 +365,19 @@ async fn receipt(
 }
 
 /// What the customer should do next, if anything waits for them.
-fn waits_for_customer(complaint: &Complaint) -> Option<&'static str> {
-    match complaint.status {
-        Status::AwaitingCustomer => Some("We asked you something"),
-        Status::Resolved if complaint.resolution().is_some_and(|it| it.accepted_at.is_none()) => {
-            Some("Accept or contest the decision")
-        }
+fn waits_for_customer(complaint: &Complaint, customer: &Actor, context: &Context<'_>) -> Option<&'static str> {
+    if complaint.status == Status::AwaitingCustomer {
+        return Some("Answer our question");
+    }
+    complaint.resolution().filter(|it| it.accepted_at.is_none())?;
+    let available = complaint.available_commands(customer, context);
+    // Nobody is invited to what takes evidence that nobody has seen.
+    let offered = |command| {
+        available.iter().any(|it| it.command == command && it.allowed && !it.required.contains(&FieldName::NewEvidence))
+    };
+    match (complaint.status, offered(CommandName::Accept), offered(CommandName::Contest)) {
+        (Status::Resolved, true, true) => Some("Accept or contest the decision"),
+        (Status::Resolved, true, false) => Some("Accept the decision"),
         _ => None,
     }
 }

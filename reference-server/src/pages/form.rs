@@ -1,6 +1,5 @@
 //! Forms: what people typed, and fields that carry their label, their hint, their fault and what was typed before.
 
-use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::str::FromStr;
 
@@ -17,9 +16,9 @@ const FORM_MAX: usize = 1024 * 1024;
 /// The most fields of a form, so that a made-up one costs little.
 const FIELDS_MAX: usize = 500;
 
-/// The fields of a sent form, each given once.
+/// The fields of a sent form in its order, each given once.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Typed(BTreeMap<String, String>);
+pub struct Typed(Vec<(String, String)>);
 
 impl Typed {
     /// One more field.
@@ -28,17 +27,18 @@ impl Typed {
     /// 400 if it was given already: which of two values was meant, nobody can say.
     pub fn add(&mut self, name: impl Into<String>, value: impl Into<String>) -> Result<(), Problem> {
         let name = name.into();
-        if self.0.contains_key(&name) {
+        if self.sent(&name).is_some() {
             return Err(not_ours(&name, "duplicate", "is given twice"));
         }
-        self.0.insert(name, value.into());
+        self.0.push((name, value.into()));
         Ok(())
     }
 
     /// These fields and one more.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Display) -> Self {
-        self.0.insert(name.to_owned(), value.to_string());
+        self.0.retain(|(known, _)| known != name);
+        self.0.push((name.to_owned(), value.to_string()));
         self
     }
 
@@ -49,7 +49,7 @@ impl Typed {
 
     /// What was typed, if the field was sent.
     pub fn sent(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str)
+        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
     /// What was typed without blanks around it, if anything is left.
@@ -74,8 +74,8 @@ impl Typed {
     /// # Errors
     /// 400 naming the first such field.
     pub fn only(&self, known: impl Fn(&str) -> bool) -> Result<(), Problem> {
-        match self.0.keys().find(|name| !known(name)) {
-            Some(name) => Err(not_ours(name, "unknown_field", "is not a field of this form")),
+        match self.0.iter().find(|(name, _)| !known(name)) {
+            Some((name, _)) => Err(not_ours(name, "unknown_field", "is not a field of this form")),
             None => Ok(()),
         }
     }
@@ -86,7 +86,7 @@ impl Typed {
     /// 400 naming the field.
     pub fn exactly(&self, fields: &[&str]) -> Result<(), Problem> {
         self.only(|name| fields.iter().any(|field| field.trim_end_matches('?') == name))?;
-        match fields.iter().find(|field| !field.ends_with('?') && !self.0.contains_key(**field)) {
+        match fields.iter().find(|field| !field.ends_with('?') && self.sent(field).is_none()) {
             Some(field) => Err(not_ours(field, "missing", "is missing")),
             None => Ok(()),
         }
@@ -104,7 +104,7 @@ impl Typed {
         }
     }
 
-    /// Every field with what was typed, by name.
+    /// Every field with what was typed, in the order of the form.
     pub fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }

@@ -15,7 +15,7 @@ use complaint_core::id::{AgentId, Level};
 use complaint_core::lifecycle::{CommandName, Context, Status};
 use complaint_core::policy::Policy;
 use complaint_core::routing::{Need, Roster, route};
-use complaint_core::store::{Cursor, Query, Reach, Scope, Sort, Summary};
+use complaint_core::store::{Cursor, Query, Reach, Scope, Sort, Summary, search_words};
 use serde::Deserialize;
 
 use super::commands::{CommandForm, Scene, confirmation, list};
@@ -135,6 +135,8 @@ struct SearchPage {
     content: bool,
     filters: Vec<Field>,
     filtered: bool,
+    /// Why nothing can be found by what was typed.
+    fault: Option<&'static str>,
     rows: Vec<Row>,
     next: Option<String>,
 }
@@ -435,7 +437,11 @@ async fn search(State(state): State<AppState>, person: Person, ApiQuery(query): 
         after: query.after.parse::<Cursor>().ok().filter(|cursor| cursor.sort == sort),
         ..Query::within(Scope::All)
     };
-    let found = look_through(&floor.acting, wanted, SEARCH_ROWS, |it| !missed || it.has_missed_deadline()).await?;
+    let fault = fruitless(text, content);
+    let found = match fault {
+        Some(_) => Found { items: Vec::new(), next: None },
+        None => look_through(&floor.acting, wanted, SEARCH_ROWS, |it| !missed || it.has_missed_deadline()).await?,
+    };
     let any = || Choice::new("", "Any", "");
     let statuses = [any(), Choice::new("open", "All open", "")]
         .into_iter()
@@ -474,10 +480,20 @@ async fn search(State(state): State<AppState>, person: Person, ApiQuery(query): 
             content,
             filters,
             filtered,
+            fault,
             rows: found.items.iter().map(|complaint| floor.row(complaint)).collect(),
             next,
         },
     )
+}
+
+/// Why nothing can be found by what was typed and is no reference.
+fn fruitless(text: &str, content: bool) -> Option<&'static str> {
+    match (text, content) {
+        ("", _) => None,
+        (_, false) => Some("There is no complaint with this reference."),
+        (text, true) => search_words(text).is_empty().then_some("A search needs letters or digits."),
+    }
 }
 
 /// Why the router finds nobody, agent by agent; nothing if it finds somebody.

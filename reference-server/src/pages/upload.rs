@@ -7,7 +7,7 @@ use complaint_core::lifecycle::{FILE_SIZE_MAX, FILES_MAX, MEDIA_TYPES};
 use complaint_core::text::TEXT_MAX;
 
 use super::form::{Control, Fault, Field, Typed, not_ours};
-use crate::api::attachments::{Intake, REQUEST_MAX, Taken, broken};
+use crate::api::attachments::{Intake, REQUEST_MAX, Taken, broken, file_name_of};
 use crate::error::Problem;
 use crate::extract::JSON_MAX;
 use crate::files::{accepted, taken_in};
@@ -84,7 +84,7 @@ pub(crate) async fn read(state: &AppState, mut form: Multipart) -> Result<Sent, 
             return Err(Problem::malformed("malformed_form", "The form has too many fields."));
         }
         let name = part.name().unwrap_or_default().to_owned();
-        let Some(file_name) = part.file_name().map(str::to_owned) else {
+        let Some(file_name) = file_name_of(&part) else {
             sent.typed.add(name, text_of(&mut part).await?)?;
             continue;
         };

@@ -7,7 +7,9 @@ use askama::filters::HtmlSafe;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use complaint_core::Policy;
 use complaint_core::actor::Party;
-use complaint_core::complaint::{Channel, CloseCause, Complaint, Entry, EscalationCause, Event, Outcome, ReleaseCause};
+use complaint_core::complaint::{
+    Channel, CloseCause, Complaint, Entry, EscalationCause, Event, Outcome, ReleaseCause, Remedy,
+};
 use complaint_core::deadline::{ClockChange, ClockKind, Deadline, Ending};
 use complaint_core::id::{AgentId, CategoryKey};
 use complaint_core::lifecycle::{FailedGuard, Status};
@@ -112,6 +114,10 @@ impl Names {
 pub fn unfit(reason: &Ineligible) -> String {
     match reason {
         Ineligible::Absent { until } => format!("is absent until {}", When(*until).shown()),
+        Ineligible::LacksSkills { skills } => {
+            let called: Vec<String> = skills.iter().map(|skill| format!("“{skill}”")).collect();
+            format!("lacks the skill {}", called.join(", "))
+        }
         other => other.message(),
     }
 }
@@ -265,7 +271,12 @@ pub fn log_line(entry: &Entry, names: &Names, policy: &Policy) -> LogLine {
         // The submission stands on the page already, as facts.
         words: match entry.event {
             Event::Submitted { .. } => Vec::new(),
-            _ => entry.words.iter().map(|(name, text)| (word_name(name), text.to_owned())).collect(),
+            _ => {
+                let mut words: Vec<(&str, &str)> = entry.words.iter().collect();
+                // A decision begins with its reasons, as where it stands in full.
+                words.sort_by_key(|(name, _)| *name != "explanation");
+                words.into_iter().map(|(name, text)| (word_name(name), text.to_owned())).collect()
+            }
         },
     }
 }
@@ -334,16 +345,22 @@ fn happened(entry: &Entry, names: &Names, policy: &Policy) -> String {
             format!("{how} {} ({})", level(entry.place.level), why.join("; "))
         }
         Event::HandedBack { .. } => format!("Handed back to {}", level(entry.place.level)),
-        Event::Proposed { outcome, .. } => format!("Resolution proposed: {}", outcome.label().to_lowercase()),
+        Event::Proposed { outcome, remedies, .. } => {
+            format!("Resolution proposed: {}{}", outcome.label().to_lowercase(), with_remedies(remedies))
+        }
         Event::SentBack => "Proposal sent back".to_owned(),
-        Event::Resolved { outcome, by, approved_by, .. } => {
+        Event::Resolved { outcome, remedies, by, approved_by, .. } => {
             let approved =
                 approved_by.as_ref().map_or(String::new(), |agent| format!(", approved by {}", names.agent(agent)));
-            format!("Resolved: {} (decided by {}{approved})", outcome.label().to_lowercase(), names.agent(by))
+            let with = with_remedies(remedies);
+            format!("Resolved: {}{with} (decided by {}{approved})", outcome.label().to_lowercase(), names.agent(by))
         }
         Event::Accepted { .. } => "Decision accepted".to_owned(),
         Event::RemedyAccepted { remedy } => format!("Remedy {remedy} accepted"),
         Event::RemedyDeclined { remedy } => format!("Remedy {remedy} declined"),
+        Event::RemedyFailed { remedy } if matches!(entry.by, Party::Customer(_)) => {
+            format!("Remedy {remedy} did not arrive")
+        }
         Event::RemedyFailed { remedy } => format!("Remedy {remedy} failed: not delivered, or not arrived"),
         Event::RemedyFulfilled { remedy, on } => {
             format!("Remedy {remedy} delivered on {}", Day(*on).shown())
@@ -353,14 +370,7 @@ fn happened(entry: &Entry, names: &Names, policy: &Policy) -> String {
             format!("Decision contested{with}; goes to {}", level(entry.place.level))
         }
         Event::Reopened => "Opened again by a supervisor".to_owned(),
-        Event::Closed { cause } => match cause {
-            CloseCause::Accepted => "Closed: the decision was accepted",
-            CloseCause::RemediesFulfilled => "Closed: the last remedy was delivered",
-            CloseCause::RemediesDeclined => "Closed: the last remedy was declined",
-            CloseCause::AcceptanceWindowOver => "Closed: no objection in the time given",
-            CloseCause::ByHand => "Closed by a supervisor",
-        }
-        .to_owned(),
+        Event::Closed { cause } => closed(*cause).to_owned(),
         Event::Rated { score, anonymous, .. } => {
             format!("Rated {score} of 5{}", if *anonymous { ", anonymously" } else { "" })
         }
@@ -392,6 +402,29 @@ fn happened(entry: &Entry, names: &Names, policy: &Policy) -> String {
     }
 }
 
+fn closed(cause: CloseCause) -> &'static str {
+    match cause {
+        CloseCause::Accepted => "Closed: the decision was accepted",
+        CloseCause::RemediesFulfilled => "Closed: the last remedy was delivered",
+        CloseCause::RemediesDeclined => "Closed: the last remedy was declined",
+        CloseCause::AcceptanceWindowOver => "Closed: no objection in the time given",
+        CloseCause::ByHand => "Closed by a supervisor",
+    }
+}
+
+/// As it follows an outcome: `, with refund of 12.50 EUR, apology`.
+fn with_remedies(remedies: &[Remedy]) -> String {
+    let called: Vec<String> = remedies
+        .iter()
+        .map(|remedy| {
+            let words = remedy.in_words();
+            let mut letters = words.chars();
+            letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
+        })
+        .collect();
+    if called.is_empty() { String::new() } else { format!(", with {}", called.join(", ")) }
+}
+
 /// What a clock measures, for staff; of several remedies, which.
 fn timed(entry: &Entry, clock: ClockKind) -> String {
     let label = clock.label().to_lowercase();
@@ -415,21 +448,23 @@ fn told_of_remedy(entry: &Entry, clock: ClockKind) -> Option<u32> {
 pub fn came_in(channel: Channel) -> &'static str {
     match channel {
         Channel::Web => "through our website",
-        Channel::Api => "through another program",
+        Channel::Api => "through a program that is connected to ours",
         Channel::Email => "by e-mail",
         Channel::Phone => "by phone",
         Channel::Counter => "at a counter",
         Channel::Letter => "by letter",
         Channel::SocialMedia => "through social media",
-        Channel::Open311 => "through Open311",
+        Channel::Open311 => "through a reporting app (Open311)",
         Channel::Import => "from another system",
     }
 }
 
-/// What the house did by itself, in words to the customer.
+/// What staff are told of the customer, in words to the customer.
 fn told(event: &Event) -> Option<String> {
     Some(match event {
         Event::Acknowledged => "We confirmed that we have it".to_owned(),
+        Event::Asked => "Our question to you".to_owned(),
+        Event::Answered { .. } => "Your answer".to_owned(),
         Event::Warned { clock: ClockKind::Silence, .. } => "A reminder that we need your answer".to_owned(),
         Event::Warned { .. } => "A reminder to accept or contest our decision".to_owned(),
         Event::Alarmed { clock } => format!("We missed the date for {}", awaited(*clock)),

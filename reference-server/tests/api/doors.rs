@@ -42,6 +42,12 @@ async fn a_submission_is_refused_with_every_fault_named() {
         let refused = it.post_with("/api/v1/complaints", with(field, value), &house.john).await;
         named(&refused, field, code);
     }
+    let known = async |who: &With| {
+        let refused = it.post_with("/api/v1/complaints", with("priority", json!("urgent")), who).await.text;
+        ["channel", "customer"].map(|field| refused.contains(field))
+    };
+    assert_eq!(known(&house.john).await, [false; 2], "each is told of what they may send");
+    assert_eq!(known(&house.ben).await, [true; 2]);
     let future = it.post_with("/api/v1/complaints", with("purchase_date", json!("2030-01-01")), &house.john).await;
     assert_eq!((future.status.as_u16(), future.fields()[0].0.as_str()), (422, "purchase_date"));
     let empty = it.post_with("/api/v1/complaints", json!({}), &house.john).await;

@@ -82,6 +82,22 @@ impl<F: Future> Future for Leaves<F> {
     }
 }
 
+/// As browsers write it, and as programs do that escape it.
+#[tokio::test]
+async fn a_quote_in_the_name_of_a_file_stays_a_quote() {
+    let house = House::new().await;
+    let path = house.complaint().await;
+    for name in ["12%22 screen.png", "12\\\" screen.png"] {
+        let sent = house.upload(&path, &[(name, "image/png", PNG)], &house.john).await;
+        let files = sent.json()["attachments"].as_array().cloned().unwrap_or_default();
+        assert_eq!(files.last().expect("a file")["file_name"], "12\" screen.png", "{name}");
+    }
+    let sent = house.upload(&path, &[("100%25 new.png", "image/png", PNG)], &house.john).await.json();
+    assert_eq!(sent["attachments"][2]["file_name"], "100%25 new.png", "nothing else is encoded");
+    let broken = house.upload(&path, &[("a%0D%0Ab.png", "image/png", PNG)], &house.john).await;
+    assert_eq!(broken.fields(), [("files.0".to_owned(), "bad_name".to_owned())], "{}", broken.text);
+}
+
 #[tokio::test]
 async fn a_photo_and_a_document_come_back_as_they_were() {
     let house = House::new().await;

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::house::{House, kinds};
+use crate::support::With;
 
 async fn decided(house: &House, remedies: Value) -> String {
     let path = house.complaint().await;
@@ -79,9 +80,35 @@ async fn no_date_is_shown_that_nobody_can_keep() {
         house.done(&path, "begin", json!({}), decider).await;
         house.done(&path, "resolve", decision.clone(), decider).await;
     }
+    let running = async |who: &With| {
+        let clocks = house.read(&format!("{path}/deadlines"), who).await;
+        let clocks = clocks["items"].as_array().expect("clocks").clone();
+        clocks.iter().filter(|clock| clock["ended_at"].is_null()).count()
+    };
     let evidence = json!({"reason": "No.", "new_evidence": "A film of it."});
     let open = house.done(&path, "contest", evidence, &house.john).await;
     assert_eq!((&open["status"], &open["promised_at"]), (&json!("queued"), &Value::Null), "{open}");
+    assert_eq!(running(&house.john).await, 0, "as in letters and on pages");
+    assert!(running(&house.admin).await > 0, "staff see the clocks that run");
+}
+
+#[tokio::test]
+async fn the_log_names_what_was_decided_to_be_done() {
+    let house = House::new().await;
+    let path = decided(&house, json!([{"kind": "replacement"}, {"kind": "refund", "amount": "12.50 EUR"}])).await;
+    for who in [&house.john, &house.sarah] {
+        let log = house.read(&format!("{path}/log"), who).await;
+        let entries = log["items"].as_array().expect("items");
+        let resolved = entries.iter().find(|entry| entry["type"] == "resolved").expect("a decision");
+        let remedies = &resolved["facts"]["remedies"];
+        assert_eq!(
+            *remedies,
+            json!([
+                {"kind": "replacement", "kind_label": "Replacement"},
+                {"kind": "refund", "kind_label": "Refund", "amount": "12.50 EUR"},
+            ])
+        );
+    }
 }
 
 /// Whose hand it was: to customers by name alone.

@@ -1,6 +1,7 @@
 use chrono::TimeDelta;
 use reference_server::auth::accounts::{AccountMailKind, AccountsError};
 use reference_server::auth::{AccountChange, AccountFilter, AuthError, NewStaff, Role};
+use reference_server::config::ServeArgs;
 use serde_json::json;
 
 use crate::house::House;
@@ -210,6 +211,24 @@ async fn only_an_admin_moves_the_clock() {
         let answer = it.post_with("/api/v1/clock", json!({"advance_seconds": wrong}), &With::bearer(&admin)).await;
         assert_eq!(answer.fields(), [("advance_seconds".into(), "out_of_range".into())], "{wrong}");
     }
+}
+
+/// What was stored by then would lie in the future of a clock that begins anew.
+#[tokio::test]
+async fn a_clock_that_was_pushed_stays_ahead_over_the_same_data() {
+    let pushed = |args: &mut ServeArgs| {
+        std::fs::create_dir_all(&args.data).expect("a folder");
+        std::fs::write(args.data.join("clock-ahead-micros"), "3600000000").expect("written");
+    };
+    let it = Harness::with_args(|args| {
+        pushed(args);
+        args.movable_clock = true;
+    });
+    let it = it.await;
+    assert_eq!(it.server.state().clock.now().to_rfc3339(), "2026-03-02T10:00:00+00:00");
+    let it = Harness::with_args(pushed).await;
+    assert!(it.server.greeting().contains("WARNING      the clock was pushed forward"), "{}", it.server.greeting());
+    assert!(!Harness::new().await.server.greeting().contains("pushed forward"));
 }
 
 #[tokio::test]

@@ -396,6 +396,9 @@ async fn what_was_typed_without_a_session_is_shown_and_not_sent() {
     assert!(john.html().contains("Cracked &#60;b&#62;lid") && john.says("It leaks."), "{}", john.html());
     assert_eq!(john.attribute("[data-name=description]", "readonly").as_deref(), Some(""));
     assert!(!john.has("[data-name=key]") && !john.has("[data-name=follows]"), "{}", john.html());
+    let place = |name: &str| john.html().find(&format!("data-name=\"{name}\"")).unwrap_or_else(|| panic!("no {name}"));
+    let order = ["subject", "description", "wish", "contact.name", "contact.email"].map(place);
+    assert!(order.is_sorted(), "as the form asks: {order:?}");
     john.press("/login", &[("email", "john@example.org"), ("password", PASSWORD)]).await;
     assert_eq!(john.address, form);
     john.open("/complaints").await;
@@ -416,6 +419,41 @@ async fn what_was_typed_without_a_session_is_shown_and_not_sent() {
     admin.press("/admin/users/new", &typed).await;
     assert!(admin.status() == 401 && admin.says("Zoe Zest") && !admin.html().contains("a secret"), "{}", admin.html());
     assert_eq!(admin.attribute("input[name=next]", "value").as_deref(), Some("/admin/users/new"));
+}
+
+/// Whoever logs in after a session ended goes to the address their form was posted to.
+#[tokio::test]
+async fn the_address_of_a_form_leads_to_its_page() {
+    let house = House::furnished().await;
+    let (_, reference) = house.complaint().await;
+    let mut admin = house.browser_of("ada@example.org").await;
+    admin.open("/admin/agents").await;
+    let agent = admin.attribute("table tbody a", "href").expect("an agent");
+    for page in
+        ["/admin/agents/new", "/admin/categories/new", "/admin/users/new", "/admin/categories/damaged-goods", &agent]
+    {
+        admin.open(page).await;
+        let actions = admin.actions();
+        assert!(!actions.is_empty(), "{page}");
+        for action in actions {
+            admin.open(&action).await;
+            assert_eq!((admin.status(), &*admin.address), (200, page), "{action}");
+        }
+    }
+    admin.open("/admin/users").await;
+    for action in admin.actions() {
+        admin.open(&action).await;
+        assert_eq!((admin.status(), &*admin.address), (200, "/admin/users"), "{action}");
+    }
+    let page = format!("/complaints/{reference}");
+    for who in ["john", "sarah"] {
+        let mut person = house.browser_of(&format!("{who}@example.org")).await;
+        person.open(&page).await;
+        for action in person.actions() {
+            person.open(&action).await;
+            assert_eq!((person.status(), &*person.address), (200, &*page), "{action}");
+        }
+    }
 }
 
 #[tokio::test]

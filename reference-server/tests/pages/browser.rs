@@ -117,6 +117,13 @@ impl<'a> Browser<'a> {
         }
     }
 
+    /// Where the forms of the page are posted to, but for the one that logs out.
+    pub(crate) fn actions(&self) -> Vec<String> {
+        let page = Html::parse_document(&self.html);
+        let forms = selector("main form[method=post]");
+        page.select(&forms).filter_map(|form| form.value().attr("action").map(str::to_owned)).collect()
+    }
+
     /// Forgets who it is, as when a session has ended.
     pub(crate) fn forget(&mut self) {
         self.cookie = None;

@@ -51,7 +51,11 @@ async fn from_submission_to_feedback_without_script() {
     assert!(sarah.address == "/work" && sarah.says("Broken kettle"), "{}", sarah.text());
     sarah.open(&page).await;
     assert!(sarah.says("Kettle 3000") && sarah.says("invoice.pdf") && sarah.says("The small one"), "{}", sarah.text());
-    assert!(sarah.says("Ben") && sarah.says("lacks damaged-goods"), "the routing is explained: {}", sarah.text());
+    assert!(
+        sarah.says("Ben") && sarah.says("lacks the skill “damaged-goods”"),
+        "the routing is explained: {}",
+        sarah.text()
+    );
     sarah.press(&at(&reference, "begin"), &[]).await;
     assert!(sarah.says("You have begun."), "{}", sarah.text());
     sarah.press(&at(&reference, "note"), &[("text", "Third one this week.")]).await;

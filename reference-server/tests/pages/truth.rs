@@ -400,7 +400,7 @@ async fn a_late_remedy_is_named_and_apologised_for() {
     assert!(sarah.says("Alarm: the time for “remedy 2” ran out"), "{}", sarah.text());
     sarah.press(&at(&reference, "fail_remedy"), &[("remedy", "2"), ("reason", "It is out of stock.")]).await;
     john.open(&page).await;
-    assert!(john.says("We could not deliver what we promised you 2. Replacement We are sorry."), "{}", john.text());
+    assert!(john.says("What we promised you has not reached you 2. Replacement We are sorry."), "{}", john.text());
     assert!(!john.says("We are late with what we promised you"), "{}", john.text());
 }
 
@@ -424,15 +424,29 @@ async fn a_changed_score_says_nothing_anew() {
 #[tokio::test]
 async fn the_way_it_came_in_is_said_in_words() {
     let house = House::furnished().await;
-    let (_, reference) = house.complaint().await;
-    let by_program = house.server.state().desk.acting_as(Actor::customer("u_1").expect("an id"));
-    let mut submission = Complaint::about("Late delivery", "Parcel", "Weeks late.").expect("right");
-    submission.channel = Channel::Api;
-    let other = by_program.submit(submission).await.expect("handed in").reference();
-    for (reference, words) in [(reference, "through our website"), (other.to_string(), "through another program")] {
-        let mut maria = house.browser_of("maria@example.org").await;
-        maria.open(&format!("/complaints/{reference}")).await;
-        assert!(maria.says(&format!("Complaint received {words}, about")), "{}", maria.text());
+    let mut john = house.customer("John Miller", "john@example.org").await;
+    let mut maria = house.browser_of("maria@example.org").await;
+    let state = house.server.state();
+    let account = state.accounts.account_at("john@example.org").await.expect("an account");
+    let john_s = state.desk.acting_as(Actor::customer(account.id.as_str()).expect("an id"));
+    for (channel, words) in [
+        (Channel::Web, "through our website"),
+        (Channel::Api, "through a program that is connected to ours"),
+        (Channel::Email, "by e-mail"),
+        (Channel::Phone, "by phone"),
+        (Channel::Counter, "at a counter"),
+        (Channel::Letter, "by letter"),
+        (Channel::SocialMedia, "through social media"),
+        (Channel::Open311, "through a reporting app (Open311)"),
+        (Channel::Import, "from another system"),
+    ] {
+        let mut submission = Complaint::about("Late delivery", "Parcel", "Weeks late.").expect("right");
+        submission.channel = channel;
+        let reference = john_s.submit(submission).await.expect("handed in").reference();
+        for reader in [&mut john, &mut maria] {
+            reader.open(&format!("/complaints/{reference}")).await;
+            assert!(reader.says(&format!("Complaint received {words}, about")), "{}", reader.text());
+        }
     }
 }
 
@@ -521,11 +535,159 @@ async fn a_day_that_is_over_is_spoken_of_as_over() {
     sarah.press(&at(&reference, "begin"), &[]).await;
     sarah.press(&at(&reference, "ask"), &[("text", "Which lid?")]).await;
     john.open(&page).await;
-    assert!(john.says("We need your answer by"), "{}", john.text());
+    assert!(john.says("We need your answer by") && john.says("Our question to you"), "{}", john.text());
+    assert!(john.says("Your answer (or send files)") && !john.says("Your answer (optional)"), "{}", john.text());
+    john.open("/complaints").await;
+    assert!(john.says("Answer our question"), "{}", john.text());
     house.after(40).await;
     let mut john = house.browser_of("john@example.org").await;
     john.open(&page).await;
     assert!(john.says("We needed your answer by") && john.says("You can still answer"), "{}", john.text());
     john.press(&at(&reference, "answer"), &[("text", "The one of the kettle.")]).await;
     assert_eq!(john.status(), 200, "{}", john.text());
+}
+
+#[tokio::test]
+async fn where_nobody_can_take_it_no_date_is_given_and_that_is_said() {
+    let house = House::furnished().await;
+    let (mut john, reference) = house.complaint().await;
+    let page = format!("/complaints/{reference}");
+    let mut admin = house.browser_of("ada@example.org").await;
+    admin.open("/admin/agents").await;
+    let omar = admin.attribute("table tbody tr:last-child a", "href").expect("a link to the only manager");
+    admin.open(&omar).await;
+    assert!(admin.says("Omar"), "{}", admin.text());
+    admin.press(&format!("{omar}/enabled"), &[]).await;
+    for who in ["sarah", "maria"] {
+        john.open(&page).await;
+        assert!(john.says("You get our decision by") || john.says("A person writes to you by"), "{}", john.text());
+        let mut agent = house.browser_of(&format!("{who}@example.org")).await;
+        agent.open(&page).await;
+        agent.press(&at(&reference, "escalate"), &[("reason", "Not for me.")]).await;
+    }
+    john.open(&page).await;
+    let looking = "We are looking for somebody who can deal with it. Until there is somebody, we give you no date";
+    assert!(john.says(looking), "{}", john.text());
+    for address in [page.clone(), "/complaints".to_owned(), format!("{page}/receipt")] {
+        john.open(&address).await;
+        for date in ["You get our decision by", "writes to you by", "promised by", "By 2", "wants a final answer"] {
+            assert!(!john.says(date), "{address}: {date}: {}", john.text());
+        }
+    }
+    assert!(john.says("As soon as somebody has it: a mail with their name"), "{}", john.text());
+}
+
+#[tokio::test]
+async fn nobody_is_invited_to_what_is_over() {
+    let house = House::furnished().await;
+    let (mut john, reference) = house.complaint().await;
+    refunded(&house, &reference).await;
+    john.open("/complaints").await;
+    assert!(john.says("Accept or contest the decision"), "{}", john.text());
+    house.after(40).await;
+    let mut john = house.browser_of("john@example.org").await;
+    john.open("/complaints").await;
+    assert!(john.says("Accept the decision") && !john.says("contest the decision"), "{}", john.text());
+    john.open(&format!("/complaints/{reference}")).await;
+    let offered = |command: &str| john.has(&format!("form[action='{}']", at(&reference, command)));
+    assert!(offered("accept") && !offered("contest"), "{}", john.text());
+}
+
+#[tokio::test]
+async fn what_the_customer_says_never_came_is_said_so() {
+    let house = House::furnished().await;
+    let (mut john, reference) = house.complaint().await;
+    let page = format!("/complaints/{reference}");
+    let mut sarah = refunded(&house, &reference).await;
+    sarah.press(&at(&reference, "fulfil_remedy"), &[("evidence", "Transfer 17"), ("on", "2026-11-23")]).await;
+    john.open(&page).await;
+    john.press(&at(&reference, "fail_remedy"), &[("reason", "No money on my account.")]).await;
+    sarah.open(&page).await;
+    for reader in [&john, &sarah] {
+        for words in [
+            "Did not arrive, still owed",
+            "It did not arrive: No money on my account.",
+            "Remedy 1 did not arrive",
+            "what did not arrive",
+        ] {
+            assert!(reader.says(words), "{words} is missing: {}", reader.text());
+        }
+        for words in ["could not deliver", "It failed", "Remedy 1 failed", "why a remedy failed"] {
+            assert!(!reader.says(words), "{words}: {}", reader.text());
+        }
+    }
+    assert!(john.says("What we promised you has not reached you"), "{}", john.text());
+}
+
+#[tokio::test]
+async fn a_rating_is_spoken_of_to_staff_as_the_customer_s() {
+    let house = House::furnished().await;
+    let (mut john, reference) = house.complaint().await;
+    let page = format!("/complaints/{reference}");
+    refunded(&house, &reference).await;
+    john.open(&page).await;
+    john.press(&at(&reference, "rate"), &[("score", "2")]).await;
+    assert!(john.says("Take my name off the rating"), "{}", john.text());
+    let mut admin = house.browser_of("ada@example.org").await;
+    admin.open(&page).await;
+    for words in ["my name", "you rated", "your"] {
+        assert!(!admin.says(words), "{words}: {}", admin.text());
+    }
+    admin.press(&at(&reference, "anonymise_rating"), &[]).await;
+    assert!(admin.says("The rating is anonymous now."), "{}", admin.text());
+}
+
+#[tokio::test]
+async fn the_log_says_what_was_decided_to_be_done() {
+    let house = House::furnished().await;
+    let (mut john, reference) = house.complaint().await;
+    let mut sarah = house.browser_of("sarah@example.org").await;
+    let page = format!("/complaints/{reference}");
+    sarah.open(&page).await;
+    sarah.press(&at(&reference, "begin"), &[]).await;
+    let both: Vec<(&str, &str)> = REFUND.iter().chain(&TWO).copied().collect();
+    sarah.press(&at(&reference, "resolve"), &both).await;
+    john.open(&page).await;
+    for reader in [&john, &sarah] {
+        let said = reader.says("Resolved: upheld, with refund of 12.50 EUR, replacement (decided by Sarah)");
+        assert!(said, "{}", reader.text());
+    }
+}
+
+#[tokio::test]
+async fn a_search_for_signs_finds_nothing_and_says_why() {
+    let house = House::furnished().await;
+    let (mut john, _) = house.complaint().await;
+    let mut sarah = house.browser_of("sarah@example.org").await;
+    let mut admin = house.browser_of("ada@example.org").await;
+    for signs in ["*", "%25", "...", "%22%22"] {
+        john.open(&format!("/complaints?q={signs}")).await;
+        sarah.open(&format!("/search?q={signs}")).await;
+        for reader in [&john, &sarah] {
+            assert!(reader.says("A search needs letters or digits.") && !reader.says("Broken kettle"), "{signs}");
+        }
+    }
+    john.open("/complaints?q=kettle").await;
+    sarah.open("/search?q=kettle").await;
+    assert!(john.says("Broken kettle") && sarah.says("Broken kettle"), "{}", sarah.text());
+    // By what customers wrote nothing is found for admins, so nothing else is shown in its place.
+    admin.open("/search?q=kettle").await;
+    assert!(admin.says("There is no complaint with this reference.") && !admin.has(".reference"), "{}", admin.text());
+}
+
+#[tokio::test]
+async fn what_a_decision_delivers_by_itself_has_no_evidence_to_read() {
+    let house = House::furnished().await;
+    let (mut john, reference) = house.complaint().await;
+    let mut sarah = house.browser_of("sarah@example.org").await;
+    let page = format!("/complaints/{reference}");
+    sarah.open(&page).await;
+    sarah.press(&at(&reference, "begin"), &[]).await;
+    let apology = [&REFUND[..3], &[("remedies.0.kind", "apology"), ("next_steps", "Nothing.")]].concat();
+    sarah.press(&at(&reference, "resolve"), &apology).await;
+    john.open(&page).await;
+    assert!(john.says("Delivered on 23 Nov 2026") && !john.says("23 Nov 2026 :"), "{}", john.text());
+    let place = |words: &str| john.text().rfind(words).unwrap_or_else(|| panic!("no {words}: {}", john.text()));
+    let order = ["Explanation: It left us", "Apology: We are sorry", "What happens next: Nothing."].map(place);
+    assert!(order.is_sorted(), "{}", john.text());
 }
