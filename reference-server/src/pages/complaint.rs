@@ -820,9 +820,9 @@ impl Loaded {
         })
     }
 
-    /// What the cause of a decision is called, for those who may know it.
+    /// What the cause of a decision is called; of what a customer reads the core has taken it out.
     fn cause(&self, key: Option<&CauseKey>) -> Option<String> {
-        key.filter(|_| self.acting.actor().customer_id().is_none()).map(|key| cause_name(&self.policy, key))
+        key.map(|key| cause_name(&self.policy, key))
     }
 
     fn remedy(&self, promise: &RemedyPromise) -> Remedy {

@@ -269,16 +269,15 @@ pub fn log_line(entry: &Entry, names: &Names, policy: &Policy) -> LogLine {
         who: names.party(&entry.by),
         what: happened(entry, names, policy),
         // The submission stands on the page already, as facts.
-        words: match entry.event {
-            Event::Submitted { .. } => Vec::new(),
-            _ => {
-                let mut words: Vec<(&str, &str)> = entry.words.iter().collect();
-                // A decision begins with its reasons, as where it stands in full.
-                words.sort_by_key(|(name, _)| *name != "explanation");
-                words.into_iter().map(|(name, text)| (word_name(name), text.to_owned())).collect()
-            }
-        },
+        words: if matches!(entry.event, Event::Submitted { .. }) { Vec::new() } else { words(entry) },
     }
+}
+
+fn words(entry: &Entry) -> Vec<(String, String)> {
+    let mut words: Vec<(&str, &str)> = entry.words.iter().collect();
+    // A decision begins with its reasons, as where it stands in full.
+    words.sort_by_key(|(name, _)| *name != "explanation");
+    words.into_iter().map(|(name, text)| (word_name(name), text.to_owned())).collect()
 }
 
 fn word_name(name: &str) -> String {
