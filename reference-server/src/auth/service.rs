@@ -720,6 +720,12 @@ mod tests {
     }
 
     #[test]
+    fn what_a_relay_said_can_be_kept_anywhere() {
+        let said = for_operator(&std::io::Error::other("550 no\0such user"));
+        assert!(said.contains("such user") && !said.contains('\0'), "{said}");
+    }
+
+    #[test]
     fn pauses_grow_and_end() {
         let minutes: Vec<i64> = (0..7).map(|attempts| pause_after(attempts).num_minutes()).collect();
         assert_eq!(minutes, [1, 4, 16, 64, 256, 720, 720]);

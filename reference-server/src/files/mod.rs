@@ -316,6 +316,16 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn where_others_may_refer_to_it_nothing_is_removed() {
+        let mut house = House::new();
+        house.files = house.files.shared();
+        drop(house.stored(1, b"refused here, kept there").await);
+        assert_eq!(house.count(), 1);
+        drop(house.files.begin(Uuid::from_u128(2)).await.expect("begins"));
+        assert_eq!(house.count(), 1, "what never came to its place is nobody's");
+    }
+
+    #[tokio::test]
     async fn what_is_kept_can_be_read_and_the_rest_leaves_nothing() {
         let house = House::new();
         drop(house.stored(1, b"alone").await);
