@@ -13,6 +13,7 @@ use cluster::{fresh, options};
 use complaint_core::agent::Agent;
 use complaint_core::conformance::{Opening, Story, agent_id, both, second};
 use complaint_core::id::Version;
+use complaint_core::notice::Settlement;
 use complaint_core::store::{AgentStore, ComplaintStore, Outbox, StoreError};
 use complaint_store_sqlx::PostgresStore;
 use complaint_store_sqlx::postgres::{Changes, Heard, PostgresOptions};
@@ -430,12 +431,29 @@ async fn couriers_on_several_servers_never_hold_one_notice() {
     assert_eq!(held.len(), 60, "a notice was held twice");
 }
 
+#[tokio::test]
+async fn a_relay_that_says_a_nul_is_no_reason_to_send_again_and_again() {
+    let Some(options) = options() else { return };
+    let store = options.open().await.unwrap();
+    store.migrate().await.unwrap();
+    opened(&store, 1).await;
+    let (now, until) = ("2100-01-01T00:00:00Z".parse().unwrap(), "2100-01-01T00:01:00Z".parse().unwrap());
+    let notices = store.claim(now, until, 9).await.unwrap();
+    for notice in &notices {
+        let why = "550 no\0such user".to_owned();
+        store.settle(notice.notice.id, Settlement::Retry { at: now, why: why.clone() }, now).await.unwrap();
+        store.settle(notice.notice.id, Settlement::Dead { why }, now).await.unwrap();
+    }
+    assert!(!notices.is_empty());
+    assert!(store.claim(now, until, 9).await.unwrap().is_empty());
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_one_server_commits_is_heard_by_another() {
     let Some(options) = options() else { return };
     let (here, there) = (options.clone().announcing().open().await.unwrap(), options.open().await.unwrap());
     here.migrate().await.unwrap();
-    let mut changes = there.changes().await.unwrap();
+    let (mut changes, mut own) = (there.changes().await.unwrap(), here.changes().await.unwrap());
     let mut stories = [opened(&here, 1).await, opened(&here, 2).await];
     let next = async |changes: &mut Changes| {
         tokio::time::timeout(Duration::from_secs(20), changes.next()).await.expect("nothing is heard")
@@ -457,6 +475,8 @@ async fn what_one_server_commits_is_heard_by_another() {
     here.commit_in(&mut tx, &stories[1].note("By the host.")).await.unwrap();
     tx.commit().await.unwrap();
     expect(&mut changes, &stories[1]).await;
+    // What it commits itself, a store knows; what its host commits, it hears as well.
+    expect(&mut own, &stories[1]).await;
 
     // One who could not listen for a while is told so, and hears again.
     let listener = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query = $1";

@@ -2,9 +2,11 @@
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand};
+use complaint_core::store::StoreError;
+use complaint_store_sqlx::postgres::PostgresOptions;
 use secrecy::{ExposeSecret as _, SecretString};
 use thiserror::Error;
 use url::{Host, Url};
@@ -47,6 +49,9 @@ pub enum Command {
     Admin(AdminCommand),
     /// Read complaints from CSV files.
     Import(ImportArgs),
+    /// Look whether the logs of all complaints, and what they led to, are as they were committed.
+    #[command(after_help = "Ends with 0 if they are, with 1 if any is not or the database cannot be read.")]
+    Verify(VerifyArgs),
 }
 
 /// Arguments of `serve`.
@@ -62,7 +67,8 @@ pub struct ServeArgs {
     /// Folder for the database file, mail and attachments; made if missing.
     #[arg(long, value_name = "DIR", default_value = "./complaint-data")]
     pub data: PathBuf,
-    /// Database URL; only sqlite: is supported [default: the file complaints.db in the data folder].
+    /// Database URL: `sqlite:FILE`, or `postgres://USER@HOST/DATABASE` for any number of servers, with the password in ~/.pgpass or the
+    /// variable PGPASSWORD; `schema=NAME` behind a question mark keeps the tables elsewhere than in `public` [default: the file complaints.db in the data folder].
     #[arg(long, value_name = "URL")]
     pub database: Option<String>,
     /// Mail relay, smtp:// or smtps://; without one, mail goes into a folder. The variable `COMPLAINT_SMTP` may hold it instead.
@@ -109,6 +115,9 @@ pub struct AdminCreateArgs {
     /// Database URL, as for `serve`.
     #[arg(long, value_name = "URL")]
     pub database: Option<String>,
+    /// Take a PostgreSQL that may lose what it acknowledged, as for `serve`.
+    #[arg(long)]
+    pub not_durable: bool,
     /// Full name.
     #[arg(long)]
     pub name: String,
@@ -126,12 +135,32 @@ pub struct ImportArgs {
     /// Data folder of the server.
     #[arg(long, value_name = "DIR", default_value = "./complaint-data")]
     pub data: PathBuf,
+    /// Database URL, as for `serve`.
+    #[arg(long, value_name = "URL")]
+    pub database: Option<String>,
+    /// Take a PostgreSQL that may lose what it acknowledged, as for `serve`.
+    #[arg(long)]
+    pub not_durable: bool,
     /// What the columns mean, as TOML.
     #[arg(long, value_name = "FILE")]
     pub mapping: PathBuf,
     /// CSV files, plain or gzipped.
     #[arg(value_name = "CSV", required = true)]
     pub files: Vec<PathBuf>,
+}
+
+/// Arguments of `verify`.
+#[derive(Debug, Clone, Args)]
+pub struct VerifyArgs {
+    /// Data folder of the server.
+    #[arg(long, value_name = "DIR", default_value = "./complaint-data")]
+    pub data: PathBuf,
+    /// Database URL, as for `serve`.
+    #[arg(long, value_name = "URL")]
+    pub database: Option<String>,
+    /// Answer as JSON, in one line.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Everything the server needs to know before it starts.
@@ -141,8 +170,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Folder for the database file, mail and attachments.
     pub data: PathBuf,
-    /// `sqlite:` URL.
-    pub database: String,
+    /// Where complaints and accounts are kept.
+    pub database: DatabaseUrl,
     /// The relay; none: mail goes into [`Config::mail_folder`]. May hold a password, hence not printable.
     pub smtp: Option<SecretString>,
     /// What links start with; none until the port is known, see [`Config::bound_to`].
@@ -173,7 +202,7 @@ impl Config {
     pub fn from_args(args: &ServeArgs, smtp_variable: Option<String>) -> Result<Self, ConfigFaults> {
         let mut faults = Vec::new();
         let listen = socket_address(&args.listen).map_err(|fault| faults.push(fault)).ok();
-        let database = database_url(args.database.as_deref(), &args.data).map_err(|fault| faults.push(fault)).ok();
+        let database = DatabaseUrl::of(args.database.as_deref(), &args.data).map_err(|fault| faults.push(fault)).ok();
         let smtp = args
             .smtp
             .clone()
@@ -268,14 +297,6 @@ impl Config {
         Some(format!("{}{port}", url.host_str()?))
     }
 
-    /// The database as an operator may see it.
-    pub fn database_shown(&self) -> &str {
-        self.database
-            .strip_prefix("sqlite://")
-            .or_else(|| self.database.strip_prefix("sqlite:"))
-            .unwrap_or(&self.database)
-    }
-
     /// What an operator must know about this configuration before relying on it.
     pub fn warnings(&self) -> Vec<String> {
         let mut warnings = Vec::new();
@@ -288,6 +309,9 @@ impl Config {
                 self.base_url()
             ));
         }
+        if self.database.may_cross_a_network_readable() {
+            warnings.push("--database: the connection need not be encrypted; add sslmode=verify-full, as in postgres://…?sslmode=verify-full".into());
+        }
         if !self.durable {
             warnings.push("--not-durable: what was answered may be lost with the power".into());
         }
@@ -298,23 +322,123 @@ impl Config {
     }
 }
 
-/// The database an argument names, or the file in the data folder.
-pub fn database_url(given: Option<&str>, data: &std::path::Path) -> Result<String, String> {
-    match given {
-        None => Ok(format!("sqlite://{}", data.join("complaints.db").display())),
-        Some(url) if url.starts_with("sqlite:") && url.len() > "sqlite:".len() => {
-            if url.contains(":memory:") || url.contains("mode=memory") {
-                Err("--database: a database in memory would lose everything at the end; name a file, as in sqlite:complaints.db".into())
-            } else {
-                Ok(url.to_owned())
+/// Where complaints and accounts are kept. What it shows holds no password.
+#[derive(Clone)]
+pub enum DatabaseUrl {
+    /// A file, as a `sqlite:` URL.
+    Sqlite(String),
+    /// A schema of a PostgreSQL database.
+    Postgres(Box<PostgresUrl>),
+}
+
+/// A checked `postgres://` URL.
+#[derive(Clone)]
+pub struct PostgresUrl {
+    /// How its store is opened.
+    pub options: PostgresOptions,
+    shown: String,
+    readable: bool,
+}
+
+impl DatabaseUrl {
+    /// What `--database` names, or the file in the data folder.
+    pub fn of(given: Option<&str>, data: &Path) -> Result<Self, String> {
+        match given {
+            None => Ok(Self::Sqlite(format!("sqlite://{}", data.join("complaints.db").display()))),
+            Some(url) if url.starts_with("sqlite:") && url.len() > "sqlite:".len() => {
+                if url.contains(":memory:") || url.contains("mode=memory") {
+                    Err("--database: a database in memory would lose everything at the end; name a file, as in sqlite:complaints.db".into())
+                } else {
+                    Ok(Self::Sqlite(url.to_owned()))
+                }
+            }
+            Some(url) if url.starts_with("postgres://") || url.starts_with("postgresql://") => PostgresUrl::parse(url)
+                .map(|url| Self::Postgres(Box::new(url)))
+                .map_err(|wrong| format!("--database: {wrong}")),
+            Some(url) => {
+                // Only the scheme: the rest may hold a password.
+                let scheme = url.split_once(':').map_or("no scheme", |(scheme, _)| scheme);
+                Err(format!(
+                    "--database: {scheme} is not supported; use sqlite:, as in sqlite:complaints.db, or postgres://, as in postgres://user@host/database"
+                ))
             }
         }
-        Some(url) => {
-            // Only the scheme: the rest may hold a password.
-            let scheme = url.split_once(':').map_or("no scheme", |(scheme, _)| scheme);
-            Err(format!("--database: {scheme} is not supported; use a sqlite: URL, as in sqlite:complaints.db"))
-        }
     }
+
+    fn may_cross_a_network_readable(&self) -> bool {
+        matches!(self, Self::Postgres(url) if url.readable)
+    }
+}
+
+impl fmt::Display for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Sqlite(url) => url.strip_prefix("sqlite://").or_else(|| url.strip_prefix("sqlite:")).unwrap_or(url),
+            Self::Postgres(url) => &url.shown,
+        })
+    }
+}
+
+impl fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "DatabaseUrl({self})")
+    }
+}
+
+impl PostgresUrl {
+    /// What may stand behind the question mark. The driver passes over what it does not know: a misspelt `sslmode` would ask for nothing.
+    const PARAMETERS: [&str; 14] = [
+        "schema",
+        "sslmode",
+        "sslrootcert",
+        "sslcert",
+        "sslkey",
+        "host",
+        "hostaddr",
+        "port",
+        "dbname",
+        "user",
+        "password",
+        "application_name",
+        "options",
+        "statement-cache-capacity",
+    ];
+    /// Those that are shown.
+    const PLAIN: [&str; 6] = ["schema", "sslmode", "host", "hostaddr", "port", "dbname"];
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let mut url = Url::parse(text).map_err(|wrong| format!("not a URL of PostgreSQL: {wrong}"))?;
+        let parameters: Vec<(String, String)> = url.query_pairs().into_owned().collect();
+        if let Some((unknown, _)) = parameters.iter().find(|(name, _)| !Self::PARAMETERS.contains(&name.as_str())) {
+            return Err(format!("the parameter {unknown:?} is not known; there are {}", Self::PARAMETERS.join(", ")));
+        }
+        let value = |name| parameters.iter().rev().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
+        let told = |wrong: StoreError| match wrong {
+            StoreError::Unusable(wrong) => wrong,
+            other => other.to_string(),
+        };
+        url.query_pairs_mut().clear().extend_pairs(parameters.iter().filter(|(name, _)| name != "schema"));
+        let mut options = PostgresOptions::new(url.as_str()).map_err(told)?;
+        if let Some(schema) = value("schema") {
+            options = options.in_schema(schema).map_err(told)?;
+        }
+        let host = value("hostaddr").or(value("host")).or(url.host_str()).unwrap_or_default();
+        let is_here = host.is_empty() || host.starts_with('/') || is_this_machine(host);
+        let readable = !is_here && !matches!(value("sslmode"), Some("require" | "verify-ca" | "verify-full"));
+        url.query_pairs_mut()
+            .clear()
+            .extend_pairs(parameters.iter().filter(|(name, _)| Self::PLAIN.contains(&name.as_str())));
+        // Neither fails: a URL with a host takes both, one without has none.
+        let _ = url.set_username("");
+        let _ = url.set_password(None);
+        let shown = url.as_str().trim_end_matches('?').to_owned();
+        Ok(Self { options, shown, readable })
+    }
+}
+
+fn is_this_machine(host: &str) -> bool {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    bare == "localhost" || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 fn socket_address(text: &str) -> Result<SocketAddr, String> {
@@ -396,14 +520,14 @@ mod tests {
             (plain.listen.to_string().as_str(), plain.durable, plain.movable_clock),
             ("127.0.0.1:8080", true, false)
         );
-        assert_eq!(plain.database, "sqlite://./complaint-data/complaints.db");
+        assert_eq!(plain.database.to_string(), "./complaint-data/complaints.db");
         assert_eq!(plain.base_url().as_str(), "http://127.0.0.1:8080/");
         for line in [
             ["--listen", "127.0.0.1:9", "--data", "x"].as_slice(),
             &["serve", "--listen", "127.0.0.1:9", "--data", "x"],
         ] {
             let config = serve(line).expect("fine");
-            assert_eq!((config.listen.port(), config.database.as_str()), (9, "sqlite://x/complaints.db"));
+            assert_eq!((config.listen.port(), config.database.to_string().as_str()), (9, "x/complaints.db"));
         }
     }
 
@@ -415,6 +539,8 @@ mod tests {
         assert!(matches!(admin, Command::Admin(AdminCommand::Create(args)) if args.data == std::path::Path::new("d")));
         let import = parsed(&["import", "--data", "d", "--mapping", "m.toml", "a.csv", "b.csv.gz"]);
         assert!(matches!(import, Command::Import(args) if args.files.len() == 2));
+        let verify = parsed(&["verify", "--database", "postgres://h/d", "--json"]);
+        assert!(matches!(verify, Command::Verify(args) if args.json && args.database.is_some()));
         for wrong in [
             ["admin", "create", "--name", "A", "--email", "a@b.org"].as_slice(),
             &["import", "--mapping", "m"],
@@ -434,7 +560,7 @@ mod tests {
             "--listen",
             "nowhere",
             "--database",
-            "postgres://u:secret@h/d",
+            "mysql://u:secret@h/d",
             "--smtp",
             "http://x",
             "--base-url",
@@ -445,13 +571,9 @@ mod tests {
         .expect_err("wrong");
         assert_eq!(faults.0.len(), 5, "{faults}");
         let text = faults.to_string();
-        for part in [
-            "--listen",
-            "--database: postgres is not supported; use a sqlite: URL",
-            "--smtp",
-            "--base-url",
-            "--trusted-proxy",
-        ] {
+        for part in
+            ["--listen", "--database: mysql is not supported; use sqlite:", "--smtp", "--base-url", "--trusted-proxy"]
+        {
             assert!(text.contains(part), "{part} in {text}");
         }
         assert!(!text.contains("secret"), "{text}");
@@ -482,18 +604,66 @@ mod tests {
 
     #[test]
     fn other_databases_are_refused() {
-        for bad in [
-            "postgres://h/d",
-            "postgresql://h/d",
-            "mysql://h/d",
-            "sqlite:",
-            "complaints.db",
-            "sqlite::memory:",
-            "sqlite:x?mode=memory",
-        ] {
+        for bad in ["mysql://h/d", "sqlite:", "complaints.db", "sqlite::memory:", "sqlite:x?mode=memory"] {
             assert!(serve(&["--database", bad]).is_err(), "{bad}");
         }
-        assert_eq!(serve(&["--database", "sqlite:/srv/c.db"]).expect("fine").database_shown(), "/srv/c.db");
+        assert_eq!(serve(&["--database", "sqlite:/srv/c.db"]).expect("fine").database.to_string(), "/srv/c.db");
+    }
+
+    #[test]
+    fn a_postgresql_is_shown_without_who_logs_in_and_how() {
+        for (url, shown) in [
+            (
+                "postgres://u:secret@db.example:5433/c?sslmode=verify-full",
+                "postgres://db.example:5433/c?sslmode=verify-full",
+            ),
+            ("postgresql://db.example/c?user=u&password=secret", "postgresql://db.example/c"),
+            (
+                "postgres://u:secret@localhost/c?host=/run/pg&schema=house",
+                "postgres://localhost/c?host=%2Frun%2Fpg&schema=house",
+            ),
+            ("postgres:///c?host=/run/pg", "postgres:///c?host=%2Frun%2Fpg"),
+        ] {
+            let config = serve(&["--database", url]).expect("fine");
+            assert_eq!(config.database.to_string(), shown);
+            assert!(!format!("{config:?}").contains("secret"), "{config:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_postgresql_is_named_and_its_password_is_not() {
+        for (rest, named) in [
+            (":port/c", "port"),
+            ("/c?sslmod=require", "\"sslmod\" is not known"),
+            ("/c?sslmode=always", "always"),
+            ("/c?schema=No%20name", "\"No name\" is no name for a schema"),
+        ] {
+            let faults =
+                serve(&["--database", &format!("postgres://u:secret@h{rest}")]).expect_err("wrong").to_string();
+            assert!(faults.contains("--database: ") && faults.contains(named), "{rest}: {faults}");
+            assert!(!faults.contains("secret"), "{faults}");
+        }
+    }
+
+    #[test]
+    fn a_connection_that_may_be_readable_on_the_way_is_warned_of() {
+        let warned =
+            |url: &str| serve(&["--base-url", "https://c.example", "--database", url]).expect("fine").warnings().len();
+        for readable in [
+            "postgres://db.example/c",
+            "postgres://10.0.0.2/c?sslmode=prefer",
+            "postgres://localhost/c?host=db.example",
+        ] {
+            assert_eq!(warned(readable), 1, "{readable}");
+        }
+        for fine in [
+            "postgres://db.example/c?sslmode=require",
+            "postgres://localhost/c",
+            "postgres://[::1]/c",
+            "postgres://h/c?host=/run/pg",
+        ] {
+            assert_eq!(warned(fine), 0, "{fine}");
+        }
     }
 
     #[test]

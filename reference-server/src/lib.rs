@@ -8,6 +8,7 @@ pub mod auth;
 pub mod catalogue;
 pub mod clock;
 pub mod config;
+pub mod database;
 pub mod demo;
 pub mod error;
 pub mod extract;
@@ -37,16 +38,15 @@ use tokio::sync::watch;
 
 use complaint_core::Desk;
 use complaint_core::clock::{IdSource, RandomIds};
-use complaint_core::store::{Store, StoreError};
 use complaint_notify::{EmailNotifier, MailTransport, Mailer, Transport};
-use complaint_store_sqlx::SqliteStore;
 use secrecy::ExposeSecret;
 
 use crate::auth::password::{PasswordError, Passwords};
-use crate::auth::{AccountMail, AccountService, AccountsError, AuthError, SqliteAccounts};
+use crate::auth::{AccountMail, AccountService, AuthError};
 use crate::catalogue::CatalogueError;
 use crate::clock::{Clock, MovableClock, SystemClock};
-use crate::config::Config;
+use crate::config::{Config, DatabaseUrl};
+use crate::database::{Database, DatabaseError};
 use crate::files::{Attachments, FilesError};
 use crate::live::Live;
 use crate::mail::{AccountLetters, AccountsBook};
@@ -74,11 +74,8 @@ pub enum BuildError {
     )]
     InUse(PathBuf),
     /// The database cannot be opened or brought up to date.
-    #[error("the database cannot be opened")]
-    Database(#[source] AccountsError),
-    /// The tables of complaints cannot be opened or brought up to date.
-    #[error("the complaints in the database cannot be opened")]
-    Complaints(#[source] StoreError),
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
     /// The policy in force cannot be used.
     #[error("the policy in force cannot be used")]
     Policy(#[source] CatalogueError),
@@ -119,8 +116,7 @@ pub struct Server {
     state: AppState,
     stop: watch::Sender<bool>,
     setup_link: Option<String>,
-    database: SqliteAccounts,
-    store: SqliteStore,
+    database: Database,
     /// Held as long as the server lives; the operating system lets go of it however the process ends.
     _lock: File,
 }
@@ -146,7 +142,7 @@ pub async fn build(config: Config) -> Result<Server, BuildError> {
 /// Puts the server together with parts of the caller's choice.
 pub async fn build_with(config: Config, parts: Parts) -> Result<Server, BuildError> {
     make_private_folder(&config.data)?;
-    let lock = lock(&config.data)?;
+    let lock = lock(&config.data, &config.database)?;
     make_private_folder(&config.attachments_folder())?;
     let (clock, movable_clock): (Arc<dyn Clock>, _) = if config.movable_clock {
         let movable = MovableClock::over(parts.clock, &config.data).map_err(BuildError::Clock)?;
@@ -155,26 +151,26 @@ pub async fn build_with(config: Config, parts: Parts) -> Result<Server, BuildErr
     } else {
         (parts.clock, None)
     };
-    let database = SqliteAccounts::open(&config.database, config.durable).await.map_err(BuildError::Database)?;
+    let database = Database::open(&config.database, config.durable).await?;
     let passwords = Passwords::new().map_err(BuildError::Passwords)?;
-    let accounts = AccountService::new(Arc::new(database.clone()), passwords, Arc::clone(&clock), &config.base_url());
+    let accounts =
+        AccountService::new(Arc::clone(&database.accounts), passwords, Arc::clone(&clock), &config.base_url());
     let setup_link = accounts.setup_link().await.map_err(BuildError::Accounts)?;
 
-    let store = SqliteStore::open(&config.database).await.map_err(BuildError::Complaints)?;
-    store.migrate().await.map_err(BuildError::Complaints)?;
-    let policy = catalogue::load(&database, clock.as_ref()).await.map_err(BuildError::Policy)?;
-    let shared: Arc<dyn Store> = Arc::new(store.clone());
+    let policy = catalogue::load(database.policies.as_ref(), clock.as_ref()).await.map_err(BuildError::Policy)?;
+    let store = Arc::clone(&database.store);
     let organisation = mail::organisation(&policy).to_owned();
     let settings = mail::settings(&config, &policy).map_err(|error| BuildError::Mail(Box::new(error)))?;
     let mailer = Mailer::new(parts.transport, settings, Arc::clone(&clock));
-    let book = AccountsBook::over(accounts.clone(), Arc::clone(&shared));
+    let book = AccountsBook::over(accounts.clone(), Arc::clone(&store));
     let live = Live::new();
-    let desk = Desk::over(shared, policy)
+    let desk = Desk::over(store, policy)
         .with_clock(Arc::clone(&clock))
         .with_ids(parts.ids)
         .notifying(EmailNotifier::with_mailer(mailer.clone(), Arc::new(book)).only_known_people())
         .watched_by(Arc::new(live.clone()));
     let attachments = Attachments::open(&config.attachments_folder()).map_err(BuildError::Attachments)?;
+    let attachments = if database.shared().is_some() { attachments.shared() } else { attachments };
 
     let (stop, stopping) = watch::channel(false);
     let destination = config.smtp_host().unwrap_or_else(|| config.mail_folder().display().to_string());
@@ -183,7 +179,7 @@ pub async fn build_with(config: Config, parts: Parts) -> Result<Server, BuildErr
         live,
         attachments,
         accounts,
-        policies: Arc::new(database.clone()),
+        policies: Arc::clone(&database.policies),
         clock,
         movable_clock,
         config: Arc::new(config),
@@ -198,7 +194,7 @@ pub async fn build_with(config: Config, parts: Parts) -> Result<Server, BuildErr
         rounds: Arc::default(),
         figures: Arc::default(),
     };
-    Ok(Server { state, stop, setup_link, database, store, _lock: lock })
+    Ok(Server { state, stop, setup_link, database, _lock: lock })
 }
 
 impl Server {
@@ -221,7 +217,6 @@ impl Server {
     #[doc(hidden)]
     pub async fn break_database(&self) {
         self.database.close().await;
-        self.store.close().await;
     }
 
     /// What to tell the operator at the start.
@@ -229,7 +224,10 @@ impl Server {
         let config = &self.state.config;
         let mut lines = vec![
             format!("Address      {}", config.base_url()),
-            format!("Data file    {}", config.database_shown()),
+            match &config.database {
+                DatabaseUrl::Sqlite(_) => format!("Data file    {}", config.database),
+                DatabaseUrl::Postgres(_) => format!("Database     {}", config.database),
+            },
             match config.smtp_host() {
                 Some(host) => format!("Mail relay   {host}"),
                 None => format!("Mail folder  {}", self.state.mail.destination()),
@@ -256,7 +254,7 @@ impl Server {
         listener: TcpListener,
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) -> io::Result<()> {
-        let workers = workers::start(&self.state);
+        let workers = workers::start(&self.state, self.database.shared());
         let service = self.router().into_make_service_with_connect_info::<SocketAddr>();
         let stop = self.stop;
         let mut stopping = self.state.stopping.clone();
@@ -294,13 +292,18 @@ pub fn make_private_folder(folder: &Path) -> Result<(), BuildError> {
     builder.create(folder).map_err(fault)
 }
 
-/// Takes the data folder for this server alone: live updates and uploads are known to the process that made them. `admin create` and
-/// `import` ask for no lock, since they only write to the database, which has one writer at a time.
-fn lock(folder: &Path) -> Result<File, BuildError> {
+/// Takes the data folder for this server alone: live updates and uploads are known to the process that made them. Servers on one PostgreSQL
+/// tell each other and share the folder, but with none that has its database there. `admin create` and `import` ask for no lock, since they
+/// only write to the database.
+fn lock(folder: &Path, database: &DatabaseUrl) -> Result<File, BuildError> {
     let fault = |source| BuildError::Folder { folder: folder.to_owned(), source };
     let file = File::options().create(true).truncate(false).write(true).open(folder.join("server.lock"));
     let file = file.map_err(fault)?;
-    match file.try_lock() {
+    let locked = match database {
+        DatabaseUrl::Sqlite(_) => file.try_lock(),
+        DatabaseUrl::Postgres(_) => file.try_lock_shared(),
+    };
+    match locked {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(BuildError::InUse(folder.to_owned())),
         Err(TryLockError::Error(source)) => Err(fault(source)),

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use complaint_core::complaint::Event;
+use complaint_core::complaint::{Complaint, Entry, Event};
 use complaint_core::desk::Observer;
 use complaint_core::id::{AgentId, ComplaintId, CustomerId, Level, Version};
 use complaint_core::lifecycle::Status;
@@ -24,12 +24,21 @@ pub const STREAMS_OF_ONE_MAX: usize = 20;
 /// Told of every commit; hands it to streams and wakes the courier.
 #[derive(Debug, Clone)]
 pub struct Live {
-    changes: broadcast::Sender<Changed>,
+    changes: broadcast::Sender<Told>,
     committed: watch::Sender<()>,
     /// A place for each open stream.
     places: Arc<Semaphore>,
     /// How many of them each account has.
     of_each: Arc<Mutex<HashMap<String, usize>>>,
+}
+
+/// What a watcher is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Told {
+    /// A complaint changed.
+    Changed(Changed),
+    /// Changes of another server may not have been heard: whatever is shown must be looked at again.
+    Missed,
 }
 
 /// That a complaint changed: facts enough to see whether it can concern a watcher. What it looks like now, a stream reads anew.
@@ -65,7 +74,7 @@ impl Live {
     }
 
     /// Every change from now on. A receiver that is too slow learns that it lagged, not what it missed.
-    pub fn watch(&self) -> broadcast::Receiver<Changed> {
+    pub fn watch(&self) -> broadcast::Receiver<Told> {
         self.changes.subscribe()
     }
 
@@ -73,6 +82,45 @@ impl Live {
     pub fn commits(&self) -> watch::Receiver<()> {
         self.committed.subscribe()
     }
+
+    /// Another server committed something; `told` says what, if it is known and anybody watches.
+    pub(crate) fn heard(&self, told: Option<Told>) {
+        // Nobody watching is fine.
+        let _ = told.map(|told| self.changes.send(told));
+        self.committed.send_replace(());
+    }
+
+    /// Whether anybody watches: if not, nothing need be looked up to be told.
+    pub(crate) fn is_watched(&self) -> bool {
+        self.changes.receiver_count() > 0
+    }
+}
+
+impl Changed {
+    /// What another server committed as a version of a complaint that is now as `after` says: what an observer there was told, as far as
+    /// the log says. `log` holds at least the entries of that version and the one before them.
+    pub(crate) fn heard(after: &Complaint, version: Version, log: &[Entry]) -> Self {
+        let earlier = log.iter().rfind(|entry| entry.version < version);
+        let entries: Vec<&Entry> = log.iter().filter(|entry| entry.version == version).collect();
+        // Whoever had it before is told with every change that takes it away.
+        let handlers =
+            earlier.into_iter().chain(entries.iter().copied()).filter_map(|entry| entry.place.handler.as_ref());
+        Self {
+            complaint: after.id,
+            reference: after.reference,
+            version,
+            status: after.status,
+            customer: after.customer.clone(),
+            // Read anew, a later public change is shown with it.
+            public: after.public_change >= version,
+            concerned: handlers.chain(entries.iter().filter_map(|entry| entry.by.agent())).cloned().collect(),
+            taken_at: taken_at(entries.iter().copied()),
+        }
+    }
+}
+
+fn taken_at<'e>(entries: impl IntoIterator<Item = &'e Entry>) -> Option<Level> {
+    entries.into_iter().find(|entry| matches!(entry.event, Event::Assigned { .. })).map(|entry| entry.place.level)
 }
 
 impl Live {
@@ -136,9 +184,8 @@ impl Observer for Live {
                 Recipient::Agent(agent) => Some(agent),
                 _ => None,
             });
-            let taken = part.entries().iter().find(|entry| matches!(entry.event, Event::Assigned { .. }));
             // Nobody watching is fine.
-            let _ = self.changes.send(Changed {
+            let _ = self.changes.send(Told::Changed(Changed {
                 complaint: after.id,
                 reference: after.reference,
                 version: after.version,
@@ -150,8 +197,8 @@ impl Observer for Live {
                     .chain(part.entries().iter().filter_map(|entry| entry.by.agent()))
                     .cloned()
                     .collect(),
-                taken_at: taken.map(|entry| entry.place.level),
-            });
+                taken_at: taken_at(part.entries()),
+            }));
         }
         self.committed.send_replace(());
     }

@@ -4,14 +4,17 @@ use std::error::Error;
 use std::io::{BufRead as _, IsTerminal as _, Read as _, Write as _};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Instant;
 
 use clap::Parser as _;
 use reference_server::auth::password::Passwords;
-use reference_server::auth::{AccountService, AuthError, SqliteAccounts};
+use reference_server::auth::{AccountService, AuthError};
 use reference_server::clock::SystemClock;
 use reference_server::config::{
-    AdminCommand, AdminCreateArgs, Cli, Command, Config, METRICS_TOKEN_VARIABLE, SMTP_VARIABLE, ServeArgs, database_url,
+    AdminCommand, AdminCreateArgs, Cli, Command, Config, DatabaseUrl, METRICS_TOKEN_VARIABLE, SMTP_VARIABLE, ServeArgs,
+    VerifyArgs,
 };
+use reference_server::database::{self, Database};
 use reference_server::error::{chain, printable};
 use reference_server::{build, demo, import, make_private_folder};
 use tokio::net::TcpListener;
@@ -46,6 +49,7 @@ fn main() -> ExitCode {
             Command::Demo(args) => demo::run(args, told_to_stop()?).await,
             Command::Admin(AdminCommand::Create(args)) => admin_create(args).await,
             Command::Import(args) => import::run(args).await,
+            Command::Verify(args) => verify(args).await,
         }
     });
     done.unwrap_or_else(|error| failed(error.as_ref()))
@@ -71,7 +75,7 @@ async fn serve(args: ServeArgs) -> Result<ExitCode, AnyError> {
 }
 
 async fn admin_create(args: AdminCreateArgs) -> Result<ExitCode, AnyError> {
-    let database = match database_url(args.database.as_deref(), &args.data) {
+    let database = match DatabaseUrl::of(args.database.as_deref(), &args.data) {
         Ok(database) => database,
         Err(fault) => {
             eprintln!("{fault}");
@@ -86,7 +90,7 @@ async fn admin_create(args: AdminCreateArgs) -> Result<ExitCode, AnyError> {
     };
     let password = line.strip_suffix('\n').map_or(line.as_str(), |line| line.strip_suffix('\r').unwrap_or(line));
     make_private_folder(&args.data)?;
-    let accounts = Arc::new(SqliteAccounts::open(&database, true).await?);
+    let accounts = Database::open(&database, !args.not_durable).await?.accounts;
     let base_url = "http://localhost/".parse()?;
     let service = AccountService::new(accounts, Passwords::new()?, Arc::new(SystemClock), &base_url);
     match service.create_admin(&args.name, &args.email, password).await {
@@ -102,6 +106,43 @@ async fn admin_create(args: AdminCreateArgs) -> Result<ExitCode, AnyError> {
         }
         Err(error) => Err(error.into()),
     }
+}
+
+async fn verify(args: VerifyArgs) -> Result<ExitCode, AnyError> {
+    let url = match DatabaseUrl::of(args.database.as_deref(), &args.data) {
+        Ok(url) => url,
+        Err(fault) => {
+            eprintln!("{fault}");
+            return Ok(ExitCode::from(WRONG_ARGUMENTS));
+        }
+    };
+    let begun = Instant::now();
+    let verified = database::verify(&url).await?;
+    let seconds = begun.elapsed().as_secs_f64();
+    let breaches: Vec<String> = verified.breaches.iter().map(ToString::to_string).collect();
+    if args.json {
+        let answer = serde_json::json!({
+            "intact": verified.is_intact(),
+            "complaints": verified.complaints,
+            "entries": verified.entries,
+            "erased": verified.erased,
+            "broken": verified.broken,
+            "breaches": verified.breaches.iter().zip(&breaches).map(|(breach, told)| serde_json::json!({
+                "complaint": breach.complaint, "entry": breach.seq, "told": told,
+            })).collect::<Vec<_>>(),
+            "seconds": seconds,
+        });
+        println!("{answer}");
+    } else {
+        println!("Complaints  {}", verified.complaints);
+        println!("Entries     {}", verified.entries);
+        println!("Seconds     {seconds:.1}");
+        println!("Broken      {}", verified.broken);
+        for breach in breaches {
+            println!("  {breach}");
+        }
+    }
+    Ok(if verified.is_intact() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Completes when the process is asked to end.

@@ -7,7 +7,7 @@ use reqwest::multipart::{Form, Part};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::server::{PASSWORD, Server};
+use crate::server::{PASSWORD, Server, postgres};
 
 /// A picture of one pixel.
 pub(crate) const PNG: &[u8] = &[
@@ -17,7 +17,33 @@ pub(crate) const PNG: &[u8] = &[
 ];
 pub(crate) const PDF: &[u8] = b"%PDF-1.4\n1 0 obj<</Type/Catalog>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF\n";
 
-fn broken_kettle() -> Value {
+/// Each story on each engine.
+macro_rules! on_each_engine {
+    ($($story:ident)+) => {
+        mod sqlite {
+            $(#[tokio::test]
+            async fn $story() {
+                super::$story(super::Server::start()).await;
+            })+
+        }
+
+        mod on_postgres {
+            $(#[tokio::test]
+            async fn $story() {
+                let Some(url) = super::postgres() else { return };
+                super::$story(super::Server::start_on(Some(url))).await;
+            })+
+        }
+    };
+}
+
+on_each_engine! {
+    john_s_complaint_from_sign_up_to_feedback
+    escalated_contested_and_finally_decided
+    nobody_acts_and_it_escalates_by_itself_once
+}
+
+pub(crate) fn broken_kettle() -> Value {
     json!({
         "category": "damaged-goods",
         "subject": "The kettle came with a cracked lid",
@@ -30,35 +56,41 @@ fn broken_kettle() -> Value {
     })
 }
 
-async fn do_it(server: &Server, token: &str, id: &str, command: &str, body: Value) -> Value {
+pub(crate) async fn do_it(server: &Server, token: &str, id: &str, command: &str, body: Value) -> Value {
     server.post(&format!("/api/v1/complaints/{id}/commands/{command}"), token, body).await
 }
 
-fn field<'a>(value: &'a Value, name: &str) -> &'a str {
+pub(crate) fn field<'a>(value: &'a Value, name: &str) -> &'a str {
     value[name].as_str().unwrap_or_else(|| panic!("no {name} in {value}"))
 }
 
 /// Waits on a stream of server-sent events until one names this version or a later one.
 async fn hears_of(stream: reqwest::Response, version: u64) {
+    hears(stream, |_, data| data["version"].as_u64().is_some_and(|heard| heard >= version)).await;
+}
+
+/// Waits on a stream of server-sent events until one of them, by its name and data, is what is waited for.
+pub(crate) async fn hears(stream: reqwest::Response, is: impl Fn(&str, &Value) -> bool) {
     let mut heard = String::new();
     let listening = async {
         let mut chunks = stream.bytes_stream();
         while let Some(chunk) = chunks.next().await {
             heard.push_str(&String::from_utf8_lossy(&chunk.expect("the stream holds")));
-            let newest = heard
-                .lines()
-                .filter_map(|line| line.strip_prefix("data:"))
-                .filter_map(|data| serde_json::from_str::<Value>(data.trim()).ok())
-                .filter_map(|data| data["version"].as_u64())
-                .max();
-            if newest.is_some_and(|newest| newest >= version) {
-                return;
+            let mut name = "";
+            for line in heard.lines() {
+                if let Some(event) = line.strip_prefix("event:") {
+                    name = event.trim();
+                } else if let Some(data) = line.strip_prefix("data:")
+                    && serde_json::from_str(data.trim()).is_ok_and(|data| is(name, &data))
+                {
+                    return;
+                }
             }
         }
-        panic!("the stream ended: {heard}");
+        panic!("the stream ended");
     };
     let in_time = tokio::time::timeout(Duration::from_secs(20), listening).await;
-    assert!(in_time.is_ok(), "nothing was heard of version {version}");
+    assert!(in_time.is_ok(), "only this was heard: {heard}");
 }
 
 async fn stream(server: &Server, token: &str, id: &str) -> reqwest::Response {
@@ -68,10 +100,9 @@ async fn stream(server: &Server, token: &str, id: &str) -> reqwest::Response {
     live
 }
 
-#[tokio::test]
-async fn john_s_complaint_from_sign_up_to_feedback() {
-    let server = Server::start();
-    for line in ["Address", "Data file", "Mail folder", "Set-up link"] {
+async fn john_s_complaint_from_sign_up_to_feedback(server: Server) {
+    let kept = if server.is_on_postgres() { "Database" } else { "Data file" };
+    for line in ["Address", kept, "Mail folder", "Set-up link"] {
         assert!(server.greeting.contains(line), "{line} is not printed: {}", server.greeting);
     }
     let admin = server.founded().await;
@@ -181,9 +212,7 @@ async fn john_s_complaint_from_sign_up_to_feedback() {
     server.replays().await;
 }
 
-#[tokio::test]
-async fn escalated_contested_and_finally_decided() {
-    let server = Server::start();
+async fn escalated_contested_and_finally_decided(server: Server) {
     server.founded().await;
     let john = server.john().await;
     let (sarah, maria, omar) = (
@@ -224,9 +253,7 @@ async fn escalated_contested_and_finally_decided() {
     server.replays().await;
 }
 
-#[tokio::test]
-async fn nobody_acts_and_it_escalates_by_itself_once() {
-    let server = Server::start();
+async fn nobody_acts_and_it_escalates_by_itself_once(server: Server) {
     let admin = server.founded().await;
     let john = server.john().await;
     let complaint = server.post("/api/v1/complaints", &john, broken_kettle()).await;

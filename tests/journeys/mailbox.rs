@@ -8,9 +8,10 @@ use mail_parser::{MessageParser, MimeHeaders as _};
 /// How long a mail may take to arrive.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A folder of `.eml` files.
+/// Folders of `.eml` files, one for each server.
+#[derive(Clone)]
 pub(crate) struct Mailbox {
-    folder: PathBuf,
+    folders: Vec<PathBuf>,
 }
 
 /// One mail.
@@ -31,18 +32,26 @@ impl Letter {
 
 impl Mailbox {
     pub(crate) fn new(folder: PathBuf) -> Self {
-        Self { folder }
+        Self { folders: vec![folder] }
+    }
+
+    /// With the mail of another server.
+    pub(crate) fn and(mut self, folder: PathBuf) -> Self {
+        self.folders.push(folder);
+        self
     }
 
     /// All mails to an address whose subject or text contains `words`, oldest first.
     pub(crate) fn read(&self, to: &str, words: &str) -> Vec<Letter> {
-        let mut files: Vec<PathBuf> = std::fs::read_dir(&self.folder)
-            .into_iter()
-            .flatten()
+        let mut files: Vec<PathBuf> = self
+            .folders
+            .iter()
+            .flat_map(|folder| std::fs::read_dir(folder).into_iter().flatten())
             .filter_map(|entry| Some(entry.ok()?.path()))
             .filter(|path| path.extension().is_some_and(|extension| extension == "eml"))
             .collect();
-        files.sort();
+        // Their names begin with the instant.
+        files.sort_by_key(|file| file.file_name().map(ToOwned::to_owned));
         files
             .iter()
             .filter_map(|file| {

@@ -3,4 +3,5 @@
 mod browser;
 mod http;
 mod mailbox;
+mod replicas;
 mod server;

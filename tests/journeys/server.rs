@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 
+use complaint_core::clock::{Clock as _, IdSource as _, RandomIds, SystemClock};
 use complaint_core::store::{PAGE_MAX, Query, Scope};
 use complaint_core::{Desk, Policy};
 use complaint_store_sqlx::SqliteStore;
+use reference_server::config::DatabaseUrl;
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -29,20 +31,41 @@ pub(crate) struct Server {
     pub(crate) mail: Mailbox,
     client: Client,
     data: TempDir,
+    /// The PostgreSQL it runs on, if it does.
+    database: Option<String>,
 }
 
 impl Server {
     /// Starts `serve` on a free port and an empty folder, with a clock that can be moved.
     pub(crate) fn start() -> Self {
+        Self::start_on(None)
+    }
+
+    /// The same on a PostgreSQL, if one is named.
+    pub(crate) fn start_on(database: Option<String>) -> Self {
         let data = tempfile::tempdir().expect("a scratch folder");
-        let mut child = Command::new(binary())
-            .args(["serve", "--listen", "127.0.0.1:0", "--movable-clock", "--data"])
-            .arg(data.path())
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("the server starts");
+        let mail = Mailbox::new(data.path().join("mail"));
+        Self::starting(data, mail, database)
+    }
+
+    /// A second server on the same PostgreSQL, with the same attachments and a mail folder of its own: what both send is then seen twice.
+    pub(crate) fn beside(&self) -> Self {
+        let data = tempfile::tempdir().expect("a scratch folder");
+        let shared = self.data.path().join("attachments");
+        std::os::unix::fs::symlink(shared, data.path().join("attachments")).expect("a link");
+        let mail = self.mail.clone().and(data.path().join("mail"));
+        Self::starting(data, mail, self.database.clone())
+    }
+
+    fn starting(data: TempDir, mail: Mailbox, database: Option<String>) -> Self {
+        let mut serve = Command::new(binary());
+        serve.args(["serve", "--listen", "127.0.0.1:0", "--movable-clock", "--data"]).arg(data.path());
+        if let Some(database) = &database {
+            // The one for tests may lose everything.
+            serve.args(["--not-durable", "--database", database]);
+        }
+        let mut child =
+            serve.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("the server starts");
         let output = BufReader::new(child.stdout.take().expect("piped"));
         let mut greeting = String::new();
         let (mut url, mut setup_token) = (None, None);
@@ -60,15 +83,26 @@ impl Server {
             }
         }
         let url = url.unwrap_or_else(|| panic!("the server printed no address: {greeting}"));
-        let mail = Mailbox::new(data.path().join("mail"));
-        Self { child, url, setup_token, greeting, mail, client: Client::new(), data }
+        Self { child, url, setup_token, greeting, mail, client: Client::new(), data, database }
     }
 
-    /// Every stored complaint is what replaying its log gives, bit for bit; read from the data file beside the server.
+    pub(crate) fn is_on_postgres(&self) -> bool {
+        self.database.is_some()
+    }
+
+    /// Every stored complaint is what replaying its log gives, bit for bit; read from the database beside the server.
     pub(crate) async fn replays(&self) {
-        let file = format!("sqlite:{}", self.data.path().join("complaints.db").display());
-        let store = SqliteStore::open(&file).await.expect("the data file opens beside the server");
-        let desk = Desk::new(store, Policy::standard());
+        let desk = if let Some(url) = &self.database {
+            let DatabaseUrl::Postgres(url) = DatabaseUrl::of(Some(url), self.data.path()).expect("a URL") else {
+                panic!("no PostgreSQL")
+            };
+            let store = url.options.not_durable().open().await.expect("the database opens beside the server");
+            Desk::new(store, Policy::standard())
+        } else {
+            let file = format!("sqlite:{}", self.data.path().join("complaints.db").display());
+            let store = SqliteStore::open(&file).await.expect("the data file opens beside the server");
+            Desk::new(store, Policy::standard())
+        };
         let all =
             desk.store().search(&Query { limit: PAGE_MAX, ..Query::within(Scope::All) }).await.expect("a page").items;
         assert!(!all.is_empty(), "there is something to replay");
@@ -158,6 +192,21 @@ impl Server {
         self.post("/api/v1/accounts/verify", "", json!({"token": token})).await;
         self.token(email).await
     }
+}
+
+/// A schema of its own in the PostgreSQL that `tests/run` starts; or nothing and a line that says so. With `COMPLAINT_REQUIRE_POSTGRES=1`
+/// nothing fails.
+pub(crate) fn postgres() -> Option<String> {
+    let url = std::env::var("COMPLAINT_TEST_POSTGRES").ok();
+    if url.is_none() {
+        assert!(
+            std::env::var("COMPLAINT_REQUIRE_POSTGRES").as_deref() != Ok("1"),
+            "COMPLAINT_TEST_POSTGRES names no PostgreSQL; tests/run starts one"
+        );
+        eprintln!("skipped: COMPLAINT_TEST_POSTGRES names no PostgreSQL; tests/run starts one");
+    }
+    let joined = |url: &String| if url.contains('?') { '&' } else { '?' };
+    url.map(|url| format!("{url}{}schema=t{}", joined(&url), RandomIds.next_id(SystemClock.now()).simple()))
 }
 
 impl Drop for Server {

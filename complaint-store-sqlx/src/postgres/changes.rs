@@ -16,7 +16,7 @@ use crate::rows::Rows;
 
 pub(super) const TELL: &str = "SELECT pg_notify($1, payload) FROM unnest($2::text[]) AS payload";
 
-/// What was heard of other servers, or of this one.
+/// What was heard of other servers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Heard {
     /// A complaint was changed and is at this version, or a later one.
@@ -55,14 +55,17 @@ pub struct Changes {
     pool: PgPool,
     channel: String,
     listener: Option<PgListener>,
+    /// Whose announcements are left out.
+    own: Option<Arc<Announcer>>,
 }
 
 impl PostgresStore {
     /// Listens from now on to what servers commit that were [told to announce it](super::PostgresOptions::announcing).
+    /// What this store commits itself is left out, but not what its [host commits](Self::commit_in).
     pub async fn changes(&self) -> Result<Changes, StoreError> {
         let options = (*self.pool.connect_options()).clone();
         let pool = PgPoolOptions::new().max_connections(1).acquire_timeout(self.patience).connect_lazy_with(options);
-        let mut changes = Changes { pool, channel: channel(&self.schema), listener: None };
+        let mut changes = Changes { pool, channel: channel(&self.schema), listener: None, own: self.announcer.clone() };
         changes.listen().await?;
         Ok(changes)
     }
@@ -82,7 +85,7 @@ impl Changes {
             };
             match listener.try_recv().await {
                 Ok(Some(told)) => {
-                    if let Some(heard) = read(&told) {
+                    if let Some(heard) = read(&told, self.own.as_deref()) {
                         return Ok(heard);
                     }
                 }
@@ -105,9 +108,17 @@ impl Changes {
 }
 
 /// Tells what was committed, behind the commits.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Announcer {
+    /// Who tells: drawn at random.
+    name: String,
     untold: Mutex<Untold>,
+}
+
+impl Default for Announcer {
+    fn default() -> Self {
+        Self { name: format!("{:016x}", rand::random::<u64>()), untold: Mutex::default() }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -120,7 +131,7 @@ struct Untold {
 impl Announcer {
     pub(super) fn tell(self: &Arc<Self>, pool: &PgPool, schema: &str, rows: &Rows) {
         let mut untold = self.untold();
-        untold.payloads.extend(payloads(rows));
+        untold.payloads.extend(payloads(rows).into_iter().map(|payload| format!("{payload} {}", self.name)));
         if !mem::replace(&mut untold.telling, true) {
             let telling = Telling { announcer: Arc::clone(self), ended: false };
             tokio::spawn(telling.until_all_is_told(pool.clone(), channel(schema)));
@@ -176,7 +187,10 @@ pub(super) fn payloads(rows: &Rows) -> Vec<String> {
     rows.parts.iter().map(|part| format!("{} {}", part.id(), part.state.version)).collect()
 }
 
-fn read(told: &PgNotification) -> Option<Heard> {
-    let (complaint, version) = told.payload().split_once(' ')?;
-    Some(Heard::Changed { complaint: complaint.parse().ok()?, version: Version::new(version.parse().ok()?) })
+/// The complaint, its version and, unless it is a host's own transaction, who tells.
+fn read(told: &PgNotification, own: Option<&Announcer>) -> Option<Heard> {
+    let mut words = told.payload().split(' ');
+    let (complaint, version) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
+    let is_own = own.zip(words.next()).is_some_and(|(own, name)| own.name == name);
+    (!is_own).then_some(Heard::Changed { complaint, version: Version::new(version) })
 }

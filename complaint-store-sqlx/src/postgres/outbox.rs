@@ -58,13 +58,19 @@ impl Outbox for PostgresStore {
         let now = now.timestamp_micros();
         let settle = match settlement {
             Settlement::Delivered => sqlx::query(self.sql.settle_delivered.clone()).bind(id.as_uuid()).bind(now),
-            Settlement::Retry { at, why } => {
-                sqlx::query(self.sql.settle_retry.clone()).bind(id.as_uuid()).bind(at.timestamp_micros()).bind(why)
-            }
+            Settlement::Retry { at, why } => sqlx::query(self.sql.settle_retry.clone())
+                .bind(id.as_uuid())
+                .bind(at.timestamp_micros())
+                .bind(kept(why)),
             Settlement::Dead { why } => {
-                sqlx::query(self.sql.settle_dead.clone()).bind(id.as_uuid()).bind(now).bind(why)
+                sqlx::query(self.sql.settle_dead.clone()).bind(id.as_uuid()).bind(now).bind(kept(why))
             }
         };
         self.write(settle).await.map(drop)
     }
+}
+
+/// What a relay said may hold a NUL, which no text here can: unsettled for that, a notice would be sent for ever.
+fn kept(why: String) -> String {
+    why.replace('\0', "\u{FFFD}")
 }

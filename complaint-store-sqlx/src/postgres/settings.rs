@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use complaint_core::store::StoreError;
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use sqlx::{Connection, Row};
 
 use super::{PostgresStore, fault};
@@ -117,6 +117,8 @@ impl PostgresOptions {
             ("idle_in_transaction_session_timeout", millis(self.statement_timeout * 6)),
             // A change counts what others committed meanwhile, whatever the database's default is.
             ("default_transaction_isolation", "read committed".to_owned()),
+            // Where a host finds its own tables on these connections. Statements of ours name the schema.
+            ("search_path", self.schema.clone()),
         ]);
         let pool = pool(connect, self.connections, self.statement_timeout);
         let mut store = PostgresStore::over(pool, &self.schema, self.statement_timeout + GRACE);
@@ -148,7 +150,10 @@ async fn probe(store: &PostgresStore, durable: bool) -> Result<(), StoreError> {
     const SETTINGS: &str = "SELECT current_setting('server_version_num')::bigint, current_setting('server_encoding'), \
                             current_setting('fsync'), current_setting('full_page_writes'), \
                             current_setting('synchronous_commit')";
-    let mut connection = store.connection().await?;
+    // Not from the pool: it would try a server that refuses it again and again, and in the end say that it waited.
+    let options = store.pool.connect_options();
+    let connected = tokio::time::timeout(store.patience, PgConnection::connect_with(&options)).await;
+    let mut connection = connected.unwrap_or_else(|_| Err(fault::no_answer())).map_err(fault::meaning)?;
     let rows = store.fetch(&mut connection, sqlx::query(SETTINGS)).await.map_err(fault::meaning)?;
     let row = rows.first().ok_or_else(|| StoreError::Unusable("the server says nothing of its settings".into()))?;
     let text = |at: usize| row.try_get::<String, _>(at).map_err(fault::meaning);

@@ -6,10 +6,10 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::sse::{Event, KeepAlive, Sse};
-use complaint_core::DeskError;
 use complaint_core::complaint::Complaint;
-use complaint_core::id::ComplaintId;
+use complaint_core::id::{ComplaintId, Version};
 use complaint_core::store::{Reach, Scope};
+use complaint_core::{Actor, DeskError};
 use futures_util::Stream;
 use futures_util::stream::unfold;
 use serde_json::json;
@@ -21,7 +21,7 @@ use crate::auth::viewer::look_again;
 use crate::auth::{Onlooker, Role, Viewer};
 use crate::error::Problem;
 use crate::extract::ApiPath;
-use crate::live::{Changed, NoPlace, Place, STREAMS_OF_ONE_MAX};
+use crate::live::{Changed, NoPlace, Place, STREAMS_OF_ONE_MAX, Told};
 use crate::state::AppState;
 
 /// Proxies cut what is silent for longer.
@@ -51,7 +51,8 @@ pub(super) async fn one(
     let acting = state.acting(&viewer).await?;
     let complaint = acting.find(&id).await?;
     let first = Some(event("now", &complaint, acting.actor()));
-    follow(state, &viewer, headers, changes, Some(complaint.id), first)
+    let shown = Shown { complaint: complaint.id, version: complaint.version_for(acting.actor()) };
+    follow(state, &viewer, headers, changes, Some(shown), first)
 }
 
 /// Follow everything the caller may see: `changed` with `{complaint, reference, version, status}`; `gone` with
@@ -76,13 +77,19 @@ struct Watching {
     state: AppState,
     /// What the viewer came with, to look again whether it still counts.
     headers: HeaderMap,
-    changes: Receiver<Changed>,
-    only: Option<ComplaintId>,
+    changes: Receiver<Told>,
+    only: Option<Shown>,
     /// The viewer, if it is a customer: an account never becomes another's, and its role ends its sessions with it.
     customer: Option<String>,
     first: Option<Event>,
     look: Interval,
     _place: Place,
+}
+
+/// The one complaint that is followed, and its version as far as it was told.
+struct Shown {
+    complaint: ComplaintId,
+    version: Version,
 }
 
 enum Next {
@@ -95,8 +102,8 @@ fn follow(
     state: AppState,
     viewer: &Viewer,
     headers: HeaderMap,
-    changes: Receiver<Changed>,
-    only: Option<ComplaintId>,
+    changes: Receiver<Told>,
+    only: Option<Shown>,
     first: Option<Event>,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>> + use<>>, Problem> {
     let place = state.live.place(&viewer.id).map_err(|none| match none {
@@ -134,10 +141,10 @@ impl Watching {
         };
         tokio::select! {
             () = stopped => Next::End,
-            _ = self.look.tick() => self.look_again().await.map_or(Next::End, |_| Next::Skip),
+            _ = self.look.tick() => self.look().await,
             change = self.changes.recv() => match change {
-                Ok(change) => self.tell(&change).await,
-                Err(RecvError::Lagged(_)) => Next::Send(Event::default().event("missed").data("{}")),
+                Ok(Told::Changed(change)) => self.tell(&change).await,
+                Ok(Told::Missed) | Err(RecvError::Lagged(_)) => Next::Send(Event::default().event("missed").data("{}")),
                 Err(RecvError::Closed) => Next::End,
             },
         }
@@ -149,13 +156,13 @@ impl Watching {
         // internal happened.
         let is_others =
             self.customer.as_ref().is_some_and(|customer| customer != change.customer.as_str() || !change.public);
-        if is_others || self.only.is_some_and(|only| only != change.complaint) {
+        if is_others || self.only.as_ref().is_some_and(|only| only.complaint != change.complaint) {
             return Next::Skip;
         }
         let Some(viewer) = self.look_again().await else { return Next::End };
         let Ok(acting) = self.state.acting(&viewer).await else { return Next::End };
         match acting.read(change.complaint).await {
-            Ok(complaint) => Next::Send(event("changed", &complaint, acting.actor())),
+            Ok(complaint) => self.changed(&complaint, acting.actor()),
             Err(DeskError::NotFound) if self.only.is_some() => Next::End,
             Err(DeskError::NotFound) if saw(&acting.scope(), change) => {
                 let data = json!({ "complaint": change.complaint, "reference": change.reference });
@@ -169,6 +176,28 @@ impl Watching {
         }
     }
 
+    /// Whether the viewer may still follow, and the one complaint still is as it was told: who changed it may have died before they could
+    /// tell, or be a program beside the server.
+    async fn look(&mut self) -> Next {
+        let Some(viewer) = self.look_again().await else { return Next::End };
+        let Some(only) = &self.only else { return Next::Skip };
+        let Ok(acting) = self.state.acting(&viewer).await else { return Next::End };
+        match acting.read(only.complaint).await {
+            Ok(complaint) if complaint.version_for(acting.actor()) > only.version => {
+                self.changed(&complaint, acting.actor())
+            }
+            Err(DeskError::NotFound) => Next::End,
+            _ => Next::Skip,
+        }
+    }
+
+    fn changed(&mut self, complaint: &Complaint, viewer: &Actor) -> Next {
+        if let Some(only) = &mut self.only {
+            only.version = complaint.version_for(viewer);
+        }
+        Next::Send(event("changed", complaint, viewer))
+    }
+
     async fn look_again(&self) -> Option<Viewer> {
         look_again(&self.headers, &self.state).await.ok().flatten()
     }
@@ -180,7 +209,7 @@ fn saw(scope: &Scope, change: &Changed) -> bool {
     change.concerned.contains(id) || change.taken_at.is_some_and(|level| *reach == Reach::Queue(level))
 }
 
-fn event(name: &str, complaint: &Complaint, viewer: &complaint_core::Actor) -> Event {
+fn event(name: &str, complaint: &Complaint, viewer: &Actor) -> Event {
     let data = json!({
         "complaint": complaint.id,
         "reference": complaint.reference,

@@ -293,6 +293,9 @@ pub enum AccountsError {
         /// Where in it.
         column: &'static str,
     },
+    /// PostgreSQL keeps no text with the character NUL.
+    #[error("a text holds the character NUL, which the database cannot keep")]
+    Unstorable,
     /// Another account has this e-mail address.
     #[error("another account has this e-mail address")]
     EmailTaken,

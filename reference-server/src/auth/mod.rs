@@ -1,10 +1,12 @@
 //! Accounts: who may come in, and how we know.
 //!
-//! [`service`] holds what can be done; [`accounts`] what is kept and promised; [`sqlite`] keeps it; [`viewer`] says who asks.
+//! [`service`] holds what can be done; [`accounts`] what is kept and promised; [`sqlite`] or [`postgres`] keeps it;
+//! [`viewer`] says who asks.
 
 pub mod accounts;
 pub mod mail;
 pub mod password;
+pub mod postgres;
 pub mod secret;
 pub mod service;
 pub mod sqlite;
@@ -15,6 +17,7 @@ pub use accounts::{
     Account, AccountChange, AccountFilter, Accounts, AccountsError, Asked, PolicyVersion, PolicyVersions,
 };
 pub use mail::{AccountMail, AccountMailError, AccountMessage};
+pub use postgres::PostgresAccounts;
 pub use service::{AccountService, AuthError, NewStaff};
 pub use sqlite::SqliteAccounts;
 pub use values::Role;

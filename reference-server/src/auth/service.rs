@@ -17,7 +17,7 @@ use super::password::{Comparison, PASSWORD_MAX, PasswordError, Passwords, judge}
 use super::secret::{Secret, SecretHash, draw_account_id, hash_of};
 use super::values::{EmailAddress, Fault, FullName, Phone, Role};
 use crate::clock::Clock;
-use crate::error::chain;
+use crate::error::{chain, printable};
 
 /// How long a confirmation link works, from the moment its mail is sent.
 pub const VERIFY_EMAIL_FOR: TimeDelta = TimeDelta::hours(24);
@@ -703,7 +703,7 @@ fn network_of(address: IpAddr) -> String {
 
 /// What the relay said, short enough to be kept.
 fn for_operator(error: &(dyn std::error::Error + 'static)) -> String {
-    chain(error).chars().take(MAIL_ERROR_MAX).collect()
+    printable(&chain(error)).chars().take(MAIL_ERROR_MAX).collect()
 }
 
 #[cfg(test)]
@@ -717,6 +717,12 @@ mod tests {
         assert_eq!(network("::ffff:203.0.113.7"), "203.0.113.7");
         assert_eq!(network("2001:db8:1:2:3::4"), network("2001:db8:1:2:ffff::1"));
         assert_ne!(network("2001:db8:1:2::1"), network("2001:db8:1:3::1"));
+    }
+
+    #[test]
+    fn what_a_relay_said_can_be_kept_anywhere() {
+        let said = for_operator(&std::io::Error::other("550 no\0such user"));
+        assert!(said.contains("such user") && !said.contains('\0'), "{said}");
     }
 
     #[test]

@@ -29,7 +29,7 @@ use crate::auth::password::{Passwords, judge};
 use crate::auth::values::{EmailAddress, FullName};
 use crate::auth::{AccountService, PolicyVersions as _, SqliteAccounts};
 use crate::clock::{Clock as _, SystemClock};
-use crate::config::{Config, DemoArgs, ServeArgs};
+use crate::config::{Config, DatabaseUrl, DemoArgs, ServeArgs};
 use crate::files::Attachments;
 use crate::mail::{self, AccountsBook};
 use crate::{build, make_private_folder};
@@ -119,7 +119,9 @@ pub async fn fill(config: &Config, now: DateTime<Utc>, progress: impl FnMut(u64,
     for folder in [&config.data, &config.mail_folder(), &config.attachments_folder()] {
         make_private_folder(folder)?;
     }
-    let database = &config.database;
+    let DatabaseUrl::Sqlite(database) = &config.database else {
+        return Err("a demonstration is kept in a file of its own".into());
+    };
     let people = People::of_tidewater()?;
     let founded = now - TimeDelta::days(DAYS + 1);
     let accounts = SqliteAccounts::open(database, false).await?;

@@ -1,7 +1,8 @@
 //! Attachments: the bytes, under the hash of their content.
 //!
 //! A file is written aside, then renamed to its place. What is written aside disappears when whoever writes it goes away; what has its
-//! place stays only if a complaint refers to it in the end. Two processes over one folder do not know of each other's uploads: run one.
+//! place stays only if a complaint refers to it in the end. Two processes over one folder do not know of each other's uploads: where there
+//! may be two, what has its place stays, see [`Attachments::shared`].
 
 mod sniff;
 
@@ -51,6 +52,7 @@ pub enum FilesError {
 pub struct Attachments {
     store: Arc<LocalFileSystem>,
     claims: Arc<Mutex<HashMap<String, Claim>>>,
+    shared: bool,
 }
 
 /// Who holds a content that may have to be removed again.
@@ -92,7 +94,13 @@ impl Attachments {
         clear_abandoned(&folder.join(ASIDE)).map_err(FilesError::Folder)?;
         // Safe from power loss before anything refers to it: bytes and folders are on the disk when a call returns.
         let store = LocalFileSystem::new_with_prefix(folder)?.with_fsync(true);
-        Ok(Self { store: Arc::new(store), claims: Arc::default() })
+        Ok(Self { store: Arc::new(store), claims: Arc::default(), shared: false })
+    }
+
+    /// The same over a folder that other processes use too: another one may refer to a content that this one has no use for, so none is
+    /// removed. What nobody refers to takes room and does no harm.
+    pub fn shared(self) -> Self {
+        Self { shared: true, ..self }
     }
 
     /// Begins to take a file in. `name` is any fresh id; the file's own name never touches the disk.
@@ -142,7 +150,7 @@ impl Attachments {
         if claim.holders > 0 {
             return;
         }
-        let remove = claim.made && !claim.kept;
+        let remove = claim.made && !claim.kept && !self.shared;
         claims.remove(sha256);
         if remove
             && let Ok(file) = self.store.path_to_filesystem(&place_of(sha256))
@@ -305,6 +313,16 @@ mod tests {
             }
             panic!("{} files are left", self.count());
         }
+    }
+
+    #[tokio::test]
+    async fn where_others_may_refer_to_it_nothing_is_removed() {
+        let mut house = House::new();
+        house.files = house.files.shared();
+        drop(house.stored(1, b"refused here, kept there").await);
+        assert_eq!(house.count(), 1);
+        drop(house.files.begin(Uuid::from_u128(2)).await.expect("begins"));
+        assert_eq!(house.count(), 1, "what never came to its place is nobody's");
     }
 
     #[tokio::test]

@@ -23,19 +23,18 @@ use complaint_core::id::AgentId;
 use complaint_core::policy::{Category, PolicyError};
 use complaint_core::store::StoreError;
 use complaint_core::{Actor, Agent, Desk, DeskError, Policy};
-use complaint_store_sqlx::SqliteStore;
 use csv::ByteRecord;
 use indicatif::{ProgressBar, ProgressStyle};
 use thiserror::Error;
 use url::Url;
 
-use crate::auth::accounts::Accounts as _;
 use crate::auth::password::{PasswordError, Passwords};
 use crate::auth::values::EmailAddress;
-use crate::auth::{AccountService, AccountsError, AuthError, NewStaff, Role, SqliteAccounts};
+use crate::auth::{AccountService, AccountsError, AuthError, NewStaff, Role};
 use crate::catalogue::{self, CatalogueError};
 use crate::clock::{Clock, SystemClock};
-use crate::config::{ImportArgs, database_url};
+use crate::config::{DatabaseUrl, ImportArgs};
+use crate::database::{Database, DatabaseError};
 use crate::error::printable;
 use crate::make_private_folder;
 
@@ -79,6 +78,9 @@ pub enum ImportError {
         /// The address, as in the mapping.
         email: String,
     },
+    /// The database cannot be opened.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
     /// The accounts cannot be read or written.
     #[error("accounts cannot be read or written")]
     Accounts(#[from] AccountsError),
@@ -183,22 +185,21 @@ impl fmt::Display for Report {
 /// What an import works on.
 pub struct House {
     desk: Desk,
-    database: SqliteAccounts,
+    database: Database,
     accounts: AccountService,
 }
 
 impl House {
     /// Opens the data of a server; makes it if there is none.
-    pub async fn open(database: &str, clock: Arc<dyn Clock>) -> Result<Self, ImportError> {
-        let accounts = SqliteAccounts::open(database, true).await?;
-        let store = SqliteStore::open(database).await?;
-        store.migrate().await?;
-        let policy = catalogue::load(&accounts, clock.as_ref()).await?;
+    pub async fn open(database: &DatabaseUrl, durable: bool, clock: Arc<dyn Clock>) -> Result<Self, ImportError> {
+        let database = Database::open(database, durable).await?;
+        let policy = catalogue::load(database.policies.as_ref(), clock.as_ref()).await?;
         // Only mails hold links, and no mail leaves from here.
         let nowhere = Url::parse("http://localhost/").map_err(|_| PasswordError::Busy)?;
-        let service = AccountService::new(Arc::new(accounts.clone()), Passwords::new()?, Arc::clone(&clock), &nowhere);
-        let desk = Desk::new(store, unlimited(policy)).with_clock(clock);
-        Ok(Self { desk, database: accounts, accounts: service })
+        let accounts =
+            AccountService::new(Arc::clone(&database.accounts), Passwords::new()?, Arc::clone(&clock), &nowhere);
+        let desk = Desk::over(Arc::clone(&database.store), unlimited(policy)).with_clock(clock);
+        Ok(Self { desk, database, accounts })
     }
 
     /// The desk the rows go over.
@@ -258,7 +259,7 @@ impl House {
         if new.is_empty() {
             return Ok(Vec::new());
         }
-        let added = catalogue::change(&self.database, &self.desk, "system", |mut policy: Policy| {
+        let added = catalogue::change(self.database.policies.as_ref(), &self.desk, "system", |mut policy: Policy| {
             let mut added = Vec::new();
             for category in &new {
                 if policy.category(&category.key).is_none() {
@@ -278,7 +279,7 @@ impl House {
     async fn enrol(&self, entry: &AgentEntry) -> Result<bool, ImportError> {
         // The mapping was checked when it was read.
         let Ok(email) = EmailAddress::parse(&entry.email) else { return Ok(false) };
-        let account = if let Some(known) = self.database.by_email(&email).await? {
+        let account = if let Some(known) = self.database.accounts.by_email(&email).await? {
             known.account
         } else {
             let (name, email) = (entry.name.as_str(), entry.email.as_str());
@@ -317,7 +318,7 @@ pub async fn run(args: ImportArgs) -> Result<ExitCode, Box<dyn Error + Send + Sy
         Ok(mapping) => mapping,
         Err(faults) => return wrong(&ImportError::Mapping { file: args.mapping, faults }),
     };
-    let database = match database_url(None, &args.data) {
+    let database = match DatabaseUrl::of(args.database.as_deref(), &args.data) {
         Ok(database) => database,
         Err(fault) => return wrong(&fault),
     };
@@ -326,7 +327,7 @@ pub async fn run(args: ImportArgs) -> Result<ExitCode, Box<dyn Error + Send + Sy
         return wrong(&format!("{}: no such file", missing.display()));
     }
     make_private_folder(&args.data)?;
-    let house = House::open(&database, Arc::new(SystemClock)).await?;
+    let house = House::open(&database, !args.not_durable, Arc::new(SystemClock)).await?;
     // Hidden by itself where standard error is no terminal.
     let progress = ProgressBar::new(0);
     progress.set_style(ProgressStyle::with_template("{wide_bar} {pos}/{len} rows  {per_sec}  {eta} left")?);

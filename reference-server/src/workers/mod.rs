@@ -1,11 +1,14 @@
 //! Work nobody waits for: repeated on a timer and when poked, safe to repeat, on any number of replicas.
 
+mod replicas;
+
 use std::collections::BTreeSet;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use complaint_core::desk::Swept;
+use complaint_store_sqlx::PostgresStore;
 use futures_util::FutureExt as _;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -30,8 +33,8 @@ pub struct Workers {
 #[derive(Debug, Clone, Default)]
 pub struct WorkersDown(Arc<Mutex<BTreeSet<&'static str>>>);
 
-/// Starts every worker.
-pub fn start(state: &AppState) -> Workers {
+/// Starts every worker. `shared`: the store, where other servers may use it too.
+pub fn start(state: &AppState, shared: Option<&PostgresStore>) -> Workers {
     let (stop, stopping) = watch::channel(false);
     let mut running = JoinSet::new();
     let worker =
@@ -42,6 +45,9 @@ pub fn start(state: &AppState) -> Workers {
     // Notices apart from the sweep: a slow relay must not hold up clocks.
     running.spawn(worker("courier", DELIVER_EVERY, Some(state.live.commits())).over(state.clone(), deliver_notices));
     running.spawn(worker("tidy", TIDY_EVERY, None).over(state.clone(), tidy));
+    if let Some(store) = shared {
+        running.spawn(replicas::listen(state.clone(), store.clone(), stopping.clone()));
+    }
     Workers { running, stop }
 }
 

@@ -37,7 +37,7 @@ fn an_admin_is_made_or_refused_with_every_fault_named() {
         (&ada[..], b"\xff\xfe\n", vec!["password: "]),
         (&ada[..], &b"x".repeat(1 << 20), vec!["password: "]),
         (&["--name", "", "--email", "ada", "--password-stdin"], b"", vec!["name: ", "email: ", "password: "]),
-        (&[&ada[..], &["--database", "postgres://x"]].concat(), password.as_bytes(), vec!["--database"]),
+        (&[&ada[..], &["--database", "mysql://x"]].concat(), password.as_bytes(), vec!["--database"]),
     ] {
         let (code, said) = admin_create(&data, arguments, input);
         assert_eq!(code, 2, "{arguments:?}: {said}");

@@ -10,6 +10,7 @@ mod doors;
 mod files;
 mod headers;
 mod house;
+mod keeping;
 mod link_pages;
 mod lists;
 mod logging_in;

@@ -1,32 +1,47 @@
 use reference_server::auth::SqliteAccounts;
+use reference_server::config::DatabaseUrl;
 use sqlx::Row as _;
 
 use crate::support::{Harness, PASSWORD, With};
 
-/// Reads every value of every table of the file as text.
-async fn everything(path: &std::path::Path) -> String {
-    let pool = sqlx::SqlitePool::connect(&format!("sqlite://{}", path.display())).await.expect("opens");
-    let tables =
-        sqlx::query("SELECT name FROM sqlite_master WHERE type = 'table'").fetch_all(&pool).await.expect("lists");
+/// Tables of the store begin with `complaint_`, so ours must not.
+fn is_ours_or_the_stores(table: &str) -> bool {
+    table.starts_with("server_") || table.starts_with("complaint_") || table == "sqlite_sequence"
+}
+
+/// Reads every value of every table as text.
+async fn everything(database: &DatabaseUrl) -> String {
     let mut all = String::new();
-    for table in tables {
-        let name: String = table.get(0);
-        // Tables of the store begin with `complaint_`, so ours must not.
-        assert!(
-            name.starts_with("server_") || name.starts_with("complaint_") || name == "sqlite_sequence",
-            "{name} could clash with a table of the store"
-        );
-        let rows =
-            sqlx::query(sqlx::AssertSqlSafe(format!("SELECT * FROM {name}"))).fetch_all(&pool).await.expect("reads");
-        for row in rows {
-            for column in 0..row.len() {
-                let value: Option<Vec<u8>> = row.try_get_unchecked(column).unwrap_or_default();
-                all.push_str(&String::from_utf8_lossy(&value.unwrap_or_default()));
-                all.push('\n');
+    match database {
+        DatabaseUrl::Sqlite(url) => {
+            let pool = sqlx::SqlitePool::connect(url).await.expect("opens");
+            let tables = "SELECT name FROM sqlite_master WHERE type = 'table'";
+            let tables: Vec<String> = sqlx::query_scalar(tables).fetch_all(&pool).await.expect("lists");
+            for table in tables {
+                assert!(is_ours_or_the_stores(&table), "{table} could clash with a table of the store");
+                let rows = sqlx::query(sqlx::AssertSqlSafe(format!("SELECT * FROM {table}"))).fetch_all(&pool).await;
+                for row in rows.expect("reads") {
+                    for column in 0..row.len() {
+                        let value: Option<Vec<u8>> = row.try_get_unchecked(column).unwrap_or_default();
+                        all.push_str(&String::from_utf8_lossy(&value.unwrap_or_default()));
+                        all.push('\n');
+                    }
+                }
+            }
+            pool.close().await;
+        }
+        DatabaseUrl::Postgres(url) => {
+            let store = url.options.clone().not_durable().open().await.expect("opens");
+            let tables = "SELECT tablename::text FROM pg_tables WHERE schemaname = current_schema()";
+            let tables: Vec<String> = sqlx::query_scalar(tables).fetch_all(store.pool()).await.expect("lists");
+            for table in tables {
+                assert!(is_ours_or_the_stores(&table), "{table} could clash with a table of the store");
+                let rows = sqlx::AssertSqlSafe(format!("SELECT t::text FROM {table} AS t"));
+                let rows: Vec<String> = sqlx::query_scalar(rows).fetch_all(store.pool()).await.expect("reads");
+                all.extend(rows);
             }
         }
     }
-    pool.close().await;
     all
 }
 
@@ -40,7 +55,7 @@ async fn no_secret_rests_in_the_database() {
     let cookie = it.log_in("john@example.org").await.cookie();
     let bearer = it.token("john@example.org").await;
     assert_eq!(it.get("/api/v1/me", &With::bearer(&bearer)).await.status, 200);
-    let all = everything(&it.folder.path().join("data/complaints.db")).await;
+    let all = everything(&it.server.state().config.database).await;
     assert!(all.contains("john@example.org") && all.contains("$argon2id$"), "the reader sees what is there");
     for secret in [setup.as_str(), &confirm, cookie.split_once('=').expect("a pair").1, &bearer, PASSWORD] {
         // Its beginning is enough: a cut secret is no hash.

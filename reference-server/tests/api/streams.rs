@@ -6,7 +6,9 @@ use axum::body::{Body, BodyDataStream};
 use axum::http::Request;
 use axum::http::header::{AUTHORIZATION, COOKIE};
 use chrono::TimeDelta;
+use complaint_core::{Actor, Desk, Policy};
 use futures_util::StreamExt as _;
+use reference_server::database::Database;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
@@ -49,6 +51,25 @@ impl Stream {
             }
         }
     }
+}
+
+/// A program beside the server, or another server that died before it could tell.
+#[tokio::test]
+async fn what_nobody_told_is_seen_all_the_same() {
+    let house = House::new().await;
+    let made = house.submitted().await;
+    let id = made["id"].as_str().expect("an id");
+    let mut johns = Stream::open(&house, &format!("/api/v1/complaints/{id}/live"), &house.john).await;
+    assert_eq!(johns.next().await.expect("an event").0, "now");
+    let state = house.it.server.state();
+    let beside = Database::open(&state.config.database, false).await.expect("opens");
+    let beside = Desk::over(beside.store, Policy::clone(&state.desk.policy())).with_clock(state.clock.clone());
+    let id = id.parse().expect("an id");
+    let complaint = state.desk.store().load(id).await.expect("reads").expect("there");
+    let john = beside.acting_as(Actor::customer(complaint.customer.as_str()).expect("a customer"));
+    let posted = john.post(id, "The lid as well.").await.expect("posted");
+    let (name, data) = johns.next().await.expect("an event");
+    assert_eq!((name.as_str(), &data["version"]), ("changed", &json!(posted.public_version.get())), "{data}");
 }
 
 #[tokio::test]

@@ -19,7 +19,7 @@ use complaint_store_sqlx::SqliteStore;
 use futures_util::StreamExt as _;
 use reference_server::auth::password::Passwords;
 use reference_server::auth::{AccountService, AuthError, Role, SqliteAccounts};
-use reference_server::config::{Config, ServeArgs};
+use reference_server::config::{Config, DatabaseUrl, ServeArgs};
 use reference_server::demo::past::{self, LongRead, Past};
 use reference_server::demo::people::People;
 use reference_server::demo::situations::SITUATIONS;
@@ -161,7 +161,7 @@ async fn everybody_has_an_account_and_can_sign_in() {
     let folder = tempfile::tempdir().unwrap();
     let args = ServeArgs { listen: "127.0.0.1:8080".into(), data: folder.path().to_owned(), ..ServeArgs::default() };
     let config = Config::from_args(&args, None).unwrap();
-    let database = config.database.clone();
+    let DatabaseUrl::Sqlite(database) = config.database.clone() else { panic!("a file") };
     let now = instant("2026-11-25T15:20:00Z");
     let filled = demo::fill(&config, now, |_, _| {}).await.unwrap();
     let accounts = AccountService::new(

@@ -13,6 +13,7 @@ use complaint_core::testing::ManualClock;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use indicatif::ProgressBar;
+use reference_server::config::DatabaseUrl;
 use reference_server::import::mapping::Mapping;
 use reference_server::import::{House, ImportError, Report};
 
@@ -43,8 +44,8 @@ impl Place {
 
     async fn house(&self) -> House {
         let clock = ManualClock::at("2026-11-23T09:30:00Z".parse().unwrap());
-        let database = format!("sqlite://{}", self.folder.path().join("complaints.db").display());
-        House::open(&database, Arc::new(clock)).await.unwrap()
+        let database = DatabaseUrl::of(None, self.folder.path()).unwrap();
+        House::open(&database, true, Arc::new(clock)).await.unwrap()
     }
 
     async fn import(&self, mapping: &Path, file: &Path) -> Result<Report, ImportError> {

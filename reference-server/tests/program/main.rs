@@ -6,6 +6,8 @@ use std::io::{BufRead as _, BufReader, Lines, Write as _};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 
+use reference_server::config::DatabaseUrl;
+
 fn program() -> Command {
     let mut program = Command::new(env!("CARGO_BIN_EXE_reference-server"));
     program.env_remove("RUST_LOG").env_remove("COMPLAINT_SMTP").stdin(Stdio::null());
@@ -97,4 +99,147 @@ fn a_file_that_is_no_database_is_named_once() {
     assert_eq!(refused.status.code(), Some(1));
     let said = said(&refused);
     assert_eq!(said.matches("file is not a database").count(), 1, "{said}");
+}
+
+/// A schema of its own in the PostgreSQL that `tests/run` starts; or nothing and a line that says so. With `COMPLAINT_REQUIRE_POSTGRES=1`
+/// nothing fails.
+fn postgres() -> Option<String> {
+    let Ok(url) = std::env::var("COMPLAINT_TEST_POSTGRES") else {
+        assert!(
+            std::env::var("COMPLAINT_REQUIRE_POSTGRES").as_deref() != Ok("1"),
+            "COMPLAINT_TEST_POSTGRES names no PostgreSQL; tests/run starts one"
+        );
+        eprintln!("skipped: COMPLAINT_TEST_POSTGRES names no PostgreSQL; tests/run starts one");
+        return None;
+    };
+    let mut url = url::Url::parse(&url).expect("a URL");
+    url.query_pairs_mut().append_pair("schema", &format!("t{:032x}", rand::random::<u128>()));
+    Some(url.into())
+}
+
+/// Runs a command on a database, with a line for its standard input; its exit code and standard output.
+fn run(arguments: &[&str], database: &str, input: &str) -> (Option<i32>, String) {
+    let mut program = program();
+    program.args(arguments).args(["--database", database]);
+    let mut child = program.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the program starts");
+    // One that reads none may have ended.
+    let _ = child.stdin.take().expect("piped").write_all(input.as_bytes());
+    let output = child.wait_with_output().expect("ends");
+    (output.status.code(), String::from_utf8(output.stdout).expect("UTF-8"))
+}
+
+/// The operator's commands on a database: the import of a small shop, twice, and a log that is looked at before and after `tamper`.
+fn commands_work_on(database: &str, tamper: impl FnOnce(&str)) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("data");
+    let data = data.to_str().expect("UTF-8");
+    let ada =
+        ["admin", "create", "--name", "Ada Root", "--email", "ada@example.org", "--password-stdin", "--not-durable"];
+    let create = || run(&[&ada[..], &["--data", data]].concat(), database, "copper lantern winds 7 rivers\n");
+    assert_eq!(create().0, Some(0));
+    assert_eq!(create().0, Some(1), "the address is taken");
+
+    let tables = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/shop");
+    let (mapping, table) = (format!("{tables}.toml"), format!("{tables}.csv"));
+    let import = || run(&["import", "--not-durable", "--data", data, "--mapping", &mapping, &table], database, "");
+    let created = |said: &str| said.lines().find_map(|line| Some(line.strip_prefix("Created")?.trim().to_owned()));
+    for expected in ["14", "0"] {
+        let (code, said) = import();
+        assert_eq!((code, created(&said).as_deref()), (Some(0), Some(expected)), "{said}");
+    }
+
+    let verify = |more: &[&str]| run(&[&["verify", "--data", data], more].concat(), database, "");
+    let (code, said) = verify(&["--json"]);
+    let answer: serde_json::Value = serde_json::from_str(&said).expect("JSON");
+    assert_eq!((code, &answer["intact"], &answer["complaints"]), (Some(0), &true.into(), &14.into()), "{said}");
+    assert_eq!(answer["entries"], 24, "each was received, and ten have a handler: {said}");
+    tamper(database);
+    let (code, said) = verify(&["--json"]);
+    let answer: serde_json::Value = serde_json::from_str(&said).expect("JSON");
+    assert_eq!((code, &answer["intact"], &answer["broken"]), (Some(1), &false.into(), &1.into()), "{said}");
+    assert_eq!(answer["breaches"][0]["entry"], 2, "{said}");
+    let (code, said) = verify(&[]);
+    assert!(code == Some(1) && said.contains(answer["breaches"][0]["told"].as_str().expect("a sentence")), "{said}");
+    assert!(said.contains(answer["breaches"][0]["complaint"].as_str().expect("an id")), "{said}");
+}
+
+#[test]
+fn the_operator_s_commands_work_on_sqlite() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("c.db");
+    commands_work_on(&format!("sqlite:{}", file.display()), |url| {
+        altered(async {
+            let pool = sqlx::SqlitePool::connect(url).await.expect("opens");
+            let triggers = "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'complaint_log'";
+            let triggers: Vec<String> = sqlx::query_scalar(triggers).fetch_all(&pool).await.expect("lists");
+            for trigger in triggers {
+                let drop = sqlx::AssertSqlSafe(format!("DROP TRIGGER {trigger}"));
+                sqlx::raw_sql(drop).execute(&pool).await.expect("dropped");
+            }
+            sqlx::raw_sql(ALTER).execute(&pool).await.expect("altered");
+            pool.close().await;
+        });
+    });
+    let nowhere = folder.path().join("none.db");
+    let (code, _) = run(&["verify"], &format!("sqlite:{}", nowhere.display()), "");
+    assert!(code == Some(1) && !nowhere.exists(), "looking makes nothing");
+}
+
+#[test]
+fn the_operator_s_commands_work_on_postgresql() {
+    let Some(url) = postgres() else { return };
+    commands_work_on(&url, |url| {
+        altered(async {
+            let url = DatabaseUrl::of(Some(url), Path::new("")).expect("a URL");
+            let DatabaseUrl::Postgres(url) = url else { panic!("no PostgreSQL") };
+            let store = url.options.not_durable().open().await.expect("opens");
+            sqlx::raw_sql("ALTER TABLE complaint_log DISABLE TRIGGER USER")
+                .execute(store.pool())
+                .await
+                .expect("disabled");
+            sqlx::raw_sql(ALTER).execute(store.pool()).await.expect("altered");
+        });
+    });
+}
+
+/// The clock of one entry is put back.
+const ALTER: &str = "UPDATE complaint_log SET at = at - 1 WHERE seq = 2
+    AND complaint = (SELECT complaint FROM complaint_log WHERE seq = 2 ORDER BY complaint LIMIT 1)";
+
+fn altered(work: impl Future<Output = ()>) {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime").block_on(work);
+}
+
+#[test]
+fn a_postgresql_that_cannot_be_used_is_refused_without_its_password() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let refused = |url: &str, why: &str| {
+        // Whatever is logged.
+        let mut program = serve(&folder.path().join("data"));
+        let refused = program.env("RUST_LOG", "trace").args(["--database", url]).output().expect("runs");
+        let said = said(&refused);
+        assert!(refused.status.code() == Some(1) && said.contains(why), "{url}: {said}");
+        assert!(!said.contains("secret"), "{said}");
+    };
+    // Nobody listens on the first port.
+    refused("postgres://u:secret@127.0.0.1:1/c", "Connection refused");
+    refused("postgres://u:secret@localhost/c?host=/nowhere", "No such file or directory");
+    let Ok(url) = std::env::var("COMPLAINT_TEST_POSTGRES") else { return };
+    let url = url.replace("app@", "app:secret@");
+    refused(&format!("{url}&sslmode=require"), "server does not support TLS");
+    refused(&url.replace("app:", "nobody:"), "role \"nobody\" does not exist");
+    refused(&url, "the server may lose what it acknowledged");
+}
+
+#[test]
+fn a_data_folder_is_for_one_file_or_for_any_servers_on_one_postgresql() {
+    let Some(url) = postgres() else { return };
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("data");
+    let on_postgres = || Running::start(serve(&data).args(["--not-durable", "--database", &url]).stderr(Stdio::null()));
+    let two = [on_postgres(), on_postgres()];
+    let refused = serve(&data).output().expect("ends");
+    assert!(said(&refused).contains("another server is running on the data folder"), "{}", said(&refused));
+    drop(two);
+    drop(Running::on(&data));
 }

@@ -1,0 +1,117 @@
+//! The database: which engine keeps complaints and accounts.
+
+use std::path::PathBuf;
+use std::str::FromStr as _;
+use std::sync::Arc;
+
+use complaint_core::store::{Store, StoreError};
+use complaint_store_sqlx::postgres::PostgresOptions;
+use complaint_store_sqlx::verify::Verified;
+use complaint_store_sqlx::{PostgresStore, SqliteStore};
+use sqlx::sqlite::SqliteConnectOptions;
+use thiserror::Error;
+
+use crate::auth::accounts::{Accounts, AccountsError, PolicyVersions};
+use crate::auth::{PostgresAccounts, SqliteAccounts};
+use crate::config::DatabaseUrl;
+
+/// Why the database could not be opened.
+#[derive(Debug, Error)]
+pub enum DatabaseError {
+    /// There is none; only looking must not make one.
+    #[error("there is no database {}", .0.display())]
+    Missing(PathBuf),
+    /// The tables of accounts cannot be opened or brought up to date.
+    #[error("the accounts in the database cannot be opened")]
+    Accounts(#[from] AccountsError),
+    /// The tables of complaints cannot be opened or brought up to date.
+    #[error("the complaints in the database cannot be opened")]
+    Complaints(#[from] StoreError),
+}
+
+/// An open database, brought up to date. Cheap to clone.
+#[derive(Clone)]
+pub struct Database {
+    /// Accounts, sessions, tokens and their mail.
+    pub accounts: Arc<dyn Accounts>,
+    /// Every version of the policy.
+    pub policies: Arc<dyn PolicyVersions>,
+    /// Complaints.
+    pub store: Arc<dyn Store>,
+    engine: Engine,
+}
+
+#[derive(Clone)]
+enum Engine {
+    Sqlite(SqliteAccounts, SqliteStore),
+    Postgres(PostgresStore),
+}
+
+impl Database {
+    /// Opens what a URL names. `durable`: what was answered survives power loss; a server that could lose it is refused.
+    pub async fn open(url: &DatabaseUrl, durable: bool) -> Result<Self, DatabaseError> {
+        match url {
+            DatabaseUrl::Sqlite(url) => {
+                let accounts = SqliteAccounts::open(url, durable).await?;
+                let store = SqliteStore::open(url).await?;
+                store.migrate().await?;
+                Ok(Self {
+                    accounts: Arc::new(accounts.clone()),
+                    policies: Arc::new(accounts.clone()),
+                    store: Arc::new(store.clone()),
+                    engine: Engine::Sqlite(accounts, store),
+                })
+            }
+            DatabaseUrl::Postgres(url) => {
+                let store = opened(url.options.clone().announcing(), durable).await?;
+                store.migrate().await?;
+                let accounts = Arc::new(PostgresAccounts::beside(&store).await?);
+                Ok(Self {
+                    accounts: Arc::clone(&accounts) as _,
+                    policies: accounts,
+                    store: Arc::new(store.clone()),
+                    engine: Engine::Postgres(store),
+                })
+            }
+        }
+    }
+
+    /// The store that tells what other servers commit, where there can be others.
+    pub(crate) fn shared(&self) -> Option<&PostgresStore> {
+        match &self.engine {
+            Engine::Sqlite(..) => None,
+            Engine::Postgres(store) => Some(store),
+        }
+    }
+
+    /// Closes every connection; what is under way is finished first.
+    pub async fn close(&self) {
+        match &self.engine {
+            Engine::Sqlite(accounts, store) => {
+                accounts.close().await;
+                store.close().await;
+            }
+            Engine::Postgres(store) => store.close().await,
+        }
+    }
+}
+
+/// Whether states and logs of all complaints in a database are as they were committed. Changes nothing, not even an old schema.
+pub async fn verify(url: &DatabaseUrl) -> Result<Verified, DatabaseError> {
+    Ok(match url {
+        DatabaseUrl::Sqlite(url) => {
+            let options =
+                SqliteConnectOptions::from_str(url).map_err(|wrong| StoreError::Unusable(wrong.to_string()))?;
+            if !options.get_filename().is_file() {
+                return Err(DatabaseError::Missing(options.get_filename().to_owned()));
+            }
+            SqliteStore::open(url).await?.verify_all().await?
+        }
+        // Whether the server could lose something is no matter for whoever only reads.
+        DatabaseUrl::Postgres(url) => opened(url.options.clone(), false).await?.verify_all().await?,
+    })
+}
+
+async fn opened(options: PostgresOptions, durable: bool) -> Result<PostgresStore, StoreError> {
+    if durable { options.open().await } else { options.not_durable().open().await }
+}
