@@ -24,6 +24,7 @@ mod error;
 mod list;
 #[cfg(feature = "postgres")]
 pub mod postgres;
+mod read;
 mod rows;
 mod schema;
 pub mod sqlite;

@@ -7,10 +7,12 @@ use std::fmt::Write as _;
 
 use complaint_core::complaint::Complaint;
 use complaint_core::id::{AgentId, CategoryKey, CustomerId, Level};
-use complaint_core::store::{Cursor, Query, Reach, Scope, Sort, StoreError, Summary, search_words};
+use complaint_core::lifecycle::Status;
+use complaint_core::store::{Cursor, PAGE_MAX, Page, Query, Reach, Scope, Sort, StoreError, Summary, search_words};
 use uuid::Uuid;
 
 use crate::codec::{Place, STATE, scores};
+use crate::read::{StoredRow, complaint, get};
 
 /// In which words an engine is told.
 #[derive(Debug)]
@@ -45,8 +47,54 @@ pub(crate) enum Value {
     Id(Uuid),
 }
 
+/// Whoever can answer a statement.
+pub(crate) trait Answers {
+    type Row: StoredRow;
+
+    fn dialect(&self) -> &Dialect;
+
+    fn rows(&self, statement: Statement) -> impl Future<Output = Result<Vec<Self::Row>, StoreError>> + Send;
+}
+
+/// A page of complaints.
+pub(crate) async fn search(store: &impl Answers, query: &Query) -> Result<Page, StoreError> {
+    let dialect = store.dialect();
+    let limit = usize::from(query.limit.clamp(1, PAGE_MAX));
+    let words = query.text.as_deref().map(needed_words).unwrap_or_default();
+    let must_look = words.iter().any(|word| word.len() > dialect.indexed_bytes);
+    let mut items: Vec<Complaint> = Vec::with_capacity(limit + 1);
+    let mut after = query.after;
+    // One round, unless words beyond what the index can tell apart leave some out.
+    while items.len() <= limit {
+        let rows = store.rows(page(dialect, query, &words, after, limit + 1)).await?;
+        for row in &rows {
+            let found = complaint(row)?;
+            after = Some(cursor(query.sort, &found));
+            if !must_look || query.matches(&found) {
+                items.push(found);
+            }
+        }
+        if rows.len() <= limit {
+            break;
+        }
+    }
+    let more = items.len() > limit;
+    items.truncate(limit);
+    let next = items.last().filter(|_| more).map(|last| cursor(query.sort, last));
+    Ok(Page { items, next })
+}
+
+/// Counts over the complaints of a scope.
+pub(crate) async fn summary(store: &impl Answers, scope: &Scope) -> Result<Summary, StoreError> {
+    let mut summary = Summary::default();
+    for row in store.rows(counts(store.dialect(), scope)).await? {
+        add_counted(&row, &mut summary)?;
+    }
+    Ok(summary)
+}
+
 /// The words a text asks for, without those that another one's finding implies.
-pub(crate) fn needed_words(text: &str) -> Vec<String> {
+fn needed_words(text: &str) -> Vec<String> {
     let mut words = search_words(text);
     words.sort_unstable();
     words.dedup();
@@ -57,18 +105,12 @@ pub(crate) fn needed_words(text: &str) -> Vec<String> {
 }
 
 /// The place behind which the next page begins.
-pub(crate) fn cursor(sort: Sort, complaint: &Complaint) -> Cursor {
+fn cursor(sort: Sort, complaint: &Complaint) -> Cursor {
     Cursor { sort, key: sort.key(complaint), id: complaint.id }
 }
 
 /// Each arm in its own order, cut to the page, then merged: no arm reads more than a page.
-pub(crate) fn page(
-    dialect: &Dialect,
-    query: &Query,
-    words: &[String],
-    after: Option<Cursor>,
-    limit: usize,
-) -> Statement {
+fn page(dialect: &Dialect, query: &Query, words: &[String], after: Option<Cursor>, limit: usize) -> Statement {
     let (key, order) = match query.sort {
         Sort::Newest => ("-received_at", "received_at DESC, id"),
         Sort::Oldest => ("received_at", "received_at, id"),
@@ -103,7 +145,7 @@ pub(crate) fn page(
 }
 
 /// Counts over the complaints of a scope, by everything a summary asks for.
-pub(crate) fn counts(dialect: &Dialect, scope: &Scope) -> Statement {
+fn counts(dialect: &Dialect, scope: &Scope) -> Statement {
     let mut sql = Statement::begin(&format!(
         "SELECT status, level, category, has_missed_deadline, ratings, count(*) FROM {} WHERE ",
         dialect.states
@@ -117,35 +159,26 @@ pub(crate) fn counts(dialect: &Dialect, scope: &Scope) -> Statement {
 }
 
 /// A row of [`counts`].
-pub(crate) struct Counted<'r> {
-    pub(crate) status: &'r str,
-    pub(crate) level: i64,
-    pub(crate) category: &'r str,
-    pub(crate) missed: bool,
-    pub(crate) ratings: &'r str,
-    pub(crate) count: i64,
-}
-
-impl Counted<'_> {
-    pub(crate) fn add_to(&self, summary: &mut Summary) -> Result<(), StoreError> {
-        let place = |column| Place { column, ..STATE };
-        let status: complaint_core::lifecycle::Status =
-            self.status.parse().map_err(|fault| place("status").corrupt(fault))?;
-        let level = u8::try_from(self.level).map_err(|fault| place("level").corrupt(fault))?;
-        let level = Level::new(level).map_err(|fault| place("level").corrupt(fault))?;
-        let category = CategoryKey::new(self.category).map_err(|fault| place("category").corrupt(fault))?;
-        let count = self.count.unsigned_abs();
-        *summary.by_status.entry(status).or_default() += count;
-        *summary.by_category.entry(category).or_default() += count;
-        if status.is_open() {
-            *summary.open_by_level.entry(level).or_default() += count;
-            summary.open_with_missed_deadline += if self.missed { count } else { 0 };
-        }
-        for score in scores(self.ratings, place("ratings"))? {
-            *summary.ratings.entry(score).or_default() += count;
-        }
-        Ok(())
+fn add_counted<R: StoredRow>(row: &R, summary: &mut Summary) -> Result<(), StoreError> {
+    let place = |column| Place { column, ..STATE };
+    let status: Status =
+        get::<&str, R>(row, 0, place("status"))?.parse().map_err(|fault| place("status").corrupt(fault))?;
+    let level = u8::try_from(get::<i64, R>(row, 1, place("level"))?).map_err(|fault| place("level").corrupt(fault))?;
+    let level = Level::new(level).map_err(|fault| place("level").corrupt(fault))?;
+    let category = CategoryKey::new(get::<&str, R>(row, 2, place("category"))?);
+    let category = category.map_err(|fault| place("category").corrupt(fault))?;
+    let missed: bool = get(row, 3, place("has_missed_deadline"))?;
+    let count = get::<i64, R>(row, 5, STATE)?.unsigned_abs();
+    *summary.by_status.entry(status).or_default() += count;
+    *summary.by_category.entry(category).or_default() += count;
+    if status.is_open() {
+        *summary.open_by_level.entry(level).or_default() += count;
+        summary.open_with_missed_deadline += if missed { count } else { 0 };
     }
+    for score in scores(get(row, 4, place("ratings"))?, place("ratings"))? {
+        *summary.ratings.entry(score).or_default() += count;
+    }
+    Ok(())
 }
 
 impl Statement {

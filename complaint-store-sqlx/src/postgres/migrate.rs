@@ -8,10 +8,10 @@ use sqlx::migrate::Migration;
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Executor};
 
-use super::complaints::{get, lock_key};
+use super::complaints::lock_key;
 use super::statements::within;
 use super::{PostgresStore, fault};
-use crate::codec::Place;
+use crate::read::applied_migration;
 use crate::schema::{Standing, in_order};
 
 const CREATE_SCHEMA: &str = "CREATE TABLE IF NOT EXISTS complaint_schema (version bigint PRIMARY KEY, \
@@ -66,10 +66,8 @@ pub(super) async fn standing(store: &PostgresStore, connection: &mut PgConnectio
     if store.fetch(connection, exists).await.map_err(fault::meaning)?.is_empty() {
         return Ok(Standing::Behind(0));
     }
-    let place = |column| Place { table: "complaint_schema", column };
     let applied = sqlx::query(AssertSqlSafe(within(&store.schema, APPLIED)));
     let rows = store.fetch(connection, applied).await.map_err(fault::meaning)?;
-    let recorded: Result<Vec<_>, StoreError> =
-        rows.iter().map(|row| Ok((get(row, 0, place("version"))?, get(row, 1, place("hash"))?))).collect();
+    let recorded: Result<Vec<_>, StoreError> = rows.iter().map(applied_migration).collect();
     Standing::of(&migrations(), &recorded?)
 }
