@@ -14,6 +14,9 @@ use uuid::Uuid;
 use crate::codec::{Place, STATE, scores};
 use crate::read::{StoredRow, complaint, get};
 
+/// The most handlers whose complaints are merged instead of sorted.
+const APART: usize = 16;
+
 /// In which words an engine is told.
 #[derive(Debug)]
 pub(crate) struct Dialect {
@@ -25,6 +28,10 @@ pub(crate) struct Dialect {
     pub(crate) join: &'static str,
     /// As the partial indexes have it, because the planner must see that one fits.
     pub(crate) is_open: &'static str,
+    /// Likewise.
+    pub(crate) is_not_open: &'static str,
+    /// Likewise.
+    pub(crate) has_missed: &'static str,
     /// Before and behind the words in a condition on those of a complaint.
     pub(crate) found_by: (String, &'static str),
     /// The words that are looked for, as the engine's full-text search wants them.
@@ -120,8 +127,11 @@ fn page(dialect: &Dialect, query: &Query, words: &[String], after: Option<Cursor
     let Dialect { states, row, join, .. } = dialect;
     let mut sql = Statement::begin("SELECT s.codec, s.state FROM (");
     let mut pushed = 0;
-    for arm in arms(&query.scope) {
-        if arm.is_empty_for(query.handler.as_ref()) {
+    let handlers = sorted(&query.handlers);
+    let groups = groups(&handlers);
+    let arms = arms(&query.scope);
+    for (arm, group) in arms.iter().flat_map(|arm| groups.iter().map(move |group| (arm, *group))) {
+        if arm.is_empty_for(group) {
             continue;
         }
         if pushed > 0 {
@@ -130,6 +140,7 @@ fn page(dialect: &Dialect, query: &Query, words: &[String], after: Option<Cursor
         pushed += 1;
         sql.push(&format!("SELECT * FROM (SELECT {row} AS here, {key} AS place, id FROM {states} WHERE "));
         arm.push(&mut sql);
+        push_handlers(&mut sql, group);
         push_filters(&mut sql, dialect, query, words);
         if let Some(after) = after {
             push_after(&mut sql, query.sort, after);
@@ -264,11 +275,11 @@ impl Arm<'_> {
         }
     }
 
-    /// Whether a filter by handler leaves nothing of this arm.
-    fn is_empty_for(&self, handler: Option<&AgentId>) -> bool {
+    /// Whether a filter by handlers leaves nothing of this arm.
+    fn is_empty_for(&self, handlers: &[&AgentId]) -> bool {
         match self {
-            Self::Held(agent) => handler.is_some_and(|handler| handler != *agent),
-            Self::Queue(agent, _) | Self::UpTo(agent, _) => handler == Some(agent),
+            Self::Held(agent) => !handlers.is_empty() && !handlers.contains(agent),
+            Self::Queue(agent, _) | Self::UpTo(agent, _) => handlers == [*agent],
             Self::All | Self::Of(_) | Self::NotAgainst(_) => false,
         }
     }
@@ -282,28 +293,66 @@ fn not_against(sql: &mut Statement, agent: &AgentId) {
     sql.push(" AND against IS DISTINCT FROM ").text(agent.as_str());
 }
 
+/// Each once, so that arms do not overlap.
+fn sorted(handlers: &[AgentId]) -> Vec<&AgentId> {
+    let mut sorted: Vec<&AgentId> = handlers.iter().collect();
+    sorted.sort_unstable();
+    sorted.dedup();
+    sorted
+}
+
+/// The handlers of an arm each: an index has the complaints of one in order. Those of many are sorted instead, because
+/// an engine takes only so many arms.
+fn groups<'h>(handlers: &'h [&'h AgentId]) -> Vec<&'h [&'h AgentId]> {
+    match handlers.len() {
+        0 => vec![&[]],
+        1..=APART => handlers.chunks(1).collect(),
+        _ => vec![handlers],
+    }
+}
+
+fn push_handlers(sql: &mut Statement, handlers: &[&AgentId]) {
+    for (at, handler) in handlers.iter().enumerate() {
+        sql.push(if at == 0 { " AND handler IN (" } else { ", " }).text(handler.as_str());
+    }
+    if !handlers.is_empty() {
+        sql.push(")");
+    }
+}
+
 fn push_filters(sql: &mut Statement, dialect: &Dialect, query: &Query, words: &[String]) {
     if !query.statuses.is_empty() {
         if query.statuses.iter().all(|status| status.is_open()) {
             sql.push(" AND ").push(dialect.is_open);
+        } else if query.statuses.iter().all(|status| !status.is_open()) {
+            sql.push(" AND ").push(dialect.is_not_open);
         }
-        sql.push(" AND status IN (");
         for (at, status) in query.statuses.iter().enumerate() {
-            sql.push(if at == 0 { "" } else { ", " }).text(status.name());
+            sql.push(if at == 0 { " AND status IN (" } else { ", " }).text(status.name());
         }
         sql.push(")");
     }
     if let Some(category) = &query.category {
         sql.push(" AND category = ").text(category.as_str());
     }
-    if let Some(handler) = &query.handler {
-        sql.push(" AND handler = ").text(handler.as_str());
-    }
     if let Some(customer) = &query.customer {
         sql.push(" AND customer = ").text(customer.as_str());
     }
     if let Some(level) = query.level {
         sql.push(" AND level = ").level(level);
+    }
+    for (bound, instant) in [
+        (" AND received_at >= ", query.received_from),
+        (" AND received_at < ", query.received_before),
+        // What is never promised stands behind every instant.
+        (" AND promised_at < ", query.promised_before),
+    ] {
+        if let Some(instant) = instant {
+            sql.push(bound).bind(Value::Number(instant.timestamp_micros()));
+        }
+    }
+    if query.missed {
+        sql.push(" AND ").push(dialect.has_missed);
     }
     if !words.is_empty() {
         let (before, behind) = &dialect.found_by;

@@ -17,6 +17,8 @@ pub(super) fn dialect(schema: &str) -> Dialect {
         row: "id",
         join: "JOIN",
         is_open: "is_open",
+        is_not_open: "NOT is_open",
+        has_missed: "has_missed_deadline",
         found_by: (within(schema, "id IN (SELECT complaint FROM complaint_search WHERE words @@ "), "::tsquery)"),
         expression: prefixes,
         indexed_bytes: INDEXED_BYTES,

@@ -21,7 +21,10 @@ const RECORD: &str = "INSERT INTO complaint_schema (version, name, hash, applied
                       VALUES ($1, $2, $3, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint)";
 
 pub(super) fn migrations() -> Vec<Migration> {
-    in_order(&[("init", include_str!("../../migrations/postgres/0001_init.sql"))])
+    in_order(&[
+        ("init", include_str!("../../migrations/postgres/0001_init.sql")),
+        ("lists", include_str!("../../migrations/postgres/0002_lists.sql")),
+    ])
 }
 
 /// Applies what is missing, each migration in its own transaction. Safe to call from several servers at once.

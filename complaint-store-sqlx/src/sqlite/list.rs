@@ -15,6 +15,8 @@ pub(super) static DIALECT: LazyLock<Dialect> = LazyLock::new(|| Dialect {
     // Keeps the order of the tables: the page first.
     join: "CROSS JOIN",
     is_open: "is_open = 1",
+    is_not_open: "is_open = 0",
+    has_missed: "has_missed_deadline = 1",
     found_by: ("row IN (SELECT rowid FROM complaint_search WHERE complaint_search MATCH ".into(), ")"),
     expression: prefixes,
     indexed_bytes: 32_768,
