@@ -20,6 +20,7 @@ extern crate self as complaint_store_sqlx;
 
 mod chain;
 mod codec;
+mod counts;
 mod error;
 mod list;
 #[cfg(feature = "postgres")]

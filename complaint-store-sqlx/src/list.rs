@@ -6,13 +6,11 @@ pub(crate) mod trials;
 use std::fmt::Write as _;
 
 use complaint_core::complaint::Complaint;
-use complaint_core::id::{AgentId, CategoryKey, CustomerId, Level};
-use complaint_core::lifecycle::Status;
-use complaint_core::store::{Cursor, PAGE_MAX, Page, Query, Reach, Scope, Sort, StoreError, Summary, search_words};
+use complaint_core::id::{AgentId, CustomerId, Level};
+use complaint_core::store::{Cursor, PAGE_MAX, Page, Query, Reach, Scope, Sort, StoreError, search_words};
 use uuid::Uuid;
 
-use crate::codec::{Place, STATE, scores};
-use crate::read::{StoredRow, complaint, get};
+use crate::read::{StoredRow, complaint};
 
 /// The most handlers whose complaints are merged instead of sorted.
 const APART: usize = 16;
@@ -22,6 +20,10 @@ const APART: usize = 16;
 pub(crate) struct Dialect {
     /// The table of states.
     pub(crate) states: String,
+    /// What a state counts as.
+    pub(crate) countable: String,
+    /// The counts that are kept.
+    pub(crate) counted: String,
     /// The column by which a state is fetched once its page is known.
     pub(crate) row: &'static str,
     /// Joins the pages to the states without reading more of these.
@@ -91,15 +93,6 @@ pub(crate) async fn search(store: &impl Answers, query: &Query) -> Result<Page, 
     Ok(Page { items, next })
 }
 
-/// Counts over the complaints of a scope.
-pub(crate) async fn summary(store: &impl Answers, scope: &Scope) -> Result<Summary, StoreError> {
-    let mut summary = Summary::default();
-    for row in store.rows(counts(store.dialect(), scope)).await? {
-        add_counted(&row, &mut summary)?;
-    }
-    Ok(summary)
-}
-
 /// The words a text asks for, without those that another one's finding implies.
 fn needed_words(text: &str) -> Vec<String> {
     let mut words = search_words(text);
@@ -145,59 +138,22 @@ fn page(dialect: &Dialect, query: &Query, words: &[String], after: Option<Cursor
         if let Some(after) = after {
             push_after(&mut sql, query.sort, after);
         }
-        sql.push(" ORDER BY ").push(order).push(" LIMIT ").bind(Value::Number(limit)).push(") AS arm");
+        sql.push(" ORDER BY ").push(order).push(" LIMIT ").number(limit).push(") AS arm");
     }
     if pushed == 0 {
         sql.push(&format!("SELECT {row} AS here, 0 AS place, id FROM {states} WHERE 1 = 0"));
     }
     sql.push(&format!(") AS found {join} {states} AS s ON s.{row} = found.here ORDER BY found.place, found.id LIMIT "));
-    sql.bind(Value::Number(limit));
+    sql.number(limit);
     sql
-}
-
-/// Counts over the complaints of a scope, by everything a summary asks for.
-fn counts(dialect: &Dialect, scope: &Scope) -> Statement {
-    let mut sql = Statement::begin(&format!(
-        "SELECT status, level, category, has_missed_deadline, ratings, count(*) FROM {} WHERE ",
-        dialect.states
-    ));
-    for (at, arm) in arms(scope).iter().enumerate() {
-        sql.push(if at == 0 { "(" } else { ") OR (" });
-        arm.push(&mut sql);
-    }
-    sql.push(") GROUP BY status, level, category, has_missed_deadline, ratings");
-    sql
-}
-
-/// A row of [`counts`].
-fn add_counted<R: StoredRow>(row: &R, summary: &mut Summary) -> Result<(), StoreError> {
-    let place = |column| Place { column, ..STATE };
-    let status: Status =
-        get::<&str, R>(row, 0, place("status"))?.parse().map_err(|fault| place("status").corrupt(fault))?;
-    let level = u8::try_from(get::<i64, R>(row, 1, place("level"))?).map_err(|fault| place("level").corrupt(fault))?;
-    let level = Level::new(level).map_err(|fault| place("level").corrupt(fault))?;
-    let category = CategoryKey::new(get::<&str, R>(row, 2, place("category"))?);
-    let category = category.map_err(|fault| place("category").corrupt(fault))?;
-    let missed: bool = get(row, 3, place("has_missed_deadline"))?;
-    let count = get::<i64, R>(row, 5, STATE)?.unsigned_abs();
-    *summary.by_status.entry(status).or_default() += count;
-    *summary.by_category.entry(category).or_default() += count;
-    if status.is_open() {
-        *summary.open_by_level.entry(level).or_default() += count;
-        summary.open_with_missed_deadline += if missed { count } else { 0 };
-    }
-    for score in scores(get(row, 4, place("ratings"))?, place("ratings"))? {
-        *summary.ratings.entry(score).or_default() += count;
-    }
-    Ok(())
 }
 
 impl Statement {
-    fn begin(sql: &str) -> Self {
+    pub(crate) fn begin(sql: &str) -> Self {
         Self { sql: sql.to_owned(), values: Vec::new() }
     }
 
-    fn push(&mut self, sql: &str) -> &mut Self {
+    pub(crate) fn push(&mut self, sql: &str) -> &mut Self {
         self.sql.push_str(sql);
         self
     }
@@ -209,12 +165,16 @@ impl Statement {
         self
     }
 
-    fn text(&mut self, text: &str) -> &mut Self {
+    pub(crate) fn text(&mut self, text: &str) -> &mut Self {
         self.bind(Value::Text(text.to_owned()))
     }
 
-    fn level(&mut self, level: Level) -> &mut Self {
-        self.bind(Value::Number(i64::from(u8::from(level))))
+    pub(crate) fn number(&mut self, number: i64) -> &mut Self {
+        self.bind(Value::Number(number))
+    }
+
+    pub(crate) fn level(&mut self, level: Level) -> &mut Self {
+        self.number(i64::from(u8::from(level)))
     }
 }
 
@@ -348,7 +308,7 @@ fn push_filters(sql: &mut Statement, dialect: &Dialect, query: &Query, words: &[
         (" AND promised_at < ", query.promised_before),
     ] {
         if let Some(instant) = instant {
-            sql.push(bound).bind(Value::Number(instant.timestamp_micros()));
+            sql.push(bound).number(instant.timestamp_micros());
         }
     }
     if query.missed {
@@ -368,7 +328,7 @@ fn push_after(sql: &mut Statement, sort: Sort, after: Cursor) {
         Sort::Oldest => ("received_at", " >= ", " > ", after.key),
         Sort::Deadline => ("promised_at", " >= ", " > ", after.key),
     };
-    sql.push(" AND ").push(column).push(reaches).bind(Value::Number(key));
-    sql.push(" AND (").push(column).push(passes).bind(Value::Number(key));
+    sql.push(" AND ").push(column).push(reaches).number(key);
+    sql.push(" AND (").push(column).push(passes).number(key);
     sql.push(" OR id > ").bind(Value::Id(after.id.as_uuid())).push(")");
 }

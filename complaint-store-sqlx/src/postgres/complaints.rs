@@ -15,9 +15,9 @@ use super::changes::{TELL, channel, payloads};
 use super::{PostgresStore, fault};
 use crate::chain::{EntryColumns, SealedWords};
 use crate::codec::{CODEC, Place, STATE, StateColumns, fnv};
-use crate::list;
 use crate::read::{complaint, complaint_id, entry, get, recalled, version};
 use crate::rows::Rows;
+use crate::{counts, list};
 
 /// How often a change is tried that a writer without locks got in the way of.
 const TRIES: u32 = 3;
@@ -76,7 +76,7 @@ impl ComplaintStore for PostgresStore {
     }
 
     async fn summary(&self, scope: &Scope) -> Result<Summary, StoreError> {
-        list::summary(self, scope).await
+        counts::summary(self, scope).await
     }
 }
 

@@ -14,6 +14,8 @@ pub(super) const INDEXED_BYTES: usize = 2_046;
 pub(super) fn dialect(schema: &str) -> Dialect {
     Dialect {
         states: within(schema, "complaint_state"),
+        countable: within(schema, "complaint_countable"),
+        counted: within(schema, "complaint_counted"),
         row: "id",
         join: "JOIN",
         is_open: "is_open",

@@ -24,11 +24,17 @@ pub(super) fn migrations() -> Vec<Migration> {
     in_order(&[
         ("init", include_str!("../../migrations/postgres/0001_init.sql")),
         ("lists", include_str!("../../migrations/postgres/0002_lists.sql")),
+        ("counts", include_str!("../../migrations/postgres/0003_counts.sql")),
     ])
 }
 
 /// Applies what is missing, each migration in its own transaction. Safe to call from several servers at once.
 pub(super) async fn run(store: &PostgresStore) -> Result<(), StoreError> {
+    run_up_to(store, migrations().len()).await
+}
+
+/// Applies what is missing up to a version, as an earlier library did.
+pub(super) async fn run_up_to(store: &PostgresStore, version: usize) -> Result<(), StoreError> {
     let migrations = migrations();
     let schema = &store.schema;
     loop {
@@ -41,6 +47,9 @@ pub(super) async fn run(store: &PostgresStore) -> Result<(), StoreError> {
         let Standing::Behind(applied) = standing(store, &mut tx).await? else {
             return Ok(());
         };
+        if applied >= version {
+            return Ok(());
+        }
         let migration = &migrations[applied];
         let known = sqlx::query("SELECT 1 FROM pg_namespace WHERE nspname = $1").bind(&**schema);
         if known.fetch_optional(&mut *tx).await.map_err(fault::meaning)?.is_none() {

@@ -7,6 +7,7 @@ use sqlx::postgres::PgConnection;
 use uuid::Uuid;
 
 use super::{PostgresStore, fault};
+use crate::counts;
 use crate::read::{stored_entry, stored_state};
 use crate::verify::{StoredEntry, StoredState, Verified, Walk};
 
@@ -20,9 +21,11 @@ impl PostgresStore {
         self.walk(id.as_uuid(), id.as_uuid()).await
     }
 
-    /// Whether states and logs of all complaints are as they were committed. Goes on beside writers.
+    /// Whether states and logs of all complaints are as they were committed, and the counts what there is. Goes on
+    /// beside writers.
     pub async fn verify_all(&self) -> Result<Verified, StoreError> {
-        self.walk(Uuid::nil(), Uuid::max()).await
+        let miscounts = counts::miscounts(self).await?;
+        Ok(Verified { miscounts, ..self.walk(Uuid::nil(), Uuid::max()).await? })
     }
 
     async fn walk(&self, first: Uuid, last: Uuid) -> Result<Verified, StoreError> {

@@ -15,9 +15,9 @@ use uuid::Uuid;
 use super::{SqliteStore, fault, statements as sql};
 use crate::chain::{BEGINNING, EntryColumns, Hash, link};
 use crate::codec::{CODEC, LOG_ENTRY, Place, STATE, StateColumns};
-use crate::list;
 use crate::read::{complaint, complaint_id, entry, get, recalled, version};
 use crate::rows::{PartRows, Rows};
+use crate::{counts, list};
 
 #[async_trait]
 impl ComplaintStore for SqliteStore {
@@ -69,7 +69,7 @@ impl ComplaintStore for SqliteStore {
     }
 
     async fn summary(&self, scope: &Scope) -> Result<Summary, StoreError> {
-        list::summary(self.reading().await?, scope).await
+        counts::summary(self.reading().await?, scope).await
     }
 }
 

@@ -11,6 +11,8 @@ use crate::list::{Answers, Dialect, Statement, Value};
 
 pub(super) static DIALECT: LazyLock<Dialect> = LazyLock::new(|| Dialect {
     states: "complaint_state".into(),
+    countable: "complaint_countable".into(),
+    counted: "complaint_counts".into(),
     row: "row",
     // Keeps the order of the tables: the page first.
     join: "CROSS JOIN",

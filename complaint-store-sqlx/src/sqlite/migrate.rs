@@ -34,6 +34,7 @@ pub(super) fn migrations() -> Vec<Migration> {
         ("open_by_customer", include_str!("../../migrations/sqlite/0002_open_by_customer.sql")),
         (CHAIN, include_str!("../../migrations/sqlite/0003_chain.sql")),
         ("lists", include_str!("../../migrations/sqlite/0004_lists.sql")),
+        ("counts", include_str!("../../migrations/sqlite/0005_counts.sql")),
     ])
 }
 

@@ -6,6 +6,7 @@ use sqlx::sqlite::SqliteConnection;
 use uuid::Uuid;
 
 use super::{SqliteStore, fault, statements as sql};
+use crate::counts;
 use crate::read::{stored_entry, stored_state};
 use crate::verify::{StoredEntry, StoredState, Verified, Walk};
 
@@ -19,9 +20,11 @@ impl SqliteStore {
         self.walk(id.as_uuid(), id.as_uuid()).await
     }
 
-    /// Whether states and logs of all complaints are as they were committed. Goes on beside writers.
+    /// Whether states and logs of all complaints are as they were committed, and the counts what there is. Goes on
+    /// beside writers.
     pub async fn verify_all(&self) -> Result<Verified, StoreError> {
-        self.walk(Uuid::nil(), Uuid::max()).await
+        let miscounts = counts::miscounts(self.reading().await?).await?;
+        Ok(Verified { miscounts, ..self.walk(Uuid::nil(), Uuid::max()).await? })
     }
 
     async fn walk(&self, first: Uuid, last: Uuid) -> Result<Verified, StoreError> {
