@@ -137,14 +137,6 @@ pub(crate) fn instant(micros: i64, place: Place) -> Result<DateTime<Utc>, StoreE
     DateTime::from_timestamp_micros(micros).ok_or_else(|| place.corrupt(format!("{micros} is no instant")))
 }
 
-/// Reads a score list back.
-pub(crate) fn scores(text: &str, place: Place) -> Result<Vec<u8>, StoreError> {
-    text.split(',')
-        .filter(|score| !score.is_empty())
-        .map(|score| score.parse().map_err(|fault| place.corrupt(fault)))
-        .collect()
-}
-
 impl Place {
     /// The error for a value that cannot be read.
     pub(crate) fn corrupt(self, fault: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> StoreError {
@@ -176,17 +168,10 @@ mod tests {
             decode::<Complaint>(CODEC, "{}", STATE).unwrap_err(),
             decode::<Vec<u8>>(CODEC + 1, "[]", STATE).unwrap_err(),
             instant(i64::MAX, STATE).unwrap_err(),
-            scores("5,x", STATE).unwrap_err(),
         ];
         for error in unread {
             assert_eq!(error.to_string(), "complaint_state.state holds a value that cannot be read");
         }
-    }
-
-    #[test]
-    fn scores_come_back() {
-        assert_eq!(scores("", STATE).unwrap(), Vec::<u8>::new());
-        assert_eq!(scores("5,1", STATE).unwrap(), vec![5, 1]);
     }
 
     #[test]

@@ -20,10 +20,12 @@ extern crate self as complaint_store_sqlx;
 
 mod chain;
 mod codec;
+mod counts;
 mod error;
 mod list;
 #[cfg(feature = "postgres")]
 pub mod postgres;
+mod read;
 mod rows;
 mod schema;
 pub mod sqlite;

@@ -6,23 +6,34 @@ pub(crate) mod trials;
 use std::fmt::Write as _;
 
 use complaint_core::complaint::Complaint;
-use complaint_core::id::{AgentId, CategoryKey, CustomerId, Level};
-use complaint_core::store::{Cursor, Query, Reach, Scope, Sort, StoreError, Summary, search_words};
+use complaint_core::id::{AgentId, CustomerId, Level};
+use complaint_core::store::{Cursor, PAGE_MAX, Page, Query, Reach, Scope, Sort, StoreError, search_words};
 use uuid::Uuid;
 
-use crate::codec::{Place, STATE, scores};
+use crate::read::{StoredRow, complaint};
+
+/// The most handlers whose complaints are merged instead of sorted.
+const APART: usize = 16;
 
 /// In which words an engine is told.
 #[derive(Debug)]
 pub(crate) struct Dialect {
     /// The table of states.
     pub(crate) states: String,
+    /// What a state counts as.
+    pub(crate) countable: String,
+    /// The counts that are kept.
+    pub(crate) counted: String,
     /// The column by which a state is fetched once its page is known.
     pub(crate) row: &'static str,
     /// Joins the pages to the states without reading more of these.
     pub(crate) join: &'static str,
     /// As the partial indexes have it, because the planner must see that one fits.
     pub(crate) is_open: &'static str,
+    /// Likewise.
+    pub(crate) is_not_open: &'static str,
+    /// Likewise.
+    pub(crate) has_missed: &'static str,
     /// Before and behind the words in a condition on those of a complaint.
     pub(crate) found_by: (String, &'static str),
     /// The words that are looked for, as the engine's full-text search wants them.
@@ -45,8 +56,45 @@ pub(crate) enum Value {
     Id(Uuid),
 }
 
+/// Whoever can answer a statement.
+pub(crate) trait Answers {
+    type Row: StoredRow;
+
+    fn dialect(&self) -> &Dialect;
+
+    fn rows(&self, statement: Statement) -> impl Future<Output = Result<Vec<Self::Row>, StoreError>> + Send;
+}
+
+/// A page of complaints.
+pub(crate) async fn search(store: &impl Answers, query: &Query) -> Result<Page, StoreError> {
+    let dialect = store.dialect();
+    let limit = usize::from(query.limit.clamp(1, PAGE_MAX));
+    let words = query.text.as_deref().map(needed_words).unwrap_or_default();
+    let must_look = words.iter().any(|word| word.len() > dialect.indexed_bytes);
+    let mut items: Vec<Complaint> = Vec::with_capacity(limit + 1);
+    let mut after = query.after;
+    // One round, unless words beyond what the index can tell apart leave some out.
+    while items.len() <= limit {
+        let rows = store.rows(page(dialect, query, &words, after, limit + 1)).await?;
+        for row in &rows {
+            let found = complaint(row)?;
+            after = Some(cursor(query.sort, &found));
+            if !must_look || query.matches(&found) {
+                items.push(found);
+            }
+        }
+        if rows.len() <= limit {
+            break;
+        }
+    }
+    let more = items.len() > limit;
+    items.truncate(limit);
+    let next = items.last().filter(|_| more).map(|last| cursor(query.sort, last));
+    Ok(Page { items, next })
+}
+
 /// The words a text asks for, without those that another one's finding implies.
-pub(crate) fn needed_words(text: &str) -> Vec<String> {
+fn needed_words(text: &str) -> Vec<String> {
     let mut words = search_words(text);
     words.sort_unstable();
     words.dedup();
@@ -57,18 +105,12 @@ pub(crate) fn needed_words(text: &str) -> Vec<String> {
 }
 
 /// The place behind which the next page begins.
-pub(crate) fn cursor(sort: Sort, complaint: &Complaint) -> Cursor {
+fn cursor(sort: Sort, complaint: &Complaint) -> Cursor {
     Cursor { sort, key: sort.key(complaint), id: complaint.id }
 }
 
 /// Each arm in its own order, cut to the page, then merged: no arm reads more than a page.
-pub(crate) fn page(
-    dialect: &Dialect,
-    query: &Query,
-    words: &[String],
-    after: Option<Cursor>,
-    limit: usize,
-) -> Statement {
+fn page(dialect: &Dialect, query: &Query, words: &[String], after: Option<Cursor>, limit: usize) -> Statement {
     let (key, order) = match query.sort {
         Sort::Newest => ("-received_at", "received_at DESC, id"),
         Sort::Oldest => ("received_at", "received_at, id"),
@@ -78,8 +120,11 @@ pub(crate) fn page(
     let Dialect { states, row, join, .. } = dialect;
     let mut sql = Statement::begin("SELECT s.codec, s.state FROM (");
     let mut pushed = 0;
-    for arm in arms(&query.scope) {
-        if arm.is_empty_for(query.handler.as_ref()) {
+    let handlers = sorted(&query.handlers);
+    let groups = groups(&handlers);
+    let arms = arms(&query.scope);
+    for (arm, group) in arms.iter().flat_map(|arm| groups.iter().map(move |group| (arm, *group))) {
+        if arm.is_empty_for(group) {
             continue;
         }
         if pushed > 0 {
@@ -88,72 +133,27 @@ pub(crate) fn page(
         pushed += 1;
         sql.push(&format!("SELECT * FROM (SELECT {row} AS here, {key} AS place, id FROM {states} WHERE "));
         arm.push(&mut sql);
+        push_handlers(&mut sql, group);
         push_filters(&mut sql, dialect, query, words);
         if let Some(after) = after {
             push_after(&mut sql, query.sort, after);
         }
-        sql.push(" ORDER BY ").push(order).push(" LIMIT ").bind(Value::Number(limit)).push(") AS arm");
+        sql.push(" ORDER BY ").push(order).push(" LIMIT ").number(limit).push(") AS arm");
     }
     if pushed == 0 {
         sql.push(&format!("SELECT {row} AS here, 0 AS place, id FROM {states} WHERE 1 = 0"));
     }
     sql.push(&format!(") AS found {join} {states} AS s ON s.{row} = found.here ORDER BY found.place, found.id LIMIT "));
-    sql.bind(Value::Number(limit));
+    sql.number(limit);
     sql
-}
-
-/// Counts over the complaints of a scope, by everything a summary asks for.
-pub(crate) fn counts(dialect: &Dialect, scope: &Scope) -> Statement {
-    let mut sql = Statement::begin(&format!(
-        "SELECT status, level, category, has_missed_deadline, ratings, count(*) FROM {} WHERE ",
-        dialect.states
-    ));
-    for (at, arm) in arms(scope).iter().enumerate() {
-        sql.push(if at == 0 { "(" } else { ") OR (" });
-        arm.push(&mut sql);
-    }
-    sql.push(") GROUP BY status, level, category, has_missed_deadline, ratings");
-    sql
-}
-
-/// A row of [`counts`].
-pub(crate) struct Counted<'r> {
-    pub(crate) status: &'r str,
-    pub(crate) level: i64,
-    pub(crate) category: &'r str,
-    pub(crate) missed: bool,
-    pub(crate) ratings: &'r str,
-    pub(crate) count: i64,
-}
-
-impl Counted<'_> {
-    pub(crate) fn add_to(&self, summary: &mut Summary) -> Result<(), StoreError> {
-        let place = |column| Place { column, ..STATE };
-        let status: complaint_core::lifecycle::Status =
-            self.status.parse().map_err(|fault| place("status").corrupt(fault))?;
-        let level = u8::try_from(self.level).map_err(|fault| place("level").corrupt(fault))?;
-        let level = Level::new(level).map_err(|fault| place("level").corrupt(fault))?;
-        let category = CategoryKey::new(self.category).map_err(|fault| place("category").corrupt(fault))?;
-        let count = self.count.unsigned_abs();
-        *summary.by_status.entry(status).or_default() += count;
-        *summary.by_category.entry(category).or_default() += count;
-        if status.is_open() {
-            *summary.open_by_level.entry(level).or_default() += count;
-            summary.open_with_missed_deadline += if self.missed { count } else { 0 };
-        }
-        for score in scores(self.ratings, place("ratings"))? {
-            *summary.ratings.entry(score).or_default() += count;
-        }
-        Ok(())
-    }
 }
 
 impl Statement {
-    fn begin(sql: &str) -> Self {
+    pub(crate) fn begin(sql: &str) -> Self {
         Self { sql: sql.to_owned(), values: Vec::new() }
     }
 
-    fn push(&mut self, sql: &str) -> &mut Self {
+    pub(crate) fn push(&mut self, sql: &str) -> &mut Self {
         self.sql.push_str(sql);
         self
     }
@@ -165,12 +165,16 @@ impl Statement {
         self
     }
 
-    fn text(&mut self, text: &str) -> &mut Self {
+    pub(crate) fn text(&mut self, text: &str) -> &mut Self {
         self.bind(Value::Text(text.to_owned()))
     }
 
-    fn level(&mut self, level: Level) -> &mut Self {
-        self.bind(Value::Number(i64::from(u8::from(level))))
+    pub(crate) fn number(&mut self, number: i64) -> &mut Self {
+        self.bind(Value::Number(number))
+    }
+
+    pub(crate) fn level(&mut self, level: Level) -> &mut Self {
+        self.number(i64::from(u8::from(level)))
     }
 }
 
@@ -231,11 +235,11 @@ impl Arm<'_> {
         }
     }
 
-    /// Whether a filter by handler leaves nothing of this arm.
-    fn is_empty_for(&self, handler: Option<&AgentId>) -> bool {
+    /// Whether a filter by handlers leaves nothing of this arm.
+    fn is_empty_for(&self, handlers: &[&AgentId]) -> bool {
         match self {
-            Self::Held(agent) => handler.is_some_and(|handler| handler != *agent),
-            Self::Queue(agent, _) | Self::UpTo(agent, _) => handler == Some(agent),
+            Self::Held(agent) => !handlers.is_empty() && !handlers.contains(agent),
+            Self::Queue(agent, _) | Self::UpTo(agent, _) => handlers == [*agent],
             Self::All | Self::Of(_) | Self::NotAgainst(_) => false,
         }
     }
@@ -249,28 +253,66 @@ fn not_against(sql: &mut Statement, agent: &AgentId) {
     sql.push(" AND against IS DISTINCT FROM ").text(agent.as_str());
 }
 
+/// Each once, so that arms do not overlap.
+fn sorted(handlers: &[AgentId]) -> Vec<&AgentId> {
+    let mut sorted: Vec<&AgentId> = handlers.iter().collect();
+    sorted.sort_unstable();
+    sorted.dedup();
+    sorted
+}
+
+/// The handlers of an arm each: an index has the complaints of one in order. Those of many are sorted instead, because
+/// an engine takes only so many arms.
+fn groups<'h>(handlers: &'h [&'h AgentId]) -> Vec<&'h [&'h AgentId]> {
+    match handlers.len() {
+        0 => vec![&[]],
+        1..=APART => handlers.chunks(1).collect(),
+        _ => vec![handlers],
+    }
+}
+
+fn push_handlers(sql: &mut Statement, handlers: &[&AgentId]) {
+    for (at, handler) in handlers.iter().enumerate() {
+        sql.push(if at == 0 { " AND handler IN (" } else { ", " }).text(handler.as_str());
+    }
+    if !handlers.is_empty() {
+        sql.push(")");
+    }
+}
+
 fn push_filters(sql: &mut Statement, dialect: &Dialect, query: &Query, words: &[String]) {
     if !query.statuses.is_empty() {
         if query.statuses.iter().all(|status| status.is_open()) {
             sql.push(" AND ").push(dialect.is_open);
+        } else if query.statuses.iter().all(|status| !status.is_open()) {
+            sql.push(" AND ").push(dialect.is_not_open);
         }
-        sql.push(" AND status IN (");
         for (at, status) in query.statuses.iter().enumerate() {
-            sql.push(if at == 0 { "" } else { ", " }).text(status.name());
+            sql.push(if at == 0 { " AND status IN (" } else { ", " }).text(status.name());
         }
         sql.push(")");
     }
     if let Some(category) = &query.category {
         sql.push(" AND category = ").text(category.as_str());
     }
-    if let Some(handler) = &query.handler {
-        sql.push(" AND handler = ").text(handler.as_str());
-    }
     if let Some(customer) = &query.customer {
         sql.push(" AND customer = ").text(customer.as_str());
     }
     if let Some(level) = query.level {
         sql.push(" AND level = ").level(level);
+    }
+    for (bound, instant) in [
+        (" AND received_at >= ", query.received_from),
+        (" AND received_at < ", query.received_before),
+        // What is never promised stands behind every instant.
+        (" AND promised_at < ", query.promised_before),
+    ] {
+        if let Some(instant) = instant {
+            sql.push(bound).number(instant.timestamp_micros());
+        }
+    }
+    if query.missed {
+        sql.push(" AND ").push(dialect.has_missed);
     }
     if !words.is_empty() {
         let (before, behind) = &dialect.found_by;
@@ -286,7 +328,7 @@ fn push_after(sql: &mut Statement, sort: Sort, after: Cursor) {
         Sort::Oldest => ("received_at", " >= ", " > ", after.key),
         Sort::Deadline => ("promised_at", " >= ", " > ", after.key),
     };
-    sql.push(" AND ").push(column).push(reaches).bind(Value::Number(key));
-    sql.push(" AND (").push(column).push(passes).bind(Value::Number(key));
+    sql.push(" AND ").push(column).push(reaches).number(key);
+    sql.push(" AND (").push(column).push(passes).number(key);
     sql.push(" OR id > ").bind(Value::Id(after.id.as_uuid())).push(")");
 }

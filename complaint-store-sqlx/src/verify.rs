@@ -46,6 +46,29 @@ pub struct Verified {
     pub broken: u64,
     /// The first 100 of them in the order of ids, each with its first bad entry.
     pub breaches: Vec<Breach>,
+    /// Counts that are not what there is, at most 100; looked at with all complaints, not with one.
+    pub miscounts: Vec<Miscount>,
+}
+
+/// A kind of complaint that is counted wrongly.
+///
+/// Example: [`Verified`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Miscount {
+    /// Whose complaints, or everybody's.
+    pub handler: Option<String>,
+    /// Their status.
+    pub status: String,
+    /// Their level.
+    pub level: i64,
+    /// Their category.
+    pub category: String,
+    /// Whether they are open and missed a deadline which still runs.
+    pub missed: bool,
+    /// How many are counted beyond those there are.
+    pub complaints: i64,
+    /// Likewise of the ratings of 1 to 5.
+    pub ratings: [i64; 5],
 }
 
 /// The first bad entry of a complaint.
@@ -84,7 +107,7 @@ pub enum Tampering {
 impl Verified {
     /// Whether all is as it was committed.
     pub fn is_intact(&self) -> bool {
-        self.broken == 0
+        self.broken == 0 && self.miscounts.is_empty()
     }
 }
 
@@ -99,6 +122,19 @@ impl fmt::Display for Breach {
             Tampering::State(column) => write!(f, "the log does not lead to what complaint_state.{column} holds"),
             Tampering::NoState => f.write_str("a log without a complaint"),
         }
+    }
+}
+
+impl fmt::Display for Miscount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { handler, status, level, category, missed, complaints, ratings } = self;
+        write!(
+            f,
+            "complaint_counts, handler {:?}, status {status}, level {level}, ",
+            handler.as_deref().unwrap_or("")
+        )?;
+        write!(f, "category {category}, missed {missed}: {complaints:+} complaints and {ratings:+?} ratings beyond ")?;
+        f.write_str("those there are")
     }
 }
 

@@ -813,11 +813,22 @@ fn filters(query: &Query) -> Vec<Query> {
         Query { customer: CustomerId::new("customer-2").ok(), ..query.clone() },
         Query { level: Level::new(2).ok(), ..query.clone() },
         Query { text: Some("parcel 1".into()), ..query.clone() },
-        Query { statuses: open, category: damaged, text: Some("late is".into()), ..query.clone() },
+        Query { statuses: open.clone(), category: damaged, text: Some("late is".into()), ..query.clone() },
     ];
-    for handler in ["asha", "ben"] {
-        filtered.push(Query { handler: Some(agent_id(handler)), ..query.clone() });
+    for handlers in [&["asha"][..], &["ben"], &["cho", "asha", "cho"], &["nobody"]] {
+        filtered.push(Query { handlers: handlers.iter().map(|id| agent_id(id)).collect(), ..query.clone() });
     }
+    // Both sides of instants that several complaints have, and what lies between two of them.
+    for at in [3, 5] {
+        let (from, before) = (Some(second(at)), Some(second(at)));
+        filtered.push(Query { received_from: from, ..query.clone() });
+        filtered.push(Query { received_before: before, ..query.clone() });
+        filtered.push(Query { received_from: from, received_before: Some(second(at + 2)), ..query.clone() });
+        filtered.push(Query { promised_before: Some(second(4_998 + at)), ..query.clone() });
+    }
+    let late = Query { missed: true, ..query.clone() };
+    filtered.push(Query { promised_before: Some(second(9_000)), missed: true, statuses: open, ..query.clone() });
+    filtered.push(late);
     filtered
 }
 

@@ -261,5 +261,6 @@ fn concerns_all(error: &DeskError) -> bool {
 
 /// All complaints of these statuses, the most pressing first.
 fn most_pressing(statuses: Vec<Status>, handler: Option<AgentId>) -> Query {
-    Query { statuses, handler, sort: Sort::Deadline, limit: PAGE_MAX, ..Query::within(Scope::All) }
+    let handlers = handler.into_iter().collect();
+    Query { statuses, handlers, sort: Sort::Deadline, limit: PAGE_MAX, ..Query::within(Scope::All) }
 }

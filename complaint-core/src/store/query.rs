@@ -47,12 +47,20 @@ pub struct Query {
     pub statuses: Vec<Status>,
     /// Only this category.
     pub category: Option<CategoryKey>,
-    /// Only this handler's.
-    pub handler: Option<AgentId>,
+    /// Only these handlers', one agent's or a team's; empty: all, and those that nobody holds.
+    pub handlers: Vec<AgentId>,
     /// Only this customer's.
     pub customer: Option<CustomerId>,
     /// Only at this level.
     pub level: Option<Level>,
+    /// Only those received at this instant or later. Instants are compared in whole microseconds, here and below.
+    pub received_from: Option<DateTime<Utc>>,
+    /// Only those received before this instant.
+    pub received_before: Option<DateTime<Utc>>,
+    /// Only those whose earliest promise ends before this instant; those of which nothing is promised are none of them.
+    pub promised_before: Option<DateTime<Utc>>,
+    /// Only those that missed a deadline which still runs.
+    pub missed: bool,
     /// Every word must begin some word of the subject, description, product, order number or reference; see
     /// [`search_words`].
     pub text: Option<String>,
@@ -360,9 +368,13 @@ impl Query {
             scope,
             statuses: Vec::new(),
             category: None,
-            handler: None,
+            handlers: Vec::new(),
             customer: None,
             level: None,
+            received_from: None,
+            received_before: None,
+            promised_before: None,
+            missed: false,
             text: None,
             sort: Sort::default(),
             limit: 25,
@@ -372,12 +384,19 @@ impl Query {
 
     /// Whether a complaint belongs to the list, wherever the page begins.
     pub fn matches(&self, complaint: &Complaint) -> bool {
+        let received_at = complaint.received_at.timestamp_micros();
         self.scope.admits(complaint)
             && (self.statuses.is_empty() || self.statuses.contains(&complaint.status))
             && self.category.as_ref().is_none_or(|category| *category == complaint.category)
-            && self.handler.as_ref().is_none_or(|handler| complaint.handler.as_ref() == Some(handler))
+            && (self.handlers.is_empty() || complaint.handler.as_ref().is_some_and(|held| self.handlers.contains(held)))
             && self.customer.as_ref().is_none_or(|customer| *customer == complaint.customer)
             && self.level.is_none_or(|level| level == complaint.level)
+            && self.received_from.is_none_or(|from| received_at >= from.timestamp_micros())
+            && self.received_before.is_none_or(|before| received_at < before.timestamp_micros())
+            && self.promised_before.is_none_or(|before| {
+                complaint.promised_at().is_some_and(|promised| promised.timestamp_micros() < before.timestamp_micros())
+            })
+            && (!self.missed || complaint.has_missed_deadline())
             && self.text.as_ref().is_none_or(|text| {
                 let known = search_words(&searchable(complaint));
                 search_words(text).iter().all(|word| known.iter().any(|k| k.starts_with(word.as_str())))

@@ -302,7 +302,7 @@ impl House {
         for member in self.desk.store().roster().await.unwrap() {
             let mut held = 0;
             let mut query = complaint_core::store::Query::within(complaint_core::store::Scope::All);
-            query.handler = Some(member.agent.id.clone());
+            query.handlers = vec![member.agent.id.clone()];
             query.limit = complaint_core::store::PAGE_MAX;
             for complaint in self.desk.store().search(&query).await.unwrap().items {
                 held += if complaint.status.is_open() { complaint.weight } else { 0 };

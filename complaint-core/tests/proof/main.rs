@@ -14,6 +14,7 @@ mod invariants;
 mod ladder;
 mod lifecycle;
 mod lint;
+mod lists;
 mod messages;
 mod redress;
 mod routing;

@@ -88,6 +88,10 @@ pub(crate) fn population(runner: &mut TestRunner, size: u32) -> Vec<Complaint> {
         .collect()
 }
 
+/// More handlers than get an arm each.
+const MANY: [&str; 18] =
+    ["asha", "ben", "d1", "d2", "d3", "d4", "d5", "d6", "d7", "d8", "d9", "e1", "e2", "e3", "e4", "e5", "e6", "e7"];
+
 fn scopes() -> Vec<Scope> {
     let level = |number| Level::new(number).unwrap();
     let mut scopes = vec![Scope::All, Scope::Customer(CustomerId::new("customer-1").unwrap())];
@@ -133,9 +137,21 @@ pub(crate) async fn a_list_is_what_matches_in_every_scope_order_and_page(
             proptest::sample::subsequence(&Status::ALL[..], 1..4)
         ],
         proptest::option::of(prop_oneof![Just("late"), Just("damaged")]),
-        proptest::option::weighted(0.3, prop_oneof![Just("asha"), Just("ben")]),
+        prop_oneof![
+            5 => Just(Vec::new()),
+            1 => Just(vec!["asha"]),
+            1 => Just(vec!["ben"]),
+            1 => Just(vec!["cho", "asha", "cho"]),
+            1 => Just(MANY.to_vec()),
+        ],
         proptest::option::weighted(0.3, prop_oneof![Just("customer-1"), Just("customer-2")]),
         proptest::option::weighted(0.3, 1..=3_u8),
+        (
+            proptest::option::weighted(0.1, 0..3_i64),
+            proptest::option::weighted(0.1, 0..3_i64),
+            proptest::option::weighted(0.15, 0..4_i64),
+            proptest::bool::weighted(0.1),
+        ),
         proptest::sample::select(texts),
         prop_oneof![Just(1_u16), Just(2), Just(7), Just(100), Just(0), Just(u16::MAX)],
     );
@@ -145,24 +161,31 @@ pub(crate) async fn a_list_is_what_matches_in_every_scope_order_and_page(
             let mut query = Query { sort, limit: 7, ..Query::within(scope.clone()) };
             assert_eq!(found(store, &query).await, expected(population, &query), "{query:?}");
             for _ in 0..25 {
-                let (statuses, category, handler, customer, level, text, limit) =
+                let (statuses, category, handlers, customer, level, (from, before, promised, missed), text, limit) =
                     filters.new_tree(&mut runner).unwrap().current();
                 query.statuses = statuses;
                 query.category = category.map(|key| CategoryKey::new(key).unwrap());
-                query.handler = handler.map(agent);
+                query.handlers = handlers.into_iter().map(agent).collect();
                 query.customer = customer.map(|key| CustomerId::new(key).unwrap());
                 query.level = level.map(|number| Level::new(number).unwrap());
+                (query.received_from, query.received_before) = (from.map(instant), before.map(instant));
+                (query.promised_before, query.missed) = (promised.map(instant), missed);
                 (query.text, query.limit) = (text, limit);
                 let expected = expected(population, &query);
                 hits += expected.len();
                 assert_eq!(found(store, &query).await, expected, "{query:?}");
             }
         }
+    }
+    assert!(hits > 500, "only {hits} complaints were ever expected");
+}
+
+pub(crate) async fn counts_are_what_there_is(store: &dyn ComplaintStore, population: &[Complaint]) {
+    for scope in scopes() {
         let mut counted = Summary::default();
         population.iter().filter(|c| scope.admits(c)).for_each(|c| counted.add(c));
         assert_eq!(store.summary(&scope).await.unwrap(), counted, "{scope:?}");
     }
-    assert!(hits > 500, "only {hits} complaints were ever expected");
 }
 
 pub(crate) async fn a_search_finds_the_words_that_the_core_sees(store: &dyn ComplaintStore, population: &[Complaint]) {
@@ -210,8 +233,9 @@ pub(crate) async fn words_beyond_what_the_index_keeps_are_told_apart(
 /// The lists of daily work, which must cost the same however many complaints are closed.
 pub(crate) fn daily_work(dialect: &Dialect) -> Vec<(&'static str, String)> {
     let asha = || agent("asha");
-    let daily = |scope, sort, statuses: &[Status], handler| {
-        let query = Query { sort, statuses: statuses.to_vec(), handler, ..Query::within(scope) };
+    let daily = |scope, sort, statuses: &[Status], handler: Option<AgentId>| {
+        let handlers = handler.into_iter().collect();
+        let query = Query { sort, statuses: statuses.to_vec(), handlers, ..Query::within(scope) };
         let after = Some("newest.-5.00000000-0000-7000-8000-000000000001".parse().unwrap());
         page(dialect, &query, &[], after, 26).sql
     };

@@ -4,11 +4,10 @@ use async_trait::async_trait;
 use complaint_core::agent::{Agent, Member};
 use complaint_core::id::AgentId;
 use complaint_core::store::{AgentStore, StoreError};
-use sqlx::postgres::PgRow;
 
 use super::PostgresStore;
-use super::complaints::get;
-use crate::codec::{CODEC, Place, decode, encode, instant};
+use crate::codec::{CODEC, encode};
+use crate::read::member;
 
 #[async_trait]
 impl AgentStore for PostgresStore {
@@ -26,15 +25,4 @@ impl AgentStore for PostgresStore {
     async fn roster(&self) -> Result<Vec<Member>, StoreError> {
         self.read(sqlx::query(self.sql.roster.clone())).await?.iter().map(member).collect()
     }
-}
-
-fn member(row: &PgRow) -> Result<Member, StoreError> {
-    let place = |column| Place { table: "complaint_agents", column };
-    let workload: i64 = get(row, 0, place("workload"))?;
-    let last_assigned_at: Option<i64> = get(row, 1, place("last_assigned_at"))?;
-    Ok(Member {
-        agent: decode(get(row, 2, place("codec"))?, get(row, 3, place("agent"))?, place("agent"))?,
-        workload: u32::try_from(workload).map_err(|fault| place("workload").corrupt(fault))?,
-        last_assigned_at: last_assigned_at.map(|at| instant(at, place("last_assigned_at"))).transpose()?,
-    })
 }

@@ -3,20 +3,21 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use complaint_core::complaint::{Complaint, Entry};
-use complaint_core::id::{AgentId, ComplaintId, Version};
+use complaint_core::id::{AgentId, ComplaintId};
 use complaint_core::reference::Reference;
 use complaint_core::store::{
     Change, ComplaintStore, IdempotencyKey, Page, Query, Recalled, Scope, StoreError, Summary,
 };
 use sqlx::postgres::{PgArguments, PgRow};
-use sqlx::{Postgres, Row, Transaction};
-use uuid::Uuid;
+use sqlx::{Postgres, Transaction};
 
 use super::changes::{TELL, channel, payloads};
-use super::{PostgresStore, fault, list};
+use super::{PostgresStore, fault};
 use crate::chain::{EntryColumns, SealedWords};
-use crate::codec::{CODEC, LOG_ENTRY, Place, STATE, StateColumns, decode, decode_entry, fnv};
+use crate::codec::{CODEC, Place, STATE, StateColumns, fnv};
+use crate::read::{complaint, complaint_id, entry, get, recalled, version};
 use crate::rows::Rows;
+use crate::{counts, list};
 
 /// How often a change is tried that a writer without locks got in the way of.
 const TRIES: u32 = 3;
@@ -66,7 +67,7 @@ impl ComplaintStore for PostgresStore {
     async fn due(&self, at: DateTime<Utc>, limit: u32) -> Result<Vec<ComplaintId>, StoreError> {
         let query = sqlx::query(self.sql.due.clone()).bind(at.timestamp_micros()).bind(i64::from(limit));
         let rows = self.read(query).await?;
-        rows.iter().map(|row| Ok(ComplaintId::from_uuid(get::<Uuid>(row, 0, STATE_ID)?))).collect()
+        rows.iter().map(complaint_id).collect()
     }
 
     async fn recall(&self, key: &IdempotencyKey) -> Result<Option<Recalled>, StoreError> {
@@ -75,7 +76,7 @@ impl ComplaintStore for PostgresStore {
     }
 
     async fn summary(&self, scope: &Scope) -> Result<Summary, StoreError> {
-        list::summary(self, scope).await
+        counts::summary(self, scope).await
     }
 }
 
@@ -173,42 +174,11 @@ impl PostgresStore {
 
 const STATE_ID: Place = Place { column: "id", ..STATE };
 const STATE_VERSION: Place = Place { column: "version", ..STATE };
-const RECALLED: Place = Place { table: "complaint_idempotency", column: "fingerprint" };
 const WORKLOAD: Place = Place { table: "complaint_agents", column: "workload" };
 
 /// The number of a lock. Two things with one number only wait for each other more than they had to.
 pub(super) fn lock_key(schema: &str, kind: &str, what: &str) -> i64 {
     fnv(&format!("complaint {schema} {kind} {what}"))
-}
-
-/// A column of a row.
-pub(super) fn get<'r, T>(row: &'r PgRow, at: usize, place: Place) -> Result<T, StoreError>
-where
-    T: sqlx::Decode<'r, Postgres> + sqlx::Type<Postgres>,
-{
-    row.try_get(at).map_err(|fault| place.corrupt(fault))
-}
-
-/// A complaint from its `codec` and `state`, the first two columns.
-pub(super) fn complaint(row: &PgRow) -> Result<Complaint, StoreError> {
-    decode(get(row, 0, Place { column: "codec", ..STATE })?, get(row, 1, STATE)?, STATE)
-}
-
-fn entry(row: &PgRow) -> Result<Entry, StoreError> {
-    let column = |column| Place { column, ..LOG_ENTRY };
-    decode_entry(get(row, 0, column("codec"))?, get(row, 1, LOG_ENTRY)?, get(row, 2, column("words"))?, LOG_ENTRY)
-}
-
-fn recalled(row: &PgRow) -> Result<Recalled, StoreError> {
-    Ok(Recalled {
-        fingerprint: get(row, 0, RECALLED)?,
-        complaint: ComplaintId::from_uuid(get(row, 1, Place { column: "complaint", ..RECALLED })?),
-        version: version(get(row, 2, Place { column: "version", ..RECALLED })?)?,
-    })
-}
-
-fn version(number: i64) -> Result<Version, StoreError> {
-    u64::try_from(number).map(Version::new).map_err(|fault| STATE_VERSION.corrupt(fault))
 }
 
 /// What the commit says: nothing, or what stands against the change.
@@ -225,7 +195,7 @@ fn accepted(rows: &Rows, answer: &[PgRow]) -> Result<(), StoreError> {
         Some("key") => Err(StoreError::KeyUsed),
         Some("version") => Err(StoreError::Conflict {
             complaint: ComplaintId::from_uuid(get(row, 1, STATE_ID)?),
-            current: version(get(row, 2, STATE_VERSION)?)?,
+            current: version(get(row, 2, STATE_VERSION)?, STATE_VERSION)?,
         }),
         Some("reference") => Err(StoreError::ReferenceTaken),
         Some("limit") => match &rows.limit {
@@ -244,5 +214,5 @@ fn each<'a, T, V>(rows: &'a [T], column: impl Fn(&'a T) -> V) -> Vec<V> {
 
 /// The words as the index keeps them.
 pub(super) fn indexed_words(state: &StateColumns) -> String {
-    state.words.split(' ').map(list::indexed).collect::<Vec<_>>().join(" ")
+    state.words.split(' ').map(super::list::indexed).collect::<Vec<_>>().join(" ")
 }

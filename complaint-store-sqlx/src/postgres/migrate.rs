@@ -8,10 +8,10 @@ use sqlx::migrate::Migration;
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Executor};
 
-use super::complaints::{get, lock_key};
+use super::complaints::lock_key;
 use super::statements::within;
 use super::{PostgresStore, fault};
-use crate::codec::Place;
+use crate::read::applied_migration;
 use crate::schema::{Standing, in_order};
 
 const CREATE_SCHEMA: &str = "CREATE TABLE IF NOT EXISTS complaint_schema (version bigint PRIMARY KEY, \
@@ -21,11 +21,20 @@ const RECORD: &str = "INSERT INTO complaint_schema (version, name, hash, applied
                       VALUES ($1, $2, $3, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint)";
 
 pub(super) fn migrations() -> Vec<Migration> {
-    in_order(&[("init", include_str!("../../migrations/postgres/0001_init.sql"))])
+    in_order(&[
+        ("init", include_str!("../../migrations/postgres/0001_init.sql")),
+        ("lists", include_str!("../../migrations/postgres/0002_lists.sql")),
+        ("counts", include_str!("../../migrations/postgres/0003_counts.sql")),
+    ])
 }
 
 /// Applies what is missing, each migration in its own transaction. Safe to call from several servers at once.
 pub(super) async fn run(store: &PostgresStore) -> Result<(), StoreError> {
+    run_up_to(store, migrations().len()).await
+}
+
+/// Applies what is missing up to a version, as an earlier library did.
+pub(super) async fn run_up_to(store: &PostgresStore, version: usize) -> Result<(), StoreError> {
     let migrations = migrations();
     let schema = &store.schema;
     loop {
@@ -38,6 +47,9 @@ pub(super) async fn run(store: &PostgresStore) -> Result<(), StoreError> {
         let Standing::Behind(applied) = standing(store, &mut tx).await? else {
             return Ok(());
         };
+        if applied >= version {
+            return Ok(());
+        }
         let migration = &migrations[applied];
         let known = sqlx::query("SELECT 1 FROM pg_namespace WHERE nspname = $1").bind(&**schema);
         if known.fetch_optional(&mut *tx).await.map_err(fault::meaning)?.is_none() {
@@ -66,10 +78,8 @@ pub(super) async fn standing(store: &PostgresStore, connection: &mut PgConnectio
     if store.fetch(connection, exists).await.map_err(fault::meaning)?.is_empty() {
         return Ok(Standing::Behind(0));
     }
-    let place = |column| Place { table: "complaint_schema", column };
     let applied = sqlx::query(AssertSqlSafe(within(&store.schema, APPLIED)));
     let rows = store.fetch(connection, applied).await.map_err(fault::meaning)?;
-    let recorded: Result<Vec<_>, StoreError> =
-        rows.iter().map(|row| Ok((get(row, 0, place("version"))?, get(row, 1, place("hash"))?))).collect();
+    let recorded: Result<Vec<_>, StoreError> = rows.iter().map(applied_migration).collect();
     Standing::of(&migrations(), &recorded?)
 }

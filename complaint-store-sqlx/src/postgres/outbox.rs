@@ -3,12 +3,12 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use complaint_core::id::NoticeId;
-use complaint_core::notice::{ClaimedNotice, Notice, Settlement};
+use complaint_core::notice::{ClaimedNotice, Settlement};
 use complaint_core::store::{Outbox, StoreError};
 
 use super::PostgresStore;
-use super::complaints::get;
-use crate::codec::{Place, decode};
+use crate::codec::Place;
+use crate::read::{get, notice};
 
 #[async_trait]
 impl Outbox for PostgresStore {
@@ -33,9 +33,7 @@ impl Outbox for PostgresStore {
         let mut claimed = Vec::with_capacity(waited.len());
         for ((_, at), row) in &waited {
             let attempts: i64 = get(row, 2, place("attempts"))?;
-            let notice: Result<Notice, StoreError> = get(row, 3, place("codec"))
-                .and_then(|codec| decode(codec, get(row, 4, place("notice"))?, place("notice")));
-            match notice {
+            match notice(row, 3) {
                 Ok(notice) => {
                     let attempt = u32::try_from(attempts).map_err(|fault| place("attempts").corrupt(fault))?;
                     claimed.push(ClaimedNotice { notice, attempt });

@@ -234,6 +234,25 @@ async fn an_agent_saved_late_gets_what_they_hold() {
 }
 
 #[tokio::test]
+async fn what_was_stored_before_the_counts_is_counted() {
+    let Some(options) = options() else { return };
+    let store = options.open().await.unwrap();
+    migrate::run_up_to(&store, 2).await.unwrap();
+    let population = trials::population(&mut TestRunner::deterministic(), 150);
+    let (before, after) = population.split_at(100);
+    insert(&store, before).await;
+    store.migrate().await.unwrap();
+    trials::counts_are_what_there_is(&store, before).await;
+    insert(&store, after).await;
+    trials::counts_are_what_there_is(&store, &population).await;
+    let ids: Vec<String> = after.iter().map(|gone| format!("'{}'", gone.id)).collect();
+    let delete = "DELETE FROM complaint_search WHERE complaint IN (IDS); DELETE FROM complaint_state WHERE id IN (IDS)";
+    execute(&store, &delete.replace("IDS", &ids.join(", "))).await.unwrap();
+    trials::counts_are_what_there_is(&store, before).await;
+    assert_eq!(store.verify_all().await.unwrap().miscounts, []);
+}
+
+#[tokio::test]
 async fn a_list_is_what_matches_in_every_scope_order_and_page() {
     let Some(store) = fresh().await else { return };
     let population = trials::population(&mut TestRunner::deterministic(), 120);

@@ -3,13 +3,12 @@
 use complaint_core::id::ComplaintId;
 use complaint_core::store::StoreError;
 use sqlx::Connection;
-use sqlx::postgres::{PgConnection, PgRow};
+use sqlx::postgres::PgConnection;
 use uuid::Uuid;
 
-use super::complaints::get;
 use super::{PostgresStore, fault};
-use crate::chain::EntryFacts;
-use crate::codec::{LOG_ENTRY, Place, STATE, StateColumns};
+use crate::counts;
+use crate::read::{stored_entry, stored_state};
 use crate::verify::{StoredEntry, StoredState, Verified, Walk};
 
 /// How much is looked at in one read transaction: while one lasts, the server cannot clear away old versions of rows.
@@ -22,9 +21,11 @@ impl PostgresStore {
         self.walk(id.as_uuid(), id.as_uuid()).await
     }
 
-    /// Whether states and logs of all complaints are as they were committed. Goes on beside writers.
+    /// Whether states and logs of all complaints are as they were committed, and the counts what there is. Goes on
+    /// beside writers.
     pub async fn verify_all(&self) -> Result<Verified, StoreError> {
-        self.walk(Uuid::nil(), Uuid::max()).await
+        let miscounts = counts::miscounts(self).await?;
+        Ok(Verified { miscounts, ..self.walk(Uuid::nil(), Uuid::max()).await? })
     }
 
     async fn walk(&self, first: Uuid, last: Uuid) -> Result<Verified, StoreError> {
@@ -61,7 +62,7 @@ impl PostgresStore {
         last: Uuid,
     ) -> Result<Vec<StoredState>, StoreError> {
         let query = sqlx::query(self.sql.states_from.clone()).bind(first).bind(last).bind(i64::from(PORTION));
-        self.fetch(connection, query).await.map_err(fault::meaning)?.iter().map(state).collect()
+        self.fetch(connection, query).await.map_err(fault::meaning)?.iter().map(stored_state).collect()
     }
 
     async fn entries(
@@ -72,51 +73,6 @@ impl PostgresStore {
     ) -> Result<Vec<StoredEntry>, StoreError> {
         let query = sqlx::query(self.sql.logs_behind.clone());
         let query = query.bind(complaint).bind(seq).bind(last).bind(i64::from(PORTION));
-        self.fetch(connection, query).await.map_err(fault::meaning)?.iter().map(entry).collect()
+        self.fetch(connection, query).await.map_err(fault::meaning)?.iter().map(stored_entry).collect()
     }
-}
-
-fn state(row: &PgRow) -> Result<StoredState, StoreError> {
-    let column = |column| Place { column, ..STATE };
-    let columns = StateColumns {
-        id: ComplaintId::from_uuid(get(row, 0, column("id"))?),
-        reference: get(row, 1, column("reference"))?,
-        version: get(row, 2, column("version"))?,
-        customer: get(row, 3, column("customer"))?,
-        against: get(row, 4, column("against"))?,
-        category: get(row, 5, column("category"))?,
-        status: get::<String>(row, 6, column("status"))?.into(),
-        is_open: get(row, 7, column("is_open"))?,
-        level: get(row, 8, column("level"))?,
-        handler: get(row, 9, column("handler"))?,
-        weight: get(row, 10, column("weight"))?,
-        received_at: get(row, 11, column("received_at"))?,
-        promised_at: get(row, 12, column("promised_at"))?,
-        next_action_at: get(row, 13, column("next_action_at"))?,
-        has_missed_deadline: get(row, 14, column("has_missed_deadline"))?,
-        ratings: get(row, 15, column("ratings"))?,
-        words: String::new(),
-        words_hash: get(row, 16, column("words_hash"))?,
-        state: get(row, 18, STATE)?,
-    };
-    Ok(StoredState { columns, codec: get(row, 17, column("codec"))? })
-}
-
-fn entry(row: &PgRow) -> Result<StoredEntry, StoreError> {
-    let column = |column| Place { column, ..LOG_ENTRY };
-    let facts = EntryFacts {
-        complaint: get(row, 0, column("complaint"))?,
-        seq: get(row, 1, column("seq"))?,
-        version: get(row, 2, column("version"))?,
-        at: get(row, 3, column("at"))?,
-        codec: get(row, 4, column("codec"))?,
-        entry: get(row, 5, LOG_ENTRY)?,
-    };
-    Ok(StoredEntry {
-        facts,
-        words: get(row, 6, column("words"))?,
-        salt: get(row, 7, column("salt"))?,
-        words_digest: get(row, 8, column("words_digest"))?,
-        hash: get(row, 9, column("hash"))?,
-    })
 }

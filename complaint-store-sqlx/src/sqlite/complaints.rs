@@ -3,19 +3,21 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use complaint_core::complaint::{Complaint, Entry};
-use complaint_core::id::{ComplaintId, Version};
+use complaint_core::id::ComplaintId;
 use complaint_core::reference::Reference;
 use complaint_core::store::{
     Change, ComplaintStore, IdempotencyKey, Page, Query, Recalled, Scope, StoreError, Summary, WorkloadDelta,
 };
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
-use sqlx::{Row, Sqlite, Transaction};
+use sqlx::{Sqlite, Transaction};
 use uuid::Uuid;
 
-use super::{SqliteStore, fault, list, statements as sql};
+use super::{SqliteStore, fault, statements as sql};
 use crate::chain::{BEGINNING, EntryColumns, Hash, link};
-use crate::codec::{CODEC, LOG_ENTRY, Place, STATE, StateColumns, decode, decode_entry};
+use crate::codec::{CODEC, LOG_ENTRY, Place, STATE, StateColumns};
+use crate::read::{complaint, complaint_id, entry, get, recalled, version};
 use crate::rows::{PartRows, Rows};
+use crate::{counts, list};
 
 #[async_trait]
 impl ComplaintStore for SqliteStore {
@@ -57,10 +59,7 @@ impl ComplaintStore for SqliteStore {
             .bind(i64::from(limit))
             .fetch_all(self.reading().await?)
             .await;
-        rows.map_err(fault::meaning)?
-            .iter()
-            .map(|row| Ok(ComplaintId::from_uuid(get::<Uuid>(row, 0, STATE_ID)?)))
-            .collect()
+        rows.map_err(fault::meaning)?.iter().map(complaint_id).collect()
     }
 
     async fn recall(&self, key: &IdempotencyKey) -> Result<Option<Recalled>, StoreError> {
@@ -70,7 +69,7 @@ impl ComplaintStore for SqliteStore {
     }
 
     async fn summary(&self, scope: &Scope) -> Result<Summary, StoreError> {
-        list::summary(self.reading().await?, scope).await
+        counts::summary(self.reading().await?, scope).await
     }
 }
 
@@ -96,41 +95,9 @@ pub(super) async fn write_whole(tx: &mut Transaction<'_, Sqlite>, rows: &Rows) -
     }
 }
 
-const STATE_ID: Place = Place { table: "complaint_state", column: "id" };
-const STATE_VERSION: Place = Place { table: "complaint_state", column: "version" };
+const STATE_VERSION: Place = Place { column: "version", ..STATE };
 const HASH: Place = Place { column: "hash", ..LOG_ENTRY };
-const RECALLED: Place = Place { table: "complaint_idempotency", column: "fingerprint" };
 const WORKLOAD: Place = Place { table: "complaint_agents", column: "workload" };
-
-/// A column of a row.
-pub(super) fn get<'r, T>(row: &'r SqliteRow, at: usize, place: Place) -> Result<T, StoreError>
-where
-    T: sqlx::Decode<'r, Sqlite> + sqlx::Type<Sqlite>,
-{
-    row.try_get(at).map_err(|fault| place.corrupt(fault))
-}
-
-/// A complaint from its `codec` and `state`, the first two columns.
-pub(super) fn complaint(row: &SqliteRow) -> Result<Complaint, StoreError> {
-    decode(get(row, 0, Place { column: "codec", ..STATE })?, get(row, 1, STATE)?, STATE)
-}
-
-fn entry(row: &SqliteRow) -> Result<Entry, StoreError> {
-    let column = |column| Place { column, ..LOG_ENTRY };
-    decode_entry(get(row, 0, column("codec"))?, get(row, 1, LOG_ENTRY)?, get(row, 2, column("words"))?, LOG_ENTRY)
-}
-
-fn recalled(row: &SqliteRow) -> Result<Recalled, StoreError> {
-    Ok(Recalled {
-        fingerprint: get(row, 0, RECALLED)?,
-        complaint: ComplaintId::from_uuid(get(row, 1, Place { column: "complaint", ..RECALLED })?),
-        version: version(get(row, 2, Place { column: "version", ..RECALLED })?)?,
-    })
-}
-
-fn version(number: i64) -> Result<Version, StoreError> {
-    u64::try_from(number).map(Version::new).map_err(|fault| STATE_VERSION.corrupt(fault))
-}
 
 /// Writes a change. What was written before it was refused is left to be rolled back.
 pub(super) async fn write(connection: &mut SqliteConnection, rows: &Rows) -> Result<(), StoreError> {
@@ -197,9 +164,7 @@ pub(super) async fn head(connection: &mut SqliteConnection, complaint: Uuid, seq
     }
     let row = sqlx::query(sql::HEAD).bind(complaint).bind(seq - 1).fetch_optional(connection).await;
     match row.map_err(fault::meaning)? {
-        Some(row) => {
-            get::<&[u8]>(&row, 0, HASH)?.try_into().map_err(|fault: std::array::TryFromSliceError| HASH.corrupt(fault))
-        }
+        Some(row) => get::<Vec<u8>, _>(&row, 0, HASH)?.try_into().map_err(|_| HASH.corrupt("not 32 bytes")),
         None => Ok(BEGINNING),
     }
 }
@@ -240,7 +205,7 @@ async fn write_state(connection: &mut SqliteConnection, part: &PartRows) -> Resu
         Some(row) => get(row, 1, STATE_VERSION)?,
         None => 0,
     };
-    let conflict = || Ok(StoreError::Conflict { complaint: part.id(), current: version(current)? });
+    let conflict = || Ok(StoreError::Conflict { complaint: part.id(), current: version(current, STATE_VERSION)? });
     let Some(row) = stored.filter(|_| current == part.expected) else { return Err(conflict()?) };
     let changed = bound(sql::UPDATE_STATE, &part.state)
         .bind(part.expected)
@@ -250,7 +215,7 @@ async fn write_state(connection: &mut SqliteConnection, part: &PartRows) -> Resu
     if changed.rows_affected() != 1 {
         return Err(conflict()?);
     }
-    if get::<i64>(&row, 2, Place { column: "words_hash", ..STATE })? != part.state.words_hash {
+    if get::<i64, _>(&row, 2, Place { column: "words_hash", ..STATE })? != part.state.words_hash {
         let at: i64 = get(&row, 0, Place { column: "row", ..STATE })?;
         sqlx::query(sql::DELETE_WORDS).bind(at).execute(&mut *connection).await.map_err(fault::meaning)?;
         insert_words(connection, at, &part.state.words).await?;
@@ -267,7 +232,10 @@ pub(super) async fn insert_state(connection: &mut SqliteConnection, state: &Stat
     let Some(row) = inserted else {
         // Only now it matters which of the two was there already.
         return Err(match stored(connection, state.id).await? {
-            Some(row) => StoreError::Conflict { complaint: state.id, current: version(get(&row, 1, STATE_VERSION)?)? },
+            Some(row) => StoreError::Conflict {
+                complaint: state.id,
+                current: version(get(&row, 1, STATE_VERSION)?, STATE_VERSION)?,
+            },
             None => StoreError::ReferenceTaken,
         });
     };

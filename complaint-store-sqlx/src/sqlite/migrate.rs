@@ -7,10 +7,11 @@ use complaint_core::store::StoreError;
 use sqlx::migrate::Migration;
 use sqlx::sqlite::{SqliteConnection, SqlitePool};
 
-use super::complaints::{get, head, insert_entry};
+use super::complaints::{head, insert_entry};
 use super::{IMMEDIATE, fault};
 use crate::chain::{EntryColumns, EntryFacts};
 use crate::codec::{LOG_ENTRY, Place};
+use crate::read::{applied_migration, facts, get};
 use crate::schema::{Standing, in_order};
 
 const SCHEMA_EXISTS: &str = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'complaint_schema'";
@@ -19,6 +20,8 @@ const CREATE_SCHEMA: &str = "CREATE TABLE IF NOT EXISTS complaint_schema (versio
 const APPLIED: &str = "SELECT version, hash FROM complaint_schema ORDER BY version";
 const RECORD: &str = "INSERT INTO complaint_schema (version, name, hash, applied_at) \
                       VALUES ($1, $2, $3, CAST(unixepoch('subsec') * 1000000 AS INTEGER))";
+
+const ROW: Place = Place { column: "row", ..LOG_ENTRY };
 
 /// The step that has a part in code.
 const CHAIN: &str = "chain";
@@ -30,6 +33,8 @@ pub(super) fn migrations() -> Vec<Migration> {
         ("init", include_str!("../../migrations/sqlite/0001_init.sql")),
         ("open_by_customer", include_str!("../../migrations/sqlite/0002_open_by_customer.sql")),
         (CHAIN, include_str!("../../migrations/sqlite/0003_chain.sql")),
+        ("lists", include_str!("../../migrations/sqlite/0004_lists.sql")),
+        ("counts", include_str!("../../migrations/sqlite/0005_counts.sql")),
     ])
 }
 
@@ -74,21 +79,13 @@ async fn take_over_the_log(connection: &mut SqliteConnection) -> Result<(), Stor
     loop {
         let rows = sqlx::query(UNCHAINED).bind(last).fetch_all(&mut *connection).await.map_err(fault::meaning)?;
         let Some(end) = rows.last() else { break };
-        last = get(end, 0, Place { column: "row", ..LOG_ENTRY })?;
+        last = get(end, 0, ROW)?;
         for row in &rows {
-            let column = |column| Place { column, ..LOG_ENTRY };
-            let facts = EntryFacts {
-                complaint: get(row, 1, column("complaint"))?,
-                seq: get(row, 2, column("seq"))?,
-                version: get(row, 3, column("version"))?,
-                at: get(row, 4, column("at"))?,
-                codec: get(row, 5, column("codec"))?,
-                entry: get(row, 6, LOG_ENTRY)?,
-            };
+            let facts = facts(row, 1)?;
             let head = head(connection, facts.complaint, facts.seq).await?;
             let (entry, words) = split(facts.entry);
             let entry = EntryColumns::new(EntryFacts { entry, ..facts }, words);
-            insert_entry(connection, Some(get(row, 0, column("row"))?), &entry, &head).await?;
+            insert_entry(connection, Some(get(row, 0, ROW)?), &entry, &head).await?;
         }
     }
     sqlx::query("DROP TABLE complaint_log_unchained").execute(connection).await.map_err(fault::meaning)?;
@@ -109,9 +106,7 @@ pub(super) async fn standing(connection: &mut SqliteConnection) -> Result<Standi
     if exists.is_none() {
         return Ok(Standing::Behind(0));
     }
-    let place = |column| Place { table: "complaint_schema", column };
     let rows = sqlx::query(APPLIED).fetch_all(&mut *connection).await.map_err(fault::meaning)?;
-    let recorded: Result<Vec<_>, StoreError> =
-        rows.iter().map(|row| Ok((get(row, 0, place("version"))?, get(row, 1, place("hash"))?))).collect();
+    let recorded: Result<Vec<_>, StoreError> = rows.iter().map(applied_migration).collect();
     Standing::of(&migrations(), &recorded?)
 }

@@ -3,12 +3,12 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use complaint_core::id::NoticeId;
-use complaint_core::notice::{ClaimedNotice, Notice, Settlement};
+use complaint_core::notice::{ClaimedNotice, Settlement};
 use complaint_core::store::{Outbox, StoreError};
 
-use super::complaints::get;
 use super::{IMMEDIATE, SqliteStore, fault, statements as sql};
-use crate::codec::{Place, decode};
+use crate::codec::Place;
+use crate::read::{get, notice};
 
 #[async_trait]
 impl Outbox for SqliteStore {
@@ -39,9 +39,7 @@ impl Outbox for SqliteStore {
             let place = |column| Place { table: "complaint_outbox", column };
             let at: i64 = get(row, 0, place("row"))?;
             let attempts: i64 = get(row, 1, place("attempts"))?;
-            let notice: Result<Notice, StoreError> = get(row, 2, place("codec"))
-                .and_then(|codec| decode(codec, get(row, 3, place("notice"))?, place("notice")));
-            match notice {
+            match notice(row, 2) {
                 Ok(notice) => {
                     let attempt = u32::try_from(attempts + 1).map_err(|fault| place("attempts").corrupt(fault))?;
                     sqlx::query(sql::LEASE)

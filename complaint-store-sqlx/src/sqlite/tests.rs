@@ -246,8 +246,8 @@ async fn a_value_that_cannot_be_read_is_named() {
     for (tampering, named) in [
         ("UPDATE complaint_state SET state = '{}'", "complaint_state.state"),
         ("UPDATE complaint_state SET codec = 99", "complaint_state.state"),
-        ("UPDATE complaint_state SET status = 'lost'", "complaint_state.status"),
-        ("UPDATE complaint_state SET status = 'queued', ratings = 'five'", "complaint_state.ratings"),
+        ("UPDATE complaint_counts SET status = 'lost'", "complaint_counts.status"),
+        ("UPDATE complaint_counts SET status = 'queued', complaints = -1", "complaint_counts.complaints"),
         ("UPDATE complaint_agents SET workload = 99999999999", "complaint_agents.workload"),
     ] {
         scratch.execute(tampering).await.unwrap();
@@ -363,6 +363,22 @@ async fn a_log_from_before_the_chain_is_taken_over_whole() {
         scratch.store.commit(&story.note("After the chain.")).await.unwrap();
         assert!(scratch.store.verify(story.id()).await.unwrap().is_intact());
     }
+}
+
+#[tokio::test]
+async fn what_was_stored_before_the_counts_is_counted() {
+    let scratch = Scratch::unmigrated().await;
+    migrate::run_up_to(scratch.store.writer(), 4).await.unwrap();
+    let population = trials::population(&mut TestRunner::deterministic(), 150);
+    let (before, after) = population.split_at(100);
+    scratch.insert(before).await;
+    scratch.store.migrate().await.unwrap();
+    trials::counts_are_what_there_is(&scratch.store, before).await;
+    scratch.insert(after).await;
+    trials::counts_are_what_there_is(&scratch.store, &population).await;
+    scratch.execute("DELETE FROM complaint_state WHERE row > 100").await.unwrap();
+    trials::counts_are_what_there_is(&scratch.store, before).await;
+    assert_eq!(scratch.store.verify_all().await.unwrap().miscounts, []);
 }
 
 #[tokio::test]

@@ -2,13 +2,12 @@
 
 use complaint_core::id::ComplaintId;
 use complaint_core::store::StoreError;
-use sqlx::sqlite::{SqliteConnection, SqliteRow};
+use sqlx::sqlite::SqliteConnection;
 use uuid::Uuid;
 
-use super::complaints::get;
 use super::{SqliteStore, fault, statements as sql};
-use crate::chain::EntryFacts;
-use crate::codec::{LOG_ENTRY, Place, STATE, StateColumns};
+use crate::counts;
+use crate::read::{stored_entry, stored_state};
 use crate::verify::{StoredEntry, StoredState, Verified, Walk};
 
 /// How much is looked at in one read transaction: while one lasts, the write-ahead log cannot be folded in.
@@ -21,9 +20,11 @@ impl SqliteStore {
         self.walk(id.as_uuid(), id.as_uuid()).await
     }
 
-    /// Whether states and logs of all complaints are as they were committed. Goes on beside writers.
+    /// Whether states and logs of all complaints are as they were committed, and the counts what there is. Goes on
+    /// beside writers.
     pub async fn verify_all(&self) -> Result<Verified, StoreError> {
-        self.walk(Uuid::nil(), Uuid::max()).await
+        let miscounts = counts::miscounts(self.reading().await?).await?;
+        Ok(Verified { miscounts, ..self.walk(Uuid::nil(), Uuid::max()).await? })
     }
 
     async fn walk(&self, first: Uuid, last: Uuid) -> Result<Verified, StoreError> {
@@ -54,7 +55,7 @@ impl SqliteStore {
 
 async fn states(connection: &mut SqliteConnection, first: Uuid, last: Uuid) -> Result<Vec<StoredState>, StoreError> {
     let query = sqlx::query(sql::STATES_FROM).bind(first).bind(last).bind(i64::from(PORTION));
-    query.fetch_all(connection).await.map_err(fault::meaning)?.iter().map(state).collect()
+    query.fetch_all(connection).await.map_err(fault::meaning)?.iter().map(stored_state).collect()
 }
 
 async fn entries(
@@ -63,50 +64,5 @@ async fn entries(
     last: Uuid,
 ) -> Result<Vec<StoredEntry>, StoreError> {
     let query = sqlx::query(sql::LOGS_BEHIND).bind(behind.0).bind(behind.1).bind(last).bind(i64::from(PORTION));
-    query.fetch_all(connection).await.map_err(fault::meaning)?.iter().map(entry).collect()
-}
-
-fn state(row: &SqliteRow) -> Result<StoredState, StoreError> {
-    let column = |column| Place { column, ..STATE };
-    let columns = StateColumns {
-        id: ComplaintId::from_uuid(get(row, 0, column("id"))?),
-        reference: get(row, 1, column("reference"))?,
-        version: get(row, 2, column("version"))?,
-        customer: get(row, 3, column("customer"))?,
-        against: get(row, 4, column("against"))?,
-        category: get(row, 5, column("category"))?,
-        status: get::<String>(row, 6, column("status"))?.into(),
-        is_open: get(row, 7, column("is_open"))?,
-        level: get(row, 8, column("level"))?,
-        handler: get(row, 9, column("handler"))?,
-        weight: get(row, 10, column("weight"))?,
-        received_at: get(row, 11, column("received_at"))?,
-        promised_at: get(row, 12, column("promised_at"))?,
-        next_action_at: get(row, 13, column("next_action_at"))?,
-        has_missed_deadline: get(row, 14, column("has_missed_deadline"))?,
-        ratings: get(row, 15, column("ratings"))?,
-        words: String::new(),
-        words_hash: get(row, 16, column("words_hash"))?,
-        state: get(row, 18, STATE)?,
-    };
-    Ok(StoredState { columns, codec: get(row, 17, column("codec"))? })
-}
-
-fn entry(row: &SqliteRow) -> Result<StoredEntry, StoreError> {
-    let column = |column| Place { column, ..LOG_ENTRY };
-    let facts = EntryFacts {
-        complaint: get(row, 0, column("complaint"))?,
-        seq: get(row, 1, column("seq"))?,
-        version: get(row, 2, column("version"))?,
-        at: get(row, 3, column("at"))?,
-        codec: get(row, 4, column("codec"))?,
-        entry: get(row, 5, LOG_ENTRY)?,
-    };
-    Ok(StoredEntry {
-        facts,
-        words: get(row, 6, column("words"))?,
-        salt: get(row, 7, column("salt"))?,
-        words_digest: get(row, 8, column("words_digest"))?,
-        hash: get(row, 9, column("hash"))?,
-    })
+    query.fetch_all(connection).await.map_err(fault::meaning)?.iter().map(stored_entry).collect()
 }

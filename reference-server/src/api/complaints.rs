@@ -5,6 +5,7 @@ use axum::extract::{RawQuery, State};
 use axum::http::header::{ETAG, IF_NONE_MATCH, LOCATION};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use chrono::{DateTime, Utc};
 use complaint_core::complaint::{Channel, Complaint, Entry, Submission};
 use complaint_core::desk::{Acting, Receipt};
 use complaint_core::id::{CategoryKey, CustomerId, Level};
@@ -26,6 +27,8 @@ use crate::state::AppState;
 
 /// Longest search text, in characters.
 const SEARCH_MAX: usize = 200;
+/// The most handlers of a team that are asked for at once.
+const HANDLERS_MAX: usize = 50;
 
 /// A page of complaints.
 #[derive(Serialize, ToSchema)]
@@ -79,9 +82,13 @@ pub(super) async fn submit(
     params(
         ("status" = Option<String>, Query, description = "Statuses, repeated or separated by commas"),
         ("category" = Option<String>, Query, description = "Key or name"),
-        ("handler" = Option<String>, Query, description = "An agent's id, or `me`; staff only"),
+        ("handler" = Option<String>, Query, description = "An agent's id, or `me`; repeated, at most 50: a team's; staff only"),
         ("customer" = Option<String>, Query, description = "A customer's id; staff only"),
         ("level" = Option<u8>, Query),
+        ("received_from" = Option<DateTime<Utc>>, Query, description = "Received at this instant or later"),
+        ("received_before" = Option<DateTime<Utc>>, Query, description = "Received before this instant"),
+        ("promised_before" = Option<DateTime<Utc>>, Query, description = "The earliest promise ends before this instant; staff only"),
+        ("missed" = Option<bool>, Query, description = "`true`: a deadline was missed and still runs; staff only"),
         ("q" = Option<String>, Query, description = "Words that begin words of subject, description, product, order number or reference"),
         ("sort" = Option<String>, Query, description = "`newest` (default), `oldest` or `deadline`"),
         ("limit" = Option<u16>, Query, description = "1 to 100; 25 by default"),
@@ -335,7 +342,7 @@ async fn known_customer(state: &AppState, customer: Option<&CustomerId>) -> Resu
 fn read_query(text: Option<&str>, acting: &Acting, policy: &Policy) -> Result<Query, Problem> {
     let audience = Audience::of(acting.actor());
     let mut query = Query::within(acting.scope());
-    for (name, value) in parameters(text, "status")? {
+    for (name, value) in parameters(text, &["status", "handler"])? {
         let (name, value) = (name.as_ref(), value.as_str());
         match name {
             "status" => {
@@ -357,20 +364,29 @@ fn read_query(text: Option<&str>, acting: &Acting, policy: &Policy) -> Result<Qu
                 }
                 query.category = Some(key);
             }
-            "handler" | "customer" if !audience.is_internal() => {
+            "handler" | "customer" | "promised_before" | "missed" if !audience.is_internal() => {
                 return Err(wrong(name, "not_permitted", "Only staff filter by this."));
+            }
+            "handler" if query.handlers.len() == HANDLERS_MAX => {
+                return Err(wrong(name, "too_many", "At most 50 handlers."));
             }
             "handler" if value == "me" => {
                 let me = acting.actor().agent_id().cloned();
-                query.handler = Some(me.ok_or_else(|| wrong(name, "invalid", "You hold no complaints."))?);
+                query.handlers.push(me.ok_or_else(|| wrong(name, "invalid", "You hold no complaints."))?);
             }
             "handler" => {
-                query.handler = Some(value.parse().map_err(|_| wrong(name, "invalid", "An agent's id, or me."))?);
+                query.handlers.push(value.parse().map_err(|_| wrong(name, "invalid", "An agent's id, or me."))?);
             }
             "customer" => query.customer = Some(value.parse().map_err(|_| wrong(name, "invalid", "A customer's id."))?),
             "level" => {
                 let level = value.parse().ok().and_then(|level| Level::new(level).ok());
                 query.level = Some(level.ok_or_else(|| wrong(name, "invalid", "A level of the ladder, from 1."))?);
+            }
+            "received_from" => query.received_from = Some(instant(name, value)?),
+            "received_before" => query.received_before = Some(instant(name, value)?),
+            "promised_before" => query.promised_before = Some(instant(name, value)?),
+            "missed" => {
+                query.missed = value.parse().map_err(|_| wrong(name, "invalid", "Either true or false."))?;
             }
             "q" if !audience.reads_content() => {
                 return Err(wrong(name, "not_permitted", "What customers wrote is not searched for administrators."));
@@ -395,6 +411,12 @@ fn read_query(text: Option<&str>, acting: &Acting, policy: &Policy) -> Result<Qu
         return Err(wrong("cursor", "invalid", "This cursor belongs to another sort."));
     }
     Ok(query)
+}
+
+fn instant(name: &str, value: &str) -> Result<DateTime<Utc>, Problem> {
+    let instant = DateTime::parse_from_rfc3339(value);
+    let instant = instant.map_err(|_| wrong(name, "invalid", "An instant is written as in 2026-11-30T09:00:00Z."))?;
+    Ok(instant.to_utc())
 }
 
 /// A page of a log and the cursor behind it. The cursor is a place in what this viewer sees, so it tells of nothing hidden, and

@@ -65,12 +65,15 @@ pub(crate) async fn only_described(State(known): State<Known>, request: Request,
 }
 
 /// The parameters of a query in their order; those left empty are left out, because a form sends its empty fields too. Each may be
-/// given once, but for `repeatable`.
-pub(super) fn parameters<'q>(query: Option<&'q str>, repeatable: &str) -> Result<Vec<(Cow<'q, str>, String)>, Problem> {
+/// given once, but for `repeatable` ones.
+pub(super) fn parameters<'q>(
+    query: Option<&'q str>,
+    repeatable: &[&str],
+) -> Result<Vec<(Cow<'q, str>, String)>, Problem> {
     let mut found = Vec::new();
     let mut seen = BTreeSet::new();
     for (name, value) in url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
-        if name != repeatable && !seen.insert(name.clone()) {
+        if !repeatable.contains(&name.as_ref()) && !seen.insert(name.clone()) {
             return Err(wrong(&name, "duplicate", "This parameter is given twice."));
         }
         let value = value.trim();
@@ -101,7 +104,7 @@ pub(super) fn page(
     mut other: impl FnMut(&str, &str) -> Result<bool, Problem>,
 ) -> Result<PageQuery, Problem> {
     let mut page = PageQuery { limit: usual, cursor: None };
-    for (name, value) in parameters(query, "")? {
+    for (name, value) in parameters(query, &[])? {
         match name.as_ref() {
             "limit" => page.limit = limit(&value, most)?,
             "cursor" => page.cursor = Some(value),

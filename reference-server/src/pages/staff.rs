@@ -15,7 +15,7 @@ use complaint_core::id::{AgentId, Level};
 use complaint_core::lifecycle::{CommandName, Context, Status};
 use complaint_core::policy::Policy;
 use complaint_core::routing::{Need, Roster, route};
-use complaint_core::store::{Cursor, Query, Reach, Scope, Sort, Summary, search_words};
+use complaint_core::store::{Cursor, Page, Query, Reach, Scope, Sort, Summary, search_words};
 use serde::Deserialize;
 
 use super::commands::{CommandForm, Scene, confirmation, list};
@@ -35,7 +35,7 @@ use crate::state::AppState;
 /// How many rows of each list a page shows; the rest is behind a link.
 const ROWS_MAX: usize = 50;
 /// How many rows a page of a search has.
-const SEARCH_ROWS: usize = 50;
+const SEARCH_ROWS: u16 = 50;
 
 /// `/work`, `/team`, `/search`.
 pub fn routes() -> Router<AppState> {
@@ -306,7 +306,7 @@ async fn work(State(state): State<AppState>, person: Person, ApiQuery(query): Ap
     }
     let floor = floor(&state, &person).await?;
     let me = floor.me().ok_or_else(Problem::forbidden)?;
-    let mine = Query { handler: Some(me.clone()), ..Query::within(Scope::All) };
+    let mine = Query { handlers: vec![me.clone()], ..Query::within(Scope::All) };
     let open = floor.look(Query { statuses: Status::OPEN.to_vec(), ..mine.clone() }, |_| true).await?;
     let owed =
         |complaint: &Complaint| complaint.outstanding_remedies().next().is_some() || complaint.unread_since.is_some();
@@ -431,7 +431,9 @@ async fn search(State(state): State<AppState>, person: Person, ApiQuery(query): 
             name => vec![name.parse::<Status>().map_err(|_| given("status", "Expected the name of a status."))?],
         },
         level,
-        handler,
+        handlers: handler.into_iter().collect(),
+        missed,
+        limit: SEARCH_ROWS,
         sort,
         // A cursor belongs to its order; another order begins anew.
         after: query.after.parse::<Cursor>().ok().filter(|cursor| cursor.sort == sort),
@@ -439,8 +441,8 @@ async fn search(State(state): State<AppState>, person: Person, ApiQuery(query): 
     };
     let fault = fruitless(text, content);
     let found = match fault {
-        Some(_) => Found { items: Vec::new(), next: None },
-        None => look_through(&floor.acting, wanted, SEARCH_ROWS, |it| !missed || it.has_missed_deadline()).await?,
+        Some(_) => Page { items: Vec::new(), next: None },
+        None => floor.acting.list(wanted).await?,
     };
     let any = || Choice::new("", "Any", "");
     let statuses = [any(), Choice::new("open", "All open", "")]

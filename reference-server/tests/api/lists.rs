@@ -57,11 +57,40 @@ async fn staff_filter_by_handler() {
     let all = house.read(&format!("/api/v1/complaints?handler={id}"), &house.maria).await;
     assert_eq!(all["items"].as_array().map(Vec::len), Some(1));
     assert_eq!(house.read("/api/v1/complaints?handler=me", &house.ben).await["items"], json!([]));
-    for query in ["handler=me", "customer=u_1"] {
+    for query in ["handler=me", "customer=u_1", "promised_before=2026-11-30T09:00:00Z", "missed=true"] {
         let refused = house.it.get(&format!("/api/v1/complaints?{query}"), &house.john).await;
         assert_eq!(refused.problem(), (400, "invalid_query".into()), "{query}");
     }
     assert_eq!(house.it.get("/api/v1/complaints?handler=me", &house.admin).await.status, 400, "holds nothing");
+}
+
+#[tokio::test]
+async fn staff_filter_by_team_receipt_and_promise() {
+    let house = House::new().await;
+    house.complaint().await;
+    let held = house.read("/api/v1/complaints?handler=me", &house.sarah).await;
+    let sarah = held["items"][0]["handler"]["id"].as_str().expect("an id").to_owned();
+    for (query, expected) in [
+        (format!("handler={sarah}&handler=me&handler={sarah}"), 1),
+        ("received_from=2000-01-01T00:00:00Z&received_before=2100-01-01T00:00:00Z".to_owned(), 1),
+        ("received_from=2100-01-01T00:00:00Z".to_owned(), 0),
+        ("received_before=2000-01-01T01:00:00%2B01:00".to_owned(), 0),
+        ("promised_before=2100-01-01T00:00:00Z".to_owned(), 1),
+        ("promised_before=2000-01-01T00:00:00Z".to_owned(), 0),
+        ("missed=false".to_owned(), 1),
+        ("missed=true".to_owned(), 0),
+    ] {
+        let found = house.read(&format!("/api/v1/complaints?{query}"), &house.maria).await;
+        assert_eq!(found["items"].as_array().map(Vec::len), Some(expected), "{query}");
+    }
+    let crowd = "handler=nobody&".repeat(51);
+    for (query, parameter) in
+        [(crowd.as_str(), "handler"), ("missed=yes", "missed"), ("promised_before=soon", "promised_before")]
+    {
+        let refused = house.it.get(&format!("/api/v1/complaints?{query}"), &house.maria).await;
+        assert_eq!(refused.problem(), (400, "invalid_query".into()), "{query}");
+        assert_eq!(refused.fields()[0].0, parameter, "{query}");
+    }
 }
 
 #[tokio::test]
@@ -93,6 +122,9 @@ async fn wrong_parameters_are_named() {
         (format!("cursor={}", forged("newest.x.y")), "cursor"),
         (format!("cursor={}", forged("best.1.y")), "cursor"),
         (format!("cursor={}", forged(&format!("oldest.1.{id}"))), "cursor"),
+        ("received_from=yesterday".to_owned(), "received_from"),
+        ("received_before=2026-11-30".to_owned(), "received_before"),
+        ("received_before=2026-13-01T00:00:00Z".to_owned(), "received_before"),
         ("order=asc".to_owned(), "order"),
         ("q=%ff".to_owned(), "q"),
         ("limit=%2B5".to_owned(), "limit"),

@@ -1,0 +1,6 @@
+-- A status that ends the work is one among many closed complaints; those of one stand together here, written when the work ends.
+CREATE INDEX complaint_state_settled_by_receipt ON complaint_state (status, received_at DESC, id) WHERE NOT is_open;
+CREATE INDEX complaint_state_settled_by_promise ON complaint_state (status, promised_at, id) WHERE NOT is_open;
+-- What missed a deadline that still runs is rare.
+CREATE INDEX complaint_state_missed_by_receipt ON complaint_state (received_at DESC, id) WHERE has_missed_deadline;
+CREATE INDEX complaint_state_missed_by_promise ON complaint_state (promised_at, id) WHERE has_missed_deadline;
