@@ -203,3 +203,49 @@ impl Observer for Live {
         self.committed.send_replace(());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use complaint_core::lifecycle::{Command, CommandName, Input};
+    use complaint_core::policy::Category;
+    use complaint_core::store::MemoryStore;
+    use complaint_core::{Actor, Agent, Desk, Policy};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_heard_of_another_server_is_what_is_told_there() {
+        let category = Category::named("Water").expect("a category");
+        let live = Live::new();
+        let desk = Desk::new(MemoryStore::default(), Policy::standard().with_category(category));
+        let desk = desk.watched_by(Arc::new(live.clone()));
+        let agent = |id: &str| Agent::named(id, id).expect("an agent").skilled_in(["water"]);
+        let sarah = desk.enrol(agent("sarah")).await.expect("enrolled");
+        let maria = agent("maria").at_level(Level::new(2).expect("a level"));
+        let maria = desk.acting_as(Actor::agent(&desk.enrol(maria).await.expect("enrolled")));
+        let mut told = live.watch();
+        let john = desk.acting_as(Actor::customer("john").expect("a customer"));
+        let complaint = Complaint::about("water", "No water", "All of Canal Street.").expect("a complaint");
+        let id = john.submit(complaint).await.expect("submitted").id();
+        let ben = desk.enrol(agent("ben")).await.expect("enrolled").id;
+
+        let mut heard = async || {
+            let Ok(Told::Changed(told)) = told.try_recv() else { panic!("nothing was told") };
+            let after = desk.store().load(id).await.expect("reads").expect("there");
+            let log = desk.store().log(id, 0, 50).await.expect("reads");
+            let heard = Changed::heard(&after, told.version, &log);
+            assert_eq!(Changed { concerned: told.concerned.clone(), ..heard.clone() }, told);
+            (heard.concerned, told.concerned)
+        };
+        heard().await;
+        desk.acting_as(Actor::agent(&sarah)).begin(id).await.expect("begun");
+        heard().await;
+        // Whoever loses it is the one who must hear of it, though somebody else took it away.
+        let input = Input { agent: Some(ben), reason: Some("Sarah is away.".into()), ..Input::default() };
+        let reassign = Command::new(CommandName::Reassign, input).expect("a command");
+        maria.perform(id, reassign).await.expect("reassigned");
+        for concerned in <[_; 2]>::from(heard().await) {
+            assert!(concerned.contains(&sarah.id), "{concerned:?}");
+        }
+    }
+}

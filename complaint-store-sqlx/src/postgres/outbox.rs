@@ -59,9 +59,9 @@ impl Outbox for PostgresStore {
             Settlement::Retry { at, why } => sqlx::query(self.sql.settle_retry.clone())
                 .bind(id.as_uuid())
                 .bind(at.timestamp_micros())
-                .bind(kept(why)),
+                .bind(kept(&why)),
             Settlement::Dead { why } => {
-                sqlx::query(self.sql.settle_dead.clone()).bind(id.as_uuid()).bind(now).bind(kept(why))
+                sqlx::query(self.sql.settle_dead.clone()).bind(id.as_uuid()).bind(now).bind(kept(&why))
             }
         };
         self.write(settle).await.map(drop)
@@ -69,6 +69,6 @@ impl Outbox for PostgresStore {
 }
 
 /// What a relay said may hold a NUL, which no text here can: unsettled for that, a notice would be sent for ever.
-fn kept(why: String) -> String {
+fn kept(why: &str) -> String {
     why.replace('\0', "\u{FFFD}")
 }
