@@ -17,7 +17,7 @@ use complaint_core::id::{CategoryKey, ComplaintId};
 use complaint_core::lifecycle::Status;
 use complaint_core::policy::{Category, Policy};
 use complaint_core::routing::Roster;
-use complaint_core::store::{Cursor, Query, Scope};
+use complaint_core::store::{Cursor, Query, Scope, Sort};
 use complaint_core::text::SUBJECT_MAX;
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
@@ -151,13 +151,17 @@ struct ReceiptQuery {
 async fn list(State(state): State<AppState>, person: Person, ApiQuery(query): ApiQuery<ListQuery>) -> Answer {
     person.must_be(&[Role::Customer])?;
     let acting = state.acting(&person.0).await?;
+    let text = query.q.trim().to_owned();
+    let sort = if text.is_empty() { Sort::default() } else { Sort::Relevance };
     let after = match query.after.as_str() {
         "" => None,
-        cursor => Some(cursor.parse::<Cursor>().map_err(|_| Problem::not_found())?),
+        cursor => {
+            let cursor = cursor.parse::<Cursor>().ok().filter(|cursor| cursor.sort == sort);
+            Some(cursor.ok_or_else(Problem::not_found)?)
+        }
     };
-    let text = query.q.trim().to_owned();
     let first = after.is_none() && text.is_empty();
-    let wanted = Query { text: (!text.is_empty()).then(|| text.clone()), after, ..Query::within(Scope::All) };
+    let wanted = Query { text: (!text.is_empty()).then(|| text.clone()), sort, after, ..Query::within(Scope::All) };
     let found = acting.list(wanted).await?;
     // What waits for the customer comes first, however old it is.
     let asking = Query { statuses: vec![Status::AwaitingCustomer, Status::Resolved], ..Query::within(Scope::All) };
