@@ -322,7 +322,7 @@ mod postgres {
 
     use super::{
         Arc, ByHand, CLIENTS, Change, ComplaintStore, Desk, MemoryStore, Policy, REPEATS, by_hand, enrol, figure,
-        median, rate, verified,
+        lists, median, rate, verified,
     };
 
     async fn fresh(url: &str, connections: usize) -> PostgresStore {

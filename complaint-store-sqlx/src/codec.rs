@@ -144,9 +144,15 @@ impl Place {
     }
 }
 
-/// The words a search can find, cut by the core itself, so that index and filter cannot disagree.
-fn indexed_words(complaint: &Complaint) -> String {
-    search_words(&complaint.searchable()).join(" ")
+/// Marks the words of a heading in the index: no word has it, and to no engine it is a space between words.
+pub(crate) const HEADING: &str = "¶";
+
+/// The words a search can find, cut by the core itself, so that index and filter cannot disagree: all of them, and those
+/// of the heading once more with a mark.
+pub(crate) fn indexed_words(complaint: &Complaint) -> String {
+    let mut words = search_words(&complaint.searchable());
+    words.extend(search_words(&complaint.heading()).iter().map(|word| format!("{HEADING}{word}")));
+    words.join(" ")
 }
 
 /// FNV-1a. Stored, and agreed on between servers, so it must never change with the compiler, which the standard

@@ -7,9 +7,10 @@ use std::fmt::Write as _;
 
 use complaint_core::complaint::Complaint;
 use complaint_core::id::{AgentId, CustomerId, Level};
-use complaint_core::store::{Cursor, PAGE_MAX, Page, Query, Reach, Scope, Sort, StoreError, search_words};
+use complaint_core::store::{Cursor, PAGE_MAX, Page, Query, RANKS, Reach, Scope, Sort, StoreError, search_words};
 use uuid::Uuid;
 
+use crate::codec::HEADING;
 use crate::read::{StoredRow, complaint};
 
 /// The most handlers whose complaints are merged instead of sorted.
@@ -36,8 +37,9 @@ pub(crate) struct Dialect {
     pub(crate) has_missed: &'static str,
     /// Before and behind the words in a condition on those of a complaint.
     pub(crate) found_by: (String, &'static str),
-    /// The words that are looked for, as the engine's full-text search wants them.
-    pub(crate) expression: fn(&[String]) -> String,
+    /// The words that are looked for, as the engine's full-text search wants them: behind what each is marked by, and
+    /// whole or the beginnings of words.
+    pub(crate) expression: fn(&[String], &str, bool) -> String,
     /// The engine keeps this many bytes of a word; two longer ones with the same beginning look the same to it.
     pub(crate) indexed_bytes: usize,
 }
@@ -69,50 +71,97 @@ pub(crate) trait Answers {
 pub(crate) async fn search(store: &impl Answers, query: &Query) -> Result<Page, StoreError> {
     let dialect = store.dialect();
     let limit = usize::from(query.limit.clamp(1, PAGE_MAX));
-    let words = query.text.as_deref().map(needed_words).unwrap_or_default();
-    let must_look = words.iter().any(|word| word.len() > dialect.indexed_bytes);
+    let sought = Sought::of(query, dialect);
     let mut items: Vec<Complaint> = Vec::with_capacity(limit + 1);
-    let mut after = query.after;
-    // One round, unless words beyond what the index can tell apart leave some out.
-    while items.len() <= limit {
-        let rows = store.rows(page(dialect, query, &words, after, limit + 1)).await?;
-        for row in &rows {
-            let found = complaint(row)?;
-            after = Some(cursor(query.sort, &found));
-            if !must_look || query.matches(&found) {
-                items.push(found);
+    for rank in sought.ranks(query) {
+        let mut after = query.after.filter(|after| rank.is_none_or(|rank| Query::unranked(after.key).0 == rank));
+        // One round, unless words beyond what the index can tell apart leave some out.
+        while items.len() <= limit {
+            let asked = limit + 1 - items.len();
+            let rows = store.rows(page(dialect, query, &sought, rank, after, asked)).await?;
+            for row in &rows {
+                let found = complaint(row)?;
+                after = Some(query.place_of(&found));
+                let is_found = || query.matches(&found) && rank.is_none_or(|rank| query.rank(&found) == rank);
+                if sought.is_told_apart || is_found() {
+                    items.push(found);
+                }
             }
-        }
-        if rows.len() <= limit {
-            break;
+            if rows.len() < asked {
+                break;
+            }
         }
     }
     let more = items.len() > limit;
     items.truncate(limit);
-    let next = items.last().filter(|_| more).map(|last| cursor(query.sort, last));
+    let next = items.last().filter(|_| more).map(|last| query.place_of(last));
     Ok(Page { items, next })
 }
 
-/// The words a text asks for, without those that another one's finding implies.
-fn needed_words(text: &str) -> Vec<String> {
-    let mut words = search_words(text);
-    words.sort_unstable();
-    words.dedup();
-    let all = words.clone();
-    // In sorted order a word is followed by the first of those that begin with it.
-    let implied = |at: usize| all.get(at + 1).is_some_and(|longer| longer.starts_with(&all[at]));
-    words.into_iter().enumerate().filter(|(at, _)| !implied(*at)).map(|(_, word)| word).collect()
+/// The words a text asks for.
+#[derive(Default)]
+struct Sought {
+    /// Each once, in order.
+    words: Vec<String>,
+    /// Without those whose finding another one implies, where beginnings are looked for.
+    beginnings: Vec<String>,
+    /// Whether the index keeps all of each word.
+    is_told_apart: bool,
 }
 
-/// The place behind which the next page begins.
-fn cursor(sort: Sort, complaint: &Complaint) -> Cursor {
-    Cursor { sort, key: sort.key(complaint), id: complaint.id }
+impl Sought {
+    fn of(query: &Query, dialect: &Dialect) -> Self {
+        let mut words = query.text.as_deref().map(search_words).unwrap_or_default();
+        words.sort_unstable();
+        words.dedup();
+        // In sorted order a word is followed by the first of those that begin with it.
+        let implied = |at: usize| words.get(at + 1).is_some_and(|longer| longer.starts_with(&words[at]));
+        let needed = words.iter().enumerate().filter(|(at, _)| !implied(*at));
+        let beginnings = needed.map(|(_, word)| word.clone()).collect();
+        let is_told_apart = words.iter().all(|word| word.len() + HEADING.len() <= dialect.indexed_bytes);
+        Self { words, beginnings, is_told_apart }
+    }
+
+    /// The [ranks](Query::rank) still to be shown, each a statement of its own, for mostly the first one fills the page.
+    /// `None` where nothing is ranked.
+    fn ranks(&self, query: &Query) -> Vec<Option<u8>> {
+        if query.sort != Sort::Relevance || self.words.is_empty() {
+            return vec![None];
+        }
+        let first = query.after.map_or(0, |after| Query::unranked(after.key).0);
+        (first..RANKS).map(Some).collect()
+    }
+
+    /// What finds a rank, and what finds those of better ranks among it.
+    fn expressions(&self, dialect: &Dialect, rank: Option<u8>) -> (String, Vec<String>) {
+        let express = dialect.expression;
+        let heading_has = || express(&self.words, HEADING, true);
+        let heading_begins = || express(&self.beginnings, HEADING, false);
+        let has = || express(&self.words, "", true);
+        let begins = || express(&self.beginnings, "", false);
+        let (found, better) = match rank {
+            Some(0) => (heading_has(), vec![]),
+            Some(1) => (heading_begins(), vec![heading_has()]),
+            Some(2) => (has(), vec![heading_begins()]),
+            Some(_) => (begins(), vec![heading_begins(), has()]),
+            None => (begins(), vec![]),
+        };
+        // What the index only seems to find must not be left out; whoever reads the rows sees their rank.
+        (found, if self.is_told_apart { better } else { vec![] })
+    }
 }
 
 /// Each arm in its own order, cut to the page, then merged: no arm reads more than a page.
-fn page(dialect: &Dialect, query: &Query, words: &[String], after: Option<Cursor>, limit: usize) -> Statement {
+fn page(
+    dialect: &Dialect,
+    query: &Query,
+    sought: &Sought,
+    rank: Option<u8>,
+    after: Option<Cursor>,
+    limit: usize,
+) -> Statement {
     let (key, order) = match query.sort {
-        Sort::Newest => ("-received_at", "received_at DESC, id"),
+        Sort::Newest | Sort::Relevance => ("-received_at", "received_at DESC, id"),
         Sort::Oldest => ("received_at", "received_at, id"),
         Sort::Deadline => ("promised_at", "promised_at, id"),
     };
@@ -134,7 +183,8 @@ fn page(dialect: &Dialect, query: &Query, words: &[String], after: Option<Cursor
         sql.push(&format!("SELECT * FROM (SELECT {row} AS here, {key} AS place, id FROM {states} WHERE "));
         arm.push(&mut sql);
         push_handlers(&mut sql, group);
-        push_filters(&mut sql, dialect, query, words);
+        push_filters(&mut sql, dialect, query);
+        push_sought(&mut sql, dialect, sought, rank);
         if let Some(after) = after {
             push_after(&mut sql, query.sort, after);
         }
@@ -280,7 +330,7 @@ fn push_handlers(sql: &mut Statement, handlers: &[&AgentId]) {
     }
 }
 
-fn push_filters(sql: &mut Statement, dialect: &Dialect, query: &Query, words: &[String]) {
+fn push_filters(sql: &mut Statement, dialect: &Dialect, query: &Query) {
     if !query.statuses.is_empty() {
         if query.statuses.iter().all(|status| status.is_open()) {
             sql.push(" AND ").push(dialect.is_open);
@@ -314,9 +364,17 @@ fn push_filters(sql: &mut Statement, dialect: &Dialect, query: &Query, words: &[
     if query.missed {
         sql.push(" AND ").push(dialect.has_missed);
     }
-    if !words.is_empty() {
-        let (before, behind) = &dialect.found_by;
-        sql.push(" AND ").push(before).text(&(dialect.expression)(words)).push(behind);
+}
+
+fn push_sought(sql: &mut Statement, dialect: &Dialect, sought: &Sought, rank: Option<u8>) {
+    if sought.words.is_empty() {
+        return;
+    }
+    let (before, behind) = &dialect.found_by;
+    let (found, better) = sought.expressions(dialect, rank);
+    sql.push(" AND ").push(before).text(&found).push(behind);
+    for better in better {
+        sql.push(" AND NOT ").push(before).text(&better).push(behind);
     }
 }
 
@@ -325,6 +383,7 @@ fn push_after(sql: &mut Statement, sort: Sort, after: Cursor) {
     let (column, reaches, passes, key) = match sort {
         // A key is negated in a newest-first order; the least number has no negative, and nothing was received then.
         Sort::Newest => ("received_at", " <= ", " < ", after.key.checked_neg().unwrap_or(i64::MAX)),
+        Sort::Relevance => ("received_at", " <= ", " < ", Query::unranked(after.key).1),
         Sort::Oldest => ("received_at", " >= ", " > ", after.key),
         Sort::Deadline => ("promised_at", " >= ", " > ", after.key),
     };

@@ -467,6 +467,50 @@ pub(super) async fn words_are_found_by_their_beginnings(store: &dyn Store) {
     }
 }
 
+pub(super) async fn what_matches_better_comes_first(store: &dyn Store) {
+    let told = [
+        ("Kettle broken", "It leaks.", None),
+        ("Kettles broken", "They leak.", None),
+        ("Late parcel", "The kettle and its lid were in it.", None),
+        ("Late parcel", "Broken kettles were in it.", None),
+        ("My kettle", "Broken since Monday.", None),
+        ("Late parcel", "Where is it?", Some("kettle-seventy")),
+        ("Late parcel", "Where is it?", None),
+    ];
+    let mut ids = Vec::new();
+    for (number, (subject, description, order_number)) in (1..).zip(told) {
+        let opening = Opening {
+            subject: subject.into(),
+            description: description.into(),
+            order_number: order_number.map(str::to_owned),
+            // The first and the fifth at once: of these the smaller id.
+            received_at: second(if number == 5 { 1 } else { i64::from(number) }),
+            ..Opening::numbered(number)
+        };
+        let (story, submitted) = Story::open(&opening);
+        store.commit(&submitted).await.expect("commit");
+        ids.push(story.id());
+    }
+    let equals: &[usize] = if ids[0] < ids[4] { &[1, 5] } else { &[5, 1] };
+    let expected = [
+        // In the heading, then begun there, then anywhere, then begun anywhere; the latest first among equals.
+        ("kettle", [&[6], equals, &[2, 3, 4]].concat()),
+        ("KETTLE, broken", vec![1, 2, 5, 4]),
+        ("kettle brok", vec![2, 1, 4, 5]),
+        ("kettle-seven", vec![6]),
+        ("no such thing", vec![]),
+        ("", [&[7, 6, 4, 3, 2], equals].concat()),
+    ];
+    for (text, numbers) in expected {
+        for limit in [1, 2, 3, PAGE_MAX] {
+            let text = Some(text.to_owned());
+            let query = Query { text, sort: Sort::Relevance, limit, ..Query::within(Scope::All) };
+            let expected: Vec<ComplaintId> = numbers.iter().map(|number| ids[number - 1]).collect();
+            assert_eq!(list(store, &query).await, expected, "{query:?}");
+        }
+    }
+}
+
 pub(super) async fn due_work_is_complete_and_oldest_first(store: &dyn Store) {
     let mut expected = BTreeSet::new();
     let mut stories = BTreeMap::new();
@@ -640,7 +684,7 @@ pub(super) async fn delivered_and_dead_are_final(store: &dyn Store) {
     assert_eq!(claim_at(store, second(100_000), second(100_060), ALL).await.len(), 1);
 }
 
-const SORTS: [Sort; 3] = [Sort::Newest, Sort::Oldest, Sort::Deadline];
+const SORTS: [Sort; 4] = [Sort::Newest, Sort::Oldest, Sort::Deadline, Sort::Relevance];
 
 async fn load(store: &dyn Store, story: &Story) -> Option<Complaint> {
     store.load(story.id()).await.expect("load")
@@ -836,7 +880,7 @@ fn matching(population: &[Complaint], query: &Query) -> Vec<ComplaintId> {
     let mut matching: Vec<_> = population
         .iter()
         .filter(|complaint| query.matches(complaint))
-        .map(|complaint| (query.sort.key(complaint), complaint.id))
+        .map(|complaint| (query.key(complaint), complaint.id))
         .collect();
     matching.sort_unstable();
     matching.into_iter().map(|(_, id)| id).collect()

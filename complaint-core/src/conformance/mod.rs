@@ -142,6 +142,7 @@ macro_rules! __each_store_promise {
             a_list_is_what_matches: "A list is exactly what the query matches, in its order, for every scope and filter.",
             pages_give_each_complaint_once: "Following cursors to the end gives each complaint exactly once, whatever the size of a page.",
             words_are_found_by_their_beginnings: "A text finds the complaints in which each of its words begins some word, in any script.",
+            what_matches_better_comes_first: "By relevance those come first whose heading has the words, then those whose heading has their beginnings, then those that have the words anywhere.",
             due_work_is_complete_and_oldest_first: "Due complaints come oldest first, and all of them when each batch is worked off.",
             a_summary_counts_what_a_search_finds: "A summary equals counting what a search finds for the scope.",
             saving_an_agent_keeps_what_they_hold: "Saving an agent changes neither their workload nor when they were last given a complaint.",

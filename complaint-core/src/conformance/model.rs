@@ -223,7 +223,7 @@ impl Trial<'_> {
             promised_before: self.chance.one_in(6).then(|| second(i64::from(self.chance.below(600)))),
             missed: self.chance.one_in(8),
             text: self.chance.one_in(3).then(|| self.chance.of(&["parc", "ümlaut smith", "中", "p 1", "C"]).into()),
-            sort: self.chance.of(&[Sort::Newest, Sort::Oldest, Sort::Deadline]),
+            sort: self.chance.of(&[Sort::Newest, Sort::Oldest, Sort::Deadline, Sort::Relevance]),
             limit: 1 + u16::try_from(self.chance.below(5)).unwrap_or(1),
             after: None,
         };

@@ -14,8 +14,8 @@ use crate::id::{AgentId, ComplaintId, NoticeId};
 use crate::notice::{ClaimedNotice, Settlement};
 use crate::reference::Reference;
 use crate::store::{
-    AgentStore, Change, ComplaintStore, IdempotencyKey, MemoryStore, Outbox, Page, Part, Query, Recalled, Scope, Store,
-    StoreError, Summary,
+    AgentStore, Change, ComplaintStore, IdempotencyKey, MemoryStore, Outbox, Page, Part, Query, Recalled, Scope, Sort,
+    Store, StoreError, Summary,
 };
 
 mod memory {
@@ -78,6 +78,8 @@ enum Fault {
     IgnoresScopes,
     LosesTies,
     SearchesAsciiOnly,
+    IgnoresInstants,
+    RanksNothing,
     ReversesDueWork,
     CountsEverything,
     SavesAgentsAnew,
@@ -113,6 +115,8 @@ const FOUND: &[(Fault, &str)] = &[
     (Fault::IgnoresScopes, "a_list_is_what_matches"),
     (Fault::LosesTies, "pages_give_each_complaint_once"),
     (Fault::SearchesAsciiOnly, "words_are_found_by_their_beginnings"),
+    (Fault::IgnoresInstants, "a_list_is_what_matches"),
+    (Fault::RanksNothing, "what_matches_better_comes_first"),
     (Fault::ReversesDueWork, "due_work_is_complete_and_oldest_first"),
     (Fault::CountsEverything, "a_summary_counts_what_a_search_finds"),
     (Fault::SavesAgentsAnew, "saving_an_agent_keeps_what_they_hold"),
@@ -383,6 +387,10 @@ impl ComplaintStore for Broken {
                     after
                 });
             }
+            Fault::IgnoresInstants => {
+                (query.received_from, query.received_before, query.promised_before) = (None, None, None);
+            }
+            Fault::RanksNothing if query.sort == Sort::Relevance => query.sort = Sort::Newest,
             Fault::SearchesAsciiOnly => {
                 query.text = query.text.map(|text| text.chars().filter(char::is_ascii).collect());
             }

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use super::{
-    AgentStore, Change, ComplaintStore, Cursor, IdempotencyKey, Outbox, PAGE_MAX, Page, Part, Query, Recalled, Scope,
+    AgentStore, Change, ComplaintStore, IdempotencyKey, Outbox, PAGE_MAX, Page, Part, Query, Recalled, Scope,
     StoreError, Summary,
 };
 use crate::agent::{Agent, Member};
@@ -102,15 +102,14 @@ impl ComplaintStore for MemoryStore {
             .values()
             .map(|row| &row.state)
             .filter(|state| query.matches(state))
-            .map(|state| (query.sort.key(state), state))
+            .map(|state| (query.key(state), state))
             .filter(|(key, state)| query.after.is_none_or(|after| (*key, state.id) > (after.key, after.id)))
             .collect();
         found.sort_by_key(|(key, state)| (*key, state.id));
         let limit = usize::from(query.limit.clamp(1, PAGE_MAX));
         let more = found.len() > limit;
         found.truncate(limit);
-        let next =
-            found.last().filter(|_| more).map(|(key, state)| Cursor { sort: query.sort, key: *key, id: state.id });
+        let next = found.last().filter(|_| more).map(|(_, state)| query.place_of(state));
         Ok(Page { items: found.into_iter().map(|(_, state)| state.clone()).collect(), next })
     }
 

@@ -25,7 +25,7 @@ use crate::reference::Reference;
 
 pub use change::{Change, IdempotencyKey, OpenLimit, Part, Recalled, WorkloadDelta};
 pub use memory::MemoryStore;
-pub use query::{Cursor, PAGE_MAX, Page, Query, Reach, Scope, Sort, Summary, search_words};
+pub use query::{Cursor, PAGE_MAX, Page, Query, RANKS, Reach, Scope, Sort, Summary, search_words};
 
 /// Complaints and their logs.
 ///
@@ -86,7 +86,7 @@ pub trait ComplaintStore: Send + Sync {
     /// A page of complaints.
     ///
     /// # Correctness
-    /// Exactly those for which [`Query::matches`] holds, in the order of [`Query::sort`], ties by id; following
+    /// Exactly those for which [`Query::matches`] holds, in the order of [`Query::key`], ties by id; following
     /// cursors to the end gives each complaint that did not change meanwhile exactly once.
     async fn search(&self, query: &Query) -> Result<Page, StoreError>;
 

@@ -15,6 +15,12 @@ use crate::lifecycle::Status;
 /// The most complaints on a page.
 pub const PAGE_MAX: u16 = 100;
 
+/// How many [ranks](Query::rank) there are.
+pub const RANKS: u8 = 4;
+
+/// How far apart the keys of ranks are.
+const RANK_SPAN: i64 = 1 << 62;
+
 /// Which complaints, in which order, how many.
 ///
 /// ```
@@ -193,6 +199,9 @@ pub enum Sort {
     Oldest,
     /// The nearest promised instant first; those without one last.
     Deadline,
+    /// Those that match the text best first, see [`Query::rank`]; equally good ones and, without a text, all of them as
+    /// [`Sort::Newest`] has them.
+    Relevance,
 }
 
 impl Sort {
@@ -202,16 +211,7 @@ impl Sort {
             Self::Newest => "newest",
             Self::Oldest => "oldest",
             Self::Deadline => "deadline",
-        }
-    }
-
-    /// The value a complaint is ordered by: microseconds since 1970, ascending. [`Sort::Newest`] negates it. Ties are
-    /// broken by id, ascending.
-    pub fn key(self, complaint: &Complaint) -> i64 {
-        match self {
-            Self::Newest => -complaint.received_at.timestamp_micros(),
-            Self::Oldest => complaint.received_at.timestamp_micros(),
-            Self::Deadline => deadline_key(complaint.promised_at()),
+            Self::Relevance => "relevance",
         }
     }
 }
@@ -224,10 +224,10 @@ impl FromStr for Sort {
     type Err = InvalidId;
 
     fn from_str(name: &str) -> Result<Self, InvalidId> {
-        [Self::Newest, Self::Oldest, Self::Deadline]
+        [Self::Newest, Self::Oldest, Self::Deadline, Self::Relevance]
             .into_iter()
             .find(|sort| sort.name() == name)
-            .ok_or_else(|| InvalidId::new("sort", "one of: newest oldest deadline"))
+            .ok_or_else(|| InvalidId::new("sort", "one of: newest oldest deadline relevance"))
     }
 }
 
@@ -257,7 +257,7 @@ impl FromStr for Sort {
 pub struct Cursor {
     /// The order it belongs to.
     pub sort: Sort,
-    /// The value of the last complaint seen.
+    /// The [`Query::key`] of the last complaint seen.
     pub key: i64,
     /// Its id.
     pub id: ComplaintId,
@@ -382,6 +382,75 @@ impl Query {
         }
     }
 
+    /// The value a complaint is ordered by, ascending; ties are broken by id, ascending. Microseconds since 1970, which
+    /// [`Sort::Newest`] negates; for [`Sort::Relevance`] the negated receipt within the span of each [rank](Self::rank).
+    pub fn key(&self, complaint: &Complaint) -> i64 {
+        let received_at = complaint.received_at.timestamp_micros();
+        match self.sort {
+            Sort::Newest => -received_at,
+            Sort::Oldest => received_at,
+            Sort::Deadline => deadline_key(complaint.promised_at()),
+            Sort::Relevance => Self::ranked_key(self.rank(complaint), received_at),
+        }
+    }
+
+    /// The [`key`](Self::key) of a rank and a receipt in microseconds since 1970. Receipts further than 70 000 years from
+    /// there are taken for the last one before.
+    pub fn ranked_key(rank: u8, received_at: i64) -> i64 {
+        let within = RANK_SPAN / 2 - received_at.clamp(-(RANK_SPAN / 2 - 1), RANK_SPAN / 2);
+        (i64::from(rank.min(RANKS - 1)) - 2) * RANK_SPAN + within
+    }
+
+    /// The rank and the receipt in a [`ranked_key`](Self::ranked_key).
+    pub fn unranked(key: i64) -> (u8, i64) {
+        let rank = u8::try_from(key.div_euclid(RANK_SPAN) + 2).unwrap_or(RANKS - 1);
+        (rank, RANK_SPAN / 2 - key.rem_euclid(RANK_SPAN))
+    }
+
+    /// The place of a complaint in this list.
+    pub fn place_of(&self, complaint: &Complaint) -> Cursor {
+        Cursor { sort: self.sort, key: self.key(complaint), id: complaint.id }
+    }
+
+    /// How well a complaint that matches answers the text, 0 best:
+    ///
+    /// 0. its heading has all of the words; 1. they begin words of its heading; 2. it has all of them anywhere; 3. they
+    ///    begin words anywhere.
+    ///
+    /// The [heading](Complaint::heading) is what a customer calls it by. It depends on this complaint and the text only,
+    /// and not on how often a word stands in others: every match has every word, so rarity tells them apart but little,
+    /// and pages whose order shifts with each new complaint would lose some and show some twice.
+    ///
+    /// ```
+    /// use complaint_core::store::{Query, Scope};
+    /// # use complaint_core::{Actor, Complaint, Desk, Policy, policy::Category, store::MemoryStore};
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// # let desk = Desk::new(MemoryStore::new(), Policy::standard().with_category(Category::named("Water supply")?));
+    /// # let john = desk.acting_as(Actor::customer("john")?);
+    /// # let receipt = john.submit(Complaint::about("Water supply", "No water", "Since Monday.")?).await?;
+    ///
+    /// let rank = |text: &str| Query { text: Some(text.into()), ..Query::within(Scope::All) }.rank(receipt.complaint());
+    /// assert_eq!((rank("water"), rank("wat"), rank("monday"), rank("wat mon")), (0, 1, 2, 3));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn rank(&self, complaint: &Complaint) -> u8 {
+        let words = self.text.as_deref().map(search_words).unwrap_or_default();
+        let (heading, all) = (search_words(&complaint.heading()), search_words(&searchable(complaint)));
+        let has = |known: &[String]| words.iter().all(|word| known.contains(word));
+        let begins = |known: &[String]| words.iter().all(|word| known.iter().any(|k| k.starts_with(word.as_str())));
+        if has(&heading) {
+            0
+        } else if begins(&heading) {
+            1
+        } else if has(&all) {
+            2
+        } else {
+            3
+        }
+    }
+
     /// Whether a complaint belongs to the list, wherever the page begins.
     pub fn matches(&self, complaint: &Complaint) -> bool {
         let received_at = complaint.received_at.timestamp_micros();
@@ -421,6 +490,14 @@ impl Complaint {
     /// same for every viewer, because no internal note is in it.
     pub fn searchable(&self) -> String {
         searchable(self)
+    }
+
+    /// What a customer calls it by: subject, product, order number and reference, a line each. What is found here is
+    /// [more relevant](Query::rank) than what is found in the description.
+    pub fn heading(&self) -> String {
+        let (product, order_number) = (self.product.as_deref(), self.order_number.as_deref());
+        let reference = self.reference.to_string();
+        [&self.subject, product.unwrap_or_default(), order_number.unwrap_or_default(), &reference].join("\n")
     }
 }
 

@@ -7,12 +7,13 @@ use complaint_core::complaint::Complaint;
 use complaint_core::conformance::{Opening, Story};
 use complaint_core::id::{AgentId, CategoryKey, ComplaintId, CustomerId, Level};
 use complaint_core::lifecycle::Status;
-use complaint_core::store::{ComplaintStore, PAGE_MAX, Query, Reach, Scope, Sort, Summary};
+use complaint_core::store::{ComplaintStore, Cursor, PAGE_MAX, Query, Reach, Scope, Sort, Summary};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 
-use super::{Dialect, page};
+use super::{Dialect, Sought, page};
+use crate::counts;
 
 fn instant(seconds: i64) -> DateTime<Utc> {
     DateTime::from_timestamp(1_760_000_000 + seconds, 0).unwrap()
@@ -109,6 +110,7 @@ async fn found(store: &dyn ComplaintStore, query: &Query) -> Vec<ComplaintId> {
         let page = store.search(&query).await.unwrap();
         assert!(page.items.len() <= usize::from(query.limit.clamp(1, PAGE_MAX)));
         found.extend(page.items.iter().map(|item| item.id));
+        assert!(found.len() <= 1_000, "the pages never end");
         match page.next {
             Some(next) => query.after = Some(next),
             None => return found,
@@ -117,8 +119,7 @@ async fn found(store: &dyn ComplaintStore, query: &Query) -> Vec<ComplaintId> {
 }
 
 fn expected(population: &[Complaint], query: &Query) -> Vec<ComplaintId> {
-    let mut matching: Vec<_> =
-        population.iter().filter(|c| query.matches(c)).map(|c| (query.sort.key(c), c.id)).collect();
+    let mut matching: Vec<_> = population.iter().filter(|c| query.matches(c)).map(|c| (query.key(c), c.id)).collect();
     matching.sort_unstable();
     matching.into_iter().map(|(_, id)| id).collect()
 }
@@ -157,7 +158,7 @@ pub(crate) async fn a_list_is_what_matches_in_every_scope_order_and_page(
     );
     let mut hits = 0;
     for scope in scopes() {
-        for sort in [Sort::Newest, Sort::Oldest, Sort::Deadline] {
+        for sort in [Sort::Newest, Sort::Oldest, Sort::Deadline, Sort::Relevance] {
             let mut query = Query { sort, limit: 7, ..Query::within(scope.clone()) };
             assert_eq!(found(store, &query).await, expected(population, &query), "{query:?}");
             for _ in 0..25 {
@@ -225,28 +226,65 @@ pub(crate) async fn words_beyond_what_the_index_keeps_are_told_apart(
 ) {
     let many = (0..3000).map(|number| format!("w{number}")).collect::<Vec<_>>().join(" ");
     for text in [format!("{}b", long_word()), long_word(), many] {
-        let query = Query { text: Some(text), limit: 1, ..Query::within(Scope::All) };
-        assert_eq!(found(store, &query).await, expected(population, &query));
+        for sort in [Sort::Newest, Sort::Relevance] {
+            let query = Query { text: Some(text.clone()), limit: 1, sort, ..Query::within(Scope::All) };
+            assert_eq!(found(store, &query).await, expected(population, &query));
+        }
     }
 }
 
-/// The lists of daily work, which must cost the same however many complaints are closed.
-pub(crate) fn daily_work(dialect: &Dialect) -> Vec<(&'static str, String)> {
-    let asha = || agent("asha");
-    let daily = |scope, sort, statuses: &[Status], handler: Option<AgentId>| {
-        let handlers = handler.into_iter().collect();
-        let query = Query { sort, statuses: statuses.to_vec(), handlers, ..Query::within(scope) };
-        let after = Some("newest.-5.00000000-0000-7000-8000-000000000001".parse().unwrap());
-        page(dialect, &query, &[], after, 26).sql
-    };
-    let mine = Scope::Customer(CustomerId::new("john@example.org").unwrap());
-    let agents = |reach| Scope::Agent { id: asha(), reach };
-    vec![
-        ("my complaints", daily(mine.clone(), Sort::Newest, &[], None)),
-        ("my open complaints", daily(mine, Sort::Newest, &Status::OPEN, None)),
-        ("agent's work", daily(agents(Reach::Queue(Level::FIRST)), Sort::Deadline, &Status::OPEN, Some(asha()))),
-        ("agent's queue", daily(agents(Reach::Queue(Level::FIRST)), Sort::Deadline, &Status::OPEN, None)),
-        ("agent's newest", daily(agents(Reach::Queue(Level::FIRST)), Sort::Newest, &Status::OPEN, None)),
-        ("what they held", daily(agents(Reach::Own), Sort::Newest, &[], None)),
-    ]
+/// Everything that pages, sweeps and dashboards ask for, which must cost the same however many complaints are closed: in
+/// each scope and order, as a page of it begins behind another one.
+pub(crate) fn daily_work(dialect: &Dialect) -> Vec<(String, String)> {
+    let level = |number| Level::new(number).unwrap();
+    let john = Scope::Customer(CustomerId::new("john@example.org").unwrap());
+    let asha = |reach| Scope::Agent { id: agent("asha"), reach };
+    let reaches =
+        [Reach::Own, Reach::Queue(Level::FIRST), Reach::UpTo(level(2)), Reach::Everything].map(asha).into_iter();
+    let staff: Vec<Scope> = reaches.chain([Scope::All]).collect();
+    let whole = |scope: &Scope, sort| Query { sort, ..Query::within(scope.clone()) };
+    let me = || vec![agent("asha")];
+
+    let mut asked: Vec<(&str, Query)> = vec![
+        ("my complaints", whole(&john, Sort::Newest)),
+        ("my open complaints", Query { statuses: Status::OPEN.to_vec(), ..whole(&john, Sort::Newest) }),
+        ("what they held", whole(&asha(Reach::Own), Sort::Newest)),
+    ];
+    for scope in &staff {
+        for sort in [Sort::Newest, Sort::Oldest, Sort::Deadline] {
+            // What agents hold altogether is in the order of receipts.
+            if *scope != asha(Reach::Own) {
+                asked.push(("missed", Query { missed: true, ..whole(scope, sort) }));
+                asked.push(("closed", Query { statuses: vec![Status::Closed], ..whole(scope, sort) }));
+                asked.push(("resolved", Query { statuses: vec![Status::Resolved], ..whole(scope, sort) }));
+            }
+            asked.push(("open", Query { statuses: Status::OPEN.to_vec(), ..whole(scope, sort) }));
+            for status in [Status::Queued, Status::PendingApproval] {
+                asked.push(("of a status", Query { statuses: vec![status], ..whole(scope, sort) }));
+            }
+            let queue = Query { statuses: vec![Status::Queued], level: Some(Level::FIRST), ..whole(scope, sort) };
+            asked.push(("queue", queue));
+            asked.push(("work", Query { statuses: Status::OPEN.to_vec(), handlers: me(), ..whole(scope, sort) }));
+        }
+        asked.push((
+            "settled work",
+            Query { statuses: vec![Status::Resolved], handlers: me(), ..whole(scope, Sort::Deadline) },
+        ));
+        asked.push(("a team's", Query { handlers: vec![agent("asha"), agent("ben")], ..whole(scope, Sort::Newest) }));
+        asked.push(("search", Query { text: Some("kettle".into()), ..whole(scope, Sort::Relevance) }));
+    }
+    let mut statements = Vec::new();
+    for (name, query) in asked {
+        let id = "00000000-0000-7000-8000-000000000001".parse().unwrap();
+        let after = Cursor { sort: query.sort, key: if query.sort == Sort::Newest { -5 } else { 5 }, id };
+        let sought = Sought::of(&query, dialect);
+        for rank in sought.ranks(&query) {
+            let sql = page(dialect, &query, &sought, rank, Some(after), 26).sql;
+            statements.push((format!("{name}, {:?}, {:?}, {rank:?}", query.scope, query.sort), sql));
+        }
+    }
+    for scope in staff.iter().chain([&john]) {
+        statements.push((format!("counts, {scope:?}"), counts::of_scope(dialect, scope).sql));
+    }
+    statements
 }

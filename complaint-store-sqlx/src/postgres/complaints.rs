@@ -136,7 +136,7 @@ impl PostgresStore {
             .bind(each(&states, |state| state.has_missed_deadline))
             .bind(each(&states, |state| state.ratings.as_str()))
             .bind(each(&states, |state| state.words_hash))
-            .bind(each(&states, |state| indexed_words(state)))
+            .bind(each(&states, |state| indexed_words(&state.words)))
             .bind(each(&states, |state| state.state.as_str()))
             .bind(each(&entries, |entry| entry.facts.complaint))
             .bind(each(&entries, |entry| entry.facts.seq))
@@ -213,6 +213,6 @@ fn each<'a, T, V>(rows: &'a [T], column: impl Fn(&'a T) -> V) -> Vec<V> {
 }
 
 /// The words as the index keeps them.
-pub(super) fn indexed_words(state: &StateColumns) -> String {
-    state.words.split(' ').map(super::list::indexed).collect::<Vec<_>>().join(" ")
+pub(super) fn indexed_words(words: &str) -> String {
+    words.split(' ').map(super::list::indexed).collect::<Vec<_>>().join(" ")
 }

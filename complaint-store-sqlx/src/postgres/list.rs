@@ -22,7 +22,7 @@ pub(super) fn dialect(schema: &str) -> Dialect {
         is_not_open: "NOT is_open",
         has_missed: "has_missed_deadline",
         found_by: (within(schema, "id IN (SELECT complaint FROM complaint_search WHERE words @@ "), "::tsquery)"),
-        expression: prefixes,
+        expression,
         indexed_bytes: INDEXED_BYTES,
     }
 }
@@ -52,7 +52,9 @@ impl Answers for PostgresStore {
     }
 }
 
-/// Words as a tsquery: each quoted, because an unquoted one could be an operator; each the beginning of a word.
-fn prefixes(words: &[String]) -> String {
-    words.iter().map(|word| format!("'{}':*", indexed(word))).collect::<Vec<_>>().join(" & ")
+/// Words as a tsquery: each quoted, because an unquoted one could be an operator.
+fn expression(words: &[String], mark: &str, whole: bool) -> String {
+    let star = if whole { "" } else { ":*" };
+    let quoted = |word: &String| format!("'{}'{star}", indexed(&format!("{mark}{word}")));
+    words.iter().map(quoted).collect::<Vec<_>>().join(" & ")
 }

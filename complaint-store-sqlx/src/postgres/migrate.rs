@@ -3,15 +3,18 @@
 //! An own runner, for its bookkeeping is `complaint_schema`, so that a host's migrations can live in the same schema,
 //! and its lock lasts for a transaction: one that lasts for a session is lost behind a proxy that pools transactions.
 
+use complaint_core::complaint::Complaint;
 use complaint_core::store::StoreError;
 use sqlx::migrate::Migration;
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Executor};
+use uuid::Uuid;
 
-use super::complaints::lock_key;
+use super::complaints::{indexed_words, lock_key};
 use super::statements::within;
 use super::{PostgresStore, fault};
-use crate::read::applied_migration;
+use crate::codec::{self, STATE};
+use crate::read::{applied_migration, complaint, get};
 use crate::schema::{Standing, in_order};
 
 const CREATE_SCHEMA: &str = "CREATE TABLE IF NOT EXISTS complaint_schema (version bigint PRIMARY KEY, \
@@ -20,11 +23,20 @@ const APPLIED: &str = "SELECT version, hash FROM complaint_schema ORDER BY versi
 const RECORD: &str = "INSERT INTO complaint_schema (version, name, hash, applied_at) \
                       VALUES ($1, $2, $3, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint)";
 
+/// The step that has a part in code.
+const HEADINGS: &str = "headings";
+const UNMARKED: &str = "SELECT codec, state, id FROM complaint_state WHERE id > $1 ORDER BY id LIMIT 500";
+const MARK: &str = "UPDATE complaint_search AS s SET words = array_to_tsvector(string_to_array(marked.words, ' ')) \
+                    FROM unnest($1::uuid[], $2::text[]) AS marked (id, words) WHERE s.complaint = marked.id";
+const MARKED: &str = "UPDATE complaint_state AS s SET words_hash = marked.hash \
+                      FROM unnest($1::uuid[], $2::bigint[]) AS marked (id, hash) WHERE s.id = marked.id";
+
 pub(super) fn migrations() -> Vec<Migration> {
     in_order(&[
         ("init", include_str!("../../migrations/postgres/0001_init.sql")),
         ("lists", include_str!("../../migrations/postgres/0002_lists.sql")),
         ("counts", include_str!("../../migrations/postgres/0003_counts.sql")),
+        (HEADINGS, include_str!("../../migrations/postgres/0004_headings.sql")),
     ])
 }
 
@@ -59,6 +71,9 @@ pub(super) async fn run_up_to(store: &PostgresStore, version: usize) -> Result<(
         tx.execute(path).await.map_err(fault::meaning)?;
         tx.execute(CREATE_SCHEMA).await.map_err(fault::meaning)?;
         sqlx::raw_sql(migration.sql.clone()).execute(&mut *tx).await.map_err(fault::meaning)?;
+        if migration.description == HEADINGS {
+            mark_the_headings(&mut tx).await?;
+        }
         sqlx::query(RECORD)
             .bind(migration.version)
             .bind(&*migration.description)
@@ -68,6 +83,26 @@ pub(super) async fn run_up_to(store: &PostgresStore, version: usize) -> Result<(
             .map_err(fault::meaning)?;
         tx.commit().await.map_err(fault::commit_meaning)?;
         tracing::info!(version = migration.version, name = %migration.description, "migrated the complaint schema");
+    }
+}
+
+/// The part of `0004_headings.sql` that needs the core: indexes the words of all complaints anew.
+async fn mark_the_headings(connection: &mut PgConnection) -> Result<(), StoreError> {
+    let mut last = Uuid::nil();
+    loop {
+        let rows = sqlx::query(UNMARKED).bind(last).fetch_all(&mut *connection).await.map_err(fault::meaning)?;
+        let Some(end) = rows.last() else { return Ok(()) };
+        last = get(end, 2, STATE)?;
+        // One that cannot be read stays as it is: `verify` says so, and it must not keep a schema from being migrated.
+        let read: Vec<Complaint> = rows.iter().filter_map(|row| complaint(row).ok()).collect();
+        let ids: Vec<Uuid> = read.iter().map(|complaint| complaint.id.as_uuid()).collect();
+        let words: Vec<String> = read.iter().map(codec::indexed_words).collect();
+        let hashes: Vec<i64> = words.iter().map(|words| codec::fnv(words)).collect();
+        let words: Vec<String> = words.iter().map(|words| indexed_words(words)).collect();
+        let mark = sqlx::query(MARK).bind(&ids).bind(words);
+        mark.execute(&mut *connection).await.map_err(fault::meaning)?;
+        let marked = sqlx::query(MARKED).bind(&ids).bind(hashes);
+        marked.execute(&mut *connection).await.map_err(fault::meaning)?;
     }
 }
 

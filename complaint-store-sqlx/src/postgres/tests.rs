@@ -44,7 +44,7 @@ async fn insert(store: &PostgresStore, complaints: &[Complaint]) {
     let mut tx = store.pool().begin().await.unwrap();
     for complaint in complaints {
         let row = StateColumns::of(complaint, None).unwrap();
-        let found_by = super::complaints::indexed_words(&row);
+        let found_by = super::complaints::indexed_words(&row.words);
         sqlx::query(AssertSqlSafe(statements::within(store.schema(), state)))
             .bind(row.id.as_uuid())
             .bind(row.reference)
@@ -253,6 +253,28 @@ async fn what_was_stored_before_the_counts_is_counted() {
 }
 
 #[tokio::test]
+async fn what_was_indexed_without_headings_is_indexed_anew() {
+    let Some(options) = options() else { return };
+    let store = options.open().await.unwrap();
+    migrate::run_up_to(&store, 3).await.unwrap();
+    let population = trials::population(&mut TestRunner::deterministic(), 60);
+    let damaged = complaint(900);
+    insert(&store, &population).await;
+    insert(&store, std::slice::from_ref(&damaged)).await;
+    // As an earlier library left it, and one that cannot be read.
+    let before = "UPDATE complaint_state SET words_hash = 0; UPDATE complaint_search SET words = '';
+                  UPDATE complaint_state SET state = 'no JSON' WHERE id = 'ID'";
+    execute(&store, &before.replace("ID", &damaged.id.to_string())).await.unwrap();
+    store.migrate().await.unwrap();
+    let gone = "DELETE FROM complaint_search WHERE complaint = 'ID'; DELETE FROM complaint_state WHERE id = 'ID'";
+    execute(&store, &gone.replace("ID", &damaged.id.to_string())).await.unwrap();
+    trials::a_list_is_what_matches_in_every_scope_order_and_page(&store, &population).await;
+    let stale = statements::within(store.schema(), "SELECT count(*) FROM complaint_state WHERE words_hash = 0");
+    let stale: i64 = sqlx::query_scalar(AssertSqlSafe(stale)).fetch_one(store.pool()).await.unwrap();
+    assert_eq!(stale, 0);
+}
+
+#[tokio::test]
 async fn a_list_is_what_matches_in_every_scope_order_and_page() {
     let Some(store) = fresh().await else { return };
     let population = trials::population(&mut TestRunner::deterministic(), 120);
@@ -297,7 +319,7 @@ async fn daily_work_scans_no_table() {
     let mut statements = trials::daily_work(&store.dialect);
     // The roster is read whole; a commit is the function that the next lines of this list look into.
     let all = store.sql.all().into_iter().filter(|(name, _)| !["roster", "commit"].contains(name));
-    statements.extend(all.map(|(name, sql)| (name, sql.as_str().to_owned())));
+    statements.extend(all.map(|(name, sql)| (name.to_owned(), sql.as_str().to_owned())));
     let inside = [
         ("open complaints of a customer", "SELECT FROM complaint_state WHERE customer = 'j' AND is_open LIMIT 6"),
         (
@@ -306,7 +328,7 @@ async fn daily_work_scans_no_table() {
         ),
         ("a used key", "SELECT FROM complaint_idempotency WHERE owner = 'j' AND key = 'k'"),
     ];
-    statements.extend(inside.map(|(name, sql)| (name, statements::within(store.schema(), sql))));
+    statements.extend(inside.map(|(name, sql)| (name.to_owned(), statements::within(store.schema(), sql))));
     let mut tx = store.pool().begin().await.unwrap();
     // With hardly a row in it any table is scanned; now only one that no index helps with.
     tx.execute("SET LOCAL enable_seqscan = off; SET LOCAL plan_cache_mode = force_generic_plan").await.unwrap();
@@ -319,7 +341,9 @@ async fn daily_work_scans_no_table() {
         let explain = AssertSqlSafe(format!("EXPLAIN EXECUTE {call}"));
         let rows = sqlx::raw_sql(explain).fetch_all(&mut *tx).await.unwrap();
         let plan: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
-        assert!(!plan.iter().any(|step| step.contains("Seq Scan")), "{name}: {plan:#?}\n{sql}");
+        // What was not folded into the counts yet is a few hundred rows, and all of them are wanted.
+        let scans = |step: &String| step.contains("Seq Scan") && !step.contains("complaint_count_changes");
+        assert!(!plan.iter().any(scans), "{name}: {plan:#?}\n{sql}");
         tx.execute("DEALLOCATE explained").await.unwrap();
     }
 }

@@ -217,8 +217,7 @@ async fn write_state(connection: &mut SqliteConnection, part: &PartRows) -> Resu
     }
     if get::<i64, _>(&row, 2, Place { column: "words_hash", ..STATE })? != part.state.words_hash {
         let at: i64 = get(&row, 0, Place { column: "row", ..STATE })?;
-        sqlx::query(sql::DELETE_WORDS).bind(at).execute(&mut *connection).await.map_err(fault::meaning)?;
-        insert_words(connection, at, &part.state.words).await?;
+        reindex(connection, at, &part.state.words).await?;
     }
     Ok(())
 }
@@ -240,6 +239,12 @@ pub(super) async fn insert_state(connection: &mut SqliteConnection, state: &Stat
         });
     };
     insert_words(connection, get(&row, 0, Place { column: "row", ..STATE })?, &state.words).await
+}
+
+/// Puts words in the place of those that are indexed.
+pub(super) async fn reindex(connection: &mut SqliteConnection, at: i64, words: &str) -> Result<(), StoreError> {
+    sqlx::query(sql::DELETE_WORDS).bind(at).execute(&mut *connection).await.map_err(fault::meaning)?;
+    insert_words(connection, at, words).await
 }
 
 async fn insert_words(connection: &mut SqliteConnection, at: i64, words: &str) -> Result<(), StoreError> {

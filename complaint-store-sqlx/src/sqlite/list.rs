@@ -20,7 +20,7 @@ pub(super) static DIALECT: LazyLock<Dialect> = LazyLock::new(|| Dialect {
     is_not_open: "is_open = 0",
     has_missed: "has_missed_deadline = 1",
     found_by: ("row IN (SELECT rowid FROM complaint_search WHERE complaint_search MATCH ".into(), ")"),
-    expression: prefixes,
+    expression,
     indexed_bytes: 32_768,
 });
 
@@ -44,7 +44,8 @@ impl Answers for SqlitePool {
     }
 }
 
-/// Words as an FTS5 expression: each quoted, because an unquoted one could be an operator; each the beginning of a word.
-fn prefixes(words: &[String]) -> String {
-    words.iter().map(|word| format!("\"{word}\"*")).collect::<Vec<_>>().join(" ")
+/// Words as an FTS5 expression: each quoted, because an unquoted one could be an operator.
+fn expression(words: &[String], mark: &str, whole: bool) -> String {
+    let star = if whole { "" } else { "*" };
+    words.iter().map(|word| format!("\"{mark}{word}\"{star}")).collect::<Vec<_>>().join(" ")
 }

@@ -7,11 +7,11 @@ use complaint_core::store::StoreError;
 use sqlx::migrate::Migration;
 use sqlx::sqlite::{SqliteConnection, SqlitePool};
 
-use super::complaints::{head, insert_entry};
+use super::complaints::{head, insert_entry, reindex};
 use super::{IMMEDIATE, fault};
 use crate::chain::{EntryColumns, EntryFacts};
-use crate::codec::{LOG_ENTRY, Place};
-use crate::read::{applied_migration, facts, get};
+use crate::codec::{LOG_ENTRY, Place, STATE, fnv, indexed_words};
+use crate::read::{applied_migration, complaint, facts, get};
 use crate::schema::{Standing, in_order};
 
 const SCHEMA_EXISTS: &str = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'complaint_schema'";
@@ -22,11 +22,15 @@ const RECORD: &str = "INSERT INTO complaint_schema (version, name, hash, applied
                       VALUES ($1, $2, $3, CAST(unixepoch('subsec') * 1000000 AS INTEGER))";
 
 const ROW: Place = Place { column: "row", ..LOG_ENTRY };
+const STATE_ROW: Place = Place { column: "row", ..STATE };
 
-/// The step that has a part in code.
+/// The steps that have a part in code.
 const CHAIN: &str = "chain";
+const HEADINGS: &str = "headings";
 const UNCHAINED: &str = "SELECT row, complaint, seq, version, at, codec, entry FROM complaint_log_unchained \
                          WHERE row > $1 ORDER BY row LIMIT 500";
+const UNMARKED: &str = "SELECT codec, state, row FROM complaint_state WHERE row > $1 ORDER BY row LIMIT 500";
+const MARKED: &str = "UPDATE complaint_state SET words_hash = $2 WHERE row = $1";
 
 pub(super) fn migrations() -> Vec<Migration> {
     in_order(&[
@@ -35,6 +39,7 @@ pub(super) fn migrations() -> Vec<Migration> {
         (CHAIN, include_str!("../../migrations/sqlite/0003_chain.sql")),
         ("lists", include_str!("../../migrations/sqlite/0004_lists.sql")),
         ("counts", include_str!("../../migrations/sqlite/0005_counts.sql")),
+        (HEADINGS, include_str!("../../migrations/sqlite/0006_headings.sql")),
     ])
 }
 
@@ -60,6 +65,9 @@ pub(super) async fn run_up_to(writer: &SqlitePool, version: usize) -> Result<(),
         sqlx::raw_sql(migration.sql.clone()).execute(&mut *tx).await.map_err(fault::meaning)?;
         if migration.description == CHAIN {
             take_over_the_log(&mut tx).await?;
+        }
+        if migration.description == HEADINGS {
+            mark_the_headings(&mut tx).await?;
         }
         sqlx::query(RECORD)
             .bind(migration.version)
@@ -90,6 +98,25 @@ async fn take_over_the_log(connection: &mut SqliteConnection) -> Result<(), Stor
     }
     sqlx::query("DROP TABLE complaint_log_unchained").execute(connection).await.map_err(fault::meaning)?;
     Ok(())
+}
+
+/// The part of `0006_headings.sql` that needs the core: indexes the words of all complaints anew.
+async fn mark_the_headings(connection: &mut SqliteConnection) -> Result<(), StoreError> {
+    let mut last = 0_i64;
+    loop {
+        let rows = sqlx::query(UNMARKED).bind(last).fetch_all(&mut *connection).await.map_err(fault::meaning)?;
+        let Some(end) = rows.last() else { return Ok(()) };
+        last = get(end, 2, STATE_ROW)?;
+        for row in &rows {
+            // One that cannot be read stays as it is: `verify` says so, and it must not keep a file from being migrated.
+            let Ok(complaint) = complaint(row) else { continue };
+            let (at, words) = (get(row, 2, STATE_ROW)?, indexed_words(&complaint));
+            let hash = fnv(&words);
+            reindex(connection, at, &words).await?;
+            let marked = sqlx::query(MARKED).bind(at).bind(hash).execute(&mut *connection).await;
+            marked.map_err(fault::meaning)?;
+        }
+    }
 }
 
 /// The document of an entry without its words, and the words. One that is no such document stays as it is: `verify`

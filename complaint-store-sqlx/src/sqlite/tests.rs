@@ -382,6 +382,25 @@ async fn what_was_stored_before_the_counts_is_counted() {
 }
 
 #[tokio::test]
+async fn what_was_indexed_without_headings_is_indexed_anew() {
+    let scratch = Scratch::unmigrated().await;
+    migrate::run_up_to(scratch.store.writer(), 5).await.unwrap();
+    let population = trials::population(&mut TestRunner::deterministic(), 60);
+    scratch.insert(&population).await;
+    // As an earlier library left it, and one that cannot be read.
+    scratch.insert(&[complaint(900)]).await;
+    scratch.execute("UPDATE complaint_state SET state = 'no JSON', words_hash = 0 WHERE row = 61").await.unwrap();
+    scratch.execute("UPDATE complaint_state SET words_hash = 0").await.unwrap();
+    scratch.execute("DELETE FROM complaint_search").await.unwrap();
+    scratch.store.migrate().await.unwrap();
+    scratch.execute("DELETE FROM complaint_state WHERE row = 61").await.unwrap();
+    trials::a_list_is_what_matches_in_every_scope_order_and_page(&scratch.store, &population).await;
+    let stale = "SELECT count(*) FROM complaint_state WHERE words_hash = 0";
+    let stale: i64 = sqlx::query_scalar(stale).fetch_one(scratch.store.readers()).await.unwrap();
+    assert_eq!(stale, 0);
+}
+
+#[tokio::test]
 async fn a_list_is_what_matches_in_every_scope_order_and_page() {
     let scratch = Scratch::new().await;
     let population = trials::population(&mut TestRunner::deterministic(), 120);
@@ -411,7 +430,10 @@ async fn daily_work_scans_no_table() {
     let mut statements = trials::daily_work(&list::DIALECT);
     let fixed = ["SCHEMA", "ROSTER"];
     statements.extend(
-        statements::ALL.iter().filter(|(name, _)| !fixed.contains(name)).map(|(name, sql)| (*name, (*sql).to_owned())),
+        statements::ALL
+            .iter()
+            .filter(|(name, _)| !fixed.contains(name))
+            .map(|(name, sql)| ((*name).to_owned(), (*sql).to_owned())),
     );
     for (name, sql) in statements {
         let mut explained = sqlx::query(AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}")));
@@ -420,13 +442,17 @@ async fn daily_work_scans_no_table() {
         }
         let rows = explained.fetch_all(scratch.store.writer()).await.unwrap_or_else(|fault| panic!("{name}: {fault}"));
         let plan: Vec<String> = rows.iter().map(|row| row.get(3)).collect();
-        // `found` is the page that was cut already; `0:=` is FTS5 going to one row.
+        // `found` is the page that was cut already; FTS5 goes to one row (`0:=`) or to those that match (`0:M`).
         let scans = |step: &String| {
             (step.starts_with("SCAN complaint_") || step.starts_with("SCAN s"))
-                && !step.ends_with("VIRTUAL TABLE INDEX 0:=")
+                && !step.contains("VIRTUAL TABLE INDEX 0:=")
+                && !step.contains("VIRTUAL TABLE INDEX 0:M")
         };
         assert!(!plan.iter().any(scans), "{name}: {plan:#?}\n{sql}");
-        let sorts = plan.iter().filter(|step| step.contains("TEMP B-TREE")).count();
-        assert!(sorts <= usize::from(sql.contains("found")), "{name} sorts more than its page: {plan:#?}\n{sql}");
+        // What is received in one microsecond is sorted among itself; an index that is read backwards has it backwards.
+        let sorts = plan.iter().filter(|step| step.contains("TEMP B-TREE FOR ORDER BY")).count();
+        // A search sorts what matches, in each of two arms.
+        let allowed = usize::from(sql.contains("found")) + if sql.contains("MATCH") { 2 } else { 0 };
+        assert!(sorts <= allowed, "{name} sorts more than its page: {plan:#?}\n{sql}");
     }
 }

@@ -10,7 +10,7 @@ use complaint_core::complaint::{Channel, Complaint, Entry, Submission};
 use complaint_core::desk::{Acting, Receipt};
 use complaint_core::id::{CategoryKey, CustomerId, Level};
 use complaint_core::policy::Policy;
-use complaint_core::store::{Cursor, PAGE_MAX, Query, search_words};
+use complaint_core::store::{Cursor, PAGE_MAX, Query, Sort, search_words};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -90,9 +90,9 @@ pub(super) async fn submit(
         ("promised_before" = Option<DateTime<Utc>>, Query, description = "The earliest promise ends before this instant; staff only"),
         ("missed" = Option<bool>, Query, description = "`true`: a deadline was missed and still runs; staff only"),
         ("q" = Option<String>, Query, description = "Words that begin words of subject, description, product, order number or reference"),
-        ("sort" = Option<String>, Query, description = "`newest` (default), `oldest` or `deadline`"),
+        ("sort" = Option<String>, Query, description = "`newest` (default), `oldest`, `deadline`, or `relevance` with `q`: what has the words in its subject, product, order number or reference comes first"),
         ("limit" = Option<u16>, Query, description = "1 to 100; 25 by default"),
-        ("cursor" = Option<String>, Query, description = "`next` of an earlier page with the same sort"),
+        ("cursor" = Option<String>, Query, description = "`next` of an earlier page with the same sort and filters"),
     ),
     responses(
         (status = 200, body = Complaints),
@@ -399,13 +399,17 @@ fn read_query(text: Option<&str>, acting: &Acting, policy: &Policy) -> Result<Qu
             }
             "q" => query.text = Some(value.to_owned()),
             "sort" => {
-                query.sort =
-                    value.parse().map_err(|_| wrong(name, "unknown_value", "One of newest, oldest, deadline."))?;
+                query.sort = value
+                    .parse()
+                    .map_err(|_| wrong(name, "unknown_value", "One of newest, oldest, deadline, relevance."))?;
             }
             "limit" => query.limit = limit(value, PAGE_MAX)?,
             "cursor" => query.after = Some(cursor(value, |place| place.parse::<Cursor>().ok())?),
             _ => return Err(wrong(name, "unknown_field", "There is no such parameter.")),
         }
+    }
+    if query.sort == Sort::Relevance && query.text.is_none() {
+        return Err(wrong("sort", "invalid", "Relevance is to the words of q."));
     }
     if query.after.is_some_and(|after| after.sort != query.sort) {
         return Err(wrong("cursor", "invalid", "This cursor belongs to another sort."));

@@ -18,7 +18,7 @@ use complaint_core::id::{CategoryKey, ComplaintId};
 use complaint_core::lifecycle::{CommandName, Context, Field as FieldName, Status};
 use complaint_core::policy::{Category, Policy};
 use complaint_core::routing::Roster;
-use complaint_core::store::{Cursor, Page, Query, Scope, search_words};
+use complaint_core::store::{Cursor, Page, Query, Scope, Sort, search_words};
 use complaint_core::text::SUBJECT_MAX;
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
@@ -154,14 +154,18 @@ struct ReceiptQuery {
 async fn list(State(state): State<AppState>, person: Person, ApiQuery(query): ApiQuery<ListQuery>) -> Answer {
     person.must_be(&[Role::Customer])?;
     let acting = state.acting(&person.0).await?;
+    let text = query.q.trim().to_owned();
+    let sort = if text.is_empty() { Sort::default() } else { Sort::Relevance };
     let after = match query.after.as_str() {
         "" => None,
-        cursor => Some(cursor.parse::<Cursor>().map_err(|_| Problem::not_found())?),
+        cursor => {
+            let cursor = cursor.parse::<Cursor>().ok().filter(|cursor| cursor.sort == sort);
+            Some(cursor.ok_or_else(Problem::not_found)?)
+        }
     };
-    let text = query.q.trim().to_owned();
     let first = after.is_none() && text.is_empty();
     let searchable = text.is_empty() || !search_words(&text).is_empty();
-    let wanted = Query { text: (!text.is_empty()).then(|| text.clone()), after, ..Query::within(Scope::All) };
+    let wanted = Query { text: (!text.is_empty()).then(|| text.clone()), sort, after, ..Query::within(Scope::All) };
     let found = if searchable { acting.list(wanted).await? } else { Page { items: Vec::new(), next: None } };
     let (policy, now) = (state.desk.policy(), state.desk.now());
     let context = Context::new(&policy, now);

@@ -191,7 +191,7 @@ pub async fn look_through(
     for _ in 0..LOOKED_THROUGH_MAX {
         let page = acting.list(query.clone()).await?;
         for complaint in page.items {
-            let place = Cursor { sort: query.sort, key: query.sort.key(&complaint), id: complaint.id };
+            let place = query.place_of(&complaint);
             if wanted(&complaint) {
                 if items.len() == enough {
                     return Ok(Found { items, next: query.after });

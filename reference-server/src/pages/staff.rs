@@ -406,8 +406,9 @@ async fn search(State(state): State<AppState>, person: Person, ApiQuery(query): 
         _ => return Err(given("missed", "Expected true.")),
     };
     let sort: Sort = match query.sort.as_str() {
-        "" => Sort::default(),
-        name => name.parse().map_err(|_| given("sort", "Expected newest, oldest or deadline."))?,
+        // Without words these are the newest.
+        "" => Sort::Relevance,
+        name => name.parse().map_err(|_| given("sort", "Expected relevance, newest, oldest or deadline."))?,
     };
     let level = match query.level.as_str() {
         "" => None,
@@ -453,6 +454,7 @@ async fn search(State(state): State<AppState>, person: Person, ApiQuery(query): 
     let handlers = std::iter::once(any())
         .chain(floor.roster.members.iter().map(|it| Choice::new(&it.agent.id, &it.agent.name, "")));
     let sorts = [
+        Choice::new("relevance", "Best match, then newest first", ""),
         Choice::new("newest", "Newest first", ""),
         Choice::new("oldest", "Oldest first", ""),
         Choice::new("deadline", "Nearest promise first", ""),

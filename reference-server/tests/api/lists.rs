@@ -43,6 +43,11 @@ async fn pages_filters_and_searches() {
     assert_eq!(seen, ["Kettle 1", "Kettle 2", "Kettle 3", "Kettle 4", "Kettle 5"]);
     assert_eq!(subjects(&get("category=Late%20delivery").await), ["Kettle 5"]);
     assert_eq!(subjects(&get("q=kettle+order3").await), ["Kettle 3"]);
+    let ranked = get("q=kettle+order&sort=relevance&limit=2").await;
+    assert_eq!(subjects(&ranked), ["Kettle 5", "Kettle 4"]);
+    let next = ranked["next"].as_str().expect("more").to_owned();
+    let rest = get(&format!("q=kettle+order&sort=relevance&cursor={next}")).await;
+    assert_eq!(subjects(&rest), ["Kettle 3", "Kettle 2", "Kettle 1"]);
     assert_eq!(subjects(&get("status=queued,closed").await).len(), 0);
     assert_eq!(subjects(&get("status=queued&status=assigned&category=&q=&handler=").await).len(), 5);
 }
@@ -107,6 +112,8 @@ async fn wrong_parameters_are_named() {
         ("limit=1.5".to_owned(), "limit"),
         ("limit=10&limit=20".to_owned(), "limit"),
         ("sort=best".to_owned(), "sort"),
+        ("sort=relevance".to_owned(), "sort"),
+        ("sort=relevance&q=%20".to_owned(), "sort"),
         ("status=open".to_owned(), "status"),
         ("status=queued,nonsense".to_owned(), "status"),
         ("category=%21%21".to_owned(), "category"),

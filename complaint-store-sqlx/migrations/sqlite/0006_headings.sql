@@ -1,0 +1,2 @@
+-- The words of a heading stand in complaint_search once more with a mark, so that those which have what is looked for in their
+-- heading come first. Words are cut by the library: those of what is stored are indexed anew by the code of this step.
