@@ -139,6 +139,7 @@ fn public(mut complaint: Complaint) -> Complaint {
         // Numbers that would tell how much happened among staff.
         entries: 0,
         level_entries: 0,
+        contested_to: None,
         assignments: 0,
         proposals: 0,
         ..complaint

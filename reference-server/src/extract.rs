@@ -190,25 +190,28 @@ const FAULTS_MAX: usize = 20;
 fn with_the_rest<T: DeserializeOwned>(text: &str, first: Problem, untold: &[&str]) -> Problem {
     let mut body = serde_json::from_str::<Value>(text).unwrap_or_default();
     let mut faults = first.errors;
-    while let Some(fault) = faults.last() {
-        let top = top_of(fault).to_owned();
-        if top.is_empty() || faults.len() >= FAULTS_MAX {
-            break;
-        }
-        let next = if fault.code == "unknown_field" && fault.field == top {
+    let mut fault = faults.last().cloned();
+    // Values are looked at in another order than they were sent in: one that gave way too early comes again, and is not named again.
+    for _ in 0..2 * FAULTS_MAX {
+        let Some(at) = fault.filter(|it| !top_of(it).is_empty() && faults.len() < FAULTS_MAX) else { break };
+        let top = top_of(&at).to_owned();
+        fault = if at.code == "unknown_field" && at.field == top {
             body.as_object_mut().and_then(|object| object.remove(&top));
             fault_in::<T>(&body, untold)
         } else {
-            let mended = mends(fault).into_iter().find_map(|mend| {
+            let mended = mends(&at).into_iter().find_map(|mend| {
                 body[&top] = mend;
                 let next = fault_in::<T>(&body, untold);
                 (next.as_ref().map(top_of) != Some(&top)).then_some(next)
             });
+            // Nothing else is wrong, or no value of ours will do.
             mended.flatten()
         };
-        // Nothing else is wrong, or no value of ours will do.
-        let Some(next) = next else { break };
-        faults.push(next);
+        if let Some(next) = &fault
+            && faults.iter().all(|known| known.field != next.field)
+        {
+            faults.push(next.clone());
+        }
     }
     let said = faults.iter().map(|fault| match &*fault.field {
         "" => fault.message.clone(),

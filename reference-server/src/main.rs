@@ -95,7 +95,7 @@ async fn admin_create(args: AdminCreateArgs) -> Result<ExitCode, AnyError> {
     let service = AccountService::new(accounts, Passwords::new()?, Arc::new(SystemClock), &base_url);
     match service.create_admin(&args.name, &args.email, password).await {
         Ok(account) => {
-            println!("{} is an administrator now, by the name of {}.", account.email, account.id);
+            println!("{} is an administrator now, with the id {}.", account.email, account.id);
             Ok(ExitCode::SUCCESS)
         }
         Err(AuthError::Invalid(faults)) => {

@@ -216,7 +216,7 @@ pub enum Event {
         from: Level,
         /// Whether it brings evidence not seen before.
         new_evidence: bool,
-        /// Everyone who decided so far, excluded from now on.
+        /// Everyone who decided it so far or held it when it went up a level, excluded from now on.
         excluded: Vec<AgentId>,
     },
     /// Opened again because of an error, or because a remedy failed. Words: `reason`.

@@ -114,6 +114,9 @@ pub struct Complaint {
     pub level: Level,
     /// How often a level was entered, from 1; numbers the level clocks.
     pub level_entries: u32,
+    /// The level that the customer's contest brought it to: they were told who looks at it there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contested_to: Option<Level>,
     /// Who holds it; after the decision, who held it last.
     pub handler: Option<AgentId>,
     /// How often it was given to a handler; numbers the acceptance clocks.
@@ -242,7 +245,7 @@ pub enum ExclusionCause {
     Declined(Level),
     /// It was taken from them because they did not begin, or were away: excluded at that level.
     Released(Level),
-    /// They took part in a decision that was contested: excluded for good.
+    /// They held or decided it before it was contested: excluded for good.
     Decided,
 }
 
@@ -587,7 +590,7 @@ impl Complaint {
             .map(|exclusion| exclusion.cause)
     }
 
-    /// Whether an agent took part in a decision that was contested, and so never decides here again.
+    /// Whether an agent held or decided it before it was contested, and so never decides here again.
     pub fn is_barred(&self, agent: &AgentId) -> bool {
         self.exclusions.iter().any(|exclusion| exclusion.agent == *agent && exclusion.cause == ExclusionCause::Decided)
     }

@@ -514,7 +514,13 @@ fn effects(complaint: &Complaint, command: &Command, actor: &Actor, context: &Co
         }
         CommandName::Contest => {
             let up = if level < context.policy.last_level() { level.above() } else { level };
-            let excluded = complaint.deciders.clone();
+            let mut excluded = complaint.deciders.clone();
+            // Those it went past on its way up would come by it again if it were handed back, or they rose.
+            for agent in complaint.escalations.iter().filter_map(|step| step.handler.as_ref()) {
+                if !excluded.contains(agent) {
+                    excluded.push(agent.clone());
+                }
+            }
             let new_evidence = text(&input.new_evidence);
             let event = Event::Contested { from: level, new_evidence: new_evidence.is_some(), excluded };
             draft.push(queued(up), event, reason(command).maybe("new_evidence", new_evidence));

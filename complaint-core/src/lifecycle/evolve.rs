@@ -136,6 +136,7 @@ pub fn begin(entry: &Entry) -> Option<Complaint> {
         public_status_since: entry.at,
         level: entry.place.level,
         level_entries: 1,
+        contested_to: None,
         handler: None,
         assignments: 0,
         routing: None,
@@ -336,6 +337,7 @@ pub(crate) fn happen(complaint: &mut Complaint, entry: &Entry) {
         }),
         Event::Contested { excluded, .. } => {
             complaint.level_entries += 1;
+            complaint.contested_to = Some(entry.place.level);
             for agent in excluded {
                 exclude(complaint, agent, ExclusionCause::Decided);
             }

@@ -166,6 +166,7 @@ guards! {
     ReasonWhileQuestionOpen = "reason_while_question_open", input, "a reason is given while a question is open";
     BelowLastLevel = "below_last_level", state, "there is a level above";
     AboveFirstLevel = "above_first_level", state, "there is a level below";
+    NotContestedTo = "not_contested_to", state, "no contest brought it to this level";
     SomebodyBelow = "somebody_below", state, "somebody at the level below can ever take it";
     DeadlineMissed = "deadline_missed", state, "a deadline was missed";
     ClockRanOut = "clock_ran_out", input, "the clock ran out and this cause did not move it before";
@@ -358,7 +359,13 @@ pub static TABLE: &[Rule] = &[
         to: &[To::Status(Queued)],
         level: LevelChange::Down,
         permits: &[may(Who::Handler)],
-        guards: &[Guard::RoomInLog, Guard::AboveFirstLevel, Guard::SomebodyBelow, Guard::InstructionGiven],
+        guards: &[
+            Guard::RoomInLog,
+            Guard::AboveFirstLevel,
+            Guard::NotContestedTo,
+            Guard::SomebodyBelow,
+            Guard::InstructionGiven,
+        ],
         effect: "back to the level below, with an instruction",
     },
     Rule {
@@ -458,7 +465,7 @@ pub static TABLE: &[Rule] = &[
         level: LevelChange::Up,
         permits: &[may(Who::Customer)],
         guards: &[Guard::NotAtLastLevel, Guard::ContestWindowOpen, Guard::ReasonGiven],
-        effect: "everyone who decided before is excluded for good, from all but notes; earlier outcome kept as history",
+        effect: "everyone who decided it before, or held it when it went up, is excluded for good, from all but notes; earlier outcome kept as history",
     },
     Rule {
         command: C::Reopen,

@@ -169,7 +169,7 @@ pub enum Ineligible {
     NotBegun,
     /// A supervisor has just taken it from them.
     TakenAway,
-    /// Took part in a decision that was contested.
+    /// Held or decided it before it was contested.
     Decided,
     /// It is against them.
     Subject,
@@ -225,7 +225,7 @@ impl Ineligible {
             Self::Declined => "declined it at this level".into(),
             Self::NotBegun => "did not begin with it at this level".into(),
             Self::TakenAway => "has just had it taken from them".into(),
-            Self::Decided => "took part in a decision that was contested".into(),
+            Self::Decided => "held or decided it before it was contested".into(),
             Self::Subject => "is whom the complaint is against".into(),
             Self::Conflict => "declared a conflict of interest".into(),
         }

@@ -6,7 +6,7 @@ use complaint_core::agent::Absence;
 use complaint_core::complaint::{EscalationCause, Event, Outcome, Priority, Remedy};
 use complaint_core::deadline::ClockKind;
 use complaint_core::desk::Acting;
-use complaint_core::id::ComplaintId;
+use complaint_core::id::{AgentId, ComplaintId};
 use complaint_core::lifecycle::{Command, CommandName as C, Field, Input, Status};
 use complaint_core::notice::{NoticeKind, Recipient};
 use complaint_core::policy::Category;
@@ -298,9 +298,9 @@ async fn when_the_only_one_of_the_last_level_has_decided_those_who_can_help_are_
     let without = john.without_promise(std::slice::from_ref(&contested)).await.unwrap();
     assert!(without.contains(&id) && contested.promised(house.desk.now()).is_some(), "nor anywhere else");
     let told = unroutable(&house);
-    let why = Some("omar took part in a decision that was contested.".to_owned());
-    // Not those whom it is against or who decided it: they can do nothing about it.
-    let except = [agent_id("omar"), agent_id("zoe")].into();
+    let why = Some("omar held or decided it before it was contested.".to_owned());
+    // Not those whom it is against, who held it on its way or decided it: they can do nothing about it.
+    let except = ["sarah", "mia", "omar", "zoe"].map(agent_id).into();
     let last = Recipient::Level { level: level(3), down_to: level(3), except };
     let reference = contested.reference.to_string();
     // An admin reads nothing that people wrote.
@@ -373,16 +373,49 @@ async fn who_is_off_shift_or_full_is_waited_for_in_silence_and_who_is_away_is_no
     assert_eq!(unroutable(&nobody)[1].2.as_deref(), Some("Nobody works at the level Representative."));
 }
 
+fn back() -> Command {
+    input(C::HandBack, Input { instruction: Some("Ask again.".into()), ..Input::default() })
+}
+
+#[tokio::test]
+async fn contested_it_never_comes_back_to_whoever_held_or_decided_it() {
+    let house = staffed(&["sarah", "ben", "maria", "mia", "omar"]).await;
+    let john = house.as_actor(customer("john"));
+    let id = house.submit().await.id;
+    let (sarah, handler) = holder(&house, id).await;
+    handler.begin(id).await.unwrap();
+    handler.escalate(id, "More than I can decide.").await.unwrap();
+    let (maria, handler) = holder(&house, id).await;
+    handler.begin(id).await.unwrap();
+    handler.perform(id, resolved()).await.unwrap();
+    john.contest(id, "Still broken.").await.unwrap();
+    assert_eq!(house.state(id).await.level, level(3));
+    let (omar, handler) = holder(&house, id).await;
+    handler.begin(id).await.unwrap();
+    // The customer was told who looks at it: not somebody below.
+    let offered = handler.available_commands(id).await.unwrap();
+    let offered = offered.iter().find(|it| it.command == C::HandBack).unwrap();
+    assert_eq!(offered.failed.iter().map(|it| it.code).collect::<Vec<_>>(), ["contested_to_this_level"]);
+    assert_eq!(refused(handler.perform(id, back()).await), ["contested_to_this_level"]);
+    // Nor does it find its way to those who have risen since.
+    for name in [&sarah, &maria] {
+        let mut risen = house.desk.store().find(&agent_id(name)).await.unwrap().unwrap().agent;
+        risen.level = level(3);
+        house.desk.enrol(risen).await.unwrap();
+        let given = Input { agent: Some(agent_id(name)), reason: Some("They know it.".into()), ..Input::default() };
+        assert_eq!(refused(handler.perform(id, input(C::Reassign, given)).await), ["not_eligible"], "{name}");
+    }
+    handler.perform(id, resolved()).await.unwrap();
+    assert_eq!(house.state(id).await.deciders.last().map(AgentId::as_str), Some(&*omar));
+}
+
 #[tokio::test]
 async fn it_is_not_handed_back_to_where_nobody_could_ever_take_it() {
     let house = staffed(&["sarah", "mia"]).await;
-    let john = house.as_actor(customer("john"));
     let id = house.submit().await.id;
-    let back = || input(C::HandBack, Input { instruction: Some("Ask again.".into()), ..Input::default() });
-    house.handler(id).await.begin(id).await.unwrap();
-    house.handler(id).await.perform(id, decision(C::Resolve, Vec::new())).await.unwrap();
-    john.contest(id, "Still broken.").await.unwrap();
+    house.handler(id).await.perform(id, because(C::Decline)).await.unwrap();
     let mia = house.as_actor(agent("mia"));
+    mia.escalate(id, "Nobody is left below.").await.unwrap();
     mia.begin(id).await.unwrap();
     let offered = mia.available_commands(id).await.unwrap();
     let offered = offered.iter().find(|it| it.command == C::HandBack).unwrap();
@@ -395,8 +428,8 @@ async fn it_is_not_handed_back_to_where_nobody_could_ever_take_it() {
     let handed = mia.perform(id, back()).await.unwrap();
     assert_eq!((handed.status, handed.level), (Status::Queued, level(1)));
     let told = unroutable(&house);
-    let why = told[0].2.as_deref().unwrap();
-    assert_eq!(why, "ben is absent until 2026-11-25 09:30 UTC.\nsarah took part in a decision that was contested.");
+    let why = told.last().and_then(|it| it.2.as_deref()).unwrap();
+    assert_eq!(why, "ben is absent until 2026-11-25 09:30 UTC.\nsarah declined it at this level.");
     house.clock.advance(TimeDelta::days(2));
     house.desk.sweep().await.unwrap();
     assert_eq!(holder(&house, id).await.0, "ben");

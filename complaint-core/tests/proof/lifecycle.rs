@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use chrono::{NaiveDate, TimeDelta};
-use complaint_core::complaint::{Event, Outcome, Priority, Remedy, RemedyPromise};
+use complaint_core::complaint::{Entry, Event, Outcome, Priority, Remedy, RemedyPromise};
 use complaint_core::deadline::{ClockKind, due_commands};
 use complaint_core::id::{AgentId, Level};
 use complaint_core::lifecycle::{
@@ -409,7 +409,7 @@ fn objections(stage: &Stage, actor: &Actor, name: C) -> BTreeSet<&'static str> {
     if actor.agent_id().is_some() && actor.agent_id() == complaint.against.as_ref() {
         return BTreeSet::from(["subject_of_complaint"]);
     }
-    if actor.agent_id().is_some_and(|me| decided_before_a_contest(stage, me)) && name != C::Note {
+    if actor.agent_id().is_some_and(|me| took_part_before_a_contest(stage, me)) && name != C::Note {
         return BTreeSet::from(["excluded"]);
     }
     if !rule.from.contains(&complaint.status) {
@@ -429,15 +429,19 @@ fn objections(stage: &Stage, actor: &Actor, name: C) -> BTreeSet<&'static str> {
     objections
 }
 
-/// By the log: who is named by a decision that came before a contest.
-fn decided_before_a_contest(stage: &Stage, me: &AgentId) -> bool {
-    let log: Vec<&Event> =
-        stage.world.log.iter().filter(|it| it.complaint == stage.complaint.id).map(|it| &it.event).collect();
-    let contest = log.iter().rposition(|event| matches!(event, Event::Contested { .. }));
-    log[..contest.unwrap_or(0)].iter().any(|event| match event {
-        Event::Resolved { by, approved_by, .. } => by == me || approved_by.as_ref() == Some(me),
-        Event::Dismissed { by, .. } => by == me,
-        _ => false,
+/// By the log: who is named by a decision that came before a contest, or held it when it went up.
+fn took_part_before_a_contest(stage: &Stage, me: &AgentId) -> bool {
+    let log: Vec<&Entry> = stage.world.log.iter().filter(|it| it.complaint == stage.complaint.id).collect();
+    let contest = log.iter().rposition(|entry| matches!(entry.event, Event::Contested { .. }));
+    let mut holder = None;
+    log[..contest.unwrap_or(0)].iter().any(|entry| {
+        let before = std::mem::replace(&mut holder, entry.place.handler.as_ref());
+        match &entry.event {
+            Event::Resolved { by, approved_by, .. } => by == me || approved_by.as_ref() == Some(me),
+            Event::Dismissed { by, .. } => by == me,
+            Event::Escalated { .. } => before == Some(me),
+            _ => false,
+        }
     })
 }
 
@@ -506,6 +510,7 @@ fn holds(stage: &Stage, actor: &Actor, name: C, guard: Guard) -> bool {
         }
         Guard::BelowLastLevel => !last,
         Guard::AboveFirstLevel => complaint.level.get() > 1,
+        Guard::NotContestedTo => complaint.contested_to.is_none_or(|reached| complaint.level > reached),
         Guard::DeadlineMissed => [
             ClockKind::Acknowledgement,
             ClockKind::FirstResponse,

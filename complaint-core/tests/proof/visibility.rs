@@ -107,7 +107,7 @@ const THEIRS: [&str; 38] = [
     "files_by_customer",
 ];
 const IN_PART: [&str; 6] = ["routing", "escalations", "question", "questions", "resolutions", "deadlines"];
-const OF_THE_HOUSE: [&str; 16] = [
+const OF_THE_HOUSE: [&str; 17] = [
     "entries",
     "recorded_by",
     "priority",
@@ -116,6 +116,7 @@ const OF_THE_HOUSE: [&str; 16] = [
     "weight",
     "against",
     "level_entries",
+    "contested_to",
     "assignments",
     "exclusions",
     "first_action_at",

@@ -302,7 +302,7 @@ fn wrong_name(name: &str, why: Misnamed) -> String {
             let endings: Vec<String> = endings.iter().map(|ending| format!(".{ending}")).collect();
             format!("by its content its name must end in {}", endings.join(" or "))
         }
-        Misnamed::Runs => "its name has the ending of a program in it".to_owned(),
+        Misnamed::Runs => "by its name it is something that a computer or a browser runs".to_owned(),
         Misnamed::Encoding => {
             return format!(
                 "“{name}” cannot be read as text. Save it as UTF-8 (in a spreadsheet: “CSV UTF-8”) and send it again, or send it as PDF."

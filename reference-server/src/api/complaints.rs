@@ -6,9 +6,10 @@ use axum::http::header::{ETAG, IF_NONE_MATCH, LOCATION};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
+use complaint_core::DeskError;
 use complaint_core::complaint::{Channel, Complaint, Entry, Submission};
 use complaint_core::desk::{Acting, Receipt};
-use complaint_core::id::{CategoryKey, CustomerId, Level};
+use complaint_core::id::{AgentId, CategoryKey, CustomerId, Level};
 use complaint_core::policy::Policy;
 use complaint_core::store::{Cursor, PAGE_MAX, Query, Sort, search_words};
 use serde::Serialize;
@@ -106,6 +107,9 @@ pub(super) async fn list(
 ) -> Result<Json<Complaints>, Problem> {
     let acting = state.acting(&viewer).await?;
     let query = read_query(query.as_deref(), &acting, &state.desk.policy())?;
+    if let Some(unknown) = unknown_handler(&state, &query).await? {
+        return Err(wrong("handler", "unknown_value", &format!("An agent's id, or me. `{unknown}` is nobody's.")));
+    }
     let page = acting.list(query).await?;
     let lens = Lens::over(&state, &acting, &page.items).await?;
     Ok(Json(Complaints {
@@ -337,6 +341,16 @@ async fn known_customer(state: &AppState, customer: Option<&CustomerId>) -> Resu
         Ok(_) | Err(AuthError::NoSuchAccount) => fault("unknown_customer", "There is no such customer."),
         Err(error) => Err(error.into()),
     }
+}
+
+/// A handler that is looked for and nobody is, or ever was: nothing would be found, as if there were nothing.
+async fn unknown_handler(state: &AppState, query: &Query) -> Result<Option<AgentId>, Problem> {
+    for handler in &query.handlers {
+        if state.desk.store().find(handler).await.map_err(DeskError::from)?.is_none() {
+            return Ok(Some(handler.clone()));
+        }
+    }
+    Ok(None)
 }
 
 fn read_query(text: Option<&str>, acting: &Acting, policy: &Policy) -> Result<Query, Problem> {

@@ -48,7 +48,7 @@ const RUNS: &[&str] = &[
 pub enum Misnamed {
     /// Its last ending, or that it has none, does not fit its bytes. The endings that do.
     Ending(&'static [&'static str]),
-    /// An ending before the last one is that of a program.
+    /// One of its endings is that of a program, or of what a browser runs.
     Runs,
     /// It goes by the name of text, and what is in it is not UTF-8. Others are not guessed: every byte is a letter in some of them.
     Encoding,
@@ -65,10 +65,11 @@ pub fn misnamed(file_name: &str, media_type: &str) -> Option<Misnamed> {
             |kind: &Kind| kind.media_type == TEXT && last.as_deref().is_some_and(|last| kind.endings.contains(&last));
         return (media_type == BYTES && KINDS.iter().any(is_text)).then_some(Misnamed::Encoding);
     };
-    if !last.is_some_and(|last| kind.endings.contains(&last.as_str())) {
-        return Some(Misnamed::Ending(kind.endings));
+    // Of what runs it would be no help to say by which name it would be taken in.
+    if endings.iter().chain(&last).any(|ending| RUNS.contains(&ending.as_str())) {
+        return Some(Misnamed::Runs);
     }
-    endings.iter().any(|ending| RUNS.contains(&ending.as_str())).then_some(Misnamed::Runs)
+    (!last.is_some_and(|last| kind.endings.contains(&last.as_str()))).then_some(Misnamed::Ending(kind.endings))
 }
 
 /// What is taken in, in words: `pictures (.png, .jpg), PDF (.pdf)`.
@@ -197,23 +198,28 @@ mod tests {
             assert_eq!(misnamed(name, media_type), None, "{name}");
         }
         for (name, media_type) in [
-            ("run.bat", TEXT),
-            ("a.js", TEXT),
-            ("x.url", TEXT),
             ("mail.eml", TEXT),
-            ("invoice.hta", "image/gif"),
-            ("photo.png.exe", "image/png"),
             ("photo.png.", "image/png"),
-            ("a.pdf.exe", "application/pdf"),
-            ("a.docm", "application/vnd.openxmlformats-officedocument.wordprocessingml.document"),
             ("lid.jpg", "image/png"),
-            ("tool.jar", "application/zip"),
             ("scan", "application/pdf"),
             ("png", "image/png"),
         ] {
             assert!(matches!(misnamed(name, media_type), Some(Misnamed::Ending(_))), "{name}");
         }
-        for (name, media_type) in [("a.exe.png", "image/png"), ("a.EXE .pdf", "application/pdf"), ("a.js.txt", TEXT)] {
+        for (name, media_type) in [
+            ("run.bat", TEXT),
+            ("a.js", TEXT),
+            ("x.url", TEXT),
+            ("invoice.hta", "image/gif"),
+            ("photo.png.exe", "image/png"),
+            ("a.pdf.exe", "application/pdf"),
+            ("a.docm", "application/vnd.openxmlformats-officedocument.wordprocessingml.document"),
+            ("tool.jar", "application/zip"),
+            ("a.exe.png", "image/png"),
+            ("a.EXE .pdf", "application/pdf"),
+            ("a.js.txt", TEXT),
+            ("a.svg", TEXT),
+        ] {
             assert_eq!(misnamed(name, media_type), Some(Misnamed::Runs), "{name}");
         }
         assert_eq!(misnamed("cafe.CSV", BYTES), Some(Misnamed::Encoding));

@@ -23,8 +23,8 @@ use serde::Deserialize;
 use super::commands::{Attempt, CommandForm, Scene, confirmation, list, read, seen_version};
 use super::form::Typed;
 use super::words::{
-    CUSTOMER, Day, LogLine, Names, Tag, When, amount, came_in, category_name, customer_status, deadline_name, left,
-    log_line, outcome_tag, owed, sentence, staff_status, time_left, unfit,
+    CUSTOMER, Day, LogLine, Names, Tag, When, came_in, category_name, customer_status, deadline_name, left, log_line,
+    outcome_tag, owed, sentence, staff_status, time_left, unfit,
 };
 use super::{Answer, Me, Person, page, see, start_of, upload};
 use crate::api::attachments::{attach as attach_files, carrying, send};
@@ -945,7 +945,7 @@ impl Loaded {
                     why.push("is the superior it was escalated to".to_owned());
                 }
                 if let (true, Some(at)) = (candidate.reasons.is_empty(), candidate.last_assigned_at) {
-                    why.push(format!("last given one {} ago", amount(self.now - at)));
+                    why.push(format!("last given one on {}", When(at).shown()));
                 }
                 Considered {
                     name: self.names.agent(&candidate.agent),

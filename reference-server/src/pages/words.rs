@@ -30,7 +30,8 @@ impl When {
         self.0.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true)
     }
 
-    fn shown(self) -> String {
+    /// As people write it.
+    pub fn shown(self) -> String {
         self.0.format("%-d %b %Y, %H:%M").to_string()
     }
 }
@@ -211,7 +212,7 @@ pub fn nearest(complaint: &Complaint) -> Option<&Deadline> {
 }
 
 /// A stretch of time as people say it.
-pub fn amount(length: TimeDelta) -> String {
+fn amount(length: TimeDelta) -> String {
     let count = |number: i64, unit: &str| format!("{number} {unit}{}", if number == 1 { "" } else { "s" });
     match (length.num_days(), length.num_hours(), length.num_minutes()) {
         (days, ..) if days >= 2 => count(days, "day"),

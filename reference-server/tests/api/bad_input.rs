@@ -140,6 +140,15 @@ async fn all_missing_and_mistyped_fields_are_named_together() {
         named("/api/v1/users", json!({"name": 5, "email": null, "role": "king"})).await,
         ["email", "name", "role"]
     );
+    // Each once, in whatever order they were sent.
+    assert_eq!(
+        named("/api/v1/accounts", json!({"name": 5, "email": [], "password": null})).await,
+        ["email", "name", "password"]
+    );
+    let text = r#"{"name": 5, "email": [], "password": null}"#;
+    let answer =
+        house.it.send(Method::POST, "/api/v1/accounts", Some("application/json"), text.into(), &house.admin).await;
+    assert_eq!(answer.fields().len(), 3, "{}", answer.text);
 }
 
 #[tokio::test]

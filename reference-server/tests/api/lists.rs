@@ -89,9 +89,12 @@ async fn staff_filter_by_team_receipt_and_promise() {
         assert_eq!(found["items"].as_array().map(Vec::len), Some(expected), "{query}");
     }
     let crowd = "handler=nobody&".repeat(51);
-    for (query, parameter) in
-        [(crowd.as_str(), "handler"), ("missed=yes", "missed"), ("promised_before=soon", "promised_before")]
-    {
+    for (query, parameter) in [
+        (crowd.as_str(), "handler"),
+        ("missed=yes", "missed"),
+        ("promised_before=soon", "promised_before"),
+        ("handler=Ben", "handler"),
+    ] {
         let refused = house.it.get(&format!("/api/v1/complaints?{query}"), &house.maria).await;
         assert_eq!(refused.problem(), (400, "invalid_query".into()), "{query}");
         assert_eq!(refused.fields()[0].0, parameter, "{query}");

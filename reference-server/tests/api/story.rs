@@ -154,7 +154,7 @@ async fn escalated_contested_and_finally_decided() {
     let told: Vec<&(String, String)> =
         letters.iter().filter(|(_, letter)| letter.contains("Nobody can take this complaint")).collect();
     assert_eq!(told.iter().map(|(to, _)| to.as_str()).collect::<Vec<_>>(), ["ada@example.org"]);
-    assert!(told.iter().all(|(_, letter)| letter.contains("Omar Aziz took part in a decision")), "{told:?}");
+    assert!(told.iter().all(|(_, letter)| letter.contains("Omar Aziz held or decided it")), "{told:?}");
     assert!(!told[0].1.to_lowercase().contains("kettle"), "{told:?}");
 }
 

@@ -92,7 +92,7 @@ async fn a_table_with_every_fault_twice() {
         ("purchase_date: not a day in any of the formats", 1),
         ("customer: blank", 1),
         ("left out by the mapping: finished in the shop", 2),
-        ("contact.email: is no e-mail address", 1),
+        ("contact.email: is not written as one", 1),
         ("description: must be at most 65536 bytes long", 1),
         ("description: must not contain control characters", 1),
         ("incident_date: must not be in the future", 1),

@@ -188,7 +188,7 @@ async fn files_meet_the_rules_of_the_api_on_every_page() {
     for (files, says) in [
         (vec![Chosen { field: "files", name: "p\u{202E}gnp.exe", bytes: b"A note.\n" }], "a name that cannot be kept"),
         (three, "larger than 25 MB together"),
-        (program(), "its name must end in .png"),
+        (program(), "something that a computer or a browser runs"),
     ] {
         john.open(&page).await;
         john.press_with(&door, &[], &files).await;

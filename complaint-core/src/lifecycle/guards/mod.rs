@@ -72,7 +72,7 @@ pub(crate) fn check(scene: &Scene<'_>, rule: &Rule, depth: Depth) -> Vec<FailedG
         if barred && rule.command != CommandName::Note {
             failed.push(FailedGuard::forbidden(
                 "excluded",
-                "you took part in a decision of this complaint that was contested",
+                "you held or decided this complaint before it was contested",
                 "somebody else must act; what you know can be left as a note",
             ));
             return failed;
@@ -360,6 +360,12 @@ fn look_at_complaint(scene: &Scene<'_>, complaint: &Complaint, guard: Guard, now
             fail("first_level", "there is no level below", "release it to the queue instead")
         }
         Guard::AboveFirstLevel => Vec::new(),
+        Guard::NotContestedTo if complaint.contested_to.is_some_and(|level| complaint.level <= level) => fail(
+            "contested_to_this_level",
+            "the customer contested what was decided below, and was told that it is looked at here",
+            "decide it here, or escalate it",
+        ),
+        Guard::NotContestedTo => Vec::new(),
         Guard::SomebodyBelow if !scene.context.somebody_below => fail(
             "nobody_below",
             "nobody at the level below can ever take it: each is excluded or does not fit",
@@ -804,7 +810,11 @@ fn survivor_faults(scene: &Scene<'_>, complaint: &Complaint) -> Vec<FailedGuard>
     }
     let mut barred = complaint.exclusions.iter().filter(|exclusion| exclusion.cause == ExclusionCause::Decided);
     if barred.any(|exclusion| !survivor.is_barred(&exclusion.agent)) {
-        return field("decided_before", "may go to somebody who decided this one before it was contested", other_way);
+        return field(
+            "decided_before",
+            "may go to somebody who held or decided this one before it was contested",
+            other_way,
+        );
     }
     Vec::new()
 }

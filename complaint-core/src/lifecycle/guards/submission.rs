@@ -51,7 +51,7 @@ fn submission_faults(scene: &Scene<'_>, submission: &Submission) -> Vec<FailedGu
         failed.push(FailedGuard::input(
             "not_an_email",
             "contact.email",
-            "is no e-mail address",
+            "is not written as one",
             "write it as name@example.org",
         ));
     }
