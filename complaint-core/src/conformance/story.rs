@@ -196,6 +196,28 @@ impl Story {
         self.state.id
     }
 
+    /// All of it in one change without notices, for a store that is to be filled quickly and still with what its own commit
+    /// makes of it.
+    ///
+    /// ```
+    /// use complaint_core::conformance::{Opening, Story};
+    ///
+    /// let (mut story, _) = Story::open(&Opening::numbered(1));
+    /// story.withdraw();
+    /// let whole = story.told();
+    /// assert_eq!((whole.parts()[0].entries().len(), whole.parts()[0].expected().get()), (2, 0));
+    /// ```
+    pub fn told(&self) -> Change {
+        let workload = self.state.workload().map(|(agent, weight)| WorkloadDelta {
+            agent: agent.clone(),
+            delta: i64::from(weight),
+            ceiling: None,
+            assigned_at: self.log.last().map(|entry| entry.at),
+        });
+        let part = Part::new(crate::id::Version::NONE, self.state.clone(), self.log.clone());
+        Change::new(vec![part], Vec::new(), workload.into_iter().collect())
+    }
+
     /// An internal note.
     pub fn note(&mut self, text: &str) -> Change {
         let place = self.place();

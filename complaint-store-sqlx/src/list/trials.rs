@@ -7,12 +7,13 @@ use complaint_core::complaint::Complaint;
 use complaint_core::conformance::{Opening, Story};
 use complaint_core::id::{AgentId, CategoryKey, ComplaintId, CustomerId, Level};
 use complaint_core::lifecycle::Status;
-use complaint_core::store::{ComplaintStore, PAGE_MAX, Query, Reach, Scope, Sort, Summary};
+use complaint_core::store::{ComplaintStore, Cursor, PAGE_MAX, Query, Reach, Scope, Sort, Summary};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 
 use super::{Dialect, Sought, page};
+use crate::counts;
 
 fn instant(seconds: i64) -> DateTime<Utc> {
     DateTime::from_timestamp(1_760_000_000 + seconds, 0).unwrap()
@@ -232,23 +233,60 @@ pub(crate) async fn words_beyond_what_the_index_keeps_are_told_apart(
     }
 }
 
-/// The lists of daily work, which must cost the same however many complaints are closed.
-pub(crate) fn daily_work(dialect: &Dialect) -> Vec<(&'static str, String)> {
-    let asha = || agent("asha");
-    let daily = |scope, sort, statuses: &[Status], handler: Option<AgentId>| {
-        let handlers = handler.into_iter().collect();
-        let query = Query { sort, statuses: statuses.to_vec(), handlers, ..Query::within(scope) };
-        let after = Some("newest.-5.00000000-0000-7000-8000-000000000001".parse().unwrap());
-        page(dialect, &query, &Sought::default(), None, after, 26).sql
-    };
-    let mine = Scope::Customer(CustomerId::new("john@example.org").unwrap());
-    let agents = |reach| Scope::Agent { id: asha(), reach };
-    vec![
-        ("my complaints", daily(mine.clone(), Sort::Newest, &[], None)),
-        ("my open complaints", daily(mine, Sort::Newest, &Status::OPEN, None)),
-        ("agent's work", daily(agents(Reach::Queue(Level::FIRST)), Sort::Deadline, &Status::OPEN, Some(asha()))),
-        ("agent's queue", daily(agents(Reach::Queue(Level::FIRST)), Sort::Deadline, &Status::OPEN, None)),
-        ("agent's newest", daily(agents(Reach::Queue(Level::FIRST)), Sort::Newest, &Status::OPEN, None)),
-        ("what they held", daily(agents(Reach::Own), Sort::Newest, &[], None)),
-    ]
+/// Everything that pages, sweeps and dashboards ask for, which must cost the same however many complaints are closed: in
+/// each scope and order, as a page of it begins behind another one.
+pub(crate) fn daily_work(dialect: &Dialect) -> Vec<(String, String)> {
+    let level = |number| Level::new(number).unwrap();
+    let john = Scope::Customer(CustomerId::new("john@example.org").unwrap());
+    let asha = |reach| Scope::Agent { id: agent("asha"), reach };
+    let reaches =
+        [Reach::Own, Reach::Queue(Level::FIRST), Reach::UpTo(level(2)), Reach::Everything].map(asha).into_iter();
+    let staff: Vec<Scope> = reaches.chain([Scope::All]).collect();
+    let whole = |scope: &Scope, sort| Query { sort, ..Query::within(scope.clone()) };
+    let me = || vec![agent("asha")];
+
+    let mut asked: Vec<(&str, Query)> = vec![
+        ("my complaints", whole(&john, Sort::Newest)),
+        ("my open complaints", Query { statuses: Status::OPEN.to_vec(), ..whole(&john, Sort::Newest) }),
+        ("what they held", whole(&asha(Reach::Own), Sort::Newest)),
+    ];
+    for scope in &staff {
+        for sort in [Sort::Newest, Sort::Oldest, Sort::Deadline] {
+            // What agents hold altogether is in the order of receipts.
+            if *scope != asha(Reach::Own) {
+                asked.push(("missed", Query { missed: true, ..whole(scope, sort) }));
+                asked.push(("closed", Query { statuses: vec![Status::Closed], ..whole(scope, sort) }));
+                asked.push(("resolved", Query { statuses: vec![Status::Resolved], ..whole(scope, sort) }));
+            }
+            asked.push(("open", Query { statuses: Status::OPEN.to_vec(), ..whole(scope, sort) }));
+            for status in [Status::Queued, Status::PendingApproval] {
+                asked.push(("of a status", Query { statuses: vec![status], ..whole(scope, sort) }));
+            }
+            let queue = Query { statuses: vec![Status::Queued], level: Some(Level::FIRST), ..whole(scope, sort) };
+            asked.push(("queue", queue));
+            asked.push(("work", Query { statuses: Status::OPEN.to_vec(), handlers: me(), ..whole(scope, sort) }));
+        }
+        asked.push((
+            "settled work",
+            Query { statuses: vec![Status::Resolved], handlers: me(), ..whole(scope, Sort::Deadline) },
+        ));
+        asked.push(("a team's", Query { handlers: vec![agent("asha"), agent("ben")], ..whole(scope, Sort::Newest) }));
+        asked.push(("search", Query { text: Some("kettle".into()), ..whole(scope, Sort::Relevance) }));
+    }
+    let mut statements = Vec::new();
+    for (name, query) in asked {
+        let id = "00000000-0000-7000-8000-000000000001".parse().unwrap();
+        let after = Cursor { sort: query.sort, key: if query.sort == Sort::Newest { -5 } else { 5 }, id };
+        let sought = Sought::of(&query, dialect);
+        for rank in sought.ranks(&query) {
+            for walk in [false, true] {
+                let sql = page(dialect, &query, &sought.as_found(rank, walk), Some(after), 26).sql;
+                statements.push((format!("{name}, {:?}, {:?}, {rank:?}, {walk}", query.scope, query.sort), sql));
+            }
+        }
+    }
+    for scope in staff.iter().chain([&john]) {
+        statements.push((format!("counts, {scope:?}"), counts::of_scope(dialect, scope).sql));
+    }
+    statements
 }

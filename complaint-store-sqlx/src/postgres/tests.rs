@@ -319,7 +319,7 @@ async fn daily_work_scans_no_table() {
     let mut statements = trials::daily_work(&store.dialect);
     // The roster is read whole; a commit is the function that the next lines of this list look into.
     let all = store.sql.all().into_iter().filter(|(name, _)| !["roster", "commit"].contains(name));
-    statements.extend(all.map(|(name, sql)| (name, sql.as_str().to_owned())));
+    statements.extend(all.map(|(name, sql)| (name.to_owned(), sql.as_str().to_owned())));
     let inside = [
         ("open complaints of a customer", "SELECT FROM complaint_state WHERE customer = 'j' AND is_open LIMIT 6"),
         (
@@ -328,7 +328,7 @@ async fn daily_work_scans_no_table() {
         ),
         ("a used key", "SELECT FROM complaint_idempotency WHERE owner = 'j' AND key = 'k'"),
     ];
-    statements.extend(inside.map(|(name, sql)| (name, statements::within(store.schema(), sql))));
+    statements.extend(inside.map(|(name, sql)| (name.to_owned(), statements::within(store.schema(), sql))));
     let mut tx = store.pool().begin().await.unwrap();
     // With hardly a row in it any table is scanned; now only one that no index helps with.
     tx.execute("SET LOCAL enable_seqscan = off; SET LOCAL plan_cache_mode = force_generic_plan").await.unwrap();
@@ -341,7 +341,9 @@ async fn daily_work_scans_no_table() {
         let explain = AssertSqlSafe(format!("EXPLAIN EXECUTE {call}"));
         let rows = sqlx::raw_sql(explain).fetch_all(&mut *tx).await.unwrap();
         let plan: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
-        assert!(!plan.iter().any(|step| step.contains("Seq Scan")), "{name}: {plan:#?}\n{sql}");
+        // What was not folded into the counts yet is a few hundred rows, and all of them are wanted.
+        let scans = |step: &String| step.contains("Seq Scan") && !step.contains("complaint_count_changes");
+        assert!(!plan.iter().any(scans), "{name}: {plan:#?}\n{sql}");
         tx.execute("DEALLOCATE explained").await.unwrap();
     }
 }

@@ -430,7 +430,10 @@ async fn daily_work_scans_no_table() {
     let mut statements = trials::daily_work(&list::DIALECT);
     let fixed = ["SCHEMA", "ROSTER"];
     statements.extend(
-        statements::ALL.iter().filter(|(name, _)| !fixed.contains(name)).map(|(name, sql)| (*name, (*sql).to_owned())),
+        statements::ALL
+            .iter()
+            .filter(|(name, _)| !fixed.contains(name))
+            .map(|(name, sql)| ((*name).to_owned(), (*sql).to_owned())),
     );
     for (name, sql) in statements {
         let mut explained = sqlx::query(AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}")));
@@ -439,13 +442,17 @@ async fn daily_work_scans_no_table() {
         }
         let rows = explained.fetch_all(scratch.store.writer()).await.unwrap_or_else(|fault| panic!("{name}: {fault}"));
         let plan: Vec<String> = rows.iter().map(|row| row.get(3)).collect();
-        // `found` is the page that was cut already; `0:=` is FTS5 going to one row.
+        // `found` is the page that was cut already; FTS5 goes to one row (`0:=`) or to those that match (`0:M`).
         let scans = |step: &String| {
             (step.starts_with("SCAN complaint_") || step.starts_with("SCAN s"))
-                && !step.ends_with("VIRTUAL TABLE INDEX 0:=")
+                && !step.contains("VIRTUAL TABLE INDEX 0:=")
+                && !step.contains("VIRTUAL TABLE INDEX 0:M")
         };
         assert!(!plan.iter().any(scans), "{name}: {plan:#?}\n{sql}");
-        let sorts = plan.iter().filter(|step| step.contains("TEMP B-TREE")).count();
-        assert!(sorts <= usize::from(sql.contains("found")), "{name} sorts more than its page: {plan:#?}\n{sql}");
+        // What is received in one microsecond is sorted among itself; an index that is read backwards has it backwards.
+        let sorts = plan.iter().filter(|step| step.contains("TEMP B-TREE FOR ORDER BY")).count();
+        // A search sorts what matches, in each of two arms.
+        let allowed = usize::from(sql.contains("found")) + if sql.contains("MATCH") { 2 } else { 0 };
+        assert!(sorts <= allowed, "{name} sorts more than its page: {plan:#?}\n{sql}");
     }
 }
