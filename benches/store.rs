@@ -1,6 +1,8 @@
 //! How many changes a second become durable, against the same rows written by hand, and how fast a chain is verified.
 //!
-//! Run it with `cargo bench --bench store`; with `--features postgres` and `COMPLAINT_TEST_POSTGRES` naming a server it
+//! And what daily lists and counts cost as closed complaints pile up: see `lists/mod.rs`.
+//!
+//! Run it with `cargo bench --bench store`, or one part with `-- changes` or `-- lists`; with `--features postgres` and `COMPLAINT_TEST_POSTGRES` naming a server it
 //! measures PostgreSQL, too, and says whether that server is durable. It ends with lines `figure NAME VALUE UNIT`.
 //! Nothing is asserted: a slow machine is not a fault.
 
@@ -19,6 +21,7 @@ use measure::{figure, median};
 use sqlx::Connection;
 use tokio::sync::{mpsc, oneshot};
 
+mod lists;
 mod measure;
 
 const CLIENTS: [usize; 4] = [1, 8, 32, 128];
@@ -31,10 +34,19 @@ const ENTRIES: u32 = 100_000;
 fn main() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
-        let changes = submissions(SUBMISSIONS).await;
-        sqlite(&changes).await;
-        #[cfg(feature = "postgres")]
-        postgres::measure(&changes).await;
+        let part = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
+        let wanted = |name| part.as_deref().is_none_or(|part| part == name);
+        if wanted("changes") {
+            let changes = submissions(SUBMISSIONS).await;
+            sqlite(&changes).await;
+            #[cfg(feature = "postgres")]
+            postgres::measure(&changes).await;
+        }
+        if wanted("lists") {
+            lists::sqlite().await;
+            #[cfg(feature = "postgres")]
+            postgres::measure_lists().await;
+        }
     });
 }
 
@@ -386,6 +398,31 @@ mod postgres {
             (found.entries, found.is_intact())
         })
         .await;
+    }
+
+    pub(crate) async fn measure_lists() {
+        let Ok(url) = std::env::var("COMPLAINT_TEST_POSTGRES") else {
+            println!("COMPLAINT_TEST_POSTGRES names no PostgreSQL: not measured");
+            return;
+        };
+        let store = fresh(&url, 4).await;
+        let fill = async |changes: Vec<Change>| {
+            let mut tx = store.pool().begin().await.expect("begin");
+            for change in &changes {
+                store.commit_in(&mut tx, change).await.expect("commit");
+            }
+            tx.commit().await.expect("commit");
+        };
+        let rest = async || {
+            // As the server does by itself, sooner or later.
+            for table in ["state", "search", "log", "counts", "count_changes"] {
+                let vacuum = format!("VACUUM ANALYZE {}.complaint_{table}", store.schema());
+                store.pool().execute(AssertSqlSafe(vacuum)).await.expect("vacuum");
+            }
+        };
+        lists::measure("postgres", &store, fill, rest).await;
+        let schema = store.schema().to_owned();
+        store.pool().execute(AssertSqlSafe(format!("DROP SCHEMA {schema} CASCADE"))).await.expect("drop");
     }
 
     struct Sql {

@@ -50,7 +50,7 @@ fn told(number: u32) -> Change {
         order_number: Some(format!("order{number}")),
         received_at: second(i64::from(number)),
         due_at: Some(second(i64::from(number) + 1_000_000)),
-        against: (number % 997 == 0).then(|| agent_id(&agent(number / 997))),
+        against: number.is_multiple_of(997).then(|| agent_id(&agent(number / 997))),
         ..Opening::numbered(number)
     });
     let handler = agent_id(&agent(number / 20));
@@ -87,7 +87,8 @@ async fn measured(store: &dyn Store, size: u32) -> BTreeMap<&'static str, f64> {
         "search_common",
         "search_newest",
         "counts_all",
-        "counts_of_an_agent", "counts_but_against",
+        "counts_of_an_agent",
+        "counts_but_against",
     ] {
         let mut times = Vec::new();
         // The first ones are not counted: a new connection has everything to learn.
@@ -165,12 +166,17 @@ pub(crate) async fn sqlite() {
     let store = SqliteStore::open(&url).await.expect("open");
     store.migrate().await.expect("migrate");
     store.writer().execute("PRAGMA synchronous = OFF").await.expect("set");
-    measure("sqlite", &store, async |changes| {
-        let mut tx = store.writer().begin_with(IMMEDIATE).await.expect("begin");
-        for change in &changes {
-            commit_in(&mut tx, change).await.expect("commit");
-        }
-        tx.commit().await.expect("commit");
-    }, async || {})
+    measure(
+        "sqlite",
+        &store,
+        async |changes| {
+            let mut tx = store.writer().begin_with(IMMEDIATE).await.expect("begin");
+            for change in &changes {
+                commit_in(&mut tx, change).await.expect("commit");
+            }
+            tx.commit().await.expect("commit");
+        },
+        async || {},
+    )
     .await;
 }

@@ -10,8 +10,8 @@ use complaint_core::id::{AgentId, CustomerId, Level};
 use complaint_core::store::{Cursor, PAGE_MAX, Page, Query, RANKS, Reach, Scope, Sort, StoreError, search_words};
 use uuid::Uuid;
 
-use crate::codec::HEADING;
-use crate::read::{StoredRow, complaint};
+use crate::codec::{HEADING, Place};
+use crate::read::{StoredRow, complaint, get};
 
 /// The most handlers whose complaints are merged instead of sorted.
 const APART: usize = 16;
@@ -37,12 +37,27 @@ pub(crate) struct Dialect {
     pub(crate) has_missed: &'static str,
     /// Before and behind the words in a condition on those of a complaint.
     pub(crate) found_by: (String, &'static str),
+    /// When so much matches that it is better to walk along the order and look at each.
+    pub(crate) walking: Walking,
     /// The words that are looked for, as the engine's full-text search wants them: behind what each is marked by, and
     /// whole or the beginnings of words.
     pub(crate) expression: fn(&[String], &str, bool) -> String,
     /// The engine keeps this many bytes of a word; two longer ones with the same beginning look the same to it.
     pub(crate) indexed_bytes: usize,
 }
+
+/// How an engine is told to walk.
+#[derive(Debug)]
+pub(crate) struct Walking {
+    /// Before and behind the words in a statement that counts what matches, up to a number.
+    pub(crate) count: (String, &'static str),
+    /// As [`Dialect::found_by`], for the one complaint that is looked at.
+    pub(crate) found_by: (String, &'static str),
+}
+
+/// So many matches are a walk along the order rather than a list: to collect a hundred thousand for a page of them costs a
+/// hundred thousand, to come by a page of them takes a few hundred steps. Small in tests, for they have few complaints.
+const MANY: i64 = if cfg!(test) { 12 } else { 4_000 };
 
 /// A statement with what is bound to `$1`, `$2`, …
 pub(crate) struct Statement {
@@ -74,11 +89,12 @@ pub(crate) async fn search(store: &impl Answers, query: &Query) -> Result<Page, 
     let sought = Sought::of(query, dialect);
     let mut items: Vec<Complaint> = Vec::with_capacity(limit + 1);
     for rank in sought.ranks(query) {
+        let walk = walks(store, &sought, rank).await?;
         let mut after = query.after.filter(|after| rank.is_none_or(|rank| Query::unranked(after.key).0 == rank));
         // One round, unless words beyond what the index can tell apart leave some out.
         while items.len() <= limit {
             let asked = limit + 1 - items.len();
-            let rows = store.rows(page(dialect, query, &sought, rank, after, asked)).await?;
+            let rows = store.rows(page(dialect, query, &sought.as_found(rank, walk), after, asked)).await?;
             for row in &rows {
                 let found = complaint(row)?;
                 after = Some(query.place_of(&found));
@@ -97,6 +113,34 @@ pub(crate) async fn search(store: &impl Answers, query: &Query) -> Result<Page, 
     let next = items.last().filter(|_| more).map(|last| query.place_of(last));
     Ok(Page { items, next })
 }
+
+/// Whether what is to be found is so much, and so little of it is better, that a walk meets enough of it.
+async fn walks(store: &impl Answers, sought: &Sought, rank: Option<u8>) -> Result<bool, StoreError> {
+    let dialect = store.dialect();
+    let (before, behind) = &dialect.walking.count;
+    if sought.words.is_empty() {
+        return Ok(false);
+    }
+    let reaches = async |expression: &str, number: i64| {
+        let mut sql = Statement::begin(before);
+        sql.text(expression).push(behind).number(number).push(") AS found");
+        let rows = store.rows(sql).await?;
+        let counted: i64 = rows.first().map_or(Ok(0), |row| get(row, 0, SEARCH))?;
+        Ok::<_, StoreError>(counted >= number)
+    };
+    let (found, better) = sought.expressions(dialect, rank);
+    if !reaches(&found, MANY).await? {
+        return Ok(false);
+    }
+    for better in better {
+        if reaches(&better, MANY / 4).await? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+const SEARCH: Place = Place { table: "complaint_search", column: "words" };
 
 /// The words a text asks for.
 #[derive(Default)]
@@ -132,6 +176,11 @@ impl Sought {
         (first..RANKS).map(Some).collect()
     }
 
+    /// A rank of it, found in one way or the other.
+    fn as_found(&self, rank: Option<u8>, walk: bool) -> Found<'_> {
+        Found { sought: self, rank, walk }
+    }
+
     /// What finds a rank, and what finds those of better ranks among it.
     fn expressions(&self, dialect: &Dialect, rank: Option<u8>) -> (String, Vec<String>) {
         let express = dialect.expression;
@@ -152,14 +201,7 @@ impl Sought {
 }
 
 /// Each arm in its own order, cut to the page, then merged: no arm reads more than a page.
-fn page(
-    dialect: &Dialect,
-    query: &Query,
-    sought: &Sought,
-    rank: Option<u8>,
-    after: Option<Cursor>,
-    limit: usize,
-) -> Statement {
+fn page(dialect: &Dialect, query: &Query, found: &Found<'_>, after: Option<Cursor>, limit: usize) -> Statement {
     let (key, order) = match query.sort {
         Sort::Newest | Sort::Relevance => ("-received_at", "received_at DESC, id"),
         Sort::Oldest => ("received_at", "received_at, id"),
@@ -184,7 +226,7 @@ fn page(
         arm.push(&mut sql);
         push_handlers(&mut sql, group);
         push_filters(&mut sql, dialect, query);
-        push_sought(&mut sql, dialect, sought, rank);
+        push_found(&mut sql, dialect, found);
         if let Some(after) = after {
             push_after(&mut sql, query.sort, after);
         }
@@ -366,12 +408,20 @@ fn push_filters(sql: &mut Statement, dialect: &Dialect, query: &Query) {
     }
 }
 
-fn push_sought(sql: &mut Statement, dialect: &Dialect, sought: &Sought, rank: Option<u8>) {
+/// What words find on a page.
+struct Found<'a> {
+    sought: &'a Sought,
+    rank: Option<u8>,
+    walk: bool,
+}
+
+fn push_found(sql: &mut Statement, dialect: &Dialect, found: &Found<'_>) {
+    let Found { sought, rank, walk } = found;
     if sought.words.is_empty() {
         return;
     }
-    let (before, behind) = &dialect.found_by;
-    let (found, better) = sought.expressions(dialect, rank);
+    let (before, behind) = if *walk { &dialect.walking.found_by } else { &dialect.found_by };
+    let (found, better) = sought.expressions(dialect, *rank);
     sql.push(" AND ").push(before).text(&found).push(behind);
     for better in better {
         sql.push(" AND NOT ").push(before).text(&better).push(behind);

@@ -279,8 +279,10 @@ pub(crate) fn daily_work(dialect: &Dialect) -> Vec<(String, String)> {
         let after = Cursor { sort: query.sort, key: if query.sort == Sort::Newest { -5 } else { 5 }, id };
         let sought = Sought::of(&query, dialect);
         for rank in sought.ranks(&query) {
-            let sql = page(dialect, &query, &sought, rank, Some(after), 26).sql;
-            statements.push((format!("{name}, {:?}, {:?}, {rank:?}", query.scope, query.sort), sql));
+            for walk in [false, true] {
+                let sql = page(dialect, &query, &sought.as_found(rank, walk), Some(after), 26).sql;
+                statements.push((format!("{name}, {:?}, {:?}, {rank:?}, {walk}", query.scope, query.sort), sql));
+            }
         }
     }
     for scope in staff.iter().chain([&john]) {

@@ -7,7 +7,7 @@ use sqlx::AssertSqlSafe;
 use sqlx::sqlite::{SqlitePool, SqliteRow};
 
 use super::fault;
-use crate::list::{Answers, Dialect, Statement, Value};
+use crate::list::{Answers, Dialect, Statement, Value, Walking};
 
 pub(super) static DIALECT: LazyLock<Dialect> = LazyLock::new(|| Dialect {
     states: "complaint_state".into(),
@@ -20,6 +20,15 @@ pub(super) static DIALECT: LazyLock<Dialect> = LazyLock::new(|| Dialect {
     is_not_open: "is_open = 0",
     has_missed: "has_missed_deadline = 1",
     found_by: ("row IN (SELECT rowid FROM complaint_search WHERE complaint_search MATCH ".into(), ")"),
+    walking: Walking {
+        count: ("SELECT count(*) FROM (SELECT 1 FROM complaint_search WHERE complaint_search MATCH ".into(), " LIMIT "),
+        // Not EXISTS, which the engine may turn around into a join that begins with all that match.
+        found_by: (
+            "0 < (SELECT count(*) FROM complaint_search WHERE rowid = complaint_state.row AND complaint_search MATCH "
+                .into(),
+            ")",
+        ),
+    },
     expression,
     indexed_bytes: 32_768,
 });
