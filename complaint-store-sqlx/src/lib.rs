@@ -18,6 +18,7 @@
 #[cfg(test)]
 extern crate self as complaint_store_sqlx;
 
+mod backup;
 mod chain;
 mod codec;
 mod counts;

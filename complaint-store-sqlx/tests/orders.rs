@@ -17,7 +17,7 @@ use complaint_core::agent::Member;
 use complaint_core::complaint::Entry;
 use complaint_core::id::{AgentId, ComplaintId, Level, NoticeId};
 use complaint_core::lifecycle::{Command, CommandName};
-use complaint_core::notice::{ClaimedNotice, Settlement};
+use complaint_core::notice::{ClaimedNotice, Notice, Settlement};
 use complaint_core::policy::Category;
 use complaint_core::reference::Reference;
 use complaint_core::store::{
@@ -130,6 +130,11 @@ impl Outbox for Turns {
     async fn settle(&self, id: NoticeId, settlement: Settlement, now: DateTime<Utc>) -> Result<(), StoreError> {
         self.gate.pass().await;
         self.store.settle(id, settlement, now).await
+    }
+
+    async fn waiting(&self, behind: Option<NoticeId>, limit: u32) -> Result<Vec<Notice>, StoreError> {
+        self.gate.pass().await;
+        self.store.waiting(behind, limit).await
     }
 }
 

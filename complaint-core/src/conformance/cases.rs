@@ -12,7 +12,7 @@ use crate::agent::Agent;
 use crate::complaint::Complaint;
 use crate::id::{AgentId, CategoryKey, ComplaintId, CustomerId, Level, NoticeId, Version};
 use crate::lifecycle::{Status, replay};
-use crate::notice::{ClaimedNotice, Settlement};
+use crate::notice::{ClaimedNotice, Notice, Settlement};
 use crate::store::{
     Change, IdempotencyKey, PAGE_MAX, Query, Reach, Scope, Sort, Store, StoreError, Summary, search_words,
 };
@@ -682,6 +682,35 @@ pub(super) async fn delivered_and_dead_are_final(store: &dyn Store) {
     }
     // The third was never settled, so the outbox still works.
     assert_eq!(claim_at(store, second(100_000), second(100_060), ALL).await.len(), 1);
+}
+
+pub(super) async fn what_waits_is_listed_in_the_order_of_ids(store: &dyn Store) {
+    assert_eq!(store.waiting(None, ALL).await.expect("waiting"), [], "a notice of nobody");
+    let mut planned = plan_notices(store, 9).await;
+    let claimed = claim_at(store, second(10_000), second(10_060), 4).await;
+    let retry = Settlement::Retry { at: second(20_000), why: "no route to the relay".into() };
+    for (settlement, claimed) in
+        [Settlement::Delivered, Settlement::Dead { why: "no such mailbox".into() }, retry].into_iter().zip(&claimed)
+    {
+        store.settle(claimed.notice.id, settlement, second(10_001)).await.expect("settle");
+    }
+    planned.retain(|id| claimed[..2].iter().all(|settled| settled.notice.id != *id));
+    planned.sort_unstable();
+    for portion in [1, 3, ALL] {
+        let mut listed: Vec<Notice> = Vec::new();
+        loop {
+            let more = store.waiting(listed.last().map(|notice| notice.id), portion).await.expect("waiting");
+            assert!(more.len() <= portion as usize && listed.len() <= planned.len(), "more than there is");
+            if more.is_empty() {
+                break;
+            }
+            listed.extend(more);
+        }
+        assert_eq!(listed.iter().map(|notice| notice.id).collect::<Vec<_>>(), planned, "in portions of {portion}");
+        let held = listed.iter().find(|notice| notice.id == claimed[3].notice.id);
+        assert_eq!(held, Some(&claimed[3].notice), "not as it was planned");
+    }
+    assert_eq!(claim_at(store, second(10_002), second(10_060), ALL).await.len(), 5, "looking at them took some");
 }
 
 const SORTS: [Sort; 4] = [Sort::Newest, Sort::Oldest, Sort::Deadline, Sort::Relevance];

@@ -152,6 +152,7 @@ macro_rules! __each_store_promise {
             an_unsettled_notice_returns: "A notice that was not settled by the end of its lease may be claimed again.",
             a_retry_waits_for_its_instant: "A notice to be retried later is not claimed before that instant.",
             delivered_and_dead_are_final: "A settled notice is never claimed again, and settling it again changes nothing.",
+            what_waits_is_listed_in_the_order_of_ids: "What is neither delivered nor given up is listed once, in the order of ids, whoever holds it.",
         }
     };
 }

@@ -269,6 +269,13 @@ impl Trial<'_> {
         }
         let (ours, theirs) = (self.store.due(second(10_000), ALL).await, self.model.due(second(10_000), ALL).await);
         self.same("due", &ours, &theirs);
+        let mut behind = None;
+        loop {
+            let (ours, theirs) = (self.store.waiting(behind, 3).await, self.model.waiting(behind, 3).await);
+            self.same("waiting", &ours, &theirs);
+            let Some(last) = theirs.expect("waiting").last().map(|notice| notice.id) else { break };
+            behind = Some(last);
+        }
         for _ in 0..8 {
             self.look().await;
             self.list().await;

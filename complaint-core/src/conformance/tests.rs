@@ -11,7 +11,7 @@ use super::{CASES, Case};
 use crate::agent::{Agent, Member};
 use crate::complaint::{Complaint, Entry, Words};
 use crate::id::{AgentId, ComplaintId, NoticeId};
-use crate::notice::{ClaimedNotice, Settlement};
+use crate::notice::{ClaimedNotice, Notice, Settlement};
 use crate::reference::Reference;
 use crate::store::{
     AgentStore, Change, ComplaintStore, IdempotencyKey, MemoryStore, Outbox, Page, Part, Query, Recalled, Scope, Sort,
@@ -89,6 +89,8 @@ enum Fault {
     LeasesForEver,
     RetriesAtOnce,
     SettlesNothing,
+    ListsFromTheBeginning,
+    ReversesTheOutbox,
 }
 
 /// Which fault is found by which case; every case is here.
@@ -126,6 +128,8 @@ const FOUND: &[(Fault, &str)] = &[
     (Fault::LeasesForEver, "an_unsettled_notice_returns"),
     (Fault::RetriesAtOnce, "a_retry_waits_for_its_instant"),
     (Fault::SettlesNothing, "delivered_and_dead_are_final"),
+    (Fault::ListsFromTheBeginning, "what_waits_is_listed_in_the_order_of_ids"),
+    (Fault::ReversesTheOutbox, "what_waits_is_listed_in_the_order_of_ids"),
 ];
 
 #[tokio::test]
@@ -139,7 +143,7 @@ async fn each_promise_broken_on_purpose_is_found() {
 
 #[tokio::test]
 async fn together_the_cases_reach_every_method() {
-    let methods: [fn(&Calls) -> &AtomicUsize; 13] = [
+    let methods: [fn(&Calls) -> &AtomicUsize; 14] = [
         |c| &c.load,
         |c| &c.by_reference,
         |c| &c.commit,
@@ -153,6 +157,7 @@ async fn together_the_cases_reach_every_method() {
         |c| &c.roster,
         |c| &c.claim,
         |c| &c.settle,
+        |c| &c.waiting,
     ];
     let calls = Arc::new(Calls::default());
     for case in CASES {
@@ -204,6 +209,7 @@ struct Calls {
     roster: AtomicUsize,
     claim: AtomicUsize,
     settle: AtomicUsize,
+    waiting: AtomicUsize,
 }
 
 /// The model with one fault.
@@ -471,5 +477,15 @@ impl Outbox for Broken {
             }
             (_, settlement) => self.model.settle(id, settlement, now).await,
         }
+    }
+
+    async fn waiting(&self, behind: Option<NoticeId>, limit: u32) -> Result<Vec<Notice>, StoreError> {
+        self.count(|c| &c.waiting);
+        let behind = behind.filter(|_| self.fault != Fault::ListsFromTheBeginning);
+        let mut waiting = self.model.waiting(behind, limit).await?;
+        if self.fault == Fault::ReversesTheOutbox {
+            waiting.reverse();
+        }
+        Ok(waiting)
     }
 }

@@ -262,4 +262,13 @@ impl Outbox for MemoryStore {
         }
         Ok(())
     }
+
+    async fn waiting(&self, behind: Option<NoticeId>, limit: u32) -> Result<Vec<Notice>, StoreError> {
+        let shelves = self.shelves();
+        let waiting = shelves.outbox.values().filter(|parcel| !parcel.settled).map(|parcel| &parcel.notice);
+        let mut waiting: Vec<Notice> = waiting.filter(|notice| Some(notice.id) > behind).cloned().collect();
+        waiting.sort_by_key(|notice| notice.id);
+        waiting.truncate(limit as usize);
+        Ok(waiting)
+    }
 }

@@ -8,6 +8,7 @@
 //!
 //! Examples: [`ComplaintStore`], [`MemoryStore`], [`Query`], [`Cursor`].
 
+mod bulk;
 mod change;
 mod memory;
 mod query;
@@ -20,9 +21,10 @@ use chrono::{DateTime, Utc};
 use crate::agent::{Agent, Member};
 use crate::complaint::{Complaint, Entry};
 use crate::id::{AgentId, ComplaintId, CustomerId, NoticeId, Version};
-use crate::notice::{ClaimedNotice, Settlement};
+use crate::notice::{ClaimedNotice, Notice, Settlement};
 use crate::reference::Reference;
 
+pub use bulk::{Copied, Difference, EXPORT_VERSION, ExportError, Exported, copy, export};
 pub use change::{Change, IdempotencyKey, OpenLimit, Part, Recalled, WorkloadDelta};
 pub use memory::MemoryStore;
 pub use query::{Cursor, PAGE_MAX, Page, Query, RANKS, Reach, Scope, Sort, Summary, search_words};
@@ -157,6 +159,14 @@ pub trait Outbox: Send + Sync {
     /// # Correctness
     /// Delivered and dead are final. Settling a notice that is settled already changes nothing.
     async fn settle(&self, id: NoticeId, settlement: Settlement, now: DateTime<Utc>) -> Result<(), StoreError>;
+
+    /// Notices that were neither delivered nor given up, in the order of ids behind one of them, at most `limit`. They are
+    /// only looked at: no courier notices it.
+    ///
+    /// # Correctness
+    /// Those that a courier holds and those that wait for another try are among them; following the last id to the end gives
+    /// each that was not settled meanwhile exactly once.
+    async fn waiting(&self, behind: Option<NoticeId>, limit: u32) -> Result<Vec<Notice>, StoreError>;
 }
 
 /// All that the desk needs of storage.

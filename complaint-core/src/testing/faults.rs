@@ -49,6 +49,8 @@ pub enum Method {
     Claim,
     /// [`Outbox::settle`].
     Settle,
+    /// [`Outbox::waiting`].
+    Waiting,
     /// [`Notifier::deliver`].
     Deliver,
 }
@@ -360,6 +362,10 @@ impl Outbox for FaultyStore {
 
     async fn settle(&self, id: NoticeId, settlement: Settlement, now: DateTime<Utc>) -> Result<(), StoreError> {
         self.through(Method::Settle, || self.store.settle(id, settlement.clone(), now)).await
+    }
+
+    async fn waiting(&self, behind: Option<NoticeId>, limit: u32) -> Result<Vec<Notice>, StoreError> {
+        self.through(Method::Waiting, || self.store.waiting(behind, limit)).await
     }
 }
 

@@ -226,7 +226,7 @@ mod clogged {
     use complaint_core::agent::Member;
     use complaint_core::complaint::{Complaint, Entry};
     use complaint_core::id::{AgentId, ComplaintId, NoticeId};
-    use complaint_core::notice::{ClaimedNotice, Settlement};
+    use complaint_core::notice::{ClaimedNotice, Notice, Settlement};
     use complaint_core::reference::Reference;
     use complaint_core::store::{
         AgentStore, Change, ComplaintStore, IdempotencyKey, Outbox, Page, Query, Recalled, Scope, StoreError, Summary,
@@ -295,6 +295,9 @@ mod clogged {
         }
         async fn settle(&self, id: NoticeId, how: Settlement, now: DateTime<Utc>) -> Result<(), StoreError> {
             self.store.settle(id, how, now).await
+        }
+        async fn waiting(&self, behind: Option<NoticeId>, limit: u32) -> Result<Vec<Notice>, StoreError> {
+            self.store.waiting(behind, limit).await
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The store on PostgreSQL: many servers, one database.
 
 mod agents;
+mod backup;
 mod changes;
 mod complaints;
 mod fault;

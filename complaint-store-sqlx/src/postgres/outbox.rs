@@ -3,8 +3,9 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use complaint_core::id::NoticeId;
-use complaint_core::notice::{ClaimedNotice, Settlement};
+use complaint_core::notice::{ClaimedNotice, Notice, Settlement};
 use complaint_core::store::{Outbox, StoreError};
+use uuid::Uuid;
 
 use super::PostgresStore;
 use crate::codec::Place;
@@ -65,6 +66,12 @@ impl Outbox for PostgresStore {
             }
         };
         self.write(settle).await.map(drop)
+    }
+
+    async fn waiting(&self, behind: Option<NoticeId>, limit: u32) -> Result<Vec<Notice>, StoreError> {
+        let query = sqlx::query(self.sql.waiting_behind.clone());
+        let query = query.bind(behind.map_or(Uuid::nil(), |id| id.as_uuid())).bind(i64::from(limit));
+        self.read(query).await?.iter().map(|row| notice(row, 0)).collect()
     }
 }
 

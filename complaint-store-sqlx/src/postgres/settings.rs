@@ -39,8 +39,8 @@ const GRACE: Duration = Duration::from_secs(2);
 /// ```
 #[derive(Debug, Clone)]
 pub struct PostgresOptions {
-    connect: PgConnectOptions,
-    schema: String,
+    pub(super) connect: PgConnectOptions,
+    pub(super) schema: String,
     connections: u32,
     statement_timeout: Duration,
     durable: bool,

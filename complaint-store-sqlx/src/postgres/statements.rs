@@ -68,6 +68,8 @@ statements! {
              UPDATE complaint_outbox AS o SET available_at = $2, attempts = o.attempts + 1 FROM waiting \
              WHERE o.place = waiting.place RETURNING waiting.available_at, o.place, o.attempts, o.codec, o.notice";
 
+    waiting_behind = "SELECT codec, notice FROM complaint_outbox WHERE state = 'waiting' AND id > $1 ORDER BY id LIMIT $2";
+
     bury_unreadable = "UPDATE complaint_outbox SET state = 'dead', settled_at = $2, last_error = $3 WHERE place = $1";
 
     settle_delivered = "UPDATE complaint_outbox SET state = 'delivered', settled_at = $2, last_error = NULL, \

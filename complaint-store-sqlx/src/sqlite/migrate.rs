@@ -14,7 +14,7 @@ use crate::codec::{LOG_ENTRY, Place, STATE, fnv, indexed_words};
 use crate::read::{applied_migration, complaint, facts, get};
 use crate::schema::{Standing, in_order};
 
-const SCHEMA_EXISTS: &str = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'complaint_schema'";
+pub(super) const SCHEMA_EXISTS: &str = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'complaint_schema'";
 const CREATE_SCHEMA: &str = "CREATE TABLE IF NOT EXISTS complaint_schema (version INTEGER PRIMARY KEY, \
                              name TEXT NOT NULL, hash BLOB NOT NULL, applied_at INTEGER NOT NULL) STRICT";
 const APPLIED: &str = "SELECT version, hash FROM complaint_schema ORDER BY version";

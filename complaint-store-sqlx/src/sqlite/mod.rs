@@ -1,6 +1,7 @@
 //! The store on `SQLite`: one file, one writer, many readers.
 
 mod agents;
+mod backup;
 mod complaints;
 mod fault;
 mod line;

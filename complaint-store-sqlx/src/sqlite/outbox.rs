@@ -3,8 +3,9 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use complaint_core::id::NoticeId;
-use complaint_core::notice::{ClaimedNotice, Settlement};
+use complaint_core::notice::{ClaimedNotice, Notice, Settlement};
 use complaint_core::store::{Outbox, StoreError};
+use uuid::Uuid;
 
 use super::{IMMEDIATE, SqliteStore, fault, statements as sql};
 use crate::codec::Place;
@@ -77,5 +78,14 @@ impl Outbox for SqliteStore {
             Settlement::Dead { why } => sqlx::query(sql::SETTLE_DEAD).bind(id.as_uuid()).bind(now).bind(why),
         })
         .await
+    }
+
+    async fn waiting(&self, behind: Option<NoticeId>, limit: u32) -> Result<Vec<Notice>, StoreError> {
+        let rows = sqlx::query(sql::WAITING_BEHIND)
+            .bind(behind.map_or(Uuid::nil(), |id| id.as_uuid()))
+            .bind(i64::from(limit))
+            .fetch_all(self.reading().await?)
+            .await;
+        rows.map_err(fault::meaning)?.iter().map(|row| notice(row, 0)).collect()
     }
 }

@@ -80,6 +80,8 @@ statements! {
     WAITING = "SELECT row, attempts, codec, notice FROM complaint_outbox \
                WHERE state = 'waiting' AND available_at <= $1 ORDER BY available_at, row LIMIT $2";
 
+    WAITING_BEHIND = "SELECT codec, notice FROM complaint_outbox WHERE state = 'waiting' AND id > $1 ORDER BY id LIMIT $2";
+
     LEASE = "UPDATE complaint_outbox SET available_at = $2, attempts = attempts + 1 WHERE row = $1";
 
     BURY_UNREADABLE = "UPDATE complaint_outbox SET state = 'dead', settled_at = $2, last_error = $3 WHERE row = $1";

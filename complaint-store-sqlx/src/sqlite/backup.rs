@@ -1,0 +1,115 @@
+//! Copies of the file, made while others write.
+
+use std::path::{Path, PathBuf};
+
+use complaint_core::store::StoreError;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions as _, Connection as _};
+
+use super::{SqliteStore, fault};
+use crate::backup::{Aside, blocking, cannot, damaged, text};
+use crate::verify::Verified;
+
+/// What the engine keeps beside a file. Left there by another database, it would be taken for this one's.
+const BESIDE: [&str; 3] = ["-wal", "-shm", "-journal"];
+
+impl SqliteStore {
+    /// Copies the file, with the host's own tables in it, to a place where nothing is. The copy is of one moment; writers
+    /// go on meanwhile.
+    ///
+    /// # Errors
+    /// [`StoreError::Unusable`] if something is there or it cannot be written; [`StoreError::Unavailable`] where trying
+    /// again can help, as with a full disk. Nothing is left then.
+    ///
+    /// ```
+    /// # use complaint_store_sqlx::SqliteStore;
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// # let folder = tempfile::tempdir()?;
+    /// # let store = SqliteStore::open(&format!("sqlite:{}", folder.path().join("c.db").display())).await?;
+    /// # store.migrate().await?;
+    /// let backup = folder.path().join("backup.db");
+    /// store.back_up(&backup).await?;
+    /// assert!(SqliteStore::drill(&backup, folder.path()).await?.is_intact());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub async fn back_up(&self, to: &Path) -> Result<(), StoreError> {
+        let aside = Aside::of(to)?;
+        // A connection of its own: writers must not wait for the one that writes, and readers may not name a file to write.
+        let mut connection = self.writer.connect_options().connect().await.map_err(fault::meaning)?;
+        let copied = sqlx::query("VACUUM INTO $1").bind(text(aside.path())?).execute(&mut connection).await;
+        copied.map_err(fault::meaning)?;
+        connection.close().await.map_err(fault::meaning)?;
+        aside.keep().await
+    }
+
+    /// Puts a backup in a place where nothing is, for [`open`](Self::open).
+    ///
+    /// # Errors
+    /// [`StoreError::Unusable`] if something is there, or the backup is missing, damaged or of something else. Nothing is
+    /// left then.
+    pub async fn restore(backup: &Path, to: &Path) -> Result<(), StoreError> {
+        if let Some(left) = beside(to).find(|path| path.exists()) {
+            return Err(StoreError::Unusable(format!("{} is there already", left.display())));
+        }
+        let aside = Aside::of(to)?;
+        let (from, into) = (backup.to_owned(), aside.path().to_owned());
+        blocking(move || std::fs::copy(&from, into).map_err(|fault| cannot("read", &from, &fault))).await?;
+        look_at(backup, aside.path()).await?;
+        aside.keep().await
+    }
+
+    /// Restores a backup into a folder, walks along all logs there and removes it again.
+    ///
+    /// # Errors
+    /// As [`restore`](Self::restore), and as [`open`](Self::open).
+    pub async fn drill(backup: &Path, scratch: &Path) -> Result<Verified, StoreError> {
+        let restored = Restored(scratch.join(format!("drill-{:016x}.db", rand::random::<u64>())));
+        Self::restore(backup, &restored.0).await?;
+        let store = Self::open(&format!("sqlite://{}", text(&restored.0)?)).await?;
+        // It may be of an earlier version.
+        store.migrate().await?;
+        let verified = store.verify_all().await;
+        store.close().await;
+        verified
+    }
+}
+
+/// Whether a copy of a backup is a sound file with complaints in it.
+async fn look_at(backup: &Path, copy: &Path) -> Result<(), StoreError> {
+    let damage = |fault: sqlx::Error| damaged(backup, &fault.to_string());
+    // Nobody else has it, and nothing may come to lie beside it.
+    let options = SqliteConnectOptions::new().filename(copy).read_only(true).immutable(true);
+    let mut connection = options.connect().await.map_err(damage)?;
+    let sound: String =
+        sqlx::query_scalar("PRAGMA integrity_check(1)").fetch_one(&mut connection).await.map_err(damage)?;
+    if sound != "ok" {
+        return Err(damaged(backup, sound.trim()));
+    }
+    let ours = sqlx::query(super::migrate::SCHEMA_EXISTS).fetch_optional(&mut connection).await.map_err(damage)?;
+    connection.close().await.map_err(damage)?;
+    match ours {
+        Some(_) => Ok(()),
+        None => Err(StoreError::Unusable(format!("{} holds no complaints", backup.display()))),
+    }
+}
+
+fn beside(file: &Path) -> impl Iterator<Item = PathBuf> {
+    BESIDE.into_iter().map(move |ending| {
+        let mut name = file.as_os_str().to_owned();
+        name.push(ending);
+        PathBuf::from(name)
+    })
+}
+
+/// What was restored for a trial. Dropped, it is gone.
+struct Restored(PathBuf);
+
+impl Drop for Restored {
+    fn drop(&mut self) {
+        for file in beside(&self.0).chain([self.0.clone()]) {
+            let _ = std::fs::remove_file(file);
+        }
+    }
+}
