@@ -391,19 +391,24 @@ mod postgres {
 
     #[tokio::test]
     async fn a_disk_that_is_full_is_said_and_survived() {
-        let Some(store) = cluster::fresh().await else { return };
+        if cluster::url().is_none() {
+            return;
+        }
         let Some(disk) = Small::mount() else {
             eprintln!(
                 "skipped: no small file system can be mounted here; the error of a full one is raised by another test"
             );
             return;
         };
-        let engine = Engine::Postgres((*store).clone());
+        // Of its own: a server misses a disk that is gone when this fails.
+        let Some(cluster) = cluster::Cluster::start_new() else { return };
+        let options = complaint_store_sqlx::postgres::PostgresOptions::new(&cluster.url()).unwrap();
+        let store = options.in_schema("complaints").unwrap().open().await.unwrap();
+        let engine = Engine::Postgres(store.clone());
         let mut house = House::within(&engine).await;
-        let space = cluster::name();
-        let create = format!("CREATE TABLESPACE {space} LOCATION '{}'", disk.path().display());
+        let create = format!("CREATE TABLESPACE small LOCATION '{}'", disk.path().display());
         store.pool().execute(AssertSqlSafe(create)).await.unwrap();
-        run(&store, &format!("ALTER TABLE complaint_log SET TABLESPACE {space}")).await;
+        run(&store, "ALTER TABLE complaint_log SET TABLESPACE small").await;
 
         let text = "The basement is full of water. ".repeat(100);
         // Written as it is: what is compressed would never fill anything.
@@ -428,7 +433,5 @@ mod postgres {
         let change = house.stories[0].note(&text);
         house.books.commit(&engine, &change).await.unwrap();
         house.books.expect(&engine).await;
-        run(&store, &format!("DROP SCHEMA {} CASCADE", store.schema())).await;
-        store.pool().execute(AssertSqlSafe(format!("DROP TABLESPACE {space}"))).await.unwrap();
     }
 }
