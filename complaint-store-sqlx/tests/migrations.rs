@@ -91,7 +91,9 @@ async fn migrating_process() {
 fn meet(told: &[(&str, String)]) {
     let mut processes: Vec<Process> = (0..3).map(|_| Process::start("migrating_process", told)).collect();
     processes.iter_mut().for_each(Process::wait_until_ready);
-    processes.iter_mut().for_each(Process::go);
+    for process in &mut processes {
+        process.tell("migrate");
+    }
     for process in &mut processes {
         assert!(process.end().success());
     }

@@ -11,9 +11,9 @@ use std::time::{Duration, Instant};
 
 use cluster::{fresh, options};
 use complaint_core::agent::Agent;
-use complaint_core::conformance::{Opening, Story, agent_id, both, second};
+use complaint_core::conformance::{Opening, Story, agent_id, both};
 use complaint_core::id::Version;
-use complaint_core::store::{AgentStore, ComplaintStore, Outbox, StoreError};
+use complaint_core::store::{AgentStore, ComplaintStore, StoreError};
 use complaint_store_sqlx::PostgresStore;
 use complaint_store_sqlx::postgres::{Changes, Heard, PostgresOptions};
 use sqlx::Executor;
@@ -30,45 +30,6 @@ async fn opened(store: &PostgresStore, number: u32) -> Story {
     let (story, submitted) = Story::open(&Opening::numbered(number));
     store.commit(&submitted).await.unwrap();
     story
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn increments_equal_accepted_writes() {
-    const WRITERS: usize = 16;
-    const EACH: usize = 10;
-    let Some(options) = options() else { return };
-    // Half of them through connections of their own, as another server has them.
-    let stores = [options.clone().open().await.unwrap(), options.open().await.unwrap()];
-    stores[0].migrate().await.unwrap();
-    let id = opened(&stores[0], 1).await.id();
-    let mut tasks = tokio::task::JoinSet::new();
-    for writer in 0..WRITERS {
-        let store = stores[writer % 2].clone();
-        tasks.spawn(async move {
-            let (mut accepted, mut refused) = (0, 0);
-            while accepted < EACH {
-                let mut story = Story::resumed(store.log(id, 0, 10_000).await.unwrap()).unwrap();
-                let seen = story.state().version;
-                match store.commit(&story.note(&format!("Writer {writer}"))).await {
-                    Ok(()) => accepted += 1,
-                    Err(StoreError::Conflict { current, .. }) => {
-                        assert!(current > seen, "a loser was told {current} having seen {seen}");
-                        refused += 1;
-                    }
-                    Err(other) => panic!("{other:?}"),
-                }
-            }
-            refused
-        });
-    }
-    let mut refused = 0;
-    while let Some(done) = tasks.join_next().await {
-        refused += done.unwrap();
-    }
-    assert!(refused > 0, "the writers never met");
-    let stored = stores[0].load(id).await.unwrap().unwrap();
-    assert_eq!(stored.version, Version::new(1 + (WRITERS * EACH) as u64));
-    expect_stored(&stores[1], &Story::resumed(stores[0].log(id, 0, 10_000).await.unwrap()).unwrap()).await;
 }
 
 /// Changes of two complaints each, and of two agents, in every order: nobody waits in a circle.
@@ -399,35 +360,6 @@ async fn who_could_not_reach_the_server_is_told_of_the_gap() {
         while changes.next().await.unwrap() != expected {}
     };
     tokio::time::timeout(Duration::from_secs(20), heard).await.expect("nothing is heard");
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn couriers_on_several_servers_never_hold_one_notice() {
-    let Some(options) = options() else { return };
-    let stores = [options.clone().open().await.unwrap(), options.open().await.unwrap()];
-    stores[0].migrate().await.unwrap();
-    for number in 1..=60 {
-        opened(&stores[0], number).await;
-    }
-    let mut tasks = tokio::task::JoinSet::new();
-    for courier in 0..8 {
-        let store = stores[courier % 2].clone();
-        tasks.spawn(async move {
-            let mut held = Vec::new();
-            loop {
-                let claimed = store.claim(second(1_000), second(2_000), 7).await.unwrap();
-                if claimed.is_empty() {
-                    return held;
-                }
-                held.extend(claimed.into_iter().map(|claimed| claimed.notice.id));
-            }
-        });
-    }
-    let mut held: Vec<_> = tasks.join_all().await.concat();
-    assert_eq!(held.len(), 60);
-    held.sort_unstable();
-    held.dedup();
-    assert_eq!(held.len(), 60, "a notice was held twice");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

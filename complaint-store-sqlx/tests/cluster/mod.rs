@@ -31,8 +31,13 @@ pub(crate) fn name() -> String {
 
 /// Options for a schema that nobody else has.
 pub(crate) fn options() -> Option<PostgresOptions> {
-    let options = PostgresOptions::new(&url()?).unwrap().in_schema(&name()).unwrap();
-    Some(options.not_durable().with_connections(5).with_statement_timeout(Duration::from_secs(20)))
+    Some(options_of(&url()?, &name()))
+}
+
+/// Options for a schema that others may have as well.
+pub(crate) fn options_of(url: &str, schema: &str) -> PostgresOptions {
+    let options = PostgresOptions::new(url).unwrap().in_schema(schema).unwrap();
+    options.not_durable().with_connections(5).with_statement_timeout(Duration::from_secs(20))
 }
 
 /// A migrated store in a schema of its own.

@@ -26,10 +26,10 @@ pub(crate) fn say(line: &str) {
     out.flush().unwrap();
 }
 
-/// Says that this process stands ready and waits until it may begin.
-pub(crate) fn ready() {
+/// Says that this process stands ready and waits for what it is to do; nothing when there is no more.
+pub(crate) fn ready() -> Option<String> {
     say("ready");
-    std::io::stdin().lock().read_line(&mut String::new()).unwrap();
+    std::io::stdin().lines().next().map(Result::unwrap)
 }
 
 pub(crate) struct Process {
@@ -65,9 +65,9 @@ impl Process {
         assert_eq!(self.line().as_deref(), Some("ready"));
     }
 
-    /// Lets one that stands ready begin.
-    pub(crate) fn go(&mut self) {
-        self.child.stdin.take().unwrap().write_all(b"go\n").unwrap();
+    /// Tells one that stands ready what to do.
+    pub(crate) fn tell(&mut self, what: &str) {
+        self.child.stdin.as_mut().unwrap().write_all(format!("{what}\n").as_bytes()).unwrap();
     }
 
     /// `kill -9`.
