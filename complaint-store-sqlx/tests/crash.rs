@@ -14,7 +14,9 @@ use complaint_core::agent::Agent;
 use complaint_core::conformance::{Opening, Story, agent_id, both, under_key, within};
 use complaint_core::store::Change;
 use complaint_store_sqlx::SqliteStore;
-use process::{Process, SCHEMA, STORE, say, told};
+#[cfg(feature = "postgres")]
+use process::SCHEMA;
+use process::{Process, STORE, say, told};
 use rand::random_range;
 
 /// Tasks of the writing process, so that changes are grouped.

@@ -10,7 +10,9 @@ use books::{Books, Engine};
 use complaint_core::agent::Agent;
 use complaint_core::conformance::{Opening, Story, agent_id};
 use complaint_store_sqlx::SqliteStore;
-use process::{Process, SCHEMA, STORE, ready, told};
+#[cfg(feature = "postgres")]
+use process::SCHEMA;
+use process::{Process, STORE, ready, told};
 use sqlx::migrate::{Migration, MigrationType};
 use sqlx::{AssertSqlSafe, SqlSafeStr};
 
@@ -69,7 +71,6 @@ async fn migrating_process() {
         ready();
         return store.migrate().await.unwrap();
     }
-    let _ = SCHEMA;
     let store = SqliteStore::open(&url).await.unwrap();
     if let Some(at) = told(DIES_AT) {
         let (at, mut seen) = (at.parse::<u32>().unwrap(), 0);

@@ -425,6 +425,34 @@ async fn who_could_not_reach_the_server_is_told_of_the_gap() {
     tokio::time::timeout(Duration::from_secs(20), heard).await.expect("nothing is heard");
 }
 
+#[tokio::test]
+async fn a_silence_while_others_are_told_passes() {
+    let Some(url) = cluster::url() else { return };
+    let proxy = Proxy::before(socket_of(&url));
+    let here = proxy.options(&cluster::name()).announcing().open().await.unwrap();
+    here.migrate().await.unwrap();
+    let there = cluster::options_of(&url, here.schema()).open().await.unwrap();
+    let mut changes = there.changes().await.unwrap();
+    let mut story = opened(&here, 1).await;
+    // A second connection, on which others are told while the first comes back.
+    let (one, other) = tokio::join!(here.load(story.id()), here.load(story.id()));
+    assert_eq!(one.unwrap(), other.unwrap());
+    here.commit(&story.note("Nobody is told of it yet.")).await.unwrap();
+    proxy.turn(Mode::Silent);
+    // Who tells has to come before who asks.
+    yields(1).await;
+    here.load(story.id()).await.unwrap_err();
+    proxy.turn(Mode::Through);
+    let change = story.note("There again.");
+    let begun = Instant::now();
+    while here.commit(&change).await.is_err() {
+        assert!(begun.elapsed() < FOUND_WITHIN, "not found again");
+    }
+    let expected = Heard::Changed { complaint: story.id(), version: story.state().version };
+    let heard = async { while changes.next().await.unwrap() != expected {} };
+    tokio::time::timeout(Duration::from_secs(20), heard).await.expect("nothing is heard any more");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_one_server_commits_is_heard_by_another() {
     let Some(options) = options() else { return };

@@ -17,7 +17,9 @@ use complaint_core::store::Store;
 use complaint_core::testing::{CountedIds, ManualClock};
 use complaint_core::{Actor, Desk, Policy};
 use complaint_store_sqlx::SqliteStore;
-use process::{Process, SCHEMA, STORE, ready, say, told};
+#[cfg(feature = "postgres")]
+use process::SCHEMA;
+use process::{Process, STORE, ready, say, told};
 use sqlx::Executor;
 
 const SWEEPERS: u64 = 4;
@@ -56,7 +58,6 @@ async fn sweeping_process() {
     };
     #[cfg(not(feature = "postgres"))]
     let store: Arc<dyn Store> = Arc::new(open(&url).await);
-    let _ = SCHEMA;
     let clock = ManualClock::at(begun());
     let desk = desk(store, &clock, number.parse().unwrap());
     while let Some(now) = ready() {
