@@ -53,45 +53,6 @@ async fn expect_stored(store: &SqliteStore, story: &Story) {
     assert_eq!(store.log(story.id(), 0, 10_000).await.unwrap(), story.log());
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn increments_equal_accepted_writes() {
-    const WRITERS: usize = 16;
-    const EACH: usize = 10;
-    let scratch = Scratch::new().await;
-    let id = scratch.opened(1).await.id();
-    // Half of them through connections of their own, as another process has them.
-    let stores = [scratch.store.clone(), scratch.elsewhere().await];
-    let mut tasks = tokio::task::JoinSet::new();
-    for writer in 0..WRITERS {
-        let store = stores[writer % 2].clone();
-        tasks.spawn(async move {
-            let (mut accepted, mut refused) = (0, 0);
-            while accepted < EACH {
-                let mut story = Story::resumed(store.log(id, 0, 10_000).await.unwrap()).unwrap();
-                let seen = story.state().version;
-                match store.commit(&story.note(&format!("Writer {writer}"))).await {
-                    Ok(()) => accepted += 1,
-                    Err(StoreError::Conflict { current, .. }) => {
-                        assert!(current > seen, "a loser was told {current} having seen {seen}");
-                        refused += 1;
-                    }
-                    Err(other) => panic!("{other:?}"),
-                }
-            }
-            refused
-        });
-    }
-    let mut refused = 0;
-    while let Some(done) = tasks.join_next().await {
-        refused += done.unwrap();
-    }
-    assert!(refused > 0, "the writers never met");
-    let stored = scratch.store.load(id).await.unwrap().unwrap();
-    assert_eq!(stored.version, Version::new(1 + (WRITERS * EACH) as u64));
-    let log = scratch.store.log(id, 0, 10_000).await.unwrap();
-    assert_eq!(Story::resumed(log).unwrap().state(), &stored);
-}
-
 #[tokio::test]
 async fn readers_do_not_wait_for_the_writer() {
     let scratch = Scratch::new().await;

@@ -4,14 +4,16 @@
 #![cfg(feature = "postgres")]
 #![expect(clippy::similar_names, reason = "a store and the story it keeps: both are the words for it")]
 
+mod books;
 mod cluster;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use books::{Books, Engine};
 use cluster::{fresh, options};
 use complaint_core::agent::Agent;
-use complaint_core::conformance::{Opening, Story, agent_id, both, second};
+use complaint_core::conformance::{Opening, Story, agent_id, both};
 use complaint_core::id::Version;
 use complaint_core::notice::Settlement;
 use complaint_core::store::{AgentStore, ComplaintStore, Outbox, StoreError};
@@ -31,45 +33,6 @@ async fn opened(store: &PostgresStore, number: u32) -> Story {
     let (story, submitted) = Story::open(&Opening::numbered(number));
     store.commit(&submitted).await.unwrap();
     story
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn increments_equal_accepted_writes() {
-    const WRITERS: usize = 16;
-    const EACH: usize = 10;
-    let Some(options) = options() else { return };
-    // Half of them through connections of their own, as another server has them.
-    let stores = [options.clone().open().await.unwrap(), options.open().await.unwrap()];
-    stores[0].migrate().await.unwrap();
-    let id = opened(&stores[0], 1).await.id();
-    let mut tasks = tokio::task::JoinSet::new();
-    for writer in 0..WRITERS {
-        let store = stores[writer % 2].clone();
-        tasks.spawn(async move {
-            let (mut accepted, mut refused) = (0, 0);
-            while accepted < EACH {
-                let mut story = Story::resumed(store.log(id, 0, 10_000).await.unwrap()).unwrap();
-                let seen = story.state().version;
-                match store.commit(&story.note(&format!("Writer {writer}"))).await {
-                    Ok(()) => accepted += 1,
-                    Err(StoreError::Conflict { current, .. }) => {
-                        assert!(current > seen, "a loser was told {current} having seen {seen}");
-                        refused += 1;
-                    }
-                    Err(other) => panic!("{other:?}"),
-                }
-            }
-            refused
-        });
-    }
-    let mut refused = 0;
-    while let Some(done) = tasks.join_next().await {
-        refused += done.unwrap();
-    }
-    assert!(refused > 0, "the writers never met");
-    let stored = stores[0].load(id).await.unwrap().unwrap();
-    assert_eq!(stored.version, Version::new(1 + (WRITERS * EACH) as u64));
-    expect_stored(&stores[1], &Story::resumed(stores[0].log(id, 0, 10_000).await.unwrap()).unwrap()).await;
 }
 
 /// Changes of two complaints each, and of two agents, in every order: nobody waits in a circle.
@@ -274,7 +237,7 @@ async fn connections_that_the_server_ended_are_replaced() {
     }
 }
 
-/// Between the store and the server: lets everything through, nothing, or nobody in.
+/// Between the store and the server: lets everything through, late, nothing, or nobody in.
 struct Proxy {
     mode: watch::Sender<Mode>,
     folder: tempfile::TempDir,
@@ -283,6 +246,8 @@ struct Proxy {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mode {
     Through,
+    /// Each answer takes so long.
+    Slow(Duration),
     /// Connections stay open and nothing passes on them any more, whatever comes later.
     Silent,
     /// Connections end, nobody gets in.
@@ -304,10 +269,14 @@ impl Proxy {
         Self { mode, folder }
     }
 
+    fn turn(&self, mode: Mode) {
+        self.mode.send_replace(mode);
+    }
+
     fn options(&self, schema: &str) -> PostgresOptions {
         let url = format!("postgres://app@localhost/postgres?host={}", self.folder.path().display());
         let options = PostgresOptions::new(&url).unwrap().in_schema(schema).unwrap().not_durable();
-        options.with_connections(2).with_statement_timeout(Duration::from_millis(500))
+        options.with_connections(2).with_statement_timeout(STATEMENT)
     }
 }
 
@@ -322,7 +291,7 @@ async fn pass(client: UnixStream, socket: PathBuf, mut mode: watch::Receiver<Mod
         match now {
             Mode::Cut => return,
             Mode::Silent => std::future::pending().await,
-            Mode::Through => {
+            Mode::Through | Mode::Slow(_) => {
                 use tokio::io::{AsyncReadExt, AsyncWriteExt};
                 let passed = tokio::select! {
                     changed = mode.changed() => { if changed.is_err() { return } continue }
@@ -331,7 +300,12 @@ async fn pass(client: UnixStream, socket: PathBuf, mut mode: watch::Receiver<Mod
                         _ => return,
                     },
                     read = from_server.read(&mut back) => match read {
-                        Ok(bytes @ 1..) => to_client.write_all(&back[..bytes]).await,
+                        Ok(bytes @ 1..) => {
+                            if let Mode::Slow(late) = now {
+                                tokio::time::sleep(late).await;
+                            }
+                            to_client.write_all(&back[..bytes]).await
+                        }
                         _ => return,
                     },
                 };
@@ -348,32 +322,82 @@ fn socket_of(url: &str) -> PathBuf {
     Path::new(folder).join(".s.PGSQL.5432")
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_that_is_silent_or_gone_is_told_in_time_and_found_again() {
+/// What the stores below allow a statement.
+const STATEMENT: Duration = Duration::from_millis(500);
+/// Waiting for a connection and for an answer, each with the time of grace, and what the machine takes.
+const TOLD_WITHIN: Duration = Duration::from_secs(6);
+const FOUND_WITHIN: Duration = Duration::from_secs(3);
+
+/// While the server is in trouble everybody is told so in time; when it is not any more, it is found at once.
+async fn is_told_in_time_and_found_again(
+    engine: &Engine,
+    books: &mut Books,
+    story: &mut Story,
+    trouble: impl FnOnce(),
+    end: impl FnOnce(),
+) {
+    // All connections have just been used, and the pool is about to ask them whether they are fit to be used again.
+    let (one, other) = tokio::join!(engine.store().load(story.id()), engine.store().load(story.id()));
+    assert_eq!(one.unwrap(), other.unwrap());
+    trouble();
+    for _ in 0..3 {
+        let begun = Instant::now();
+        let refused = engine.store().load(story.id()).await.unwrap_err();
+        assert!(refused.is_transient(), "{refused:?}");
+        assert!(begun.elapsed() < TOLD_WITHIN, "told after {:?}", begun.elapsed());
+        let begun = Instant::now();
+        let refused = books.commit(engine, &story.clone().note("Into the void.")).await.unwrap_err();
+        assert!(matches!(refused, StoreError::Unavailable(_) | StoreError::OutcomeUnknown(_)), "{refused:?}");
+        assert!(begun.elapsed() < TOLD_WITHIN, "told after {:?}", begun.elapsed());
+    }
+    end();
+    let begun = Instant::now();
+    while let Err(error) = engine.store().load(story.id()).await {
+        assert!(begun.elapsed() < FOUND_WITHIN, "not found again: {error:?}");
+    }
+    assert!(begun.elapsed() < FOUND_WITHIN, "found after {:?}", begun.elapsed());
+    books.expect(engine).await;
+    *story = Story::resumed(engine.store().log(story.id(), 0, u32::MAX).await.unwrap()).unwrap();
+    books.commit(engine, &story.note("There again.")).await.unwrap();
+    books.expect(engine).await;
+}
+
+async fn opened_in_books(engine: &Engine) -> (Books, Story) {
+    engine.migrate().await.unwrap();
+    let mut books = Books::default();
+    let (story, submitted) = Story::open(&Opening::numbered(1));
+    books.commit(engine, &submitted).await.unwrap();
+    (books, story)
+}
+
+#[tokio::test]
+async fn a_server_that_is_silent_gone_or_slow_is_told_in_time_and_found_again() {
     let Some(url) = cluster::url() else { return };
     let proxy = Proxy::before(socket_of(&url));
-    let store = proxy.options(&format!("t{:032x}", rand::random::<u128>())).open().await.unwrap();
-    store.migrate().await.unwrap();
-    let mut story = opened(&store, 1).await;
-    for mode in [Mode::Silent, Mode::Cut] {
-        proxy.mode.send_replace(mode);
-        for _ in 0..3 {
-            let begun = Instant::now();
-            let refused = store.load(story.id()).await.unwrap_err();
-            assert!(refused.is_transient(), "{mode:?}: {refused:?}");
-            let refused = store.commit(&story.clone().note("Into the void.")).await.unwrap_err();
-            let told = matches!(refused, StoreError::Unavailable(_) | StoreError::OutcomeUnknown(_));
-            assert!(told, "{mode:?}: {refused:?}");
-            // Each within the time-out of a statement, the time of grace, and what the machine takes.
-            assert!(begun.elapsed() < Duration::from_secs(8), "{mode:?}: {:?}", begun.elapsed());
-        }
-        proxy.mode.send_replace(Mode::Through);
-        let begun = Instant::now();
-        let change = story.note("There again.");
-        while store.commit(&change).await.is_err() {
-            assert!(begun.elapsed() < Duration::from_secs(8), "{mode:?}: not found again");
-        }
-        expect_stored(&store, &story).await;
+    let engine = Engine::Postgres(proxy.options(&cluster::name()).open().await.unwrap());
+    let (mut books, mut story) = opened_in_books(&engine).await;
+    for mode in [Mode::Silent, Mode::Cut, Mode::Slow(Duration::from_secs(10))] {
+        let (begin, end) = (|| proxy.turn(mode), || proxy.turn(Mode::Through));
+        is_told_in_time_and_found_again(&engine, &mut books, &mut story, begin, end).await;
+    }
+    // Slow, but not too slow.
+    proxy.turn(Mode::Slow(Duration::from_millis(50)));
+    for _ in 0..5 {
+        books.commit(&engine, &story.note("It takes its time.")).await.unwrap();
+    }
+    books.expect(&engine).await;
+}
+
+#[tokio::test]
+async fn a_server_that_is_stopped_is_told_in_time_and_found_again() {
+    let Some(cluster) = cluster::Cluster::start_new() else { return };
+    let options = PostgresOptions::new(&cluster.url()).unwrap().in_schema("complaints").unwrap();
+    let store = options.with_connections(2).with_statement_timeout(STATEMENT).open().await.unwrap();
+    let engine = Engine::Postgres(store);
+    let (mut books, mut story) = opened_in_books(&engine).await;
+    for _ in 0..2 {
+        let (stop, start) = (|| cluster.stop_at_once(), || cluster.start());
+        is_told_in_time_and_found_again(&engine, &mut books, &mut story, stop, start).await;
     }
 }
 
@@ -385,13 +409,13 @@ async fn who_could_not_reach_the_server_is_told_of_the_gap() {
     let proxy = Proxy::before(socket_of(&url));
     let there = proxy.options(here.schema()).open().await.unwrap();
     let mut changes = there.changes().await.unwrap();
-    proxy.mode.send_replace(Mode::Cut);
+    proxy.turn(Mode::Cut);
     for _ in 0..2 {
         let trouble = changes.next().await.unwrap_err();
         assert!(trouble.is_transient(), "{trouble:?}");
     }
     let mut story = opened(&here, 1).await;
-    proxy.mode.send_replace(Mode::Through);
+    proxy.turn(Mode::Through);
     assert_eq!(changes.next().await.unwrap(), Heard::Gap);
     here.commit(&story.note("After the gap.")).await.unwrap();
     let expected = Heard::Changed { complaint: story.id(), version: story.state().version };
@@ -402,33 +426,32 @@ async fn who_could_not_reach_the_server_is_told_of_the_gap() {
     tokio::time::timeout(Duration::from_secs(20), heard).await.expect("nothing is heard");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn couriers_on_several_servers_never_hold_one_notice() {
-    let Some(options) = options() else { return };
-    let stores = [options.clone().open().await.unwrap(), options.open().await.unwrap()];
-    stores[0].migrate().await.unwrap();
-    for number in 1..=60 {
-        opened(&stores[0], number).await;
+#[tokio::test]
+async fn a_silence_while_others_are_told_passes() {
+    let Some(url) = cluster::url() else { return };
+    let proxy = Proxy::before(socket_of(&url));
+    let here = proxy.options(&cluster::name()).announcing().open().await.unwrap();
+    here.migrate().await.unwrap();
+    let there = cluster::options_of(&url, here.schema()).open().await.unwrap();
+    let mut changes = there.changes().await.unwrap();
+    let mut story = opened(&here, 1).await;
+    // A second connection, on which others are told while the first comes back.
+    let (one, other) = tokio::join!(here.load(story.id()), here.load(story.id()));
+    assert_eq!(one.unwrap(), other.unwrap());
+    here.commit(&story.note("Nobody is told of it yet.")).await.unwrap();
+    proxy.turn(Mode::Silent);
+    // Who tells has to come before who asks.
+    yields(1).await;
+    here.load(story.id()).await.unwrap_err();
+    proxy.turn(Mode::Through);
+    let change = story.note("There again.");
+    let begun = Instant::now();
+    while here.commit(&change).await.is_err() {
+        assert!(begun.elapsed() < FOUND_WITHIN, "not found again");
     }
-    let mut tasks = tokio::task::JoinSet::new();
-    for courier in 0..8 {
-        let store = stores[courier % 2].clone();
-        tasks.spawn(async move {
-            let mut held = Vec::new();
-            loop {
-                let claimed = store.claim(second(1_000), second(2_000), 7).await.unwrap();
-                if claimed.is_empty() {
-                    return held;
-                }
-                held.extend(claimed.into_iter().map(|claimed| claimed.notice.id));
-            }
-        });
-    }
-    let mut held: Vec<_> = tasks.join_all().await.concat();
-    assert_eq!(held.len(), 60);
-    held.sort_unstable();
-    held.dedup();
-    assert_eq!(held.len(), 60, "a notice was held twice");
+    let expected = Heard::Changed { complaint: story.id(), version: story.state().version };
+    let heard = async { while changes.next().await.unwrap() != expected {} };
+    tokio::time::timeout(Duration::from_secs(20), heard).await.expect("nothing is heard any more");
 }
 
 #[tokio::test]

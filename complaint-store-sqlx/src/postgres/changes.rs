@@ -129,12 +129,12 @@ struct Untold {
 }
 
 impl Announcer {
-    pub(super) fn tell(self: &Arc<Self>, pool: &PgPool, schema: &str, rows: &Rows) {
+    pub(super) fn tell(self: &Arc<Self>, store: &PostgresStore, rows: &Rows) {
         let mut untold = self.untold();
         untold.payloads.extend(payloads(rows).into_iter().map(|payload| format!("{payload} {}", self.name)));
         if !mem::replace(&mut untold.telling, true) {
             let telling = Telling { announcer: Arc::clone(self), ended: false };
-            tokio::spawn(telling.until_all_is_told(pool.clone(), channel(schema)));
+            tokio::spawn(telling.until_all_is_told(store.clone()));
         }
     }
 
@@ -150,7 +150,8 @@ struct Telling {
 }
 
 impl Telling {
-    async fn until_all_is_told(mut self, pool: PgPool, channel: String) {
+    async fn until_all_is_told(mut self, store: PostgresStore) {
+        let channel = channel(&store.schema);
         loop {
             let payloads = {
                 let mut untold = self.announcer.untold();
@@ -161,7 +162,7 @@ impl Telling {
                 }
                 mem::take(&mut untold.payloads)
             };
-            if let Err(fault) = sqlx::query(TELL).bind(&channel).bind(&payloads).execute(&pool).await {
+            if let Err(fault) = store.write(sqlx::query(TELL).bind(&channel).bind(&payloads)).await {
                 tracing::warn!(error = &fault as &dyn std::error::Error, "other servers were not told of changes");
             }
         }

@@ -43,7 +43,7 @@ impl ComplaintStore for PostgresStore {
                 Ok(answer) => {
                     accepted(&rows, &answer)?;
                     if let Some(announcer) = &self.announcer {
-                        announcer.tell(&self.pool, &self.schema, &rows);
+                        announcer.tell(self, &rows);
                     }
                     return Ok(());
                 }

@@ -14,6 +14,7 @@ mod statements;
 mod tests;
 mod verify;
 
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -96,12 +97,13 @@ impl PostgresStore {
         self.pool.close().await;
     }
 
-    async fn connection(&self) -> Result<PoolConnection<Postgres>, StoreError> {
-        self.pool.acquire().await.map_err(fault::meaning)
+    async fn connection(&self) -> Result<Held, StoreError> {
+        let connection = self.pool.acquire().await.map_err(fault::meaning)?;
+        Ok(Held { connection, patience: self.patience, is_lost: false })
     }
 
     /// A connection, once the schema is known to be fit.
-    async fn ready_connection(&self) -> Result<PoolConnection<Postgres>, StoreError> {
+    async fn ready_connection(&self) -> Result<Held, StoreError> {
         if !self.ready.load(Ordering::Acquire) {
             // Another server may have migrated meanwhile.
             if let Standing::Behind(applied) = self.look_at_schema().await? {
@@ -136,13 +138,11 @@ impl PostgresStore {
     /// with it: waiting for the answer would keep its place among the connections.
     async fn fetch_on(
         &self,
-        connection: &mut PoolConnection<Postgres>,
+        connection: &mut Held,
         query: Query<'_, Postgres, PgArguments>,
     ) -> Result<Vec<PgRow>, sqlx::Error> {
         let fetched = self.fetch(connection, query).await;
-        if let Err(sqlx::Error::Io(_)) = fetched {
-            connection.close_on_drop();
-        }
+        connection.is_lost |= matches!(fetched, Err(sqlx::Error::Io(_)));
         fetched
     }
 
@@ -154,5 +154,39 @@ impl PostgresStore {
         tokio::time::timeout(self.patience, query.fetch_all(connection))
             .await
             .unwrap_or_else(|_| Err(fault::no_answer()))
+    }
+}
+
+/// A connection of the pool, until it is dropped.
+///
+/// A pool asks a connection that comes back whether it still answers, and waits for that as long as the network lets it:
+/// one that went silent just then would keep its place among the connections for many minutes.
+struct Held {
+    connection: PoolConnection<Postgres>,
+    patience: Duration,
+    is_lost: bool,
+}
+
+impl Deref for Held {
+    type Target = PgConnection;
+
+    fn deref(&self) -> &PgConnection {
+        &self.connection
+    }
+}
+
+impl DerefMut for Held {
+    fn deref_mut(&mut self) -> &mut PgConnection {
+        &mut self.connection
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if self.is_lost {
+            self.connection.close_on_drop();
+        } else if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(tokio::time::timeout(self.patience, self.connection.return_to_pool()));
+        }
     }
 }

@@ -13,7 +13,7 @@ use sqlx::sqlite::SqlitePool;
 use tokio::sync::oneshot;
 
 use super::complaints::{write, write_whole};
-use super::{IMMEDIATE, fault};
+use super::{begin, fault};
 use crate::rows::Rows;
 
 /// The most that go together. More gain nothing: the way to the disk is a small part of their time by then, and the
@@ -100,9 +100,9 @@ impl Drop for Serving {
 }
 
 async fn commit_together(writer: &SqlitePool, mut together: Vec<One>) {
-    let mut tx = match writer.begin_with(IMMEDIATE).await {
+    let mut tx = match begin(writer).await {
         Ok(tx) => tx,
-        Err(error) => return tell_all(together, &Trouble::from(fault::meaning(error))),
+        Err(error) => return tell_all(together, &Trouble::from(error)),
     };
     // Who has gone before it began has nothing done.
     together.retain(|one| !one.answer.is_closed());

@@ -8,7 +8,7 @@ use sqlx::migrate::Migration;
 use sqlx::sqlite::{SqliteConnection, SqlitePool};
 
 use super::complaints::{head, insert_entry, reindex};
-use super::{IMMEDIATE, fault};
+use super::{begin, fault};
 use crate::chain::{EntryColumns, EntryFacts};
 use crate::codec::{LOG_ENTRY, Place, STATE, fnv, indexed_words};
 use crate::read::{applied_migration, complaint, facts, get};
@@ -53,7 +53,7 @@ pub(super) async fn run_up_to(writer: &SqlitePool, version: usize) -> Result<(),
     let migrations = migrations();
     loop {
         // Asked again under the lock, because another process may have been faster.
-        let mut tx = writer.begin_with(IMMEDIATE).await.map_err(fault::meaning)?;
+        let mut tx = begin(writer).await?;
         let Standing::Behind(applied) = standing(&mut tx).await? else {
             return Ok(());
         };

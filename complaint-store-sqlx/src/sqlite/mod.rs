@@ -18,9 +18,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use complaint_core::store::StoreError;
-use sqlx::Sqlite;
 use sqlx::query::Query;
 use sqlx::sqlite::{SqliteArguments, SqlitePool};
+use sqlx::{Sqlite, Transaction};
 
 use crate::schema::Standing;
 pub use complaints::commit_in;
@@ -109,7 +109,7 @@ impl SqliteStore {
 
     /// One statement in a transaction of its own, so that its failure can be told from that of COMMIT.
     async fn write(&self, statement: Query<'static, Sqlite, SqliteArguments>) -> Result<(), StoreError> {
-        let mut tx = self.writing().await?.begin_with(IMMEDIATE).await.map_err(fault::meaning)?;
+        let mut tx = begin(self.writing().await?).await?;
         statement.execute(&mut *tx).await.map_err(fault::meaning)?;
         tx.commit().await.map_err(fault::commit_meaning)
     }
@@ -132,5 +132,20 @@ impl SqliteStore {
             self.ready.store(true, Ordering::Release);
         }
         Ok(standing)
+    }
+}
+
+/// Begins a transaction that writes.
+async fn begin(writer: &SqlitePool) -> Result<Transaction<'static, Sqlite>, StoreError> {
+    match writer.begin_with(IMMEDIATE).await {
+        Err(sqlx::Error::Database(error)) if !fault::is_busy(error.as_ref()) => {
+            // The engine may have begun all the same, and the driver does not know: nothing could be begun any more on
+            // that connection, and it is the only one.
+            if let Ok(mut connection) = writer.acquire().await {
+                connection.close_on_drop();
+            }
+            Err(fault::meaning(sqlx::Error::Database(error)))
+        }
+        begun => begun.map_err(fault::meaning),
     }
 }

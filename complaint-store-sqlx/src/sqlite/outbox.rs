@@ -7,7 +7,7 @@ use complaint_core::notice::{ClaimedNotice, Notice, Settlement};
 use complaint_core::store::{Outbox, StoreError};
 use uuid::Uuid;
 
-use super::{IMMEDIATE, SqliteStore, fault, statements as sql};
+use super::{SqliteStore, begin, fault, statements as sql};
 use crate::codec::Place;
 use crate::read::{get, notice};
 
@@ -28,7 +28,7 @@ impl Outbox for SqliteStore {
         if any.is_none() || limit == 0 {
             return Ok(Vec::new());
         }
-        let mut tx = self.writing().await?.begin_with(IMMEDIATE).await.map_err(fault::meaning)?;
+        let mut tx = begin(self.writing().await?).await?;
         let waiting = sqlx::query(sql::WAITING)
             .bind(now.timestamp_micros())
             .bind(i64::from(limit))

@@ -1,0 +1,399 @@
+//! A migration is killed at every statement and run again, and several processes migrate at once: it ends as if one had
+//! done it undisturbed.
+
+mod books;
+#[cfg(feature = "postgres")]
+mod cluster;
+mod process;
+
+use books::{Books, Engine};
+use complaint_core::agent::Agent;
+use complaint_core::conformance::{Opening, Story, agent_id};
+use complaint_store_sqlx::SqliteStore;
+#[cfg(feature = "postgres")]
+use process::SCHEMA;
+use process::{Process, STORE, ready, told};
+use sqlx::migrate::{Migration, MigrationType};
+use sqlx::{AssertSqlSafe, SqlSafeStr};
+
+/// Set in a migrating process on SQLite: at which step of the engine it dies.
+const DIES_AT: &str = "COMPLAINT_PROCESS_DIES_AT";
+
+/// How often several processes migrate one database at once.
+const MEETINGS: u32 = 4;
+
+/// A population with logs, notices and agents.
+async fn fill(engine: &Engine) -> (Books, Story) {
+    engine.migrate().await.unwrap();
+    engine.store().save(&Agent::named("asha", "Asha").unwrap().with_capacity(1_000)).await.unwrap();
+    let mut books = Books::default();
+    let mut last = None;
+    for number in 1..=8 {
+        let (mut story, opened) = Story::open(&Opening::numbered(number));
+        books.commit(engine, &opened).await.unwrap();
+        books.commit(engine, &story.assign(&agent_id("asha"), None)).await.unwrap();
+        books.commit(engine, &story.acknowledge()).await.unwrap();
+        last = Some(story);
+    }
+    (books, last.unwrap())
+}
+
+/// What was there is there, and it goes on from there.
+async fn expect_to_go_on(engine: &Engine, books: &Books, story: &Story) {
+    let (mut books, mut story) = (books.clone(), story.clone());
+    books.expect(engine).await;
+    books.commit(engine, &story.note("After the migration.")).await.unwrap();
+    books.expect(engine).await;
+}
+
+/// As the library records it.
+fn migration(version: i64, name: &'static str, text: &'static str) -> Migration {
+    Migration::new(version, name.into(), MigrationType::Simple, text.into_sql_str(), false)
+}
+
+/// How many statements the migrations of an engine have that make or change something of the schema.
+fn statements(engine: &str, from: usize) -> usize {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations").join(engine);
+    let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).collect();
+    files.sort();
+    let begins = |line: &&str| ["CREATE ", "ALTER ", "DROP "].iter().any(|word| line.starts_with(word));
+    files[from..].iter().map(|file| std::fs::read_to_string(file).unwrap().lines().filter(begins).count()).sum()
+}
+
+#[tokio::test]
+#[ignore = "the process that others start, and that dies"]
+async fn migrating_process() {
+    let Some(url) = told(STORE) else { return };
+    #[cfg(feature = "postgres")]
+    if let Some(schema) = told(SCHEMA) {
+        let options = complaint_store_sqlx::postgres::PostgresOptions::new(&url).unwrap().in_schema(&schema).unwrap();
+        let store = options.not_durable().with_connections(1).open().await.unwrap();
+        ready();
+        return store.migrate().await.unwrap();
+    }
+    let store = SqliteStore::open(&url).await.unwrap();
+    if let Some(at) = told(DIES_AT) {
+        let (at, mut seen) = (at.parse::<u32>().unwrap(), 0);
+        let mut connection = store.writer().acquire().await.unwrap();
+        // What is written is not lost by dying.
+        sqlx::query("PRAGMA synchronous = OFF").execute(&mut *connection).await.unwrap();
+        connection.lock_handle().await.unwrap().set_progress_handler(1, move || {
+            seen += 1;
+            // Here and now: nothing is rolled back, closed or dropped.
+            if seen == at { std::process::exit(9) } else { true }
+        });
+    } else {
+        ready();
+    }
+    store.migrate().await.unwrap();
+}
+
+/// All of them at once.
+fn meet(told: &[(&str, String)]) {
+    let mut processes: Vec<Process> = (0..3).map(|_| Process::start("migrating_process", told)).collect();
+    processes.iter_mut().for_each(Process::wait_until_ready);
+    for process in &mut processes {
+        process.tell("migrate");
+    }
+    for process in &mut processes {
+        assert!(process.end().success());
+    }
+}
+
+mod sqlite {
+    use std::path::Path;
+
+    use complaint_store_sqlx::sqlite::IMMEDIATE;
+    use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode};
+    use sqlx::{ConnectOptions, Connection, Executor};
+
+    use super::*;
+
+    /// The engine asks at least so often within each statement that changes the schema, so that none is left out.
+    const STRIDE: usize = 50;
+
+    fn url(folder: &Path) -> String {
+        format!("sqlite:{}", folder.join("complaints.db").display())
+    }
+
+    async fn open(folder: &Path) -> SqliteStore {
+        SqliteStore::open(&url(folder)).await.unwrap()
+    }
+
+    /// A file of the library as it was before the chain, with what one of today holds.
+    async fn from_before_the_chain(old: &Path) -> (Books, Story) {
+        let new = tempfile::tempdir().unwrap();
+        let engine = Engine::Sqlite(open(new.path()).await);
+        let filled = fill(&engine).await;
+        engine.close().await;
+
+        let options = SqliteConnectOptions::new().filename(old.join("complaints.db")).create_if_missing(true);
+        let mut connection = options.journal_mode(SqliteJournalMode::Wal).foreign_keys(false).connect().await.unwrap();
+        let attach = format!("ATTACH '{}' AS new", new.path().join("complaints.db").display());
+        connection.execute(AssertSqlSafe(attach)).await.unwrap();
+        let mut tx = connection.begin_with(IMMEDIATE).await.unwrap();
+        let bookkeeping = "CREATE TABLE complaint_schema (version INTEGER PRIMARY KEY, name TEXT NOT NULL, \
+                           hash BLOB NOT NULL, applied_at INTEGER NOT NULL) STRICT";
+        tx.execute(bookkeeping).await.unwrap();
+        for migration in [
+            migration(1, "init", include_str!("../migrations/sqlite/0001_init.sql")),
+            migration(2, "open_by_customer", include_str!("../migrations/sqlite/0002_open_by_customer.sql")),
+        ] {
+            tx.execute(sqlx::raw_sql(migration.sql.clone())).await.unwrap();
+            let record = sqlx::query("INSERT INTO complaint_schema VALUES ($1, $2, $3, 0)");
+            let record = record.bind(migration.version).bind(&*migration.description).bind(&*migration.checksum);
+            record.execute(&mut *tx).await.unwrap();
+        }
+        for table in ["state", "agents", "outbox", "idempotency"] {
+            let columns = format!("SELECT group_concat(name) FROM pragma_table_info('complaint_{table}', 'main')");
+            let columns: String = sqlx::query_scalar(AssertSqlSafe(columns)).fetch_one(&mut *tx).await.unwrap();
+            let copy =
+                format!("INSERT INTO main.complaint_{table} ({columns}) SELECT {columns} FROM new.complaint_{table}");
+            tx.execute(AssertSqlSafe(copy)).await.unwrap();
+        }
+        let words =
+            "INSERT INTO main.complaint_search (rowid, words) SELECT row, 'parcel late' FROM main.complaint_state";
+        tx.execute(words).await.unwrap();
+        // The words stood among the facts.
+        let log = "INSERT INTO main.complaint_log (row, complaint, seq, version, at, codec, entry) \
+                   SELECT row, complaint, seq, version, at, codec, \
+                   iif(words IS NULL, entry, json_set(entry, '$.words', json(words))) FROM new.complaint_log ORDER BY row";
+        tx.execute(log).await.unwrap();
+        tx.commit().await.unwrap();
+        connection.close().await.unwrap();
+        filled
+    }
+
+    async fn schema(store: &SqliteStore) -> Vec<(String, String)> {
+        let sql = "SELECT name, coalesce(sql, '') FROM sqlite_schema UNION ALL \
+                   SELECT version || name, hex(hash) FROM complaint_schema ORDER BY 1, 2";
+        sqlx::query_as(sql).fetch_all(store.readers()).await.unwrap()
+    }
+
+    fn copy(from: &Path) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        if from.join("complaints.db").exists() {
+            std::fs::copy(from.join("complaints.db"), folder.path().join("complaints.db")).unwrap();
+        }
+        folder
+    }
+
+    async fn killed_at_every_statement(old: &Path, filled: Option<(Books, Story)>, statements: usize) {
+        let undisturbed = copy(old);
+        let store = open(undisturbed.path()).await;
+        store.migrate().await.unwrap();
+        let expected = schema(&store).await;
+        store.close().await;
+        let mut kills = 0;
+        loop {
+            let folder = copy(old);
+            let dies_at = (1 + kills * STRIDE).to_string();
+            let told = [(STORE, url(folder.path())), (DIES_AT, dies_at)];
+            let ended = Process::start("migrating_process", &told).end();
+            let store = open(folder.path()).await;
+            if ended.success() {
+                assert_eq!(schema(&store).await, expected);
+                break;
+            }
+            assert_eq!(ended.code(), Some(9));
+            kills += 1;
+            store.writer().execute("PRAGMA synchronous = OFF").await.unwrap();
+            store.migrate().await.unwrap();
+            assert_eq!(schema(&store).await, expected, "after kill {kills}");
+            if let Some((books, story)) = &filled {
+                expect_to_go_on(&Engine::Sqlite(store.clone()), books, story).await;
+            }
+            store.close().await;
+        }
+        assert!(kills >= statements, "{kills} kills, but {statements} statements");
+    }
+
+    #[tokio::test]
+    async fn a_new_file_is_migrated_whenever_the_process_was_killed() {
+        let none = tempfile::tempdir().unwrap();
+        killed_at_every_statement(none.path(), None, statements("sqlite", 0)).await;
+    }
+
+    #[tokio::test]
+    async fn an_old_file_is_migrated_whenever_the_process_was_killed() {
+        let old = tempfile::tempdir().unwrap();
+        let filled = from_before_the_chain(old.path()).await;
+        killed_at_every_statement(old.path(), Some(filled), statements("sqlite", 2)).await;
+    }
+
+    #[tokio::test]
+    async fn processes_that_migrate_at_once_do_it_once() {
+        let (none, old) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let filled = from_before_the_chain(old.path()).await;
+        for _ in 0..MEETINGS {
+            for (from, filled) in [(&none, None), (&old, Some(&filled))] {
+                let folder = copy(from.path());
+                meet(&[(STORE, url(folder.path()))]);
+                let store = open(folder.path()).await;
+                let applied: Vec<(i64,)> =
+                    sqlx::query_as("SELECT version FROM complaint_schema").fetch_all(store.readers()).await.unwrap();
+                let files = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/migrations/sqlite")).unwrap();
+                assert_eq!(applied.len(), files.count());
+                if let Some((books, story)) = filled {
+                    expect_to_go_on(&Engine::Sqlite(store), books, story).await;
+                }
+            }
+        }
+    }
+}
+
+#[cfg(feature = "postgres")]
+mod postgres {
+    use complaint_store_sqlx::PostgresStore;
+    use complaint_store_sqlx::postgres::PostgresOptions;
+    use sqlx::Executor;
+
+    use super::*;
+
+    /// Ends the connection before or after the so-manieth statement that changes a schema. The count is a sequence, which
+    /// goes on when a transaction is gone.
+    const TRAP: &str = "
+        CREATE SCHEMA trap;
+        CREATE SEQUENCE trap.seen;
+        CREATE TABLE trap.armed (at bigint NOT NULL);
+        INSERT INTO trap.armed VALUES (0);
+        CREATE FUNCTION trap.spring() RETURNS event_trigger LANGUAGE plpgsql AS $$
+        BEGIN
+            IF nextval('trap.seen') = (SELECT at FROM trap.armed) THEN
+                PERFORM pg_terminate_backend(pg_backend_pid());
+            END IF;
+        END $$;
+        CREATE EVENT TRIGGER trap_before ON ddl_command_start EXECUTE FUNCTION trap.spring();
+        CREATE EVENT TRIGGER trap_after ON ddl_command_end EXECUTE FUNCTION trap.spring();";
+
+    const SCHEMA_OF: &str = "
+        SELECT concat_ws(' ', table_name, column_name, data_type, is_nullable, column_default)
+            FROM information_schema.columns WHERE table_schema = 'complaints'
+        UNION ALL SELECT indexdef FROM pg_indexes WHERE schemaname = 'complaints'
+        UNION ALL SELECT pg_get_functiondef(oid) FROM pg_proc WHERE pronamespace = 'complaints'::regnamespace
+        UNION ALL SELECT conname || pg_get_constraintdef(oid) FROM pg_constraint WHERE connamespace = 'complaints'::regnamespace
+        UNION ALL SELECT pg_get_triggerdef(t.oid) FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
+            WHERE c.relnamespace = 'complaints'::regnamespace AND NOT t.tgisinternal
+        UNION ALL SELECT concat_ws(' ', version, name, hash) FROM complaints.complaint_schema
+        ORDER BY 1";
+
+    /// A database of its own, for what is set up there is felt by everybody in it.
+    async fn database() -> Option<String> {
+        let url = cluster::url()?;
+        let name = cluster::name();
+        let store = PostgresOptions::new(&url).unwrap().not_durable().open().await.unwrap();
+        store.pool().execute(AssertSqlSafe(format!("CREATE DATABASE {name}"))).await.unwrap();
+        store.close().await;
+        Some(url.replacen("/postgres?", &format!("/{name}?"), 1))
+    }
+
+    async fn open(url: &str, schema: &str) -> PostgresStore {
+        let options = PostgresOptions::new(url).unwrap().in_schema(schema).unwrap();
+        options.not_durable().with_connections(2).open().await.unwrap()
+    }
+
+    async fn run(store: &PostgresStore, sql: &str) {
+        store.pool().execute(sqlx::raw_sql(AssertSqlSafe(sql.to_owned()))).await.unwrap();
+    }
+
+    /// The schema of the first library, with what one of today holds in the schema `filled`.
+    async fn make_old(store: &PostgresStore) {
+        let first = migration(1, "init", include_str!("../migrations/postgres/0001_init.sql"));
+        let mut tx = store.pool().begin().await.unwrap();
+        let bookkeeping = "CREATE SCHEMA complaints; SET LOCAL search_path = complaints; \
+                           CREATE TABLE complaint_schema (version bigint PRIMARY KEY, name text NOT NULL, \
+                           hash bytea NOT NULL, applied_at bigint NOT NULL)";
+        tx.execute(sqlx::raw_sql(bookkeeping)).await.unwrap();
+        tx.execute(sqlx::raw_sql(first.sql.clone())).await.unwrap();
+        let record = sqlx::query("INSERT INTO complaint_schema VALUES ($1, $2, $3, 0)");
+        let record = record.bind(first.version).bind(&*first.description).bind(&*first.checksum);
+        record.execute(&mut *tx).await.unwrap();
+        for table in ["state", "search", "log", "agents", "outbox", "idempotency"] {
+            let columns = "SELECT string_agg(column_name, ', ') FROM information_schema.columns \
+                           WHERE table_schema = 'complaints' AND table_name = $1";
+            let columns = sqlx::query_scalar(columns).bind(format!("complaint_{table}"));
+            let columns: String = columns.fetch_one(&mut *tx).await.unwrap();
+            let copy = format!(
+                "INSERT INTO complaint_{table} ({columns}) OVERRIDING SYSTEM VALUE \
+                 SELECT {columns} FROM filled.complaint_{table}; \
+                 SELECT setval(pg_get_serial_sequence('complaint_outbox', 'place'), 1000)"
+            );
+            tx.execute(sqlx::raw_sql(AssertSqlSafe(copy))).await.unwrap();
+        }
+        tx.commit().await.unwrap();
+    }
+
+    async fn arm(store: &PostgresStore, at: usize) {
+        run(store, &format!("UPDATE trap.armed SET at = {at}; SELECT setval('trap.seen', 1, false)")).await;
+    }
+
+    async fn cut_at_every_statement(is_old: bool, statements: usize) {
+        let Some(url) = database().await else { return };
+        let store = open(&url, "complaints").await;
+        let filled = if is_old { Some(fill(&Engine::Postgres(open(&url, "filled").await)).await) } else { None };
+        if is_old {
+            make_old(&store).await;
+        }
+        store.migrate().await.unwrap();
+        let expected: Vec<String> = sqlx::query_scalar(SCHEMA_OF).fetch_all(store.pool()).await.unwrap();
+        run(&store, TRAP).await;
+        let mut cuts = 0;
+        loop {
+            arm(&store, 0).await;
+            run(&store, "DROP SCHEMA complaints CASCADE").await;
+            if is_old {
+                make_old(&store).await;
+            }
+            arm(&store, cuts + 1).await;
+            let migrated = store.migrate().await;
+            arm(&store, 0).await;
+            if migrated.is_ok() {
+                break;
+            }
+            cuts += 1;
+            store.migrate().await.unwrap();
+            let found: Vec<String> = sqlx::query_scalar(SCHEMA_OF).fetch_all(store.pool()).await.unwrap();
+            assert_eq!(found, expected, "after cut {cuts}");
+            if let Some((books, story)) = &filled {
+                expect_to_go_on(&Engine::Postgres(store.clone()), books, story).await;
+            }
+        }
+        assert!(cuts >= 2 * statements, "{cuts} cuts, but {statements} statements");
+    }
+
+    #[tokio::test]
+    async fn a_new_schema_is_migrated_wherever_the_connection_was_cut() {
+        cut_at_every_statement(false, statements("postgres", 0)).await;
+    }
+
+    #[tokio::test]
+    async fn an_old_schema_is_migrated_wherever_the_connection_was_cut() {
+        cut_at_every_statement(true, statements("postgres", 1)).await;
+    }
+
+    #[tokio::test]
+    async fn processes_that_migrate_at_once_do_it_once() {
+        let Some(url) = database().await else { return };
+        let store = open(&url, "complaints").await;
+        let filled = fill(&Engine::Postgres(open(&url, "filled").await)).await;
+        for _ in 0..MEETINGS {
+            for is_old in [false, true] {
+                run(&store, "DROP SCHEMA IF EXISTS complaints CASCADE").await;
+                if is_old {
+                    make_old(&store).await;
+                }
+                meet(&[(STORE, url.clone()), (SCHEMA, "complaints".to_owned())]);
+                let store = open(&url, "complaints").await;
+                let applied: i64 = sqlx::query_scalar("SELECT count(*) FROM complaints.complaint_schema")
+                    .fetch_one(store.pool())
+                    .await
+                    .unwrap();
+                let files = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/migrations/postgres")).unwrap();
+                assert_eq!(usize::try_from(applied), Ok(files.count()));
+                if is_old {
+                    expect_to_go_on(&Engine::Postgres(store), &filled.0, &filled.1).await;
+                }
+            }
+        }
+    }
+}
