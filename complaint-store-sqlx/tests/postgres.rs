@@ -352,8 +352,12 @@ async fn is_told_in_time_and_found_again(
     }
     end();
     let begun = Instant::now();
-    while let Err(error) = engine.store().load(story.id()).await {
-        assert!(begun.elapsed() < FOUND_WITHIN, "not found again: {error:?}");
+    // By each connection: one that rested a moment only is taken for alive, and costs whoever uses it an error.
+    loop {
+        match tokio::join!(engine.store().load(story.id()), engine.store().load(story.id())) {
+            (Ok(_), Ok(_)) => break,
+            trouble => assert!(begun.elapsed() < FOUND_WITHIN, "not found again: {trouble:?}"),
+        }
     }
     assert!(begun.elapsed() < FOUND_WITHIN, "found after {:?}", begun.elapsed());
     books.expect(engine).await;
