@@ -125,13 +125,12 @@ pub async fn drill(args: DrillArgs) -> Result<ExitCode, AnyError> {
     let Some(url) = url(args.database.as_deref(), &args.data) else { return Ok(ExitCode::from(WRONG_ARGUMENTS)) };
     let begun = Instant::now();
     let scratch = Scratch::within(&args.scratch.unwrap_or_else(std::env::temp_dir))?;
-    let folder = match args.from {
-        Some(folder) => folder,
-        None => {
-            let folder = scratch.0.join("backup");
-            take(&url, &args.data, &folder).await?;
-            folder
-        }
+    let folder = if let Some(folder) = args.from {
+        folder
+    } else {
+        let folder = scratch.0.join("backup");
+        take(&url, &args.data, &folder).await?;
+        folder
     };
     let manifest = checked(&folder, &url)?;
     sound_attachments(&folder.join(ATTACHMENTS), manifest.attachments)?;
