@@ -32,7 +32,7 @@ fn all(arguments: &[&str]) -> (Option<i32>, String, String) {
 
 /// An attachment as the server keeps it; gives its file.
 fn attach(data: &Path, bytes: &[u8]) -> PathBuf {
-    let name: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    let name: String = reference_server::extract::hex(&Sha256::digest(bytes));
     let folder = data.join("attachments").join(&name[..2]);
     std::fs::create_dir_all(&folder).expect("a folder");
     std::fs::write(folder.join(&name), bytes).expect("written");
