@@ -1,5 +1,7 @@
 //! Backups: made beside a writer, tried, put back, and found out when they are damaged.
 
+#![expect(clippy::similar_names, reason = "a store and the story it keeps: both are the words for it")]
+
 #[cfg(feature = "postgres")]
 mod cluster;
 
