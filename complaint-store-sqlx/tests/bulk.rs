@@ -1,5 +1,7 @@
 //! Everything at once: exports as lines, and copies between stores of every kind.
 
+#![expect(clippy::similar_names, reason = "a store and the story it keeps: both are the words for it")]
+
 #[cfg(feature = "postgres")]
 mod cluster;
 

@@ -52,6 +52,35 @@ pub enum Command {
     /// Look whether the logs of all complaints, and what they led to, are as they were committed.
     #[command(after_help = "Ends with 0 if they are, with 1 if any is not or the database cannot be read.")]
     Verify(VerifyArgs),
+    /// Write all complaints with their logs, agents and waiting notices as JSON Lines.
+    #[command(
+        after_help = "Accounts, policy and attachments are not part of it; `backup` has them. May run beside the server."
+    )]
+    Export(ExportArgs),
+    /// Carry all complaints with their logs, agents and waiting notices over to another database.
+    #[command(
+        after_help = "Stop the servers first. Given up, it may be begun again: what is there with the same log is passed over.\n\
+NOT carried over: accounts with their sessions and tokens, the policy, and what was asked under an Idempotency-Key. Attachments stay in \
+the data folder. From then on only one of the two may have a server, or people are told twice.\n\
+Ends with 0 if logs, agents and counts are the same in both afterwards, with 1 if any is not."
+    )]
+    Copy(CopyArgs),
+    /// Copy database and attachments to a new folder while the server runs.
+    #[command(
+        after_help = "On PostgreSQL the program pg_dump must be in the search path, of the server's version or a later one."
+    )]
+    Backup(BackupArgs),
+    /// Put a backup in a place where nothing is.
+    #[command(
+        after_help = "On PostgreSQL the program pg_restore must be in the search path, and the schema must have the name it had."
+    )]
+    Restore(RestoreArgs),
+    /// Try a backup: restore it to a scratch place, look whether all is as it was committed, say how old it is.
+    #[command(
+        after_help = "On PostgreSQL the scratch place is a database made for that on the same server, so the role must have CREATEDB.\n\
+Ends with 0 if all is as it was committed, with 1 if anything is not or the backup is damaged."
+    )]
+    Drill(DrillArgs),
 }
 
 /// Arguments of `serve`.
@@ -158,6 +187,85 @@ pub struct VerifyArgs {
     /// Database URL, as for `serve`.
     #[arg(long, value_name = "URL")]
     pub database: Option<String>,
+    /// Answer as JSON, in one line.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `export`.
+#[derive(Debug, Clone, Args)]
+pub struct ExportArgs {
+    /// Data folder of the server.
+    #[arg(long, value_name = "DIR", default_value = "./complaint-data")]
+    pub data: PathBuf,
+    /// Database URL, as for `serve`.
+    #[arg(long, value_name = "URL")]
+    pub database: Option<String>,
+    /// A file that is not there yet, or - for standard output.
+    #[arg(long, value_name = "FILE", default_value = "-")]
+    pub out: PathBuf,
+}
+
+/// Arguments of `copy`.
+#[derive(Debug, Clone, Args)]
+pub struct CopyArgs {
+    /// Database URL of what is carried over, as for `serve`.
+    #[arg(long, value_name = "URL")]
+    pub from: String,
+    /// Database URL of where it goes.
+    #[arg(long, value_name = "URL")]
+    pub to: String,
+    /// Take a target on PostgreSQL that may lose what it acknowledged, as for `serve`.
+    #[arg(long)]
+    pub not_durable: bool,
+}
+
+/// Arguments of `backup`.
+#[derive(Debug, Clone, Args)]
+pub struct BackupArgs {
+    /// Data folder of the server.
+    #[arg(long, value_name = "DIR", default_value = "./complaint-data")]
+    pub data: PathBuf,
+    /// Database URL, as for `serve`.
+    #[arg(long, value_name = "URL")]
+    pub database: Option<String>,
+    /// Folder to make.
+    #[arg(long, value_name = "DIR")]
+    pub to: PathBuf,
+    /// Answer as JSON, in one line.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `restore`.
+#[derive(Debug, Clone, Args)]
+pub struct RestoreArgs {
+    /// Folder that `backup` made.
+    #[arg(long, value_name = "DIR")]
+    pub from: PathBuf,
+    /// Data folder without database and attachments; made if missing.
+    #[arg(long, value_name = "DIR", default_value = "./complaint-data")]
+    pub data: PathBuf,
+    /// Database URL, as for `serve`: a file that is not there, or an empty schema.
+    #[arg(long, value_name = "URL")]
+    pub database: Option<String>,
+}
+
+/// Arguments of `drill`.
+#[derive(Debug, Clone, Args)]
+pub struct DrillArgs {
+    /// Folder that `backup` made [default: a backup taken for that].
+    #[arg(long, value_name = "DIR")]
+    pub from: Option<PathBuf>,
+    /// Data folder of the server.
+    #[arg(long, value_name = "DIR", default_value = "./complaint-data")]
+    pub data: PathBuf,
+    /// Database URL, as for `serve`.
+    #[arg(long, value_name = "URL")]
+    pub database: Option<String>,
+    /// Folder with room for all of it; what is made there is removed again [default: the system's folder for such files].
+    #[arg(long, value_name = "DIR")]
+    pub scratch: Option<PathBuf>,
     /// Answer as JSON, in one line.
     #[arg(long)]
     pub json: bool,

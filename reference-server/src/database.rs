@@ -100,16 +100,50 @@ impl Database {
 pub async fn verify(url: &DatabaseUrl) -> Result<Verified, DatabaseError> {
     Ok(match url {
         DatabaseUrl::Sqlite(url) => {
-            let options =
-                SqliteConnectOptions::from_str(url).map_err(|wrong| StoreError::Unusable(wrong.to_string()))?;
-            if !options.get_filename().is_file() {
-                return Err(DatabaseError::Missing(options.get_filename().to_owned()));
-            }
+            existing(url)?;
             SqliteStore::open(url).await?.verify_all().await?
         }
         // Whether the server could lose something is no matter for whoever only reads.
         DatabaseUrl::Postgres(url) => opened(url.options.clone(), false).await?.verify_all().await?,
     })
+}
+
+/// What `verify` found, for programs.
+pub fn verified_json(verified: &Verified) -> serde_json::Value {
+    serde_json::json!({
+        "intact": verified.is_intact(),
+        "complaints": verified.complaints,
+        "entries": verified.entries,
+        "erased": verified.erased,
+        "broken": verified.broken,
+        "breaches": verified.breaches.iter().map(|breach| serde_json::json!({
+            "complaint": breach.complaint, "entry": breach.seq, "told": breach.to_string(),
+        })).collect::<Vec<_>>(),
+        "miscounts": verified.miscounts.iter().map(ToString::to_string).collect::<Vec<_>>(),
+    })
+}
+
+/// The complaints of a database that is there, to be read. Changes nothing, not even an old schema.
+pub async fn as_it_is(url: &DatabaseUrl) -> Result<Arc<dyn Store>, DatabaseError> {
+    Ok(match url {
+        DatabaseUrl::Sqlite(url) => {
+            existing(url)?;
+            Arc::new(SqliteStore::open(url).await?)
+        }
+        DatabaseUrl::Postgres(url) => Arc::new(opened(url.options.clone(), false).await?),
+    })
+}
+
+/// The file that a `sqlite:` URL names.
+pub fn file_of(url: &str) -> Result<PathBuf, DatabaseError> {
+    let options = SqliteConnectOptions::from_str(url).map_err(|wrong| StoreError::Unusable(wrong.to_string()))?;
+    Ok(options.get_filename().to_owned())
+}
+
+/// Refuses a file that is not there, which opening would make.
+pub fn existing(url: &str) -> Result<(), DatabaseError> {
+    let file = file_of(url)?;
+    if file.is_file() { Ok(()) } else { Err(DatabaseError::Missing(file)) }
 }
 
 async fn opened(options: PostgresOptions, durable: bool) -> Result<PostgresStore, StoreError> {

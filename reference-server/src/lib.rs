@@ -5,6 +5,8 @@
 
 pub mod api;
 pub mod auth;
+pub mod backup;
+pub mod bulk;
 pub mod catalogue;
 pub mod clock;
 pub mod config;

@@ -14,9 +14,9 @@ use reference_server::config::{
     AdminCommand, AdminCreateArgs, Cli, Command, Config, DatabaseUrl, METRICS_TOKEN_VARIABLE, SMTP_VARIABLE, ServeArgs,
     VerifyArgs,
 };
-use reference_server::database::{self, Database};
+use reference_server::database::{self, Database, verified_json};
 use reference_server::error::{chain, printable};
-use reference_server::{build, demo, import, make_private_folder};
+use reference_server::{backup, build, bulk, demo, import, make_private_folder};
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 
@@ -50,6 +50,11 @@ fn main() -> ExitCode {
             Command::Admin(AdminCommand::Create(args)) => admin_create(args).await,
             Command::Import(args) => import::run(args).await,
             Command::Verify(args) => verify(args).await,
+            Command::Export(args) => bulk::export(args).await,
+            Command::Copy(args) => bulk::copy(args).await,
+            Command::Backup(args) => backup::back_up(args).await,
+            Command::Restore(args) => backup::restore(args).await,
+            Command::Drill(args) => backup::drill(args).await,
         }
     });
     done.unwrap_or_else(|error| failed(error.as_ref()))
@@ -119,26 +124,16 @@ async fn verify(args: VerifyArgs) -> Result<ExitCode, AnyError> {
     let begun = Instant::now();
     let verified = database::verify(&url).await?;
     let seconds = begun.elapsed().as_secs_f64();
-    let breaches: Vec<String> = verified.breaches.iter().map(ToString::to_string).collect();
     if args.json {
-        let answer = serde_json::json!({
-            "intact": verified.is_intact(),
-            "complaints": verified.complaints,
-            "entries": verified.entries,
-            "erased": verified.erased,
-            "broken": verified.broken,
-            "breaches": verified.breaches.iter().zip(&breaches).map(|(breach, told)| serde_json::json!({
-                "complaint": breach.complaint, "entry": breach.seq, "told": told,
-            })).collect::<Vec<_>>(),
-            "seconds": seconds,
-        });
+        let mut answer = verified_json(&verified);
+        answer["seconds"] = seconds.into();
         println!("{answer}");
     } else {
         println!("Complaints  {}", verified.complaints);
         println!("Entries     {}", verified.entries);
         println!("Seconds     {seconds:.1}");
         println!("Broken      {}", verified.broken);
-        for breach in breaches {
+        for breach in &verified.breaches {
             println!("  {breach}");
         }
     }

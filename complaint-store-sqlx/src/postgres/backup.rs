@@ -33,7 +33,7 @@ impl PostgresOptions {
     /// ```
     pub async fn back_up(&self, to: &Path) -> Result<(), StoreError> {
         let aside = Aside::of(to)?;
-        let mut dump = self.program("pg_dump", &self.connect)?;
+        let mut dump = program("pg_dump", &self.connect)?;
         // A lock that is not given must not keep a backup waiting for ever.
         dump.args(["--format=custom", "--lock-wait-timeout=60s"]).arg(format!("--schema={}", self.schema));
         dump.arg(format!("--file={}", text(aside.path())?));
@@ -95,7 +95,7 @@ impl PostgresOptions {
         // Not part of what is restored: `public` is there in every database.
         let make = format!("CREATE SCHEMA IF NOT EXISTS \"{}\"", self.schema);
         sqlx::raw_sql(AssertSqlSafe(make)).execute(&mut connection).await.map_err(fault::meaning)?;
-        let mut restore = self.program("pg_restore", database)?;
+        let mut restore = program("pg_restore", database)?;
         restore.args(["--single-transaction", "--exit-on-error", "--no-owner", "--no-privileges"]);
         restore
             .arg(format!("--schema={}", self.schema))
@@ -123,27 +123,27 @@ impl PostgresOptions {
         let row = sqlx::query(tables).bind(&self.schema).bind(like).fetch_one(connection).await;
         row.and_then(|row| row.try_get(0)).map_err(fault::meaning)
     }
+}
 
-    /// A program of PostgreSQL that goes where this store goes. The password is in its environment: arguments can be read by
-    /// every user of a machine.
-    fn program(&self, name: &str, database: &PgConnectOptions) -> Result<Command, StoreError> {
-        let url = database.to_url_lossy();
-        let mut program = Command::new(name);
-        program.arg("--no-password").stdin(Stdio::null()).stdout(Stdio::null()).kill_on_drop(true);
-        let socket = database.get_socket().map(|folder| folder.as_os_str());
-        program.env("PGHOST", socket.unwrap_or(OsStr::new(database.get_host())));
-        program.env("PGPORT", database.get_port().to_string());
-        program.env("PGUSER", database.get_username());
-        program.env("PGDATABASE", database.get_database().unwrap_or(database.get_username()));
-        program.env_remove("PGPASSWORD").env_remove("PGOPTIONS");
-        if let Some(password) = url.password() {
-            program.env("PGPASSWORD", decoded(password)?);
-        }
-        for (name, value) in url.query_pairs().filter(|(name, _)| name.starts_with("ssl")) {
-            program.env(format!("PG{}", name.to_uppercase()), value.as_ref());
-        }
-        Ok(program)
+/// A program of PostgreSQL that goes to a database. The password is in its environment: arguments can be read by
+/// every user of a machine.
+fn program(name: &str, database: &PgConnectOptions) -> Result<Command, StoreError> {
+    let url = database.to_url_lossy();
+    let mut program = Command::new(name);
+    program.arg("--no-password").stdin(Stdio::null()).stdout(Stdio::null()).kill_on_drop(true);
+    let socket = database.get_socket().map(|folder| folder.as_os_str());
+    program.env("PGHOST", socket.unwrap_or(OsStr::new(database.get_host())));
+    program.env("PGPORT", database.get_port().to_string());
+    program.env("PGUSER", database.get_username());
+    program.env("PGDATABASE", database.get_database().unwrap_or(database.get_username()));
+    program.env_remove("PGPASSWORD").env_remove("PGOPTIONS");
+    if let Some(password) = url.password() {
+        program.env("PGPASSWORD", decoded(password)?);
     }
+    for (name, value) in url.query_pairs().filter(|(name, _)| name.starts_with("ssl")) {
+        program.env(format!("PG{}", name.to_uppercase()), value.as_ref());
+    }
+    Ok(program)
 }
 
 enum Failed {
@@ -199,7 +199,7 @@ mod tests {
     #[test]
     fn a_password_is_given_as_it_is_and_not_among_the_arguments() {
         let options = PostgresOptions::new("postgres://u:p%40%2F%25%20%C3%A4@db.example.org/c").unwrap();
-        let program = options.program("pg_dump", &options.connect).unwrap();
+        let program = program("pg_dump", &options.connect).unwrap();
         let value = |name| program.as_std().get_envs().find(|(key, _)| *key == name).and_then(|(_, value)| value);
         assert_eq!(value(OsStr::new("PGPASSWORD")), Some(OsStr::new("p@/% ä")));
         assert_eq!(value(OsStr::new("PGHOST")), Some(OsStr::new("db.example.org")));
