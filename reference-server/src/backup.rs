@@ -1,7 +1,7 @@
 //! The commands `backup`, `restore` and `drill`: the database and the attachments, in one folder.
 //!
 //! The database is copied first. An attachment has its place before a complaint refers to it and never changes, so whatever
-//! the copy of the database refers to is there when the files are copied behind it. Last comes [`Manifest`]: a folder
+//! the copy of the database refers to is there when the files are copied behind it. Last comes the manifest: a folder
 //! without one is no whole backup.
 
 use std::error::Error;

@@ -167,6 +167,56 @@ struct SearchQuery {
     after: String,
 }
 
+impl SearchQuery {
+    /// What the filters ask for; words only where they may be searched.
+    fn wanted(&self, roster: &Roster, content: bool) -> Result<Query, Problem> {
+        let given = |text: &'static str, what: &str| -> Problem {
+            Problem::malformed("invalid_query", format!("{text}: There is no such {text}."))
+                .field(text, "invalid", what)
+        };
+        let missed = match self.missed.as_str() {
+            "" => false,
+            "true" => true,
+            _ => return Err(given("missed", "Expected true.")),
+        };
+        let sort: Sort = match self.sort.as_str() {
+            // Without words these are the newest.
+            "" => Sort::Relevance,
+            name => name.parse().map_err(|_| given("sort", "Expected relevance, newest, oldest or deadline."))?,
+        };
+        let level = match self.level.as_str() {
+            "" => None,
+            number => {
+                let level = number.parse::<u8>().ok().and_then(|level| Level::new(level).ok());
+                Some(level.ok_or_else(|| given("level", "Expected the number of a level."))?)
+            }
+        };
+        let handler = match self.handler.as_str() {
+            "" => None,
+            id => {
+                let known = AgentId::new(id).ok().filter(|id| roster.member(id).is_some());
+                Some(known.ok_or_else(|| given("handler", "Expected the id of an agent."))?)
+            }
+        };
+        Ok(Query {
+            text: Some(self.q.trim()).filter(|text| content && !text.is_empty()).map(str::to_owned),
+            statuses: match self.status.as_str() {
+                "" => Vec::new(),
+                "open" => Status::OPEN.to_vec(),
+                name => vec![name.parse::<Status>().map_err(|_| given("status", "Expected the name of a status."))?],
+            },
+            level,
+            handlers: handler.into_iter().collect(),
+            missed,
+            limit: SEARCH_ROWS,
+            sort,
+            // A cursor belongs to its order; another order begins anew.
+            after: self.after.parse::<Cursor>().ok().filter(|cursor| cursor.sort == sort),
+            ..Query::within(Scope::All)
+        })
+    }
+}
+
 /// What every list of this file needs.
 struct Floor {
     acting: Acting,
@@ -397,49 +447,8 @@ async fn search(State(state): State<AppState>, person: Person, ApiQuery(query): 
     {
         return Ok(see(&format!("/complaints/{reference}")));
     }
-    let given = |text: &'static str, what: &str| -> Problem {
-        Problem::malformed("invalid_query", format!("{text}: There is no such {text}.")).field(text, "invalid", what)
-    };
-    let missed = match query.missed.as_str() {
-        "" => false,
-        "true" => true,
-        _ => return Err(given("missed", "Expected true.")),
-    };
-    let sort: Sort = match query.sort.as_str() {
-        // Without words these are the newest.
-        "" => Sort::Relevance,
-        name => name.parse().map_err(|_| given("sort", "Expected relevance, newest, oldest or deadline."))?,
-    };
-    let level = match query.level.as_str() {
-        "" => None,
-        number => {
-            let level = number.parse::<u8>().ok().and_then(|level| Level::new(level).ok());
-            Some(level.ok_or_else(|| given("level", "Expected the number of a level."))?)
-        }
-    };
-    let handler = match query.handler.as_str() {
-        "" => None,
-        id => {
-            let known = AgentId::new(id).ok().filter(|id| floor.roster.member(id).is_some());
-            Some(known.ok_or_else(|| given("handler", "Expected the id of an agent."))?)
-        }
-    };
-    let wanted = Query {
-        text: (content && !text.is_empty()).then(|| text.to_owned()),
-        statuses: match query.status.as_str() {
-            "" => Vec::new(),
-            "open" => Status::OPEN.to_vec(),
-            name => vec![name.parse::<Status>().map_err(|_| given("status", "Expected the name of a status."))?],
-        },
-        level,
-        handlers: handler.into_iter().collect(),
-        missed,
-        limit: SEARCH_ROWS,
-        sort,
-        // A cursor belongs to its order; another order begins anew.
-        after: query.after.parse::<Cursor>().ok().filter(|cursor| cursor.sort == sort),
-        ..Query::within(Scope::All)
-    };
+    let wanted = query.wanted(&floor.roster, content)?;
+    let sort = wanted.sort;
     let fault = fruitless(text, content);
     let found = match fault {
         Some(_) => Page { items: Vec::new(), next: None },
