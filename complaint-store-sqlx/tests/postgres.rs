@@ -112,11 +112,18 @@ async fn a_dropped_request_leaves_no_half_change_and_no_lost_connection() {
     for patience in 0..150 {
         let mut next = story.clone();
         let change = next.acknowledge();
+        // Every third is dropped while it waits for a connection, so before it was sent; the others wherever they are by then.
+        let busy = if patience % 3 == 0 {
+            vec![store.pool().acquire().await.unwrap(), store.pool().acquire().await.unwrap()]
+        } else {
+            Vec::new()
+        };
         let asked = tokio::select! {
             biased;
             result = store.commit(&change) => { result.unwrap(); true }
             () = yields(patience % 30) => false,
         };
+        drop(busy);
         // What was dropped may still be under way on the server: the same change again is the way to find out.
         match store.commit(&change).await {
             Ok(()) => {
@@ -132,7 +139,7 @@ async fn a_dropped_request_leaves_no_half_change_and_no_lost_connection() {
         story = next;
         expect_stored(&store, &story).await;
     }
-    assert!(undone > 0, "no request was dropped in time: {done} done");
+    assert!(undone >= 50 && done > 0, "{undone} were dropped in time, {done} done");
 }
 
 async fn yields(count: u32) {
