@@ -8,6 +8,7 @@ mod books;
 mod cluster;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use books::{Books, Engine};
@@ -21,7 +22,7 @@ use complaint_store_sqlx::PostgresStore;
 use complaint_store_sqlx::postgres::{Changes, Heard, PostgresOptions};
 use sqlx::Executor;
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 async fn expect_stored(store: &PostgresStore, story: &Story) {
     assert_eq!(store.load(story.id()).await.unwrap().as_ref(), Some(story.state()));
@@ -247,14 +248,16 @@ async fn connections_that_the_server_ended_are_replaced() {
 /// Between the store and the server: lets everything through, late, nothing, or nobody in.
 struct Proxy {
     mode: watch::Sender<Mode>,
+    /// An answer is held.
+    held: Arc<Notify>,
     folder: tempfile::TempDir,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mode {
     Through,
-    /// Each answer takes so long.
-    Slow(Duration),
+    /// Answers are held until this mode ends.
+    Late,
     /// Connections stay open and nothing passes on them any more, whatever comes later.
     Silent,
     /// Connections end, nobody gets in.
@@ -266,14 +269,16 @@ impl Proxy {
         let folder = tempfile::tempdir().unwrap();
         let listener = UnixListener::bind(folder.path().join(".s.PGSQL.5432")).unwrap();
         let (mode, watched) = watch::channel(Mode::Through);
+        let held = Arc::new(Notify::new());
+        let holding = Arc::clone(&held);
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 if *watched.borrow() != Mode::Cut {
-                    tokio::spawn(pass(client, socket.clone(), watched.clone()));
+                    tokio::spawn(pass(client, socket.clone(), watched.clone(), Arc::clone(&holding)));
                 }
             }
         });
-        Self { mode, folder }
+        Self { mode, held, folder }
     }
 
     fn turn(&self, mode: Mode) {
@@ -287,7 +292,7 @@ impl Proxy {
     }
 }
 
-async fn pass(client: UnixStream, socket: PathBuf, mut mode: watch::Receiver<Mode>) {
+async fn pass(client: UnixStream, socket: PathBuf, mut mode: watch::Receiver<Mode>, held: Arc<Notify>) {
     let Ok(server) = UnixStream::connect(socket).await else { return };
     let (mut from_client, mut to_client) = client.into_split();
     let (mut from_server, mut to_server) = server.into_split();
@@ -298,7 +303,7 @@ async fn pass(client: UnixStream, socket: PathBuf, mut mode: watch::Receiver<Mod
         match now {
             Mode::Cut => return,
             Mode::Silent => std::future::pending().await,
-            Mode::Through | Mode::Slow(_) => {
+            Mode::Through | Mode::Late => {
                 use tokio::io::{AsyncReadExt, AsyncWriteExt};
                 let passed = tokio::select! {
                     changed = mode.changed() => { if changed.is_err() { return } continue }
@@ -308,8 +313,11 @@ async fn pass(client: UnixStream, socket: PathBuf, mut mode: watch::Receiver<Mod
                     },
                     read = from_server.read(&mut back) => match read {
                         Ok(bytes @ 1..) => {
-                            if let Mode::Slow(late) = now {
-                                tokio::time::sleep(late).await;
+                            if now == Mode::Late {
+                                held.notify_one();
+                                if mode.changed().await.is_err() {
+                                    return;
+                                }
                             }
                             to_client.write_all(&back[..bytes]).await
                         }
@@ -387,14 +395,21 @@ async fn a_server_that_is_silent_gone_or_slow_is_told_in_time_and_found_again() 
     let proxy = Proxy::before(socket_of(&url));
     let engine = Engine::Postgres(proxy.options(&cluster::name()).open().await.unwrap());
     let (mut books, mut story) = opened_in_books(&engine).await;
-    for mode in [Mode::Silent, Mode::Cut, Mode::Slow(Duration::from_secs(10))] {
+    for mode in [Mode::Silent, Mode::Cut, Mode::Late] {
         let (begin, end) = (|| proxy.turn(mode), || proxy.turn(Mode::Through));
         is_told_in_time_and_found_again(&engine, &mut books, &mut story, begin, end).await;
     }
-    // Slow, but not too slow.
-    proxy.turn(Mode::Slow(Duration::from_millis(50)));
+    // Late, but not too late.
     for _ in 0..5 {
-        books.commit(&engine, &story.note("It takes its time.")).await.unwrap();
+        // One permit may be left of an answer that was held before.
+        let _ = tokio::time::timeout(Duration::ZERO, proxy.held.notified()).await;
+        proxy.turn(Mode::Late);
+        let change = story.note("It takes its time.");
+        let passes = async {
+            proxy.held.notified().await;
+            proxy.turn(Mode::Through);
+        };
+        tokio::join!(books.commit(&engine, &change), passes).0.unwrap();
     }
     books.expect(&engine).await;
 }
