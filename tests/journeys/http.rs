@@ -89,7 +89,7 @@ pub(crate) async fn hears(stream: reqwest::Response, is: impl Fn(&str, &Value) -
         }
         panic!("the stream ended");
     };
-    let in_time = tokio::time::timeout(Duration::from_secs(20), listening).await;
+    let in_time = tokio::time::timeout(Duration::from_secs(60), listening).await;
     assert!(in_time.is_ok(), "only this was heard: {heard}");
 }
 
