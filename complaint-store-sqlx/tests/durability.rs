@@ -66,7 +66,7 @@ async fn readers_do_not_wait_for_the_writer() {
         assert_eq!(page.items, std::slice::from_ref(&before));
         assert_eq!(scratch.store.summary(&Scope::All).await.unwrap().total(), 1);
     };
-    tokio::time::timeout(Duration::from_secs(60), reading).await.expect("a reader waited for the writer");
+    tokio::time::timeout(Duration::from_mins(1), reading).await.expect("a reader waited for the writer");
     tx.commit().await.unwrap();
     expect_stored(&scratch.store, &story).await;
 }

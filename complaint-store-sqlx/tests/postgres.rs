@@ -340,8 +340,8 @@ fn socket_of(url: &str) -> PathBuf {
 /// What the stores below allow a statement.
 const STATEMENT: Duration = Duration::from_millis(500);
 /// Waiting for a connection and for an answer takes seconds, and a busy machine its time; without limits it has no end.
-const TOLD_WITHIN: Duration = Duration::from_secs(60);
-const FOUND_WITHIN: Duration = Duration::from_secs(60);
+const TOLD_WITHIN: Duration = Duration::from_mins(1);
+const FOUND_WITHIN: Duration = Duration::from_mins(1);
 
 /// While the server is in trouble everybody is told so in time; when it is not any more, it is found at once.
 async fn is_told_in_time_and_found_again(

@@ -12,7 +12,7 @@ use thirtyfour::prelude::*;
 use crate::server::{PASSWORD, Server};
 
 /// How long a page may take to show something.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A running driver. Stopped when dropped, and its browsers with it.
 pub(crate) struct Driver {

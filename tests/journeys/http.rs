@@ -7,7 +7,8 @@ use reqwest::multipart::{Form, Part};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::server::{PASSWORD, Server, postgres};
+use crate::postgres::postgres;
+use crate::server::{PASSWORD, Server};
 
 /// A picture of one pixel.
 pub(crate) const PNG: &[u8] = &[
@@ -89,7 +90,7 @@ pub(crate) async fn hears(stream: reqwest::Response, is: impl Fn(&str, &Value) -
         }
         panic!("the stream ended");
     };
-    let in_time = tokio::time::timeout(Duration::from_secs(60), listening).await;
+    let in_time = tokio::time::timeout(Duration::from_mins(1), listening).await;
     assert!(in_time.is_ok(), "only this was heard: {heard}");
 }
 

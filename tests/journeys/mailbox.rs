@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use mail_parser::{MessageParser, MimeHeaders as _};
 
 /// How long a mail may take to arrive.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Folders of `.eml` files, one for each server.
 #[derive(Clone)]

@@ -3,5 +3,7 @@
 mod browser;
 mod http;
 mod mailbox;
+#[path = "../../reference-server/tests/postgres/mod.rs"]
+mod postgres;
 mod replicas;
 mod server;

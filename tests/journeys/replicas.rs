@@ -7,7 +7,8 @@ use reqwest::multipart::{Form, Part};
 use serde_json::json;
 
 use crate::http::{PNG, broken_kettle, do_it, field, hears};
-use crate::server::{Server, postgres};
+use crate::postgres::postgres;
+use crate::server::Server;
 
 async fn all_events(server: &Server, token: &str) -> reqwest::Response {
     let live = server.request(Method::GET, "/api/v1/live", token).send().await.expect("a stream");

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 
-use complaint_core::clock::{Clock as _, IdSource as _, RandomIds, SystemClock};
 use complaint_core::store::{PAGE_MAX, Query, Scope};
 use complaint_core::{Desk, Policy};
 use complaint_store_sqlx::SqliteStore;
@@ -192,21 +191,6 @@ impl Server {
         self.post("/api/v1/accounts/verify", "", json!({"token": token})).await;
         self.token(email).await
     }
-}
-
-/// A schema of its own in the PostgreSQL that `tests/run` starts; or nothing and a line that says so. With `COMPLAINT_REQUIRE_POSTGRES=1`
-/// nothing fails.
-pub(crate) fn postgres() -> Option<String> {
-    let url = std::env::var("COMPLAINT_TEST_POSTGRES").ok();
-    if url.is_none() {
-        assert!(
-            std::env::var("COMPLAINT_REQUIRE_POSTGRES").as_deref() != Ok("1"),
-            "COMPLAINT_TEST_POSTGRES names no PostgreSQL; tests/run starts one"
-        );
-        eprintln!("skipped: COMPLAINT_TEST_POSTGRES names no PostgreSQL; tests/run starts one");
-    }
-    let joined = |url: &String| if url.contains('?') { '&' } else { '?' };
-    url.map(|url| format!("{url}{}schema=t{}", joined(&url), RandomIds.next_id(SystemClock.now()).simple()))
 }
 
 impl Drop for Server {

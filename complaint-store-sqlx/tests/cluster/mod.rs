@@ -37,7 +37,7 @@ pub(crate) fn options() -> Option<PostgresOptions> {
 /// Options for a schema that others may have as well.
 pub(crate) fn options_of(url: &str, schema: &str) -> PostgresOptions {
     let options = PostgresOptions::new(url).unwrap().in_schema(schema).unwrap();
-    options.not_durable().with_connections(5).with_statement_timeout(Duration::from_secs(60))
+    options.not_durable().with_connections(5).with_statement_timeout(Duration::from_mins(1))
 }
 
 /// A migrated store in a schema of its own.
@@ -90,7 +90,7 @@ impl Cluster {
         loop {
             match options.connect().await {
                 Ok(connection) => return connection,
-                Err(error) => assert!(begun.elapsed() < Duration::from_secs(60), "{error}"),
+                Err(error) => assert!(begun.elapsed() < Duration::from_mins(1), "{error}"),
             }
             tokio::task::yield_now().await;
         }

@@ -304,7 +304,7 @@ mod tests {
 
         /// The upload removes its half file in the background, when the machine has time for it.
         async fn comes_to(&self, count: usize) {
-            let given_up = std::time::Instant::now() + std::time::Duration::from_secs(60);
+            let given_up = std::time::Instant::now() + std::time::Duration::from_mins(1);
             while self.count() != count {
                 assert!(std::time::Instant::now() < given_up, "{} files are left, not {count}", self.count());
                 tokio::task::yield_now().await;

@@ -22,7 +22,7 @@ const PDF: &[u8] = b"%PDF-1.7\nlid";
 const DOCX: &[u8] = b"PK\x03\x04\x14\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x11\0\0\0word/document.xml";
 const MIB: usize = 1024 * 1024;
 /// Long enough for a busy disk.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 fn count(folder: &Path) -> usize {
     std::fs::read_dir(folder)

@@ -11,7 +11,7 @@ use reference_server::auth::values::{EmailAddress, FullName};
 use reference_server::config::DatabaseUrl;
 use reference_server::database::Database;
 
-use crate::support::postgres;
+use crate::postgres::postgres;
 
 /// Two servers on one database.
 struct Two {

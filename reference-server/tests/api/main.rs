@@ -16,6 +16,8 @@ mod lists;
 mod logging_in;
 mod making;
 mod portions;
+#[path = "../postgres/mod.rs"]
+mod postgres;
 mod redress;
 mod secrets;
 mod signing_up;

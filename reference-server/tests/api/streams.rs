@@ -16,7 +16,7 @@ use crate::house::House;
 use crate::support::With;
 
 /// Longer than a stream takes to see that its session has ended.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 struct Stream(BodyDataStream);
 

@@ -21,6 +21,8 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tower::ServiceExt as _;
 
+use crate::postgres::postgres;
+
 pub(crate) const PASSWORD: &str = "copper lantern winds 7 rivers";
 pub(crate) const OTHER_PASSWORD: &str = "velvet anchor counts 9 owls";
 
@@ -314,22 +316,6 @@ impl Harness {
 /// Whether the whole API is to be tried on the other engine.
 pub(crate) fn on_postgres() -> bool {
     std::env::var("COMPLAINT_TEST_ON").as_deref() == Ok("postgres")
-}
-
-/// A schema of its own in the PostgreSQL that `tests/run` starts; or nothing and a line that says so. With `COMPLAINT_REQUIRE_POSTGRES=1`
-/// nothing fails.
-pub(crate) fn postgres() -> Option<String> {
-    let Ok(url) = std::env::var("COMPLAINT_TEST_POSTGRES") else {
-        assert!(
-            std::env::var("COMPLAINT_REQUIRE_POSTGRES").as_deref() != Ok("1"),
-            "COMPLAINT_TEST_POSTGRES names no PostgreSQL; tests/run starts one"
-        );
-        eprintln!("skipped: COMPLAINT_TEST_POSTGRES names no PostgreSQL; tests/run starts one");
-        return None;
-    };
-    let mut url = url::Url::parse(&url).expect("a URL");
-    url.query_pairs_mut().append_pair("schema", &format!("t{:032x}", rand::random::<u128>()));
-    Some(url.into())
 }
 
 pub(crate) fn token_in(text: &str) -> String {

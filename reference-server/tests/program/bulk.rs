@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use super::{Running, postgres, program, run, serve};
+use super::{Running, program, run, serve};
+use crate::postgres::postgres;
 
 /// The small shop of the import, in a database and a data folder: 14 complaints with 24 entries.
 fn shop(data: &Path, database: &str) {

@@ -3,12 +3,16 @@
 #![expect(clippy::expect_used, reason = "a test that cannot go on should say where")]
 
 mod bulk;
+#[path = "../postgres/mod.rs"]
+mod postgres;
 
 use std::io::{BufRead as _, BufReader, Lines, Write as _};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 
 use reference_server::config::DatabaseUrl;
+
+use crate::postgres::postgres;
 
 fn program() -> Command {
     let mut program = Command::new(env!("CARGO_BIN_EXE_reference-server"));
@@ -101,22 +105,6 @@ fn a_file_that_is_no_database_is_named_once() {
     assert_eq!(refused.status.code(), Some(1));
     let said = said(&refused);
     assert_eq!(said.matches("file is not a database").count(), 1, "{said}");
-}
-
-/// A schema of its own in the PostgreSQL that `tests/run` starts; or nothing and a line that says so. With `COMPLAINT_REQUIRE_POSTGRES=1`
-/// nothing fails.
-fn postgres() -> Option<String> {
-    let Ok(url) = std::env::var("COMPLAINT_TEST_POSTGRES") else {
-        assert!(
-            std::env::var("COMPLAINT_REQUIRE_POSTGRES").as_deref() != Ok("1"),
-            "COMPLAINT_TEST_POSTGRES names no PostgreSQL; tests/run starts one"
-        );
-        eprintln!("skipped: COMPLAINT_TEST_POSTGRES names no PostgreSQL; tests/run starts one");
-        return None;
-    };
-    let mut url = url::Url::parse(&url).expect("a URL");
-    url.query_pairs_mut().append_pair("schema", &format!("t{:032x}", rand::random::<u128>()));
-    Some(url.into())
 }
 
 /// Runs a command on a database, with a line for its standard input; its exit code and standard output.
