@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use crate::actor::Party;
 use crate::complaint::{
-    Attachment, Complaint, Contact, Dismissal, Entry, Event, Feedback, Priority, Proposal, Question, ReleaseCause,
-    Remedy, RemedyPromise, RemedyStep, Resolution, Words,
+    Attachment, Complaint, Contact, Decision, Dismissal, Entry, Event, Feedback, Priority, Proposal, Question,
+    ReleaseCause, Remedy, RemedyPromise, RemedyStep, Words,
 };
 use crate::routing::Routing;
 
@@ -171,7 +171,7 @@ fn without_content(mut complaint: Complaint) -> Complaint {
         }),
         resolutions: resolutions
             .into_iter()
-            .map(|it| Resolution { explanation: String::new(), apology: None, next_steps: None, ..it })
+            .map(|it| Decision { explanation: String::new(), apology: None, next_steps: None, ..it })
             .collect(),
         remedies: remedies
             .into_iter()

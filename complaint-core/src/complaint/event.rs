@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::submission::{Attachment, Channel, DismissalReason, Item, Outcome, Priority, Remedy, Wish};
+use super::{Attachment, Channel, DismissalReason, Item, Outcome, Priority, Remedy, Wish};
 use crate::deadline::ClockKind;
 use crate::id::{AgentId, Area, CategoryKey, CauseKey, ComplaintId, CustomerId, Language, Level, Skill};
 use crate::reference::Reference;

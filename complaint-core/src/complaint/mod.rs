@@ -6,6 +6,8 @@
 //!
 //! Examples: [`Submission`], [`Complaint`], [`Entry`].
 
+mod closed_list;
+mod decision;
 mod entry;
 mod event;
 mod feedback;
@@ -14,12 +16,11 @@ mod state;
 mod submission;
 mod words;
 
+pub use decision::{Decision, Dismissal, DismissalReason, Outcome, Proposal};
 pub use entry::{Entry, Place};
 pub use event::{CloseCause, EscalationCause, Event, ReleaseCause};
 pub use feedback::{Feedback, Rating};
-pub use remedy::{RemedyPromise, RemedyState, RemedyStep};
-pub use state::{Complaint, Contact, Dismissal, Escalation, Exclusion, ExclusionCause, Proposal, Question, Resolution};
-pub use submission::{
-    Attachment, Channel, DismissalReason, Item, Outcome, Priority, Remedy, RemedyKind, Submission, Wish,
-};
+pub use remedy::{Remedy, RemedyKind, RemedyPromise, RemedyState, RemedyStep};
+pub use state::{Complaint, Contact, Escalation, Exclusion, ExclusionCause, Question};
+pub use submission::{Attachment, Channel, Item, Priority, Submission, Wish};
 pub use words::Words;

@@ -1,15 +1,112 @@
-//! The remedies of a complaint, each with a small state of its own.
+//! What is done to put things right: as decided, and as promised with a small state of its own.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::Complaint;
-use super::submission::{Remedy, closed_list};
+use super::closed_list::closed_list;
 use crate::actor::Party;
 use crate::deadline::ClockKind;
 use crate::id::InvalidId;
 use crate::lifecycle::Status;
+use crate::money::Money;
 use crate::policy::Policy;
+
+closed_list!(
+    /// What is done to put things right (ISO 10002 calls for remedies wherever they are appropriate).
+    RemedyKind, "remedy kind" {
+        /// Money back; needs an amount.
+        Refund = "refund", "Refund";
+        /// The thing again.
+        Replacement = "replacement", "Replacement";
+        /// The thing mended.
+        Repair = "repair", "Repair";
+        /// Money for what was suffered; needs an amount.
+        Compensation = "compensation", "Compensation";
+        /// Words; given with the decision itself.
+        Apology = "apology", "Apology";
+        /// The record put right.
+        Correction = "correction", "Correction";
+        /// The organisation changes how it works.
+        ProcessChange = "process_change", "Process change";
+        /// An account of what happened; given with the decision itself.
+        Explanation = "explanation", "Explanation";
+    }
+);
+
+impl RemedyKind {
+    /// Whether it is an amount of money.
+    pub fn is_money(self) -> bool {
+        matches!(self, Self::Refund | Self::Compensation)
+    }
+
+    /// Whether the decision itself delivers it, so that nothing stays outstanding.
+    pub fn is_given_with_decision(self) -> bool {
+        matches!(self, Self::Apology | Self::Explanation)
+    }
+}
+
+/// A remedy as decided.
+///
+/// ```
+/// use complaint_core::Remedy;
+/// use complaint_core::complaint::RemedyKind;
+///
+/// let refund = Remedy::refund("12.50 EUR")?.due_on("2026-12-01".parse()?);
+/// assert_eq!((refund.kind, refund.amount.map(|it| it.minor_units())), (RemedyKind::Refund, Some(1250)));
+/// let repair = Remedy::of(RemedyKind::Repair).with_instructions("We come by appointment.");
+/// assert!(!repair.kind.is_money() && !repair.kind.is_given_with_decision());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Remedy {
+    /// What is done.
+    pub kind: RemedyKind,
+    /// How much, where it is money: `12.50 EUR`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub amount: Option<Money>,
+    /// By when it is promised; the policy's target where none is named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due_on: Option<NaiveDate>,
+    /// How the customer proceeds, e.g. where to send the broken one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instructions: Option<String>,
+}
+
+impl Remedy {
+    /// A remedy that is no money.
+    pub fn of(kind: RemedyKind) -> Self {
+        Self { kind, amount: None, due_on: None, instructions: None }
+    }
+
+    /// Money back, e.g. `12.50 EUR`.
+    pub fn refund(amount: &str) -> Result<Self, InvalidId> {
+        Ok(Self { amount: Some(amount.parse()?), ..Self::of(RemedyKind::Refund) })
+    }
+
+    /// Money for what was suffered, e.g. `20 EUR`.
+    pub fn compensation(amount: &str) -> Result<Self, InvalidId> {
+        Ok(Self { amount: Some(amount.parse()?), ..Self::of(RemedyKind::Compensation) })
+    }
+
+    /// The thing again.
+    pub fn replacement() -> Self {
+        Self::of(RemedyKind::Replacement)
+    }
+
+    /// Tells the customer how to proceed.
+    pub fn with_instructions(mut self, instructions: impl Into<String>) -> Self {
+        self.instructions = Some(instructions.into());
+        self
+    }
+
+    /// Promises a day.
+    pub fn due_on(mut self, day: NaiveDate) -> Self {
+        self.due_on = Some(day);
+        self
+    }
+}
 
 /// A remedy that a decision offered, and what became of it. That a promise failed stays known when it is kept after all; what
 /// was recorded and turned out not to be so, a delivery that never arrived or a wish that was none, is in the log alone.

@@ -1,14 +1,13 @@
-//! What a customer hands in, and the closed lists that complaints are described by.
+//! What a customer hands in.
 
 use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
-use super::state::Contact;
-use crate::complaint::Complaint;
+use super::closed_list::closed_list;
+use super::{Complaint, Contact};
 use crate::id::{AgentId, Area, AttachmentId, CategoryKey, ComplaintId, CustomerId, InvalidId, Language};
-use crate::money::Money;
 
 /// A complaint as it is handed in. Texts are raw: `submit` checks them all and names every fault at once.
 ///
@@ -189,70 +188,6 @@ pub struct Item {
     pub key: String,
 }
 
-macro_rules! closed_list {
-    ($(#[$doc:meta])* $name:ident, $what:literal, default $default:ident { $($(#[$vdoc:meta])* $variant:ident = $key:literal, $label:literal;)+ }) => {
-        closed_list!($(#[$doc])* $name, $what { $($(#[$vdoc])* $variant = $key, $label;)+ });
-
-        impl Default for $name {
-            fn default() -> Self {
-                Self::$default
-            }
-        }
-    };
-    ($(#[$doc:meta])* $name:ident, $what:literal { $($(#[$vdoc:meta])* $variant:ident = $key:literal, $label:literal;)+ }) => {
-        $(#[$doc])*
-        ///
-        /// ```
-        #[doc = concat!("use complaint_core::complaint::", stringify!($name), ";")]
-        ///
-        #[doc = concat!("for one in ", stringify!($name), "::ALL {")]
-        ///     assert_eq!(one.name().parse(), Ok(*one)); // as stored, and as the API has it
-        ///     assert!(!one.label().is_empty()); // as people read it
-        /// }
-        #[doc = concat!("assert!(\"other than these\".parse::<", stringify!($name), ">().is_err());")]
-        /// ```
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        pub enum $name {
-            $($(#[$vdoc])* #[serde(rename = $key)] $variant,)+
-        }
-
-        impl $name {
-            /// All of them, in order.
-            pub const ALL: &'static [$name] = &[$(Self::$variant,)+];
-
-            /// The stable name, as stored and as used by the API.
-            pub fn name(self) -> &'static str {
-                match self { $(Self::$variant => $key,)+ }
-            }
-
-            /// What people read.
-            pub fn label(self) -> &'static str {
-                match self { $(Self::$variant => $label,)+ }
-            }
-        }
-
-        impl std::fmt::Display for $name {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str(self.name())
-            }
-        }
-
-        impl std::str::FromStr for $name {
-            type Err = InvalidId;
-
-            fn from_str(name: &str) -> Result<Self, InvalidId> {
-                Self::ALL
-                    .iter()
-                    .copied()
-                    .find(|known| known.name() == name)
-                    .ok_or(InvalidId::new($what, concat!("one of: ", $($key, " ",)+)))
-            }
-        }
-    };
-}
-
-pub(super) use closed_list;
-
 closed_list!(
     /// The way a complaint came in.
     Channel, "channel", default Web {
@@ -312,134 +247,6 @@ closed_list!(
         Other = "other", "Something else";
     }
 );
-
-closed_list!(
-    /// The decision on a complaint.
-    Outcome, "outcome" {
-        /// The customer was right.
-        Upheld = "upheld", "Upheld";
-        /// The customer was right in part.
-        PartlyUpheld = "partly_upheld", "Partly upheld";
-        /// The customer was not right.
-        NotUpheld = "not_upheld", "Not upheld";
-        /// Settled at first contact, to the customer's satisfaction.
-        ResolvedAtSource = "resolved_at_source", "Resolved at source";
-        /// Something is given without deciding who was right.
-        Goodwill = "goodwill", "Goodwill";
-    }
-);
-
-closed_list!(
-    /// What is done to put things right (ISO 10002 calls for remedies wherever they are appropriate).
-    RemedyKind, "remedy kind" {
-        /// Money back; needs an amount.
-        Refund = "refund", "Refund";
-        /// The thing again.
-        Replacement = "replacement", "Replacement";
-        /// The thing mended.
-        Repair = "repair", "Repair";
-        /// Money for what was suffered; needs an amount.
-        Compensation = "compensation", "Compensation";
-        /// Words; given with the decision itself.
-        Apology = "apology", "Apology";
-        /// The record put right.
-        Correction = "correction", "Correction";
-        /// The organisation changes how it works.
-        ProcessChange = "process_change", "Process change";
-        /// An account of what happened; given with the decision itself.
-        Explanation = "explanation", "Explanation";
-    }
-);
-
-impl RemedyKind {
-    /// Whether it is an amount of money.
-    pub fn is_money(self) -> bool {
-        matches!(self, Self::Refund | Self::Compensation)
-    }
-
-    /// Whether the decision itself delivers it, so that nothing stays outstanding.
-    pub fn is_given_with_decision(self) -> bool {
-        matches!(self, Self::Apology | Self::Explanation)
-    }
-}
-
-closed_list!(
-    /// Why a complaint is not taken up.
-    DismissalReason, "dismissal reason" {
-        /// Advertising or machine-made noise.
-        Spam = "spam", "Spam";
-        /// Nothing but insult or threat.
-        Abuse = "abuse", "Abuse";
-        /// Not ours to decide, and nobody to refer it to.
-        OutOfScope = "out_of_scope", "Out of scope";
-        /// A question, a praise, a request for service.
-        NotAComplaint = "not_a_complaint", "Not a complaint";
-        /// Too late by the rules that apply.
-        TimeBarred = "time_barred", "Time-barred";
-    }
-);
-
-/// A remedy as decided.
-///
-/// ```
-/// use complaint_core::Remedy;
-/// use complaint_core::complaint::RemedyKind;
-///
-/// let refund = Remedy::refund("12.50 EUR")?.due_on("2026-12-01".parse()?);
-/// assert_eq!((refund.kind, refund.amount.map(|it| it.minor_units())), (RemedyKind::Refund, Some(1250)));
-/// let repair = Remedy::of(RemedyKind::Repair).with_instructions("We come by appointment.");
-/// assert!(!repair.kind.is_money() && !repair.kind.is_given_with_decision());
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Remedy {
-    /// What is done.
-    pub kind: RemedyKind,
-    /// How much, where it is money: `12.50 EUR`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub amount: Option<Money>,
-    /// By when it is promised; the policy's target where none is named.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub due_on: Option<NaiveDate>,
-    /// How the customer proceeds, e.g. where to send the broken one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub instructions: Option<String>,
-}
-
-impl Remedy {
-    /// A remedy that is no money.
-    pub fn of(kind: RemedyKind) -> Self {
-        Self { kind, amount: None, due_on: None, instructions: None }
-    }
-
-    /// Money back, e.g. `12.50 EUR`.
-    pub fn refund(amount: &str) -> Result<Self, InvalidId> {
-        Ok(Self { amount: Some(amount.parse()?), ..Self::of(RemedyKind::Refund) })
-    }
-
-    /// Money for what was suffered, e.g. `20 EUR`.
-    pub fn compensation(amount: &str) -> Result<Self, InvalidId> {
-        Ok(Self { amount: Some(amount.parse()?), ..Self::of(RemedyKind::Compensation) })
-    }
-
-    /// The thing again.
-    pub fn replacement() -> Self {
-        Self::of(RemedyKind::Replacement)
-    }
-
-    /// Tells the customer how to proceed.
-    pub fn with_instructions(mut self, instructions: impl Into<String>) -> Self {
-        self.instructions = Some(instructions.into());
-        self
-    }
-
-    /// Promises a day.
-    pub fn due_on(mut self, day: NaiveDate) -> Self {
-        self.due_on = Some(day);
-        self
-    }
-}
 
 /// The facts of an attachment; the file's own name is words.
 ///

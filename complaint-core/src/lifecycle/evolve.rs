@@ -6,8 +6,8 @@ use chrono::{DateTime, Utc};
 
 use crate::actor::Party;
 use crate::complaint::{
-    Attachment, Complaint, Contact, Dismissal, Entry, Escalation, Event, Exclusion, ExclusionCause, Feedback, Proposal,
-    Question, ReleaseCause, Remedy, RemedyPromise, RemedyStep, Resolution, Words,
+    Attachment, Complaint, Contact, Decision, Dismissal, Entry, Escalation, Event, Exclusion, ExclusionCause, Feedback,
+    Proposal, Question, ReleaseCause, Remedy, RemedyPromise, RemedyStep, Words,
 };
 use crate::deadline::{ClockChange, Deadline};
 use crate::id::{AgentId, Version};
@@ -285,7 +285,7 @@ pub(crate) fn happen(complaint: &mut Complaint, entry: &Entry) {
             if let Some(agent) = approved_by {
                 decided_by(complaint, agent);
             }
-            complaint.resolutions.push(Resolution {
+            complaint.resolutions.push(Decision {
                 at: entry.at,
                 level: entry.place.level,
                 by: by.clone(),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use complaint_core::Actor;
-use complaint_core::complaint::{Complaint, Contact, Feedback, RemedyPromise, RemedyState, Resolution};
+use complaint_core::complaint::{Complaint, Contact, Decision, Feedback, RemedyPromise, RemedyState};
 use complaint_core::deadline::ClockKind;
 use complaint_core::id::CauseKey;
 use complaint_core::lifecycle::Context;
@@ -412,7 +412,7 @@ impl Lens {
         }
     }
 
-    fn resolution(&self, resolution: &Resolution) -> ResolutionView {
+    fn resolution(&self, resolution: &Decision) -> ResolutionView {
         ResolutionView {
             at: resolution.at,
             level: resolution.level.get(),
