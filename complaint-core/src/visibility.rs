@@ -136,6 +136,7 @@ fn public(mut complaint: Complaint) -> Complaint {
         proposal: None,
         deciders: Vec::new(),
         absorbed: Vec::new(),
+        receipts: BTreeMap::new(),
         // Numbers that would tell how much happened among staff.
         entries: 0,
         level_entries: 0,

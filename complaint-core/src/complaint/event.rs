@@ -266,6 +266,9 @@ pub enum Event {
         other: ComplaintId,
         /// The earlier of both receipts, from now on this one's.
         received_at: DateTime<Utc>,
+        /// When that one was received.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        theirs: Option<DateTime<Utc>>,
     },
     /// Taken apart again.
     Unmerged,

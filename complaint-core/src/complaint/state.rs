@@ -164,6 +164,9 @@ pub struct Complaint {
     pub merged_into: Option<ComplaintId>,
     /// Complaints joined to it.
     pub absorbed: Vec<ComplaintId>,
+    /// When it and those joined to it were received; empty where none ever was.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub receipts: BTreeMap<ComplaintId, DateTime<Utc>>,
     /// The finished complaint it follows up.
     pub follows: Option<ComplaintId>,
     /// The body it was passed to.

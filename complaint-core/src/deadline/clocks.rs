@@ -706,6 +706,32 @@ fn wanted_by_law(complaint: &Complaint, policy: &Policy, now: DateTime<Utc>, cau
     wants
 }
 
+/// What a complaint takes on of that which the law promises for another one, when that is joined to it: no promise is lost,
+/// and of one that both have the earlier end holds. An opportunity that the other one had is none of this one.
+pub(crate) fn adopted(survivor: &Complaint, joined: &Complaint) -> Vec<ClockChange> {
+    let mut free = of_law(survivor).map(|deadline| deadline.instance).max().unwrap_or_default();
+    let running = |complaint| of_law(complaint).filter(|deadline| deadline.ended.is_none() && !deadline.lapses());
+    let mut changes = Vec::new();
+    for theirs in running(joined) {
+        let promise = promise_of(theirs);
+        if is_kept(survivor, promise.kept_by) {
+            continue;
+        }
+        match running(survivor).find(|own| promise_of(own).key == promise.key) {
+            Some(own) if own.due_at <= theirs.due_at => {}
+            Some(own) => {
+                changes
+                    .push(ClockChange::Retargeted { deadline: Deadline { instance: own.instance, ..theirs.clone() } });
+            }
+            None => {
+                free += 1;
+                changes.push(ClockChange::Started { deadline: Deadline { instance: free, ..theirs.clone() } });
+            }
+        }
+    }
+    changes
+}
+
 fn is_kept(complaint: &Complaint, milestone: Milestone) -> bool {
     let resolved = matches!(complaint.status, Status::Resolved | Status::Closed);
     resolved

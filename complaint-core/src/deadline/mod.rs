@@ -25,7 +25,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 pub use calendar::{Calendar, CalendarFault, CalendarFaults, CalendarProblem, CalendarSpec, HoursSpec};
-pub(crate) use clocks::{ClockCause, at_its_end, clock_changes, has_escalated, moves_up, runs_in};
+pub(crate) use clocks::{ClockCause, adopted, at_its_end, clock_changes, has_escalated, moves_up, runs_in};
 pub use clocks::{due_commands, next_action_at};
 pub use explain::{Explanation, Stretch, StretchKind};
 pub use span::{Span, SpanUnit};

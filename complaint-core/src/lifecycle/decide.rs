@@ -15,7 +15,7 @@ use crate::complaint::{
     Attachment, CloseCause, Complaint, Entry, EscalationCause, Event, Place, ReleaseCause, Remedy, RemedyPromise,
     RemedyState, Submission, Words,
 };
-use crate::deadline::{ClockCause, ClockChange, ClockKind, clock_changes};
+use crate::deadline::{ClockCause, ClockChange, ClockKind, adopted, clock_changes};
 use crate::id::{ComplaintId, Level, Version};
 use crate::reference::Reference;
 
@@ -243,13 +243,15 @@ struct Draft<'a> {
     version: Version,
     by: &'a Party,
     context: &'a Context<'a>,
+    /// The complaint that is joined to this one.
+    joins: Option<&'a Complaint>,
 }
 
 impl<'a> Draft<'a> {
     fn of(complaint: &'a Complaint, actor: &'a Actor, context: &'a Context<'a>) -> Self {
         let version = if context.continuing { complaint.version } else { complaint.version.next() };
         let (state, entries) = (Cow::Borrowed(complaint), Vec::new());
-        Self { state, entries, version, by: actor.party(), context }
+        Self { state, entries, version, by: actor.party(), context, joins: None }
     }
 
     fn push(&mut self, place: Place, event: Event, words: Words) {
@@ -283,6 +285,11 @@ impl<'a> Draft<'a> {
         let follows = clock_changes(state, self.context.policy, self.context.now, cause);
         wind(state, &follows, entry.at);
         entry.clocks.extend(follows);
+        if let Some(joined) = self.joins.take() {
+            let taken_on = adopted(state, joined);
+            wind(state, &taken_on, entry.at);
+            entry.clocks.extend(taken_on);
+        }
         self.entries.push(entry);
         if let Some(event) = before.and_then(|before| revised(&before, &self.state)) {
             self.push(self.place(), event, Words::none());
@@ -573,9 +580,10 @@ fn effects(complaint: &Complaint, command: &Command, actor: &Actor, context: &Co
                     Event::Merged { into: survivor.id, reference: Some(survivor.reference) },
                     words,
                 );
-                let mut joined = Draft::of(survivor, actor, context);
+                let mut joined = Draft { joins: Some(complaint), ..Draft::of(survivor, actor, context) };
                 let received_at = survivor.received_at.min(complaint.received_at);
-                joined.push(joined.place(), Event::Absorbed { other: complaint.id, received_at }, Words::none());
+                let event = Event::Absorbed { other: complaint.id, received_at, theirs: Some(complaint.received_at) };
+                joined.push(joined.place(), event, Words::none());
                 draft.entries.extend(joined.entries);
             }
         }

@@ -1,5 +1,6 @@
 //! From entries to state. Holds no rule and cannot fail: a rule here would one day refuse to load old complaints.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -159,6 +160,7 @@ pub fn begin(entry: &Entry) -> Option<Complaint> {
         dismissal: None,
         merged_into: None,
         absorbed: Vec::new(),
+        receipts: BTreeMap::new(),
         follows: *follows,
         referred_to: None,
         attachments: Vec::new(),
@@ -382,11 +384,19 @@ pub(crate) fn happen(complaint: &mut Complaint, entry: &Entry) {
             complaint.proposal = None;
             complaint.awaited = None;
         }
-        Event::Absorbed { other, received_at } => {
+        Event::Absorbed { other, received_at, theirs } => {
             complaint.absorbed.push(*other);
+            complaint.receipts.entry(complaint.id).or_insert(complaint.received_at);
+            complaint.receipts.insert(*other, theirs.unwrap_or(*received_at));
             complaint.received_at = *received_at;
         }
-        Event::Separated { other } => complaint.absorbed.retain(|absorbed| absorbed != other),
+        Event::Separated { other } => {
+            complaint.absorbed.retain(|absorbed| absorbed != other);
+            // Joined before receipts were kept apart, it leaves the earlier one behind.
+            if complaint.receipts.remove(other).is_some() {
+                complaint.received_at = complaint.receipts.values().copied().min().unwrap_or(complaint.received_at);
+            }
+        }
         Event::Referred => {
             complaint.referred_to = own("body");
             complaint.question = None;

@@ -135,6 +135,7 @@ codes! {
     DuplicateName = "duplicate_name", Warning, "Two things that people cannot tell apart.";
     NothingToChoose = "nothing_to_choose", Warning, "Categories, none of which can be chosen.";
     LevelUnstaffed = "level_unstaffed", Warning, "A level without an agent.";
+    NobodyApproves = "nobody_approves", Warning, "A level whose decisions wait for a second person, and there is none.";
     CategoryUnskilled = "category_unskilled", Warning, "A category whose complaints no agent can be given.";
     LikelyTypo = "likely_typo", Warning, "A skill, area or category that is probably misspelt.";
     SuperiorOutOfReach = "superior_out_of_reach", Warning, "A superior who can never be given what is escalated.";

@@ -69,7 +69,7 @@ pub struct Policy {
     /// Whether agents of the first level may dismiss.
     #[serde(default)]
     pub agents_may_dismiss: bool,
-    /// Whether every resolution needs a second person.
+    /// Whether every decision needs a second person. What is settled at source is none: the customer has said that they are satisfied.
     #[serde(default)]
     pub four_eyes: bool,
     /// Whether service clocks pause while a third party must act.

@@ -26,11 +26,35 @@ impl Report<'_> {
                 );
             }
         }
+        if policy.four_eyes {
+            self.second_persons(&levels, &enabled);
+        }
         for (at, category) in policy.categories.iter().enumerate().filter(|(_, category)| category.active) {
             self.skills(at, category, &levels, &enabled, roster);
         }
         for member in &enabled {
             self.reporting_line(member, roster);
+        }
+    }
+
+    /// Whoever approves is of the level or above it, no agent of the first level, and not the proposer.
+    fn second_persons(&mut self, levels: &[Level], enabled: &[&Member]) {
+        for (at, level) in levels.iter().enumerate() {
+            let proposers = enabled.iter().filter(|member| member.agent.level == *level).count();
+            let approvers =
+                enabled.iter().filter(|it| it.agent.level >= *level && it.agent.level > Level::FIRST).count();
+            let proposer_is_one = usize::from(*level > Level::FIRST);
+            if proposers > 0 && approvers <= proposer_is_one {
+                self.push(
+                    Code::NobodyApproves,
+                    format!("levels.{at}"),
+                    format!(
+                        "every decision needs a second person, and at level {level} ({}) or above there is no other one",
+                        self.policy.level_name(*level)
+                    ),
+                    "enrol another agent there, or leave out `four_eyes`",
+                );
+            }
         }
     }
 

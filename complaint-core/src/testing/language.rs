@@ -90,6 +90,8 @@ struct Reader {
     policy_is_read: bool,
     categories: Vec<Category>,
     started: bool,
+    /// The latest instant that was named: a weekday without a date is after it.
+    latest: DateTime<Utc>,
     /// What complaints are called, and what each is about.
     aliases: BTreeMap<String, String>,
 }
@@ -104,6 +106,7 @@ impl Reader {
             policy_is_read: false,
             categories: Vec::new(),
             started: false,
+            latest: samples::monday(),
             aliases: BTreeMap::new(),
         }
     }
@@ -244,9 +247,10 @@ impl Reader {
 
     // --- time -----------------------------------------------------------------------------------------------------
 
-    fn time(&self, words: &mut Words<'_>) -> Result<Option<Act>, Fault> {
+    fn time(&mut self, words: &mut Words<'_>) -> Result<Option<Act>, Fault> {
         if words.eat("at") {
-            return Ok(Some(Act::At(self.instant(words)?)));
+            self.latest = self.instant(words)?;
+            return Ok(Some(Act::At(self.latest)));
         }
         if words.eat("after") {
             return Ok(Some(Act::After(span(words)?)));
@@ -254,14 +258,20 @@ impl Reader {
         Ok(None)
     }
 
-    /// `[WEEKDAY] DATE TIME [ZONE]`; without a zone, that of the policy's calendar.
+    /// `[WEEKDAY] DATE TIME [ZONE]` or `WEEKDAY TIME [ZONE]`; without a zone, that of the policy's calendar.
     fn instant(&self, words: &mut Words<'_>) -> Result<DateTime<Utc>, Fault> {
         let weekday = words.peek().and_then(|word| word.parse::<Weekday>().ok());
         if weekday.is_some() {
             words.skip();
         }
-        let date: NaiveDate = words.parsed("a date, e.g. 2026-11-09")?;
-        if let Some(weekday) = weekday.filter(|weekday| *weekday != chrono::Datelike::weekday(&date)) {
+        let is_time = |word: &str| word.parse::<NaiveTime>().is_ok();
+        let date: Option<NaiveDate> = match words.peek() {
+            Some(word) if weekday.is_some() && is_time(word) => None,
+            _ => Some(words.parsed("a date, e.g. 2026-11-09")?),
+        };
+        if let Some((date, weekday)) =
+            date.zip(weekday).filter(|(date, weekday)| *weekday != chrono::Datelike::weekday(date))
+        {
             let real = chrono::Datelike::weekday(&date);
             return Err(words.fault_before(format!("{date} is no {weekday} but a {real}")));
         }
@@ -274,7 +284,22 @@ impl Reader {
             }
             None => self.scenario.zone.clone(),
         };
-        instant(date, time, &zone).map_err(|message| words.fault_before(message))
+        let at = |date| instant(date, time, &zone).map_err(|message| words.fault_before(message));
+        match (date, weekday) {
+            (Some(date), _) => at(date),
+            (None, weekday) => {
+                let yesterday = self.latest.date_naive() - chrono::Days::new(1);
+                let days = yesterday.iter_days().take(9);
+                let named = days.filter(|day| Some(chrono::Datelike::weekday(day)) == weekday);
+                for day in named {
+                    let candidate = at(day)?;
+                    if candidate > self.latest {
+                        return Ok(candidate);
+                    }
+                }
+                Err(words.fault_before("that is no day after the instant before".into()))
+            }
+        }
     }
 
     // --- steps ----------------------------------------------------------------------------------------------------
@@ -722,8 +747,8 @@ fn level(words: &mut Words<'_>) -> Result<Level, Fault> {
 fn span(words: &mut Words<'_>) -> Result<Span, Fault> {
     let amount = words.word("an amount of time, e.g. 2 working hours")?;
     let mut unit = words.word("a unit of time, e.g. hours")?;
-    if unit == "working" {
-        unit = format!("working {}", words.word("a unit of time, e.g. hours")?);
+    if matches!(unit.as_str(), "working" | "calendar") {
+        unit = format!("{unit} {}", words.word("a unit of time, e.g. hours")?);
     }
     format!("{amount} {unit}").parse().map_err(|it: crate::id::InvalidId| words.fault_before(it.to_string()))
 }
@@ -995,6 +1020,32 @@ at Fri 2026-11-06 16:40 John submits \"Cracked lid\" about \"Damaged goods\" as 
             _ => None,
         });
         *given.unwrap()
+    }
+
+    #[test]
+    fn a_weekday_alone_is_the_next_one() {
+        let at = |line: &str| {
+            let scenario = read(line).unwrap();
+            scenario.lines.iter().rev().find_map(|line| match &line.step.0 {
+                Act::At(at) => Some(at.to_rfc3339()),
+                _ => None,
+            })
+        };
+        for (line, expected) in [
+            ("at Mon 17:00 sweep", "2026-11-09T17:00:00+00:00"),
+            ("at Fri 16:41 sweep", "2026-11-06T16:41:00+00:00"),
+            ("at Fri 16:40 sweep", "2026-11-13T16:40:00+00:00"),
+            ("at Mon 09:00 Asia/Tokyo sweep", "2026-11-09T00:00:00+00:00"),
+            ("at Fri 23:00 America/New_York sweep", "2026-11-07T04:00:00+00:00"),
+            ("at Mon 09:00 sweep\nat Mon 09:00 sweep", "2026-11-16T09:00:00+00:00"),
+        ] {
+            assert_eq!(at(line).as_deref(), Some(expected), "{line}");
+        }
+        let fresh = HOUSE.replace("2026-11-06 ", "");
+        let scenario = Scenario::parse("f", &format!("{fresh}expect C1 acceptance due Mon 16:40\n")).unwrap();
+        assert_eq!(chrono::Datelike::weekday(&scenario.start), Weekday::Fri);
+        assert!(scenario.start > samples::monday() && scenario.start < samples::monday() + chrono::TimeDelta::days(7));
+        assert!(read("at 17:00 sweep").unwrap_err().to_string().contains("a date, e.g. 2026-11-09"));
     }
 
     #[test]

@@ -31,6 +31,8 @@
 //! time       = at INSTANT | after SPAN              the clock moves and nothing else happens
 //! INSTANT    = [ Mon ] 2026-11-09 16:40[:01] [ ZONE ]   without a zone: that of the policy's calendar;
 //!                                                   a wrong weekday is an error; in place of a zone also +01:00
+//!            | Mon 16:40[:01] [ ZONE ]              the next one after the `at` above it, where the text begins
+//!                                                   after `samples::monday`
 //! SPAN       = 2 working hours | 3 days | …         as in a policy; working time runs on the policy's calendar
 //!
 //! setting    = scenario "TITLE"

@@ -1,13 +1,15 @@
 //! Clocks: pausing, warnings, what follows when one runs out.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use complaint_core::complaint::{Event, Outcome, Priority, ReleaseCause, Remedy};
 use complaint_core::deadline::{ClockKind as K, Deadline, Ending, due_commands, next_action_at};
 use complaint_core::id::PromiseKey;
 use complaint_core::lifecycle::{Command, CommandName as C, Input, Status, evolve};
-use complaint_core::{Complaint, Policy};
+use complaint_core::{Actor, Complaint, Policy};
 
-use crate::house::{World, agent, agent_id, customer, decision, input, level, policy, replacement, tag};
+use crate::house::{World, agent, agent_id, customer, decision, input, level, policy, replacement, submission, tag};
 
 fn at(text: &str) -> DateTime<Utc> {
     text.parse().unwrap()
@@ -438,6 +440,102 @@ fn an_earlier_receipt_moves_the_law_of_the_survivor_earlier() {
     let into = input(C::Merge, Input { into: Some(first.reference.to_string()), ..Input::default() });
     let entries = world.decide(&second, &agent("mia"), &into, Some(&first)).unwrap();
     assert_eq!(evolve(first.clone(), &entries[1]).deadlines, first.deadlines);
+}
+
+#[test]
+fn joining_loses_no_promise_of_the_law() {
+    // Late deliveries have the eight weeks of all, and a fortnight of their own.
+    let mut policy = policy();
+    let (all, own) = (PromiseKey::new("final-response").unwrap(), PromiseKey::new("fortnight").unwrap());
+    let mut promise = policy.statutory[&all].clone();
+    promise.within = "2 weeks".parse().unwrap();
+    promise.categories = BTreeSet::from(["late-delivery".parse().unwrap()]);
+    policy.statutory.insert(own.clone(), promise);
+    let mut world = World::new(policy);
+    let ordinary = world.begun("sarah");
+    world.later(TimeDelta::days(1));
+    let mut about = submission();
+    about.category = "late-delivery".parse().unwrap();
+    let late = world.submitted_with(&about);
+    let due = |complaint: &Complaint, key| complaint.promise(key).and_then(|it: &Deadline| it.due_at);
+    assert!(due(&late, &own) < due(&late, &all) && due(&ordinary, &own).is_none());
+
+    let into =
+        |other: &Complaint| input(C::Merge, Input { into: Some(other.reference.to_string()), ..Input::default() });
+    let entries = world.decide(&late, &agent("mia"), &into(&ordinary), Some(&ordinary)).unwrap();
+    let tags: Vec<String> = entries.iter().map(|entry| tag(&entry.event)).collect();
+    assert_eq!(tags, ["merged", "absorbed", "revised"], "the customer is told of the date");
+    let joined = entries[1..].iter().fold(ordinary.clone(), evolve);
+    assert_eq!(due(&joined, &own), due(&late, &own), "what only the other one promised");
+    assert_eq!(due(&joined, &all), due(&ordinary, &all), "of both the earlier");
+    explained(joined.promise(&own).unwrap(), world.now);
+    // It goes on as any other: warned, kept.
+    let instances: Vec<u32> =
+        joined.deadlines.iter().filter(|it| it.clock == K::Statutory).map(|it| it.instance).collect();
+    assert_eq!(instances, [1, 2]);
+    world.now = joined.promise(&own).unwrap().warn_at.unwrap()[0];
+    assert_eq!(world.tick(joined.clone()).promise(&own).unwrap().warned, 75);
+    let resolved = world.resolved(&joined, Vec::new());
+    assert!(resolved.deadlines.iter().filter(|it| it.clock == K::Statutory).all(|it| it.ended.is_some()));
+
+    // What was missed there is not missed a second time.
+    world.now = due(&late, &own).unwrap();
+    let asks = |it: &Command| it.input().clocks.iter().any(|(clock, _)| *clock == K::Statutory);
+    let alarm = due_commands(&late, &world.policy, world.now).into_iter().find(asks).unwrap();
+    let missed = world.act(&late, &Actor::system(), &alarm);
+    assert!(missed.promise(&own).unwrap().missed_at.is_some());
+    let entries = world.decide(&missed, &agent("mia"), &into(&ordinary), Some(&ordinary)).unwrap();
+    let joined = entries[1..].iter().fold(ordinary.clone(), evolve);
+    assert_eq!(joined.promise(&own).unwrap().missed_at, missed.promise(&own).unwrap().missed_at);
+    assert!(!due_commands(&joined, &world.policy, world.now).iter().any(asks));
+}
+
+#[test]
+fn who_is_taken_apart_again_was_received_when_it_was() {
+    let mut world = World::new(policy());
+    let [first, second, third] = [0, 1, 2].map(|_| {
+        let begun = world.begun("ben");
+        world.later(TimeDelta::days(1));
+        begun
+    });
+    let into = input(C::Merge, Input { into: Some(third.reference.to_string()), ..Input::default() });
+    let join = |world: &World, survivor: Complaint, other: &Complaint| {
+        let entries = world.decide(other, &agent("mia"), &into, Some(&survivor)).unwrap();
+        let merged = evolve(other.clone(), &entries[0]);
+        (merged, entries[1..].iter().fold(survivor, evolve))
+    };
+    let (first, survivor) = join(&world, third.clone(), &first);
+    let (second, survivor) = join(&world, survivor, &second);
+    assert_eq!(survivor.received_at, first.received_at);
+    let apart = |world: &World, survivor: Complaint, other: &Complaint| {
+        let entries = world.decide(other, &agent("mia"), &Command::plain(C::Unmerge), Some(&survivor)).unwrap();
+        entries.iter().filter(|entry| entry.complaint == survivor.id).fold(survivor.clone(), evolve)
+    };
+    let survivor = apart(&world, survivor, &first);
+    assert_eq!(survivor.received_at, second.received_at);
+    let survivor = apart(&world, survivor, &second);
+    assert_eq!(survivor.received_at, third.received_at);
+    let law = survivor.deadline(K::Statutory).unwrap();
+    assert_eq!(
+        law.due_at,
+        first.deadlines.iter().find(|it| it.clock == K::Statutory).unwrap().due_at,
+        "promised is promised"
+    );
+}
+
+#[test]
+fn all_that_stands_against_joining_is_named_at_once() {
+    let mut world = World::new(policy());
+    let escalated = world.begun_at(2);
+    let finished = {
+        let begun = world.begun("sarah");
+        let resolved = world.resolved(&begun, Vec::new());
+        world.plain(&resolved, &customer("john"), C::Accept)
+    };
+    let into = input(C::Merge, Input { into: Some(finished.reference.to_string()), ..Input::default() });
+    let refused = world.decide(&escalated, &agent("mia"), &into, Some(&finished)).unwrap_err();
+    let codes: Vec<&str> = refused.failed.iter().map(|it| it.code.as_ref()).collect();
+    assert_eq!(codes, ["not_open", "lower_level"]);
 }
 
 #[test]

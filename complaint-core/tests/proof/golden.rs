@@ -190,7 +190,7 @@ fn samples() -> Vec<Entry> {
         Event::Reinstated,
         Event::Dismissed { reason: DismissalReason::TimeBarred, by: agent_id("maria") },
         Event::Merged { into: other, reference: Some(complaint_core::reference::Reference::from_entropy(7)) },
-        Event::Absorbed { other, received_at: instant() },
+        Event::Absorbed { other, received_at: instant(), theirs: None },
         Event::Unmerged,
         Event::Separated { other },
         Event::Referred,
@@ -245,9 +245,17 @@ fn messages_with_files() -> Vec<(&'static str, Entry)> {
     let attachments = || vec![Attachment { file_name: String::new(), ..file(7) }];
     let words = || Words::of("text", "See the photo.").and("file.1", "photo-7.png");
     let with = |event: Event| Entry { event, words: words(), ..samples().swap_remove(9) };
+    let absorbed = samples().into_iter().find_map(|entry| match entry.event {
+        Event::Absorbed { other, received_at, .. } => {
+            Some(Entry { event: Event::Absorbed { other, received_at, theirs: Some(received_at) }, ..entry })
+        }
+        _ => None,
+    });
+    let absorbed = absorbed.expect("among the samples");
     vec![
         ("answered_with_files", with(Event::Answered { attachments: attachments() })),
         ("posted_with_files", with(Event::Posted { attachments: attachments() })),
+        ("absorbed_with_receipt", absorbed),
     ]
 }
 

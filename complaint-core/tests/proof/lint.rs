@@ -383,6 +383,12 @@ fn staffs() -> Vec<(Code, &'static str, Policy, Roster)> {
     heavy.weight = 51;
     vec![
         (Code::LevelUnstaffed, "levels.2", policy(), with(&|agent| agent.enabled = agent.level != level(3))),
+        (
+            Code::NobodyApproves,
+            "levels.2",
+            Policy { four_eyes: true, ..policy() },
+            with(&|agent| agent.enabled = agent.level != level(3) || agent.id.as_str() == "omar"),
+        ),
         (Code::CategoryUnskilled, "categories.2", skilled("plumbing"), roster()),
         (Code::CategoryUnskilled, "categories.1", policy().with_category(heavy), roster()),
         (Code::LikelyTypo, "categories.2.skills", skilled("late-delivry"), roster()),

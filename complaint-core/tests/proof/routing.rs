@@ -9,14 +9,16 @@ use complaint_core::agent::{Absence, Concern, Member};
 use complaint_core::complaint::{Event, Item, ReleaseCause};
 use complaint_core::deadline::{Calendar, CalendarSpec, ClockKind};
 use complaint_core::id::{Area, ComplaintId, CustomerId, Language, Skill};
-use complaint_core::lifecycle::{CommandName as C, Input, Status};
+use complaint_core::lifecycle::{CommandName as C, Context, Input, Status, decide};
 use complaint_core::routing::{Ineligible, Need, Roster, Router, route, route_batch, waits_for};
 use complaint_core::{Agent, Complaint, DeskError};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 use crate::flow;
-use crate::house::{House, World, agent, agent_id, agents, customer, input, level, monday, policy, submission};
+use crate::house::{
+    House, World, agent, agent_id, agents, by_hand, customer, input, level, monday, policy, submission,
+};
 
 /// Agents of a random roster at most.
 const AGENTS: usize = 12;
@@ -653,4 +655,31 @@ fn an_absence_counts_while_it_lasts_and_beside_nothing_else() {
     // Whoever is disabled is no more absent than that.
     assert_eq!(absent(false, "2026-11-24T09:30:00Z"), ["disabled"]);
     assert_eq!(absent(false, "2026-11-23T09:30:00Z"), ["disabled"]);
+}
+
+#[test]
+fn a_choice_brought_from_outside_is_for_whom_the_command_names() {
+    let mut policy = policy();
+    policy.agents_may_take = true;
+    let mut world = World::new(policy);
+    let queued = world.submitted();
+    let routing = by_hand(&queued, &agent_id("ben"), world.now);
+    let context = Context::new(&world.policy, world.now).routed(&routing);
+    let assign = |to: Option<&str>| input(C::Assign, Input { agent: to.map(agent_id), ..Input::default() });
+    let codes = |actor: &str, to: Option<&str>| -> Vec<String> {
+        let decided = decide(&queued, &assign(to), &agent(actor), &context);
+        decided.err().map_or_else(Vec::new, |it| it.failed.iter().map(|it| it.code.to_string()).collect())
+    };
+    assert_eq!(codes("sarah", None), ["only_for_oneself"], "the choice is of somebody else");
+    assert_eq!(codes("sarah", Some("sarah")), ["not_eligible"]);
+    assert_eq!(codes("mia", Some("sarah")), ["not_eligible"]);
+    assert!(
+        codes("ben", None).is_empty() && codes("ben", Some("ben")).is_empty() && codes("mia", Some("ben")).is_empty()
+    );
+
+    let begun = world.begun("sarah");
+    let reassign = Input { agent: None, over_capacity: true, ..Input::default() };
+    let refused = world.decide(&begun, &agent("mia"), &input(C::Reassign, reassign), None).unwrap_err();
+    let fields: Vec<_> = refused.failed.iter().map(|it| (it.code.to_string(), it.field.as_deref())).collect();
+    assert_eq!(fields, [("missing".to_owned(), Some("reason")), ("missing".to_owned(), Some("agent"))]);
 }

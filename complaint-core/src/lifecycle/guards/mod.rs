@@ -20,8 +20,9 @@ use super::{Command, CommandName, Field, Status};
 use crate::actor::{Actor, Party};
 use crate::complaint::{Complaint, DismissalReason, EscalationCause, ExclusionCause, Submission};
 use crate::deadline::{ClockKind, Deadline, due_commands, has_escalated, moves_up};
-use crate::id::Level;
+use crate::id::{AgentId, Level};
 use crate::policy::RightsMoment;
+use crate::routing::Routing;
 use crate::store::Scope;
 use crate::text::{self, TextFault};
 
@@ -297,7 +298,7 @@ fn look_at_complaint(scene: &Scene<'_>, complaint: &Complaint, guard: Guard, now
                     "the policy does not let agents take from the queue",
                     "wait for the router, or ask a supervisor",
                 )]
-            } else if input.agent.is_some() && input.agent.as_ref() != scene.actor.agent_id() {
+            } else if taker(scene).is_some_and(|agent| Some(agent) != scene.actor.agent_id()) {
                 vec![FailedGuard::forbidden(
                     "only_for_oneself",
                     "an agent takes for themself",
@@ -405,17 +406,23 @@ fn look_at_complaint(scene: &Scene<'_>, complaint: &Complaint, guard: Guard, now
         },
         Guard::RemedyNamed => remedy_named_faults(complaint, scene.command, scene.actor),
         Guard::FulfilmentGiven => fulfilment_faults(scene, complaint),
-        Guard::ContestWindowOpen => match contest_window_end(complaint) {
-            Some(end) if end < now => fail(
-                "contest_window_over",
-                format!("the time to contest ended on {}", end.format("%-d %B %Y, %H:%M UTC")),
-                "file a follow-up complaint",
-            ),
-            None if complaint.decisions > 0 && complaint.status.is_end() => {
-                fail("contest_window_over", "the time to contest is over", "file a follow-up complaint")
+        Guard::ContestWindowOpen => {
+            let instead = if complaint.status.is_end() {
+                "file a follow-up complaint"
+            } else {
+                "write a message; once it is closed, a follow-up complaint can be filed"
+            };
+            match contest_window_end(complaint) {
+                Some(end) if end < now => {
+                    let ended = format!("the time to contest ended on {}", end.format("%-d %B %Y, %H:%M UTC"));
+                    fail("contest_window_over", ended, instead)
+                }
+                None if complaint.decisions > 0 && complaint.status.is_end() => {
+                    fail("contest_window_over", "the time to contest is over", instead)
+                }
+                _ => Vec::new(),
             }
-            _ => Vec::new(),
-        },
+        }
         Guard::DeliveryDeniable => denial_faults(scene, complaint, Depth::Everything),
         Guard::NotAtLastLevel => {
             if complaint.is_final(policy) && input.new_evidence.is_none() {
@@ -635,18 +642,33 @@ fn triage_faults(scene: &Scene<'_>) -> Vec<FailedGuard> {
     failed
 }
 
+/// Who is to get it: whom the command names, else whom the routing chose.
+fn taker<'a>(scene: &Scene<'a>) -> Option<&'a AgentId> {
+    scene.command.input().agent.as_ref().or_else(|| scene.context.routing.and_then(|routing| routing.chosen.as_ref()))
+}
+
 fn candidate_faults(scene: &Scene<'_>) -> Vec<FailedGuard> {
     let input = scene.command.input();
+    let mut failed = Vec::new();
     let reassigning = scene.command.name() == CommandName::Reassign;
+    // Who reassigns says why in any case.
+    let says_why = reassigning || input.reason.as_deref().is_some_and(|reason| !reason.trim().is_empty());
+    if input.over_capacity && !says_why {
+        let message = "must say why the capacity is exceeded";
+        failed.push(FailedGuard::input("missing", "reason", message, "give a reason"));
+    }
     if reassigning && input.agent.is_none() {
-        return vec![FailedGuard::input("missing", "agent", "must not be empty", "name the new handler")];
+        failed.push(FailedGuard::input("missing", "agent", "must not be empty", "name the new handler"));
+    } else if reassigning && scene.complaint.and_then(|it| it.handler.as_ref()) == input.agent.as_ref() {
+        failed.push(FailedGuard::input("already_handler", "agent", "holds it already", "name somebody else"));
+    } else {
+        failed.extend(eligibility_faults(scene));
     }
-    if reassigning && scene.complaint.and_then(|it| it.handler.as_ref()) == input.agent.as_ref() {
-        return vec![FailedGuard::input("already_handler", "agent", "holds it already", "name somebody else")];
-    }
-    if input.over_capacity && input.reason.as_deref().is_none_or(|reason| reason.trim().is_empty()) {
-        return vec![FailedGuard::input("missing", "reason", "must say why the capacity is exceeded", "give a reason")];
-    }
+    failed
+}
+
+fn eligibility_faults(scene: &Scene<'_>) -> Vec<FailedGuard> {
+    let input = scene.command.input();
     // The router leaves them out; whoever brings a choice of their own gets the same answer.
     let barred = scene.context.routing.and_then(|routing| routing.chosen.as_ref()).filter(|agent| {
         scene.complaint.is_some_and(|complaint| {
@@ -666,10 +688,18 @@ fn candidate_faults(scene: &Scene<'_>) -> Vec<FailedGuard> {
             "choose an eligible agent",
         )];
     }
+    let named = input.agent.as_ref();
     match scene.context.routing {
-        Some(routing) if routing.chosen.is_some() => Vec::new(),
+        Some(Routing { chosen: Some(chosen), .. }) => match named.filter(|agent| *agent != chosen) {
+            Some(agent) => vec![FailedGuard::input(
+                "not_eligible",
+                "agent",
+                format!("`{agent}` is not whom the routing chose"),
+                "route it for the agent who is named",
+            )],
+            None => Vec::new(),
+        },
         Some(routing) => {
-            let named = input.agent.as_ref();
             let reasons: Vec<String> = routing
                 .candidates
                 .iter()
@@ -791,30 +821,28 @@ fn survivor_faults(scene: &Scene<'_>, complaint: &Complaint) -> Vec<FailedGuard>
         // The same answer as for one that does not exist: nobody learns of complaints that are not theirs.
         return field("unknown_complaint", "must name another complaint", "give its reference");
     }
+    let mut failed = Vec::new();
     if survivor.absorbed.contains(&complaint.id) || complaint.absorbed.contains(&survivor.id) {
-        return field("circle", "is joined to this complaint already", "take them apart first");
+        failed.extend(field("circle", "is joined to this complaint already", "take them apart first"));
     }
     if survivor.customer != complaint.customer {
-        return field("other_customer", "is of another customer", "join only complaints of one customer");
+        failed.extend(field("other_customer", "is of another customer", "join only complaints of one customer"));
     }
     if !survivor.status.is_open() {
-        return field("not_open", "is not open", "choose an open complaint");
+        failed.extend(field("not_open", "is not open", "choose an open complaint"));
     }
     // The survivor goes on by its own facts: whoever must not decide one of them must not get it through the other.
     let other_way = "join that one to this one instead, or leave them apart";
     if complaint.against.is_some() && survivor.against != complaint.against {
-        return field("against_other", "is not against the same person", other_way);
+        failed.extend(field("against_other", "is not against the same person", other_way));
     }
     if survivor.level < complaint.level {
-        return field("lower_level", "is at a lower level", other_way);
+        failed.extend(field("lower_level", "is at a lower level", other_way));
     }
     let mut barred = complaint.exclusions.iter().filter(|exclusion| exclusion.cause == ExclusionCause::Decided);
     if barred.any(|exclusion| !survivor.is_barred(&exclusion.agent)) {
-        return field(
-            "decided_before",
-            "may go to somebody who held or decided this one before it was contested",
-            other_way,
-        );
+        let message = "may go to somebody who held or decided this one before it was contested";
+        failed.extend(field("decided_before", message, other_way));
     }
-    Vec::new()
+    failed
 }
