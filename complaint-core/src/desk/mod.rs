@@ -19,7 +19,7 @@ use chrono::{DateTime, Utc};
 
 use self::plan::Plan;
 use crate::actor::Actor;
-use crate::agent::Agent;
+use crate::agent::{Agent, Member};
 use crate::clock::{Clock, IdSource, RandomIds, SystemClock, to_micros};
 use crate::complaint::{Complaint, Entry, Submission};
 use crate::id::{AgentId, ComplaintId, InvalidId, Version};
@@ -321,7 +321,9 @@ impl Desk {
             let roster = self.roster().await?;
             if let Some(need) = self.need(plan, former.as_ref(), &roster) {
                 let routing = route(&need, &roster, self.now());
-                self.give(plan, policy, &roster, &routing);
+                if let Some(member) = routing.chosen.as_ref().and_then(|agent| roster.member(agent)) {
+                    self.give(plan, policy, member, &routing);
+                }
                 self.say_if_nobody(plan, policy, &need, &roster);
             }
         }
@@ -340,9 +342,8 @@ impl Desk {
         Some(need)
     }
 
-    /// Adds to a plan that its complaint goes to the chosen agent, if there is one, whose capacity is a ceiling then.
-    fn give(&self, plan: &mut Plan, policy: &Policy, roster: &Roster, routing: &Routing) {
-        let Some(member) = routing.chosen.as_ref().and_then(|agent| roster.member(agent)) else { return };
+    /// Adds to a plan that its complaint goes to the chosen agent, whose capacity is a ceiling then.
+    fn give(&self, plan: &mut Plan, policy: &Policy, member: &Member, routing: &Routing) {
         let Some(state) = plan.state() else { return };
         let context = Context::new(policy, self.now()).routed(routing);
         let context = if plan.is_empty() { context } else { context.continuing() };

@@ -216,13 +216,13 @@ impl Desk {
         let batch = route_batch(&needs, &roster, self.now());
         let (mut committed, mut failed) = (0, None);
         for (at, mut plan) in plans.into_iter().enumerate() {
-            if batch.chosen(at).is_some() {
-                self.give(&mut plan, policy, &roster, &batch.routing(at));
+            if let Some(member) = batch.member(at) {
+                self.give(&mut plan, policy, member, &batch.routing(at));
             }
-            self.say_if_nobody(&mut plan, policy, &needs[at], &roster);
             if plan.is_empty() {
                 continue;
             }
+            self.say_if_nobody(&mut plan, policy, &needs[at], &roster);
             match self.committed(plan, policy).await {
                 Ok(done) => committed += u32::from(done),
                 Err(error) if concerns_all(&error) => return Err(error),

@@ -18,6 +18,7 @@ use super::bits::Bits;
 use super::route::{by_share, count};
 use super::router::Router;
 use super::{Need, Roster, Routing};
+use crate::agent::Member;
 use crate::id::AgentId;
 
 /// How often the plan is gone through from end to end. Far more than was ever needed; a batch must end.
@@ -104,7 +105,7 @@ pub struct Batch<'a> {
     holders: Vec<Option<u32>>,
 }
 
-impl Batch<'_> {
+impl<'a> Batch<'a> {
     /// Who gets a complaint; `None` when it waits on.
     ///
     /// # Panics
@@ -126,6 +127,11 @@ impl Batch<'_> {
     pub fn routing(&self, complaint: usize) -> Routing {
         let (need, holder) = (&self.needs[complaint], self.holders[complaint]);
         self.router.explain(need, holder, Some(count(self.needs.len())))
+    }
+
+    /// Who gets a complaint, as the roster has them; `None` when it waits.
+    pub(crate) fn member(&self, complaint: usize) -> Option<&'a Member> {
+        self.holders[complaint].map(|seat| self.router.seats[seat as usize].member)
     }
 
     /// What the plan costs, as [`route_batch`] counts it.
