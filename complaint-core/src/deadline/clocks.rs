@@ -115,10 +115,11 @@ pub(crate) fn runs_in(clock: ClockKind) -> &'static [Status] {
         | ClockKind::FirstResponse
         | ClockKind::Resolution
         | ClockKind::Statutory
-        | ClockKind::Level => &Status::OPEN,
+        | ClockKind::Level
+        // Whoever asked may lose the complaint: the question is with the customer all the same.
+        | ClockKind::Silence => &Status::OPEN,
         ClockKind::Acceptance => &[Status::Assigned],
         ClockKind::Approval => &[Status::PendingApproval],
-        ClockKind::Silence => &[Status::AwaitingCustomer],
         // A complaint is not closed while a remedy is owed.
         ClockKind::AutoClose | ClockKind::Remedy => &[Status::Resolved],
         ClockKind::ContestWindow => &[Status::Resolved, Status::Closed, Status::Dismissed],
@@ -622,7 +623,7 @@ fn wanted(complaint: &Complaint, policy: &Policy, clock: ClockKind) -> Option<Wa
         ClockKind::Level => (true, complaint.level_entries, service),
         ClockKind::Acceptance => (true, complaint.assignments, None),
         ClockKind::Approval => (true, complaint.proposals, None),
-        ClockKind::Silence => (true, complaint.questions, None),
+        ClockKind::Silence => (complaint.question.is_some(), complaint.questions, None),
         // Whoever agreed waits for it too where something is still in the way: a remedy, an unread message, the time to object
         // to what staff recorded.
         ClockKind::AutoClose => (

@@ -282,7 +282,7 @@ fn plan(
         },
         Event::Alarmed { clock } => {
             match clock {
-                ClockKind::Silence => tell(to_agent(holder), K::Missed(*clock)),
+                ClockKind::Silence => tell(Some(to_agent(holder).unwrap_or_else(supervisors)), K::Missed(*clock)),
                 // Promised to the customer: where nobody above can take it up, they still hear of it before they ask.
                 clock if clock.is_owed_to_customer() => {
                     tell(Some(customer()), K::Missed(*clock));

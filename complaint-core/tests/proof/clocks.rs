@@ -7,6 +7,7 @@ use complaint_core::complaint::{Event, Outcome, Priority, ReleaseCause, Remedy};
 use complaint_core::deadline::{ClockKind as K, Deadline, Ending, due_commands, next_action_at};
 use complaint_core::id::PromiseKey;
 use complaint_core::lifecycle::{Command, CommandName as C, Input, Status, evolve};
+use complaint_core::notice::{Recipient, announce};
 use complaint_core::{Actor, Complaint, Policy};
 
 use crate::house::{World, agent, agent_id, customer, decision, input, level, policy, replacement, submission, tag};
@@ -440,6 +441,30 @@ fn an_earlier_receipt_moves_the_law_of_the_survivor_earlier() {
     let into = input(C::Merge, Input { into: Some(first.reference.to_string()), ..Input::default() });
     let entries = world.decide(&second, &agent("mia"), &into, Some(&first)).unwrap();
     assert_eq!(evolve(first.clone(), &entries[1]).deadlines, first.deadlines);
+}
+
+#[test]
+fn a_question_that_stays_open_keeps_its_clock_whoever_holds_the_complaint() {
+    let mut world = World::new(policy());
+    let begun = world.begun("sarah");
+    let asked = world.text(&begun, &agent("sarah"), C::Ask);
+    let silence = asked.deadline(K::Silence).unwrap().clone();
+    world.later(TimeDelta::hours(1));
+    let escalated = world.reason(&asked, &agent("sarah"), C::Escalate);
+    assert_eq!(escalated.deadline(K::Silence), Some(&silence), "the question is with the customer all the same");
+    let answered = world.text(&escalated, &customer("john"), C::Post);
+    let ended = answered.deadlines.iter().find(|it| it.clock == K::Silence).unwrap().ended.unwrap();
+    assert_eq!(ended.how, Ending::Met);
+
+    // Nobody holds it when the time is over: those who look after the queue hear of it, once.
+    world.now = silence.due_at.unwrap();
+    let is_its = |it: &Command| it.input().clocks.iter().any(|(clock, _)| *clock == K::Silence);
+    let alarm = due_commands(&escalated, &world.policy, world.now).into_iter().find(is_its).unwrap();
+    let entries = world.decide(&escalated, &Actor::system(), &alarm, None).unwrap();
+    let after = entries.iter().fold(escalated.clone(), evolve);
+    let notices = announce(Some(&escalated), &after, &entries, &world.policy);
+    assert!(matches!(notices[0].recipient, Recipient::Level { .. }) && notices.len() == 1, "{notices:?}");
+    assert!(!due_commands(&after, &world.policy, world.now).iter().any(is_its));
 }
 
 #[test]
