@@ -184,7 +184,7 @@ impl Tally {
     }
 }
 
-/// The figures of a group. All are computed from whole numbers and cut, not rounded, to hundredths.
+/// The figures of a group. All are computed from whole numbers and rounded, half upward, to hundredths.
 ///
 /// Example: [`Satisfaction`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -209,7 +209,7 @@ impl Figures {
 
     /// The mean in hundredths: 433 for 4.33.
     pub fn mean_hundredths(&self) -> Option<u64> {
-        self.mean().map(|(total, count)| total * 100 / count)
+        self.mean().map(|(total, count)| rounded(total * 100, count))
     }
 
     /// How many are satisfied: ratings of 4 and 5.
@@ -217,7 +217,7 @@ impl Figures {
         self.by_score[3] + self.by_score[4]
     }
 
-    /// The share of those who are satisfied among all who rated (CSAT), in hundredths of a percent: 6666 for 66.66 %.
+    /// The share of those who are satisfied among all who rated (CSAT), in hundredths of a percent: 6667 for 66.67 %.
     pub fn satisfied_hundredths(&self) -> Option<u64> {
         hundredths(self.satisfied(), self.ratings())
     }
@@ -229,5 +229,9 @@ impl Figures {
 }
 
 fn hundredths(part: u64, whole: u64) -> Option<u64> {
-    (whole > 0).then(|| part * 10_000 / whole)
+    (whole > 0).then(|| rounded(part * 10_000, whole))
+}
+
+fn rounded(part: u64, whole: u64) -> u64 {
+    (part + whole / 2) / whole
 }

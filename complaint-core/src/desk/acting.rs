@@ -11,6 +11,7 @@ use crate::id::{ComplaintId, CustomerId, InvalidId, Level, Version};
 use crate::lifecycle::{
     Availability, Command, CommandName, Context, FailedGuard, Input, Status, decide, refusal, submit,
 };
+use crate::notice::Holder;
 use crate::policy::Policy;
 use crate::redress::Ledger;
 use crate::reference::Reference;
@@ -225,7 +226,8 @@ impl Acting {
             _ => None,
         };
         let routing = roster.as_ref().map(|roster| self.routing_for(&before, command, roster));
-        let context = Context::new(policy, now).handler_available(self.desk.handler_available(&before).await?);
+        let holder = self.desk.holder(&before).await?;
+        let context = Context::new(policy, now).handler_available(holder == Holder::There);
         let mut context = self.desk.looked_up(&before, context, command.name()).await?.seen(seen);
         if let Some(other) = &other {
             context = context.other(other);
@@ -237,6 +239,7 @@ impl Acting {
         let former = before.handler.clone();
         let customer = before.customer.clone();
         let mut plan = Plan::new(now).with(&before);
+        plan.held_by(holder);
         if matches!(command.name(), CommandName::Merge | CommandName::Unmerge)
             && let Some(other) = other
         {
@@ -646,14 +649,13 @@ impl Desk {
         })
     }
 
-    async fn handler_available(&self, complaint: &Complaint) -> Result<bool, DeskError> {
-        match &complaint.handler {
-            Some(handler) => {
-                let member = self.store.find(handler).await?;
-                Ok(member.is_some_and(|member| member.agent.is_available(self.now())))
-            }
-            None => Ok(true),
-        }
+    async fn holder(&self, complaint: &Complaint) -> Result<Holder, DeskError> {
+        let Some(handler) = &complaint.handler else { return Ok(Holder::There) };
+        Ok(match self.store.find(handler).await? {
+            Some(member) if member.agent.is_available(self.now()) => Holder::There,
+            Some(member) if member.agent.enabled => Holder::Absent,
+            _ => Holder::Gone,
+        })
     }
 
     fn categorise(&self, plan: &mut Plan, policy: &Policy, submission: &Submission) {

@@ -8,7 +8,7 @@ use crate::complaint::{Complaint, Entry, Event, ReleaseCause};
 use crate::deadline::ClockKind;
 use crate::id::{AgentId, ComplaintId, CustomerId, Version};
 use crate::lifecycle::{Status, begin, evolve};
-use crate::notice::{NoticeKind, Recipient, announce, announce_unroutable};
+use crate::notice::{Holder, NoticeKind, Recipient, announce_to, announce_unroutable};
 use crate::policy::Policy;
 use crate::store::{Change, OpenLimit, Part, WorkloadDelta};
 
@@ -21,6 +21,7 @@ pub(crate) struct Plan {
     unroutable: Option<String>,
     question: Option<String>,
     keeps_promises: bool,
+    holder: Holder,
     now: DateTime<Utc>,
 }
 
@@ -40,6 +41,7 @@ impl Plan {
             unroutable: None,
             question: None,
             keeps_promises: true,
+            holder: Holder::There,
             now,
         }
     }
@@ -89,6 +91,11 @@ impl Plan {
         self.question = text;
     }
 
+    /// Whether its handler reads what they are told.
+    pub(crate) fn held_by(&mut self, holder: Holder) {
+        self.holder = holder;
+    }
+
     /// Nobody can keep what the complaint promises: the customer is given no date.
     pub(crate) fn promises_nothing(&mut self) {
         self.keeps_promises = false;
@@ -131,7 +138,8 @@ impl Plan {
                 continue;
             }
             let from = notices.len();
-            notices.extend(announce(stage.before.as_ref(), &after, &stage.entries, policy));
+            let holder = if Some(id) == self.first { self.holder } else { Holder::There };
+            notices.extend(announce_to(holder, stage.before.as_ref(), &after, &stage.entries, policy));
             if Some(id) == self.first && !self.keeps_promises {
                 for notice in notices[from..].iter_mut().filter(|it| matches!(it.recipient, Recipient::Customer(_))) {
                     // That one was given before, and missed.

@@ -362,6 +362,8 @@ pub(crate) fn happen(complaint: &mut Complaint, entry: &Entry) {
             }
         }
         Event::Withdrawn => {
+            // Whoever withdraws waits for nothing any more, and nobody could mark it as read.
+            complaint.unread_since = None;
             complaint.question = None;
             complaint.proposal = None;
             complaint.awaited = None;

@@ -43,6 +43,28 @@ use crate::store::Reach;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn announce(before: Option<&Complaint>, after: &Complaint, entries: &[Entry], policy: &Policy) -> Vec<Notice> {
+    announce_to(Holder::There, before, after, entries, policy)
+}
+
+/// Whether the handler reads what they are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Holder {
+    /// They work.
+    There,
+    /// They are absent, and read it when they are back.
+    Absent,
+    /// They are disabled, and never read it.
+    Gone,
+}
+
+/// As [`announce()`]; of what is decided already, and so is not taken from a handler who is away, those hear who answer for them.
+pub(crate) fn announce_to(
+    holder: Holder,
+    before: Option<&Complaint>,
+    after: &Complaint,
+    entries: &[Entry],
+    policy: &Policy,
+) -> Vec<Notice> {
     let own: Vec<&Entry> = entries.iter().filter(|entry| entry.complaint == after.id).collect();
     let acknowledged = own.iter().any(|entry| matches!(entry.event, Event::Acknowledged));
     let absorbed = own.iter().any(|entry| matches!(entry.event, Event::Absorbed { .. }));
@@ -53,6 +75,14 @@ pub fn announce(before: Option<&Complaint>, after: &Complaint, entries: &[Entry]
         if let (Event::Contested { .. }, Some(before)) = (&entry.event, before) {
             let deciders = before.answered_by().into_iter().cloned().map(Recipient::Agent);
             planned.extend(deciders.map(|decider| (decider, NoticeKind::ContestedHandler)));
+        }
+        if holder != Holder::There && !entry.place.status.is_open() {
+            let theirs = entry.place.handler.clone().map(Recipient::Agent);
+            let instead = at_level(level_above(entry.place.level, policy), Level::FIRST, &entry.place, after, policy);
+            let told: Vec<NoticeKind> =
+                planned.iter().filter(|(to, _)| Some(to) == theirs.as_ref()).map(|(_, kind)| *kind).collect();
+            planned.retain(|(to, _)| holder == Holder::Absent || Some(to) != theirs.as_ref());
+            planned.extend(told.into_iter().map(|kind| (instead.clone(), kind)));
         }
         // Whoever follows in the same change is announced instead, and so is where else it went.
         let moved_on = own[at + 1..].iter().any(|later| later.place != entry.place);
@@ -100,7 +130,7 @@ pub(crate) fn announce_unroutable(after: &Complaint, entry: &Entry, why: &str, p
         return Vec::new();
     }
     // Those above can move it; whoever runs the system can change who works there.
-    let above = entry.place.level.above().min(policy.last_level());
+    let above = level_above(entry.place.level, policy);
     let told = [at_level(above, above, &entry.place, after, policy), Recipient::Admins];
     let all = told.into_iter().flat_map(|recipient| {
         let channels = channels(NoticeKind::Unroutable, &recipient, policy);
@@ -122,6 +152,11 @@ fn is_intake(after: &Complaint, event: &Event) -> bool {
         Event::Assigned { .. } => after.assignments <= 1,
         _ => false,
     }
+}
+
+/// The level that answers for one: the next, and of the last level itself.
+fn level_above(level: Level, policy: &Policy) -> Level {
+    level.above().min(policy.last_level())
 }
 
 fn is_author(recipient: &Recipient, by: &Party) -> bool {
@@ -157,7 +192,7 @@ fn plan(
     let recorded = !matches!(entry.by, Party::Customer(_));
     let at = |level: Level, down_to: Level| at_level(level, down_to, &entry.place, complaint, policy);
     // Whoever supervises a level: the one above it; of the last level, itself.
-    let above = |level: Level| at(level.above().min(last), Level::FIRST);
+    let above = |level: Level| at(level_above(level, policy), Level::FIRST);
 
     let customer = || Recipient::Customer(complaint.customer.clone());
     let to_agent = |agent: Option<&AgentId>| agent.cloned().map(Recipient::Agent);
@@ -169,7 +204,7 @@ fn plan(
         Some(_) => at(wanted, level.above()),
         None => at(wanted, Level::FIRST),
     };
-    let supervisors = || supervision(level.above().min(last));
+    let supervisors = || supervision(level_above(level, policy));
     let mut planned: Vec<(Option<Recipient>, NoticeKind)> = Vec::new();
     let mut tell = |recipient: Option<Recipient>, kind| planned.push((recipient, kind));
     match &entry.event {
@@ -489,6 +524,7 @@ fn text(after: &Complaint, entry: &Entry, kind: NoticeKind, policy: &Policy) -> 
         }
         Event::Alarmed { clock: ClockKind::Statutory } => policy.rights.text(RightsMoment::Missed),
         Event::Contested { .. } | Event::Reopened => listed(&fell_with(after, entry)),
+        Event::Withdrawn if kind == NoticeKind::WithdrawnCustomer => listed(&fell_with(after, entry)),
         Event::SentBack => entry.words.get("comment").map(str::to_owned),
         Event::Held { .. } => entry.words.get("party").map(str::to_owned),
         _ => None,

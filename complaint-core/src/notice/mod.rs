@@ -18,7 +18,7 @@ use crate::lifecycle::Status;
 use crate::reference::Reference;
 
 pub use announce::announce;
-pub(crate) use announce::announce_unroutable;
+pub(crate) use announce::{Holder, announce_to, announce_unroutable};
 
 /// One message to one recipient on one channel.
 ///

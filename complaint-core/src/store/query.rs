@@ -6,6 +6,8 @@ use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use unicode_normalization::UnicodeNormalization as _;
+use unicode_normalization::char::is_combining_mark;
 
 use crate::actor::{Actor, Party};
 use crate::complaint::Complaint;
@@ -501,13 +503,19 @@ impl Complaint {
     }
 }
 
-/// The words of a text as a search sees them: runs of letters and digits, in lower case.
+/// The words of a text as a search sees them: runs of letters and digits, in lower case, without accents, and the same in
+/// whichever of its forms (Unicode Standard Annex 15) a letter was typed. Marks that are letters of their script stay.
 ///
 /// ```
 /// use complaint_core::store::search_words;
 ///
-/// assert_eq!(search_words("Élan: 2 kettles!"), ["élan", "2", "kettles"]);
+/// assert_eq!(search_words("Élan: 2 kettles!"), ["elan", "2", "kettles"]);
+/// assert_eq!(search_words("Cafe\u{301}"), search_words("Café"));
+/// assert_eq!(search_words("हिन्दी 한글"), ["हिन्दी", "한글"]);
 /// ```
 pub fn search_words(text: &str) -> Vec<String> {
-    text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_lowercase).collect()
+    let is_accent = |c: &char| ('\u{300}'..='\u{36f}').contains(c);
+    let plain: String = text.to_lowercase().nfd().filter(|c| !is_accent(c)).nfc().collect();
+    let between = |c: char| !c.is_alphanumeric() && !is_combining_mark(c);
+    plain.split(between).filter(|word| word.contains(char::is_alphanumeric)).map(str::to_owned).collect()
 }

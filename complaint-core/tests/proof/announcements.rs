@@ -956,3 +956,50 @@ fn the_closing_letter_says_until_when_a_delivery_can_be_denied() {
         "what is over is no date to look forward to"
     );
 }
+
+/// What is decided is not taken from a handler who is away: somebody who is there must hear what comes in.
+#[tokio::test]
+async fn of_what_is_decided_those_above_hear_while_the_handler_is_away() {
+    for (away, told) in [(None, &["HANDLER"][..]), (Some(true), &["HANDLER", "level 2"]), (Some(false), &["level 2"])] {
+        let house = House::with(policy(), agents()).await;
+        let id = house.submit().await.id;
+        let handler = house.state(id).await.handler.unwrap();
+        house.handler(id).await.begin(id).await.unwrap();
+        let resolved = decision(C::Resolve, vec![Remedy::replacement()]);
+        house.handler(id).await.perform(id, resolved).await.unwrap();
+        let mut agent = agents().into_iter().find(|agent| agent.id == handler).unwrap();
+        match away {
+            Some(true) => {
+                let from = house.desk.now();
+                agent.absence = Some(Absence { from, until: from + TimeDelta::days(30) });
+            }
+            Some(false) => agent.enabled = false,
+            None => {}
+        }
+        house.desk.enrol(agent).await.unwrap();
+        let john = house.as_actor(customer("john"));
+        let said = [Command::with_text(C::Post, "It broke again."), Command::plain(C::Accept)];
+        for (command, kind) in said.into_iter().zip([K::Message, K::AcceptedHandler]) {
+            john.perform(id, command).await.unwrap();
+            let change = house.changes.0.lock().unwrap().last().unwrap().clone();
+            let heard = change.notices().iter().filter(|notice| notice.kind == kind).map(to);
+            let heard: Vec<String> = heard.map(|to| to.replace(handler.as_str(), "HANDLER")).collect();
+            assert_eq!(heard, told, "{kind:?}, away: {away:?}");
+        }
+    }
+}
+
+#[test]
+fn whoever_withdraws_reads_what_falls_with_it() {
+    let mut world = World::new(policy());
+    let begun = world.begun("sarah");
+    let resolved = world.resolved(&begun, vec![Remedy::refund("12.50 EUR").unwrap()]);
+    let accepted = world.plain(&resolved, &customer("john"), C::Accept);
+    let withdraw = Command::plain(C::Withdraw);
+    let letter = read_of(&world, &accepted, &customer("john"), &withdraw, K::WithdrawnCustomer);
+    assert_eq!(letter.text.as_deref(), Some("1. Refund of 12.50 EUR"));
+    let unread = world.text(&begun, &customer("john"), C::Post);
+    assert!(unread.unread_since.is_some());
+    let withdrawn = world.plain(&unread, &customer("john"), C::Withdraw);
+    assert_eq!(withdrawn.unread_since, None, "nobody could mark it as read");
+}

@@ -270,7 +270,7 @@ fn figures_are_computed_from_whole_numbers() {
     let mut world = world();
     let it = rated(&mut world, &[("sarah", 5, false), ("sarah", 4, false), ("ben", 1, false)]).overall();
     assert_eq!((it.mean(), it.mean_hundredths()), (Some((10, 3)), Some(333)));
-    assert_eq!((it.satisfied(), it.satisfied_hundredths(), it.responses_hundredths()), (2, Some(6666), Some(10_000)));
+    assert_eq!((it.satisfied(), it.satisfied_hundredths(), it.responses_hundredths()), (2, Some(6667), Some(10_000)));
     let none = Satisfaction::default().overall();
     assert_eq!((none.mean_hundredths(), none.satisfied_hundredths(), none.responses_hundredths()), (None, None, None));
 }

@@ -80,7 +80,7 @@ pub(crate) struct RatingGroup {
     pub(crate) figures: RatingFigures,
 }
 
-/// Ratings in figures, cut to hundredths.
+/// Ratings in figures, rounded to hundredths.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct RatingFigures {
     /// How many decisions could be rated.
@@ -91,7 +91,7 @@ pub(crate) struct RatingFigures {
     #[schema(example = "4.33")]
     pub(crate) mean: Option<String>,
     /// Ratings of 4 and 5, in percent.
-    #[schema(example = "66.66")]
+    #[schema(example = "66.67")]
     pub(crate) satisfied_percent: Option<String>,
     /// How many of the decisions were rated, in percent.
     #[schema(example = "40.00")]

@@ -116,7 +116,7 @@ pub(super) struct CategoryCount {
 pub(super) struct Satisfaction {
     /// How many ratings there are.
     count: u64,
-    /// Their mean, 1 to 5, cut to hundredths; null without any.
+    /// Their mean, 1 to 5, rounded to hundredths; null without any.
     average: Option<f64>,
     /// How many gave each score.
     by_score: BTreeMap<u8, u64>,

@@ -22,7 +22,7 @@ use crate::complaint::{Complaint, DismissalReason, EscalationCause, ExclusionCau
 use crate::deadline::{ClockKind, Deadline, due_commands, has_escalated, moves_up};
 use crate::id::{AgentId, Level};
 use crate::policy::RightsMoment;
-use crate::routing::Routing;
+use crate::routing::Ineligible;
 use crate::store::Scope;
 use crate::text::{self, TextFault};
 
@@ -174,11 +174,15 @@ fn wrong_status(complaint: &Complaint, rule: &Rule, actor: &Actor) -> FailedGuar
             wanted.push(status);
         }
     }
-    let by_customer = rule.permits.iter().any(|permit| permit.who == Who::Customer);
-    let remedy = if complaint.status.is_end() && by_customer {
-        "a finished complaint can be contested in time, or followed up".to_owned()
-    } else {
-        format!("it must be: {}", wanted.join(", "))
+    let asks_customer = actor.customer_id().is_some();
+    let remedy = match complaint.status {
+        Status::Merged if asks_customer => "turn to the complaint that it was joined to".to_owned(),
+        // The rights of whoever was given an answer; who withdrew, or was passed on, was given none.
+        Status::Closed | Status::Dismissed if asks_customer => {
+            "a finished complaint can be contested in time, or followed up".to_owned()
+        }
+        status if status.is_end() && asks_customer => "a finished complaint can be followed up".to_owned(),
+        _ => format!("it must be: {}", wanted.join(", ")),
     };
     FailedGuard::state("wrong_status", format!("it is {}", called(complaint.status)), remedy)
 }
@@ -670,7 +674,7 @@ fn candidate_faults(scene: &Scene<'_>) -> Vec<FailedGuard> {
 fn eligibility_faults(scene: &Scene<'_>) -> Vec<FailedGuard> {
     let input = scene.command.input();
     // The router leaves them out; whoever brings a choice of their own gets the same answer.
-    let barred = scene.context.routing.and_then(|routing| routing.chosen.as_ref()).filter(|agent| {
+    let barred = scene.context.routing.and_then(|routing| routing.chosen.as_ref()).is_some_and(|agent| {
         scene.complaint.is_some_and(|complaint| {
             complaint.against.as_ref() == Some(agent)
                 || match complaint.exclusion(agent) {
@@ -680,52 +684,26 @@ fn eligibility_faults(scene: &Scene<'_>) -> Vec<FailedGuard> {
                 }
         })
     });
-    if let Some(agent) = barred {
-        return vec![FailedGuard::input(
-            "not_eligible",
-            "agent",
-            format!("`{agent}` is excluded from this complaint"),
-            "choose an eligible agent",
-        )];
+    let not_eligible = |why: String, remedy: &str| vec![FailedGuard::input("not_eligible", "agent", why, remedy)];
+    if barred {
+        return not_eligible("is excluded from this complaint".into(), "choose an eligible agent");
     }
-    let named = input.agent.as_ref();
-    match scene.context.routing {
-        Some(Routing { chosen: Some(chosen), .. }) => match named.filter(|agent| *agent != chosen) {
-            Some(agent) => vec![FailedGuard::input(
-                "not_eligible",
-                "agent",
-                format!("`{agent}` is not whom the routing chose"),
-                "route it for the agent who is named",
-            )],
-            None => Vec::new(),
-        },
-        Some(routing) => {
-            let reasons: Vec<String> = routing
-                .candidates
-                .iter()
-                .filter(|candidate| named.is_none_or(|agent| candidate.agent == *agent))
-                .flat_map(|candidate| &candidate.reasons)
-                .map(crate::routing::Ineligible::message)
-                .collect();
-            match named {
-                Some(agent) => vec![FailedGuard::input(
-                    "not_eligible",
-                    "agent",
-                    if reasons.is_empty() {
-                        format!("`{agent}` is not an agent")
-                    } else {
-                        format!("`{agent}` {}", reasons.join("; "))
-                    },
-                    "choose an eligible agent; capacity may be exceeded with a reason",
-                )],
-                None => fail(
-                    "nobody_eligible",
-                    "nobody is eligible now",
-                    "wait until the roster changes, or assign by hand",
-                ),
-            }
+    let nobody =
+        || fail("nobody_eligible", "nobody is eligible now", "wait until the roster changes, or assign by hand");
+    let Some(routing) = scene.context.routing else { return nobody() };
+    match (&routing.chosen, &input.agent) {
+        (Some(chosen), Some(named)) if chosen != named => {
+            not_eligible("is not whom the routing chose".into(), "route it for the agent who is named")
         }
-        None => fail("nobody_eligible", "nobody is eligible now", "wait until the roster changes, or assign by hand"),
+        (Some(_), _) => Vec::new(),
+        (None, None) => nobody(),
+        (None, Some(named)) => {
+            let theirs = routing.candidates.iter().filter(|candidate| candidate.agent == *named);
+            let reasons: Vec<String> =
+                theirs.flat_map(|candidate| &candidate.reasons).map(Ineligible::message).collect();
+            let why = if reasons.is_empty() { "is not an agent".to_owned() } else { reasons.join("; ") };
+            not_eligible(why, "choose an eligible agent; capacity may be exceeded with a reason")
+        }
     }
 }
 
