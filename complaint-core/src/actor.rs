@@ -86,6 +86,7 @@ impl fmt::Display for Party {
 /// let john = Actor::customer("john")?;
 /// assert_eq!((john.customer_id().map(|id| id.as_str()), john.level()), (Some("john"), None));
 /// assert_eq!(Actor::auditor(StaffId::new("ines")?).party().role(), "auditor");
+/// assert_eq!(Actor::system().party().role(), "system");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]

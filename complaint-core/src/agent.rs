@@ -27,6 +27,7 @@ use crate::text;
 /// let asha = Agent::named("asha", "Asha Rao")?
 ///     .skilled_in(["water supply", "meters"])
 ///     .with_capacity(12)
+///     .reporting_to("maria".parse()?)
 ///     .on_shift("office")
 ///     .in_conflict_with(Concern::Item(Item { kind: "supplier".into(), key: "S-7".into() }));
 /// assert!(asha.is_available(today));

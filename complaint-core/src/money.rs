@@ -98,6 +98,7 @@ impl From<Currency> for String {
 /// let refund: Money = "12.5 EUR".parse()?;
 /// assert_eq!(refund, Money::new(1250, Currency::new("EUR")?));
 /// assert_eq!((refund.to_string().as_str(), refund.decimal().as_str()), ("12.50 EUR", "12.50"));
+/// assert_eq!(Money::from_decimal("12.5", refund.currency())?, refund);
 /// assert!("0.125 EUR".parse::<Money>().is_err(), "there is no half of a cent");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

@@ -40,6 +40,13 @@ use crate::money::{Currency, Money};
 /// assert_eq!(accepted.money().map(|sum| sum.to_string()).collect::<Vec<_>>(), ["12.50 EUR"]);
 /// let upheld = &ledger.by_outcome()[&complaint_core::complaint::Outcome::Upheld];
 /// assert_eq!(upheld.promised(), ledger.total().promised());
+/// assert_eq!(ledger.by_category()[&complaint.category], ledger.by_level()[&complaint.level]);
+/// assert_eq!(ledger.by_kind().len(), 2);
+/// assert!(ledger.by_cause().contains_key(&None), "the decision names no cause");
+///
+/// let mut of_all = Ledger::default();
+/// of_all.merge(&ledger); // of another part of the complaints
+/// assert_eq!(of_all, ledger);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// # })
 /// # }

@@ -38,8 +38,15 @@ pub const ANONYMOUS_MIN: u64 = 5;
 /// let complaint = john.rate(id, Rating::FOUR, "Quick and kind.").await?;
 /// let mut satisfaction = Satisfaction::default();
 /// satisfaction.add(&complaint);
-/// assert_eq!(satisfaction.overall().mean_hundredths(), Some(400));
+/// let overall = satisfaction.overall();
+/// assert_eq!((overall.ratings(), overall.mean(), overall.mean_hundredths()), (1, Some((4, 1)), Some(400)));
+/// assert_eq!((overall.satisfied(), overall.satisfied_hundredths()), (1, Some(10_000)));
+/// assert_eq!(satisfaction.by_category()[&complaint.category], satisfaction.by_level()[&complaint.level]);
 /// assert_eq!(satisfaction.by_agent()[&asha.id].responses_hundredths(), Some(10_000)); // 100.00 %
+///
+/// let mut of_all = Satisfaction::default();
+/// of_all.merge(&satisfaction); // of another part of the complaints
+/// assert_eq!(of_all, satisfaction);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// # })
 /// # }

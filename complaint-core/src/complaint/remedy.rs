@@ -54,6 +54,7 @@ impl RemedyKind {
 ///
 /// let refund = Remedy::refund("12.50 EUR")?.due_on("2026-12-01".parse()?);
 /// assert_eq!((refund.kind, refund.amount.map(|it| it.minor_units())), (RemedyKind::Refund, Some(1250)));
+/// assert_eq!(Remedy::compensation("20 EUR")?.in_words(), "Compensation of 20.00 EUR");
 /// let repair = Remedy::of(RemedyKind::Repair).with_instructions("We come by appointment.");
 /// assert!(!repair.kind.is_money() && !repair.kind.is_given_with_decision());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -131,6 +132,9 @@ impl Remedy {
 /// assert_eq!(promise.accepted.as_ref().map(|step| step.by.role()), Some("customer"));
 /// assert_eq!(promise.recorded_by(), None, "by nobody for them");
 /// assert_eq!(complaint.outstanding_remedies().count(), 1);
+/// assert!(!complaint.is_late(promise) && !complaint.has_failed_remedy());
+/// let command = complaint_core::lifecycle::CommandName::FulfilRemedy;
+/// assert!(complaint.remedies_for(command, asha.actor()).eq([promise]));
 /// assert_eq!(complaint.deniable_until(promise, &desk.policy()), None, "nobody says that it was delivered");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// # })?;

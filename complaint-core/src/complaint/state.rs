@@ -35,6 +35,15 @@ use crate::routing::Routing;
 /// assert_eq!(complaint.workload(), Some((&asha.id, 1)));
 /// assert!(complaint.promised_at() > Some(complaint.received_at));
 /// assert!(complaint.resolution().is_none(), "nobody has decided yet");
+/// assert!(!complaint.has_missed_deadline() && complaint.broken_promise(desk.now()).is_none());
+/// assert!(!complaint.is_barred(&asha.id), "she decided nothing that was contested");
+///
+/// // What customers see of it counts only what they may know.
+/// let john = Actor::customer("john")?;
+/// assert_eq!(complaint.status_for(&john).name(), "assigned");
+/// assert!(complaint.version_for(&john) <= complaint.version && complaint.status_since_for(&john) <= desk.now());
+/// use complaint_core::lifecycle::{CommandName, Field};
+/// assert!(complaint.requires(CommandName::Resolve, Field::Explanation, &Actor::agent(&asha), &desk.policy()));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// # })?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())

@@ -18,6 +18,7 @@ use crate::id::{AgentId, Area, AttachmentId, CategoryKey, ComplaintId, CustomerI
 ///
 /// let about = Complaint::about("Late delivery", "Parcel is late", "It was promised for Monday.")?
 ///     .order_number("A-1009")
+///     .purchased_on("2026-11-02".parse()?)
 ///     .happened_on("2026-11-23".parse()?)
 ///     .wishing(Wish::Refund)
 ///     .concerning("parcel", "P-77")

@@ -24,14 +24,25 @@ use crate::store::{Change, IdempotencyKey, OpenLimit, Part, WorkloadDelta};
 ///
 /// ```
 /// use complaint_core::conformance::{Opening, Story};
-/// use complaint_core::store::{ComplaintStore, MemoryStore};
+/// use complaint_core::Agent;
+/// use complaint_core::store::{AgentStore, ComplaintStore, MemoryStore};
 /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
 ///
 /// let store = MemoryStore::new();
 /// let (mut story, opened) = Story::open(&Opening::numbered(1));
 /// store.commit(&opened).await?;
+/// store.commit(&story.acknowledge()).await?;
 /// store.commit(&story.note("Called back.")).await?;
 /// assert_eq!(store.load(story.id()).await?.as_ref(), Some(story.state()));
+///
+/// // As another process would go on with it:
+/// let mut story = Story::resumed(store.log(story.id(), 0, u32::MAX).await?)?;
+/// let asha = Agent::named("asha", "Asha Rao")?;
+/// store.save(&asha).await?;
+/// store.commit(&story.assign(&asha.id, None)).await?;
+/// store.commit(&story.release()).await?;
+/// store.commit(&story.close()).await?;
+/// assert!(store.load(story.id()).await?.is_some_and(|it| it.status.is_end()));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// # })?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())

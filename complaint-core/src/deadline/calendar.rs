@@ -51,6 +51,7 @@ use serde::{Deserialize, Serialize};
 /// let due = office.add(friday, Duration::from_secs(3600));
 /// assert_eq!(due.to_rfc3339(), "2026-11-23T09:40:00+00:00");
 /// assert_eq!(office.between(friday, due), Duration::from_secs(3600));
+/// assert_eq!(Calendar::always().add(friday, Duration::from_secs(3600)).to_rfc3339(), "2026-11-20T17:40:00+00:00");
 /// # Ok::<(), chrono::ParseError>(())
 /// ```
 #[derive(Clone, Serialize, Deserialize)]

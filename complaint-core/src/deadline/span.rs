@@ -28,6 +28,7 @@ use crate::id::InvalidId;
 /// assert_eq!(due("2 working days")?, "2026-03-24T17:00:00+00:00");
 /// assert_eq!(due("1 calendar week")?, "2026-03-29T23:00:00+00:00"); // midnight by the summer clock
 /// assert_eq!(due("1 week")?, "2026-03-29T23:30:00+00:00"); // half an hour into the eighth day
+/// assert!("2 working days".parse::<Span>()?.is_working() && !"1 week".parse::<Span>()?.is_working());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

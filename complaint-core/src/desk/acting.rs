@@ -36,9 +36,12 @@ const ATTEMPTS: u32 = 64;
 /// let asha = desk.acting_as(Actor::agent(&asha));
 /// asha.begin(receipt.id()).await?;
 /// asha.ask(receipt.id(), "Which street?").await?;
-/// let complaint = john.answer(receipt.id(), "Canal Street.").await?;
-/// assert_eq!(complaint.status.name(), "in_progress");
+/// john.answer(receipt.id(), "Canal Street.").await?;
+/// let complaint = john.post(receipt.id(), "By the bridge.").await?;
+/// assert_eq!((complaint.status.name(), john.actor()), ("in_progress", &Actor::customer("john")?));
 /// assert_eq!(john.list(Query::within(john.scope())).await?.items, [complaint]);
+/// let (redress, satisfaction) = asha.figures().await?;
+/// assert_eq!((redress.total().promised().count, satisfaction.overall().invited), (0, 0)); // nothing is decided yet
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// # })?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())

@@ -79,11 +79,12 @@ pub trait Observer: Send + Sync {
 ///
 /// ```
 /// use std::sync::Arc;
-/// use complaint_core::clock::SystemClock;
+/// use complaint_core::clock::{RandomIds, SystemClock};
 /// use complaint_core::store::MemoryStore;
 /// use complaint_core::{Desk, Policy};
 ///
-/// let desk = Desk::new(MemoryStore::new(), Policy::standard()).with_clock(Arc::new(SystemClock));
+/// let desk = Desk::new(MemoryStore::new(), Policy::standard());
+/// let desk = desk.with_clock(Arc::new(SystemClock)).with_ids(Arc::new(RandomIds)); // as they are anyway
 ///
 /// // Later on, while others use clones of it:
 /// let stricter = Policy { version: 2, four_eyes: true, ..Policy::standard() };

@@ -18,6 +18,8 @@ use crate::lifecycle::Input;
 /// let resolution = Resolution::upheld("Valve 14 was stuck; it has been replaced.")
 ///     .with_apology("We are sorry that you had no water.")
 ///     .next_steps("The valves next to it are looked at this week.");
+/// let with_cause = resolution.clone().caused_by("maintenance".parse()?); // where the policy has such causes
+/// assert_ne!(with_cause, resolution);
 /// # let asha = desk.acting_as(Actor::agent(&asha));
 /// # asha.begin(receipt.id()).await?;
 /// let complaint = asha.resolve(receipt.id(), resolution).await?;

@@ -36,6 +36,9 @@ const TOGETHER_MAX: usize = 1000;
 /// let swept = desk.sweep().await?;
 /// assert_eq!((swept.released, swept.escalated, swept.delivered), (1, 0, 0));
 /// assert_eq!(john.read(receipt.id()).await?.handler.as_ref().map(|id| id.as_str()), Some("ben"));
+///
+/// // One part of it at a time:
+/// assert_eq!((desk.sweep_clocks().await?.escalated, desk.route_waiting().await?), (0, 0));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// # })?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())

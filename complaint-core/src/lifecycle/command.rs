@@ -22,6 +22,10 @@ use crate::id::{AgentId, Area, AttachmentId, CategoryKey, CauseKey, InvalidId, S
 /// let ask = Command::with_text(CommandName::Ask, "Which street?");
 /// assert_eq!(Command::from_json(CommandName::Ask, &json!({ "text": "Which street?" }))?, ask);
 ///
+/// assert!(CommandName::Post.takes_files() && !CommandName::Ask.takes_files());
+/// let with_files = Command::with_text(CommandName::Post, "As in the photo.").carrying(Vec::new())?; // what the host took in
+/// assert_eq!(with_files.input().attachments.len(), 0);
+///
 /// let wrong = Command::from_json(CommandName::Ask, &json!({ "question": "Which street?" })).unwrap_err();
 /// assert_eq!((wrong.field.as_str(), wrong.code), ("question", "unknown_field"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())

@@ -10,7 +10,29 @@ use crate::routing::Routing;
 /// The circumstances of a decision. Pure data: the same complaint, command, actor and context always give the same
 /// answer.
 ///
-/// Example: [`decide`](super::decide).
+/// What is not said is taken to be harmless: the customer has no open complaints, the handler is there, somebody at the level
+/// below can take it. A [`Desk`](crate::Desk) looks all of it up.
+///
+/// ```
+/// use complaint_core::lifecycle::{Command, CommandName, Context, decide};
+/// # use complaint_core::{Actor, Agent, Complaint, Desk, Policy, policy::Category, store::MemoryStore};
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// # let desk = Desk::new(MemoryStore::new(), Policy::standard().with_category(Category::named("Water supply")?));
+/// # let john = desk.acting_as(Actor::customer("john")?);
+/// # let receipt = john.submit(Complaint::about("Water supply", "No water", "Since Monday.")?).await?;
+///
+/// let withdrawn = john.perform(receipt.id(), Command::plain(CommandName::Withdraw)).await?;
+/// let policy = desk.policy();
+/// let now = Context::new(&policy, desk.now()).handler_available(false).somebody_below(false);
+/// let reinstate = Command::plain(CommandName::Reinstate);
+/// let with_open = |open| decide(&withdrawn, &reinstate, john.actor(), &now.open_complaints(open));
+/// assert!(with_open(0).is_ok());
+/// let refused = with_open(policy.open_complaints_per_customer).unwrap_err();
+/// assert_eq!(refused.code(), "too_many_open_complaints");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub struct Context<'a> {
     pub(crate) policy: &'a Policy,

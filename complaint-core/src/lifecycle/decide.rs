@@ -217,6 +217,26 @@ impl Complaint {
 impl Complaint {
     /// Whether somebody who rated the latest decision low (see [`Policy::low_rating`](crate::policy::Policy::low_rating))
     /// is asked to contest it: only where a reason is all that it takes, so that no hope is raised in vain.
+    ///
+    /// ```
+    /// use complaint_core::lifecycle::Context;
+    /// use complaint_core::{Rating, Resolution};
+    /// # use complaint_core::{Actor, Agent, Complaint, Desk, Policy, policy::Category, store::MemoryStore};
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// # let desk = Desk::new(MemoryStore::new(), Policy::standard().with_category(Category::named("Water supply")?));
+    /// # let asha = desk.enrol(Agent::named("asha", "Asha Rao")?.skilled_in(["water supply"])).await?;
+    /// # let (john, asha) = (desk.acting_as(Actor::customer("john")?), desk.acting_as(Actor::agent(&asha)));
+    /// # let id = john.submit(Complaint::about("Water supply", "No water", "Since Monday.")?).await?.id();
+    /// # asha.begin(id).await?;
+    /// # let policy = desk.policy();
+    ///
+    /// asha.resolve(id, Resolution::not_upheld("The works were announced.")).await?;
+    /// let complaint = john.rate(id, Rating::ONE, "They were not.").await?;
+    /// assert!(complaint.offers_contest(john.actor(), &Context::new(&policy, desk.now())));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn offers_contest(&self, actor: &Actor, context: &Context<'_>) -> bool {
         let latest = self.resolutions.len();
         let is_low = |score: u8| score <= context.policy.low_rating;

@@ -16,6 +16,7 @@ use crate::id::InvalidId;
 /// assert!(Status::PendingApproval.is_open() && !Status::Resolved.is_open() && !Status::Resolved.is_end());
 /// assert_eq!(Status::PendingApproval.label(), "Pending approval");
 /// assert_eq!(Status::PendingApproval.customer_label(), "In progress");
+/// assert_eq!(Status::PendingApproval.for_customer(), Status::InProgress);
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -423,6 +423,16 @@ impl Policy {
     }
 
     /// As [`Policy::check`], and what does not fit the staff, as [`Policy::lint_with`].
+    ///
+    /// ```
+    /// use complaint_core::Policy;
+    /// use complaint_core::policy::Code;
+    /// use complaint_core::routing::Roster;
+    ///
+    /// let findings = Policy::check_with(&Policy::standard().to_toml()?, &Roster::default());
+    /// assert_eq!(findings.iter().filter(|it| it.code == Code::LevelUnstaffed).count(), 3);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn check_with(text: &str, roster: &Roster) -> Vec<Finding> {
         source::read(text, |policy| policy.lint_with(roster)).findings
     }

@@ -21,6 +21,17 @@ use crate::lifecycle::{CommandName, Status, Who};
 ///     .with_move(Move::named("edit", ["done"], "new").by(["agent"]));
 /// let findings = machine.check();
 /// assert_eq!(findings[0].code, Code::TerminalWithExits);
+///
+/// // Meant so, it is none; and who waits for a stranger's goodwill has no way out.
+/// let waiting = Machine::starting_at("new").with_state("waiting").with_end("done");
+/// let waiting = waiting
+///     .with_move(Move::named("wait", ["new"], "waiting").by(["agent"]))
+///     .with_move(Move::named("finish", ["new"], "done").by(["agent"]).barred("clerk", "clerks only read"))
+///     .with_move(Move::named("be answered", ["waiting"], "done").by(["stranger"]).by_goodwill())
+///     .with_move(Move::named("reopen", ["done"], "new").by(["agent"]).reopening());
+/// let codes: Vec<Code> = waiting.check().iter().map(|finding| finding.code).collect();
+/// assert!(codes.contains(&Code::DeadEnd) && codes.contains(&Code::RoleNeverActs));
+/// assert!(!codes.contains(&Code::TerminalWithExits));
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Machine {

@@ -65,6 +65,7 @@ const ROUNDS_MAX: usize = 64;
 /// let batch = route_batch(&needs, &roster, chrono::DateTime::UNIX_EPOCH);
 /// assert_eq!(batch.chosen(0).map(|agent| agent.as_str()), Some("ben"));
 /// assert_eq!(batch.chosen(1).map(|agent| agent.as_str()), Some("asha"));
+/// assert_eq!((batch.waiting(), batch.cost()), (0, 2.0)); // each holds all that they have room for
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn route_batch<'a>(needs: &'a [Need], roster: &'a Roster, now: DateTime<Utc>) -> Batch<'a> {

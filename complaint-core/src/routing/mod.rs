@@ -59,6 +59,7 @@ pub use router::Router;
 /// let need = Need::of(&complaint);
 /// assert_eq!((need.level.get(), need.weight), (1, 1));
 /// assert!(need.skills.is_subset(&asha.skills));
+/// assert_eq!(Need::of_at(&complaint, complaint.level.above()), Need { level: complaint.level.above(), ..need.clone() });
 ///
 /// let overdue = complaint.promised_at().expect("a promise");
 /// assert_eq!(Need::as_of(&complaint, overdue).urgency, 2 * need.urgency);

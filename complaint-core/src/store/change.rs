@@ -65,6 +65,7 @@ pub struct OpenLimit {
 /// use complaint_core::store::IdempotencyKey;
 ///
 /// let key = IdempotencyKey::new("customer:john", "form-7")?;
+/// assert_eq!((key.owner(), key.key()), ("customer:john", "form-7"));
 /// assert_ne!(key, IdempotencyKey::new("customer:jane", "form-7")?);
 /// assert!(IdempotencyKey::new("customer:john", "").is_err());
 /// # Ok::<(), Box<dyn std::error::Error>>(())

@@ -84,7 +84,7 @@ pub struct Query {
 ///
 /// ```
 /// use complaint_core::id::Level;
-/// use complaint_core::store::{Reach, Scope};
+/// use complaint_core::store::{Query, Reach, Scope, Sort};
 /// # use complaint_core::{Actor, Agent, Complaint, Desk, Policy, policy::Category, store::MemoryStore};
 /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
 /// # let desk = Desk::new(MemoryStore::new(), Policy::standard().with_category(Category::named("Water supply")?));
@@ -98,6 +98,10 @@ pub struct Query {
 /// let asha = Scope::of(&Actor::agent(&asha), Level::new(3)?, true);
 /// assert!(matches!(asha, Scope::Agent { reach: Reach::Queue(Level::FIRST), .. }));
 /// assert!(asha.admits(receipt.complaint()), "she holds it");
+/// let list = Query { sort: Sort::Oldest, ..Query::within(asha) };
+/// assert_eq!(list.place_of(receipt.complaint()).to_string().parse(), Ok(list.place_of(receipt.complaint())));
+/// assert!(receipt.complaint().searchable().starts_with("No water"));
+/// assert!(receipt.complaint().heading().contains(&receipt.complaint().reference.to_string()));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// # })?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -398,6 +402,14 @@ impl Query {
 
     /// The [`key`](Self::key) of a rank and a receipt in microseconds since 1970. Receipts further than 70 000 years from
     /// there are taken for the last one before.
+    ///
+    /// ```
+    /// use complaint_core::store::Query;
+    ///
+    /// let key = Query::ranked_key(1, 1_700_000_000_000_000);
+    /// assert!(key < Query::ranked_key(2, 1_800_000_000_000_000), "the better rank comes first");
+    /// assert_eq!(Query::unranked(key), (1, 1_700_000_000_000_000));
+    /// ```
     pub fn ranked_key(rank: u8, received_at: i64) -> i64 {
         let within = RANK_SPAN / 2 - received_at.clamp(-(RANK_SPAN / 2 - 1), RANK_SPAN / 2);
         (i64::from(rank.min(RANKS - 1)) - 2) * RANK_SPAN + within

@@ -137,6 +137,12 @@ pub trait Hook: Send + Sync {
 /// assert!(store.roster().await.is_ok());
 /// assert!(store.roster().await.is_err_and(|error| error.is_transient()));
 /// assert!(store.roster().await.is_ok());
+///
+/// faults.once_of_all(4, Fault::Broken);
+/// assert!(store.roster().await.is_err_and(|error| !error.is_transient()));
+/// faults.from_then_on(Method::Roster, 5, Fault::Unavailable);
+/// assert!(store.roster().await.is_err() && store.roster().await.is_err());
+/// assert_eq!((faults.calls(), faults.calls_of(Method::Roster), faults.struck()), (6, 6, 4));
 /// # });
 /// # Ok::<(), std::io::Error>(())
 /// ```

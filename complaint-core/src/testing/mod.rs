@@ -112,6 +112,8 @@ pub use world::{Answer, DeskWorld, House, Person, Role, SeenClock, Sight, World,
 /// let of_the_desk = clock.clone();
 /// clock.advance(TimeDelta::hours(2));
 /// assert_eq!(of_the_desk.now(), samples::monday() + TimeDelta::hours(2));
+/// clock.set(samples::monday());
+/// assert_eq!(of_the_desk.now(), samples::monday());
 /// ```
 #[derive(Debug, Clone)]
 pub struct ManualClock {

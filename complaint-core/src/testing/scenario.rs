@@ -34,6 +34,9 @@ const SWEEPS_MAX: u32 = 10_000;
 ///     .given(samples::policy())
 ///     .given(samples::sarah())
 ///     .given_customer("John")
+///     .given_customer("Jane")
+///     .given_admin("Ada")
+///     .given_auditor("Ines")
 ///     .starting(samples::monday())
 ///     .when(by("John").submits(samples::broken_kettle(), "C1"))
 ///     .then(complaint("C1").is(Status::Assigned).with("Sarah"))
@@ -41,11 +44,16 @@ const SWEEPS_MAX: u32 = 10_000;
 ///     .when(after("2 working hours".parse()?))
 ///     .then(by("John").is_refused("wrong_status", Command::plain(CommandName::Accept), "C1"))
 ///     .when(by("Sarah").gives(Command::plain(CommandName::Begin), "C1"))
-///     .then(complaint("C1").clock(ClockKind::Acceptance).met());
+///     .then(complaint("C1").clock(ClockKind::Acceptance).met())
+///     .when(by("John").gives(Command::plain(CommandName::Withdraw), "C1"))
+///     .then(complaint("C1").has_log(["submitted", "acknowledged", "assigned", "begun", "withdrawn"]))
+///     .when(by("John").follows_up("C1", samples::broken_kettle(), "C2"))
+///     .then(by("Ines").sees("C2", "Assigned"))
+///     .then(by("Jane").cannot_see("C2"));
 ///
 /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
 /// let played = story.play(&mut DeskWorld::in_memory()).await?;
-/// assert_eq!(played.expectations, 4);
+/// assert_eq!(played.expectations, 7);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// # })
 /// # }

@@ -62,6 +62,7 @@ const WORD_SAY: i64 = 3;
 /// model.learn(&parcel, &damaged)?;
 /// model.correct(&parcel, &damaged, &late)?; // it was put into the wrong category
 /// assert_eq!((model.lessons(), model.classify(&parcel)[0].category.as_str()), (2, "late-delivery"));
+/// assert!(model.vocabulary() > LearnedClassifier::with_vocabulary(1000).vocabulary());
 ///
 /// let stored = serde_json::to_string(&model)?;
 /// assert_eq!(serde_json::from_str::<LearnedClassifier>(&stored)?, model);

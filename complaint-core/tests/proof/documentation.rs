@@ -4,6 +4,7 @@
 //! Read from the sources: stable rustdoc does not count examples. Whether an example is true is tried by the doc tests,
 //! whether a link leads anywhere by `cargo doc`.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Every source file below a folder, without those of unit tests.
@@ -90,4 +91,43 @@ fn everything_public_shows_how_it_is_used() {
     }
     assert!(seen > 200, "only {seen} public items were found: the sources are not read as they are written");
     assert!(lacking.is_empty(), "without an example or a line `Example: …`:\n{}", lacking.join("\n"));
+}
+
+/// The words of code in the examples of a file.
+fn example_words(source: &str) -> impl Iterator<Item = &str> {
+    let mut inside = false;
+    let lines = source.lines().filter_map(|line| {
+        let code = line.trim_start();
+        code.strip_prefix("///").or_else(|| code.strip_prefix("//!"))
+    });
+    let code = lines.filter(move |line| {
+        let fence = line.trim_start().starts_with("```");
+        inside ^= fence;
+        inside && !fence
+    });
+    code.flat_map(|line| line.split(|c: char| !c.is_alphanumeric() && c != '_'))
+}
+
+/// The name of a method that everybody may call.
+fn method(line: &str) -> Option<&str> {
+    let mut words = line.strip_prefix("    pub ")?.split([' ', '(', '<']);
+    let kind = words.find(|word| !["async", "const"].contains(word))?;
+    words.next().filter(|_| kind == "fn")
+}
+
+/// An example of its own for each getter would bury the text; in none at all it would be left to guess.
+#[test]
+fn every_public_method_is_called_in_some_example() {
+    let mut files = Vec::new();
+    sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut files);
+    let sources: Vec<String> = files.iter().map(|path| std::fs::read_to_string(path).expect("a source")).collect();
+    let shown: BTreeSet<&str> = sources.iter().flat_map(|source| example_words(source)).collect();
+    let methods: BTreeSet<&str> = sources.iter().flat_map(|source| source.lines().filter_map(method)).collect();
+    assert!(
+        methods.len() > 300,
+        "only {} methods were found: the sources are not read as they are written",
+        methods.len()
+    );
+    let lacking: Vec<_> = methods.difference(&shown).collect();
+    assert!(lacking.is_empty(), "in no example: {lacking:?}");
 }

@@ -25,12 +25,17 @@ use Status::{
 /// ```
 /// use std::collections::BTreeMap;
 /// use complaint_core::Policy;
-/// use complaint_core::lifecycle::{Lifecycle, Status, SvgOptions};
+/// use chrono::DateTime;
+/// use complaint_core::lifecycle::{Lifecycle, Status, SvgOptions, Trail};
 ///
 /// let policy = Policy::standard();
 /// let counts = BTreeMap::from([(Status::Queued, 41)]);
 /// let picture = Lifecycle::of(&policy).to_svg(&SvgOptions::default().counting(&counts));
 /// assert!(picture.contains("count-queued") && picture.contains(">41<"));
+///
+/// let way = Trail::of(&[], DateTime::UNIX_EPOCH); // the log of one complaint
+/// let picture = Lifecycle::of(&policy).to_svg(&SvgOptions::default().walking(&way).linking("/list?status={status}").embedded());
+/// assert!(picture.contains("/list?status=queued"));
 /// ```
 #[derive(Debug, Clone, Default)]
 pub struct SvgOptions<'a> {

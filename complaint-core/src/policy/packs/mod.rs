@@ -18,7 +18,9 @@ use super::{Policy, PolicyError};
 /// ```
 /// use complaint_core::Policy;
 ///
-/// let policy = Policy::standard().under(&Policy::pack("uk-fca-disp")?)?;
+/// let pack = Policy::pack("uk-fca-disp")?;
+/// assert!(pack.title().contains("FCA") && !pack.notes().is_empty());
+/// let policy = Policy::standard().under(&pack)?;
 /// let final_response = &policy.statutory[&"final-response".parse()?];
 /// assert_eq!(final_response.within.to_string(), "8 calendar weeks");
 /// assert!(final_response.source.contains("DISP 1.6.2R"));
