@@ -136,7 +136,9 @@ pub enum AdminCommand {
 }
 
 /// Arguments of `admin create`.
+// In a refusal clap would show what was given beside what is missing, as if all of it were needed.
 #[derive(Debug, Clone, Args)]
+#[command(override_usage = "reference-server admin create [OPTIONS] --name <NAME> --email <EMAIL> --password-stdin")]
 pub struct AdminCreateArgs {
     /// Data folder of the server.
     #[arg(long, value_name = "DIR", default_value = "./complaint-data")]
@@ -170,6 +172,9 @@ pub struct ImportArgs {
     /// Take a PostgreSQL that may lose what it acknowledged, as for `serve`.
     #[arg(long)]
     pub not_durable: bool,
+    /// Make the data folder and its database if there is none.
+    #[arg(long)]
+    pub create: bool,
     /// What the columns mean, as TOML.
     #[arg(long, value_name = "FILE")]
     pub mapping: PathBuf,

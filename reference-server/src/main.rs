@@ -94,23 +94,20 @@ async fn admin_create(args: AdminCreateArgs) -> Result<ExitCode, AnyError> {
         return Ok(ExitCode::from(WRONG_ARGUMENTS));
     };
     let password = line.strip_suffix('\n').map_or(line.as_str(), |line| line.strip_suffix('\r').unwrap_or(line));
+    // Before anything is made: who is refused must not leave an empty data folder behind.
+    if let Err(AuthError::Invalid(faults)) = AccountService::checked_admin(&args.name, &args.email, password) {
+        for wrong in faults {
+            eprintln!("{}: {}", wrong.field, wrong.fault.message);
+        }
+        return Ok(ExitCode::from(WRONG_ARGUMENTS));
+    }
     make_private_folder(&args.data)?;
     let accounts = Database::open(&database, !args.not_durable).await?.accounts;
     let base_url = "http://localhost/".parse()?;
     let service = AccountService::new(accounts, Passwords::new()?, Arc::new(SystemClock), &base_url);
-    match service.create_admin(&args.name, &args.email, password).await {
-        Ok(account) => {
-            println!("{} is an administrator now, with the id {}.", account.email, account.id);
-            Ok(ExitCode::SUCCESS)
-        }
-        Err(AuthError::Invalid(faults)) => {
-            for wrong in faults {
-                eprintln!("{}: {}", wrong.field, wrong.fault.message);
-            }
-            Ok(ExitCode::from(WRONG_ARGUMENTS))
-        }
-        Err(error) => Err(error.into()),
-    }
+    let account = service.create_admin(&args.name, &args.email, password).await?;
+    println!("{} is an administrator now, with the id {}.", account.email, account.id);
+    Ok(ExitCode::SUCCESS)
 }
 
 async fn verify(args: VerifyArgs) -> Result<ExitCode, AnyError> {

@@ -34,6 +34,7 @@ const CSP: HeaderValue = HeaderValue::from_static(
 /// Every route. Resources of the API are listed in [`api::routes`], pages in [`pages::routes`].
 pub fn router(state: AppState) -> Router {
     let (api, document) = OpenApiRouter::with_openapi(api::document()).merge(api::routes(&state)).split_for_parts();
+    let document = api::completed(document);
     let only_described = from_fn_with_state(api::query::described(&document), api::query::only_described);
     let routes = api
         .layer(only_described)

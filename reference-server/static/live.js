@@ -53,10 +53,33 @@
       : field.type === "checkbox" || field.type === "radio"
         ? field.checked === field.defaultChecked
         : field.value === field.defaultValue);
-  const isBusy = (region) =>
-    region.querySelector("form [aria-invalid], details[open]") ||
-    (region.contains(document.activeElement) && region.querySelector("form")) ||
-    [...region.querySelectorAll("input, select, textarea")].some((field) => !isBlank(field));
+  const isBegun = (part) =>
+    part.querySelector("[aria-invalid]") || part.contains(document.activeElement) ||
+    [...part.querySelectorAll("input, select, textarea")].some((field) => !isBlank(field));
+  const isBusy = (region) => region.querySelector("details[open]") || (region.querySelector("form") && isBegun(region));
+  // Every page has its own keys, by which a form that is sent twice is known.
+  const plain = (region) => region.innerHTML.replace(/(name="key" value=")[^"]*/g, "$1");
+
+  // Of what is left as it is, because somebody writes there, what cannot be sent any more goes or says so. Its words stay, to be copied.
+  function prune(region, fresh) {
+    const offered = new Set([...fresh.forms].map((form) => form.getAttribute("action")));
+    for (const form of region.querySelectorAll("form")) {
+      const said = form.querySelector("[data-over]");
+      const over = !offered.has(form.getAttribute("action"));
+      for (const button of form.querySelectorAll("button")) button.disabled = over;
+      if (!over) {
+        said?.remove();
+      } else if (!isBegun(form)) {
+        (form.closest("details") ?? form).remove();
+      } else if (!said) {
+        const over = document.createElement("p");
+        over.className = "say say-warn";
+        over.dataset.over = "";
+        over.textContent = "The complaint has changed, and this cannot be done any more. What you typed is not sent; copy what you still need.";
+        form.prepend(over);
+      }
+    }
+  }
 
   // What stands here belongs to somebody who may not see it any more: all of it goes, drafts too.
   function clear(said, link) {
@@ -92,8 +115,8 @@
       let kept = false;
       for (const region of document.querySelectorAll("[data-live-region]")) {
         const next = fresh.getElementById(region.id);
-        if (!next || next.innerHTML === region.innerHTML) continue;
-        if (isBusy(region)) { kept = true; continue; }
+        if (!next || plain(next) === plain(region)) continue;
+        if (isBusy(region)) { kept = true; prune(region, fresh); continue; }
         const focused = document.activeElement && region.contains(document.activeElement) ? document.activeElement.id : "";
         region.replaceChildren(...next.childNodes);
         region.classList.remove("fresh");

@@ -588,3 +588,99 @@ async fn what_was_typed_outlives_the_session() {
         john.leave().await;
     }
 }
+
+#[tokio::test]
+async fn what_cannot_be_done_any_more_says_so_beside_what_was_typed() {
+    const OVER: &str = "this cannot be done any more";
+    let Some(house) = House::open() else { return };
+    let server = &house.server;
+    server.founded().await;
+    let token = server.john().await;
+    let words = json!({"category": "Damaged goods", "subject": "Cracked lid", "description": "The lid is cracked."});
+    let complaint = server.post("/api/v1/complaints", &token, words).await;
+    let page = format!("/complaints/{}", complaint["reference"].as_str().expect("a reference"));
+    let sarah = house.logged_in("sarah@shop.example", true).await;
+    sarah.open(&page).await;
+    sarah.command("begin", &[]).await;
+    sarah.sees("You have begun.").await;
+    sarah.unfold("/commands/resolve").await;
+    sarah.fill("/commands/resolve", "explanation", "The lid was cracked before it left").await;
+    sarah.find("form[action$='/commands/propose']").await;
+
+    server.post(&format!("/api/v1{page}/commands/withdraw"), &token, json!({})).await;
+    sarah.sees(OVER).await;
+    sarah.sees("Withdrawn").await;
+    let draft = sarah.find("form[action$='/resolve'] [name='explanation']").await.prop("value").await;
+    assert_eq!(draft.expect("a field").as_deref(), Some("The lid was cracked before it left"));
+    let button = sarah.find("form[action$='/resolve'] button").await;
+    assert!(!button.is_enabled().await.expect("readable"), "it would be refused");
+    let others = sarah.browser.find_all(By::Css("form[action$='/commands/propose']")).await.expect("readable");
+    assert!(others.is_empty(), "where nothing was typed, nothing is left");
+
+    // What can be done again is.
+    server.post(&format!("/api/v1{page}/commands/reinstate"), &token, json!({})).await;
+    server.post(&format!("/api/v1{page}/commands/withdraw"), &token, json!({})).await;
+    sarah.sees("Withdrawn").await;
+    assert_eq!(sarah.text().await.matches(OVER).count(), 1, "said once");
+    sarah.leave().await;
+}
+
+/// The places on a page where stacked signs are not held by a box of their own.
+const LOOSE: &str = r"
+    const loose = [];
+    const words = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    while (words.nextNode()) {
+      const text = words.currentNode;
+      if (!/\u0301{9}/.test(text.data) || !text.parentElement.getClientRects().length) continue;
+      let box = text.parentElement;
+      const holds = (it) => { const style = getComputedStyle(it); return style.display !== 'inline' && style.overflowY !== 'visible'; };
+      while (box && !holds(box)) box = box.parentElement;
+      if (!box || box.getBoundingClientRect().height > 150) loose.push(text.parentElement.outerHTML.slice(0, 90));
+    }
+    return loose;
+";
+
+/// The controls that stand on paper, once the rules for it hold on the screen.
+const PRINTED: &str = r"
+    for (const sheet of document.styleSheets) for (const rule of sheet.cssRules) {
+      if (rule.media?.mediaText === 'print') rule.media.mediaText = 'all';
+    }
+    const controls = [...document.querySelectorAll('form, input, textarea, select, button')];
+    return controls.filter((it) => it.getClientRects().length).map((it) => it.outerHTML.slice(0, 90));
+";
+
+#[tokio::test]
+async fn words_stay_in_their_boxes_and_forms_off_the_paper() {
+    let Some(house) = House::open() else { return };
+    let server = &house.server;
+    server.founded().await;
+    let token = server.john().await;
+    let stacked = format!("Z{}", "\u{301}".repeat(150));
+    let words = json!({
+        "category": "Damaged goods", "subject": stacked, "description": stacked, "product": stacked, "contact": {"name": stacked},
+    });
+    let complaint = server.post("/api/v1/complaints", &token, words).await;
+    let page = format!("/complaints/{}", complaint["reference"].as_str().expect("a reference"));
+    server.post(&format!("/api/v1{page}/commands/post"), &token, json!({"text": stacked})).await;
+    let john = house.logged_in("john@home.example", true).await;
+    let sarah = house.logged_in("sarah@shop.example", true).await;
+    for (who, address, least) in
+        [(&john, "/complaints", 1), (&john, &page, 5), (&sarah, "/work", 1), (&sarah, &page, 5)]
+    {
+        who.open(address).await;
+        who.sees("Z").await;
+        let shown = who.find("main").await.prop("textContent").await.expect("readable").unwrap_or_default();
+        assert!(shown.matches(&stacked).count() >= least, "{address}: {shown}");
+        let loose = who.browser.execute(LOOSE, vec![]).await.expect("runs").convert::<Vec<String>>().expect("a list");
+        assert!(loose.is_empty(), "{address}: {loose:#?}");
+    }
+    for who in [&john, &sarah] {
+        who.find("form[action$='/commands/post'] button").await;
+        let printed = who.browser.execute(PRINTED, vec![]).await.expect("runs").convert::<Vec<String>>();
+        assert_eq!(printed.expect("a list"), Vec::<String>::new());
+        who.sees("Z").await;
+    }
+    for person in [john, sarah] {
+        person.leave().await;
+    }
+}

@@ -86,6 +86,7 @@ pub(super) async fn sign_up(
     (status = 200, body = Confirmed),
     (status = 400, body = Problem, content_type = "application/problem+json", description = "`idempotency_key_not_supported`: an `Idempotency-Key` is refused, because no answer is kept to be given again"),
     (status = 422, body = Problem, content_type = "application/problem+json", description = "`invalid_token`: used, expired or unknown; `invalid_body` naming `name` and `password` if they are needed"),
+    (status = 429, body = Problem, content_type = "application/problem+json", description = "Too many passwords at once; `Retry-After` says when"),
 ))]
 pub(super) async fn confirm(
     State(state): State<AppState>,

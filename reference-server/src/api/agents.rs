@@ -47,7 +47,7 @@ pub(crate) struct NewAgent {
     #[schema(example = "sarah@example.org")]
     email: String,
     /// 1 if left out.
-    #[schema(minimum = 1)]
+    #[schema(minimum = 1, maximum = 9)]
     level: Option<u8>,
     #[serde(default)]
     #[schema(value_type = Vec<String>, example = json!(["damaged goods"]))]
@@ -60,6 +60,7 @@ pub(crate) struct NewAgent {
     #[schema(value_type = Vec<String>)]
     languages: BTreeSet<Language>,
     /// The greatest workload they are given automatically; 10 if left out.
+    #[schema(maximum = 10_000)]
     capacity: Option<u32>,
     /// The superior to whom their escalations go first.
     #[schema(value_type = Option<String>)]
@@ -76,7 +77,7 @@ pub(crate) struct NewAgent {
 pub(crate) struct AgentChange {
     name: Option<String>,
     /// Ends their sessions: rights change with it.
-    #[schema(value_type = Option<u8>)]
+    #[schema(value_type = Option<u8>, minimum = 1, maximum = 9)]
     level: Option<Level>,
     #[schema(value_type = Option<Vec<String>>)]
     skills: Option<BTreeSet<Skill>>,
@@ -84,6 +85,7 @@ pub(crate) struct AgentChange {
     areas: Option<BTreeSet<Area>>,
     #[schema(value_type = Option<Vec<String>>)]
     languages: Option<BTreeSet<Language>>,
+    #[schema(maximum = 10_000)]
     capacity: Option<u32>,
     /// `false` disables the account too, ends its sessions and gives its complaints to others.
     enabled: Option<bool>,
@@ -146,6 +148,7 @@ pub(crate) async fn list(
     (status = 403, body = Problem, content_type = "application/problem+json"),
     (status = 409, body = Problem, content_type = "application/problem+json", description = "`email_taken`"),
     (status = 422, body = Problem, content_type = "application/problem+json", description = "Every fault is named; `idempotency_key_reused`"),
+    (status = 429, body = Problem, content_type = "application/problem+json", description = "Too many passwords at once; `Retry-After` says when"),
 ))]
 pub(super) async fn add(
     State(state): State<AppState>,

@@ -56,6 +56,7 @@ pub(crate) struct NewCategory {
     #[schema(value_type = Option<String>, example = "normal")]
     priority: Option<Priority>,
     /// 1 to 1000; 1 if left out.
+    #[schema(minimum = 1, maximum = 1000)]
     weight: Option<u32>,
     #[schema(value_type = Option<String>)]
     area: Option<Area>,
@@ -72,7 +73,9 @@ pub(crate) struct NewCategory {
 #[serde(deny_unknown_fields)]
 #[expect(clippy::option_option, reason = "left out, null and a value are three things")]
 pub(crate) struct CategoryChange {
+    #[schema(max_length = 200)]
     name: Option<String>,
+    #[schema(max_length = 2000)]
     description: Option<String>,
     /// `null`: the category itself again.
     #[serde(default, deserialize_with = "given")]
@@ -80,6 +83,7 @@ pub(crate) struct CategoryChange {
     skills: Option<Option<BTreeSet<Skill>>>,
     #[schema(value_type = Option<String>)]
     priority: Option<Priority>,
+    #[schema(minimum = 1, maximum = 1000)]
     weight: Option<u32>,
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<String>)]

@@ -17,8 +17,10 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::query::{cursor, encoded, limit, page, parameters, wrong};
+use super::view::submission::BY_HAND;
 use super::view::{
-    Audience, ComplaintRow, ComplaintView, DeadlineView, EntryView, Lens, MessageView, RoutingView, message_of,
+    Audience, ComplaintRow, ComplaintView, DeadlineView, EntryView, Lens, MessageView, RoutingView, SubmissionBody,
+    message_of,
 };
 use crate::auth::viewer::ShownBy;
 use crate::auth::{AuthError, Role, Viewer};
@@ -55,17 +57,16 @@ pub(super) struct All<T> {
 
 /// Hand in a complaint.
 ///
-/// Fields: `category` (key or name), `subject`, `description`; optional `contact {name, email, phone, address}`, `product`,
-/// `order_number`, `purchase_date`, `incident_date`, `wish`, `answers {question: answer}`, `items [{kind, key}]`, `against`, `area`,
-/// `language`. Agents also give `customer` (account id or e-mail address) and `channel`: `phone`, `counter`, `letter` or `social_media`.
+/// Agents, who take it down for somebody, also give `customer` and `channel`; nobody else may.
 #[utoipa::path(post, path = "/api/v1/complaints", tag = "complaints", security(("bearer" = []), ("cookie" = [])),
     params(("Idempotency-Key" = Option<String>, Header, description = "The same key with the same request gives the first answer again")),
-    request_body(content = Object, example = json!({"category": "Damaged goods", "subject": "Broken kettle", "description": "The lid is cracked.", "product": "Kettle K2", "order_number": "A-1009", "purchase_date": "2026-02-14", "wish": "replacement"})),
+    request_body(content = SubmissionBody, example = json!({"category": "Damaged goods", "subject": "Broken kettle", "description": "The lid is cracked.", "product": "Kettle K2", "order_number": "A-1009", "purchase_date": "2026-02-14", "wish": "replacement"})),
     responses(
         (status = 201, body = ComplaintView, headers(("Location" = String), ("ETag" = String, description = "The version, quoted"))),
         (status = 401, body = Problem, content_type = "application/problem+json"),
         (status = 403, body = Problem, content_type = "application/problem+json"),
         (status = 422, body = Problem, content_type = "application/problem+json", description = "Every fault is named; `idempotency_key_reused`"),
+        (status = 409, body = Problem, content_type = "application/problem+json", description = "Others were faster again and again; send it once more"),
     ))]
 pub(super) async fn submit(
     State(state): State<AppState>,
@@ -247,9 +248,8 @@ pub(super) async fn submission(state: &AppState, viewer: &Viewer, request: &Repe
     let of_agents: &[&str] = if viewer.role == Role::Agent { &[] } else { &["channel", "customer"] };
     let mut submission: Submission = request.parse_without(of_agents)?;
     submission.category = category_named(&state.desk.policy(), submission.category, &given["category"]);
-    let by_hand = [Channel::Phone, Channel::Counter, Channel::Letter, Channel::SocialMedia];
     if viewer.role == Role::Agent {
-        if !by_hand.contains(&submission.channel) {
+        if !BY_HAND.contains(&submission.channel) {
             return Err(Problem::invalid().detail("channel: how did it reach you?").field(
                 "channel",
                 if given["channel"].is_null() { "missing" } else { "unknown_value" },

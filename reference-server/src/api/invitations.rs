@@ -24,6 +24,7 @@ pub(super) struct Accept {
     (status = 200, body = Me),
     (status = 400, body = Problem, content_type = "application/problem+json", description = "`idempotency_key_not_supported`: an `Idempotency-Key` is refused, because no answer is kept to be given again"),
     (status = 422, body = Problem, content_type = "application/problem+json"),
+    (status = 429, body = Problem, content_type = "application/problem+json", description = "Too many passwords at once; `Retry-After` says when"),
 ))]
 pub(super) async fn accept(State(state): State<AppState>, ApiJson(body): ApiJson<Accept>) -> Result<Json<Me>, Problem> {
     let account = state.accounts.accept_invitation(&body.token, &body.password).await?;

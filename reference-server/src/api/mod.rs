@@ -2,6 +2,7 @@
 
 mod accounts;
 pub(crate) mod agents;
+mod answers;
 pub(crate) mod attachments;
 pub(crate) mod categories;
 mod clock;
@@ -77,6 +78,12 @@ pub fn routes(state: &AppState) -> OpenApiRouter<AppState> {
 /// The description without its paths.
 pub fn document() -> utoipa::openapi::OpenApi {
     Document::openapi()
+}
+
+/// The description with what the router answers at every door.
+pub fn completed(mut document: utoipa::openapi::OpenApi) -> utoipa::openapi::OpenApi {
+    answers::described(&mut document);
+    document
 }
 
 /// Serves the finished description.

@@ -27,6 +27,7 @@ pub(super) struct SetUp {
     (status = 400, body = Problem, content_type = "application/problem+json", description = "`idempotency_key_not_supported`: an `Idempotency-Key` is refused, because no answer is kept to be given again"),
     (status = 409, body = Problem, content_type = "application/problem+json", description = "`already_set_up`"),
     (status = 422, body = Problem, content_type = "application/problem+json"),
+    (status = 429, body = Problem, content_type = "application/problem+json", description = "Too many passwords at once; `Retry-After` says when"),
 ))]
 pub(super) async fn set_up(
     State(state): State<AppState>,

@@ -111,6 +111,7 @@ pub(crate) async fn list(
     (status = 403, body = Problem, content_type = "application/problem+json"),
     (status = 409, body = Problem, content_type = "application/problem+json", description = "`email_taken`"),
     (status = 422, body = Problem, content_type = "application/problem+json", description = "Every fault is named; `idempotency_key_reused`"),
+    (status = 429, body = Problem, content_type = "application/problem+json", description = "Too many passwords at once; `Retry-After` says when"),
 ))]
 pub(super) async fn add(
     State(state): State<AppState>,

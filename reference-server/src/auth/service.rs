@@ -409,6 +409,14 @@ impl AccountService {
         Ok(self.accounts.insert(new, mail, self.clock.now()).await?)
     }
 
+    /// Whether an admin can be made of this.
+    ///
+    /// # Errors
+    /// Every fault that needs no look at other accounts.
+    pub fn checked_admin(name: &str, email: &str, password: &str) -> Result<(), AuthError> {
+        checked_person(name, email, Some(password)).map(|_| ())
+    }
+
     /// What an account of staff is made of.
     ///
     /// # Errors

@@ -34,7 +34,7 @@ use crate::auth::{AccountService, AccountsError, AuthError, NewStaff, Role};
 use crate::catalogue::{self, CatalogueError};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{DatabaseUrl, ImportArgs};
-use crate::database::{Database, DatabaseError};
+use crate::database::{self, Database, DatabaseError};
 use crate::error::printable;
 use crate::make_private_folder;
 
@@ -208,18 +208,12 @@ impl House {
     }
 
     /// Takes the rows of the files over, in their order.
-    pub async fn import(
-        &self,
-        mapping: &Mapping,
-        mapping_file: &Path,
-        files: &[PathBuf],
-        progress: &ProgressBar,
-    ) -> Result<Report, ImportError> {
+    pub async fn import(&self, survey: Survey<'_>, progress: &ProgressBar) -> Result<Report, ImportError> {
         let mut report = Report::default();
-        let survey = survey(mapping, mapping_file, files)?;
-        progress.set_length(survey.rows);
+        let Survey { mapping, mapping_file, files, rows, categories } = survey;
+        progress.set_length(rows);
         if mapping.create_categories {
-            report.categories = self.add_categories(survey.categories).await?;
+            report.categories = self.add_categories(categories).await?;
         }
         for entry in &mapping.agents {
             if self.enrol(entry).await? {
@@ -326,12 +320,28 @@ pub async fn run(args: ImportArgs) -> Result<ExitCode, Box<dyn Error + Send + Sy
     if let Some(missing) = args.files.iter().find(|file| !file.is_file()) {
         return wrong(&format!("{}: no such file", missing.display()));
     }
-    make_private_folder(&args.data)?;
+    // The columns, too, and that there is a database: a typing error in `--data` would fill one that no server looks at.
+    let survey = match Survey::of(&mapping, &args.mapping, &args.files) {
+        Ok(survey) => survey,
+        Err(error @ ImportError::Mapping { .. }) => return wrong(&error),
+        Err(error) => return Err(error.into()),
+    };
+    if let DatabaseUrl::Sqlite(url) = &database {
+        match database::existing(url) {
+            Ok(()) => {}
+            Err(DatabaseError::Missing(_)) if args.create => make_private_folder(&args.data)?,
+            Err(DatabaseError::Missing(file)) => {
+                let fault = "there is no database; name the data folder of a server, start the server on this one once, or give --create";
+                return wrong(&format!("{}: {fault}", file.display()));
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
     let house = House::open(&database, !args.not_durable, Arc::new(SystemClock)).await?;
     // Hidden by itself where standard error is no terminal.
     let progress = ProgressBar::new(0);
     progress.set_style(ProgressStyle::with_template("{wide_bar} {pos}/{len} rows  {per_sec}  {eta} left")?);
-    let report = house.import(&mapping, &args.mapping, &args.files, &progress).await;
+    let report = house.import(survey, &progress).await;
     progress.finish_and_clear();
     match report {
         Ok(report) => {
@@ -339,34 +349,38 @@ pub async fn run(args: ImportArgs) -> Result<ExitCode, Box<dyn Error + Send + Sy
             io::stdout().flush()?;
             Ok(ExitCode::SUCCESS)
         }
-        Err(error @ ImportError::Mapping { .. }) => wrong(&error),
         Err(error) => Err(error.into()),
     }
 }
 
 /// What is known of the files before anything is changed.
-struct Survey {
+pub struct Survey<'a> {
+    mapping: &'a Mapping,
+    mapping_file: &'a Path,
+    files: &'a [PathBuf],
     rows: u64,
     categories: BTreeMap<String, Category>,
 }
 
-/// Looks through all files once: a mapping that does not fit stops before the first change, the progress bar has an end, and
-/// all new categories become one version of the policy.
-fn survey(mapping: &Mapping, mapping_file: &Path, files: &[PathBuf]) -> Result<Survey, ImportError> {
-    let mut survey = Survey { rows: 0, categories: BTreeMap::new() };
-    for file in files {
-        let mut walk = Walk::open(mapping, mapping_file, file)?;
-        while let Some((_, draft)) = walk.next()? {
-            survey.rows += 1;
-            if let Ok(Draft { category, .. }) = draft {
-                survey.categories.entry(category.key.as_str().to_owned()).or_insert(category);
-            }
-            if survey.categories.len() > NEW_CATEGORIES_MAX {
-                return Err(ImportError::TooManyCategories);
+impl<'a> Survey<'a> {
+    /// Looks through all files once: a mapping that does not fit stops before the first change, the progress bar has an end, and
+    /// all new categories become one version of the policy.
+    pub fn of(mapping: &'a Mapping, mapping_file: &'a Path, files: &'a [PathBuf]) -> Result<Self, ImportError> {
+        let mut survey = Self { mapping, mapping_file, files, rows: 0, categories: BTreeMap::new() };
+        for file in files {
+            let mut walk = Walk::open(mapping, mapping_file, file)?;
+            while let Some((_, draft)) = walk.next()? {
+                survey.rows += 1;
+                if let Ok(Draft { category, .. }) = draft {
+                    survey.categories.entry(category.key.as_str().to_owned()).or_insert(category);
+                }
+                if survey.categories.len() > NEW_CATEGORIES_MAX {
+                    return Err(ImportError::TooManyCategories);
+                }
             }
         }
+        Ok(survey)
     }
-    Ok(survey)
 }
 
 async fn each_row(
@@ -396,7 +410,7 @@ struct Walk<'m> {
 impl<'m> Walk<'m> {
     fn open(mapping: &'m Mapping, mapping_file: &Path, file: &'m Path) -> Result<Self, ImportError> {
         let table = Table::open(file).map_err(|source| ImportError::Unreadable { file: file.to_owned(), source })?;
-        let bound = Bound::to_header(mapping, &table.header)
+        let bound = Bound::to_header(mapping, &file.display().to_string(), &table.header)
             .map_err(|faults| ImportError::Mapping { file: mapping_file.to_owned(), faults })?;
         Ok(Self { file, table, bound, row: ByteRecord::new() })
     }

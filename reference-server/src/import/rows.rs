@@ -87,8 +87,8 @@ impl fmt::Display for Reason {
 }
 
 impl<'m> Bound<'m> {
-    /// Finds every column of the mapping in a header, or names all that are missing.
-    pub fn to_header(mapping: &'m Mapping, header: &ByteRecord) -> Result<Self, MappingFaults> {
+    /// Finds every column of the mapping in the header of a table, or names all that are missing.
+    pub fn to_header(mapping: &'m Mapping, table: &str, header: &ByteRecord) -> Result<Self, MappingFaults> {
         let names: Vec<Cow<'_, str>> = header
             .iter()
             .map(|name| match String::from_utf8_lossy(name) {
@@ -106,8 +106,8 @@ impl<'m> Bound<'m> {
                     places.insert(name.as_str(), place);
                     continue;
                 }
-                (Some(_), Some(_)) => format!("column {name:?} is in the table twice"),
-                (None, _) => format!("there is no column {name:?} in the table; it has: {}", names.join(", ")),
+                (Some(_), Some(_)) => format!("column {name:?} is in {table} twice"),
+                (None, _) => format!("there is no column {name:?} in {table}; it has: {}", names.join(", ")),
             };
             faults.push(MappingFault { line: *line, message });
         }
@@ -275,7 +275,7 @@ reason = "not a complaint"
     fn read(row: &[&str]) -> Result<Draft, Reason> {
         let mapping = Mapping::from_toml(MAPPING).unwrap();
         let header = ByteRecord::from(HEADER.to_vec());
-        Bound::to_header(&mapping, &header).unwrap().read(&ByteRecord::from(row.to_vec()))
+        Bound::to_header(&mapping, "shop.csv", &header).unwrap().read(&ByteRecord::from(row.to_vec()))
     }
 
     fn refused(row: &[&str]) -> Reason {
@@ -315,7 +315,7 @@ reason = "not a complaint"
         let mapping = Mapping::from_toml(MAPPING).unwrap();
         let header = ByteRecord::from(HEADER.to_vec());
         let row = ByteRecord::from(vec![&b"1"[..], b"Late parcel", b"\xff", b"x", b"", b"", b""]);
-        let refused = Bound::to_header(&mapping, &header).unwrap().read(&row).err();
+        let refused = Bound::to_header(&mapping, "shop.csv", &header).unwrap().read(&row).err();
         assert_eq!(refused, Some(Reason::NotUtf8));
     }
 
@@ -323,12 +323,12 @@ reason = "not a complaint"
     fn every_missing_column_is_named() {
         let mapping = Mapping::from_toml(MAPPING).unwrap();
         let header = ByteRecord::from(vec!["No", "Kind", "Kind", "Text", "Order", "Parcel"]);
-        let Err(faults) = Bound::to_header(&mapping, &header) else { panic!("bound") };
+        let Err(faults) = Bound::to_header(&mapping, "shop.csv", &header) else { panic!("bound") };
         let text = faults.to_string();
         for part in [
             "line 5: there is no column \"Title\"",
             "line 12: there is no column \"Day\"",
-            "\"Kind\" is in the table twice",
+            "\"Kind\" is in shop.csv twice",
         ] {
             assert!(text.contains(part), "{part}: {text}");
         }

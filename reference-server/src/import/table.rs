@@ -22,10 +22,13 @@ pub struct Table {
 }
 
 impl Table {
-    /// Opens a file; whether it is gzipped is seen from its first bytes.
+    /// Opens a file; whether it is gzipped is seen from its first bytes, and refused where its name says it is and they do not.
     pub fn open(path: &Path) -> io::Result<Self> {
         let mut file = BufReader::new(File::open(path)?);
         let is_gzipped = file.fill_buf()?.starts_with(&[0x1f, 0x8b]);
+        if !is_gzipped && path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("gz")) {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "its name ends in .gz, but it is not gzipped"));
+        }
         let from: Box<dyn Read> = if is_gzipped { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) };
         let taken = Rc::new(Cell::new(0));
         let metered = Metered { from, taken: Rc::clone(&taken) };
@@ -114,6 +117,14 @@ mod tests {
         endless.resize(usize::try_from(ROW_BYTES_MAX).unwrap() * 2, b'x');
         let error = rows(&endless).unwrap_err();
         assert!(error.to_string().contains("never closed"), "{error}");
+    }
+
+    #[test]
+    fn what_is_called_gzipped_is_gzipped() {
+        let mut file = tempfile::Builder::new().suffix(".csv.gz").tempfile().unwrap();
+        file.write_all(b"a,b\n1,2\n").unwrap();
+        let error = Table::open(file.path()).err().expect("refused");
+        assert!(error.to_string().contains("not gzipped"), "{error}");
     }
 
     #[test]

@@ -5,7 +5,8 @@ use askama::filters::HtmlSafe;
 use axum::http::StatusCode;
 use chrono::{DateTime, NaiveDate, Utc};
 use complaint_core::actor::{Actor, Party};
-use complaint_core::complaint::{Complaint, DismissalReason, Feedback, Outcome, Priority, RemedyKind};
+use complaint_core::complaint::{Complaint, DismissalReason, Feedback, Outcome, Priority, RemedyKind, RemedyPromise};
+use complaint_core::deadline::ClockKind;
 use complaint_core::id::Version;
 use complaint_core::lifecycle::{Command, CommandName, Field as Wanted, Refusal, RefusalCategory, Status};
 use complaint_core::money::Money;
@@ -13,8 +14,9 @@ use complaint_core::policy::Policy;
 use complaint_core::routing::{Need, Roster, route};
 use complaint_core::text::TEXT_MAX;
 use serde_json::{Map, Value, json};
+use uuid::Uuid;
 
-use super::form::{Choice, Control, Fault, Field, Summary, Typed, filled};
+use super::form::{Choice, Control, Fault, Field, Kept, Summary, Typed, filled};
 use super::upload;
 use super::words::{Names, fault_of, sentence, unfit};
 use crate::api::commands::in_our_words;
@@ -55,6 +57,8 @@ pub struct CommandForm {
     pub action: String,
     /// The version that was looked at, where it matters.
     pub version: Option<u64>,
+    /// Under which it is done once, however often it is sent.
+    pub key: Option<String>,
     /// What is asked.
     pub fields: Vec<Field>,
     /// What was wrong the last time.
@@ -87,6 +91,8 @@ pub struct Scene<'a> {
     pub now: DateTime<Utc>,
     /// What was tried before.
     pub attempt: Option<&'a Attempt>,
+    /// The page on which the forms stand, if what is sent from it twice is to be done once.
+    pub page: Option<Uuid>,
 }
 
 impl Scene<'_> {
@@ -118,6 +124,7 @@ impl Scene<'_> {
                 format!("/complaints/{reference}/commands/{command}")
             },
             version: minds_version(command).then(|| self.complaint.version_for(self.actor).get()),
+            key: self.page.map(|page| format!("{page}-{command}")),
             summary: Summary::of(faults, &fields),
             fields,
             danger: is_grave(command),
@@ -162,13 +169,9 @@ impl Scene<'_> {
         let by_customer = self.is_customer();
         match command {
             CommandName::Accept if by_customer => {
-                let owed = self.complaint.outstanding_remedies().count();
-                if self.complaint.unread_since.is_some() {
-                    "You agree with the decision. The complaint closes once we have read what you wrote.".into()
-                } else if owed > 0 {
-                    "You agree with the decision. The complaint closes as soon as you have got what we promised.".into()
-                } else {
-                    "You agree with the decision, and the complaint closes.".into()
+                match kept_open(self.complaint) {
+                    Some(why) => format!("You agree with the decision. {why}"),
+                    None => "You agree with the decision, and the complaint closes.".into(),
                 }
             }
             CommandName::AcceptRemedy if by_customer => {
@@ -440,6 +443,32 @@ impl Scene<'_> {
             .collect()
     }
 
+    /// What was typed into a form that the page does not have any more, in the words of that form.
+    pub fn kept(&self, attempt: &Attempt) -> Vec<Kept> {
+        let mut left: Vec<Field> = self.form(attempt.command).fields;
+        let mut kept = Vec::new();
+        while !left.is_empty() {
+            let field = left.remove(0);
+            let text = match field.control {
+                Control::Set(fields) => {
+                    left.splice(0..0, fields);
+                    continue;
+                }
+                Control::Line(_) | Control::Area => field.value,
+                Control::Select(choices) | Control::Radios(choices) => {
+                    let chosen = choices.into_iter().find(|choice| choice.chosen && !choice.value.is_empty());
+                    chosen.map(|choice| choice.label).unwrap_or_default()
+                }
+                Control::Tick(ticked) => if ticked { "yes" } else { "" }.to_owned(),
+                Control::Files(_) => String::new(),
+            };
+            if !text.trim().is_empty() {
+                kept.push(Kept { name: field.name, label: field.label, text });
+            }
+        }
+        kept
+    }
+
     /// A refusal as an attempt that its form shows.
     pub fn refused(&self, refusal: &Refusal, typed: Typed, rows: &[usize]) -> Attempt {
         let command = refusal.command;
@@ -542,6 +571,31 @@ pub fn confirmation(command: CommandName, by_customer: bool) -> &'static str {
     }
 }
 
+/// What follows for a complaint whose customer agrees with the decision, if it does not close at once. What they wrote and is unread they
+/// know from the clock that waits for it: nothing else but what is owed makes that clock stand still.
+pub fn kept_open(complaint: &Complaint) -> Option<&'static str> {
+    let last = complaint.deadline(ClockKind::AutoClose).and_then(|clock| clock.segments.last());
+    let waits = last.is_some_and(|stretch| !stretch.ran);
+    let noted = |promise: &RemedyPromise| {
+        promise.declined.is_some()
+            && promise.recorded_by().is_some()
+            && promise.resolution as usize == complaint.resolutions.len()
+    };
+    if complaint.outstanding_remedies().next().is_some() {
+        Some("The complaint stays open until you have got what we promised and we have read all that you wrote.")
+    } else if waits {
+        Some(
+            "The complaint stays open until we have read what you wrote, and closes when your time to answer the decision is over.",
+        )
+    } else if complaint.remedies.iter().any(noted) {
+        Some(
+            "It was us who noted that you do not want a remedy, so the complaint closes only when your time to object is over.",
+        )
+    } else {
+        None
+    }
+}
+
 /// Whether a form says which version was looked at. Two people may write at the same time without one undoing the other's work; a
 /// question answered already refuses by itself.
 fn minds_version(command: CommandName) -> bool {
@@ -558,7 +612,8 @@ fn minds_version(command: CommandName) -> bool {
 pub fn seen_version(command: CommandName, typed: &Typed) -> Result<Option<Version>, Problem> {
     let minds = minds_version(command);
     typed.only(|name| {
-        (minds && name == "version")
+        name == "key"
+            || (minds && name == "version")
             || command.fields().iter().any(|wanted| match wanted {
                 Wanted::Remedies => is_of_remedy(name),
                 Wanted::Files | Wanted::OptionalFiles => false,

@@ -19,15 +19,16 @@ use complaint_core::reference::Reference;
 use complaint_core::routing::{Need, Roster, Routing, route};
 use complaint_core::{DeskError, Policy};
 use serde::Deserialize;
+use uuid::Uuid;
 
-use super::commands::{Attempt, CommandForm, Scene, confirmation, list, read, seen_version};
-use super::form::Typed;
+use super::commands::{Attempt, CommandForm, Scene, confirmation, kept_open, list, read, seen_version};
+use super::form::{Fault, Kept, Typed};
 use super::words::{
     CUSTOMER, Day, LogLine, Names, Tag, When, came_in, category_name, customer_status, deadline_name, left, log_line,
     outcome_tag, owed, sentence, staff_status, time_left, unfit,
 };
 use super::{Answer, Me, Person, page, see, start_of, upload};
-use crate::api::attachments::{attach as attach_files, carrying, send};
+use crate::api::attachments::{Taken, attach as attach_files, carrying, send};
 use crate::api::view::cause_name;
 use crate::auth::{Role, Viewer};
 use crate::error::Problem;
@@ -61,6 +62,8 @@ pub(super) struct Loaded {
     /// Whether nobody can keep a date.
     pub(super) without_promise: bool,
     places: Places,
+    /// Tells this page from the same one opened again.
+    page: Uuid,
 }
 
 /// Which part of the conversation and of the log is shown: what is before these entries, or the latest.
@@ -165,6 +168,8 @@ struct Remedy {
     /// The day it was promised for, in place of an instant.
     due_on: Option<Day>,
     delivered: Option<(Day, String)>,
+    /// When the customer said that they want it.
+    accepted: Option<When>,
     /// Why it was declined, or failed.
     why_not: Vec<String>,
 }
@@ -206,7 +211,8 @@ struct Impossible {
 enum Banner {
     Nothing,
     Done(&'static str),
-    Stale,
+    /// Whether it can still be done.
+    Stale(bool),
     Refused(String),
 }
 
@@ -227,6 +233,8 @@ struct CustomerPage {
     owed: Option<Tag>,
     handler: Option<String>,
     banner: Banner,
+    /// What was typed into a form that is gone.
+    kept: Vec<Kept>,
     steps: Vec<Step>,
     promise: Option<Promise>,
     broken: Option<Broken>,
@@ -237,6 +245,8 @@ struct CustomerPage {
     failed: Vec<String>,
     paused: bool,
     until: Vec<(String, When)>,
+    /// Why it is open although the customer agreed.
+    still_open: Option<&'static str>,
     /// By when the customer is to answer, and whether that is over.
     answer_by: Option<(When, bool)>,
     facts: Vec<Fact>,
@@ -271,6 +281,8 @@ struct StaffPage {
     unread: Option<When>,
     late: Option<Tag>,
     banner: Banner,
+    /// What was typed into a form that is gone.
+    kept: Vec<Kept>,
     facts: Vec<Fact>,
     talk: Excerpt<Message>,
     files: Vec<File>,
@@ -344,11 +356,12 @@ async fn command(
             return render(&state, &person.0, &loaded, None, Some(&attempt));
         }
     };
+    let acting = once(&loaded.acting, &typed, &files)?;
     let done = if name.takes_files() {
         let command = carrying(command, &files)?;
-        send(loaded.acting.clone(), loaded.complaint.id, command, files, seen).await
+        send(acting, loaded.complaint.id, command, files, seen).await
     } else {
-        loaded.acting.perform_seeing(loaded.complaint.id, command, seen).await
+        acting.perform_seeing(loaded.complaint.id, command, seen).await
     };
     answer(&state, &person.0, loaded, name, done, typed, &reading.rows).await
 }
@@ -361,7 +374,7 @@ async fn attach(
 ) -> Answer {
     let loaded = load(&state, &person.0, &reference).await?;
     let sent = upload::read(&state, multipart).await?;
-    sent.typed.exactly(&[])?;
+    sent.typed.exactly(&["key?"])?;
     if !sent.faults.is_empty() {
         let attempt = Attempt {
             command: CommandName::Attach,
@@ -372,8 +385,19 @@ async fn attach(
         };
         return render(&state, &person.0, &loaded, None, Some(&attempt));
     }
-    let done = attach_files(loaded.acting.clone(), loaded.complaint.id, sent.files, None).await;
+    let acting = once(&loaded.acting, &sent.typed, &sent.files)?;
+    let done = attach_files(acting, loaded.complaint.id, sent.files, None).await;
     answer(&state, &person.0, loaded, CommandName::Attach, done, Typed::default(), &[]).await
+}
+
+/// Hands that do what a form asks for once, however often it is sent: a button that is pressed twice, or a form that is sent again because
+/// the answer got lost.
+fn once(acting: &Acting, typed: &Typed, files: &[Taken]) -> Result<Acting, Problem> {
+    let acting = acting.clone();
+    let Some(key) = typed.get("key") else { return Ok(acting) };
+    let files = files.iter().map(|file| format!(" {}", file.facts().sha256));
+    let fingerprint = std::iter::once(typed.fingerprint()).chain(files).collect::<String>();
+    Ok(acting.under_key(key, fingerprint).map_err(DeskError::from)?)
 }
 
 /// The page after a command: where to go on, or why not.
@@ -408,6 +432,13 @@ async fn answer(
             let attempt =
                 Attempt { command: name, typed, faults: Vec::new(), status: StatusCode::CONFLICT, stale: true };
             render(state, viewer, &loaded, None, Some(&attempt))
+        }
+        Err(DeskError::KeyReused) => {
+            let loaded = load(state, viewer, &loaded.complaint.reference.to_string()).await?;
+            let said =
+                "You have sent this form already, with other words. If you mean this as well, send it once more.";
+            let (faults, status) = (vec![Fault::of("", said)], StatusCode::CONFLICT);
+            render(state, viewer, &loaded, None, Some(&Attempt { command: name, typed, faults, status, stale: false }))
         }
         Err(error) => Err(error.into()),
     }
@@ -449,7 +480,8 @@ pub(super) async fn load(state: &AppState, viewer: &Viewer, reference: &str) -> 
     let now = state.desk.now();
     let without_promise = !acting.without_promise(std::slice::from_ref(&complaint)).await?.is_empty();
     let places = Places::default();
-    Ok(Loaded { acting, complaint, log, available, roster, names, policy, now, without_promise, places })
+    let page = state.desk.draw_id();
+    Ok(Loaded { acting, complaint, log, available, roster, names, policy, now, without_promise, places, page })
 }
 
 /// What every agent is called.
@@ -467,6 +499,7 @@ impl Loaded {
             names: &self.names,
             now: self.now,
             attempt,
+            page: Some(self.page),
         }
     }
 
@@ -598,6 +631,9 @@ impl Loaded {
             until.extend(
                 due(ClockKind::AutoClose).map(|at| ("If we hear nothing from you, it closes on".to_owned(), at)),
             );
+        } else if self.complaint.status == Status::Resolved {
+            let end = due(ClockKind::AutoClose);
+            until.extend(end.map(|at| ("You have accepted our decision. The complaint closes on".to_owned(), at)));
         }
         if self.allows(CommandName::Contest) {
             let last = self.complaint.level >= self.policy.last_level();
@@ -798,6 +834,7 @@ impl Loaded {
             due: None,
             due_on: None,
             delivered: None,
+            accepted: None,
             why_not: Vec::new(),
         });
         Some(Decision {
@@ -857,6 +894,7 @@ impl Loaded {
                 let evidence = promise.fulfilled.as_ref().and_then(|step| step.text.clone());
                 (Day(on), evidence.unwrap_or_default())
             }),
+            accepted: promise.accepted.as_ref().map(|step| When(step.at)),
             why_not: [why(failure, &promise.failed), why("Declined", &promise.declined)]
                 .into_iter()
                 .flatten()
@@ -892,7 +930,7 @@ impl Loaded {
 
     fn banner(&self, done: Option<CommandName>, attempt: Option<&Attempt>) -> Banner {
         match (attempt, done) {
-            (Some(attempt), _) if attempt.stale => Banner::Stale,
+            (Some(attempt), _) if attempt.stale => Banner::Stale(self.allows(attempt.command)),
             // A fault of a field stands at its form; one of the whole command stands here too, should its form be gone.
             (Some(attempt), _) if !self.allows(attempt.command) => {
                 let said: Vec<&str> = attempt.faults.iter().map(|fault| fault.message.as_str()).collect();
@@ -901,6 +939,12 @@ impl Loaded {
             (None, Some(done)) => Banner::Done(confirmation(done, self.acting.actor().customer_id().is_some())),
             _ => Banner::Nothing,
         }
+    }
+
+    /// What was typed, where none of the forms on the page takes it any more.
+    fn kept<'f>(&self, attempt: Option<&Attempt>, mut forms: impl Iterator<Item = &'f CommandForm>) -> Vec<Kept> {
+        let gone = attempt.filter(|attempt| !forms.any(|form| form.name == attempt.command.name()));
+        gone.map(|attempt| self.scene(Some(attempt)).kept(attempt)).unwrap_or_default()
     }
 
     fn clocks(&self, ended: bool) -> Vec<Clock> {
@@ -1021,6 +1065,10 @@ fn customer_page(
         order.iter().position(|name| *name == form.name).unwrap_or(order.len())
     });
     let decided = matches!(complaint.status, Status::Resolved | Status::Closed | Status::Dismissed);
+    let (reply, upload) = (unfolded(reply), unfolded(CommandName::Attach));
+    let last_acts = loaded.forms(attempt, |command| command == CommandName::Withdraw);
+    let agreed = complaint.status == Status::Resolved
+        && complaint.resolution().is_some_and(|it| it.accepted_at.is_some() && it.recorded_by.is_none());
     CustomerPage {
         me: Me::of(viewer, Some(&loaded.acting), state, "/complaints"),
         reference: complaint.reference.to_string(),
@@ -1043,15 +1091,17 @@ fn customer_page(
             .collect(),
         paused: complaint.deadline(ClockKind::Resolution).is_some_and(|deadline| deadline.due_at.is_none()),
         until: loaded.until(),
+        still_open: kept_open(complaint).filter(|_| agreed),
         answer_by: loaded.answer_by().filter(|_| loaded.allows(CommandName::Answer)),
         facts: loaded.facts(),
         talk: loaded.talk(false),
         files: loaded.files(),
         decisions: loaded.decisions(),
-        reply: unfolded(reply),
-        upload: unfolded(CommandName::Attach),
+        kept: loaded.kept(attempt, reply.iter().chain(&upload).chain(&acts).chain(&last_acts)),
+        reply,
+        upload,
         acts,
-        last_acts: loaded.forms(attempt, |command| command == CommandName::Withdraw),
+        last_acts,
         refused: loaded.impossible(|command| command == CommandName::Contest && decided),
         follow_up: loaded.allows(CommandName::FollowUp),
         ending: match (&complaint.dismissal, &complaint.referred_to) {
@@ -1089,6 +1139,9 @@ fn staff_page(
     acts.sort_by_key(|form| {
         (form.danger, !["approve", "send_back", "assign", "resolve", "propose"].contains(&form.name))
     });
+    let reply = reply.then(|| CommandForm { folded: false, ..loaded.scene(attempt).form(CommandName::Post) });
+    let write = loaded.forms(attempt, |command| written.contains(&command));
+    let at_once = loaded.forms(attempt, |command| at_once.contains(&command));
     let waiting = complaint.status == Status::Queued;
     let routing = if waiting {
         Some(route(&Need::of(complaint), &loaded.roster, loaded.now))
@@ -1142,9 +1195,10 @@ fn staff_page(
         files: if content { loaded.files() } else { Vec::new() },
         decisions: if content { loaded.decisions() } else { Vec::new() },
         proposal: loaded.proposal().filter(|_| content),
-        reply: reply.then(|| CommandForm { folded: false, ..loaded.scene(attempt).form(CommandName::Post) }),
-        write: loaded.forms(attempt, |command| written.contains(&command)),
-        at_once: loaded.forms(attempt, |command| at_once.contains(&command)),
+        kept: loaded.kept(attempt, reply.iter().chain(&write).chain(&at_once).chain(&acts)),
+        reply,
+        write,
+        at_once,
         acts,
         impossible: loaded.impossible(|_| true),
         clocks: loaded.clocks(false),

@@ -21,7 +21,6 @@ use complaint_core::routing::Roster;
 use complaint_core::store::{Cursor, Page, Query, Scope, Sort, search_words};
 use complaint_core::text::SUBJECT_MAX;
 use serde::Deserialize;
-use sha2::{Digest as _, Sha256};
 
 use super::complaint::{agent_names, load};
 use super::form::{Choice, Control, Fault, Field, Summary, Typed, filled};
@@ -258,7 +257,7 @@ async fn submit(State(state): State<AppState>, person: Person, form: Multipart) 
     }
     let acting = state.acting(&person.0).await?;
     let repeatable = match typed.get("key") {
-        Some(key) => acting.clone().under_key(key, fingerprint(typed)).map_err(DeskError::from)?,
+        Some(key) => acting.clone().under_key(key, typed.fingerprint()).map_err(DeskError::from)?,
         None => acting.clone(),
     };
     let finished = if follows.is_empty() { None } else { Some(acting.find(&follows).await?.id) };
@@ -551,12 +550,4 @@ fn label_of(category: &Category, field: &str) -> String {
         other => other,
     }
     .to_owned()
-}
-
-fn fingerprint(typed: &Typed) -> String {
-    let mut digest = Sha256::new();
-    for (name, value) in typed.fields() {
-        digest.update(format!("{}:{name}{}:{value}", name.len(), value.len()));
-    }
-    digest.finalize().iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
 }

@@ -7,7 +7,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use super::account::log_in_fields;
-use super::form::{Field, Typed};
+use super::form::{Field, Kept, Typed};
 use super::{Me, Person, page, upload};
 use crate::auth::MaybeViewer;
 use crate::state::AppState;
@@ -23,12 +23,6 @@ struct EndedPage {
     fields: Vec<Field>,
     kept: Vec<Kept>,
     files: bool,
-}
-
-struct Kept {
-    name: String,
-    label: String,
-    text: String,
 }
 
 /// Before every page for people who are logged in: a form that comes without a session is answered with what was typed into it.

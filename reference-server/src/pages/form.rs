@@ -8,8 +8,10 @@ use askama::filters::HtmlSafe;
 use axum::extract::{FromRequest, Request};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
+use sha2::{Digest as _, Sha256};
 
 use crate::error::Problem;
+use crate::extract::hex;
 
 /// Longest body of a form without files: every text a complaint can hold, percent-encoded.
 const FORM_MAX: usize = 1024 * 1024;
@@ -104,6 +106,15 @@ impl Typed {
         }
     }
 
+    /// Tells one form filled in from another: what our page put there to know it again by is left out.
+    pub fn fingerprint(&self) -> String {
+        let mut digest = Sha256::new();
+        for (name, value) in self.fields().filter(|(name, _)| *name != "key") {
+            digest.update(format!("{}:{name}{}:{value}", name.len(), value.len()));
+        }
+        hex(&digest.finalize())
+    }
+
     /// Every field with what was typed, in the order of the form.
     pub fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
@@ -166,6 +177,17 @@ fn decoded(part: &[u8]) -> Option<String> {
         at += length;
     }
     String::from_utf8(bytes).ok()
+}
+
+/// What was typed into a field that the page does not have any more, to be copied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kept {
+    /// The name of the field.
+    pub name: String,
+    /// What was asked.
+    pub label: String,
+    /// What was typed.
+    pub text: String,
 }
 
 /// What was wrong with a field, or with the whole form where `field` is empty.

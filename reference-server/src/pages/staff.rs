@@ -125,6 +125,8 @@ struct TeamPage {
     load: Vec<Load>,
     approvals: Rows<Row>,
     pressing: Rows<Row>,
+    /// Decided, with a message that waits for somebody who is not there.
+    unread: Rows<Row>,
     queue: Rows<Waiting>,
 }
 
@@ -327,6 +329,8 @@ impl Floor {
             names: &self.names,
             now: self.now,
             attempt: None,
+            // It says which version was looked at.
+            page: None,
         };
         let form = scene.form(CommandName::Assign);
         let own = format!("assign-{}", complaint.reference);
@@ -417,6 +421,15 @@ async fn team(State(state): State<AppState>, person: Person) -> Answer {
     let queue = floor.look(of(&[Status::Queued]), |_| true).await?;
     // What was promised with a decision is a promise too.
     let settled = floor.look(of(&[Status::Resolved]), presses).await?;
+    // Nobody else is told of what comes to these: what is decided stays with whoever decided it.
+    let away = floor.roster.members.iter().filter(|member| !member.agent.is_available(floor.now));
+    let away: Vec<AgentId> = away.map(|member| member.agent.id.clone()).collect();
+    let unread = if away.is_empty() {
+        Found { items: Vec::new(), next: None }
+    } else {
+        let theirs = Query { handlers: away, ..of(&[Status::Resolved]) };
+        floor.look(theirs, |complaint| complaint.unread_since.is_some()).await?
+    };
     let mut pressing = floor.look(of(&Status::OPEN), presses).await?;
     pressing.next = pressing.next.or(settled.next);
     pressing.items.extend(settled.items);
@@ -429,6 +442,7 @@ async fn team(State(state): State<AppState>, person: Person) -> Answer {
             load: loads(&floor.roster, &floor.policy, floor.now),
             approvals: floor.rows(&approvals, "status=pending_approval"),
             pressing: floor.rows(&pressing, ""),
+            unread: floor.rows(&unread, "status=resolved"),
             queue: floor.queue(&queue, "status=queued"),
         },
     )

@@ -164,6 +164,34 @@ async fn what_a_command_takes_is_learnt_from_the_api() {
     let body = &description["components"]["schemas"]["CommandBody"]["properties"];
     assert!(body["outcome"]["enum"].as_array().is_some_and(|it| it.contains(&json!("upheld"))), "{body}");
     assert!(body["remedies"]["items"]["properties"]["kind"]["enum"].as_array().is_some(), "{body}");
+    // What a complaint is made of is what is read: whoever sends another field is told all that there are.
+    let schemas = &description["components"]["schemas"];
+    let body =
+        &description["paths"]["/api/v1/complaints"]["post"]["requestBody"]["content"]["application/json"]["schema"];
+    assert_eq!(body["$ref"], "#/components/schemas/SubmissionBody");
+    let described = |schema: &str| -> Vec<String> {
+        let fields = schemas[schema]["properties"].as_object().expect("fields");
+        let mut fields: Vec<String> = fields.keys().cloned().collect();
+        fields.sort_unstable();
+        fields
+    };
+    for (schema, body) in [
+        ("SubmissionBody", json!({"category": "x", "subject": "x", "description": "x", "x": 1})),
+        ("ContactBody", json!({"category": "x", "subject": "x", "description": "x", "contact": {"x": 1}})),
+        ("ItemView", json!({"category": "x", "subject": "x", "description": "x", "items": [{"x": 1}]})),
+    ] {
+        let refused = house.it.post_with("/api/v1/complaints", body, &house.sarah).await;
+        let errors = refused.json()["errors"].clone();
+        let said = errors.as_array().into_iter().flatten().find(|error| error["code"] == "unknown_field");
+        let said =
+            said.unwrap_or_else(|| panic!("{}", refused.text))["message"].as_str().expect("a sentence").to_owned();
+        let (_, known) = said.split_once("Known are: ").expect("what is known");
+        let mut read: Vec<String> =
+            known.trim_end_matches('.').replace(" or ", ", ").split(", ").map(str::to_owned).collect();
+        read.sort_unstable();
+        assert_eq!(described(schema), read, "{said}");
+    }
+    assert_eq!(schemas["SubmissionBody"]["required"], json!(["category", "subject", "description"]));
     house.done(&path, "begin", json!({}), &house.sarah).await;
     let remedies = json!([{"kind": "refund", "text": "x"}]);
     let refused =

@@ -42,6 +42,9 @@ fn an_admin_is_made_or_refused_with_every_fault_named() {
         let (code, said) = admin_create(&data, arguments, input);
         assert_eq!(code, 2, "{arguments:?}: {said}");
         assert!(named.iter().all(|name| said.contains(name)), "{arguments:?}: {said}");
+        assert!(!data.exists(), "{arguments:?}: nothing is made for who is refused");
+        let usage = said.lines().find(|line| line.contains("Usage:")).unwrap_or_default();
+        assert!(!usage.contains("--data"), "it may be left out: {said}");
     }
     // The line may end as on Windows, or not at all.
     let (code, said) = admin_create(&data, &ada, format!("{PASSWORD}\r\nand more").as_bytes());

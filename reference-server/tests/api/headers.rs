@@ -97,6 +97,37 @@ async fn health_metrics_and_description_answer() {
     ] {
         assert!(paths.contains(&path), "{path} is not described");
     }
+    for (path, operations) in document["paths"].as_object().expect("paths") {
+        for (method, operation) in operations.as_object().expect("operations") {
+            let answers = operation["responses"].as_object().expect("answers");
+            let mut due = vec!["500", "503"];
+            if path.starts_with("/api/v1/") {
+                due.push("400");
+            }
+            if operation.get("security").is_some() {
+                due.push("401");
+            }
+            if operation.get("requestBody").is_some() {
+                due.extend(["413", "415", "422"]);
+            }
+            if path.contains('{') {
+                due.push("404");
+            }
+            for status in due {
+                assert!(answers.contains_key(status), "{method} {path}: {status}");
+            }
+        }
+    }
+    let bounds = |schema: &str, field: &str| {
+        let field = &document["components"]["schemas"][schema]["properties"][field];
+        (field["minimum"].as_u64(), field["maximum"].as_u64())
+    };
+    for schema in ["NewAgent", "AgentChange"] {
+        assert_eq!(bounds(schema, "level"), (Some(1), Some(9)), "{schema}");
+    }
+    for schema in ["NewCategory", "CategoryChange"] {
+        assert_eq!(bounds(schema, "weight"), (Some(1), Some(1000)), "{schema}");
+    }
     let problem = document["components"]["schemas"]["Problem"].to_string();
     for member in ["\"type\":", "\"title\"", "\"status\"", "\"code\"", "\"errors\""] {
         assert!(problem.contains(member), "{member} in {problem}");

@@ -19,6 +19,7 @@ use reference_server::config::{Config, ServeArgs};
 use reference_server::{Parts, Server, build_with};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::sync::OnceCell;
 use tower::ServiceExt as _;
 
 use crate::postgres::postgres;
@@ -89,6 +90,8 @@ pub(crate) struct Harness {
     pub(crate) letters: Arc<Letters>,
     pub(crate) folder: TempDir,
     router: Router,
+    /// What the API says of itself, once it was asked.
+    described: OnceCell<Value>,
 }
 
 pub(crate) struct Answer {
@@ -193,12 +196,11 @@ impl Harness {
         };
         let server = build_with(config, parts).await.expect("a server");
         let router = server.router();
-        Self { server, clock, mail, letters, folder, router }
+        Self { server, clock, mail, letters, folder, router, described: OnceCell::new() }
     }
 
     pub(crate) async fn raw(&self, request: Request<Body>) -> Answer {
-        let response = self.router.clone().oneshot(request).await.expect("infallible");
-        let (parts, body) = response.into_parts();
+        let (parts, body) = self.open(request).await.into_parts();
         let body = to_bytes(body, 8 << 20).await.expect("a body");
         Answer { status: parts.status, headers: parts.headers, text: String::from_utf8(body.to_vec()).expect("UTF-8") }
     }
@@ -256,7 +258,37 @@ impl Harness {
 
     /// The answer as it comes, for bodies that do not end.
     pub(crate) async fn open(&self, request: Request<Body>) -> axum::response::Response {
-        self.router.clone().oneshot(request).await.expect("infallible")
+        let (method, path) = (request.method().as_str().to_lowercase(), request.uri().path().to_owned());
+        let response = self.router.clone().oneshot(request).await.expect("infallible");
+        self.must_describe(&method, &path, response.status()).await;
+        response
+    }
+
+    /// Whatever a test sees the API answer, its description says of that door.
+    async fn must_describe(&self, method: &str, path: &str, status: StatusCode) {
+        if !path.starts_with("/api/v1/") {
+            return;
+        }
+        let described = self.described.get_or_init(async || {
+            let request = Request::get("/api/openapi.json").body(Body::empty()).expect("a request");
+            let response = self.router.clone().oneshot(request).await.expect("infallible");
+            let body = to_bytes(response.into_body(), 8 << 20).await.expect("a body");
+            serde_json::from_slice(&body).expect("JSON")
+        });
+        let doors = described.await["paths"].as_object().expect("paths");
+        let fits = |door: &str| {
+            let (door, path) = (door.split('/'), path.split('/'));
+            door.clone().count() == path.clone().count()
+                && door.zip(path).all(|(part, given)| part.starts_with('{') || part == given)
+        };
+        // What has a name of its own is no id.
+        let door = doors.iter().filter(|(door, _)| fits(door)).min_by_key(|(door, _)| door.matches('{').count());
+        let Some((door, operations)) = door else { return };
+        let operation = operations.get(if method == "head" { "get" } else { method });
+        if let Some(operation) = operation {
+            let known = operation["responses"].as_object().expect("answers");
+            assert!(known.contains_key(status.as_str()), "{method} {door} answered {status}, which is not described");
+        }
     }
 
     pub(crate) async fn delete(&self, path: &str, with: &With) -> Answer {

@@ -15,7 +15,7 @@ use flate2::write::GzEncoder;
 use indicatif::ProgressBar;
 use reference_server::config::DatabaseUrl;
 use reference_server::import::mapping::Mapping;
-use reference_server::import::{House, ImportError, Report};
+use reference_server::import::{House, ImportError, Report, Survey};
 
 fn data(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name)
@@ -51,7 +51,8 @@ impl Place {
     async fn import(&self, mapping: &Path, file: &Path) -> Result<Report, ImportError> {
         let text = std::fs::read_to_string(mapping).unwrap();
         let read = Mapping::from_toml(&text).unwrap();
-        self.house().await.import(&read, mapping, &[file.to_owned()], &ProgressBar::hidden()).await
+        let files = [file.to_owned()];
+        self.house().await.import(Survey::of(&read, mapping, &files)?, &ProgressBar::hidden()).await
     }
 
     async fn all(&self) -> Vec<Complaint> {
@@ -206,12 +207,18 @@ async fn a_category_that_nobody_knows_is_not_made_unasked() {
 }
 
 fn program(place: &Place, mapping: &Path, file: &Path) -> Output {
+    told(place, &["--create"], mapping, &[file])
+}
+
+fn told(place: &Place, arguments: &[&str], mapping: &Path, files: &[&Path]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_reference-server"))
         .arg("import")
+        .args(arguments)
         .arg("--data")
         .arg(place.folder.path().join("data"))
         .arg("--mapping")
-        .args([mapping, file])
+        .arg(mapping)
+        .args(files)
         .output()
         .unwrap()
 }
@@ -265,7 +272,11 @@ fn a_wrong_mapping_or_argument_stops_before_anything_is_made() {
     let told = program(&place, &wrong, &data("shop.csv"));
     let errors = String::from_utf8(told.stderr).unwrap();
     assert_eq!(told.status.code(), Some(2), "{errors}");
-    assert!(errors.contains("there is no column \"Purchased\""), "{errors}");
+    assert!(
+        errors.contains("there is no column \"Purchased\" in ") && errors.contains("shop.csv; it has: "),
+        "{errors}"
+    );
+    assert!(!place.folder.path().join("data").exists(), "nothing was made");
 
     std::fs::write(&wrong, text.replace("blank =", "blanc =")).unwrap();
     let told = program(&place, &wrong, &data("shop.csv"));
@@ -279,6 +290,48 @@ fn a_wrong_mapping_or_argument_stops_before_anything_is_made() {
     assert!(!fresh.folder.path().join("data").exists(), "nothing was made");
     let told = program(&fresh, &data("no-such.toml"), &data("shop.csv"));
     assert_eq!(told.status.code(), Some(2));
+}
+
+#[test]
+fn of_several_files_the_one_at_fault_is_named() {
+    let place = Place::new();
+    let other = place.folder.path().join("other.csv");
+    std::fs::write(&other, "No,Kind,Words\n1,Refund,Late\n").unwrap();
+    let table = place.folder.path().join("many.csv");
+    std::fs::write(&table, "No,Kind,Text\n1,Refund,Late\n").unwrap();
+    let mapping = place.folder.path().join("many.toml");
+    std::fs::write(&mapping, MANY).unwrap();
+    let refused = told(&place, &["--create"], &mapping, &[&table, &other]);
+    let errors = String::from_utf8(refused.stderr).unwrap();
+    assert!(refused.status.code() == Some(2) && errors.contains("other.csv; it has: No, Kind, Words"), "{errors}");
+    assert!(!errors.contains("many.csv"), "{errors}");
+
+    let plain = place.folder.path().join("plain.csv.gz");
+    std::fs::copy(&table, &plain).unwrap();
+    let refused = told(&place, &["--create"], &mapping, &[&table, &plain]);
+    let errors = String::from_utf8(refused.stderr).unwrap();
+    assert!(refused.status.code() == Some(1) && errors.contains("plain.csv.gz cannot be read"), "{errors}");
+    assert!(errors.contains("it is not gzipped"), "{errors}");
+    assert!(!place.folder.path().join("data").exists(), "nothing was made");
+}
+
+#[test]
+fn an_import_goes_where_a_server_keeps_its_data() {
+    let place = Place::new();
+    let (mapping, table) = (data("shop.toml"), data("shop.csv"));
+    let folder = place.folder.path().join("data");
+    for made in [false, true] {
+        if made {
+            std::fs::create_dir(&folder).unwrap();
+        }
+        let refused = told(&place, &[], &mapping, &[&table]);
+        let errors = String::from_utf8(refused.stderr).unwrap();
+        assert_eq!(refused.status.code(), Some(2), "{errors}");
+        assert!(errors.contains("there is no database") && errors.contains("--create"), "{errors}");
+        assert_eq!((folder.exists(), folder.join("complaints.db").exists()), (made, false), "nothing was made");
+    }
+    assert_eq!(told(&place, &["--create"], &mapping, &[&table]).status.code(), Some(0));
+    assert_eq!(told(&place, &[], &mapping, &[&table]).status.code(), Some(0), "now there is one");
 }
 
 #[test]

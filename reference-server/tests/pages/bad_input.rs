@@ -2,8 +2,8 @@ use axum::body::Body;
 use axum::http::Request;
 use tower::ServiceExt as _;
 
-use crate::browser::Chosen;
-use crate::house::{House, PASSWORD};
+use crate::browser::{Browser, Chosen};
+use crate::house::{House, PASSWORD, at};
 
 #[tokio::test]
 async fn a_refused_form_keeps_what_was_typed_and_names_every_fault() {
@@ -75,6 +75,89 @@ async fn a_stale_form_changes_nothing_and_keeps_the_words() {
     assert!(john.says(&format!("It follows {reference}")), "{}", john.text());
     john.press("/complaints/new", &[("subject", "Late again"), ("description", "It went back.")]).await;
     assert!(john.says("We have your complaint") && john.reference() != reference, "{}", john.text());
+}
+
+#[tokio::test]
+async fn what_was_typed_into_a_form_that_is_gone_is_shown() {
+    let house = House::furnished().await;
+    let (mut john, reference) = house.complaint().await;
+    let page = format!("/complaints/{reference}");
+    let mut maria = house.browser_of("maria@example.org").await;
+    maria.open(&page).await;
+    john.open(&page).await;
+    john.press(&at(&reference, "withdraw"), &[]).await;
+    maria.press(&at(&reference, "dismiss"), &[("reason", "spam"), ("text", "Not about <us>.\nReally.")]).await;
+    assert_eq!(maria.status(), 409);
+    assert!(maria.says("Changed meanwhile") && maria.says("cannot be done any more"), "{}", maria.text());
+    assert!(!maria.says("still in the form") && !maria.has("form[action$='/dismiss']"), "{}", maria.text());
+    assert!(maria.html().contains("Not about &#60;us&#62;.\nReally.</textarea>"), "{}", maria.html());
+    assert!(maria.says("Text for the customer") && maria.html().contains("Spam</textarea>"), "{}", maria.html());
+    assert!(!maria.has("[name='text'][id^='kept']"), "it is to be copied, not sent");
+
+    // The same where the rules refuse it, and not the version.
+    let mut sarah = house.browser_of("sarah@example.org").await;
+    sarah.open(&page).await;
+    assert!(!sarah.has("#kept-1"), "nothing was typed");
+    let mut maria = house.browser_of("maria@example.org").await;
+    john.press(&at(&reference, "reinstate"), &[]).await;
+    maria.open(&page).await;
+    john.press(&at(&reference, "withdraw"), &[]).await;
+    maria.press(&at(&reference, "post"), &[("text", "We look at it today.")]).await;
+    assert_eq!(maria.status(), 422);
+    assert!(maria.says("This was not done") && maria.html().contains("We look at it today.</textarea>"));
+}
+
+#[tokio::test]
+async fn a_button_pressed_twice_does_it_once() {
+    let house = House::furnished().await;
+    let (mut john, reference) = house.complaint().await;
+    let page = format!("/complaints/{reference}");
+    let mut sarah = house.browser_of("sarah@example.org").await;
+    let count = |browser: &Browser<'_>, words: &str| browser.html().matches(words).count();
+    john.open(&page).await;
+    sarah.open(&page).await;
+    for (who, command, words, said) in [
+        ("john", "post", "Is there any news?", "Your message is sent."),
+        ("sarah", "note", "He called.", "Your note is kept."),
+        ("sarah", "begin", "", "You have begun."),
+        ("sarah", "ask", "Which kettle?", "Your question is sent."),
+    ] {
+        let who = if who == "john" { &mut john } else { &mut sarah };
+        let typed = [("text", words)];
+        let typed = if words.is_empty() { &[][..] } else { &typed[..] };
+        let (mut twin, form) = (who.clone(), at(&reference, command));
+        let before = twin.clone();
+        tokio::join!(who.press(&form, typed), twin.press(&form, typed));
+        for browser in [&*who, &twin] {
+            assert!(browser.status() == 200 && browser.says(said), "{command}: {}", browser.text());
+        }
+        let mut again = before;
+        again.press(&form, typed).await;
+        assert!(again.says(said), "{command}, because the answer got lost: {}", again.text());
+        if !words.is_empty() {
+            assert_eq!(count(who, &format!("<p class=\"text\" dir=\"auto\">{words}</p>")), 1, "{command}");
+        }
+    }
+    // Other words under the same key were meant as well, or not: only they can say.
+    john.open(&page).await;
+    let mut back = john.clone();
+    john.press_with(&at(&reference, "answer"), &[("text", "The small one.")], &[]).await;
+    back.press_with(&at(&reference, "answer"), &[("text", "The large one.")], &[]).await;
+    assert_eq!(back.status(), 409);
+    assert!(back.html().contains("The large one.</textarea>"), "{}", back.html());
+
+    // Files, too.
+    john.open(&page).await;
+    let mut twin = john.clone();
+    let (form, file) =
+        (format!("{page}/attachments"), Chosen { field: "files", name: "a.txt", bytes: b"It is broken." });
+    tokio::join!(
+        john.press_with(&form, &[], std::slice::from_ref(&file)),
+        twin.press_with(&form, &[], std::slice::from_ref(&file))
+    );
+    assert!(john.status() == 200 && twin.status() == 200, "{} {}", john.text(), twin.text());
+    john.open(&page).await;
+    assert!(john.has("#files li:nth-child(1)") && !john.has("#files li:nth-child(2)"), "{}", john.text());
 }
 
 #[tokio::test]

@@ -12,6 +12,7 @@ use crate::house::House;
 
 const BOUNDARY: &str = "----boundary7d1f";
 
+#[derive(Clone)]
 pub(crate) struct Browser<'a> {
     house: &'a House,
     cookie: Option<String>,

@@ -691,3 +691,67 @@ async fn what_a_decision_delivers_by_itself_has_no_evidence_to_read() {
     let order = ["Explanation: It left us", "Apology: We are sorry", "What happens next: Nothing."].map(place);
     assert!(order.is_sorted(), "{}", john.text());
 }
+
+#[tokio::test]
+async fn who_agrees_learns_what_follows() {
+    const OWED: &str = "stays open until you have got what we promised and we have read all that you wrote";
+    const UNREAD: &str = "stays open until we have read what you wrote";
+    let house = House::furnished().await;
+    let (mut john, reference) = house.complaint().await;
+    let page = format!("/complaints/{reference}");
+    let mut sarah = refunded(&house, &reference).await;
+    john.open(&page).await;
+    assert!(john.says(OWED) && !john.says("and the complaint closes."), "{}", john.text());
+    assert!(!john.says("Accepted on"), "{}", john.text());
+    john.press(&at(&reference, "accept_remedy"), &[]).await;
+    assert!(john.says("Outstanding") && john.says("Accepted on 23 Nov 2026"), "his own word: {}", john.text());
+    john.press(&at(&reference, "post"), &[("text", "When does it come?")]).await;
+    sarah.open(&page).await;
+    assert!(sarah.says("Accepted on 23 Nov 2026"), "{}", sarah.text());
+    sarah.press(&at(&reference, "fulfil_remedy"), &[("evidence", "Transfer 17"), ("on", "2026-11-23")]).await;
+    john.open(&page).await;
+    assert!(john.says(UNREAD) && !john.says(OWED) && !john.says("and the complaint closes."), "{}", john.text());
+    john.press(&at(&reference, "accept"), &[]).await;
+    assert!(john.says(&format!("You have accepted our decision. The complaint {UNREAD}")), "{}", john.text());
+    assert!(!john.says("The complaint closes on"), "{}", john.text());
+    sarah.open(&page).await;
+    sarah.press(&at(&reference, "read"), &[]).await;
+    john.open(&page).await;
+    assert!(john.says("You have accepted our decision. The complaint closes on"), "{}", john.text());
+    assert!(!john.says(UNREAD), "{}", john.text());
+
+    let mut jane = house.customer("Jane Marsh", "jane@example.org").await;
+    let reference = complain(&mut jane, "Broken cup").await;
+    let page = format!("/complaints/{reference}");
+    sarah.open(&page).await;
+    sarah.press(&at(&reference, "begin"), &[]).await;
+    sarah.press(&at(&reference, "resolve"), &[("outcome", "not_upheld"), ("explanation", "It works.")]).await;
+    jane.open(&page).await;
+    assert!(jane.says("You agree with the decision, and the complaint closes."), "{}", jane.text());
+    jane.press(&at(&reference, "accept"), &[]).await;
+    assert!(jane.says("Closed") && !jane.says("The complaint stays open"), "{}", jane.text());
+}
+
+#[tokio::test]
+async fn what_nobody_is_there_to_read_is_for_those_who_lead() {
+    const TITLE: &str = "Decided, and nobody there to read what came after";
+    let house = House::furnished().await;
+    let (mut john, reference) = house.complaint().await;
+    let page = format!("/complaints/{reference}");
+    refunded(&house, &reference).await;
+    john.open(&page).await;
+    john.press(&at(&reference, "post"), &[("text", "It is broken again.")]).await;
+    let mut maria = house.browser_of("maria@example.org").await;
+    maria.open("/team").await;
+    assert!(!maria.says(TITLE), "Sarah is there: {}", maria.text());
+    let desk = &house.server.state().desk;
+    let roster = desk.store().roster().await.expect("agents");
+    let sarah = roster.into_iter().find(|member| member.agent.name == "Sarah").expect("Sarah").agent;
+    desk.enrol(complaint_core::Agent { enabled: false, ..sarah }).await.expect("disabled");
+    maria.open("/team").await;
+    assert!(maria.says(TITLE) && maria.has(&format!("#unread a[href='{page}']")), "{}", maria.text());
+    maria.open(&page).await;
+    maria.press(&at(&reference, "read"), &[]).await;
+    maria.open("/team").await;
+    assert!(!maria.says(TITLE), "{}", maria.text());
+}

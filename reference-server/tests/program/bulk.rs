@@ -12,7 +12,7 @@ use crate::postgres::postgres;
 fn shop(data: &Path, database: &str) {
     let tables = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/shop");
     let (mapping, table) = (format!("{tables}.toml"), format!("{tables}.csv"));
-    let import = ["import", "--not-durable", "--data", text(data), "--mapping", &mapping, &table];
+    let import = ["import", "--not-durable", "--create", "--data", text(data), "--mapping", &mapping, &table];
     assert_eq!(run(&import, database, "").0, Some(0));
 }
 

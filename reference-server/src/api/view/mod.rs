@@ -9,6 +9,7 @@ mod complaint;
 mod deadline;
 mod log;
 mod routing;
+pub(crate) mod submission;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -37,6 +38,7 @@ pub use complaint::{
 pub use deadline::{DeadlineView, SegmentView};
 pub use log::{EntryView, MessageView, message_of};
 pub use routing::{CandidateView, ReasonView, RoutingView};
+pub use submission::{ContactBody, SubmissionBody};
 
 /// Who looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
