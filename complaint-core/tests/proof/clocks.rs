@@ -559,7 +559,7 @@ fn all_that_stands_against_joining_is_named_at_once() {
     };
     let into = input(C::Merge, Input { into: Some(finished.reference.to_string()), ..Input::default() });
     let refused = world.decide(&escalated, &agent("mia"), &into, Some(&finished)).unwrap_err();
-    let codes: Vec<&str> = refused.failed.iter().map(|it| it.code.as_ref()).collect();
+    let codes: Vec<&str> = refused.failed.iter().map(|it| it.code).collect();
     assert_eq!(codes, ["not_open", "lower_level"]);
 }
 
