@@ -98,7 +98,10 @@ pub(crate) fn input(name: CommandName, input: Input) -> Command {
 
 /// A choice by hand, as a desk would make it.
 pub(crate) fn by_hand(complaint: &Complaint, agent: &AgentId, now: DateTime<Utc>) -> Routing {
-    let roster = roster();
+    by_hand_of(&roster(), complaint, agent, now)
+}
+
+pub(crate) fn by_hand_of(roster: &Roster, complaint: &Complaint, agent: &AgentId, now: DateTime<Utc>) -> Routing {
     let fits =
         roster.member(agent).is_some_and(|member| roster.eligibility(&Need::of(complaint), member, now).is_empty());
     Routing { chosen: fits.then(|| agent.clone()), by_hand: true, ..Routing::default() }
