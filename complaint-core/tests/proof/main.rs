@@ -17,6 +17,7 @@ mod lint;
 mod lists;
 mod messages;
 mod oracle;
+mod orders;
 mod redress;
 mod routing;
 mod spoilings;
