@@ -5,6 +5,7 @@ mod charts;
 mod clocks;
 mod deadlines;
 mod documentation;
+mod ends;
 mod faults;
 mod figures;
 mod flow;
