@@ -17,6 +17,8 @@ mod lifecycle;
 mod lint;
 mod lists;
 mod messages;
+#[cfg(feature = "mock")]
+mod mock;
 mod oracle;
 mod orders;
 mod redress;
