@@ -21,10 +21,16 @@ use measure::{ROUNDS, figure, median, median_nanos, now};
 #[path = "../complaint-core/tests/proof/house.rs"]
 #[allow(dead_code, clippy::unwrap_used, reason = "the proofs use more of it, and unwrap as tests do")]
 mod house;
-#[path = "../complaint-core/tests/proof/lifecycle.rs"]
-#[allow(dead_code, unused_imports, clippy::unwrap_used, reason = "the proofs use more of it, and unwrap as tests do")]
-mod lifecycle;
 mod measure;
+#[path = "../complaint-core/tests/proof/oracle.rs"]
+#[allow(dead_code, clippy::unwrap_used, reason = "the proofs use more of it, and unwrap as tests do")]
+mod oracle;
+#[path = "../complaint-core/tests/proof/spoilings.rs"]
+#[allow(dead_code, clippy::unwrap_used, reason = "the proofs use more of it, and unwrap as tests do")]
+mod spoilings;
+#[path = "../complaint-core/tests/proof/stages.rs"]
+#[allow(dead_code, clippy::unwrap_used, reason = "the proofs use more of it, and unwrap as tests do")]
+mod stages;
 
 fn main() {
     submitting();
@@ -51,12 +57,12 @@ fn submitting() {
 /// Each command at the first place of the proofs where somebody may give it: decided, and decided and applied.
 fn commands() {
     let policy = house::policy();
-    let mut places: BTreeMap<CommandName, (lifecycle::Stage, Actor, Command)> = BTreeMap::new();
-    for stage in lifecycle::stages(&policy) {
-        for (_, actor) in lifecycle::actors(&stage.complaint) {
+    let mut places: BTreeMap<CommandName, (stages::Stage, Actor, Command)> = BTreeMap::new();
+    for stage in stages::stages(&policy) {
+        for (_, actor) in stages::actors(&stage.complaint) {
             for name in CommandName::ALL {
                 let fits = || {
-                    let command = lifecycle::good(&stage, &actor, *name);
+                    let command = spoilings::well_given(&stage, &actor, *name).command;
                     let other = Some(&stage.other);
                     stage.world.decide(&stage.complaint, &actor, &command, other).is_ok().then_some(command)
                 };

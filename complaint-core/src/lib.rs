@@ -48,7 +48,7 @@
 //!
 //! `testing`: a clock moved by hand, counted identifiers, samples, scenarios told in virtual time, and stores and
 //! notifiers that fail on purpose. `conformance`: one test per promise of the storage
-//! traits, for adapter authors. `mock`: mockall mocks of the traits. A feature adds; none changes what happens.
+//! traits, for adapter authors. `mock`: mockall's mocks of a store and a notifier. A feature adds; none changes what happens.
 
 pub mod actor;
 pub mod agent;

@@ -668,6 +668,9 @@ pub(super) async fn delivered_and_dead_are_final(store: &dyn Store) {
     let retry = || Settlement::Retry { at: second(10_010), why: "too late".into() };
     store.settle(planned[0], Settlement::Delivered, second(10_001)).await.expect("settle");
     store.settle(planned[1], dead(), second(10_001)).await.expect("settle");
+    // Before anything else is said of them.
+    let returned = claim_at(store, second(10_060), second(10_061), ALL).await;
+    assert_eq!(returned.iter().map(|c| c.notice.id).collect::<Vec<_>>(), planned[2..], "a settled notice came back");
     for settled in &planned[..2] {
         for again in [Settlement::Delivered, dead(), retry()] {
             store.settle(*settled, again, second(10_002)).await.expect("settling again");

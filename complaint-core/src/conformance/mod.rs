@@ -18,6 +18,8 @@
 //! that must outlive the test. `store_conformance!(fresh?)` is for one that needs a server which is not there everywhere:
 //! `fresh` returns an `Option` and says why, and with `None` the test ends.
 
+#[cfg(test)]
+mod broken;
 mod cases;
 mod model;
 mod story;

@@ -266,6 +266,9 @@ impl Trial<'_> {
             let after = self.chance.below(4);
             let ours: Result<Vec<Entry>, StoreError> = self.store.log(story.id(), after, ALL).await;
             self.same("log", &ours, &self.model.log(story.id(), after, ALL).await);
+            let limit = self.chance.below(4);
+            let ours = self.store.log(story.id(), after, limit).await;
+            self.same("log", &ours, &self.model.log(story.id(), after, limit).await);
         }
         let (ours, theirs) = (self.store.due(second(10_000), ALL).await, self.model.due(second(10_000), ALL).await);
         self.same("due", &ours, &theirs);

@@ -11,6 +11,8 @@
 mod bulk;
 mod change;
 mod memory;
+#[cfg(feature = "mock")]
+mod mock;
 mod query;
 
 use std::error::Error;
@@ -27,6 +29,8 @@ use crate::reference::Reference;
 pub use bulk::{Copied, Difference, EXPORT_VERSION, ExportError, Exported, copy, export};
 pub use change::{Change, IdempotencyKey, OpenLimit, Part, Recalled, WorkloadDelta};
 pub use memory::MemoryStore;
+#[cfg(feature = "mock")]
+pub use mock::MockStore;
 pub use query::{Cursor, PAGE_MAX, Page, Query, RANKS, Reach, Scope, Sort, Summary, search_words};
 
 /// Complaints and their logs.
@@ -46,7 +50,6 @@ pub use query::{Cursor, PAGE_MAX, Page, Query, RANKS, Reach, Scope, Sort, Summar
 /// # })?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[cfg_attr(feature = "mock", mockall::automock)]
 #[async_trait]
 pub trait ComplaintStore: Send + Sync {
     /// The state of a complaint, or `None` if it was never committed.
@@ -114,7 +117,6 @@ pub trait ComplaintStore: Send + Sync {
 /// Agents and what they hold.
 ///
 /// Example: [`MemoryStore`].
-#[cfg_attr(feature = "mock", mockall::automock)]
 #[async_trait]
 pub trait AgentStore: Send + Sync {
     /// Keeps an agent, new or changed.
@@ -139,7 +141,6 @@ pub trait AgentStore: Send + Sync {
 /// Notices that wait for delivery.
 ///
 /// Example: [`ClaimedNotice`].
-#[cfg_attr(feature = "mock", mockall::automock)]
 #[async_trait]
 pub trait Outbox: Send + Sync {
     /// Takes up to `limit` notices that wait, oldest first, and holds them until `until`.

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -69,6 +71,8 @@ pub enum Fault {
     AnswerLost,
     /// It is done twice, as by a layer below that repeats by itself; the second answer counts.
     Twice,
+    /// It is not begun before [`Faults::release`]: a delay that is over when the test says so, never by a clock.
+    Delayed,
 }
 
 /// One call, as a [`Hook`] learns of it.
@@ -84,8 +88,7 @@ pub struct Call {
     pub of_all: u32,
 }
 
-/// Told of every call before it is made and after it was made; the call waits for it. Where a test needs a delay, it
-/// waits here for another part of the test, never for time.
+/// Told of every call before it is made and after it was made; the call waits for it, as long as a test wants to hold it up.
 ///
 /// ```
 /// use std::sync::{Arc, Mutex};
@@ -158,6 +161,8 @@ struct Plan {
     all: u32,
     each: BTreeMap<Method, u32>,
     struck: u32,
+    /// Calls that are delayed, by their number of all.
+    held: BTreeMap<u32, Waker>,
 }
 
 #[derive(Clone, Copy)]
@@ -190,7 +195,41 @@ impl Faults {
         self.rule(Rule { method: None, first: nth, last: nth, fault });
     }
 
-    /// From now on nothing fails.
+    /// Lets the delayed calls go on that are held now.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use complaint_core::store::{AgentStore, MemoryStore};
+    /// use complaint_core::testing::{Fault, Faults, FaultyStore, Method};
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// let faults = Faults::none();
+    /// let store = FaultyStore::over(Arc::new(MemoryStore::new()), &faults);
+    /// faults.once(Method::Roster, 1, Fault::Delayed);
+    /// let slow = tokio::spawn(async move { store.roster().await.is_ok() });
+    /// while faults.held() == 0 {
+    ///     tokio::task::yield_now().await;
+    /// }
+    /// assert!(!slow.is_finished());
+    /// faults.release();
+    /// assert!(slow.await?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn release(&self) {
+        let held = std::mem::take(&mut self.plan().held);
+        held.into_values().for_each(Waker::wake);
+    }
+
+    /// How many calls are delayed now.
+    ///
+    /// Example: [`Faults::release`].
+    pub fn held(&self) -> usize {
+        self.plan().held.len()
+    }
+
+    /// From now on nothing fails. What is delayed goes on being held.
     pub fn mend(&self) {
         self.plan().rules.clear();
     }
@@ -229,6 +268,9 @@ impl Faults {
         if let Some(hook) = &self.hook {
             hook.before(call).await;
         }
+        if fault == Some(Fault::Delayed) {
+            Held { faults: self, call, begun: false }.await;
+        }
         (call, fault)
     }
 
@@ -236,6 +278,34 @@ impl Faults {
         if let Some(hook) = &self.hook {
             hook.after(call).await;
         }
+    }
+}
+
+/// A call that waits to be released.
+struct Held<'a> {
+    faults: &'a Faults,
+    call: Call,
+    begun: bool,
+}
+
+impl Future for Held<'_> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let begun = std::mem::replace(&mut self.begun, true);
+        let mut plan = self.faults.plan();
+        if begun && !plan.held.contains_key(&self.call.of_all) {
+            return Poll::Ready(());
+        }
+        plan.held.insert(self.call.of_all, context.waker().clone());
+        Poll::Pending
+    }
+}
+
+impl Drop for Held<'_> {
+    // Whoever made the call may have given it up.
+    fn drop(&mut self) {
+        self.faults.plan().held.remove(&self.call.of_all);
     }
 }
 
@@ -288,7 +358,7 @@ impl FaultyStore {
     {
         let (call, fault) = self.faults.enter(method).await;
         let answer = match fault {
-            None => work().await,
+            None | Some(Fault::Delayed) => work().await,
             Some(Fault::Unavailable) => Err(StoreError::Unavailable(Box::new(OnPurpose))),
             Some(Fault::Broken) => Err(StoreError::Unusable(OnPurpose.to_string())),
             Some(Fault::AnswerLost) => match work().await {
@@ -410,7 +480,7 @@ impl<N: Notifier> Notifier for FaultyNotifier<N> {
     async fn deliver(&self, notice: &Notice) -> Result<(), NotifyError> {
         let (call, fault) = self.faults.enter(Method::Deliver).await;
         let answer = match fault {
-            None => self.notifier.deliver(notice).await,
+            None | Some(Fault::Delayed) => self.notifier.deliver(notice).await,
             Some(Fault::Unavailable) => Err(NotifyError::Later(Box::new(OnPurpose))),
             Some(Fault::Broken) => Err(NotifyError::Never(OnPurpose.to_string())),
             Some(Fault::AnswerLost) => match self.notifier.deliver(notice).await {

@@ -12,7 +12,7 @@ use complaint_core::lifecycle::{Command, CommandName, Context, Input, Refusal, S
 use complaint_core::policy::Category;
 use complaint_core::reference::Reference;
 use complaint_core::routing::{Need, Roster, Routing, route};
-use complaint_core::store::{Change, MemoryStore};
+use complaint_core::store::{Change, MemoryStore, copy};
 use complaint_core::testing::{CountedIds, ManualClock};
 use complaint_core::{Actor, Agent, Complaint, Desk, Policy};
 
@@ -98,7 +98,10 @@ pub(crate) fn input(name: CommandName, input: Input) -> Command {
 
 /// A choice by hand, as a desk would make it.
 pub(crate) fn by_hand(complaint: &Complaint, agent: &AgentId, now: DateTime<Utc>) -> Routing {
-    let roster = roster();
+    by_hand_of(&roster(), complaint, agent, now)
+}
+
+pub(crate) fn by_hand_of(roster: &Roster, complaint: &Complaint, agent: &AgentId, now: DateTime<Utc>) -> Routing {
     let fits =
         roster.member(agent).is_some_and(|member| roster.eligibility(&Need::of(complaint), member, now).is_empty());
     Routing { chosen: fits.then(|| agent.clone()), by_hand: true, ..Routing::default() }
@@ -278,6 +281,18 @@ impl House {
             desk.enrol(agent).await.unwrap();
         }
         Self { desk, clock, changes, store }
+    }
+
+    /// The same house on another store, with everything in it.
+    pub(crate) async fn moved(&self, ids: u64) -> Self {
+        let store = Arc::new(MemoryStore::new());
+        let copied = copy(self.store.as_ref(), store.as_ref(), |_| ()).await.unwrap();
+        assert!(copied.is_whole(), "{copied:?}");
+        let desk = Desk::over(store.clone(), (*self.desk.policy()).clone())
+            .with_clock(Arc::new(self.clock.clone()))
+            .with_ids(Arc::new(CountedIds::from(ids)))
+            .watched_by(self.changes.clone());
+        Self { desk, clock: self.clock.clone(), changes: self.changes.clone(), store }
     }
 
     pub(crate) fn as_actor(&self, actor: Actor) -> Acting {

@@ -6,18 +6,23 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::TimeDelta;
-use complaint_core::complaint::{CloseCause, Entry, EscalationCause, Event, ExclusionCause, Outcome, Priority, Remedy};
+use complaint_core::complaint::{
+    Channel, CloseCause, Entry, EscalationCause, Event, ExclusionCause, Outcome, Priority, Remedy,
+};
 use complaint_core::deadline::{ClockKind, Ending};
 use complaint_core::id::{AgentId, ComplaintId, NoticeId};
 use complaint_core::lifecycle::{Command, CommandName as C, Input, Status, replay, rule};
-use complaint_core::notice::{NoticeKind, Recipient};
+use complaint_core::notice::{NoticeChannel, NoticeKind, Recipient};
 use complaint_core::store::Change;
-use complaint_core::{Actor, Agent, Complaint, DeskError};
+use complaint_core::{Actor, Agent, Complaint, DeskError, Party};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestError, TestRng, TestRunner};
 use serde::{Deserialize, Serialize};
 
-use crate::house::{House, admin, agent, agents, auditor, customer, decision, file, input, policy, submission};
+use crate::ends::{Way, way_to_an_end};
+use crate::house::{
+    House, World, admin, agent, agent_id, agents, auditor, customer, decision, file, input, john, policy, submission,
+};
 
 /// One thing that happens. Numbers choose among what there is, so that a shrunk history stays meaningful.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -122,6 +127,14 @@ struct History {
     accepted: u32,
     refused: u32,
     statuses: BTreeSet<Status>,
+    /// How often it was carried over to another store.
+    moves: u64,
+    /// How often one command was given to all complaints at once.
+    bulks: u32,
+    /// How many notices to the customer were demanded, and came.
+    told: u32,
+    /// From which places an end was looked for, and what was needed.
+    ends: BTreeMap<String, Way>,
 }
 
 impl History {
@@ -130,6 +143,7 @@ impl History {
         // Small enough for the random walk to feel it.
         policy.categories[0].weight = 2;
         policy.log_entries_per_complaint = 30;
+        policy.channels = [NoticeChannel::Email, NoticeChannel::Sms].into();
         let few: Vec<Agent> = agents().into_iter().map(|agent| agent.with_capacity(5)).collect();
         let house = House::with(policy, few).await;
         Self {
@@ -141,6 +155,10 @@ impl History {
             accepted: 0,
             refused: 0,
             statuses: BTreeSet::new(),
+            moves: 0,
+            bulks: 0,
+            told: 0,
+            ends: BTreeMap::new(),
         }
     }
 
@@ -149,8 +167,23 @@ impl History {
         if self.ids.is_empty() || (step.command.is_multiple_of(12) && self.ids.len() < 4) {
             let mut submission = submission();
             submission.against = agents().get(step.choice % 12).map(|agent| agent.id.clone());
-            let receipt = self.house.as_actor(customer("john")).submit(submission).await.unwrap();
+            // By themself, by telephone, or brought over from another system.
+            let (by, submission) = match step.choice % 5 {
+                0 => (Actor::system(), submission.on_behalf_of(john(), Channel::Import)),
+                1 => (
+                    agent(if submission.against == Some(agent_id("sue")) { "ben" } else { "sue" }),
+                    submission.on_behalf_of(john(), Channel::Phone),
+                ),
+                _ => (customer("john"), submission),
+            };
+            let receipt = self.house.as_actor(by).submit(submission).await.unwrap();
             self.ids.push(receipt.id());
+        } else if step.choice.is_multiple_of(19) {
+            // The same by the same person to all that there are.
+            self.bulks += 1;
+            for complaint in 0..self.ids.len() {
+                self.perform(&Step { complaint, ..step.clone() }).await;
+            }
         } else {
             self.perform(step).await;
         }
@@ -167,6 +200,21 @@ impl History {
         }
         // The whole log of each complaint over and over would take most of the time.
         self.check(step.choice.is_multiple_of(9)).await;
+        if step.choice.is_multiple_of(47) {
+            self.carry_over().await;
+        }
+    }
+
+    /// 2: another store goes on with everything as it was.
+    async fn carry_over(&mut self) {
+        self.moves += 1;
+        let moved = self.house.moved(self.moves * 1_000_000).await;
+        for (id, known) in &self.known {
+            assert_eq!(moved.state(*id).await, *known, "2: what was carried over is another complaint");
+            log_leads_to(&moved.desk.whole_log(*id).await.unwrap(), known);
+        }
+        moved.workloads_add_up().await;
+        self.house = moved;
     }
 
     /// Somebody leaves, or comes back.
@@ -230,6 +278,13 @@ impl History {
             for part in change.parts() {
                 let before = self.known.get(&part.id());
                 moved_rightly(before, part.after(), part.entries());
+                let wanted = letters(before, part.after(), part.entries());
+                let sent = change.notices().iter().filter(|notice| notice.complaint == part.id());
+                let sent = sent.filter(|notice| matches!(notice.recipient, Recipient::Customer(_)));
+                let mut sent: Vec<Letter> = sent.map(|notice| (notice.kind, notice.channel)).collect();
+                sent.sort();
+                assert_eq!(sent, wanted, "10: the customer is told something else than what happened");
+                self.told += u32::try_from(wanted.len()).unwrap();
                 assert_eq!(part.expected(), before.map_or(complaint_core::id::Version::NONE, |it| it.version));
                 self.known.insert(part.id(), part.after().clone());
                 self.statuses.insert(part.after().status);
@@ -242,6 +297,7 @@ impl History {
             let stored = self.house.state(*id).await;
             assert_eq!(Some(&stored), self.known.get(id), "2: the store holds what was never committed");
             state_stands(&stored);
+            self.an_end_can_be_reached(&stored);
             if thoroughly {
                 log_leads_to(&self.house.desk.whole_log(*id).await.unwrap(), &stored);
             }
@@ -266,15 +322,28 @@ impl History {
             // Two remedies that are late at once are two promises, and the letters name them.
             let named = notice.text.clone().filter(|_| notice.kind == NoticeKind::Missed(ClockKind::Remedy));
             let what = serde_json::to_string(&(notice.complaint, notice.kind, notice.planned_at, named)).unwrap();
-            assert!(
-                told.insert((what, notice.recipient.clone(), notice.channel))
-                    || matches!(notice.recipient, Recipient::Agent(_)),
-                "10: twice {notice:?}"
-            );
+            assert!(told.insert((what, notice.recipient.clone(), notice.channel)), "10: twice {notice:?}");
             let against = self.known[&notice.complaint].against.clone();
             let to_subject = against.is_some_and(|agent| notice.recipient == Recipient::Agent(agent));
             assert!(!to_subject, "12: the subject is told {notice:?}");
         }
+    }
+
+    /// 11, once for each place that can make a difference.
+    fn an_end_can_be_reached(&mut self, complaint: &Complaint) {
+        let owed: Vec<_> =
+            complaint.outstanding_remedies().map(|it| (it.accepted.is_some(), it.failed.is_some())).collect();
+        let people = (complaint.handler.is_some(), complaint.exclusions.len(), complaint.against.is_some());
+        let facts = (complaint.question.is_some(), complaint.unread_since.is_some(), complaint.contested_to, owed);
+        let is_full = complaint.entries >= 30;
+        let place = format!("{} {} {people:?} {facts:?} {is_full}", complaint.status, complaint.level);
+        if self.ends.contains_key(&place) {
+            return;
+        }
+        let policy = (*self.house.desk.policy()).clone();
+        let world = World { now: self.house.desk.now(), ..World::new(policy) };
+        let way = way_to_an_end(&world, complaint);
+        self.ends.insert(place, way.unwrap_or_else(|| panic!("11: no way to an end from {complaint:#?}")));
     }
 
     /// 12.
@@ -303,6 +372,72 @@ impl History {
         }
         logs
     }
+}
+
+/// What it says, and how it goes out.
+type Letter = (NoticeKind, NoticeChannel);
+
+/// 10: exactly these letters to the customer does the specification ask for, in the order of their kinds.
+fn letters(before: Option<&Complaint>, after: &Complaint, entries: &[Entry]) -> Vec<Letter> {
+    use NoticeKind as K;
+
+    let happens = |wanted: fn(&Event) -> bool| entries.iter().any(|entry| wanted(&entry.event));
+    let imported = after.channel == Channel::Import;
+    let mut letters = Vec::new();
+    for (at, entry) in entries.iter().enumerate() {
+        let themself = matches!(entry.by, Party::Customer(_));
+        let moved_on = entries[at + 1..].iter().any(|later| later.place != entry.place);
+        let absorbed = happens(|event| matches!(event, Event::Absorbed { .. }));
+        let acknowledged = happens(|event| matches!(event, Event::Acknowledged));
+        let kind = match &entry.event {
+            // What was taken over happened elsewhere.
+            Event::Submitted { .. } => (!imported && !acknowledged).then_some(K::Received),
+            Event::Assigned { .. } => (!imported || after.assignments > 1).then_some(K::AssignedCustomer),
+            Event::Reassigned { .. } => Some(K::AssignedCustomer),
+            Event::Acknowledged => Some(K::Acknowledged),
+            Event::Revised { .. } => (before.is_some() && !absorbed).then_some(K::Revised),
+            Event::Declined { .. } | Event::HandedBack { .. } | Event::Released { .. } => {
+                (!moved_on).then_some(K::BackInQueue)
+            }
+            Event::Asked => Some(K::Question),
+            // What they write themself they know.
+            Event::Answered { .. } | Event::Posted { .. } | Event::Attached { .. } => (!themself).then_some(K::Message),
+            Event::Held { .. } => Some(K::OnHold),
+            Event::Escalated { .. } => Some(K::EscalatedCustomer),
+            Event::Resolved { .. } if entry.place.level.get() < 3 => Some(K::Decision),
+            Event::Resolved { .. } => Some(K::FinalDecision),
+            Event::Accepted { .. } | Event::RemedyAccepted { .. } => (!themself).then_some(K::RecordedForCustomer),
+            Event::RemedyDeclined { .. } if themself => Some(K::RemedyDeclinedCustomer),
+            Event::RemedyDeclined { .. } => Some(K::RecordedForCustomer),
+            Event::RemedyFulfilled { .. } => Some(K::RemedyFulfilled),
+            Event::RemedyFailed { .. } => Some(K::RemedyFailedCustomer),
+            Event::Contested { .. } => Some(K::ContestedCustomer),
+            Event::Reopened => Some(K::Reopened),
+            Event::Closed { .. } => Some(K::Closed),
+            Event::Withdrawn => Some(K::WithdrawnCustomer),
+            Event::Reinstated => Some(K::Reinstated),
+            Event::Dismissed { .. } => Some(K::Dismissed),
+            Event::Merged { .. } => Some(K::Merged),
+            Event::Unmerged => Some(K::Unmerged),
+            Event::Referred => Some(K::Referred),
+            Event::ReferralReturned => Some(K::ReferralReturned),
+            Event::Warned { clock: clock @ (ClockKind::Silence | ClockKind::AutoClose), .. } => {
+                Some(K::Warning(*clock))
+            }
+            Event::Alarmed {
+                clock:
+                    clock @ (ClockKind::FirstResponse | ClockKind::Resolution | ClockKind::Statutory | ClockKind::Remedy),
+            } => Some(K::Missed(*clock)),
+            _ => None,
+        };
+        let Some(kind) = kind else { continue };
+        letters.push((kind, NoticeChannel::Email));
+        if matches!(kind, K::Received | K::Acknowledged | K::Decision | K::FinalDecision) {
+            letters.push((kind, NoticeChannel::Sms));
+        }
+    }
+    letters.sort();
+    letters
 }
 
 /// What a customer sees that can differ.
@@ -462,6 +597,24 @@ struct Tally {
     accepted: u32,
     refused: u32,
     statuses: BTreeSet<Status>,
+    moves: u64,
+    bulks: u32,
+    told: u32,
+    ends: BTreeMap<Way, usize>,
+}
+
+impl Tally {
+    fn add(&mut self, other: Self) {
+        self.accepted += other.accepted;
+        self.refused += other.refused;
+        self.statuses.extend(other.statuses);
+        self.moves += other.moves;
+        self.bulks += other.bulks;
+        self.told += other.told;
+        for (way, many) in other.ends {
+            *self.ends.entry(way).or_default() += many;
+        }
+    }
 }
 
 async fn play(steps: &[Step], tally: &mut Tally) {
@@ -472,9 +625,12 @@ async fn play(steps: &[Step], tally: &mut Tally) {
     for id in &first.ids {
         log_leads_to(&first.house.desk.whole_log(*id).await.unwrap(), &first.house.state(*id).await);
     }
-    tally.accepted += first.accepted;
-    tally.refused += first.refused;
-    tally.statuses.extend(first.statuses.iter().copied());
+    let mut ends = BTreeMap::new();
+    for way in first.ends.values() {
+        *ends.entry(*way).or_default() += 1;
+    }
+    let (accepted, refused, statuses) = (first.accepted, first.refused, first.statuses.clone());
+    tally.add(Tally { accepted, refused, statuses, moves: first.moves, bulks: first.bulks, told: first.told, ends });
     // 14, for some: it doubles the work.
     if steps[0].choice.is_multiple_of(10) {
         let mut second = History::new().await;
@@ -513,13 +669,12 @@ fn every_invariant_holds_over_random_histories() {
         .collect();
     let mut all = Tally::default();
     for run in runs {
-        let tally = run.join().expect("it ran").unwrap_or_else(|failed| panic!("{failed}"));
-        all.accepted += tally.accepted;
-        all.refused += tally.refused;
-        all.statuses.extend(tally.statuses);
+        all.add(run.join().expect("it ran").unwrap_or_else(|failed| panic!("{failed}")));
     }
-    let Tally { accepted, refused, statuses } = all;
+    let Tally { accepted, refused, statuses, moves, bulks, told, ends } = all;
     println!("{sequences} histories: {accepted} commands accepted, {refused} refused; statuses {statuses:?}");
+    println!("{moves} times carried over, {bulks} bulks, {told} letters to customers; an end was reached: {ends:?}");
+    assert!(moves > 0 && bulks > 0 && told > accepted / 4 && !ends.is_empty(), "{moves} {bulks} {told} {ends:?}");
     assert!(accepted > sequences * 10, "the walk is mostly refused: {accepted}");
     assert_eq!(statuses.len(), Status::ALL.len(), "some status was never visited: {statuses:?}");
 }

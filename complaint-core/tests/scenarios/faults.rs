@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use chrono::TimeDelta;
 use complaint_core::complaint::Remedy;
 use complaint_core::id::{ComplaintId, NoticeId};
@@ -11,11 +10,10 @@ use complaint_core::lifecycle::{Command, CommandName, Status};
 use complaint_core::notice::{NoticeKind, Recipient};
 use complaint_core::store::{MemoryStore, Store, StoreError};
 use complaint_core::testing::{
-    Call, CountedIds, Fault, Faults, FaultyNotifier, FaultyStore, Hook, KeptNotices, ManualClock, Method, audit,
-    event_name, samples, take_notices,
+    CountedIds, Fault, Faults, FaultyNotifier, FaultyStore, KeptNotices, ManualClock, Method, audit, event_name,
+    samples, take_notices,
 };
 use complaint_core::{Actor, Complaint, Desk, DeskError, Rating, Resolution};
-use tokio::sync::Notify;
 
 /// More tries than faults can follow each other here.
 const TRIES: u32 = 4;
@@ -238,29 +236,17 @@ async fn a_notice_that_nobody_takes_is_given_up_and_holds_up_no_other() {
     assert_eq!(house.delivered.all().len(), 2);
 }
 
-/// Holds the first commit until it is let go.
-#[derive(Default)]
-struct Gate {
-    reached: Notify,
-    open: Notify,
-}
-
-#[async_trait]
-impl Hook for Gate {
-    async fn before(&self, call: Call) {
-        if (call.method, call.of_method) == (Method::Commit, 1) {
-            self.reached.notify_one();
-            self.open.notified().await;
-        }
+/// Lets the others go on until a call is held up.
+async fn delayed(faults: &Faults) {
+    while faults.held() == 0 {
+        tokio::task::yield_now().await;
     }
-
-    async fn after(&self, _call: Call) {}
 }
 
 #[tokio::test]
 async fn a_commit_that_is_held_up_sees_what_happened_meanwhile() {
-    let gate = Arc::new(Gate::default());
-    let faults = Faults::none().with_hook(gate.clone());
+    let faults = Faults::none();
+    faults.once(Method::Commit, 1, Fault::Delayed);
     let house = House::new(&faults).await;
     let id = house
         .sound
@@ -270,14 +256,37 @@ async fn a_commit_that_is_held_up_sees_what_happened_meanwhile() {
         .expect("submitted")
         .id();
     let slow = house.desk.acting_as(Actor::agent(&samples::sarah()));
-    let noting =
-        tokio::spawn(
-            async move { slow.perform(id, Command::with_text(CommandName::Note, "Third lid this week.")).await },
-        );
-    gate.reached.notified().await;
+    let note = Command::with_text(CommandName::Note, "Third lid this week.");
+    let noting = tokio::spawn(async move { slow.perform(id, note).await });
+    delayed(&faults).await;
     house.sound.acting_as(Actor::agent(&samples::sarah())).begin(id).await.expect("faster");
-    gate.open.notify_one();
+    faults.release();
     let noted = noting.await.expect("it ends").expect("planned anew on what is there now");
     assert_eq!((noted.status, noted.version.get()), (Status::InProgress, 3));
     assert_eq!(faults.calls_of(Method::Commit), 2, "the first commit lost, the second won");
+}
+
+#[tokio::test]
+async fn a_letter_that_is_held_up_beyond_its_lease_goes_out_twice_under_one_id_and_is_settled_once() {
+    let faults = Faults::none();
+    faults.once(Method::Deliver, 1, Fault::Delayed);
+    let house = House::new(&faults).await;
+    let john = house.sound.acting_as(Actor::customer("john").expect("a key"));
+    john.submit(samples::broken_kettle()).await.expect("submitted");
+    let planned = house.sound.store().waiting(None, 100).await.expect("an outbox").len();
+    let slow = house.desk.clone();
+    let delivering = tokio::spawn(async move { slow.deliver().await });
+    delayed(&faults).await;
+    let other = house.sound.clone().notifying(house.delivered.clone());
+    assert_eq!(other.deliver().await.expect("nothing free").delivered, 0, "held while its lease lasts");
+    house.clock.advance(TimeDelta::hours(1));
+    assert_eq!(other.deliver().await.expect("delivers").delivered as usize, planned);
+    assert_eq!(house.sound.store().waiting(None, 100).await.expect("an outbox"), []);
+    faults.release();
+    delivering.await.expect("it ends").expect("goes on");
+    let delivered = house.delivered.all();
+    let ids: BTreeSet<NoticeId> = delivered.iter().map(|notice| notice.id).collect();
+    assert_eq!((ids.len(), delivered.len()), (planned, 2 * planned));
+    house.clock.advance(TimeDelta::hours(1));
+    assert_eq!(other.deliver().await.expect("delivers").delivered, 0, "settled for good");
 }

@@ -1,0 +1,601 @@
+//! Stores that break one promise each: the model with a fault.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use async_trait::async_trait;
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::agent::{Agent, Member};
+use crate::complaint::{Complaint, Entry, Words};
+use crate::id::{AgentId, ComplaintId, NoticeId, Version};
+use crate::notice::{ClaimedNotice, Notice, Settlement};
+use crate::reference::Reference;
+use crate::store::{
+    AgentStore, Change, ComplaintStore, IdempotencyKey, MemoryStore, Outbox, PAGE_MAX, Page, Part, Query, Recalled,
+    Scope, Sort, StoreError, Summary,
+};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fault {
+    None,
+    // What was acknowledged is seen.
+    LoadsWhatWas,
+    FindsNoReference,
+    RecallsLate,
+    // A change is kept whole, or not at all.
+    LosesTheSecondPart,
+    LosesTheLog,
+    LosesTheOutbox,
+    LosesTheWorkload,
+    ForgetsKeys,
+    CommitsHalf,
+    KeepsKeysOfTheRefused,
+    // Versions.
+    IgnoresVersions,
+    ChecksVersionsTooEarly,
+    MistakesTheVersion,
+    OpensAgain,
+    // References, ceilings, limits, keys.
+    SwallowsTakenReferences,
+    CallsTakenReferencesConflicts,
+    IgnoresCeilings,
+    ChecksCeilingsTooEarly,
+    AssumesCeilings,
+    RefusesToFall,
+    AcceptsUnknownAgents,
+    IgnoresOpenLimits,
+    ChecksOpenLimitsTooEarly,
+    CountsTheOpenOfOthers,
+    CountsTheFinished,
+    LooksAtKeysLast,
+    MixesOwnersOfKeys,
+    // Logs.
+    ReversesLogs,
+    LeavesGapsInLogs,
+    LogsFromTheBeginning,
+    IgnoresTheLogLimit,
+    MixesLogs,
+    RewritesLogs,
+    ErasesWords,
+    // Lists, by what of the query is passed over.
+    IgnoresScopes,
+    Ignores(&'static str),
+    IgnoresInstants,
+    IgnoresTheOrder,
+    IgnoresThePageLimit,
+    OmitsAComplaint,
+    LosesTies,
+    PromisesAnotherPage,
+    SearchesAsciiOnly,
+    RanksNothing,
+    // Due work.
+    LosesDueWork,
+    ReversesDueWork,
+    IgnoresTheInstantOfDueWork,
+    IgnoresTheDueLimit,
+    // Counts.
+    CountsEverything,
+    CountsNothingMissed,
+    // Agents.
+    SavesAgentsOnce,
+    SavesAgentsAnew,
+    SavesWorkloadsAnew,
+    OnlyAddsWorkload,
+    FindsNobody,
+    OmitsAnAgent,
+    ReversesTheRoster,
+    // The outbox.
+    ClaimsTooEarly,
+    ClaimsTheNewest,
+    IgnoresTheClaimLimit,
+    LeasesNothing,
+    LeasesForEver,
+    CountsNoAttempts,
+    RetriesAtOnce,
+    SettlesNothing,
+    BuriesNothing,
+    RevivesTheSettled,
+    HidesTheHeld,
+    ListsFromTheBeginning,
+    IgnoresTheWaitingLimit,
+    ReversesTheOutbox,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Calls {
+    pub(super) load: AtomicUsize,
+    pub(super) by_reference: AtomicUsize,
+    pub(super) commit: AtomicUsize,
+    pub(super) log: AtomicUsize,
+    pub(super) search: AtomicUsize,
+    pub(super) due: AtomicUsize,
+    pub(super) recall: AtomicUsize,
+    pub(super) summary: AtomicUsize,
+    pub(super) save: AtomicUsize,
+    pub(super) find: AtomicUsize,
+    pub(super) roster: AtomicUsize,
+    pub(super) claim: AtomicUsize,
+    pub(super) settle: AtomicUsize,
+    pub(super) waiting: AtomicUsize,
+}
+
+/// The model with one fault.
+pub(super) struct Broken {
+    calls: Arc<Calls>,
+    model: MemoryStore,
+    fault: Fault,
+    notes: Mutex<Notes>,
+}
+
+/// What a fault has to remember.
+#[derive(Debug, Default)]
+struct Notes {
+    saved: BTreeSet<AgentId>,
+    former: BTreeMap<ComplaintId, Complaint>,
+    known: BTreeSet<ComplaintId>,
+    asked: BTreeSet<IdempotencyKey>,
+    kept: BTreeMap<IdempotencyKey, Recalled>,
+    claimed: BTreeMap<NoticeId, ClaimedNotice>,
+    settled: BTreeSet<NoticeId>,
+    revived: Vec<ClaimedNotice>,
+}
+
+impl Broken {
+    pub(super) fn by(fault: Fault) -> Self {
+        Self { calls: Arc::default(), model: MemoryStore::new(), fault, notes: Mutex::default() }
+    }
+
+    pub(super) fn counted_by(self, calls: &Arc<Calls>) -> Self {
+        Self { calls: Arc::clone(calls), ..self }
+    }
+
+    fn notes(&self) -> MutexGuard<'_, Notes> {
+        self.notes.lock().expect("lock")
+    }
+
+    async fn held(&self, agent: &AgentId) -> Result<i64, StoreError> {
+        Ok(self.model.find(agent).await?.map_or(0, |member| i64::from(member.workload)))
+    }
+
+    /// What is remembered of a change before it is made.
+    async fn note(&self, change: &Change) -> Result<(), StoreError> {
+        for part in change.parts() {
+            let before = self.model.load(part.id()).await?;
+            let mut notes = self.notes();
+            notes.known.insert(part.id());
+            notes.former.extend(before.map(|state| (part.id(), state)));
+        }
+        Ok(())
+    }
+
+    fn count(&self, method: fn(&Calls) -> &AtomicUsize) {
+        method(&self.calls).fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The parts as if each had been planned on what is stored.
+    async fn rebased(&self, change: &Change) -> Vec<Part> {
+        let mut parts = Vec::new();
+        for part in change.parts() {
+            let stored = self.model.load(part.id()).await.expect("load").map_or_else(Default::default, |c| c.version);
+            parts.push(Part::new(stored, part.after().clone(), part.entries().to_vec()));
+        }
+        parts
+    }
+
+    fn member(&self, mut member: Member) -> Member {
+        let saved_again = self.notes().saved.contains(&member.agent.id);
+        match self.fault {
+            Fault::SavesAgentsAnew if saved_again => member.last_assigned_at = None,
+            Fault::SavesWorkloadsAnew if saved_again => member.workload = 0,
+            _ => {}
+        }
+        member
+    }
+
+    fn key(&self, key: &IdempotencyKey) -> IdempotencyKey {
+        let owner = if self.fault == Fault::MixesOwnersOfKeys { "everybody" } else { key.owner() };
+        IdempotencyKey::new(owner, key.key()).expect("a key")
+    }
+
+    async fn check_versions(&self, change: &Change) -> Result<(), StoreError> {
+        for (part, rebased) in change.parts().iter().zip(self.rebased(change).await) {
+            if part.expected() != rebased.expected() {
+                return Err(StoreError::Conflict { complaint: part.id(), current: rebased.expected() });
+            }
+        }
+        Ok(())
+    }
+}
+
+fn keyed(change: Change, of: &Change) -> Change {
+    let change = change.within(of.open_limit().cloned());
+    match of.idempotency() {
+        Some((key, recalled)) => change.under_key(key.clone(), recalled.fingerprint),
+        None => change,
+    }
+}
+
+#[async_trait]
+impl ComplaintStore for Broken {
+    async fn load(&self, id: ComplaintId) -> Result<Option<Complaint>, StoreError> {
+        self.count(|c| &c.load);
+        if self.fault == Fault::LoadsWhatWas {
+            return Ok(self.notes().former.get(&id).cloned());
+        }
+        self.model.load(id).await
+    }
+
+    async fn by_reference(&self, reference: Reference) -> Result<Option<Complaint>, StoreError> {
+        self.count(|c| &c.by_reference);
+        if self.fault == Fault::FindsNoReference {
+            return Ok(None);
+        }
+        self.model.by_reference(reference).await
+    }
+
+    #[expect(clippy::too_many_lines, reason = "one arm per fault")]
+    async fn commit(&self, change: &Change) -> Result<(), StoreError> {
+        self.count(|c| &c.commit);
+        self.note(change).await?;
+        let parts = || change.parts().to_vec();
+        let notices = || change.notices().to_vec();
+        let workload = || change.workload().to_vec();
+        let made = |parts, notices, workload| keyed(Change::new(parts, notices, workload), change);
+        let without_ceilings = || {
+            let mut workload = workload();
+            for delta in &mut workload {
+                delta.ceiling = None;
+            }
+            made(parts(), notices(), workload)
+        };
+        match self.fault {
+            Fault::LosesTheOutbox => self.model.commit(&made(parts(), Vec::new(), workload())).await,
+            Fault::LosesTheSecondPart => {
+                let first = parts().into_iter().take(1).collect();
+                self.model.commit(&made(first, notices(), workload())).await
+            }
+            Fault::LosesTheLog => {
+                let bare = |part: &Part| Part::new(part.expected(), part.after().clone(), Vec::new());
+                let bare = change.parts().iter().map(bare).collect();
+                self.model.commit(&made(bare, notices(), workload())).await
+            }
+            Fault::LosesTheWorkload => self.model.commit(&made(parts(), notices(), Vec::new())).await,
+            Fault::KeepsKeysOfTheRefused => {
+                let done = self.model.commit(change).await;
+                if let (Err(_), Some((key, recalled))) = (&done, change.idempotency()) {
+                    self.notes().kept.insert(key.clone(), recalled);
+                }
+                done
+            }
+            Fault::MistakesTheVersion => match self.model.commit(change).await {
+                Err(StoreError::Conflict { complaint, current }) => {
+                    Err(StoreError::Conflict { complaint, current: current.next() })
+                }
+                done => done,
+            },
+            Fault::OpensAgain => {
+                let mut parts = parts();
+                for (part, rebased) in parts.iter_mut().zip(self.rebased(change).await) {
+                    if part.expected() == Version::NONE {
+                        *part = rebased;
+                    }
+                }
+                self.model.commit(&made(parts, notices(), workload())).await
+            }
+            Fault::CallsTakenReferencesConflicts => match self.model.commit(change).await {
+                Err(StoreError::ReferenceTaken) => {
+                    Err(StoreError::Conflict { complaint: change.parts()[0].id(), current: Version::NONE })
+                }
+                done => done,
+            },
+            Fault::AssumesCeilings => {
+                let mut workload = workload();
+                for delta in &mut workload {
+                    delta.ceiling = delta.ceiling.or(Some(3));
+                }
+                self.model.commit(&made(parts(), notices(), workload)).await
+            }
+            Fault::RefusesToFall => {
+                for delta in change.workload().iter().filter(|delta| delta.delta < 0) {
+                    if self.held(&delta.agent).await? + delta.delta > 3 {
+                        return Err(StoreError::CapacityExceeded { agent: delta.agent.clone() });
+                    }
+                }
+                self.model.commit(change).await
+            }
+            Fault::CountsTheOpenOfOthers | Fault::CountsTheFinished => {
+                if let Some(limit) = change.open_limit() {
+                    let count = if self.fault == Fault::CountsTheFinished {
+                        self.model.summary(&Scope::Customer(limit.customer.clone())).await?.total()
+                    } else {
+                        self.model.summary(&Scope::All).await?.open()
+                    };
+                    if count >= u64::from(limit.most) {
+                        return Err(StoreError::OpenLimitReached { customer: limit.customer.clone() });
+                    }
+                }
+                self.model.commit(change).await
+            }
+            Fault::IgnoresVersions => self.model.commit(&made(self.rebased(change).await, notices(), workload())).await,
+            Fault::ChecksVersionsTooEarly => {
+                self.check_versions(change).await?;
+                tokio::task::yield_now().await;
+                self.model.commit(&made(self.rebased(change).await, notices(), workload())).await
+            }
+            Fault::LooksAtKeysLast => {
+                self.check_versions(change).await?;
+                self.model.commit(change).await
+            }
+            Fault::IgnoresCeilings => self.model.commit(&without_ceilings()).await,
+            Fault::ChecksCeilingsTooEarly => {
+                for delta in change.workload() {
+                    let held = self.held(&delta.agent).await?;
+                    if delta.ceiling.is_some_and(|ceiling| held + delta.delta > i64::from(ceiling)) {
+                        return Err(StoreError::CapacityExceeded { agent: delta.agent.clone() });
+                    }
+                }
+                tokio::task::yield_now().await;
+                self.model.commit(&without_ceilings()).await
+            }
+            Fault::IgnoresOpenLimits => self.model.commit(&change.clone().within(None)).await,
+            Fault::ChecksOpenLimitsTooEarly => {
+                if let Some(limit) = change.open_limit() {
+                    let open = self.model.summary(&Scope::Customer(limit.customer.clone())).await?.open();
+                    if open >= u64::from(limit.most) {
+                        return Err(StoreError::OpenLimitReached { customer: limit.customer.clone() });
+                    }
+                }
+                tokio::task::yield_now().await;
+                self.model.commit(&change.clone().within(None)).await
+            }
+            Fault::OnlyAddsWorkload => {
+                let rising = workload().into_iter().filter(|delta| delta.delta > 0).collect();
+                self.model.commit(&made(parts(), notices(), rising)).await
+            }
+            Fault::ForgetsKeys => self.model.commit(&Change::new(parts(), notices(), workload())).await,
+            Fault::MixesOwnersOfKeys => {
+                let plain = Change::new(parts(), notices(), workload());
+                match change.idempotency() {
+                    Some((key, recalled)) => {
+                        self.model.commit(&plain.under_key(self.key(key), recalled.fingerprint)).await
+                    }
+                    None => self.model.commit(&plain).await,
+                }
+            }
+            Fault::CommitsHalf => match self.model.commit(change).await {
+                Err(refused) => {
+                    let first = Change::new(parts().into_iter().take(1).collect(), Vec::new(), Vec::new());
+                    self.model.commit(&first).await.ok();
+                    Err(refused)
+                }
+                done => done,
+            },
+            Fault::SwallowsTakenReferences => match self.model.commit(change).await {
+                Err(StoreError::ReferenceTaken) => Ok(()),
+                done => done,
+            },
+            Fault::AcceptsUnknownAgents => match self.model.commit(change).await {
+                Err(StoreError::UnknownAgent { .. }) => self.model.commit(&made(parts(), notices(), Vec::new())).await,
+                done => done,
+            },
+            _ => self.model.commit(change).await,
+        }
+    }
+
+    async fn log(&self, id: ComplaintId, after: u32, limit: u32) -> Result<Vec<Entry>, StoreError> {
+        self.count(|c| &c.log);
+        let after = if self.fault == Fault::LogsFromTheBeginning { 0 } else { after };
+        let limit = if self.fault == Fault::IgnoresTheLogLimit { u32::MAX } else { limit };
+        let mut entries = self.model.log(id, after, limit).await?;
+        match self.fault {
+            Fault::LeavesGapsInLogs => entries.retain(|entry| entry.seq != 2),
+            Fault::MixesLogs => {
+                let others: Vec<ComplaintId> =
+                    self.notes().known.iter().copied().filter(|other| *other != id).collect();
+                for other in others {
+                    entries.extend(self.model.log(other, after, limit).await?);
+                }
+                entries.truncate(limit as usize);
+            }
+            Fault::ReversesLogs => entries.reverse(),
+            Fault::ErasesWords => entries.iter_mut().for_each(|entry| entry.words = Words::none()),
+            Fault::RewritesLogs => {
+                let version = self.model.load(id).await?.map_or_else(Default::default, |c| c.version);
+                for entry in &mut entries {
+                    entry.version = version;
+                }
+            }
+            _ => {}
+        }
+        Ok(entries)
+    }
+
+    async fn search(&self, query: &Query) -> Result<Page, StoreError> {
+        self.count(|c| &c.search);
+        let mut query = query.clone();
+        match self.fault {
+            Fault::IgnoresScopes => query.scope = Scope::All,
+            Fault::LosesTies => {
+                query.after = query.after.map(|mut after| {
+                    after.id = ComplaintId::from_uuid(uuid::Uuid::max());
+                    after
+                });
+            }
+            Fault::IgnoresInstants => {
+                (query.received_from, query.received_before, query.promised_before) = (None, None, None);
+            }
+            Fault::Ignores("statuses") => query.statuses.clear(),
+            Fault::Ignores("category") => query.category = None,
+            Fault::Ignores("handlers") => query.handlers.clear(),
+            Fault::Ignores("customer") => query.customer = None,
+            Fault::Ignores("level") => query.level = None,
+            Fault::Ignores("missed") => query.missed = false,
+            Fault::Ignores("text") => query.text = None,
+            Fault::Ignores(other) => panic!("no filter is called {other}"),
+            Fault::IgnoresTheOrder => query.sort = Sort::Newest,
+            Fault::IgnoresThePageLimit => query.limit = PAGE_MAX,
+            Fault::RanksNothing if query.sort == Sort::Relevance => query.sort = Sort::Newest,
+            Fault::SearchesAsciiOnly => {
+                query.text = query.text.map(|text| text.chars().filter(char::is_ascii).collect());
+            }
+            _ => {}
+        }
+        let mut page = self.model.search(&query).await?;
+        match self.fault {
+            Fault::OmitsAComplaint if page.next.is_none() => {
+                page.items.pop();
+            }
+            Fault::PromisesAnotherPage if page.next.is_none() => {
+                page.next = page.items.last().map(|last| query.place_of(last));
+            }
+            _ => {}
+        }
+        Ok(page)
+    }
+
+    async fn due(&self, at: DateTime<Utc>, limit: u32) -> Result<Vec<ComplaintId>, StoreError> {
+        self.count(|c| &c.due);
+        let at = if self.fault == Fault::IgnoresTheInstantOfDueWork { DateTime::<Utc>::MAX_UTC } else { at };
+        let limit = if self.fault == Fault::IgnoresTheDueLimit { u32::MAX } else { limit };
+        let mut due = self.model.due(at, limit).await?;
+        match self.fault {
+            Fault::ReversesDueWork => due.reverse(),
+            Fault::LosesDueWork => {
+                due.pop();
+            }
+            _ => {}
+        }
+        Ok(due)
+    }
+
+    async fn recall(&self, key: &IdempotencyKey) -> Result<Option<Recalled>, StoreError> {
+        self.count(|c| &c.recall);
+        let kept = self.notes().kept.get(key).cloned();
+        let recalled = self.model.recall(&self.key(key)).await?.or(kept);
+        let late = recalled.is_some() && self.fault == Fault::RecallsLate && self.notes().asked.insert(key.clone());
+        Ok(recalled.filter(|_| !late))
+    }
+
+    async fn summary(&self, scope: &Scope) -> Result<Summary, StoreError> {
+        self.count(|c| &c.summary);
+        let scope = if self.fault == Fault::CountsEverything { &Scope::All } else { scope };
+        let mut summary = self.model.summary(scope).await?;
+        if self.fault == Fault::CountsNothingMissed {
+            summary.open_with_missed_deadline = 0;
+        }
+        Ok(summary)
+    }
+}
+
+#[async_trait]
+impl AgentStore for Broken {
+    async fn save(&self, agent: &Agent) -> Result<(), StoreError> {
+        self.count(|c| &c.save);
+        if self.model.find(&agent.id).await?.is_some() {
+            self.notes().saved.insert(agent.id.clone());
+            if self.fault == Fault::SavesAgentsOnce {
+                return Ok(());
+            }
+        }
+        self.model.save(agent).await
+    }
+
+    async fn find(&self, id: &AgentId) -> Result<Option<Member>, StoreError> {
+        self.count(|c| &c.find);
+        if self.fault == Fault::FindsNobody {
+            return Ok(None);
+        }
+        Ok(self.model.find(id).await?.map(|member| self.member(member)))
+    }
+
+    async fn roster(&self) -> Result<Vec<Member>, StoreError> {
+        self.count(|c| &c.roster);
+        let mut roster: Vec<Member> = self.model.roster().await?.into_iter().map(|m| self.member(m)).collect();
+        match self.fault {
+            Fault::ReversesTheRoster => roster.reverse(),
+            Fault::OmitsAnAgent => {
+                roster.pop();
+            }
+            _ => {}
+        }
+        Ok(roster)
+    }
+}
+
+#[async_trait]
+impl Outbox for Broken {
+    async fn claim(
+        &self,
+        now: DateTime<Utc>,
+        until: DateTime<Utc>,
+        limit: u32,
+    ) -> Result<Vec<ClaimedNotice>, StoreError> {
+        self.count(|c| &c.claim);
+        let until = match self.fault {
+            Fault::LeasesNothing => now,
+            Fault::LeasesForEver => until + TimeDelta::days(3_650),
+            _ => until,
+        };
+        let at = if self.fault == Fault::ClaimsTooEarly { now + TimeDelta::days(3_650) } else { now };
+        let all = matches!(self.fault, Fault::IgnoresTheClaimLimit | Fault::ClaimsTheNewest);
+        let mut claimed = self.model.claim(at, until, if all { u32::MAX } else { limit }).await?;
+        if self.fault == Fault::ClaimsTheNewest {
+            let older = claimed.len().saturating_sub(limit as usize);
+            for passed_over in claimed.drain(..older) {
+                let back = Settlement::Retry { at: now, why: "passed over".into() };
+                self.model.settle(passed_over.notice.id, back, now).await?;
+            }
+        }
+        if self.fault == Fault::CountsNoAttempts {
+            for claimed in &mut claimed {
+                claimed.attempt = 1;
+            }
+        }
+        let mut notes = self.notes();
+        notes.claimed.extend(claimed.iter().map(|claimed| (claimed.notice.id, claimed.clone())));
+        claimed.append(&mut notes.revived);
+        Ok(claimed)
+    }
+
+    async fn settle(&self, id: NoticeId, settlement: Settlement, now: DateTime<Utc>) -> Result<(), StoreError> {
+        self.count(|c| &c.settle);
+        if self.fault == Fault::RevivesTheSettled {
+            let mut notes = self.notes();
+            match settlement {
+                Settlement::Retry { .. } if notes.settled.contains(&id) => {
+                    let parcel = notes.claimed.get(&id).cloned();
+                    notes.revived.extend(parcel);
+                }
+                Settlement::Retry { .. } => {}
+                Settlement::Delivered | Settlement::Dead { .. } => {
+                    notes.settled.insert(id);
+                }
+            }
+        }
+        match (self.fault, settlement) {
+            (Fault::SettlesNothing, _) => Ok(()),
+            (Fault::BuriesNothing, Settlement::Dead { why }) => {
+                self.model.settle(id, Settlement::Retry { at: now, why }, now).await
+            }
+            (Fault::RetriesAtOnce, Settlement::Retry { why, .. }) => {
+                self.model.settle(id, Settlement::Retry { at: now, why }, now).await
+            }
+            (_, settlement) => self.model.settle(id, settlement, now).await,
+        }
+    }
+
+    async fn waiting(&self, behind: Option<NoticeId>, limit: u32) -> Result<Vec<Notice>, StoreError> {
+        self.count(|c| &c.waiting);
+        let behind = behind.filter(|_| self.fault != Fault::ListsFromTheBeginning);
+        let limit = if self.fault == Fault::IgnoresTheWaitingLimit { u32::MAX } else { limit };
+        let mut waiting = self.model.waiting(behind, limit).await?;
+        match self.fault {
+            Fault::ReversesTheOutbox => waiting.reverse(),
+            Fault::HidesTheHeld => waiting.retain(|notice| !self.notes().claimed.contains_key(&notice.id)),
+            _ => {}
+        }
+        Ok(waiting)
+    }
+}
