@@ -368,5 +368,5 @@ async fn the_default_isolation_of_a_database_does_not_matter() {
     let shown: String = sqlx::query_scalar("SHOW default_transaction_isolation").fetch_one(store.pool()).await.unwrap();
     assert_eq!(shown, "read committed");
     let shown: String = sqlx::query_scalar("SHOW statement_timeout").fetch_one(store.pool()).await.unwrap();
-    assert_eq!(shown, "20s");
+    assert_eq!(shown, "1min");
 }
