@@ -32,6 +32,7 @@ mod schema;
 pub mod sqlite;
 pub mod verify;
 
+pub use backup::Scratch;
 #[cfg(feature = "postgres")]
 pub use postgres::PostgresStore;
 pub use sqlite::SqliteStore;

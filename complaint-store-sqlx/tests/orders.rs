@@ -1,5 +1,5 @@
 //! Two people act on one complaint at once. Whatever the order in which their calls reach the store, it ends as if one
-//! of them had come after the other.
+//! of them had come after the other. One person's request that comes twice at once is done once, and both are answered alike.
 
 #[cfg(feature = "postgres")]
 mod cluster;
@@ -14,7 +14,7 @@ use std::task::Poll;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use complaint_core::agent::Member;
-use complaint_core::complaint::Entry;
+use complaint_core::complaint::{Entry, Submission};
 use complaint_core::id::{AgentId, ComplaintId, Level, NoticeId};
 use complaint_core::lifecycle::{Command, CommandName};
 use complaint_core::notice::{ClaimedNotice, Notice, Settlement};
@@ -146,6 +146,18 @@ fn sue() -> Agent {
     Agent::named("sue", "Sue Lee").unwrap().at_level(Level::new(2).unwrap()).with_capacity(100_000)
 }
 
+fn actor(who: &str) -> Actor {
+    match who {
+        "asha" => Actor::agent(&asha()),
+        "sue" => Actor::agent(&sue()),
+        customer => Actor::customer(customer).unwrap(),
+    }
+}
+
+fn no_water() -> Submission {
+    Complaint::about("Water supply", "No water", "Since Monday.").unwrap()
+}
+
 type Doing = Pin<Box<dyn Future<Output = Result<Complaint, DeskError>>>>;
 
 /// Who does what.
@@ -184,6 +196,14 @@ const PAIRS: [[Deed; 2]; 10] = [
     [("asha", resolve), ("asha", resolve)],
 ];
 
+/// What is no more possible once it is done, or no more seen by whoever did it.
+const REPEATED: [Deed; 4] = [
+    ("asha", resolve),
+    ("asha", || Command::with_reason(CommandName::Escalate, "Too big.")),
+    ("john", || Command::plain(CommandName::Withdraw)),
+    ("john", || Command::with_text(CommandName::Post, "Still dry.")),
+];
+
 struct House {
     store: Arc<dyn Store>,
     clock: ManualClock,
@@ -203,31 +223,21 @@ impl House {
     fn desk(&self, store: Arc<dyn Store>, ids: u64) -> Desk {
         let mut policy = Policy::standard().with_category(Category::named("Water supply").unwrap());
         policy.open_complaints_per_customer = 100_000;
-        let ids = u64::from(self.complaints) * 3_000 + ids * 1_000;
+        let ids = u64::from(self.complaints) * 4_000 + ids * 1_000;
         Desk::over(store, policy).with_clock(Arc::new(self.clock.clone())).with_ids(Arc::new(CountedIds::from(ids)))
     }
 
-    /// One complaint in progress, both deeds in the order of `turns`, and how it ended; beside it how often each called.
-    async fn play(&mut self, pair: &[Deed; 2], turns: &[usize]) -> (String, [usize; 2]) {
-        self.complaints += 1;
-        let desk = self.desk(Arc::clone(&self.store), 1);
-        let john = desk.acting_as(Actor::customer("john").unwrap());
-        let id =
-            john.submit(Complaint::about("Water supply", "No water", "Since Monday.").unwrap()).await.unwrap().id();
-        desk.acting_as(Actor::agent(&asha())).begin(id).await.unwrap();
-
+    /// Two deeds on a desk each, whose calls reach the store in the order of `turns`: how they ended and how often each called.
+    async fn race(
+        &self,
+        turns: &[usize],
+        deed: impl Fn(usize, Desk) -> Doing,
+    ) -> ([Result<Complaint, DeskError>; 2], [usize; 2]) {
         let gates = [Arc::new(Gate::default()), Arc::new(Gate::default())];
-        let mut deeds: Vec<Doing> = Vec::new();
-        for (at, &(who, what)) in pair.iter().enumerate() {
+        let mut deeds = [0, 1].map(|at| {
             let turns = Turns { store: Arc::clone(&self.store), gate: Arc::clone(&gates[at]) };
-            let actor = match who {
-                "asha" => Actor::agent(&asha()),
-                "sue" => Actor::agent(&sue()),
-                customer => Actor::customer(customer).unwrap(),
-            };
-            let acting = self.desk(Arc::new(turns), 2).acting_as(actor);
-            deeds.push(Box::pin(async move { acting.perform(id, what()).await }));
-        }
+            deed(at, self.desk(Arc::new(turns), if at == 0 { 2 } else { 3 }))
+        });
         let mut results = [None, None];
         let mut calls = [0, 0];
         // To the first call of each, then as the turns have it, then whoever is left.
@@ -247,13 +257,71 @@ impl House {
             })
             .await;
         }
-        let told = results.map(|result| match result.expect("came to an end") {
+        (results.map(|result| result.expect("came to an end")), calls)
+    }
+
+    /// A new complaint in progress.
+    async fn begun(&mut self) -> Complaint {
+        self.complaints += 1;
+        let desk = self.desk(Arc::clone(&self.store), 1);
+        let john = desk.acting_as(actor("john"));
+        let id = john.submit(no_water()).await.unwrap().id();
+        desk.acting_as(actor("asha")).begin(id).await.unwrap()
+    }
+
+    /// One deed twice under one key, in the order of `turns`. Both get one answer, and it is done once.
+    async fn repeat(&mut self, deed: &Deed, turns: &[usize]) -> [usize; 2] {
+        let begun = self.begun().await;
+        let (who, what) = *deed;
+        let key = format!("form-{}", self.complaints);
+        let (results, calls) = self
+            .race(turns, |_, desk| {
+                let acting = desk.acting_as(actor(who)).under_key(&key, "digest").unwrap();
+                Box::pin(async move { acting.perform_seeing(begun.id, what(), Some(begun.version)).await })
+            })
+            .await;
+        let [first, again] = results.map(|result| result.unwrap_or_else(|error| panic!("{turns:?}: {error:?}")));
+        assert_eq!(first, again, "{turns:?}");
+        let stored = self.store.load(begun.id).await.unwrap().unwrap();
+        assert_eq!(stored.version, begun.version.next(), "{turns:?}");
+        calls
+    }
+
+    /// A customer hands in the only complaint they may have open, twice under one key.
+    async fn hand_in_twice(&mut self, turns: &[usize]) -> [usize; 2] {
+        self.complaints += 1;
+        let customer = format!("jane-{}", self.complaints);
+        let (results, calls) = self
+            .race(turns, |_, desk| {
+                desk.adopt(Policy { open_complaints_per_customer: 1, version: 2, ..Policy::clone(&desk.policy()) })
+                    .unwrap();
+                let acting = desk.acting_as(actor(&customer)).under_key("form", "digest").unwrap();
+                Box::pin(async move { Ok(acting.submit(no_water()).await?.complaint().clone()) })
+            })
+            .await;
+        let [first, again] = results.map(|result| result.unwrap_or_else(|error| panic!("{turns:?}: {error:?}")));
+        assert_eq!(first, again, "{turns:?}");
+        calls
+    }
+
+    /// One complaint in progress, both deeds in the order of `turns`, and how it ended; beside it how often each called.
+    async fn play(&mut self, pair: &[Deed; 2], turns: &[usize]) -> (String, [usize; 2]) {
+        let id = self.begun().await.id;
+        let (results, calls) = self
+            .race(turns, |at, desk| {
+                let (who, what) = pair[at];
+                let acting = desk.acting_as(actor(who));
+                Box::pin(async move { acting.perform(id, what()).await })
+            })
+            .await;
+        let told = results.map(|result| match result {
             Ok(_) => "done".to_owned(),
             Err(DeskError::Refused(refusal)) => refusal.code().to_owned(),
             Err(DeskError::Store(trouble)) => panic!("{trouble:?}"),
             // Who lost the complaint meanwhile may not even see it any more.
             Err(other) => other.to_string(),
         });
+        let desk = self.desk(Arc::clone(&self.store), 1);
         let log = desk.whole_log(id).await.unwrap();
         assert!(desk.replays(id).await.unwrap());
         let event =
@@ -296,9 +364,27 @@ async fn every_order_ends_as_one_after_the_other(store: Arc<dyn Store>, most: us
     assert!(different > 5, "the order hardly ever matters");
 }
 
+async fn what_comes_twice_at_once_is_answered_alike(store: Arc<dyn Store>, most: usize) {
+    let mut house = House::over(store).await;
+    for deed in &REPEATED {
+        let calls = house.repeat(deed, &[0; 100]).await;
+        // Whoever comes second may call as often as whoever comes first, and once more for the first answer.
+        let all = orders([calls[0], calls[0] + 2]);
+        for order in all.iter().step_by(all.len().div_ceil(most)) {
+            house.repeat(deed, order).await;
+        }
+    }
+    let calls = house.hand_in_twice(&[0; 100]).await;
+    let all = orders([calls[0], calls[0] + 2]);
+    for order in all.iter().step_by(all.len().div_ceil(most)) {
+        house.hand_in_twice(order).await;
+    }
+}
+
 #[tokio::test]
 async fn in_memory() {
     every_order_ends_as_one_after_the_other(Arc::new(MemoryStore::new()), 1_000).await;
+    what_comes_twice_at_once_is_answered_alike(Arc::new(MemoryStore::new()), 1_000).await;
 }
 
 #[tokio::test]
@@ -307,7 +393,12 @@ async fn on_sqlite() {
     let url = format!("sqlite:{}", folder.path().join("complaints.db").display());
     let store = SqliteStore::open(&url).await.unwrap();
     store.migrate().await.unwrap();
-    every_order_ends_as_one_after_the_other(Arc::new(store), 40).await;
+    every_order_ends_as_one_after_the_other(Arc::new(store.clone()), 40).await;
+    store.close().await;
+    let url = format!("sqlite:{}", folder.path().join("repeated.db").display());
+    let store = SqliteStore::open(&url).await.unwrap();
+    store.migrate().await.unwrap();
+    what_comes_twice_at_once_is_answered_alike(Arc::new(store), 40).await;
 }
 
 #[cfg(feature = "postgres")]
@@ -315,4 +406,6 @@ async fn on_sqlite() {
 async fn on_postgresql() {
     let Some(store) = cluster::fresh().await else { return };
     every_order_ends_as_one_after_the_other(Arc::from(store as Box<dyn Store>), 40).await;
+    let Some(store) = cluster::fresh().await else { return };
+    what_comes_twice_at_once_is_answered_alike(Arc::from(store as Box<dyn Store>), 40).await;
 }

@@ -6,9 +6,8 @@
 
 mod books;
 mod cluster;
+mod proxy;
 
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use books::{Books, Engine};
@@ -20,9 +19,8 @@ use complaint_core::notice::Settlement;
 use complaint_core::store::{AgentStore, ComplaintStore, Outbox, StoreError};
 use complaint_store_sqlx::PostgresStore;
 use complaint_store_sqlx::postgres::{Changes, Heard, PostgresOptions};
+use proxy::{Mode, Proxy};
 use sqlx::Executor;
-use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::{Notify, watch};
 
 async fn expect_stored(store: &PostgresStore, story: &Story) {
     assert_eq!(store.load(story.id()).await.unwrap().as_ref(), Some(story.state()));
@@ -245,96 +243,10 @@ async fn connections_that_the_server_ended_are_replaced() {
     }
 }
 
-/// Between the store and the server: lets everything through, late, nothing, or nobody in.
-struct Proxy {
-    mode: watch::Sender<Mode>,
-    /// An answer is held.
-    held: Arc<Notify>,
-    folder: tempfile::TempDir,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Mode {
-    Through,
-    /// Answers are held until this mode ends.
-    Late,
-    /// Connections stay open and nothing passes on them any more, whatever comes later.
-    Silent,
-    /// Connections end, nobody gets in.
-    Cut,
-}
-
-impl Proxy {
-    fn before(socket: PathBuf) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let listener = UnixListener::bind(folder.path().join(".s.PGSQL.5432")).unwrap();
-        let (mode, watched) = watch::channel(Mode::Through);
-        let held = Arc::new(Notify::new());
-        let holding = Arc::clone(&held);
-        tokio::spawn(async move {
-            while let Ok((client, _)) = listener.accept().await {
-                if *watched.borrow() != Mode::Cut {
-                    tokio::spawn(pass(client, socket.clone(), watched.clone(), Arc::clone(&holding)));
-                }
-            }
-        });
-        Self { mode, held, folder }
-    }
-
-    fn turn(&self, mode: Mode) {
-        self.mode.send_replace(mode);
-    }
-
-    fn options(&self, schema: &str) -> PostgresOptions {
-        let url = format!("postgres://app@localhost/postgres?host={}", self.folder.path().display());
-        let options = PostgresOptions::new(&url).unwrap().in_schema(schema).unwrap().not_durable();
-        options.with_connections(2).with_statement_timeout(STATEMENT)
-    }
-}
-
-async fn pass(client: UnixStream, socket: PathBuf, mut mode: watch::Receiver<Mode>, held: Arc<Notify>) {
-    let Ok(server) = UnixStream::connect(socket).await else { return };
-    let (mut from_client, mut to_client) = client.into_split();
-    let (mut from_server, mut to_server) = server.into_split();
-    let mut forth = [0; 4096];
-    let mut back = [0; 4096];
-    loop {
-        let now = *mode.borrow_and_update();
-        match now {
-            Mode::Cut => return,
-            Mode::Silent => std::future::pending().await,
-            Mode::Through | Mode::Late => {
-                use tokio::io::{AsyncReadExt, AsyncWriteExt};
-                let passed = tokio::select! {
-                    changed = mode.changed() => { if changed.is_err() { return } continue }
-                    read = from_client.read(&mut forth) => match read {
-                        Ok(bytes @ 1..) => to_server.write_all(&forth[..bytes]).await,
-                        _ => return,
-                    },
-                    read = from_server.read(&mut back) => match read {
-                        Ok(bytes @ 1..) => {
-                            if now == Mode::Late {
-                                held.notify_one();
-                                if mode.changed().await.is_err() {
-                                    return;
-                                }
-                            }
-                            to_client.write_all(&back[..bytes]).await
-                        }
-                        _ => return,
-                    },
-                };
-                if passed.is_err() {
-                    return;
-                }
-            }
-        }
-    }
-}
-
-fn socket_of(url: &str) -> PathBuf {
-    let folder = url.split_once("host=").expect("a cluster behind a socket").1;
-    Path::new(folder).join(".s.PGSQL.5432")
+/// Options that reach the server through the proxy.
+fn through(proxy: &Proxy, schema: &str) -> PostgresOptions {
+    let options = PostgresOptions::new(&proxy.url()).unwrap().in_schema(schema).unwrap().not_durable();
+    options.with_connections(2).with_statement_timeout(STATEMENT)
 }
 
 /// What the stores below allow a statement.
@@ -392,8 +304,8 @@ async fn opened_in_books(engine: &Engine) -> (Books, Story) {
 #[tokio::test]
 async fn a_server_that_is_silent_gone_or_slow_is_told_in_time_and_found_again() {
     let Some(url) = cluster::url() else { return };
-    let proxy = Proxy::before(socket_of(&url));
-    let engine = Engine::Postgres(proxy.options(&cluster::name()).open().await.unwrap());
+    let proxy = Proxy::before(&url);
+    let engine = Engine::Postgres(through(&proxy, &cluster::name()).open().await.unwrap());
     let (mut books, mut story) = opened_in_books(&engine).await;
     for mode in [Mode::Silent, Mode::Cut, Mode::Late] {
         let (begin, end) = (|| proxy.turn(mode), || proxy.turn(Mode::Through));
@@ -402,11 +314,11 @@ async fn a_server_that_is_silent_gone_or_slow_is_told_in_time_and_found_again() 
     // Late, but not too late.
     for _ in 0..5 {
         // One permit may be left of an answer that was held before.
-        let _ = tokio::time::timeout(Duration::ZERO, proxy.held.notified()).await;
+        let _ = tokio::time::timeout(Duration::ZERO, proxy.an_answer_is_held()).await;
         proxy.turn(Mode::Late);
         let change = story.note("It takes its time.");
         let passes = async {
-            proxy.held.notified().await;
+            proxy.an_answer_is_held().await;
             proxy.turn(Mode::Through);
         };
         tokio::join!(books.commit(&engine, &change), passes).0.unwrap();
@@ -432,8 +344,8 @@ async fn who_could_not_reach_the_server_is_told_of_the_gap() {
     let Some((url, options)) = cluster::url().zip(options()) else { return };
     let here = options.announcing().open().await.unwrap();
     here.migrate().await.unwrap();
-    let proxy = Proxy::before(socket_of(&url));
-    let there = proxy.options(here.schema()).open().await.unwrap();
+    let proxy = Proxy::before(&url);
+    let there = through(&proxy, here.schema()).open().await.unwrap();
     let mut changes = there.changes().await.unwrap();
     proxy.turn(Mode::Cut);
     for _ in 0..2 {
@@ -455,8 +367,8 @@ async fn who_could_not_reach_the_server_is_told_of_the_gap() {
 #[tokio::test]
 async fn a_silence_while_others_are_told_passes() {
     let Some(url) = cluster::url() else { return };
-    let proxy = Proxy::before(socket_of(&url));
-    let here = proxy.options(&cluster::name()).announcing().open().await.unwrap();
+    let proxy = Proxy::before(&url);
+    let here = through(&proxy, &cluster::name()).announcing().open().await.unwrap();
     here.migrate().await.unwrap();
     let there = cluster::options_of(&url, here.schema()).open().await.unwrap();
     let mut changes = there.changes().await.unwrap();

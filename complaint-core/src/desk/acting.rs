@@ -90,10 +90,10 @@ impl Acting {
 
     /// Hands in a complaint. It is acknowledged at once if the policy says so, and routed.
     pub async fn submit(&self, submission: Submission) -> Result<Receipt, DeskError> {
-        let what = CommandName::Submit.name();
-        if let Some(first) = self.first_answer(what).await? {
-            return Ok(Receipt { complaint: self.seen(first), repeated: true });
-        }
+        self.once(CommandName::Submit.name(), self.hand_in(submission)).await
+    }
+
+    async fn hand_in(&self, submission: Submission) -> Result<Complaint, DeskError> {
         let policy = self.desk.policy();
         if let Some(agent) = &submission.against
             && self.desk.store.find(agent).await?.is_none()
@@ -103,7 +103,9 @@ impl Acting {
                 FailedGuard::input("unknown_agent", "against", "is no agent", "give an agent's id, or leave it out");
             return Err(refusal(CommandName::Submit, None, vec![failed]).into());
         }
-        let customer = self.actor.customer_id().or(submission.customer.as_ref()).cloned();
+        // What nobody can reach is not counted: who brings complaints over may bring any number in one name.
+        let is_limited = policy.open_complaints_per_customer < u32::MAX;
+        let customer = self.actor.customer_id().or(submission.customer.as_ref()).filter(|_| is_limited).cloned();
         let mut current = Version::NONE;
         for _ in 0..ATTEMPTS {
             let open = match &customer {
@@ -123,12 +125,9 @@ impl Acting {
             self.desk.categorise(&mut plan, &policy, &submission);
             self.desk.acknowledge(&mut plan, &policy);
             self.desk.place(&mut plan, &policy, None).await?;
-            match self.finish(plan, &policy, what).await {
-                Ok(complaint) => return Ok(Receipt { complaint: self.seen(complaint), repeated: false }),
+            match self.finish(plan, &policy, CommandName::Submit.name()).await {
+                Ok(complaint) => return Ok(complaint),
                 Err(Retry::Again(version)) => current = version,
-                Err(Retry::Repeated(complaint)) => {
-                    return Ok(Receipt { complaint: self.seen(*complaint), repeated: true });
-                }
                 Err(Retry::Never(error)) => return Err(error),
             }
         }
@@ -155,12 +154,15 @@ impl Acting {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub async fn follow_up(&self, id: ComplaintId, mut submission: Submission) -> Result<Receipt, DeskError> {
-        let finished = self.read(id).await?;
-        let policy = self.desk.policy();
-        let context = Context::new(&policy, self.desk.now());
-        decide(&finished, &Command::plain(CommandName::FollowUp), &self.actor, &context)?;
-        submission.follows = Some(id);
-        self.submit(submission).await
+        let following = async {
+            let finished = self.read(id).await?;
+            let policy = self.desk.policy();
+            let context = Context::new(&policy, self.desk.now());
+            decide(&finished, &Command::plain(CommandName::FollowUp), &self.actor, &context)?;
+            submission.follows = Some(id);
+            self.hand_in(submission).await
+        };
+        self.once(CommandName::Submit.name(), following).await
     }
 
     /// Gives a command, whatever the version is.
@@ -196,19 +198,25 @@ impl Acting {
         seen: Option<Version>,
     ) -> Result<Complaint, DeskError> {
         let what = format!("{} {id}", command.name());
-        if let Some(first) = self.first_answer(&what).await? {
-            return Ok(self.seen(first));
-        }
+        Ok(self.once(&what, self.change(id, &command, seen, &what)).await?.complaint)
+    }
+
+    async fn change(
+        &self,
+        id: ComplaintId,
+        command: &Command,
+        seen: Option<Version>,
+        what: &str,
+    ) -> Result<Complaint, DeskError> {
         let policy = self.desk.policy();
         let mut current = Version::NONE;
         for _ in 0..ATTEMPTS {
             let before = self.whole(id).await?;
             current = before.version;
-            let plan = self.plan(before, &command, seen, &policy).await?;
-            match self.finish(plan, &policy, &what).await {
-                Ok(complaint) => return Ok(self.seen(complaint)),
+            let plan = self.plan(before, command, seen, &policy).await?;
+            match self.finish(plan, &policy, what).await {
+                Ok(complaint) => return Ok(complaint),
                 Err(Retry::Again(version)) => current = current.max(version),
-                Err(Retry::Repeated(complaint)) => return Ok(self.seen(*complaint)),
                 Err(Retry::Never(error)) => return Err(error),
             }
         }
@@ -300,6 +308,29 @@ impl Acting {
         self.key.as_ref().map(|(key, fingerprint)| (key, format!("{what} {fingerprint}")))
     }
 
+    /// Makes a change, unless it was made under this key before: then the first answer is given again.
+    ///
+    /// Of two requests under one key that come at once the later may find what the earlier has done already: the complaint
+    /// at another version, in another status, in other hands, the last place taken. What the rules say of that is no answer
+    /// to a repetition, so after a refusal the key is looked up again.
+    async fn once(
+        &self,
+        what: &str,
+        making: impl Future<Output = Result<Complaint, DeskError>>,
+    ) -> Result<Receipt, DeskError> {
+        if let Some(first) = self.first_answer(what).await? {
+            return Ok(Receipt { complaint: self.seen(first), repeated: true });
+        }
+        // Boxed, or whoever calls this would have it in their own future twice.
+        let refused = match Box::pin(making).await {
+            Ok(complaint) => return Ok(Receipt { complaint: self.seen(complaint), repeated: false }),
+            Err(DeskError::Store(trouble)) if !matches!(trouble, StoreError::KeyUsed) => return Err(trouble.into()),
+            Err(refused) => refused,
+        };
+        let first = self.first_answer(what).await?.ok_or(refused)?;
+        Ok(Receipt { complaint: self.seen(first), repeated: true })
+    }
+
     /// What was answered under this key before, if anything was.
     async fn first_answer(&self, what: &str) -> Result<Option<Complaint>, DeskError> {
         let Some((key, fingerprint)) = self.keyed(what) else { return Ok(None) };
@@ -325,11 +356,6 @@ impl Acting {
             Err(DeskError::Store(
                 StoreError::ReferenceTaken | StoreError::CapacityExceeded { .. } | StoreError::OpenLimitReached { .. },
             )) => Err(Retry::Again(after.version)),
-            Err(DeskError::Store(StoreError::KeyUsed)) => match self.first_answer(what).await {
-                Ok(Some(first)) => Err(Retry::Repeated(Box::new(first))),
-                Ok(None) => Err(Retry::Again(after.version)),
-                Err(error) => Err(Retry::Never(error)),
-            },
             Err(error) => Err(Retry::Never(error)),
         }
     }
@@ -618,7 +644,6 @@ impl Acting {
 /// What became of a planned change.
 enum Retry {
     Again(Version),
-    Repeated(Box<Complaint>),
     Never(DeskError),
 }
 

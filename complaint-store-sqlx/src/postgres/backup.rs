@@ -5,8 +5,8 @@ use std::path::Path;
 use std::process::Stdio;
 
 use complaint_core::store::StoreError;
-use sqlx::postgres::{PgConnectOptions, PgConnection};
-use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Row as _};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
+use sqlx::{AssertSqlSafe, Connection as _, Row as _};
 use tokio::process::Command;
 
 use super::{PostgresOptions, fault};
@@ -33,7 +33,7 @@ impl PostgresOptions {
     /// ```
     pub async fn back_up(&self, to: &Path) -> Result<(), StoreError> {
         let aside = Aside::of(to)?;
-        let mut dump = program("pg_dump", &self.connect)?;
+        let mut dump = self.program("pg_dump", &self.connect)?;
         // A lock that is not given must not keep a backup waiting for ever.
         dump.args(["--format=custom", "--lock-wait-timeout=60s"]).arg(format!("--schema={}", self.schema));
         dump.arg(format!("--file={}", text(aside.path())?));
@@ -52,12 +52,18 @@ impl PostgresOptions {
     }
 
     /// Restores a backup into a database made for that on the same server, walks along all logs there and drops it again.
+    /// What an earlier drill of this role and database left because it was killed is dropped as well.
     ///
     /// # Errors
     /// As [`restore`](Self::restore), and [`StoreError::Unusable`] if the role may not make databases.
     pub async fn drill(&self, backup: &Path) -> Result<Verified, StoreError> {
-        let name = format!("complaint_drill_{:016x}", rand::random::<u64>());
-        let mut connection = self.connect.connect().await.map_err(fault::meaning)?;
+        let mut connection = self.connected(&self.connect).await?;
+        let kind: String =
+            sqlx::query_scalar(DRILLS_OF_THIS).fetch_one(&mut connection).await.map_err(fault::meaning)?;
+        drop_left(&mut connection, &kind).await?;
+        let name = format!("{kind}{:016x}", rand::random::<u64>());
+        // First, so that no other drill ever finds it without.
+        held_by_us(&mut connection, &name).await?;
         let make = format!("CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'");
         sqlx::raw_sql(AssertSqlSafe(make)).execute(&mut connection).await.map_err(|error| match error {
             sqlx::Error::Database(said) => StoreError::Unusable(format!(
@@ -68,10 +74,9 @@ impl PostgresOptions {
         let mut scratch = self.clone();
         scratch.connect = scratch.connect.database(&name);
         let verified = scratch.verified(backup).await;
-        let dropped =
-            sqlx::raw_sql(AssertSqlSafe(format!("DROP DATABASE {name} WITH (FORCE)"))).execute(&mut connection).await;
+        let dropped = drop_database(&mut connection, &name).await;
         let verified = verified?;
-        dropped.map_err(fault::meaning)?;
+        dropped?;
         connection.close().await.map_err(fault::meaning)?;
         Ok(verified)
     }
@@ -88,14 +93,14 @@ impl PostgresOptions {
 
     async fn restore_to(&self, backup: &Path, database: &PgConnectOptions) -> Result<(), StoreError> {
         std::fs::File::open(backup).map_err(|fault| cannot("read", backup, &fault))?;
-        let mut connection = database.connect().await.map_err(fault::meaning)?;
+        let mut connection = self.connected(database).await?;
         if self.tables(&mut connection, "%").await? > 0 {
             return Err(StoreError::Unusable(format!("the schema {} is not empty", self.schema)));
         }
         // Not part of what is restored: `public` is there in every database.
         let make = format!("CREATE SCHEMA IF NOT EXISTS \"{}\"", self.schema);
         sqlx::raw_sql(AssertSqlSafe(make)).execute(&mut connection).await.map_err(fault::meaning)?;
-        let mut restore = program("pg_restore", database)?;
+        let mut restore = self.program("pg_restore", database)?;
         restore.args(["--single-transaction", "--exit-on-error", "--no-owner", "--no-privileges"]);
         restore
             .arg(format!("--schema={}", self.schema))
@@ -123,27 +128,65 @@ impl PostgresOptions {
         let row = sqlx::query(tables).bind(&self.schema).bind(like).fetch_one(connection).await;
         row.and_then(|row| row.try_get(0)).map_err(fault::meaning)
     }
+
+    /// A program of PostgreSQL that goes to a database.
+    fn program(&self, name: &str, database: &PgConnectOptions) -> Result<Command, StoreError> {
+        let mut program = Command::new(name);
+        program.arg("--no-password").stdin(Stdio::null()).stdout(Stdio::null()).kill_on_drop(true);
+        let socket = database.get_socket().map(|folder| folder.as_os_str());
+        program.env("PGHOST", socket.unwrap_or(OsStr::new(database.get_host())));
+        program.env("PGPORT", database.get_port().to_string());
+        program.env("PGUSER", database.get_username());
+        program.env("PGDATABASE", database.get_database().unwrap_or(database.get_username()));
+        program.env(
+            "PGSSLMODE",
+            match database.get_ssl_mode() {
+                PgSslMode::Disable => "disable",
+                PgSslMode::Allow => "allow",
+                PgSslMode::Prefer => "prefer",
+                PgSslMode::Require => "require",
+                PgSslMode::VerifyCa => "verify-ca",
+                PgSslMode::VerifyFull => "verify-full",
+            },
+        );
+        program.env_remove("PGOPTIONS");
+        self.given.tell(&mut program)?;
+        Ok(program)
+    }
 }
 
-/// A program of PostgreSQL that goes to a database. The password is in its environment: arguments can be read by
-/// every user of a machine.
-fn program(name: &str, database: &PgConnectOptions) -> Result<Command, StoreError> {
-    let url = database.to_url_lossy();
-    let mut program = Command::new(name);
-    program.arg("--no-password").stdin(Stdio::null()).stdout(Stdio::null()).kill_on_drop(true);
-    let socket = database.get_socket().map(|folder| folder.as_os_str());
-    program.env("PGHOST", socket.unwrap_or(OsStr::new(database.get_host())));
-    program.env("PGPORT", database.get_port().to_string());
-    program.env("PGUSER", database.get_username());
-    program.env("PGDATABASE", database.get_database().unwrap_or(database.get_username()));
-    program.env_remove("PGPASSWORD").env_remove("PGOPTIONS");
-    if let Some(password) = url.password() {
-        program.env("PGPASSWORD", decoded(password)?);
+/// What the databases of drills begin with that were begun from this one: locks of one database are not seen in another.
+const DRILLS_OF_THIS: &str =
+    "SELECT format('complaint_drill_%s_', oid) FROM pg_database WHERE datname = current_database()";
+const LEFT: &str = "SELECT datname::text FROM pg_database WHERE datname ~ ('^' || $1 || '[0-9a-f]{16}$') \
+                    AND pg_get_userbyid(datdba) = current_user";
+/// Lasts as long as the connection, so as long as the drill is alive.
+const HOLD: &str = "SELECT pg_try_advisory_lock(hashtextextended($1, 0))";
+
+/// Drops what drills left that are no more.
+async fn drop_left(connection: &mut PgConnection, kind: &str) -> Result<(), StoreError> {
+    let left: Vec<String> =
+        sqlx::query_scalar(LEFT).bind(kind).fetch_all(&mut *connection).await.map_err(fault::meaning)?;
+    for name in left {
+        if !held_by_us(connection, &name).await? {
+            continue;
+        }
+        // It is in nobody's way, so it is no reason to fail either.
+        if let Err(trouble) = drop_database(connection, &name).await {
+            tracing::warn!(name, error = &trouble as &dyn std::error::Error, "what a drill left cannot be dropped");
+        }
     }
-    for (name, value) in url.query_pairs().filter(|(name, _)| name.starts_with("ssl")) {
-        program.env(format!("PG{}", name.to_uppercase()), value.as_ref());
-    }
-    Ok(program)
+    Ok(())
+}
+
+async fn held_by_us(connection: &mut PgConnection, name: &str) -> Result<bool, StoreError> {
+    sqlx::query_scalar(HOLD).bind(name).fetch_one(connection).await.map_err(fault::meaning)
+}
+
+/// A name of these has nothing in it that would have to be quoted.
+async fn drop_database(connection: &mut PgConnection, name: &str) -> Result<(), StoreError> {
+    let drop = AssertSqlSafe(format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"));
+    sqlx::raw_sql(drop).execute(connection).await.map(|_| ()).map_err(fault::meaning)
 }
 
 enum Failed {
@@ -175,35 +218,31 @@ async fn run(name: &str, mut program: Command) -> Result<(), Failed> {
     Err(Failed::Said(said.strip_prefix(&format!("{name}: ")).unwrap_or(&said).to_owned()))
 }
 
-/// A password as the URL has it, byte by byte.
-fn decoded(text: &str) -> Result<String, StoreError> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&first, behind)) = rest.split_first() {
-        let digits = behind.get(..2).filter(|_| first == b'%').and_then(|digits| str::from_utf8(digits).ok());
-        if let Some(byte) = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
-            bytes.push(byte);
-            rest = &behind[2..];
-        } else {
-            bytes.push(first);
-            rest = behind;
-        }
-    }
-    String::from_utf8(bytes).map_err(|_| StoreError::Unusable("the password is not UTF-8".into()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_password_is_given_as_it_is_and_not_among_the_arguments() {
-        let options = PostgresOptions::new("postgres://u:p%40%2F%25%20%C3%A4@db.example.org/c").unwrap();
-        let program = program("pg_dump", &options.connect).unwrap();
+        let url = "postgres://u:p%40%2F%25%20%C3%A4@db.example.org/c?sslmode=verify-full&sslrootcert=%2Fca.crt";
+        let options = PostgresOptions::new(url).unwrap();
+        let program = options.program("pg_dump", &options.connect).unwrap();
         let value = |name| program.as_std().get_envs().find(|(key, _)| *key == name).and_then(|(_, value)| value);
-        assert_eq!(value(OsStr::new("PGPASSWORD")), Some(OsStr::new("p@/% ä")));
-        assert_eq!(value(OsStr::new("PGHOST")), Some(OsStr::new("db.example.org")));
-        assert_eq!(value(OsStr::new("PGSSLMODE")), Some(OsStr::new("prefer")));
+        for (name, expected) in [
+            ("PGPASSWORD", "p@/% ä"),
+            ("PGHOST", "db.example.org"),
+            ("PGSSLMODE", "verify-full"),
+            ("PGSSLROOTCERT", "/ca.crt"),
+        ] {
+            assert_eq!(value(name), Some(OsStr::new(expected)), "{name}");
+        }
         assert_eq!(program.as_std().get_args().collect::<Vec<_>>(), ["--no-password"]);
+    }
+
+    #[test]
+    fn a_program_is_not_given_a_certificate_for_a_path() {
+        let options = PostgresOptions::new("postgres://u@db/c?sslrootcert=-----BEGIN+CERTIFICATE-----").unwrap();
+        let refused = options.program("pg_dump", &options.connect).unwrap_err().to_string();
+        assert!(refused.contains("sslrootcert holds a certificate"), "{refused}");
     }
 }

@@ -5,6 +5,7 @@ mod backup;
 mod changes;
 mod complaints;
 mod fault;
+mod given;
 mod list;
 mod migrate;
 mod outbox;
@@ -97,7 +98,13 @@ impl PostgresStore {
         self.pool.close().await;
     }
 
-    async fn connection(&self) -> Result<Held, StoreError> {
+    /// One of the connections, for a host's own statements.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] if none can be had in time.
+    ///
+    /// Example: [`Held`].
+    pub async fn hold(&self) -> Result<Held, StoreError> {
         let connection = self.pool.acquire().await.map_err(fault::meaning)?;
         Ok(Held { connection, patience: self.patience, is_lost: false })
     }
@@ -110,11 +117,11 @@ impl PostgresStore {
                 return Err(Standing::behind(applied));
             }
         }
-        self.connection().await
+        self.hold().await
     }
 
     async fn look_at_schema(&self) -> Result<Standing, StoreError> {
-        let mut connection = self.connection().await?;
+        let mut connection = self.hold().await?;
         let standing = migrate::standing(self, &mut connection).await?;
         if standing == Standing::Current {
             self.ready.store(true, Ordering::Release);
@@ -142,7 +149,7 @@ impl PostgresStore {
         query: Query<'_, Postgres, PgArguments>,
     ) -> Result<Vec<PgRow>, sqlx::Error> {
         let fetched = self.fetch(connection, query).await;
-        connection.is_lost |= matches!(fetched, Err(sqlx::Error::Io(_)));
+        connection.learn(&fetched);
         fetched
     }
 
@@ -157,14 +164,39 @@ impl PostgresStore {
     }
 }
 
-/// A connection of the pool, until it is dropped.
+/// A connection of the store, until it is dropped.
 ///
-/// A pool asks a connection that comes back whether it still answers, and waits for that as long as the network lets it:
-/// one that went silent just then would keep its place among the connections for many minutes.
-struct Held {
+/// A server stops a statement that takes too long; for one that has fallen silent whoever waits has to stop, and say so. A
+/// pool asks a connection that comes back whether it still answers, and waits for that as long as the network lets it: one
+/// that is silent would keep its place among the connections for many minutes. This one is given up in time.
+///
+/// ```no_run
+/// # async fn f(store: complaint_store_sqlx::PostgresStore) -> Result<(), Box<dyn std::error::Error>> {
+/// let mut held = store.hold().await?;
+/// let asked = tokio::time::timeout(held.patience(), sqlx::query("SELECT 1 FROM orders").fetch_all(&mut *held)).await;
+/// let rows = asked.unwrap_or_else(|silent| Err(sqlx::Error::Io(silent.into())));
+/// held.learn(&rows);
+/// println!("{} orders", rows?.len());
+/// # Ok(()) }
+/// ```
+#[derive(Debug)]
+pub struct Held {
     connection: PoolConnection<Postgres>,
     patience: Duration,
     is_lost: bool,
+}
+
+impl Held {
+    /// How long to wait for the answer to a statement: a little longer than the server works on one.
+    pub fn patience(&self) -> Duration {
+        self.patience
+    }
+
+    /// Learns from the answer to a statement whether the server is still there; if it is not, this connection is of no use
+    /// to anybody.
+    pub fn learn<T>(&mut self, answer: &Result<T, sqlx::Error>) {
+        self.is_lost |= matches!(answer, Err(sqlx::Error::Io(_)));
+    }
 }
 
 impl Deref for Held {

@@ -1,5 +1,6 @@
 //! How connections are made, and what a server must be like.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,6 +8,7 @@ use complaint_core::store::StoreError;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use sqlx::{Connection, Row};
 
+use super::given::Given;
 use super::{PostgresStore, fault};
 
 /// The oldest server that is known to work.
@@ -37,9 +39,10 @@ const GRACE: Duration = Duration::from_secs(2);
 /// store.migrate().await?;
 /// # Ok(()) }
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct PostgresOptions {
     pub(super) connect: PgConnectOptions,
+    pub(super) given: Given,
     pub(super) schema: String,
     connections: u32,
     statement_timeout: Duration,
@@ -52,14 +55,17 @@ impl PostgresOptions {
     /// `sslkey` and `host=/folder/of/the/socket` as parameters.
     ///
     /// # Errors
-    /// [`StoreError::Unusable`] if it is none. The message does not repeat it: it may hold a password.
+    /// [`StoreError::Unusable`] if it is none or has a parameter that is not known. The message does not repeat what it
+    /// holds: that may be a password.
     pub fn new(url: &str) -> Result<Self, StoreError> {
         if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
             return Err(StoreError::Unusable("no URL of PostgreSQL: it begins with postgres://".into()));
         }
+        let given = Given::of(url)?;
         let connect = url.parse().map_err(|fault| StoreError::Unusable(format!("no URL of PostgreSQL: {fault}")))?;
         Ok(Self {
             connect,
+            given,
             schema: "public".into(),
             connections: 16,
             statement_timeout: Duration::from_secs(10),
@@ -107,11 +113,12 @@ impl PostgresOptions {
     /// Opens the store. Never migrates: call [`migrate`](PostgresStore::migrate).
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] if the server cannot be reached, [`StoreError::Unusable`] if it is older than 14, has
-    /// another encoding than UTF-8, is not durable, or has a schema newer than this library.
+    /// [`StoreError::Unavailable`] if the server cannot be reached, [`StoreError::Unusable`] if it is not the one its
+    /// certificate should name, refuses user or password, is older than 14, has another encoding than UTF-8, is not durable,
+    /// or has a schema newer than this library.
     pub async fn open(self) -> Result<PostgresStore, StoreError> {
         let millis = |time: Duration| time.as_millis().to_string();
-        let connect = self.connect.options([
+        let connect = self.connect.clone().options([
             ("statement_timeout", millis(self.statement_timeout)),
             ("lock_timeout", millis(self.statement_timeout / 2)),
             ("idle_in_transaction_session_timeout", millis(self.statement_timeout * 6)),
@@ -120,12 +127,36 @@ impl PostgresOptions {
             // Where a host finds its own tables on these connections. Statements of ours name the schema.
             ("search_path", self.schema.clone()),
         ]);
+        // Not from the pool: it would try a server that refuses it again and again, and in the end say that it waited.
+        let connection = self.connected(&connect).await?;
         let pool = pool(connect, self.connections, self.statement_timeout);
         let mut store = PostgresStore::over(pool, &self.schema, self.statement_timeout + GRACE);
         store.announcer = self.announcing.then(Arc::default);
-        probe(&store, self.durable).await?;
+        probe(&store, connection, self.durable).await?;
         store.look_at_schema().await?;
         Ok(store)
+    }
+
+    /// A connection of its own, or why there is none.
+    pub(super) async fn connected(&self, to: &PgConnectOptions) -> Result<PgConnection, StoreError> {
+        self.given.look()?;
+        let patience = self.statement_timeout + GRACE;
+        let connected = tokio::time::timeout(patience, PgConnection::connect_with(to)).await;
+        connected.unwrap_or_else(|_| Err(fault::no_answer())).map_err(|error| self.given.refusal(error))
+    }
+}
+
+/// Without what proves who somebody is.
+impl fmt::Debug for PostgresOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresOptions")
+            .field("host", &self.connect.get_host())
+            .field("port", &self.connect.get_port())
+            .field("socket", &self.connect.get_socket())
+            .field("user", &self.connect.get_username())
+            .field("database", &self.connect.get_database())
+            .field("schema", &self.schema)
+            .finish_non_exhaustive()
     }
 }
 
@@ -146,14 +177,10 @@ fn pool(connect: PgConnectOptions, connections: u32, patience: Duration) -> PgPo
         .connect_lazy_with(connect)
 }
 
-async fn probe(store: &PostgresStore, durable: bool) -> Result<(), StoreError> {
+async fn probe(store: &PostgresStore, mut connection: PgConnection, durable: bool) -> Result<(), StoreError> {
     const SETTINGS: &str = "SELECT current_setting('server_version_num')::bigint, current_setting('server_encoding'), \
                             current_setting('fsync'), current_setting('full_page_writes'), \
                             current_setting('synchronous_commit')";
-    // Not from the pool: it would try a server that refuses it again and again, and in the end say that it waited.
-    let options = store.pool.connect_options();
-    let connected = tokio::time::timeout(store.patience, PgConnection::connect_with(&options)).await;
-    let mut connection = connected.unwrap_or_else(|_| Err(fault::no_answer())).map_err(fault::meaning)?;
     let rows = store.fetch(&mut connection, sqlx::query(SETTINGS)).await.map_err(fault::meaning)?;
     let row = rows.first().ok_or_else(|| StoreError::Unusable("the server says nothing of its settings".into()))?;
     let text = |at: usize| row.try_get::<String, _>(at).map_err(fault::meaning);
@@ -185,6 +212,11 @@ mod tests {
             assert!(refused.contains("no URL of PostgreSQL") && !refused.contains("secret"), "{refused}");
         }
         assert!(PostgresOptions::new("postgresql://a@b/c?sslmode=verify-full").is_ok());
+        // The driver would pass over it, and repeat it in the log.
+        let refused = PostgresOptions::new("postgres://a@b/c?pasword=secret").unwrap_err().to_string();
+        assert!(refused.contains("no parameter \"pasword\"") && !refused.contains("secret"), "{refused}");
+        let shown = format!("{:?}", PostgresOptions::new("postgres://a:secret@b/c?sslkey=secret").unwrap());
+        assert!(shown.contains("\"b\"") && !shown.contains("secret"), "{shown}");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _};
 
 use super::{SqliteStore, fault};
-use crate::backup::{Aside, blocking, cannot, damaged, text};
+use crate::backup::{Aside, Scratch, blocking, cannot, damaged, text};
 use crate::verify::Verified;
 
 /// What the engine keeps beside a file. Left there by another database, it would be taken for this one's.
@@ -60,14 +60,15 @@ impl SqliteStore {
         aside.keep().await
     }
 
-    /// Restores a backup into a folder, walks along all logs there and removes it again.
+    /// Restores a backup into a [folder of its own](Scratch) in this one, walks along all logs there and removes it again.
     ///
     /// # Errors
     /// As [`restore`](Self::restore), and as [`open`](Self::open).
     pub async fn drill(backup: &Path, scratch: &Path) -> Result<Verified, StoreError> {
-        let restored = Restored(scratch.join(format!("drill-{:016x}.db", rand::random::<u64>())));
-        Self::restore(backup, &restored.0).await?;
-        let store = Self::open(&format!("sqlite://{}", text(&restored.0)?)).await?;
+        let scratch = Scratch::within(scratch)?;
+        let restored = scratch.path().join("restored.db");
+        Self::restore(backup, &restored).await?;
+        let store = Self::open(&format!("sqlite://{}", text(&restored)?)).await?;
         // It may be of an earlier version.
         store.migrate().await?;
         let verified = store.verify_all().await;
@@ -101,15 +102,4 @@ fn beside(file: &Path) -> impl Iterator<Item = PathBuf> {
         name.push(ending);
         PathBuf::from(name)
     })
-}
-
-/// What was restored for a trial. Dropped, it is gone.
-struct Restored(PathBuf);
-
-impl Drop for Restored {
-    fn drop(&mut self) {
-        for file in beside(&self.0).chain([self.0.clone()]) {
-            let _ = std::fs::remove_file(file);
-        }
-    }
 }

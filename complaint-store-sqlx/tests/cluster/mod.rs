@@ -51,14 +51,60 @@ pub(crate) async fn fresh() -> Option<Box<PostgresStore>> {
 pub(crate) struct Cluster {
     folder: tempfile::TempDir,
     programs: PathBuf,
+    /// A port of this machine that it listens on, beside its socket.
+    port: Option<u16>,
 }
 
 impl Cluster {
     /// A new one that runs, where there is the throwaway one as well.
     pub(crate) fn start_new() -> Option<Self> {
+        let cluster = Self::make(None)?;
+        cluster.start();
+        Some(cluster)
+    }
+
+    /// A new one that lets people in by its socket, and by a port of this machine only encrypted and with their password. Its
+    /// certificate is for `localhost`, by the authority of the file [`root`](Self::root).
+    pub(crate) fn start_new_secured() -> Option<Self> {
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let cluster = Self::make(Some(free))?;
+        let home = cluster.home();
+        cluster.certify("root", &["-addext", "basicConstraints=critical,CA:TRUE"]);
+        let by = ["-CA", "root.crt", "-CAkey", "root.key", "-addext", "subjectAltName=DNS:localhost"];
+        cluster.certify("server", &[&by[..], &["-addext", "basicConstraints=critical,CA:FALSE"]].concat());
+        cluster.certify("other", &["-addext", "basicConstraints=critical,CA:TRUE"]);
+        let doors = "local all all trust\nhostssl all all 127.0.0.1/32 scram-sha-256\n";
+        std::fs::write(home.join("data/pg_hba.conf"), doors).unwrap();
+        cluster.start();
+        Some(cluster)
+    }
+
+    /// The certificate of the authority that stands behind the server's; and one of another authority.
+    pub(crate) fn root(&self) -> PathBuf {
+        self.home().join("root.crt")
+    }
+
+    pub(crate) fn other_root(&self) -> PathBuf {
+        self.home().join("other.crt")
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port.expect("it listens")
+    }
+
+    /// A key and a certificate for it, in files of this name.
+    fn certify(&self, name: &str, more: &[&str]) {
+        let (key, certificate, subject) = (format!("{name}.key"), format!("{name}.crt"), format!("/CN={name}"));
+        let request =
+            ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"];
+        let files = ["-keyout", &key, "-out", &certificate, "-subj", &subject];
+        self.run_at(Path::new("openssl"), &[&request[..], &files, more].concat());
+    }
+
+    fn make(port: Option<u16>) -> Option<Self> {
         url()?;
         let folder = tempfile::tempdir().unwrap();
-        let cluster = Self { programs: programs(), folder };
+        let cluster = Self { programs: programs(), folder, port };
         // The server refuses root, and its user has to reach its folder.
         std::fs::set_permissions(cluster.folder.path(), std::fs::Permissions::from_mode(0o711)).unwrap();
         std::fs::create_dir(cluster.home()).unwrap();
@@ -69,12 +115,12 @@ impl Cluster {
         let data = cluster.data();
         let made = ["-U", "app", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync", "-D", &data];
         cluster.run("initdb", &made);
-        cluster.start();
         Some(cluster)
     }
 
     pub(crate) fn url(&self) -> String {
-        format!("postgres://app@localhost/postgres?host={}", self.home().display())
+        let port = self.port.map_or_else(String::new, |port| format!("&port={port}"));
+        format!("postgres://app@localhost/postgres?host={}{port}", self.home().display())
     }
 
     pub(crate) fn socket(&self) -> PathBuf {
@@ -98,7 +144,11 @@ impl Cluster {
 
     pub(crate) fn start(&self) {
         let home = self.home().display().to_string();
-        let options = format!("-c listen_addresses='' -c unix_socket_directories={home}");
+        let door = self.port.map_or("-c listen_addresses=''".to_owned(), |port| {
+            let certificate = format!("-c ssl_cert_file={home}/server.crt -c ssl_key_file={home}/server.key");
+            format!("-c listen_addresses=127.0.0.1 -c port={port} -c ssl=on {certificate}")
+        });
+        let options = format!("{door} -c unix_socket_directories={home}");
         self.run("pg_ctl", &["-w", "-s", "-D", &self.data(), "-l", &format!("{home}/log"), "-o", &options, "start"]);
     }
 
@@ -120,13 +170,16 @@ impl Cluster {
     }
 
     fn run(&self, program: &str, arguments: &[&str]) {
-        let program = self.programs.join(program);
+        self.run_at(&self.programs.join(program), arguments);
+    }
+
+    fn run_at(&self, program: &Path, arguments: &[&str]) {
         let mut command = if self.is_roots() {
             let mut command = Command::new("setpriv");
-            command.args(["--reuid=postgres", "--regid=postgres", "--init-groups"]).arg(&program);
+            command.args(["--reuid=postgres", "--regid=postgres", "--init-groups"]).arg(program);
             command
         } else {
-            Command::new(&program)
+            Command::new(program)
         };
         // A server keeps what its starter had open: a pipe would never end.
         command
