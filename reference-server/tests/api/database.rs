@@ -52,8 +52,8 @@ async fn a_key_that_comes_to_two_servers_at_once_makes_one_thing() {
         // Held, so that whoever comes to the last step waits for the other.
         let mut held = store.pool().begin().await.expect("begins");
         for turn in ["accounts", "policy"] {
-            let hold = "SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || ' server ' || $1, 0))";
-            sqlx::query(hold).bind(turn).execute(&mut *held).await.expect("holds");
+            let take_turn = "SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || ' server ' || $1, 0))";
+            sqlx::query(take_turn).bind(turn).execute(&mut *held).await.expect("holds");
         }
         let turns = ["accounts".to_owned(), "policy".to_owned(), format!("made {ada} {key}")];
         let both_wait = async {
