@@ -99,20 +99,20 @@ async fn the_right_certificate_and_password_open_it() {
     let options = options(&url(&cluster, &user, "localhost", &verified(&cluster.root())));
     let store = options.clone().announcing().open().await.unwrap();
     store.migrate().await.unwrap();
-    let (mut story, opened) = Story::open(&Opening::numbered(1));
+    let (mut kettle, opened) = Story::open(&Opening::numbered(1));
     store.commit(&opened).await.unwrap();
     let encrypted = "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()";
     assert!(sqlx::query_scalar::<_, bool>(encrypted).fetch_one(store.pool()).await.unwrap());
     // What listens has a connection of its own.
     let mut changes = options.clone().open().await.unwrap().changes().await.unwrap();
-    store.commit(&story.note("Rang twice.")).await.unwrap();
+    store.commit(&kettle.note("Rang twice.")).await.unwrap();
     changes.next().await.unwrap();
     // The programs of PostgreSQL get there, too.
     let folder = tempfile::tempdir().unwrap();
     let backup = folder.path().join("complaints.dump");
     options.back_up(&backup).await.unwrap();
     assert_eq!(options.drill(&backup).await.unwrap().complaints, 1);
-    assert_eq!(store.load(story.id()).await.unwrap().as_ref(), Some(story.state()));
+    assert_eq!(store.load(kettle.id()).await.unwrap().as_ref(), Some(kettle.state()));
     let shown = format!("{options:?} {store:?} {changes:?} {}", logged.0.lock().unwrap());
     assert!(shown.contains("localhost") && shown.contains("migrated"), "{shown}");
     assert!(!shown.contains(PASSWORD), "{shown}");

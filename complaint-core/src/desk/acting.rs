@@ -1,6 +1,7 @@
 //! What one actor does through the desk.
 
 use std::collections::BTreeSet;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use super::plan::Plan;
@@ -90,7 +91,7 @@ impl Acting {
 
     /// Hands in a complaint. It is acknowledged at once if the policy says so, and routed.
     pub async fn submit(&self, submission: Submission) -> Result<Receipt, DeskError> {
-        self.once(CommandName::Submit.name(), self.hand_in(submission)).await
+        self.once(CommandName::Submit.name(), Box::pin(self.hand_in(submission))).await
     }
 
     async fn hand_in(&self, submission: Submission) -> Result<Complaint, DeskError> {
@@ -162,7 +163,7 @@ impl Acting {
             submission.follows = Some(id);
             self.hand_in(submission).await
         };
-        self.once(CommandName::Submit.name(), following).await
+        self.once(CommandName::Submit.name(), Box::pin(following)).await
     }
 
     /// Gives a command, whatever the version is.
@@ -198,7 +199,7 @@ impl Acting {
         seen: Option<Version>,
     ) -> Result<Complaint, DeskError> {
         let what = format!("{} {id}", command.name());
-        Ok(self.once(&what, self.change(id, &command, seen, &what)).await?.complaint)
+        Ok(self.once(&what, Box::pin(self.change(id, &command, seen, &what))).await?.complaint)
     }
 
     async fn change(
@@ -316,13 +317,13 @@ impl Acting {
     async fn once(
         &self,
         what: &str,
-        making: impl Future<Output = Result<Complaint, DeskError>>,
+        // Boxed, or it would lie in the futures of all callers.
+        making: Pin<Box<impl Future<Output = Result<Complaint, DeskError>>>>,
     ) -> Result<Receipt, DeskError> {
         if let Some(first) = self.first_answer(what).await? {
             return Ok(Receipt { complaint: self.seen(first), repeated: true });
         }
-        // Boxed, or whoever calls this would have it in their own future twice.
-        let refused = match Box::pin(making).await {
+        let refused = match making.await {
             Ok(complaint) => return Ok(Receipt { complaint: self.seen(complaint), repeated: false }),
             Err(DeskError::Store(trouble)) if !matches!(trouble, StoreError::KeyUsed) => return Err(trouble.into()),
             Err(refused) => refused,

@@ -22,7 +22,7 @@ pub(super) fn made(location: String, shown: &impl Serialize) -> Result<Made, Pro
 
 /// Makes something, unless it was made under the key of this request before: then the first answer is given again.
 ///
-/// Requests with a key come one after another, so two at once make one thing. Should the process die between what is made and what
+/// Requests with a key come one after another, those with the same key at other servers too, so two at once make one thing. Should the process die between what is made and what
 /// is kept of it, the repetition finds the address or name taken: it makes nothing twice either.
 ///
 /// # Errors
@@ -40,6 +40,7 @@ pub(super) async fn once(
     // To its end: given up between making and keeping, the repetition would not know.
     to_its_end(async move {
         let _one_at_a_time = state.making.lock().await;
+        let _here_alone = state.accounts.hold_key(&owner, &key).await?;
         match state.accounts.recall_made(&owner, &key, &fingerprint).await? {
             Recalled::Same(made) => Ok(answer(made)),
             Recalled::Other => Err(DeskError::KeyReused.into()),

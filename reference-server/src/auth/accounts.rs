@@ -456,6 +456,9 @@ pub trait Accounts: Send + Sync {
     -> Result<Vec<MailJob>, AccountsError>;
     /// Notes what became of a claimed mail.
     async fn settle_mail(&self, id: Uuid, outcome: MailOutcome, now: DateTime<Utc>) -> Result<(), AccountsError>;
+    /// Holds a key of an account: whoever wants to hold it at another server waits, until what is returned here is dropped. This
+    /// server's own have to take turns by themselves.
+    async fn hold_key(&self, account_id: &str, key: &str) -> Result<HeldKey, AccountsError>;
     /// What an account made under a key, with the fingerprint of the request.
     async fn made_under_key(&self, account_id: &str, key: &str) -> Result<Option<(String, Made)>, AccountsError>;
     /// Keeps what an account made under a key that is not used yet.
@@ -470,6 +473,9 @@ pub trait Accounts: Send + Sync {
     /// Removes what has expired and can no longer be asked for; returns how many rows.
     async fn purge(&self, now: DateTime<Utc>) -> Result<u64, AccountsError>;
 }
+
+/// A key that is held until this is dropped.
+pub type HeldKey = Box<dyn Send>;
 
 /// Something that was made on request, as it was answered.
 #[derive(Debug, Clone, PartialEq, Eq)]

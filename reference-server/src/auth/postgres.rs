@@ -1,19 +1,29 @@
 //! Accounts in the PostgreSQL database of the servers, beside the complaint store's tables and on its connections.
+//!
+//! For a server that has fallen silent nobody waits longer here than in the store.
 
 #[path = "sql.rs"]
 #[expect(clippy::duplicate_mod, reason = "what it says is compiled once for each engine")]
 mod sql;
 
-use complaint_store_sqlx::PostgresStore;
-use sha2::{Digest as _, Sha256};
-use sqlx::postgres::{PgConnection, PgPool, PgRow};
-use sqlx::{Executor as _, Postgres, Row as _, Transaction};
+use std::io;
+use std::ops::{Deref, DerefMut};
 
-use super::accounts::AccountsError;
+use complaint_core::store::StoreError;
+use complaint_store_sqlx::PostgresStore;
+use complaint_store_sqlx::postgres::Held;
+use futures_util::future::BoxFuture;
+use futures_util::stream::{BoxStream, iter};
+use futures_util::{FutureExt as _, StreamExt as _, TryFutureExt as _, TryStreamExt as _};
+use sha2::{Digest as _, Sha256};
+use sqlx::postgres::{PgConnection, PgQueryResult, PgRow, PgStatement, PgTypeInfo};
+use sqlx::{Either, Execute, Executor, Postgres, Row as _, SqlStr};
+
+use super::accounts::{AccountsError, HeldKey};
 use sql::Turn;
 
 type Kept = PostgresAccounts;
-type Connection = PgConnection;
+type Connection = InTime;
 type Row = PgRow;
 
 /// What another server claims or settles at the moment is passed over: it is in good hands.
@@ -38,34 +48,55 @@ const MIGRATIONS: [(&str, &str); 1] = [("accounts", include_str!("../../migratio
 /// Accounts and policy versions in a schema of a PostgreSQL database, beside the complaint store's tables.
 #[derive(Clone)]
 pub struct PostgresAccounts {
-    pool: PgPool,
+    store: PostgresStore,
 }
 
 impl PostgresAccounts {
     /// Accounts in the schema of a store that is migrated, on its connections; brings their tables up to date. Safe to call
     /// from several servers at once.
     pub async fn beside(store: &PostgresStore) -> Result<Self, AccountsError> {
-        let accounts = Self { pool: store.pool().clone() };
+        let accounts = Self { store: store.clone() };
         accounts.migrate(store.schema()).await?;
         Ok(accounts)
     }
 
+    async fn connection(&self) -> Result<Lent, AccountsError> {
+        let held = self.store.hold().await.map_err(|trouble| match trouble {
+            StoreError::Unavailable(source) => AccountsError::Unavailable(source),
+            other => AccountsError::Failed(Box::new(other)),
+        })?;
+        Ok(Lent { connection: Some(InTime(held)), in_transaction: false })
+    }
+
     /// A transaction that takes its turn among those of its kind, of all servers.
-    async fn begin(&self, turn: Turn) -> Result<Transaction<'static, Postgres>, AccountsError> {
-        let mut tx = self.pool.begin().await.map_err(fault)?;
-        let turn = match turn {
-            Turn::Accounts => "accounts",
-            Turn::Attempts => "attempts",
-            Turn::Policy => "policy",
-            Turn::Free => return Ok(tx),
-        };
-        sqlx::query(TAKE_TURN).bind(turn).execute(&mut *tx).await.map_err(fault)?;
-        Ok(tx)
+    async fn begin(&self, turn: Turn) -> Result<Lent, AccountsError> {
+        match turn {
+            Turn::Accounts => self.begin_alone("accounts").await,
+            Turn::Attempts => self.begin_alone("attempts").await,
+            Turn::Policy => self.begin_alone("policy").await,
+            Turn::Free => self.begin_freely().await,
+        }
+    }
+
+    async fn begin_alone(&self, turn: &str) -> Result<Lent, AccountsError> {
+        let mut lent = self.begin_freely().await?;
+        sqlx::query(TAKE_TURN).bind(turn).execute(&mut *lent).await.map_err(fault)?;
+        Ok(lent)
+    }
+
+    async fn begin_freely(&self) -> Result<Lent, AccountsError> {
+        let mut lent = self.connection().await?;
+        lent.begin().await.map_err(fault)?;
+        Ok(lent)
+    }
+
+    async fn hold(&self, account_id: &str, key: &str) -> Result<HeldKey, AccountsError> {
+        Ok(Box::new(self.begin_alone(&format!("made {account_id} {key}")).await?))
     }
 
     async fn migrate(&self, schema: &str) -> Result<(), AccountsError> {
         loop {
-            let mut tx = self.pool.begin().await.map_err(fault)?;
+            let mut tx = self.store.pool().begin().await.map_err(fault)?;
             // Waiting for a server that migrates may take longer than any daily statement.
             tx.execute("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0").await.map_err(fault)?;
             sqlx::query(TAKE_TURN).bind("migration").execute(&mut *tx).await.map_err(fault)?;
@@ -80,6 +111,117 @@ impl PostgresAccounts {
             tx.commit().await.map_err(fault)?;
             tracing::info!(version, name, "migrated the accounts");
         }
+    }
+}
+
+/// A connection on which no statement is waited for longer than the store does.
+#[derive(Debug)]
+pub struct InTime(Held);
+
+impl InTime {
+    fn answered<T>(&mut self, asked: Result<Result<T, sqlx::Error>, io::Error>) -> Result<T, sqlx::Error> {
+        let answer = asked.unwrap_or_else(|silent| Err(sqlx::Error::Io(silent)));
+        self.0.learn(&answer);
+        answer
+    }
+}
+
+impl<'c> Executor<'c> for &'c mut InTime {
+    type Database = Postgres;
+
+    fn fetch_many<'e, 'q: 'e, E>(self, query: E) -> BoxStream<'e, Result<Either<PgQueryResult, PgRow>, sqlx::Error>>
+    where
+        'c: 'e,
+        E: 'q + Execute<'q, Postgres>,
+    {
+        let patience = self.0.patience();
+        let asked = async move {
+            let steps: Result<Vec<_>, _> = {
+                let steps = (*self.0).fetch_many(query).try_collect();
+                let asked = tokio::time::timeout(patience, steps).await;
+                self.answered(asked.map_err(io::Error::from))
+            };
+            steps.map(|steps| iter(steps).map(Ok))
+        };
+        asked.try_flatten_stream().boxed()
+    }
+
+    fn fetch_optional<'e, 'q: 'e, E>(self, query: E) -> BoxFuture<'e, Result<Option<PgRow>, sqlx::Error>>
+    where
+        'c: 'e,
+        E: 'q + Execute<'q, Postgres>,
+    {
+        let patience = self.0.patience();
+        async move {
+            let asked = tokio::time::timeout(patience, (*self.0).fetch_optional(query)).await;
+            self.answered(asked.map_err(io::Error::from))
+        }
+        .boxed()
+    }
+
+    fn prepare_with<'e>(
+        self,
+        sql: SqlStr,
+        parameters: &'e [PgTypeInfo],
+    ) -> BoxFuture<'e, Result<PgStatement, sqlx::Error>>
+    where
+        'c: 'e,
+    {
+        let patience = self.0.patience();
+        async move {
+            let asked = tokio::time::timeout(patience, (*self.0).prepare_with(sql, parameters)).await;
+            self.answered(asked.map_err(io::Error::from))
+        }
+        .boxed()
+    }
+}
+
+/// A connection, and whether a transaction was begun on it: unless that is committed, it is rolled back.
+pub struct Lent {
+    /// Until it is dropped.
+    connection: Option<InTime>,
+    in_transaction: bool,
+}
+
+impl Lent {
+    async fn begin(&mut self) -> Result<(), sqlx::Error> {
+        // Before it is known to have begun: given up while it is waited for, it may begin still.
+        self.in_transaction = true;
+        self.execute("BEGIN").await.map(drop)
+    }
+
+    async fn commit(mut self) -> Result<(), sqlx::Error> {
+        self.execute("COMMIT").await?;
+        self.in_transaction = false;
+        Ok(())
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        if let Some(mut connection) = self.connection.take().filter(|_| self.in_transaction)
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+        {
+            runtime.spawn(async move {
+                if let Err(trouble) = connection.execute("ROLLBACK").await {
+                    tracing::warn!(error = &trouble as &dyn std::error::Error, "a transaction was not rolled back");
+                }
+            });
+        }
+    }
+}
+
+impl Deref for Lent {
+    type Target = InTime;
+
+    fn deref(&self) -> &InTime {
+        self.connection.as_ref().expect("it is taken when this is dropped")
+    }
+}
+
+impl DerefMut for Lent {
+    fn deref_mut(&mut self) -> &mut InTime {
+        self.connection.as_mut().expect("it is taken when this is dropped")
     }
 }
 

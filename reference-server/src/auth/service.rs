@@ -9,8 +9,8 @@ use url::Url;
 
 use super::accounts::{
     Account, AccountChange, AccountFilter, AccountMailKind, Accounts, AccountsError, Admission, Asked, AttemptKind,
-    AttemptLimits, Chosen, Confirmation, Made, MailJob, MailOutcome, NewAccount, NewSession, SignUp as SignUpOutcome,
-    TokenPurpose,
+    AttemptLimits, Chosen, Confirmation, HeldKey, Made, MailJob, MailOutcome, NewAccount, NewSession,
+    SignUp as SignUpOutcome, TokenPurpose,
 };
 use super::mail::{AccountMail, AccountMailError, compose};
 use super::password::{Comparison, PASSWORD_MAX, PasswordError, Passwords, judge};
@@ -459,6 +459,11 @@ impl AccountService {
         let password_hash = self.passwords.hash(password).await?;
         let new = NewAccount { role: Role::Customer, ..admin(name, email, password_hash) };
         Ok(self.accounts.insert(new, None, self.clock.now()).await?)
+    }
+
+    /// Holds a key of an account before other servers, until what is returned is dropped.
+    pub async fn hold_key(&self, account_id: &str, key: &str) -> Result<HeldKey, AuthError> {
+        Ok(self.accounts.hold_key(account_id, key).await?)
     }
 
     /// What an account made before under this key. The fingerprint of the request is kept as passwords are, because there may have

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::{CLAIM_MAIL, Connection, Kept, Row, fault};
 use crate::auth::accounts::{
     Account, AccountChange, AccountFilter, AccountMailKind, Accounts, AccountsError, Admission, Asked, AttemptKind,
-    AttemptLimits, Chosen, Confirmation, Credentials, Made, MailJob, MailOutcome, NewAccount, NewSession,
+    AttemptLimits, Chosen, Confirmation, Credentials, HeldKey, Made, MailJob, MailOutcome, NewAccount, NewSession,
     PolicyVersion, PolicyVersions, SessionView, SignUp, TokenPurpose,
 };
 use crate::auth::secret::SecretHash;
@@ -123,7 +123,7 @@ pub(super) enum Turn {
 #[async_trait]
 impl Accounts for Kept {
     async fn ping(&self) -> Result<(), AccountsError> {
-        sqlx::query(COUNT_ADMINS).fetch_one(&self.pool).await.map(drop).map_err(fault)
+        sqlx::query(COUNT_ADMINS).fetch_one(&mut *self.connection().await?).await.map(drop).map_err(fault)
     }
 
     async fn insert(
@@ -185,13 +185,16 @@ impl Accounts for Kept {
         if !may_be_id(id) {
             return Ok(None);
         }
-        let row = sqlx::query(ACCOUNT).bind(id).fetch_optional(&self.pool).await.map_err(fault)?;
+        let row = sqlx::query(ACCOUNT).bind(id).fetch_optional(&mut *self.connection().await?).await.map_err(fault)?;
         row.as_ref().map(account).transpose()
     }
 
     async fn by_email(&self, email: &EmailAddress) -> Result<Option<Credentials>, AccountsError> {
-        let row =
-            sqlx::query(ACCOUNT_BY_EMAIL).bind(email.normalised()).fetch_optional(&self.pool).await.map_err(fault)?;
+        let row = sqlx::query(ACCOUNT_BY_EMAIL)
+            .bind(email.normalised())
+            .fetch_optional(&mut *self.connection().await?)
+            .await
+            .map_err(fault)?;
         row.map(|row| {
             Ok(Credentials { account: account(&row)?, password_hash: row.try_get("password_hash").map_err(fault)? })
         })
@@ -203,7 +206,7 @@ impl Accounts for Kept {
             .bind(filter.after.unwrap_or_default())
             .bind(filter.role.map(Role::as_str))
             .bind(i64::from(filter.limit.clamp(1, ACCOUNTS_MAX)))
-            .fetch_all(&self.pool)
+            .fetch_all(&mut *self.connection().await?)
             .await
             .map_err(fault)?;
         rows.iter().map(account).collect()
@@ -253,7 +256,14 @@ impl Accounts for Kept {
     }
 
     async fn renew_password_hash(&self, id: &str, old: &str, new: &str) -> Result<(), AccountsError> {
-        sqlx::query(RENEW_HASH).bind(id).bind(old).bind(new).execute(&self.pool).await.map(drop).map_err(fault)
+        sqlx::query(RENEW_HASH)
+            .bind(id)
+            .bind(old)
+            .bind(new)
+            .execute(&mut *self.connection().await?)
+            .await
+            .map(drop)
+            .map_err(fault)
     }
 
     async fn invite_again(&self, id: &str, now: DateTime<Utc>) -> Result<(), AccountsError> {
@@ -271,7 +281,7 @@ impl Accounts for Kept {
     }
 
     async fn has_admin(&self) -> Result<bool, AccountsError> {
-        let mut connection = self.pool.acquire().await.map_err(fault)?;
+        let mut connection = self.connection().await?;
         Ok(count_admins(&mut connection).await? > 0)
     }
 
@@ -289,7 +299,7 @@ impl Accounts for Kept {
             .bind(account_id)
             .bind(micros(now))
             .bind(micros(expires_at));
-        insert.execute(&self.pool).await.map(drop).map_err(fault)
+        insert.execute(&mut *self.connection().await?).await.map(drop).map_err(fault)
     }
 
     async fn token_is_good(
@@ -302,14 +312,14 @@ impl Accounts for Kept {
             .bind(hash.to_vec())
             .bind(purpose.as_str())
             .bind(micros(now))
-            .fetch_optional(&self.pool)
+            .fetch_optional(&mut *self.connection().await?)
             .await
             .map_err(fault)?;
         row.as_ref().map(account).transpose()
     }
 
     async fn confirmation(&self, hash: SecretHash, now: DateTime<Utc>) -> Result<Option<Asked>, AccountsError> {
-        let mut connection = self.pool.acquire().await.map_err(fault)?;
+        let mut connection = self.connection().await?;
         asked(&mut connection, hash, now).await
     }
 
@@ -384,7 +394,7 @@ impl Accounts for Kept {
         let row = sqlx::query(GOOD_SETUP_TOKEN)
             .bind(hash.to_vec())
             .bind(micros(now))
-            .fetch_one(&self.pool)
+            .fetch_one(&mut *self.connection().await?)
             .await
             .map_err(fault)?;
         Ok(row.try_get::<i64, _>(0).map_err(fault)? > 0 && !self.has_admin().await?)
@@ -425,7 +435,7 @@ impl Accounts for Kept {
         let row = sqlx::query(SESSION)
             .bind(hash.to_vec())
             .bind(micros(now))
-            .fetch_optional(&self.pool)
+            .fetch_optional(&mut *self.connection().await?)
             .await
             .map_err(fault)?;
         row.map(|row| {
@@ -445,11 +455,16 @@ impl Accounts for Kept {
         idle_expires_at: DateTime<Utc>,
     ) -> Result<(), AccountsError> {
         let touch = sqlx::query(TOUCH_SESSION).bind(hash.to_vec()).bind(micros(now)).bind(micros(idle_expires_at));
-        touch.execute(&self.pool).await.map(drop).map_err(fault)
+        touch.execute(&mut *self.connection().await?).await.map(drop).map_err(fault)
     }
 
     async fn close_session(&self, hash: SecretHash) -> Result<(), AccountsError> {
-        sqlx::query(CLOSE_SESSION).bind(hash.to_vec()).execute(&self.pool).await.map(drop).map_err(fault)
+        sqlx::query(CLOSE_SESSION)
+            .bind(hash.to_vec())
+            .execute(&mut *self.connection().await?)
+            .await
+            .map(drop)
+            .map_err(fault)
     }
 
     async fn add_api_token(
@@ -464,14 +479,14 @@ impl Accounts for Kept {
             .bind(account_id)
             .bind(micros(now))
             .bind(micros(expires_at));
-        insert.execute(&self.pool).await.map(drop).map_err(fault)
+        insert.execute(&mut *self.connection().await?).await.map(drop).map_err(fault)
     }
 
     async fn api_token(&self, hash: SecretHash, now: DateTime<Utc>) -> Result<Option<Account>, AccountsError> {
         let row = sqlx::query(API_TOKEN)
             .bind(hash.to_vec())
             .bind(micros(now))
-            .fetch_optional(&self.pool)
+            .fetch_optional(&mut *self.connection().await?)
             .await
             .map_err(fault)?;
         row.as_ref().map(account).transpose()
@@ -481,7 +496,7 @@ impl Accounts for Kept {
         sqlx::query(REVOKE_API_TOKEN)
             .bind(hash.to_vec())
             .bind(micros(now))
-            .execute(&self.pool)
+            .execute(&mut *self.connection().await?)
             .await
             .map(drop)
             .map_err(fault)
@@ -527,7 +542,12 @@ impl Accounts for Kept {
     }
 
     async fn forgive_attempt(&self, attempt: i64) -> Result<(), AccountsError> {
-        sqlx::query(FORGIVE_ATTEMPT).bind(attempt).execute(&self.pool).await.map(drop).map_err(fault)
+        sqlx::query(FORGIVE_ATTEMPT)
+            .bind(attempt)
+            .execute(&mut *self.connection().await?)
+            .await
+            .map(drop)
+            .map_err(fault)
     }
 
     async fn claim_mail(
@@ -569,11 +589,12 @@ impl Accounts for Kept {
             MailOutcome::Retry { at, error } => sqlx::query(MAIL_RETRY).bind(id).bind(micros(at)).bind(error),
             MailOutcome::GivenUp { error } => sqlx::query(MAIL_GIVEN_UP).bind(id).bind(micros(now)).bind(error),
         };
-        settle.execute(&self.pool).await.map(drop).map_err(fault)
+        settle.execute(&mut *self.connection().await?).await.map(drop).map_err(fault)
     }
 
     async fn made_under_key(&self, account_id: &str, key: &str) -> Result<Option<(String, Made)>, AccountsError> {
-        let row = sqlx::query(MADE_UNDER_KEY).bind(account_id).bind(key).fetch_optional(&self.pool).await;
+        let row =
+            sqlx::query(MADE_UNDER_KEY).bind(account_id).bind(key).fetch_optional(&mut *self.connection().await?).await;
         let Some(row) = row.map_err(fault)? else { return Ok(None) };
         let text = |column| row.try_get::<String, _>(column).map_err(fault);
         Ok(Some((text("fingerprint")?, Made { location: text("location")?, body: text("body")? })))
@@ -588,7 +609,11 @@ impl Accounts for Kept {
         now: DateTime<Utc>,
     ) -> Result<(), AccountsError> {
         let keep = sqlx::query(KEEP_MADE).bind(account_id).bind(key).bind(fingerprint).bind(&made.location);
-        keep.bind(&made.body).bind(micros(now)).execute(&self.pool).await.map(drop).map_err(fault)
+        keep.bind(&made.body).bind(micros(now)).execute(&mut *self.connection().await?).await.map(drop).map_err(fault)
+    }
+
+    async fn hold_key(&self, account_id: &str, key: &str) -> Result<HeldKey, AccountsError> {
+        self.hold(account_id, key).await
     }
 
     async fn purge(&self, now: DateTime<Utc>) -> Result<u64, AccountsError> {
@@ -600,8 +625,12 @@ impl Accounts for Kept {
             (PURGE_ATTEMPTS, now - ONE_DAY),
             (PURGE_MAIL, now - MAIL_KEPT),
         ] {
-            purged +=
-                sqlx::query(statement).bind(micros(before)).execute(&self.pool).await.map_err(fault)?.rows_affected();
+            purged += sqlx::query(statement)
+                .bind(micros(before))
+                .execute(&mut *self.connection().await?)
+                .await
+                .map_err(fault)?
+                .rows_affected();
         }
         Ok(purged)
     }
@@ -610,13 +639,14 @@ impl Accounts for Kept {
 #[async_trait]
 impl PolicyVersions for Kept {
     async fn newest(&self) -> Result<u64, AccountsError> {
-        let newest: Option<i64> = sqlx::query_scalar(NEWEST_POLICY).fetch_one(&self.pool).await.map_err(fault)?;
+        let newest: Option<i64> =
+            sqlx::query_scalar(NEWEST_POLICY).fetch_one(&mut *self.connection().await?).await.map_err(fault)?;
         u64::try_from(newest.unwrap_or_default())
             .map_err(|_| AccountsError::Corrupt { table: "server_policy_versions", column: "version" })
     }
 
     async fn latest(&self) -> Result<Option<PolicyVersion>, AccountsError> {
-        let row = sqlx::query(LATEST_POLICY).fetch_optional(&self.pool).await.map_err(fault)?;
+        let row = sqlx::query(LATEST_POLICY).fetch_optional(&mut *self.connection().await?).await.map_err(fault)?;
         row.as_ref().map(policy_version).transpose()
     }
 

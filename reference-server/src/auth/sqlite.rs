@@ -10,13 +10,14 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow,
     SqliteSynchronous,
 };
 use sqlx::{SqlStr, Sqlite, Transaction};
 
-use super::accounts::AccountsError;
+use super::accounts::{AccountsError, HeldKey};
 use sql::Turn;
 
 type Kept = SqliteAccounts;
@@ -86,7 +87,18 @@ impl SqliteAccounts {
     async fn begin(&self, _turn: Turn) -> Result<Transaction<'static, Sqlite>, AccountsError> {
         self.pool.begin_with("BEGIN IMMEDIATE").await.map_err(fault)
     }
+
+    async fn connection(&self) -> Result<PoolConnection<Sqlite>, AccountsError> {
+        self.pool.acquire().await.map_err(fault)
+    }
+
+    /// There is no other server on this file.
+    #[expect(clippy::unused_async, reason = "as on the other engine")]
+    async fn hold(&self, _account_id: &str, _key: &str) -> Result<HeldKey, AccountsError> {
+        Ok(Box::new(()))
+    }
 }
+
 /// Can trying again help? Locked, busy, full disks and lost connections pass; everything else is ours to mend.
 fn fault(error: sqlx::Error) -> AccountsError {
     // Primary result codes of SQLite: 5 BUSY, 6 LOCKED, 10 IOERR, 13 FULL, 14 CANTOPEN; the extended code carries them in its low byte.

@@ -6,6 +6,7 @@ mod apart;
 mod bad_input;
 mod catalogue;
 mod command_line;
+mod database;
 mod doors;
 mod files;
 mod headers;
@@ -18,6 +19,8 @@ mod making;
 mod portions;
 #[path = "../postgres/mod.rs"]
 mod postgres;
+#[path = "../../../complaint-store-sqlx/tests/proxy/mod.rs"]
+mod proxy;
 mod redress;
 mod secrets;
 mod signing_up;

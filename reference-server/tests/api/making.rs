@@ -6,7 +6,7 @@ use crate::house::House;
 use crate::support::{OTHER_PASSWORD, PASSWORD, With};
 
 /// Every door that makes something beside complaints, with a body and another one for the same key.
-fn doors() -> [(&'static str, Value, Value); 4] {
+pub(crate) fn doors() -> [(&'static str, Value, Value); 4] {
     let agent = |password: &str| json!({"name": "Zoe Lind", "email": "zoe@example.org", "password": password});
     let user = |role: &str| json!({"name": "Uma Falk", "email": "uma@example.org", "role": role});
     let customer =
