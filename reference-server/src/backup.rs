@@ -12,8 +12,8 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use chrono::{DateTime, Utc};
-use complaint_store_sqlx::SqliteStore;
 use complaint_store_sqlx::verify::Verified;
+use complaint_store_sqlx::{Scratch, SqliteStore};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
@@ -128,7 +128,7 @@ pub async fn drill(args: DrillArgs) -> Result<ExitCode, AnyError> {
     let folder = if let Some(folder) = args.from {
         folder
     } else {
-        let folder = scratch.0.join("backup");
+        let folder = scratch.path().join("backup");
         take(&url, &args.data, &folder).await?;
         folder
     };
@@ -136,7 +136,7 @@ pub async fn drill(args: DrillArgs) -> Result<ExitCode, AnyError> {
     sound_attachments(&folder.join(ATTACHMENTS), manifest.attachments)?;
     let file = folder.join(manifest.engine.file());
     let verified: Verified = match &url {
-        DatabaseUrl::Sqlite(_) => SqliteStore::drill(&file, &scratch.0).await?,
+        DatabaseUrl::Sqlite(_) => SqliteStore::drill(&file, scratch.path()).await?,
         DatabaseUrl::Postgres(url) => url.options.drill(&file).await?,
     };
     let age = SystemClock.now().signed_duration_since(manifest.at).num_seconds();
@@ -308,22 +308,5 @@ fn digest(file: &Path) -> io::Result<(u64, String)> {
         }
         sha.update(&buffer[..read]);
         bytes += read as u64;
-    }
-}
-
-/// A folder for what is tried. Dropped, it is gone.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn within(folder: &Path) -> Result<Self, AnyError> {
-        let path = folder.join(format!("complaint-drill-{:016x}", rand::random::<u64>()));
-        make_private_folder(&path)?;
-        Ok(Self(path))
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
     }
 }

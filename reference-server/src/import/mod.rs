@@ -2,6 +2,7 @@
 //!
 //! Rows go the way every complaint goes, in the name of the system and by the channel `import`; nothing is written past the
 //! rules. Each row is named by its source and key, so a run that was cut, or is started again, continues where it was.
+//! A few rows at a time are on their way together; what is said of them is said in the order of the table.
 //! Clocks start at the import; when it really happened is kept as the incident date.
 
 pub mod mapping;
@@ -9,7 +10,7 @@ pub mod rows;
 pub mod table;
 pub mod template;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::error::Error;
 use std::fmt;
 use std::io::{self, Write as _};
@@ -24,6 +25,9 @@ use complaint_core::policy::{Category, PolicyError};
 use complaint_core::store::StoreError;
 use complaint_core::{Actor, Agent, Desk, DeskError, Policy};
 use csv::ByteRecord;
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesOrdered;
+use futures_util::{FutureExt as _, StreamExt as _};
 use indicatif::{ProgressBar, ProgressStyle};
 use thiserror::Error;
 use url::Url;
@@ -44,6 +48,8 @@ use table::Table;
 
 /// How many row numbers the report names for each reason.
 const NAMED_ROWS: usize = 5;
+/// How many rows are handed in at once: they share their way to the disk, and none waits for the round trip of another.
+const AT_ONCE: usize = 16;
 /// More new categories than this mean that the column is not the one with the category.
 const NEW_CATEGORIES_MAX: usize = 500;
 /// As with clap's own faults.
@@ -127,6 +133,8 @@ pub struct Report {
     pub agents: Vec<String>,
     /// Time spent on rows.
     pub took: Duration,
+    /// The most memory the program had at once, in KiB, where the system tells.
+    pub peak_memory_kib: Option<u64>,
 }
 
 /// Rows not taken over for one reason.
@@ -142,6 +150,17 @@ impl Report {
     /// All rows not taken over.
     pub fn skipped_rows(&self) -> u64 {
         self.skipped.values().map(|skipped| skipped.count).sum()
+    }
+
+    fn count(&mut self, file: &Path, row: u64, taken: Taken) {
+        self.read += 1;
+        match taken {
+            Ok(has_handler) => {
+                self.created += 1;
+                self.routed += u64::from(has_handler);
+            }
+            Err(reason) => self.skip(reason, file, row),
+        }
     }
 
     fn skip(&mut self, reason: Reason, file: &Path, row: u64) {
@@ -178,7 +197,11 @@ impl fmt::Display for Report {
         let seconds = self.took.as_secs_f64();
         #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
         let rate = if seconds > 0.0 { self.read as f64 / seconds } else { 0.0 };
-        write!(f, "Rows per second  {rate:.0} ({seconds:.1} s)")
+        write!(f, "Rows per second  {rate:.0} ({seconds:.1} s)")?;
+        match self.peak_memory_kib {
+            Some(kib) => write!(f, "\nPeak memory      {} MiB", kib.div_ceil(1024)),
+            None => Ok(()),
+        }
     }
 }
 
@@ -223,25 +246,30 @@ impl House {
         let begun = Instant::now();
         let system = self.desk.acting_as(Actor::system());
         for file in files {
-            each_row(mapping, mapping_file, file, async |number, draft| {
-                report.read += 1;
-                match draft {
-                    Ok(draft) => match take_over(&system, draft).await {
-                        Ok(Ok(has_handler)) => {
-                            report.created += 1;
-                            report.routed += u64::from(has_handler);
-                        }
-                        Ok(Err(reason)) => report.skip(reason, file, number),
-                        Err(source) => return Err(ImportError::Desk { row: number, source }),
-                    },
-                    Err(reason) => report.skip(reason, file, number),
+            let mut walk = Walk::open(mapping, mapping_file, file)?;
+            let mut under_way = FuturesOrdered::<BoxFuture<'_, HandedIn>>::new();
+            let mut keys = HashSet::new();
+            loop {
+                let row = walk.next()?;
+                let key = row.as_ref().and_then(|(_, draft)| draft.as_ref().ok()).map(|draft| draft.key.clone());
+                // Of two rows with one key the former is taken over, and the latter is compared with it.
+                let again = |keys: &HashSet<_>| key.as_ref().is_some_and(|key| keys.contains(key));
+                while row.is_none() || under_way.len() == AT_ONCE || again(&keys) {
+                    let Some((number, key, taken)) = under_way.next().await else { break };
+                    let taken = taken.map_err(|source| ImportError::Desk { row: number, source })?;
+                    report.count(file, number, taken);
+                    progress.inc(1);
+                    if let Some(key) = key {
+                        keys.remove(&key);
+                    }
                 }
-                progress.inc(1);
-                Ok(())
-            })
-            .await?;
+                let Some((number, draft)) = row else { break };
+                keys.extend(key.clone());
+                under_way.push_back(handed_in(&system, number, key, draft).boxed());
+            }
         }
         report.took = begun.elapsed();
+        report.peak_memory_kib = peak_memory_kib();
         Ok(report)
     }
 
@@ -383,19 +411,6 @@ impl<'a> Survey<'a> {
     }
 }
 
-async fn each_row(
-    mapping: &Mapping,
-    mapping_file: &Path,
-    file: &Path,
-    mut with: impl AsyncFnMut(u64, Result<Draft, Reason>) -> Result<(), ImportError>,
-) -> Result<(), ImportError> {
-    let mut walk = Walk::open(mapping, mapping_file, file)?;
-    while let Some((number, draft)) = walk.next()? {
-        with(number, draft).await?;
-    }
-    Ok(())
-}
-
 /// The number of a row and what it becomes.
 type NumberedRow = (u64, Result<Draft, Reason>);
 
@@ -422,8 +437,20 @@ impl<'m> Walk<'m> {
     }
 }
 
-/// Hands a row in; says whether it has a handler already, or why it is left out.
-async fn take_over(system: &Acting, draft: Draft) -> Result<Result<bool, Reason>, DeskError> {
+/// A row by its number and key, and what became of it.
+type HandedIn = (u64, Option<String>, Result<Taken, DeskError>);
+
+async fn handed_in(system: &Acting, number: u64, key: Option<String>, draft: Result<Draft, Reason>) -> HandedIn {
+    match draft {
+        Ok(draft) => (number, key, take_over(system, draft).await),
+        Err(reason) => (number, key, Ok(Err(reason))),
+    }
+}
+
+/// What became of a row: whether it has a handler already, or why it is left out.
+type Taken = Result<bool, Reason>;
+
+async fn take_over(system: &Acting, draft: Draft) -> Result<Taken, DeskError> {
     let once = system.clone().under_key(&draft.key, draft.fingerprint)?;
     match once.submit(draft.submission).await {
         Ok(receipt) if receipt.is_repeated() => Ok(Err(Reason::AlreadyImported)),
@@ -446,4 +473,11 @@ async fn take_over(system: &Acting, draft: Draft) -> Result<Result<bool, Reason>
 /// The limit of open complaints keeps customers from flooding the desk; what is brought over has happened already.
 fn unlimited(policy: Policy) -> Policy {
     Policy { open_complaints_per_customer: u32::MAX, ..policy }
+}
+
+/// Linux keeps count of it for every process.
+fn peak_memory_kib() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    peak.trim().strip_suffix("kB")?.trim().parse().ok()
 }

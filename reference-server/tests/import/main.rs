@@ -194,6 +194,29 @@ async fn one_customer_may_bring_more_than_the_limit() {
     assert_eq!(kept.open_complaints_per_customer, complaint_core::Policy::standard().open_complaints_per_customer);
 }
 
+/// Rows are on their way together; still the first of a key is the one that is taken over, and the others are named as such.
+#[tokio::test]
+async fn of_rows_with_one_key_the_first_is_taken_over() {
+    let place = Place::new();
+    let table = place.folder.path().join("many.csv");
+    let rows = (0..60).flat_map(|key| [0, 0, 1].map(|other| format!("{key},Refund,Row {key} {other}")));
+    std::fs::write(&table, format!("No,Kind,Text\n{}\n", rows.collect::<Vec<_>>().join("\n"))).unwrap();
+    let mapping = place.folder.path().join("many.toml");
+    std::fs::write(&mapping, MANY).unwrap();
+    let report = place.import(&mapping, &table).await.unwrap();
+    assert_eq!((report.read, report.created), (180, 60), "{report}");
+    // The header is row 1.
+    let expected = [("already imported", 3), ("already imported, and different now", 4)];
+    for ((reason, skipped), (told, first)) in report.skipped.iter().zip(expected) {
+        let rows: Vec<u64> = skipped.first.iter().map(|(_, row)| *row).collect();
+        assert_eq!((reason.to_string().as_str(), skipped.count), (told, 60), "{report}");
+        assert_eq!(rows, [0, 3, 6, 9, 12].map(|row| first + row), "{report}");
+    }
+    for complaint in place.all().await {
+        assert!(complaint.description.ends_with(" 0"), "{}", complaint.description);
+    }
+}
+
 #[tokio::test]
 async fn a_category_that_nobody_knows_is_not_made_unasked() {
     let place = Place::new();
@@ -242,6 +265,29 @@ fn the_program_says_how_it_went() {
     for words in ["There is no key", "nobody at all", "rings", "example.org"] {
         assert!(!told.contains(words) && !errors.contains(words), "{words} was repeated: {told}{errors}");
     }
+}
+
+/// Of rows that were handed in nothing is kept.
+#[cfg(target_os = "linux")]
+#[test]
+fn memory_does_not_grow_with_the_table() {
+    let text = "The basement is full of water. ".repeat(2_000);
+    let peak = |rows: u32| {
+        let place = Place::new();
+        let table = place.folder.path().join("long.csv");
+        let rows: Vec<String> = (0..rows).map(|row| format!("{row},Refund,{text}")).collect();
+        std::fs::write(&table, format!("No,Kind,Text\n{}\n", rows.join("\n"))).unwrap();
+        let mapping = place.folder.path().join("many.toml");
+        std::fs::write(&mapping, MANY).unwrap();
+        let done = program(&place, &mapping, &table);
+        let told = String::from_utf8(done.stdout).unwrap();
+        assert_eq!(done.status.code(), Some(0), "{told}");
+        let peak = told.lines().find_map(|line| line.strip_prefix("Peak memory")).expect("a peak");
+        peak.trim().trim_end_matches(" MiB").parse::<u64>().unwrap()
+    };
+    // Twenty-four megabytes more to read, of which whoever hands a row in has several copies; the engine's caches may fill.
+    let (few, many) = (peak(50), peak(450));
+    assert!(many < few + 16, "{few} MiB, then {many} MiB");
 }
 
 #[test]

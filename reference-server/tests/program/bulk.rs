@@ -220,3 +220,138 @@ fn a_backup_of_postgresql_is_taken_beside_a_server_tried_and_restored() {
     assert!(refused.status.code() == Some(1) && said.contains("pg_dump cannot be started"), "{said}");
     assert!(said.contains("must be in the search path") && !to.exists(), "{said}");
 }
+
+/// What blocks whoever opens it, until somebody writes to it.
+fn fifo(path: &Path) {
+    assert!(std::process::Command::new("mkfifo").arg(path).status().expect("runs").success());
+}
+
+/// A program that waits for ever, unless it is killed.
+struct Stuck(std::process::Child);
+
+impl Stuck {
+    fn begin(program: &mut std::process::Command) -> Self {
+        Self(program.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().expect("runs"))
+    }
+}
+
+impl Drop for Stuck {
+    fn drop(&mut self) {
+        self.0.kill().expect("killed");
+        self.0.wait().expect("ended");
+    }
+}
+
+fn scratches(folder: &Path) -> Vec<PathBuf> {
+    let files = std::fs::read_dir(folder).expect("a folder").map(|file| file.expect("a file").path());
+    files.filter(|file| file.extension().is_none()).collect()
+}
+
+/// A drill that has made its folder and waits for its manifest.
+fn drilling(data: &Path, scratch: &Path, stuck: &Path) -> Stuck {
+    let mut drill = program();
+    drill.args(["drill", "--data", text(data), "--scratch", text(scratch), "--from", text(stuck)]);
+    let before = scratches(scratch);
+    let child = Stuck::begin(&mut drill);
+    while scratches(scratch) == before {
+        std::thread::yield_now();
+    }
+    child
+}
+
+#[test]
+fn what_a_killed_drill_left_is_removed_by_the_next_one() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let [data, scratch, stuck] = ["data", "scratch", "stuck"].map(|name| folder.path().join(name));
+    shop(&data, &format!("sqlite://{}", data.join("complaints.db").display()));
+    std::fs::create_dir_all(&scratch).expect("a folder");
+    std::fs::create_dir_all(&stuck).expect("a folder");
+    fifo(&stuck.join("backup.json"));
+    let killed = drilling(&data, &scratch, &stuck);
+    drop(killed);
+    let left = scratches(&scratch);
+    let alive = drilling(&data, &scratch, &stuck);
+    assert!(left.iter().all(|left| !left.exists()), "it is still there");
+    let its = scratches(&scratch);
+    let (code, _, why) = all(&["drill", "--data", text(&data), "--scratch", text(&scratch)]);
+    assert_eq!(code, Some(0), "{why}");
+    assert_eq!((scratches(&scratch), its.len()), (its, 1), "what is alive is left alone");
+    drop(alive);
+}
+
+/// The names that a statement lists in the database of a URL.
+fn names(url: &str, statement: &'static str) -> Vec<String> {
+    let mut found = Vec::new();
+    super::altered(async {
+        let url = reference_server::config::DatabaseUrl::of(Some(url), Path::new("")).expect("a URL");
+        let reference_server::config::DatabaseUrl::Postgres(url) = url else { panic!("no PostgreSQL") };
+        let store = url.options.not_durable().open().await.expect("opens");
+        found = sqlx::query_scalar(statement).fetch_all(store.pool()).await.expect("lists");
+    });
+    found
+}
+
+fn drill_databases(url: &str) -> Vec<String> {
+    names(url, "SELECT datname::text FROM pg_database WHERE starts_with(datname::text, 'complaint_drill_')")
+}
+
+/// Those of them whose drill is alive, as far as the server knows.
+fn alive_drills(url: &str) -> Vec<String> {
+    names(
+        url,
+        "SELECT datname::text FROM pg_database JOIN pg_locks ON locktype = 'advisory'
+         AND (classid::bigint << 32 | objid::bigint) = hashtextextended(datname::text, 0)",
+    )
+}
+
+#[test]
+fn the_database_that_a_killed_drill_left_is_dropped_by_the_next_one() {
+    let Some(url) = postgres() else { return };
+    let folder = tempfile::tempdir().expect("a folder");
+    let [data, scratch, programs] = ["data", "scratch", "programs"].map(|name| folder.path().join(name));
+    shop(&data, &url);
+    std::fs::create_dir_all(&scratch).expect("a folder");
+    std::fs::create_dir_all(&programs).expect("a folder");
+    // A pg_restore that never comes to an end by itself, and says where it is.
+    let (held, at) = (programs.join("held"), programs.join("at"));
+    fifo(&held);
+    let stub = format!(
+        "#!/bin/sh\necho \"$PGDATABASE\" > {at}.new && mv {at}.new {at}\nread go < {}\n",
+        held.display(),
+        at = at.display()
+    );
+    std::fs::write(programs.join("pg_restore"), stub).expect("written");
+    std::fs::set_permissions(programs.join("pg_restore"), std::os::unix::fs::PermissionsExt::from_mode(0o755))
+        .expect("set");
+    let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap_or_default());
+    let drilling = || {
+        let _ = std::fs::remove_file(&at);
+        let mut drill = program();
+        drill
+            .args(["drill", "--data", text(&data), "--scratch", text(&scratch), "--database", &url])
+            .env("PATH", &path);
+        let child = Stuck::begin(&mut drill);
+        while !at.exists() {
+            std::thread::yield_now();
+        }
+        (child, std::fs::read_to_string(&at).expect("read").trim().to_owned())
+    };
+    let (killed, left) = drilling();
+    assert!(drill_databases(&url).contains(&left) && alive_drills(&url).contains(&left));
+    drop(killed);
+    // The server notices a little later.
+    while alive_drills(&url).contains(&left) {}
+    let (alive, its) = drilling();
+    let there = drill_databases(&url);
+    assert!(!there.contains(&left) && there.contains(&its), "{left} {its} {there:?}");
+    let (code, _, why) = all(&["drill", "--data", text(&data), "--scratch", text(&scratch), "--database", &url]);
+    assert_eq!(code, Some(0), "{why}");
+    assert!(drill_databases(&url).contains(&its), "what is alive is left alone");
+    drop(alive);
+    while alive_drills(&url).contains(&its) {}
+    // Both programs that waited go on to their end, and the last drill clears up.
+    std::fs::write(&held, "go\ngo\n").expect("written");
+    let (code, _, why) = all(&["drill", "--data", text(&data), "--scratch", text(&scratch), "--database", &url]);
+    assert_eq!((code, scratches(&scratch).len()), (Some(0), 0), "{why}");
+    assert!(!drill_databases(&url).contains(&its));
+}
