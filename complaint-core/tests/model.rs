@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use chrono::{DateTime, TimeDelta, Utc};
 use complaint_core::agent::Member;
 use complaint_core::complaint::{
-    CloseCause, Entry, EscalationCause, Event, ExclusionCause, Outcome, ReleaseCause, Remedy,
+    CloseCause, Entry, EscalationCause, Event, ExclusionCause, Outcome, Place, ReleaseCause, Remedy,
 };
 use complaint_core::deadline::{ClockKind, Ending, due_commands};
 use complaint_core::id::{AgentId, ComplaintId, Level};
@@ -70,6 +70,9 @@ fn a_sabotaged_lifecycle_is_caught() {
         (Sabotage::FailuresAreForgotten, NO_FAILURE_CLOSED_OVER, House::of_decisions()),
         (Sabotage::LogLosesAnEntry, LOG_GIVES_THE_STATE, House::of_messages()),
         (Sabotage::SubjectMayAct, SUBJECT_IS_KEPT_OUT, House::of_decisions()),
+        (Sabotage::OneClockMovesBoth, WORKLOAD_IS_THE_SUM, House::of_two_complaints_in_time()),
+        (Sabotage::LeasesAreIgnored, ONE_LIVE_LEASE, House::of_couriers()),
+        (Sabotage::SettledUnsent, SETTLED_WAS_DELIVERED, House::of_couriers()),
     ] {
         let house = House { sabotage, ..house };
         let checker = house.checker().threads(2).finish_when(HasDiscoveries::AnyFailures).spawn_bfs().join();
@@ -98,6 +101,8 @@ const WORKLOAD_IS_THE_SUM: &str = "8: a workload is the sum of what is held";
 const NO_END_WITHOUT_REASON: &str = "9: no end without outcome or reason";
 const TOLD_ONCE: &str = "10: one notice per change and recipient";
 const SUBJECT_IS_KEPT_OUT: &str = "12: the subject neither holds nor decides nor is told";
+const SETTLED_WAS_DELIVERED: &str = "10: a settled notice was delivered";
+const ONE_LIVE_LEASE: &str = "10: at most one courier holds a live lease of a notice";
 const PROPOSER_NEVER_APPROVES: &str = "13: the proposer never approves";
 const NO_FAILURE_CLOSED_OVER: &str = "a failed remedy is never closed over";
 const NOTHING_UNREAD_CLOSED_OVER: &str = "what the customer wrote is read before it closes";
@@ -112,6 +117,7 @@ enum Broken {
     EscalatedTwice,
     OwnProposalApproved,
     ToldTwice,
+    SettledUndelivered,
     SubjectTookPart,
     ClosedByWordOfStaff,
 }
@@ -130,6 +136,9 @@ enum Sabotage {
     FailuresAreForgotten,
     LogLosesAnEntry,
     SubjectMayAct,
+    OneClockMovesBoth,
+    LeasesAreIgnored,
+    SettledUnsent,
 }
 
 /// How often each thing may happen to one complaint, so that there is an end to what can happen.
@@ -152,6 +161,8 @@ struct House {
     complaints: u8,
     deeds: Vec<Deed>,
     bounds: Bounds,
+    /// How many couriers there are; with none letters are no part of the house.
+    couriers: usize,
     sabotage: Sabotage,
     /// Which state leads to which, for the search for dead ends.
     graph: Mutex<HashMap<u64, Node>>,
@@ -185,20 +196,21 @@ enum Action {
     /// An hour passes.
     Hour,
     /// Somebody gives a command: which deed, by which agent (or the customer), to which complaint.
-    Give {
-        deed: usize,
-        agent: Option<usize>,
-        complaint: usize,
-        name: C,
-    },
+    Give { deed: usize, agent: Option<usize>, complaint: usize, name: C },
     /// The router looks at a complaint that waits.
     Route(usize),
     /// A sweeper carries out all that the clocks of a complaint ask for, in one change as a desk does.
     Sweep(usize),
-    /// The courier takes what waits, delivers it, or breaks off and the lease lapses.
-    Claim,
-    Deliver,
-    Lapse,
+    /// A courier takes the oldest notice that nobody holds under a lease,
+    Claim(usize),
+    /// hands it over to the relay,
+    Deliver(usize),
+    /// and says that this is done.
+    Settle(usize),
+    /// A courier is so slow that the lease lapses, and goes on all the same.
+    Lapse(usize),
+    /// A courier stops for good: its lease lapses, and another takes its place.
+    Crash(usize),
 }
 
 impl fmt::Debug for Action {
@@ -209,9 +221,11 @@ impl fmt::Debug for Action {
             Self::Give { agent: Some(agent), complaint, name, .. } => write!(f, "agent{agent}:{name}#{complaint}"),
             Self::Route(complaint) => write!(f, "route#{complaint}"),
             Self::Sweep(complaint) => write!(f, "sweep#{complaint}"),
-            Self::Claim => f.write_str("claim"),
-            Self::Deliver => f.write_str("deliver"),
-            Self::Lapse => f.write_str("lapse"),
+            Self::Claim(courier) => write!(f, "courier{courier}:claim"),
+            Self::Deliver(courier) => write!(f, "courier{courier}:deliver"),
+            Self::Settle(courier) => write!(f, "courier{courier}:settle"),
+            Self::Lapse(courier) => write!(f, "courier{courier}:lapse"),
+            Self::Crash(courier) => write!(f, "courier{courier}:crash"),
         }
     }
 }
@@ -225,11 +239,31 @@ struct State {
     hour: u8,
     complaints: Vec<Arc<Kept>>,
     workload: BTreeMap<AgentId, i64>,
-    /// Whether notices to the customer wait, and whether a courier holds some under a lease.
-    waiting: bool,
-    leased: bool,
+    /// Notices to the customer that are not settled, the oldest first.
+    outbox: Vec<Parcel>,
+    /// How many there were.
+    planned: u32,
+    /// What each courier has in hand.
+    couriers: Vec<Option<InHand>>,
     broken: BTreeSet<Broken>,
     shape: Arc<Shape>,
+}
+
+/// A notice that is not settled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Parcel {
+    number: u32,
+    /// How often it was handed over; twice is as often as any more.
+    delivered: u8,
+}
+
+/// What a courier has claimed and not settled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct InHand {
+    parcel: u32,
+    /// Whether the lease lasts.
+    is_live: bool,
+    is_delivered: bool,
 }
 
 /// A complaint with what the model remembers of it by itself, so that a forgetful lifecycle is found out.
@@ -374,8 +408,16 @@ fn policy(levels: &str) -> Policy {
 
 impl House {
     /// Each is small enough to be searched to its end; together they try every command and every clock.
-    fn all() -> [Self; 5] {
-        [Self::of_decisions(), Self::of_clocks(), Self::of_people(), Self::of_messages(), Self::of_two_complaints()]
+    fn all() -> [Self; 7] {
+        [
+            Self::of_decisions(),
+            Self::of_clocks(),
+            Self::of_people(),
+            Self::of_messages(),
+            Self::of_couriers(),
+            Self::of_two_complaints(),
+            Self::of_two_complaints_in_time(),
+        ]
     }
 
     /// Decided, contested, decided again, up and down three levels; no time passes.
@@ -463,6 +505,21 @@ impl House {
         Self::with_one_complaint("messages", &commands, bounds)
     }
 
+    /// What the customer is told, by two couriers who may be slow or stop anywhere.
+    fn of_couriers() -> Self {
+        let bounds = Bounds { hours: 0, level_entries: 2, assignments: 2, questions: 0, proposals: 0, decisions: 1 };
+        let commands = [C::Begin, C::Resolve, C::Accept, C::Withdraw];
+        Self { couriers: 2, ..Self::with_one_complaint("couriers", &commands, bounds) }
+    }
+
+    /// Two complaints whose clocks run at once, with one agent of each level for both: who does not act in time is late with
+    /// either.
+    fn of_two_complaints_in_time() -> Self {
+        let bounds = Bounds { hours: 2, level_entries: 2, assignments: 2, questions: 0, proposals: 0, decisions: 1 };
+        let commands = [C::Begin, C::Resolve, C::Accept, C::Withdraw, C::Merge, C::Unmerge];
+        Self { name: "two complaints in time", deeds: deeds(&commands), bounds, ..Self::of_two_complaints() }
+    }
+
     /// Two complaints of one customer that can be joined, on a ladder of two with one agent each who has room for one
     /// or for both.
     fn of_two_complaints() -> Self {
@@ -475,6 +532,7 @@ impl House {
             complaints: 2,
             deeds: deeds(&commands),
             bounds: Bounds { hours: 0, level_entries: 2, assignments: 2, questions: 0, proposals: 0, decisions: 1 },
+            couriers: 0,
             sabotage: Sabotage::None,
             graph: Mutex::default(),
         }
@@ -490,6 +548,7 @@ impl House {
             complaints: 1,
             deeds: deeds(commands),
             bounds,
+            couriers: 0,
             sabotage: Sabotage::None,
             graph: Mutex::default(),
         }
@@ -540,8 +599,9 @@ impl House {
             hour: 0,
             complaints,
             workload: BTreeMap::new(),
-            waiting: false,
-            leased: false,
+            outbox: Vec::new(),
+            planned: 0,
+            couriers: vec![None; self.couriers],
             broken: BTreeSet::new(),
             shape: Arc::new(Shape(Vec::new())),
         })
@@ -660,6 +720,13 @@ impl House {
             }
             _ => {}
         }
+        let by_clock = matches!(entry.event, Event::Escalated { .. }) && entry.by == Party::System;
+        if self.sabotage == Sabotage::OneClockMovesBoth && by_clock {
+            for other in next.complaints.iter_mut().filter(|other| other.state.id != entry.complaint) {
+                let Place { status, level, handler } = entry.place.clone();
+                *other = Arc::new(other.followed_by(Complaint { status, level, handler, ..other.state.clone() }));
+            }
+        }
         if self.sabotage != Sabotage::LogLosesAnEntry || !matches!(entry.event, Event::Read) {
             kept.log = kept.log.and(entry);
         }
@@ -749,11 +816,61 @@ impl House {
             Recipient::Customer(_) => false,
         });
         broken(subject_told, Broken::SubjectTookPart);
-        next.waiting |= notices.iter().any(|notice| matches!(notice.recipient, Recipient::Customer(_)));
+        let letters = notices.iter().filter(|notice| matches!(notice.recipient, Recipient::Customer(_)));
+        for _ in letters.filter(|_| self.couriers > 0) {
+            next.outbox.push(Parcel { number: next.planned, delivered: 0 });
+            next.planned += 1;
+        }
+    }
+
+    /// What a courier's step makes of a state; `None` if there is nothing to take.
+    fn carried(&self, state: &State, action: Action, courier: usize) -> Option<State> {
+        let mut next = state.clone();
+        let hand = next.couriers[courier];
+        next.couriers[courier] = match (action, hand) {
+            (Action::Claim(_), None) => {
+                let leased = |number| {
+                    let mut hands = state.couriers.iter().flatten();
+                    self.sabotage != Sabotage::LeasesAreIgnored
+                        && hands.any(|held| held.is_live && held.parcel == number)
+                };
+                let free = state.outbox.iter().find(|parcel| !leased(parcel.number))?;
+                Some(InHand { parcel: free.number, is_live: true, is_delivered: false })
+            }
+            (Action::Deliver(_), Some(held)) => {
+                for parcel in next.outbox.iter_mut().filter(|parcel| parcel.number == held.parcel) {
+                    parcel.delivered = (parcel.delivered + 1).min(2);
+                }
+                Some(InHand { is_delivered: true, ..held })
+            }
+            (Action::Settle(_), Some(held)) => {
+                let unsent = |parcel: &Parcel| parcel.number == held.parcel && parcel.delivered == 0;
+                if next.outbox.iter().any(unsent) {
+                    next.broken.insert(Broken::SettledUndelivered);
+                }
+                next.outbox.retain(|parcel| parcel.number != held.parcel);
+                None
+            }
+            (Action::Lapse(_), Some(held)) => Some(InHand { is_live: false, ..held }),
+            (Action::Crash(_), Some(_)) => None,
+            _ => return None,
+        };
+        Some(self.shaped(next))
     }
 
     fn shaped(&self, mut state: State) -> State {
-        let mut bytes = vec![state.hour, u8::from(state.waiting), u8::from(state.leased)];
+        let mut bytes = vec![state.hour];
+        bytes.extend(state.outbox.iter().map(|parcel| parcel.delivered));
+        bytes.push(u8::MAX);
+        // Which of the couriers it is makes no difference, nor how many letters there were before.
+        let place = |held: &InHand| state.outbox.iter().position(|parcel| parcel.number == held.parcel);
+        let in_hand = |held: &InHand| {
+            let place = place(held).and_then(|place| u8::try_from(place).ok()).unwrap_or(u8::MAX);
+            [1, place, u8::from(held.is_live), u8::from(held.is_delivered)]
+        };
+        let mut hands: Vec<[u8; 4]> = state.couriers.iter().map(|hand| hand.as_ref().map_or([0; 4], in_hand)).collect();
+        hands.sort_unstable();
+        bytes.extend(hands.concat());
         bytes.extend(state.broken.iter().map(|it| *it as u8));
         for kept in &state.complaints {
             bytes.push(u8::MAX);
@@ -898,7 +1015,8 @@ fn number(state: &State) -> u64 {
 
 /// Everything has come to an end and everybody was told.
 fn is_goal(state: &State) -> bool {
-    !state.waiting && !state.leased && state.complaints.iter().all(|kept| kept.state.status.is_end())
+    let is_told = state.outbox.is_empty() && state.couriers.iter().all(Option::is_none);
+    is_told && state.complaints.iter().all(|kept| kept.state.status.is_end())
 }
 
 impl Model for House {
@@ -945,15 +1063,24 @@ impl Model for House {
                 }
             }
         }
-        if state.leased {
-            actions.extend([Action::Deliver, Action::Lapse]);
-        } else if state.waiting {
-            actions.push(Action::Claim);
+        for (courier, hand) in state.couriers.iter().enumerate() {
+            match hand {
+                None => actions.push(Action::Claim(courier)),
+                Some(held) => {
+                    actions.push(if held.is_delivered { Action::Settle(courier) } else { Action::Deliver(courier) });
+                    actions.push(Action::Crash(courier));
+                    if held.is_live {
+                        actions.push(Action::Lapse(courier));
+                    }
+                    if self.sabotage == Sabotage::SettledUnsent {
+                        actions.push(Action::Settle(courier));
+                    }
+                }
+            }
         }
     }
 
     fn next_state(&self, state: &State, action: Action) -> Option<State> {
-        let courier = |waiting, leased| Some(self.shaped(State { waiting, leased, ..state.clone() }));
         let next = match action {
             Action::Hour => Some(self.shaped(State { hour: state.hour + 1, ..state.clone() })),
             Action::Give { deed, agent, complaint, .. } => {
@@ -965,9 +1092,11 @@ impl Model for House {
             }
             Action::Route(complaint) => self.given(state, &Actor::system(), &Command::plain(C::Assign), complaint),
             Action::Sweep(complaint) => self.swept(state, complaint),
-            Action::Claim => courier(false, true),
-            Action::Deliver => courier(state.waiting, false),
-            Action::Lapse => courier(true, false),
+            Action::Claim(courier)
+            | Action::Deliver(courier)
+            | Action::Settle(courier)
+            | Action::Lapse(courier)
+            | Action::Crash(courier) => self.carried(state, action, courier),
         }?;
         self.remember(state, &next);
         Some(next)
@@ -1052,6 +1181,11 @@ fn always() -> Vec<Property<House>> {
             !state.broken.contains(&Broken::ClosedByWordOfStaff)
         }),
         Property::always(TOLD_ONCE, |_, state: &State| !state.broken.contains(&Broken::ToldTwice)),
+        Property::always(SETTLED_WAS_DELIVERED, |_, state: &State| !state.broken.contains(&Broken::SettledUndelivered)),
+        Property::always(ONE_LIVE_LEASE, |_, state: &State| {
+            let live: Vec<u32> = state.couriers.iter().flatten().filter(|it| it.is_live).map(|it| it.parcel).collect();
+            live.iter().collect::<BTreeSet<_>>().len() == live.len()
+        }),
         Property::always(SUBJECT_IS_KEPT_OUT, |_, state: &State| !state.broken.contains(&Broken::SubjectTookPart)),
         Property::always(PROPOSER_NEVER_APPROVES, |_, state: &State| {
             !state.broken.contains(&Broken::OwnProposalApproved)
@@ -1111,7 +1245,24 @@ fn sometimes() -> Vec<Property<House>> {
             let held: Vec<bool> = state.complaints.iter().map(|kept| kept.state.workload().is_some()).collect();
             held.len() == 2 && held.contains(&true) && is_at(state, Status::Queued)
         }),
-        Property::sometimes("all ended and all told", |_, state: &State| is_goal(state)),
+        Property::sometimes("two complaints go up by their clocks", |_, state: &State| {
+            let by_clock = |kept: &Arc<Kept>| kept.fired.iter().any(|(_, it)| matches!(it, EscalationCause::Clock(_)));
+            state.complaints.len() == 2 && state.complaints.iter().all(by_clock)
+        }),
+        Property::sometimes("joined after a clock moved it", |_, state: &State| {
+            let by_clock = |kept: &&Arc<Kept>| !kept.fired.is_empty();
+            state.complaints.iter().filter(by_clock).any(|kept| kept.state.status == Status::Merged)
+        }),
+        Property::sometimes("a letter goes out twice", |_, state: &State| {
+            state.outbox.iter().any(|parcel| parcel.delivered == 2)
+        }),
+        Property::sometimes("a courier has in hand what another settled", |_, state: &State| {
+            let is_over = |held: &InHand| state.outbox.iter().all(|parcel| parcel.number != held.parcel);
+            state.couriers.iter().flatten().any(is_over)
+        }),
+        Property::sometimes("all ended and all told", |house: &House, state: &State| {
+            house.couriers > 0 && is_goal(state)
+        }),
     ]
 }
 
