@@ -36,6 +36,8 @@ const BOUNDARY: &str = "scenario-boundary";
 /// A server on a scratch folder, with an account for everybody of the house.
 pub(crate) struct HttpWorld {
     folder: PathBuf,
+    /// Where the complaints are; in a file of the folder where nothing is said.
+    database: Option<String>,
     clock: ManualClock,
     open: Option<Open>,
     /// Account ids by the key of the house.
@@ -56,9 +58,10 @@ struct Reply {
 }
 
 impl HttpWorld {
-    pub(crate) fn new(folder: &Path) -> Self {
+    pub(crate) fn new(folder: &Path, database: Option<String>) -> Self {
         Self {
             folder: folder.to_owned(),
+            database,
             clock: ManualClock::at(DateTime::UNIX_EPOCH),
             open: None,
             accounts: BTreeMap::new(),
@@ -71,6 +74,7 @@ impl HttpWorld {
             listen: "127.0.0.1:8080".into(),
             data: self.folder.join("data"),
             not_durable: true,
+            database: self.database.clone(),
             ..ServeArgs::default()
         };
         let config = Config::from_args(&args, None).map_err(broken)?;

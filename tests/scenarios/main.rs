@@ -1,13 +1,18 @@
-//! The scenarios of the core again, unchanged: on the SQLite store, and through the HTTP interface of the server.
+//! The scenarios of the core again, unchanged: on the SQLite and the PostgreSQL store, and through the HTTP interface of the server
+//! on either.
 
 mod http;
+#[path = "../../reference-server/tests/postgres/mod.rs"]
+mod postgres;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use complaint_core::testing::{DeskWorld, Scenario, World};
 use complaint_store_sqlx::SqliteStore;
+use complaint_store_sqlx::postgres::PostgresOptions;
 use http::HttpWorld;
+use postgres::postgres;
 
 #[tokio::test]
 async fn every_scenario_plays_on_sqlite() {
@@ -21,8 +26,33 @@ async fn every_scenario_plays_on_sqlite() {
 }
 
 #[tokio::test]
+async fn every_scenario_plays_on_postgresql() {
+    if postgres().is_none() {
+        return;
+    }
+    every_scenario_plays(async |_: &Path| {
+        let url = postgres().expect("it was there");
+        let (database, schema) = url.rsplit_once("schema=").expect("a schema of its own");
+        let options = PostgresOptions::new(database.trim_end_matches(['&', '?'])).expect("a URL");
+        let options = options.in_schema(schema).expect("a name").not_durable().with_connections(2);
+        let store = options.open().await.expect("the store opens");
+        store.migrate().await.expect("the tables are made");
+        Box::new(DeskWorld::over(Arc::new(store))) as Box<dyn World>
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn every_scenario_plays_over_http() {
-    every_scenario_plays(async |folder: &Path| Box::new(HttpWorld::new(folder)) as Box<dyn World>).await;
+    every_scenario_plays(async |folder: &Path| Box::new(HttpWorld::new(folder, None)) as Box<dyn World>).await;
+}
+
+#[tokio::test]
+async fn every_scenario_plays_over_http_on_postgresql() {
+    if postgres().is_none() {
+        return;
+    }
+    every_scenario_plays(async |folder: &Path| Box::new(HttpWorld::new(folder, postgres())) as Box<dyn World>).await;
 }
 
 /// Plays each in a world of its own on a scratch folder of its own.
