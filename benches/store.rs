@@ -3,8 +3,9 @@
 //! And what daily lists and counts cost as closed complaints pile up: see `lists/mod.rs`.
 //!
 //! Run it with `cargo bench --bench store`, or one part with `-- changes` or `-- lists`; with `--features postgres` and `COMPLAINT_TEST_POSTGRES` naming a server it
-//! measures PostgreSQL, too, and says whether that server is durable. It ends with lines `figure NAME VALUE UNIT`.
-//! Nothing is asserted: a slow machine is not a fault.
+//! measures PostgreSQL, too, beside `pgbench` and one statement for many submissions, and says whether that server is durable.
+//! `COMPLAINT_BENCH_SUBMISSIONS` and `COMPLAINT_BENCH_ENTRIES` make it smaller or larger. It ends with lines
+//! `figure NAME VALUE UNIT`. Nothing is asserted: a slow machine is not a fault.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -26,10 +27,14 @@ mod measure;
 
 const CLIENTS: [usize; 4] = [1, 8, 32, 128];
 /// Submissions of one measurement, and how often it is repeated.
-const SUBMISSIONS: usize = 1_500;
+const SUBMISSIONS: u32 = 1_500;
 const REPEATS: usize = 3;
 /// Entries of the chain that is verified.
 const ENTRIES: u32 = 100_000;
+
+fn sized(variable: &str, usual: u32) -> u32 {
+    std::env::var(variable).map_or(usual, |size| size.parse().expect("a number"))
+}
 
 fn main() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
@@ -37,7 +42,7 @@ fn main() {
         let part = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
         let wanted = |name| part.as_deref().is_none_or(|part| part == name);
         if wanted("changes") {
-            let changes = submissions(SUBMISSIONS).await;
+            let changes = submissions(sized("COMPLAINT_BENCH_SUBMISSIONS", SUBMISSIONS)).await;
             sqlite(&changes).await;
             #[cfg(feature = "postgres")]
             postgres::measure(&changes).await;
@@ -51,7 +56,7 @@ fn main() {
 }
 
 /// Submissions as the desk plans them: acknowledged, routed and assigned in one change.
-async fn submissions(count: usize) -> Arc<Vec<Change>> {
+async fn submissions(count: u32) -> Arc<Vec<Change>> {
     #[derive(Default)]
     struct Keep(Mutex<Vec<Change>>);
     impl Observer for Keep {
@@ -301,6 +306,7 @@ async fn hand_written(connection: &mut sqlx::SqliteConnection, change: &Change, 
 
 /// Complaints of five entries each, and how long the walk along all of them takes.
 async fn verified(engine: &str, store: Arc<dyn Store>, verify: impl AsyncFn() -> (u64, bool)) {
+    let entries = sized("COMPLAINT_BENCH_ENTRIES", ENTRIES);
     let next = Arc::new(AtomicUsize::new(1));
     let mut tasks = tokio::task::JoinSet::new();
     for _ in 0..32 {
@@ -308,7 +314,7 @@ async fn verified(engine: &str, store: Arc<dyn Store>, verify: impl AsyncFn() ->
         tasks.spawn(async move {
             loop {
                 let number = u32::try_from(next.fetch_add(1, Ordering::Relaxed)).expect("small");
-                if number > ENTRIES / 5 {
+                if number > entries / 5 {
                     return;
                 }
                 let (mut told, opened) = Story::open(&Opening::numbered(number));
@@ -328,14 +334,21 @@ async fn verified(engine: &str, store: Arc<dyn Store>, verify: impl AsyncFn() ->
 
 #[cfg(feature = "postgres")]
 mod postgres {
+    use std::fmt::Write as _;
+    use std::path::PathBuf;
+    use std::process::{Command, Stdio};
+
     use complaint_store_sqlx::PostgresStore;
     use complaint_store_sqlx::postgres::PostgresOptions;
     use sqlx::{AssertSqlSafe, Executor};
 
     use super::{
-        Arc, ByHand, CLIENTS, Change, ComplaintStore, Desk, MemoryStore, Policy, REPEATS, by_hand, enrol, figure,
-        lists, median, rate, verified,
+        Arc, ByHand, CLIENTS, Change, ComplaintStore, Desk, Instant, MemoryStore, Policy, REPEATS, by_hand, enrol,
+        figure, lists, median, per_second, rate, verified,
     };
+
+    /// Submissions of one statement.
+    const TOGETHER: usize = 64;
 
     async fn fresh(url: &str, connections: usize) -> PostgresStore {
         let schema = format!("b{}", Desk::new(MemoryStore::new(), Policy::standard()).draw_id().simple());
@@ -345,6 +358,12 @@ mod postgres {
         store.migrate().await.expect("migrate");
         enrol(&store).await;
         store
+    }
+
+    async fn removed(store: PostgresStore) {
+        let drop = format!("DROP SCHEMA {} CASCADE", store.schema());
+        store.pool().execute(AssertSqlSafe(drop)).await.expect("drop");
+        store.close().await;
     }
 
     pub(crate) async fn measure(changes: &Arc<Vec<Change>>) {
@@ -359,22 +378,27 @@ mod postgres {
             let value: String = sqlx::query_scalar(show).fetch_one(store.pool()).await.expect("show");
             println!("postgres: {setting} {value}");
         }
-        store.close().await;
+        let most: i32 = sqlx::query_scalar("SELECT current_setting('max_connections')::int - 10")
+            .fetch_one(store.pool())
+            .await
+            .expect("show");
+        let most = usize::try_from(most).expect("some connections");
+        println!(
+            "postgres: pgbench has at most {most} clients, one connection each, for more the server does not take"
+        );
+        removed(store).await;
         for clients in CLIENTS {
-            let (mut floors, mut ours) = (Vec::new(), Vec::new());
+            let (mut floors, mut groups, mut ours) = (Vec::new(), Vec::new(), Vec::new());
+            // In turn, so that what the machine does beside it meets all three.
             for _ in 0..REPEATS {
-                let store = fresh(&url, clients).await;
-                let (by_hand, all, place) = (Arc::clone(&rows), Arc::clone(changes), store.clone());
-                let sql = Arc::new(Sql::within(store.schema()));
-                floors.push(
-                    rate(clients, changes, move |at| {
-                        let (by_hand, all, place, sql) =
-                            (Arc::clone(&by_hand), Arc::clone(&all), place.clone(), Arc::clone(&sql));
-                        async move { hand_written(&place, &sql, &all[at], &by_hand[at]).await }
-                    })
-                    .await,
-                );
-                store.close().await;
+                let store = fresh(&url, 1).await;
+                let script = script(store.schema(), &changes[0], &rows[0]);
+                floors.push(pgbench(&url, &script, clients.min(most), changes.len()));
+                removed(store).await;
+
+                let store = fresh(&url, 1).await;
+                groups.push(in_groups(&store, changes, &rows).await);
+                removed(store).await;
 
                 let store = fresh(&url, clients).await;
                 let (all, place) = (Arc::clone(changes), store.clone());
@@ -385,12 +409,14 @@ mod postgres {
                     })
                     .await,
                 );
-                store.close().await;
+                removed(store).await;
             }
-            let (floor, ours) = (median(floors), median(ours));
-            figure(&format!("postgres_floor_by_hand_{clients}"), floor, "submissions/s");
+            let (floor, group, ours) = (median(floors), median(groups), median(ours));
+            figure(&format!("postgres_floor_pgbench_{clients}"), floor, "submissions/s");
+            figure(&format!("postgres_floor_{TOGETHER}_in_one_statement_{clients}"), group, "submissions/s");
             figure(&format!("postgres_ours_{clients}"), ours, "submissions/s");
-            figure(&format!("postgres_ratio_{clients}"), ours / floor, "x");
+            figure(&format!("postgres_ratio_to_pgbench_{clients}"), ours / floor, "x");
+            figure(&format!("postgres_ratio_to_one_statement_{clients}"), ours / group, "x");
         }
         let store = fresh(&url, 32).await;
         verified("postgres", Arc::new(store.clone()), async || {
@@ -398,6 +424,7 @@ mod postgres {
             (found.entries, found.is_intact())
         })
         .await;
+        removed(store).await;
     }
 
     pub(crate) async fn measure_lists() {
@@ -421,77 +448,142 @@ mod postgres {
             }
         };
         lists::measure("postgres", &store, fill, rest).await;
-        let schema = store.schema().to_owned();
-        store.pool().execute(AssertSqlSafe(format!("DROP SCHEMA {schema} CASCADE"))).await.expect("drop");
+        removed(store).await;
     }
 
-    struct Sql {
-        state: String,
-        search: String,
-        entry: String,
-        notice: String,
-        workload: String,
+    /// A value as it stands in a script of `pgbench`, which takes a name behind a colon for one of its variables.
+    fn literal(text: &str) -> String {
+        format!("E'{}'", text.replace('\\', "\\\\").replace('\'', "''").replace(':', "\\x3A"))
     }
 
-    impl Sql {
-        fn within(schema: &str) -> Self {
-            Self {
-                state: format!(
-                    "INSERT INTO {schema}.complaint_state (id, reference, version, customer, category, status, is_open, \
-                     level, handler, weight, received_at, promised_at, next_action_at, has_missed_deadline, ratings, \
-                     words_hash, codec, state) \
-                     VALUES ($1, $2, 1, $3, $4, $5, true, 1, $6, 1, $7, $8, $8, false, '', 0, 1, $9)"
-                ),
-                search: format!("INSERT INTO {schema}.complaint_search VALUES ($1, array_to_tsvector($2))"),
-                entry: format!(
-                    "INSERT INTO {schema}.complaint_log (complaint, seq, version, at, codec, entry, hash) \
-                     VALUES ($1, $2, 1, $3, 1, $4, $5)"
-                ),
-                notice: format!(
-                    "INSERT INTO {schema}.complaint_outbox (id, complaint, state, planned_at, available_at, codec, notice) \
-                     VALUES ($1, $2, 'waiting', $3, $3, 1, $4)"
-                ),
-                workload: format!("UPDATE {schema}.complaint_agents SET workload = workload + $2 WHERE id = $1"),
-            }
-        }
-    }
-
-    async fn hand_written(store: &PostgresStore, sql: &Sql, change: &Change, rows: &ByHand) {
-        let query = |sql: &String| sqlx::query(AssertSqlSafe(sql.clone()));
-        let part = &change.parts()[0];
-        let (id, state) = (part.id().as_uuid(), part.after());
-        let mut tx = store.pool().begin().await.expect("begin");
-        let insert = query(&sql.state)
-            .bind(id)
-            .bind(state.reference.to_string())
-            .bind(state.customer.as_str())
-            .bind(state.category.as_str())
-            .bind(state.status.name())
-            .bind(state.handler.as_ref().map(|handler| handler.as_str().to_owned()))
-            .bind(state.received_at.timestamp_micros())
-            .bind(state.promised_at().map_or(0, |at| at.timestamp_micros()))
-            .bind(&rows.state);
-        tx.execute(insert).await.expect("insert");
+    /// The rows of a submission in one transaction, by statements that check nothing: each submission with an id and for an
+    /// agent of its own.
+    fn script(schema: &str, change: &Change, rows: &ByHand) -> String {
+        let state = change.parts()[0].after();
+        let (received, promised) = (state.received_at.timestamp_micros(), state.promised_at().expect("a promise"));
+        let (promised, status, category) = (promised.timestamp_micros(), state.status.name(), state.category.as_str());
         let words = complaint_core::store::search_words(&state.searchable());
-        tx.execute(query(&sql.search).bind(id).bind(words)).await.expect("insert");
-        for (entry, document) in part.entries().iter().zip(&rows.entries) {
-            let insert = query(&sql.entry)
-                .bind(id)
-                .bind(i64::from(entry.seq))
-                .bind(entry.at.timestamp_micros())
-                .bind(document)
-                .bind(vec![0_u8; 32]);
-            tx.execute(insert).await.expect("insert");
+        let words: Vec<String> = words.iter().map(|word| literal(word)).collect();
+        let id = "lpad(to_hex(:number::bigint), 32, '0')::uuid";
+        let mut script = format!(
+            "\\set number random(1, 9000000000000000000)\n\\set agent random(0, 31)\nBEGIN;\n\
+             INSERT INTO {schema}.complaint_state (id, reference, version, customer, category, status, is_open, level, \
+             handler, weight, received_at, promised_at, next_action_at, has_missed_deadline, ratings, words_hash, codec, \
+             state) VALUES ({id}, 'C-' || :number::bigint, 1, 'customer-' || :number::bigint, '{category}', '{status}', \
+             true, 1, 'agent-' || :agent::bigint, 1, {received}, {promised}, {promised}, false, '', 0, 1, {});\n\
+             INSERT INTO {schema}.complaint_search VALUES ({id}, array_to_tsvector(ARRAY[{}]));\n",
+            literal(&rows.state),
+            words.join(", "),
+        );
+        for (seq, document) in (1..).zip(&rows.entries) {
+            let _ = writeln!(
+                script,
+                "INSERT INTO {schema}.complaint_log (complaint, seq, version, at, codec, entry, hash) VALUES ({id}, {seq}, \
+                 1, {received}, 1, {}, decode(repeat('00', 32), 'hex'));",
+                literal(document),
+            );
         }
-        for (notice, document) in change.notices().iter().zip(&rows.notices) {
-            let planned_at = notice.planned_at.timestamp_micros();
-            let insert = query(&sql.notice).bind(notice.id.as_uuid()).bind(id).bind(planned_at).bind(document);
-            tx.execute(insert).await.expect("insert");
+        for (number, document) in rows.notices.iter().enumerate() {
+            let _ = writeln!(
+                script,
+                "INSERT INTO {schema}.complaint_outbox (id, complaint, state, planned_at, available_at, codec, notice) \
+                 VALUES ((lpad(to_hex(:number::bigint), 31, '0') || '{number}')::uuid, {id}, 'waiting', {received}, \
+                 {received}, 1, {});",
+                literal(document),
+            );
         }
-        for delta in change.workload() {
-            let update = query(&sql.workload).bind(delta.agent.as_str().to_owned()).bind(delta.delta);
-            tx.execute(update).await.expect("update");
+        let _ = writeln!(
+            script,
+            "UPDATE {schema}.complaint_agents SET workload = workload + 1 WHERE id = 'agent-' || :agent::bigint;\nEND;"
+        );
+        script
+    }
+
+    /// Transactions a second of the program that comes with PostgreSQL.
+    fn pgbench(url: &str, script: &str, clients: usize, submissions: usize) -> f64 {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("submission.sql");
+        std::fs::write(&file, script).expect("written");
+        let each = submissions.div_ceil(clients).to_string();
+        let (clients, threads) = (clients.to_string(), clients.min(2).to_string());
+        let mut pgbench = Command::new(program());
+        pgbench.args(["--no-vacuum", "--protocol=prepared", "--client", &clients, "--jobs", &threads]);
+        pgbench.args(["--transactions", &each, "--file"]).arg(&file).arg(url);
+        let ran = pgbench.stdin(Stdio::null()).output().expect("pgbench runs");
+        let said = String::from_utf8_lossy(&ran.stdout);
+        assert!(ran.status.success(), "pgbench: {}", String::from_utf8_lossy(&ran.stderr));
+        let rate = said.lines().find_map(|line| line.strip_prefix("tps = ")?.split(' ').next()?.parse().ok());
+        rate.expect("pgbench tells its rate")
+    }
+
+    /// Debian does not put the programs of a server in the path.
+    fn program() -> PathBuf {
+        let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+        let found = versions.map(|version| version.path().join("bin/pgbench")).filter(|program| program.exists());
+        found.max().unwrap_or_else(|| "pgbench".into())
+    }
+
+    /// Submissions a second when each statement writes the rows of many and checks nothing.
+    async fn in_groups(store: &PostgresStore, changes: &[Change], rows: &[ByHand]) -> f64 {
+        let sql = "WITH \
+            states AS (INSERT INTO complaint_state (id, reference, version, customer, category, status, is_open, level, handler, \
+                weight, received_at, promised_at, next_action_at, has_missed_deadline, ratings, words_hash, codec, state) \
+                SELECT s.id, s.reference, 1, s.customer, s.category, s.status, true, 1, s.handler, 1, s.received, s.promised, \
+                s.promised, false, '', 0, 1, s.state FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], \
+                $6::text[], $7::bigint[], $8::bigint[], $9::text[]) \
+                AS s (id, reference, customer, category, status, handler, received, promised, state)), \
+            words AS (INSERT INTO complaint_search SELECT w.id, array_to_tsvector(string_to_array(w.words, ' ')) \
+                FROM unnest($1::uuid[], $10::text[]) AS w (id, words)), \
+            log AS (INSERT INTO complaint_log (complaint, seq, version, at, codec, entry, hash) \
+                SELECT l.complaint, l.seq, 1, l.at, 1, l.entry, decode(repeat('00', 32), 'hex') \
+                FROM unnest($11::uuid[], $12::bigint[], $13::bigint[], $14::text[]) AS l (complaint, seq, at, entry)), \
+            notices AS (INSERT INTO complaint_outbox (id, complaint, state, planned_at, available_at, codec, notice) \
+                SELECT n.id, n.complaint, 'waiting', n.at, n.at, 1, n.notice \
+                FROM unnest($15::uuid[], $16::uuid[], $17::bigint[], $18::text[]) AS n (id, complaint, at, notice)) \
+            UPDATE complaint_agents AS a SET workload = a.workload + w.delta \
+                FROM (SELECT agent, sum(delta)::bigint AS delta FROM unnest($19::text[], $20::bigint[]) AS w (agent, delta) \
+                GROUP BY agent) AS w WHERE a.id = w.agent";
+        let sql = sql.replace("complaint_", &format!("{}.complaint_", store.schema()));
+        let mut connection = store.pool().acquire().await.expect("a connection");
+        let begun = Instant::now();
+        for (changes, rows) in changes.chunks(TOGETHER).zip(rows.chunks(TOGETHER)) {
+            let states: Vec<_> = changes.iter().map(|change| change.parts()[0].after()).collect();
+            let entries: Vec<_> = changes.iter().flat_map(|change| change.parts()[0].entries()).collect();
+            let notices: Vec<_> = changes.iter().flat_map(Change::notices).collect();
+            let deltas: Vec<_> = changes.iter().flat_map(Change::workload).collect();
+            let words = |words: Vec<String>| words.join(" ");
+            let handler = |state: &complaint_core::Complaint| state.handler.as_ref().map(ToString::to_string);
+            let promised =
+                |state: &complaint_core::Complaint| state.promised_at().map_or(0, |at| at.timestamp_micros());
+            sqlx::query(AssertSqlSafe(sql.clone()))
+                .bind(each(&states, |state| state.id.as_uuid()))
+                .bind(each(&states, |state| state.reference.to_string()))
+                .bind(each(&states, |state| state.customer.to_string()))
+                .bind(each(&states, |state| state.category.to_string()))
+                .bind(each(&states, |state| state.status.name().to_owned()))
+                .bind(each(&states, |state| handler(state)))
+                .bind(each(&states, |state| state.received_at.timestamp_micros()))
+                .bind(each(&states, |state| promised(state)))
+                .bind(each(rows, |row| row.state.clone()))
+                .bind(each(&states, |state| words(complaint_core::store::search_words(&state.searchable()))))
+                .bind(each(&entries, |entry| entry.complaint.as_uuid()))
+                .bind(each(&entries, |entry| i64::from(entry.seq)))
+                .bind(each(&entries, |entry| entry.at.timestamp_micros()))
+                .bind(rows.iter().flat_map(|row| row.entries.clone()).collect::<Vec<_>>())
+                .bind(each(&notices, |notice| notice.id.as_uuid()))
+                .bind(each(&notices, |notice| notice.complaint.as_uuid()))
+                .bind(each(&notices, |notice| notice.planned_at.timestamp_micros()))
+                .bind(rows.iter().flat_map(|row| row.notices.clone()).collect::<Vec<_>>())
+                .bind(each(&deltas, |delta| delta.agent.to_string()))
+                .bind(each(&deltas, |delta| delta.delta))
+                .execute(&mut *connection)
+                .await
+                .expect("written");
         }
-        tx.commit().await.expect("commit");
+        per_second(changes.len(), begun)
+    }
+
+    fn each<T, V>(rows: &[T], column: impl Fn(&T) -> V) -> Vec<V> {
+        rows.iter().map(column).collect()
     }
 }
