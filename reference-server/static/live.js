@@ -65,6 +65,9 @@
     const offered = new Set([...fresh.forms].map((form) => form.getAttribute("action")));
     for (const form of region.querySelectorAll("form")) {
       const said = form.querySelector("[data-over]");
+      // What is written next answers a question that stays open.
+      const next = form.getAttribute("action").replace(/\/answer$/, "/post");
+      if (!offered.has(form.getAttribute("action")) && offered.has(next)) form.setAttribute("action", next);
       const over = !offered.has(form.getAttribute("action"));
       for (const button of form.querySelectorAll("button")) button.disabled = over;
       if (!over) {
@@ -81,15 +84,21 @@
     }
   }
 
-  // What stands here belongs to somebody who may not see it any more: all of it goes, drafts too.
-  function clear(said, link) {
+  // What stands here belongs to somebody who may not see it any more: all of it goes, but for what they are typing themselves.
+  function clear(said, link, mine = []) {
     gone = true;
     rest();
     const heading = document.createElement("h1");
     heading.textContent = said;
     const way = document.createElement("p");
     way.append(Object.assign(document.createElement("a"), link));
-    source.replaceChildren(...(status ? [status] : []), heading, way);
+    const drafts = mine.flatMap((draft) => {
+      const title = document.createElement("h2");
+      title.textContent = "What you typed was not sent; copy what you still need";
+      draft.readOnly = true;
+      return [title, draft];
+    });
+    source.replaceChildren(...(status ? [status] : []), heading, ...drafts, way);
     if (status) status.textContent = said;
     document.title = said;
   }
@@ -107,7 +116,8 @@
       }
       if (answer.status === 403 || answer.status === 404) {
         const one = location.pathname.startsWith("/complaints/");
-        clear(one ? "This complaint is no longer yours to see." : "This page is no longer yours to see.", { href: "/", textContent: "Go on" });
+        const mine = [...source.querySelectorAll("textarea")].filter((it) => it.value.trim() && it.value !== it.defaultValue);
+        clear(one ? "This complaint is no longer yours to see." : "This page is no longer yours to see.", { href: "/", textContent: "Go on" }, mine);
         return;
       }
       if (!answer.ok || answer.redirected) return;

@@ -269,6 +269,9 @@ pub enum Event {
         /// When that one was received.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         theirs: Option<DateTime<Utc>>,
+        /// Since when it had a message of the customer that nobody had read.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        unread_since: Option<DateTime<Utc>>,
     },
     /// Taken apart again.
     Unmerged,

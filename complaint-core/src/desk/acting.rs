@@ -22,6 +22,8 @@ use crate::store::{IdempotencyKey, PAGE_MAX, Page, Query, Scope, Sort, StoreErro
 
 /// How often a change is planned anew when somebody else was faster.
 const ATTEMPTS: u32 = 64;
+/// How many complaints that were joined one to the next are followed.
+const JOINED_MAX: u32 = 16;
 
 /// The desk in somebody's hands. Everything it does, it does in the name of one actor.
 ///
@@ -369,8 +371,27 @@ impl Acting {
 
     /// With all that is stored: what rules decide by.
     async fn whole(&self, id: ComplaintId) -> Result<Complaint, DeskError> {
-        let found = self.desk.store.load(id).await?;
-        found.filter(|complaint| self.scope().admits(complaint)).ok_or(DeskError::NotFound)
+        self.admitted(self.desk.store.load(id).await?).await
+    }
+
+    /// What this actor may see; for agents what was joined to another complaint goes with that one.
+    async fn admitted(&self, found: Option<Complaint>) -> Result<Complaint, DeskError> {
+        let found = found.ok_or(DeskError::NotFound)?;
+        let scope = self.scope();
+        let agent = self.actor.agent_id();
+        if (agent.is_none() || found.merged_into.is_none()) && scope.admits(&found) {
+            return Ok(found);
+        }
+        let mut survivor = found.merged_into.filter(|_| agent.is_some() && agent != found.against.as_ref());
+        for _ in 0..JOINED_MAX {
+            let Some(id) = survivor else { break };
+            let Some(next) = self.desk.store.load(id).await? else { break };
+            if scope.admits(&next) {
+                return Ok(found);
+            }
+            survivor = next.merged_into;
+        }
+        Err(DeskError::NotFound)
     }
 
     /// Of these complaints those whose customers are given no date, in letters neither, because nobody could keep it: they wait, and
@@ -436,8 +457,7 @@ impl Acting {
         }
         let reference: Reference = id_or_reference.parse().map_err(|_| DeskError::NotFound)?;
         let found = self.desk.store.by_reference(reference).await?;
-        let found = found.filter(|complaint| self.scope().admits(complaint)).ok_or(DeskError::NotFound)?;
-        Ok(self.seen(found))
+        Ok(self.seen(self.admitted(found).await?))
     }
 
     /// A page of the complaints this actor may see; the scope of the query is theirs, whatever was asked.
@@ -680,11 +700,22 @@ impl Desk {
 
     async fn holder(&self, complaint: &Complaint) -> Result<Holder, DeskError> {
         let Some(handler) = &complaint.handler else { return Ok(Holder::There) };
-        Ok(match self.store.find(handler).await? {
-            Some(member) if member.agent.is_available(self.now()) => Holder::There,
-            Some(member) if member.agent.enabled => Holder::Absent,
-            _ => Holder::Gone,
-        })
+        let found = self.store.find(handler).await?;
+        if found.as_ref().is_some_and(|member| member.agent.is_available(self.now())) {
+            return Ok(Holder::There);
+        }
+        // The next level up at which somebody is there; where nobody is, the next one all the same.
+        let last = self.policy().last_level();
+        let next = complaint.level.above().min(last);
+        let roster = self.store.roster().await?;
+        let reads = |level: &Level| {
+            let mut there = roster.iter().filter(|it| it.agent.level == *level && it.agent.is_available(self.now()));
+            there.any(|it| complaint.against.as_ref() != Some(&it.agent.id) && !complaint.is_barred(&it.agent.id))
+        };
+        let up = std::iter::successors(Some(next), |level| Some(level.above()).filter(|above| *above <= last));
+        let hears = up.into_iter().find(reads).unwrap_or(next);
+        let is_back = found.is_some_and(|member| member.agent.enabled);
+        Ok(if is_back { Holder::Absent(hears) } else { Holder::Gone(hears) })
     }
 
     fn categorise(&self, plan: &mut Plan, policy: &Policy, submission: &Submission) {

@@ -596,13 +596,19 @@ fn effects(complaint: &Complaint, command: &Command, actor: &Actor, context: &Co
             if let Some(survivor) = context.other {
                 let words = Words::none().maybe("reason", text(&input.reason));
                 draft.push(
-                    draft.at(Status::Merged),
+                    // Whoever handles the survivor goes on with both; nobody else keeps this one.
+                    Place { handler: survivor.handler.clone(), ..draft.at(Status::Merged) },
                     Event::Merged { into: survivor.id, reference: Some(survivor.reference) },
                     words,
                 );
                 let mut joined = Draft { joins: Some(complaint), ..Draft::of(survivor, actor, context) };
                 let received_at = survivor.received_at.min(complaint.received_at);
-                let event = Event::Absorbed { other: complaint.id, received_at, theirs: Some(complaint.received_at) };
+                let event = Event::Absorbed {
+                    other: complaint.id,
+                    received_at,
+                    theirs: Some(complaint.received_at),
+                    unread_since: complaint.unread_since,
+                };
                 joined.push(joined.place(), event, Words::none());
                 draft.entries.extend(joined.entries);
             }

@@ -382,11 +382,14 @@ pub(crate) fn happen(complaint: &mut Complaint, entry: &Entry) {
         }
         Event::Merged { into, .. } => {
             complaint.merged_into = Some(*into);
+            // What is unread of it is read with the survivor.
+            complaint.unread_since = None;
             complaint.question = None;
             complaint.proposal = None;
             complaint.awaited = None;
         }
-        Event::Absorbed { other, received_at, theirs } => {
+        Event::Absorbed { other, received_at, theirs, unread_since } => {
+            complaint.unread_since = [complaint.unread_since, *unread_since].into_iter().flatten().min();
             complaint.absorbed.push(*other);
             complaint.receipts.entry(complaint.id).or_insert(complaint.received_at);
             complaint.receipts.insert(*other, theirs.unwrap_or(*received_at));

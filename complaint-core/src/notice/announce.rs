@@ -51,10 +51,10 @@ pub fn announce(before: Option<&Complaint>, after: &Complaint, entries: &[Entry]
 pub(crate) enum Holder {
     /// They work.
     There,
-    /// They are absent, and read it when they are back.
-    Absent,
-    /// They are disabled, and never read it.
-    Gone,
+    /// They are absent, and read it when they are back; till then this level hears of it.
+    Absent(Level),
+    /// They are disabled, and never read it; this level does.
+    Gone(Level),
 }
 
 /// As [`announce()`]; of what is decided already, and so is not taken from a handler who is away, those hear who answer for them.
@@ -76,12 +76,14 @@ pub(crate) fn announce_to(
             let deciders = before.answered_by().into_iter().cloned().map(Recipient::Agent);
             planned.extend(deciders.map(|decider| (decider, NoticeKind::ContestedHandler)));
         }
-        if holder != Holder::There && !entry.place.status.is_open() {
+        if let Holder::Absent(hears) | Holder::Gone(hears) = holder
+            && !entry.place.status.is_open()
+        {
             let theirs = entry.place.handler.clone().map(Recipient::Agent);
-            let instead = at_level(level_above(entry.place.level, policy), Level::FIRST, &entry.place, after, policy);
+            let instead = at_level(hears, Level::FIRST, &entry.place, after, policy);
             let told: Vec<NoticeKind> =
                 planned.iter().filter(|(to, _)| Some(to) == theirs.as_ref()).map(|(_, kind)| *kind).collect();
-            planned.retain(|(to, _)| holder == Holder::Absent || Some(to) != theirs.as_ref());
+            planned.retain(|(to, _)| matches!(holder, Holder::Absent(_)) || Some(to) != theirs.as_ref());
             planned.extend(told.into_iter().map(|kind| (instead.clone(), kind)));
         }
         // Whoever follows in the same change is announced instead, and so is where else it went.

@@ -1003,3 +1003,18 @@ fn whoever_withdraws_reads_what_falls_with_it() {
     let withdrawn = world.plain(&unread, &customer("john"), C::Withdraw);
     assert_eq!(withdrawn.unread_since, None, "nobody could mark it as read");
 }
+
+#[tokio::test]
+async fn where_nobody_is_there_at_the_next_level_either_the_one_above_hears() {
+    let house = House::with(policy(), agents()).await;
+    let id = house.submit().await.id;
+    let handler = house.state(id).await.handler.unwrap();
+    house.handler(id).await.begin(id).await.unwrap();
+    house.handler(id).await.perform(id, decision(C::Resolve, Vec::new())).await.unwrap();
+    for agent in agents().into_iter().filter(|it| it.id == handler || it.level == level(2)) {
+        house.desk.enrol(Agent { enabled: false, ..agent }).await.unwrap();
+    }
+    house.as_actor(customer("john")).perform(id, Command::with_text(C::Post, "It broke again.")).await.unwrap();
+    let change = house.changes.0.lock().unwrap().last().unwrap().clone();
+    assert_eq!(change.notices().iter().map(to).collect::<Vec<_>>(), ["level 3"]);
+}

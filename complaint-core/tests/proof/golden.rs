@@ -190,7 +190,7 @@ fn samples() -> Vec<Entry> {
         Event::Reinstated,
         Event::Dismissed { reason: DismissalReason::TimeBarred, by: agent_id("maria") },
         Event::Merged { into: other, reference: Some(complaint_core::reference::Reference::from_entropy(7)) },
-        Event::Absorbed { other, received_at: instant(), theirs: None },
+        Event::Absorbed { other, received_at: instant(), theirs: None, unread_since: None },
         Event::Unmerged,
         Event::Separated { other },
         Event::Referred,
@@ -247,7 +247,8 @@ fn messages_with_files() -> Vec<(&'static str, Entry)> {
     let with = |event: Event| Entry { event, words: words(), ..samples().swap_remove(9) };
     let absorbed = samples().into_iter().find_map(|entry| match entry.event {
         Event::Absorbed { other, received_at, .. } => {
-            Some(Entry { event: Event::Absorbed { other, received_at, theirs: Some(received_at) }, ..entry })
+            let (theirs, unread_since) = (Some(received_at), Some(received_at));
+            Some(Entry { event: Event::Absorbed { other, received_at, theirs, unread_since }, ..entry })
         }
         _ => None,
     });

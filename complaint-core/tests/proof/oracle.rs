@@ -378,38 +378,46 @@ fn warning_due(case: &Case<'_>) -> bool {
     !input.clocks.is_empty() && input.clocks.iter().all(is_reached)
 }
 
+/// Whether an agent can be given the complaint.
+fn fits(case: &Case<'_>, id: &AgentId) -> bool {
+    let complaint = &case.stage.complaint;
+    let excluded = complaint.exclusions.iter().any(|exclusion| {
+        exclusion.agent == *id
+            && match exclusion.cause {
+                ExclusionCause::Declined(level) | ExclusionCause::Released(level) => level == complaint.level,
+                ExclusionCause::Decided => true,
+            }
+    });
+    let known = agents().into_iter().find(|agent| agent.id == *id);
+    case.crew == Crew::Free
+        && known.is_some_and(|agent| agent.level == complaint.level)
+        && complaint.against.as_ref() != Some(id)
+        && !excluded
+}
+
+/// Whom the router chooses: nobody holds anything, so the first by their id.
+fn chosen(case: &Case<'_>) -> Option<AgentId> {
+    agents().into_iter().map(|agent| agent.id).filter(|id| fits(case, id)).min()
+}
+
 fn candidate(case: &Case<'_>) -> Vec<Fault> {
     let (complaint, input) = (&case.stage.complaint, case.command.input());
     let is_change = case.command.name() == C::Reassign;
-    let excluded = |id: &AgentId| {
-        complaint.exclusions.iter().any(|exclusion| {
-            exclusion.agent == *id
-                && match exclusion.cause {
-                    ExclusionCause::Declined(level) | ExclusionCause::Released(level) => level == complaint.level,
-                    ExclusionCause::Decided => true,
-                }
-        })
-    };
-    let fits = |id: &AgentId| {
-        let known = agents().into_iter().find(|agent| agent.id == *id);
-        case.crew == Crew::Free
-            && known.is_some_and(|agent| agent.level == complaint.level)
-            && complaint.against.as_ref() != Some(id)
-            && !excluded(id)
-    };
+    let silent = input.reason.as_deref().is_none_or(|reason| reason.trim().is_empty());
+    // Who reassigns gives a reason in any case, and that is another guard.
+    let mut faults: Vec<Fault> =
+        some(input.over_capacity && silent && !is_change, "missing", "reason").into_iter().collect();
     if is_change && input.agent.is_none() {
-        return vec![at("missing", "agent")];
+        faults.push(at("missing", "agent"));
+    } else if is_change && input.agent == complaint.handler {
+        faults.push(at("already_handler", "agent"));
+    } else {
+        faults.extend(match &input.agent {
+            Some(agent) => some(!fits(case, agent), "not_eligible", "agent").into_iter().collect(),
+            None => because(chosen(case).is_some(), "nobody_eligible"),
+        });
     }
-    if is_change && input.agent == complaint.handler {
-        return vec![at("already_handler", "agent")];
-    }
-    if input.over_capacity && input.reason.as_deref().is_none_or(|reason| reason.trim().is_empty()) {
-        return vec![at("missing", "reason")];
-    }
-    match &input.agent {
-        Some(agent) => some(!fits(agent), "not_eligible", "agent").into_iter().collect(),
-        None => because(agents().iter().any(|agent| fits(&agent.id)), "nobody_eligible"),
-    }
+    faults
 }
 
 fn decision(case: &Case<'_>) -> Vec<Fault> {
@@ -476,9 +484,13 @@ fn survivor(case: &Case<'_>) -> Vec<Fault> {
         let decided = it.exclusions.iter().filter(|exclusion| exclusion.cause == ExclusionCause::Decided);
         decided.map(|exclusion| exclusion.agent.clone()).collect()
     };
+    if other.id == complaint.id {
+        return into("same_complaint");
+    }
+    if !is_visible {
+        return into("unknown_complaint");
+    }
     let reasons = [
-        (other.id == complaint.id, "same_complaint"),
-        (!is_visible, "unknown_complaint"),
         (other.absorbed.contains(&complaint.id) || complaint.absorbed.contains(&other.id), "circle"),
         (other.customer != complaint.customer, "other_customer"),
         (!is_open(other.status), "not_open"),
@@ -486,7 +498,7 @@ fn survivor(case: &Case<'_>) -> Vec<Fault> {
         (other.level < complaint.level, "lower_level"),
         (!decided(complaint).is_subset(&decided(other)), "decided_before"),
     ];
-    reasons.into_iter().find(|(fails, _)| *fails).map_or_else(Vec::new, |(_, code)| into(code))
+    reasons.into_iter().filter(|(fails, _)| *fails).map(|(_, code)| at(code, "into")).collect()
 }
 
 fn files(case: &Case<'_>) -> Vec<Fault> {
@@ -547,7 +559,8 @@ fn faults(case: &Case<'_>, guard: Guard) -> Vec<Fault> {
         Guard::CandidateEligible => candidate(case),
         Guard::TakingAllowed if !policy.agents_may_take => because(false, "taking_not_allowed"),
         Guard::TakingAllowed => {
-            because(input.agent.is_none() || input.agent.as_ref() == actor.agent_id(), "only_for_oneself")
+            let taker = input.agent.clone().or_else(|| chosen(case));
+            because(taker.is_none() || taker.as_ref() == actor.agent_id(), "only_for_oneself")
         }
         Guard::DismissingAllowed => because(policy.agents_may_dismiss, "dismissing_not_allowed"),
         Guard::ReasonGiven => one(text("reason", input.reason.as_deref())),

@@ -372,3 +372,32 @@ fn what_happens_among_staff_moves_no_date_that_the_customer_sees() {
     let approved = world.plain(&proposed, &agent("mia"), C::Approve);
     assert_eq!(approved.status_since_for(&john), world.now);
 }
+
+#[tokio::test]
+async fn whoever_handles_the_survivor_reads_what_was_joined_to_it_and_nobody_else_keeps_it() {
+    let house = House::new(policy()).await;
+    let (one, other) = (house.submit().await, house.submit().await);
+    let (survivor, joined) = (house.state(one.id).await, house.state(other.id).await);
+    let [holds, held] = [&survivor, &joined].map(|it| it.handler.clone().unwrap());
+    assert_ne!(holds, held);
+    let john = house.as_actor(customer("john"));
+    john.perform(joined.id, Command::with_text(C::Post, "The lid, too.")).await.unwrap();
+    let unread = house.state(joined.id).await.unread_since;
+    let into = input(C::Merge, Input { into: Some(survivor.reference.to_string()), ..Input::default() });
+    house.as_actor(agent("mia")).perform(joined.id, into).await.unwrap();
+    let (holds, held) = (house.as_actor(agent(holds.as_str())), house.as_actor(agent(held.as_str())));
+    for by in [joined.id.to_string(), joined.reference.to_string()] {
+        assert_eq!(holds.find(&by).await.unwrap().id, joined.id);
+        assert!(matches!(held.find(&by).await, Err(DeskError::NotFound)), "it is not theirs any more");
+    }
+    assert!(!holds.log(joined.id).await.unwrap().is_empty());
+    assert!(matches!(house.as_actor(customer("jane")).read(joined.id).await, Err(DeskError::NotFound)));
+    assert!(
+        matches!(house.as_actor(agent("zoe")).read(joined.id).await, Err(DeskError::NotFound)),
+        "it is against her"
+    );
+    assert_eq!(john.read(joined.id).await.unwrap().id, joined.id);
+    // What was unread of it is to be read here, before anything closes.
+    assert!(unread.is_some() && house.state(survivor.id).await.unread_since == unread);
+    assert_eq!(house.state(joined.id).await.unread_since, None);
+}

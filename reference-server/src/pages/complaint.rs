@@ -27,7 +27,7 @@ use super::words::{
     CUSTOMER, Day, LogLine, Names, Tag, When, came_in, category_name, customer_status, deadline_name, left, log_line,
     outcome_tag, owed, sentence, staff_status, time_left, unfit,
 };
-use super::{Answer, Me, Person, page, see, start_of, upload};
+use super::{Answer, Me, Person, ended, page, see, start_of, upload};
 use crate::api::attachments::{Taken, attach as attach_files, carrying, send};
 use crate::api::view::cause_name;
 use crate::auth::{Role, Viewer};
@@ -343,8 +343,17 @@ async fn command(
     if matches!(name, CommandName::Submit | CommandName::FollowUp | CommandName::Attach) {
         return Err(Problem::not_found());
     }
-    let loaded = load(&state, &person.0, &reference).await?;
+    let loaded = match load(&state, &person.0, &reference).await {
+        Err(problem) if problem.status == StatusCode::NOT_FOUND => {
+            let (typed, _) = upload::words(&state, request).await;
+            return ended::out_of_sight(&state, &person.0, &typed);
+        }
+        loaded => loaded?,
+    };
     let upload::Sent { typed, files, faults } = upload::read_any(&state, request).await?;
+    // The question stayed open when the complaint left whoever asked: what is written next answers it.
+    let goes_on = loaded.complaint.question.is_some() && !loaded.allows(CommandName::Answer);
+    let name = if name == CommandName::Answer && goes_on { CommandName::Post } else { name };
     let seen = seen_version(name, &typed)?;
     let reading = read(name, &typed);
     let command = match reading.command {
@@ -421,6 +430,7 @@ async fn answer(
                 format!("{}?done={name}&reference={reference}", start_of(viewer.role))
             }))
         }
+        Err(DeskError::NotFound) => ended::out_of_sight(state, viewer, &typed),
         Err(DeskError::Refused(refusal)) => {
             // Shown as it is now, which is why it was refused.
             let loaded = load(state, viewer, &loaded.complaint.reference.to_string()).await?;

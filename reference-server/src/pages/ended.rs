@@ -1,4 +1,5 @@
-//! What was typed into a form whose session had ended: nothing of it is sent, and nothing of it is lost.
+//! What was typed into a form whose session had ended, or whose complaint went out of sight: nothing of it is sent, and nothing of it is
+//! lost.
 
 use askama::Template;
 use axum::extract::{FromRequestParts as _, Request, State};
@@ -8,8 +9,9 @@ use axum::response::{IntoResponse, Response};
 
 use super::account::log_in_fields;
 use super::form::{Field, Kept, Typed};
-use super::{Me, Person, page, upload};
-use crate::auth::MaybeViewer;
+use super::{Answer, Me, Person, page, start_of, upload};
+use crate::auth::{MaybeViewer, Viewer};
+use crate::error::Problem;
 use crate::state::AppState;
 
 #[derive(Template)]
@@ -51,6 +53,24 @@ pub(super) async fn session(State(state): State<AppState>, request: Request, nex
             page(StatusCode::UNAUTHORIZED, &ended).unwrap_or_else(IntoResponse::into_response)
         }
     }
+}
+
+#[derive(Template)]
+#[template(path = "public/gone.html")]
+struct GonePage {
+    me: Me,
+    start: &'static str,
+    kept: Vec<Kept>,
+}
+
+/// The answer to a form about a complaint that whoever sends it cannot see, if it ever was: the same for both.
+pub(super) fn out_of_sight(state: &AppState, viewer: &Viewer, typed: &Typed) -> Answer {
+    let kept = kept("", typed);
+    if kept.is_empty() {
+        return Err(Problem::not_found());
+    }
+    let start = start_of(viewer.role);
+    page(StatusCode::NOT_FOUND, &GonePage { me: Me::of(viewer, None, state, start), start, kept })
 }
 
 /// The page with the form that is posted to an address: whoever opens that address comes to it. Of the forms for a new complaint their own

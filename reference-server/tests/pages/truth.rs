@@ -755,3 +755,26 @@ async fn what_nobody_is_there_to_read_is_for_those_who_lead() {
     maria.open("/team").await;
     assert!(!maria.says(TITLE), "{}", maria.text());
 }
+
+/// Without script: nothing of what was typed may be lost because the complaint went elsewhere meanwhile.
+#[tokio::test]
+async fn what_was_typed_for_a_complaint_that_left_is_shown() {
+    let house = House::furnished().await;
+    let (mut john, reference) = house.complaint().await;
+    let page = format!("/complaints/{reference}");
+    let mut sarah = house.browser_of("sarah@example.org").await;
+    sarah.open(&page).await;
+    sarah.press(&at(&reference, "begin"), &[]).await;
+    sarah.press(&at(&reference, "ask"), &[("text", "Which colour?")]).await;
+    let mut other = house.browser_of("sarah@example.org").await;
+    other.open(&page).await;
+    john.open(&page).await;
+    sarah.press(&at(&reference, "escalate"), &[("reason", "Beyond me.")]).await;
+    other.press(&at(&reference, "note"), &[("text", "Rang him TWICE.")]).await;
+    assert!(other.says("Nothing was sent") && other.says("Rang him TWICE."), "{}", other.text());
+    // The question is open all the same, and what he typed answers it.
+    john.press(&at(&reference, "answer"), &[("text", "BLUE, please.")]).await;
+    assert!(john.says("BLUE, please.") && !john.says("was not done"), "{}", john.text());
+    john.open(&page).await;
+    assert!(john.says("BLUE, please."), "{}", john.text());
+}
