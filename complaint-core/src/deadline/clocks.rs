@@ -710,6 +710,10 @@ fn wanted_by_law(complaint: &Complaint, policy: &Policy, now: DateTime<Utc>, cau
 /// What a complaint takes on of that which the law promises for another one, when that is joined to it: no promise is lost,
 /// and of one that both have the earlier end holds. An opportunity that the other one had is none of this one.
 pub(crate) fn adopted(survivor: &Complaint, joined: &Complaint) -> Vec<ClockChange> {
+    // The final response was given: what runs after it is no matter of the law any more, see `wanted_by_law`.
+    if !survivor.resolutions.is_empty() {
+        return Vec::new();
+    }
     let mut free = of_law(survivor).map(|deadline| deadline.instance).max().unwrap_or_default();
     let running = |complaint| of_law(complaint).filter(|deadline| deadline.ended.is_none() && !deadline.lapses());
     let mut changes = Vec::new();

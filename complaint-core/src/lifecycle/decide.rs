@@ -15,7 +15,7 @@ use crate::complaint::{
     Attachment, CloseCause, Complaint, Entry, EscalationCause, Event, Place, ReleaseCause, Remedy, RemedyPromise,
     RemedyState, Submission, Words,
 };
-use crate::deadline::{ClockCause, ClockChange, ClockKind, adopted, clock_changes};
+use crate::deadline::{ClockCause, ClockChange, ClockKind, adopted, at_its_end, clock_changes};
 use crate::id::{ComplaintId, Level, Version};
 use crate::reference::Reference;
 
@@ -683,6 +683,13 @@ fn missed_now(complaint: &Complaint, command: &Command, now: DateTime<Utc>) -> V
     let asked: Vec<ClockKind> = match command.name() {
         CommandName::Release => vec![ClockKind::Acceptance],
         CommandName::Close => vec![ClockKind::AutoClose],
+        // One step up answers for every promise broken until now, also for one that moved it up from here before: at the next
+        // level it would move it on at once.
+        CommandName::Escalate if !command.input().clocks.is_empty() => {
+            let asked = command.input().clocks.iter().map(|(clock, _)| *clock);
+            let answered = ClockKind::ALL.into_iter().filter(|clock| at_its_end(*clock) == Some(CommandName::Escalate));
+            asked.chain(answered).collect()
+        }
         _ => command.input().clocks.iter().map(|(clock, _)| *clock).collect(),
     };
     complaint

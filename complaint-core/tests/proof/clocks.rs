@@ -639,3 +639,23 @@ fn a_proposal_of_somebody_who_is_gone_goes_back_to_the_queue() {
     let gone = world.act(&proposed, &agent("maria"), &back);
     assert_eq!((gone.status, &gone.handler, &gone.proposal), (Status::Queued, &None, &None));
 }
+
+#[test]
+fn one_step_up_answers_for_a_promise_that_moved_it_up_from_here_before() {
+    let mut world = World::new(policy());
+    let begun = world.assigned("sarah");
+    world.now = due(&begun, K::FirstResponse).unwrap();
+    let up = world.tick(begun);
+    assert_eq!(up.level, level(2));
+    let given = world.given(&up, "maria");
+    let taken = world.plain(&given, &agent("maria"), C::Begin);
+    let instruction = input(C::HandBack, Input { instruction: Some("Yours.".into()), ..Input::default() });
+    let back = world.act(&taken, &agent("maria"), &instruction);
+    let gone = world.plain(&back, &customer("john"), C::Withdraw);
+    let again = world.plain(&gone, &customer("john"), C::Reinstate);
+    // All that was promised anew is broken at once, as after an outage.
+    world.now = again.deadlines.iter().filter(|it| it.ended.is_none()).filter_map(|it| it.due_at).max().unwrap();
+    assert!(due(&again, K::FirstResponse) <= Some(world.now), "it is promised again, where it was broken before");
+    let ticked = world.tick(again);
+    assert_eq!(ticked.level, level(2), "and not at the level after it");
+}

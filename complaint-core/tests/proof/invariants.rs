@@ -319,8 +319,9 @@ impl History {
                 let (version, seen) = (part.after().version, part.after().public_change);
                 assert_eq!(version, seen, "10: the customer is told what they cannot see: {notice:?}");
             }
-            // Two remedies that are late at once are two promises, and the letters name them.
-            let named = notice.text.clone().filter(|_| notice.kind == NoticeKind::Missed(ClockKind::Remedy));
+            // Two remedies that are late at once, or nearly, are two promises, and the letters name them.
+            let of_remedy = [NoticeKind::Missed(ClockKind::Remedy), NoticeKind::Warning(ClockKind::Remedy)];
+            let named = notice.text.clone().filter(|_| of_remedy.contains(&notice.kind));
             let what = serde_json::to_string(&(notice.complaint, notice.kind, notice.planned_at, named)).unwrap();
             assert!(told.insert((what, notice.recipient.clone(), notice.channel)), "10: twice {notice:?}");
             let against = self.known[&notice.complaint].against.clone();
