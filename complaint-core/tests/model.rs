@@ -742,6 +742,7 @@ impl House {
             (Sabotage::EscalationsAreForgotten, _) => after.escalations.clear(),
             (Sabotage::QuestionsDelayTheLaw, Event::Asked) => {
                 for deadline in after.deadlines.iter_mut().filter(|it| it.clock == ClockKind::Statutory) {
+                    let deadline = Arc::make_mut(deadline);
                     deadline.due_at = deadline.due_at.map(|due| due + TimeDelta::hours(1));
                 }
             }

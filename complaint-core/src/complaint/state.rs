@@ -185,8 +185,9 @@ pub struct Complaint {
     /// How many of the files came from the customer; the others came from staff.
     #[serde(default)]
     pub files_by_customer: u32,
-    /// Every clock it ever had, in the order they started.
-    pub deadlines: Vec<Deadline>,
+    /// Every clock it ever had, in the order they started. Shared between the states before and after a change, most of
+    /// which leave most of them alone.
+    pub deadlines: Vec<Arc<Deadline>>,
 }
 
 /// How to reach a customer about one complaint. Each at most 200 characters on one line; the address may have several.
@@ -388,13 +389,13 @@ impl Complaint {
     /// left out.
     pub fn deadline(&self, clock: ClockKind) -> Option<&Deadline> {
         let running = self.deadlines.iter().rev().filter(|it| it.clock == clock && it.ended.is_none() && !it.lapses());
-        running.min_by_key(|deadline| deadline.due_at)
+        running.min_by_key(|deadline| deadline.due_at).map(Arc::as_ref)
     }
 
     /// A promise of the law that has started and not ended, e.g. an opportunity that has not lapsed.
     pub fn promise(&self, key: &PromiseKey) -> Option<&Deadline> {
-        let is_it = |it: &&Deadline| it.promise.as_ref().is_some_and(|promise| promise.key == *key);
-        self.deadlines.iter().rev().filter(is_it).find(|deadline| deadline.ended.is_none())
+        let is_it = |it: &Deadline| it.promise.as_ref().is_some_and(|promise| promise.key == *key);
+        self.deadlines.iter().rev().map(Arc::as_ref).find(|deadline| is_it(deadline) && deadline.ended.is_none())
     }
 
     /// What the customer can look ahead to: that a person writes, a decision, or what the law sets; of the dates that still
@@ -416,7 +417,8 @@ impl Complaint {
     }
 
     fn promises(&self) -> impl Iterator<Item = &Deadline> {
-        self.deadlines.iter().filter(|it| it.clock.is_promise() && it.ended.is_none() && it.due_at.is_some())
+        let deadlines = self.deadlines.iter().map(Arc::as_ref);
+        deadlines.filter(|it| it.clock.is_promise() && it.ended.is_none() && it.due_at.is_some())
     }
 
     /// Whether a command is refused without this field here: as everywhere, or as this complaint stands and by who acts.

@@ -1,6 +1,7 @@
 //! Made-up complaints and the changes that make them: something to commit without a policy, a desk or a clock.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use uuid::Uuid;
@@ -449,25 +450,24 @@ fn deltas(
 
 fn started(at: DateTime<Utc>, due_at: DateTime<Utc>) -> ClockChange {
     let total = due_at - at;
-    ClockChange::Started {
-        deadline: Deadline {
-            clock: ClockKind::Resolution,
-            instance: 1,
-            promise: None,
-            target: Span::new(8, SpanUnit::Weeks),
-            calendar: None,
-            policy_version: 1,
-            started_at: at,
-            total_micros: total.num_microseconds().unwrap_or(0).unsigned_abs(),
-            due_at: Some(due_at),
-            warn_at: None,
-            left_micros: None,
-            warned: 0,
-            missed_at: None,
-            ended: None,
-            segments: Vec::new(),
-        },
-    }
+    let deadline = Deadline {
+        clock: ClockKind::Resolution,
+        instance: 1,
+        promise: None,
+        target: Span::new(8, SpanUnit::Weeks),
+        calendar: None,
+        policy_version: 1,
+        started_at: at,
+        total_micros: total.num_microseconds().unwrap_or(0).unsigned_abs(),
+        due_at: Some(due_at),
+        warn_at: None,
+        left_micros: None,
+        warned: 0,
+        missed_at: None,
+        ended: None,
+        segments: Vec::new(),
+    };
+    ClockChange::Started { deadline: Arc::new(deadline) }
 }
 
 fn notice(state: &Complaint, entry: &Entry) -> Notice {

@@ -1,6 +1,7 @@
 //! Which clocks a complaint wants, and what follows when one runs out.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -33,7 +34,7 @@ use crate::policy::{Policy, StatutoryPromise};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn next_action_at(complaint: &Complaint) -> Option<DateTime<Utc>> {
-    complaint.deadlines.iter().filter_map(Deadline::next_action_at).min()
+    complaint.deadlines.iter().filter_map(|deadline| deadline.next_action_at()).min()
 }
 
 /// What the clocks ask the system to do now, most pressing first: move the complaint, raise an alarm, warn.
@@ -65,6 +66,7 @@ pub fn due_commands(complaint: &Complaint, policy: &Policy, now: DateTime<Utc>) 
     let overdue: Vec<&Deadline> = complaint
         .deadlines
         .iter()
+        .map(Arc::as_ref)
         .filter(|deadline| deadline.asks_about_its_end() && deadline.due_at.is_some_and(|due| due <= now))
         .collect();
     let mut commands = Vec::new();
@@ -285,7 +287,7 @@ impl Deadline {
     pub(crate) fn apply(&mut self, change: &ClockChange, at: DateTime<Utc>) {
         match change {
             ClockChange::Started { .. } => {}
-            ClockChange::Retargeted { deadline } => *self = deadline.clone(),
+            ClockChange::Retargeted { deadline } => *self = Deadline::clone(deadline),
             ClockChange::Paused { left_micros, cause, .. } => {
                 self.due_at = None;
                 self.warn_at = None;
@@ -421,7 +423,7 @@ pub(crate) fn clock_changes(
             });
             if !known {
                 let fresh = started(complaint, clock, want, policy, now);
-                changes.extend(fresh.map(|deadline| ClockChange::Started { deadline }));
+                changes.extend(fresh.map(|deadline| ClockChange::Started { deadline: Arc::new(deadline) }));
             }
         }
     }
@@ -482,7 +484,7 @@ fn adjustment(
         && deadline.missed_at.is_none()
         && let Some(moved) = repromised(complaint, deadline, want, policy, now, cause)
     {
-        return Some(ClockChange::Retargeted { deadline: moved });
+        return Some(ClockChange::Retargeted { deadline: Arc::new(moved) });
     }
     let (clock, instance) = (deadline.clock, deadline.instance);
     let calendar = || deadline.measured_on(policy);
@@ -647,7 +649,7 @@ fn wanted(complaint: &Complaint, policy: &Policy, clock: ClockKind) -> Option<Wa
 }
 
 fn of_law(complaint: &Complaint) -> impl DoubleEndedIterator<Item = &Deadline> {
-    complaint.deadlines.iter().filter(|deadline| deadline.clock == ClockKind::Statutory)
+    complaint.deadlines.iter().map(Arc::as_ref).filter(|deadline| deadline.clock == ClockKind::Statutory)
 }
 
 /// The promise of a statutory clock. One that was stored before they had names is the final response.
@@ -725,12 +727,13 @@ pub(crate) fn adopted(survivor: &Complaint, joined: &Complaint) -> Vec<ClockChan
         match running(survivor).find(|own| promise_of(own).key == promise.key) {
             Some(own) if own.due_at <= theirs.due_at => {}
             Some(own) => {
-                changes
-                    .push(ClockChange::Retargeted { deadline: Deadline { instance: own.instance, ..theirs.clone() } });
+                let deadline = Arc::new(Deadline { instance: own.instance, ..theirs.clone() });
+                changes.push(ClockChange::Retargeted { deadline });
             }
             None => {
                 free += 1;
-                changes.push(ClockChange::Started { deadline: Deadline { instance: free, ..theirs.clone() } });
+                let deadline = Arc::new(Deadline { instance: free, ..theirs.clone() });
+                changes.push(ClockChange::Started { deadline });
             }
         }
     }

@@ -363,7 +363,7 @@ pub enum ClockChange {
     /// A clock starts.
     Started {
         /// The whole clock.
-        deadline: Deadline,
+        deadline: Arc<Deadline>,
     },
     /// A clock pauses.
     Paused {
@@ -396,7 +396,7 @@ pub enum ClockChange {
     /// The promise itself changed: with the category or the receipt, or because it was rebased on another policy.
     Retargeted {
         /// The whole clock as it is now.
-        deadline: Deadline,
+        deadline: Arc<Deadline>,
     },
     /// A warning was given.
     Warned {

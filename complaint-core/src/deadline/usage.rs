@@ -77,7 +77,7 @@ pub fn usage(log: &[Entry], policy: &Policy, now: DateTime<Utc>) -> Vec<LevelUsa
             let (_, stay) = change.key();
             match change {
                 ClockChange::Started { deadline } => {
-                    clocks.insert(stay, (entry.place.level, deadline.clone()));
+                    clocks.insert(stay, (entry.place.level, Deadline::clone(deadline)));
                 }
                 _ => {
                     if let Some((_, deadline)) = clocks.get_mut(&stay) {

@@ -186,12 +186,12 @@ pub(crate) fn wind(complaint: &mut Complaint, changes: &[ClockChange], at: DateT
     for change in changes {
         let key = change.key();
         if let ClockChange::Started { deadline } = change {
-            complaint.deadlines.push(deadline.clone());
+            complaint.deadlines.push(Arc::clone(deadline));
         } else {
-            let is_it = |deadline: &&mut Deadline| (deadline.clock, deadline.instance) == key;
+            let is_it = |deadline: &&mut Arc<Deadline>| (deadline.clock, deadline.instance) == key;
             // The latest: what is owed again, and the time to accept it, run again.
             if let Some(deadline) = complaint.deadlines.iter_mut().rev().find(is_it) {
-                deadline.apply(change, at);
+                Arc::make_mut(deadline).apply(change, at);
             }
         }
     }

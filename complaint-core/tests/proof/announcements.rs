@@ -1,6 +1,7 @@
 //! Who is told what: one table of all events.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use chrono::TimeDelta;
 use complaint_core::agent::Absence;
@@ -696,7 +697,7 @@ fn a_broken_promise_is_told_with_the_next_date_that_holds() {
     for deadline in &mut begun.deadlines {
         // As if nobody had written yet.
         if deadline.clock == ClockKind::FirstResponse {
-            deadline.ended = None;
+            Arc::make_mut(deadline).ended = None;
         }
     }
     let response = begun.deadline(ClockKind::FirstResponse).unwrap().due_at.unwrap();

@@ -1,6 +1,7 @@
 //! Clocks: pausing, warnings, what follows when one runs out.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use complaint_core::complaint::{Event, Outcome, Priority, ReleaseCause, Remedy};
@@ -75,7 +76,7 @@ impl NextAction for Deadline {
     fn next_action(&self) -> Option<DateTime<Utc>> {
         let mut world = World::new(policy());
         let mut alone = world.submitted();
-        alone.deadlines = vec![self.clone()];
+        alone.deadlines = vec![Arc::new(self.clone())];
         next_action_at(&alone)
     }
 }

@@ -577,7 +577,7 @@ fn rebasing_leaves_what_was_missed_as_it_was() {
     let begun = world.begun_at(3);
     world.now = due(&begun, K::Statutory).unwrap();
     let late = world.tick(begun);
-    let missed: Vec<Deadline> = late.deadlines.iter().filter(|it| it.missed_at.is_some()).cloned().collect();
+    let missed: Vec<_> = late.deadlines.iter().filter(|it| it.missed_at.is_some()).cloned().collect();
     assert!(missed.iter().any(|it| it.ended.is_none()), "something is missed and still waited for");
     world.policy.version = 2;
     world.policy.statutory.values_mut().for_each(|promise| promise.within = "1 week".parse().unwrap());
@@ -676,7 +676,7 @@ proptest! {
                 _ => it,
             };
             let used = usage(&world.log, &world.policy, world.now);
-            let clocks: Vec<&Deadline> = it.deadlines.iter().filter(|it| it.clock == K::Level).collect();
+            let clocks: Vec<_> = it.deadlines.iter().filter(|it| it.clock == K::Level).collect();
             prop_assert_eq!(used.len(), clocks.len());
             for (used, clock) in used.iter().zip(clocks) {
                 prop_assert_eq!(used.used, used.holders.iter().map(|it| it.used).sum::<Duration>());

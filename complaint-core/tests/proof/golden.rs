@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use complaint_core::complaint::{
@@ -100,7 +101,7 @@ fn samples() -> Vec<Entry> {
     let remedies = || vec![Remedy::refund("12.50 EUR").unwrap().due_on(day("2026-12-24")), Remedy::replacement()];
     let other = ComplaintId::from_uuid(uuid(8));
     let clocks = vec![
-        ClockChange::Started { deadline: clock() },
+        ClockChange::Started { deadline: Arc::new(clock()) },
         ClockChange::Paused { clock: ClockKind::Level, instance: 2, left_micros: 17, cause: None },
         ClockChange::Resumed {
             clock: ClockKind::Level,
@@ -109,14 +110,14 @@ fn samples() -> Vec<Entry> {
             due_at: instant(),
             warn_at: [instant(), instant()],
         },
-        ClockChange::Retargeted { deadline: clock() },
+        ClockChange::Retargeted { deadline: Arc::new(clock()) },
         ClockChange::Warned { clock: ClockKind::Silence, instance: 1, percent: 75 },
         ClockChange::Missed { clock: ClockKind::Acceptance, instance: 3 },
         ClockChange::Ended { clock: ClockKind::FirstResponse, instance: 1, how: Ending::Late },
     ];
     let cause = Some(PauseCause::OutstandingRemedy);
     let of_law = vec![
-        ClockChange::Started { deadline: opportunity() },
+        ClockChange::Started { deadline: Arc::new(opportunity()) },
         ClockChange::Paused { clock: ClockKind::AutoClose, instance: 1, left_micros: 5, cause },
     ];
     let submitted = Event::Submitted {
@@ -363,6 +364,7 @@ fn a_row_written_before_promises_had_names_is_the_final_response() {
     complaint.status = Status::InProgress;
     complaint.resolutions.clear();
     let law = complaint.deadlines.iter_mut().find(|it| it.clock == ClockKind::Statutory).unwrap();
+    let law = Arc::make_mut(law);
     assert_eq!(law.promise, None);
     law.ended = None;
     law.segments.last_mut().unwrap().to = None;

@@ -285,7 +285,7 @@ fn delivery_deniable(case: &Case<'_>) -> bool {
 }
 
 fn running(complaint: &Complaint, clock: ClockKind) -> Option<&Deadline> {
-    complaint.deadlines.iter().find(|it| it.clock == clock && it.ended.is_none())
+    complaint.deadlines.iter().map(AsRef::as_ref).find(|it| it.clock == clock && it.ended.is_none())
 }
 
 /// Whether the end of this clock is still to be dealt with, and is there.

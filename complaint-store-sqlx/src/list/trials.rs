@@ -71,7 +71,7 @@ pub(crate) fn population(runner: &mut TestRunner, size: u32) -> Vec<Complaint> {
             made.handler = agents[handler].clone();
             made.against = agents[against].clone();
             (made.subject, made.description, made.product, made.order_number) = words;
-            made.deadlines.extend(due.map(|due| deadline(instant(due), missed)));
+            made.deadlines.extend(due.map(|due| deadline(instant(due), missed).into()));
             made.feedback = scores
                 .iter()
                 .map(|score| complaint_core::complaint::Feedback {

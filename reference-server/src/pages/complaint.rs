@@ -958,8 +958,8 @@ impl Loaded {
     }
 
     fn clocks(&self, ended: bool) -> Vec<Clock> {
-        let mut clocks: Vec<&Deadline> =
-            self.complaint.deadlines.iter().filter(|deadline| deadline.ended.is_some() == ended).collect();
+        let all = self.complaint.deadlines.iter().map(AsRef::as_ref);
+        let mut clocks: Vec<&Deadline> = all.filter(|deadline| deadline.ended.is_some() == ended).collect();
         clocks.sort_by_key(|deadline| (deadline.due_at.is_none(), deadline.due_at));
         clocks
             .into_iter()

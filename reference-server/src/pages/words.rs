@@ -206,6 +206,7 @@ pub fn nearest(complaint: &Complaint) -> Option<&Deadline> {
     complaint
         .deadlines
         .iter()
+        .map(AsRef::as_ref)
         .filter(|deadline| deadline.ended.is_none() && is_promise(deadline))
         .filter(|deadline| deadline.due_at.is_some())
         .min_by_key(|deadline| deadline.due_at)

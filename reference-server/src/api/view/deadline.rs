@@ -46,7 +46,7 @@ impl Lens {
         // A customer is given no date that nobody can keep; what was missed stays known.
         let untold = !self.audience.is_internal() && self.without_promise.contains(&complaint.id);
         let told = |it: &&Deadline| !untold || it.ended.is_some() || it.due_at <= Some(self.now);
-        complaint.deadlines.iter().filter(told).map(deadline).collect()
+        complaint.deadlines.iter().map(AsRef::as_ref).filter(told).map(deadline).collect()
     }
 }
 
