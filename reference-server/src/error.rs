@@ -458,7 +458,7 @@ fn bare(status: StatusCode) -> Problem {
         }
         StatusCode::UNPROCESSABLE_ENTITY => Problem::invalid(),
         StatusCode::SERVICE_UNAVAILABLE => Problem::unavailable(),
-        status if status.is_client_error() => Problem::new(status, "refused", "The request was refused."),
+        status if status.is_client_error() => Problem::new(status, "refused", "The request cannot be read."),
         status => Problem::new(status, "internal", "Something went wrong on our side."),
     }
 }

@@ -90,8 +90,9 @@ impl AccountsBook {
 
     async fn person(&self, id: &str) -> Result<Vec<Addressee>, NotifyError> {
         match self.accounts.account(id).await {
+            // Nobody reads what comes for it, and there is nothing to mend: no dead letter.
             Ok(account) if account.disabled_at.is_some() => {
-                Err(NotifyError::Never(format!("the account {id} is disabled")))
+                Err(NotifyError::Nobody(format!("the account {id} is disabled")))
             }
             Ok(account) => Ok(addressee(account).into_iter().collect()),
             Err(AuthError::NoSuchAccount) => Ok(Vec::new()),

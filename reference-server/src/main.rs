@@ -139,12 +139,16 @@ async fn verify(args: VerifyArgs) -> Result<ExitCode, AnyError> {
 
 /// Completes when the process is asked to end.
 fn told_to_stop() -> std::io::Result<impl Future<Output = ()> + Send + 'static> {
+    // From now on, and not only once somebody waits for it: until then a signal would end the process where it stands.
     #[cfg(unix)]
-    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    let (mut interrupt, mut terminate) = {
+        use tokio::signal::unix::{SignalKind, signal};
+        (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?)
+    };
     Ok(async move {
         #[cfg(unix)]
         tokio::select! {
-            _ = tokio::signal::ctrl_c() => {}
+            _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
         }
         #[cfg(not(unix))]

@@ -123,9 +123,11 @@
       if (!answer.ok || answer.redirected) return;
       const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
       let kept = false;
+      let changed = false;
       for (const region of document.querySelectorAll("[data-live-region]")) {
         const next = fresh.getElementById(region.id);
         if (!next || plain(next) === plain(region)) continue;
+        changed = true;
         if (isBusy(region)) { kept = true; prune(region, fresh); continue; }
         const focused = document.activeElement && region.contains(document.activeElement) ? document.activeElement.id : "";
         region.replaceChildren(...next.childNodes);
@@ -134,6 +136,8 @@
         region.classList.add("fresh");
         if (focused) document.getElementById(focused)?.focus();
       }
+      // What was said of the last command is old news above what came after it.
+      if (changed) document.querySelector("[data-said]")?.remove();
       if (status) status.textContent = kept
         ? "This page has changed. What you are typing is kept; reload before you send anything but a message."
         : "This page was just updated.";

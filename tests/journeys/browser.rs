@@ -392,8 +392,13 @@ async fn john_s_complaint_in_the_browser_live_in_every_window() {
         ("remedies.0.kind", "replacement"),
         ("remedies.0.instructions", "Keep the old kettle; a new one arrives on Friday."),
     ];
+    john.sees("Your answer is sent.").await;
     sarah.command("resolve", &decision).await;
     john.sees("a new one arrives on Friday").await;
+    assert!(
+        !john.text().await.contains("Your answer is sent."),
+        "what was done last is old news above what came since"
+    );
     assert!(!john.text().await.contains("Third lid"), "a note is for staff alone");
     john.command("accept", &[]).await;
     sarah.open(&page).await;

@@ -136,11 +136,10 @@ pub(crate) async fn make(state: &AppState, viewer: &Viewer, body: NewCategory) -
     category.questions = questions(body.questions);
     category.targets = body.targets;
     let category = catalogue::change(state.policies.as_ref(), &state.desk, &viewer.id, |policy| {
-        if policy.category(&category.key).is_some() {
-            return Err(Problem::new(StatusCode::CONFLICT, "category_exists", "There is such a category already.")
-                .field("name", "taken", "There is such a category already."));
+        match policy.category(&category.key) {
+            Some(known) => Err(taken(known)),
+            None => checked(policy, category.clone()),
         }
-        checked(policy, category.clone())
     })
     .await?;
     let location = format!(
@@ -156,6 +155,7 @@ pub(crate) async fn make(state: &AppState, viewer: &Viewer, body: NewCategory) -
     (status = 200, body = CategoryView),
     (status = 403, body = Problem, content_type = "application/problem+json"),
     (status = 404, body = Problem, content_type = "application/problem+json"),
+    (status = 409, body = Problem, content_type = "application/problem+json", description = "`category_exists`"),
     (status = 422, body = Problem, content_type = "application/problem+json"),
 ))]
 pub(crate) async fn change(
@@ -195,8 +195,21 @@ pub(crate) async fn change(
     Ok(Json(view::category(&changed, true)))
 }
 
-/// The policy with the category, unless that has faults; they are named as fields of the request.
+fn taken(by: &Category) -> Problem {
+    let why = format!("There is such a category already: “{}” ({}).", by.name, by.key);
+    Problem::new(StatusCode::CONFLICT, "category_exists", "There is such a category already.")
+        .detail(why.clone())
+        .field("name", "taken", why)
+}
+
+/// The policy with the category, unless another one has its name or it has faults; they are named as fields of the request.
 fn checked(policy: Policy, category: Category) -> Result<(Policy, Category), Problem> {
+    let words = |name: &str| name.split_whitespace().map(str::to_lowercase).collect::<Vec<_>>();
+    let mut others = policy.categories.iter().filter(|known| known.key != category.key);
+    // Whoever chooses sees names; two that are the same are one to them.
+    if let Some(other) = others.find(|known| words(&known.name) == words(&category.name)) {
+        return Err(taken(other));
+    }
     let policy = policy.with_category(category.clone());
     let at = policy.categories.iter().position(|known| known.key == category.key).unwrap_or_default();
     let prefix = format!("categories.{at}.");

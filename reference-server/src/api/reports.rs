@@ -55,7 +55,7 @@ pub(super) struct Waiting {
 #[derive(Serialize, ToSchema)]
 pub(super) struct WaitingComplaint {
     id: String,
-    #[schema(example = "C7KQ-2M9X-4")]
+    #[schema(example = "C7KQ-2M9X-B")]
     reference: String,
     level: u8,
     since: DateTime<Utc>,

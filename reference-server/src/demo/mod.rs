@@ -95,11 +95,19 @@ pub async fn run(args: DemoArgs, stop: impl Future<Output = ()> + Send + 'static
     let bar = ProgressBar::new(1);
     bar.set_style(ProgressStyle::with_template("{wide_bar} {percent} %")?);
     let config = config.bound_to(listener.local_addr()?);
-    let filled = fill(&config, SystemClock.now(), |done, whole| {
+    let progress = |done, whole| {
         bar.set_length(whole);
         bar.set_position(done);
-    })
-    .await?;
+    };
+    let mut stop = Box::pin(stop);
+    let filled = tokio::select! {
+        filled = fill(&config, SystemClock.now(), progress) => filled?,
+        () = &mut stop => {
+            bar.finish_and_clear();
+            eprintln!("Stopped before it was complete.");
+            return Ok(ExitCode::SUCCESS);
+        }
+    };
     bar.finish_and_clear();
 
     let server = build(config).await?;

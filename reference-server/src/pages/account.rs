@@ -92,7 +92,7 @@ async fn home(State(state): State<AppState>, MaybeViewer(viewer): MaybeViewer) -
 
 fn home_page(state: &AppState, status: StatusCode, typed: &str, faults: &[Fault]) -> Answer {
     let track = Field::line("reference", "Reference")
-        .hint("It looks like C7KQ-2M9X-4 and stands in every message we send you.")
+        .hint("It looks like C7KQ-2M9X-B and stands in every message we send you.")
         .required()
         .max(40)
         .filled(Some(&Typed::default().with("reference", typed)), faults);

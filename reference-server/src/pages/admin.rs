@@ -625,7 +625,7 @@ async fn agent_page(
             .value(known.map_or(1, |agent| agent.level.get())),
         Field::line("skills", "Skills")
             .hint(format!(
-                "What they know, separated by commas. The categories in use ask for: {}.",
+                "What they know, separated by commas. The categories in use ask for: {}. Above the first level, whoever has none is taken to know everything.",
                 list(skills.iter())
             ))
             .max(2000)

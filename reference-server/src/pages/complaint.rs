@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use askama::Template;
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Multipart, Request, State};
+use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::routing::get;
 use chrono::{DateTime, Utc};
@@ -43,10 +43,7 @@ pub fn routes() -> Router<AppState> {
     Router::new()
         .route("/complaints/{reference}", get(show))
         .route("/complaints/{reference}/commands/{name}", get(back).post(command))
-        .route(
-            "/complaints/{reference}/attachments",
-            get(back_from_files).post(attach).layer(DefaultBodyLimit::max(upload::UPLOAD_MAX)),
-        )
+        .route("/complaints/{reference}/attachments", get(back_from_files).post(attach))
 }
 
 /// A complaint with everything its pages show.
@@ -350,7 +347,7 @@ async fn command(
         }
         loaded => loaded?,
     };
-    let upload::Sent { typed, files, faults } = upload::read_any(&state, request).await?;
+    let upload::Sent { typed, files, faults } = upload::read(&state, request).await?;
     // The question stayed open when the complaint left whoever asked: what is written next answers it.
     let goes_on = loaded.complaint.question.is_some() && !loaded.allows(CommandName::Answer);
     let name = if name == CommandName::Answer && goes_on { CommandName::Post } else { name };
@@ -379,10 +376,10 @@ async fn attach(
     State(state): State<AppState>,
     person: Person,
     ApiPath(reference): ApiPath<String>,
-    multipart: Multipart,
+    request: Request,
 ) -> Answer {
     let loaded = load(&state, &person.0, &reference).await?;
-    let sent = upload::read(&state, multipart).await?;
+    let sent = upload::read(&state, request).await?;
     sent.typed.exactly(&["key?"])?;
     if !sent.faults.is_empty() {
         let attempt = Attempt {

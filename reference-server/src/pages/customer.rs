@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use askama::Template;
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Multipart, State};
+use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use axum::routing::get;
@@ -58,7 +58,7 @@ const FIELDS: &[&str] = &[
 pub fn routes() -> Router<AppState> {
     Router::new()
         .route("/complaints", get(list))
-        .route("/complaints/new", get(show_new).post(submit).layer(DefaultBodyLimit::max(upload::UPLOAD_MAX)))
+        .route("/complaints/new", get(show_new).post(submit))
         .route("/complaints/{reference}/receipt", get(receipt))
 }
 
@@ -231,9 +231,9 @@ async fn show_new(State(state): State<AppState>, person: Person, ApiQuery(query)
     page(StatusCode::OK, &ChoosePage { me, categories, follows })
 }
 
-async fn submit(State(state): State<AppState>, person: Person, form: Multipart) -> Answer {
+async fn submit(State(state): State<AppState>, person: Person, request: Request) -> Answer {
     person.must_be(&[Role::Customer])?;
-    let sent = upload::read(&state, form).await?;
+    let sent = upload::read(&state, request).await?;
     let typed = &sent.typed;
     let policy = state.desk.policy();
     let follows = followed(typed.raw("follows"));

@@ -51,7 +51,7 @@ impl Sent {
 }
 
 /// Reads a form that may bring files.
-pub(crate) async fn read_any(state: &AppState, mut request: Request) -> Result<Sent, Problem> {
+pub(crate) async fn read(state: &AppState, mut request: Request) -> Result<Sent, Problem> {
     let kind = request.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     if !kind.starts_with("multipart/form-data") {
         let typed = Typed::from_request(request, state).await?;
@@ -61,11 +61,11 @@ pub(crate) async fn read_any(state: &AppState, mut request: Request) -> Result<S
     let form = Multipart::from_request(request, state)
         .await
         .map_err(|_| Problem::malformed("malformed_multipart", "The form cannot be read."))?;
-    read(state, form).await
+    to_its_end(state, form).await
 }
 
 /// Reads a form to its end, whatever is wrong with its files: people learn of everything at once, and keep what they typed.
-pub(crate) async fn read(state: &AppState, mut form: Multipart) -> Result<Sent, Problem> {
+async fn to_its_end(state: &AppState, mut form: Multipart) -> Result<Sent, Problem> {
     let mut sent = Sent::default();
     let mut intake = Intake::default();
     let mut parts = 0;

@@ -7,6 +7,33 @@ use crate::house::House;
 use crate::support::{PASSWORD, With};
 
 #[tokio::test]
+async fn two_categories_never_have_one_name() {
+    let house = House::new().await;
+    let it = &house.it;
+    let taken = |answer: &crate::support::Answer| {
+        assert_eq!(answer.problem(), (409, "category_exists".into()), "{}", answer.text);
+        assert_eq!(answer.fields(), [("name".to_owned(), "taken".to_owned())], "{}", answer.text);
+    };
+    let version = || it.server.state().desk.policy().version;
+    let before = version();
+    for name in ["Late delivery", " late  DELIVERY "] {
+        taken(&it.patch("/api/v1/categories/damaged-goods", json!({"name": name}), &house.admin).await);
+    }
+    assert_eq!(version(), before, "nothing changed");
+    // Its own name is nobody else's, however it is written.
+    let own = it.patch("/api/v1/categories/damaged-goods", json!({"name": "DAMAGED GOODS"}), &house.admin).await;
+    assert_eq!(own.status, 200, "{}", own.text);
+    // The key stays with the name it was made from; whoever is refused for its sake learns what has it.
+    let renamed = it.patch("/api/v1/categories/damaged-goods", json!({"name": "Broken goods"}), &house.admin).await;
+    assert_eq!(renamed.status, 200, "{}", renamed.text);
+    for name in ["Broken goods", "broken GOODS", "Damaged goods"] {
+        let refused = it.post_with("/api/v1/categories", json!({"name": name}), &house.admin).await;
+        taken(&refused);
+        assert!(refused.text.contains("“Broken goods” (damaged-goods)"), "{}", refused.text);
+    }
+}
+
+#[tokio::test]
 async fn categories_are_versions_of_the_policy() {
     let house = House::new().await;
     let it = &house.it;

@@ -155,6 +155,20 @@ async fn staff_with_a_password_start_at_once() {
 }
 
 #[tokio::test]
+async fn what_comes_for_a_disabled_agent_is_no_dead_letter() {
+    let house = House::new().await;
+    let complaint = house.complaint().await;
+    house.it.letters().await;
+    let handler = house.read(&complaint, &house.admin).await["handler"]["id"].as_str().expect("given to Sarah").to_owned();
+    let path = format!("/api/v1/agents/{handler}");
+    let gone = house.it.patch(&path, json!({"enabled": false}), &house.admin).await;
+    assert_eq!(gone.status, 200, "{}", gone.text);
+    let letters = house.it.letters().await;
+    assert!(letters.iter().all(|(to, _)| to != "sarah@example.org"), "{letters:?}");
+    assert_eq!(house.read(&complaint, &house.admin).await["handler"], json!(null), "it was taken from her");
+}
+
+#[tokio::test]
 async fn the_last_admin_stays() {
     let it = Harness::new().await;
     it.admin().await;

@@ -1,6 +1,7 @@
 //! The demonstration: lived through the desk, complete, and not from the future.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::{BufRead as _, BufReader};
 use std::net::{IpAddr, Ipv4Addr};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -276,4 +277,32 @@ fn it_is_for_this_machine_alone_and_begins_empty() {
     let refused = program().args(["demo", "--listen", "127.0.0.1:0", "--data"]).arg(folder.path()).output().unwrap();
     assert_eq!(refused.status.code(), Some(2));
     assert_eq!(std::fs::read(folder.path().join("complaints.db")).unwrap(), b"something");
+}
+
+/// Whoever stops it while it is being filled waits for nothing, and nothing of it is left.
+#[cfg(unix)]
+#[test]
+fn it_can_be_stopped_before_it_is_ready() {
+    for signal in ["TERM", "INT"] {
+        let scratch = tempfile::tempdir().unwrap();
+        let mut demo = Command::new(env!("CARGO_BIN_EXE_reference-server"))
+            .args(["demo", "--listen", "127.0.0.1:0"])
+            .env("TMPDIR", scratch.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut said = BufReader::new(demo.stderr.take().unwrap()).lines().map_while(Result::ok);
+        assert!(said.any(|line| line.contains("migrated")), "it began");
+        assert!(scratch.path().read_dir().unwrap().next().is_some(), "there is something to remove");
+        let killed = Command::new("kill").args([&format!("-{signal}"), &demo.id().to_string()]).status().unwrap();
+        assert!(killed.success());
+        // Its log goes on until it ends.
+        let said: Vec<String> = said.collect();
+        let output = demo.wait_with_output().unwrap();
+        assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(0), b"".as_slice()), "{signal}: {said:?}");
+        assert!(said.iter().any(|line| line.contains("Stopped before it was complete")), "{signal}: {said:?}");
+        assert_eq!(scratch.path().read_dir().unwrap().count(), 0, "{signal} leaves nothing behind");
+    }
 }

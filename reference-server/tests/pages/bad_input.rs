@@ -540,6 +540,17 @@ async fn the_address_of_a_form_leads_to_its_page() {
 }
 
 #[tokio::test]
+async fn a_form_without_files_may_come_in_either_encoding() {
+    let house = House::furnished().await;
+    let mut john = house.customer("John Miller", "john@example.org").await;
+    john.post("/complaints/new", "category=late-delivery&subject=Late&description=").await;
+    assert_eq!(john.status(), 422, "{}", john.text());
+    assert!(john.has("#faults a[href='#description']"), "{}", john.text());
+    john.post("/complaints/new", "category=late-delivery&subject=Late&description=Weeks+late.").await;
+    assert!(john.says("We have your complaint"), "{}", john.text());
+}
+
+#[tokio::test]
 async fn files_that_are_too_many_bytes_lose_nothing_that_was_typed() {
     let house = House::furnished().await;
     let mut john = house.customer("John Miller", "john@example.org").await;

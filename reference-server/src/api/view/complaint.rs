@@ -28,7 +28,7 @@ pub struct CategoryName {
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct ComplaintRow {
     id: String,
-    #[schema(example = "C7KQ-2M9X-4")]
+    #[schema(example = "C7KQ-2M9X-B")]
     reference: String,
     #[schema(example = "in_progress")]
     status: &'static str,
