@@ -7,6 +7,7 @@ mod bad_input;
 mod catalogue;
 mod command_line;
 mod database;
+mod description;
 mod doors;
 mod files;
 mod headers;
