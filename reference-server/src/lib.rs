@@ -12,6 +12,7 @@ pub mod clock;
 pub mod config;
 pub mod database;
 pub mod demo;
+mod drain;
 pub mod error;
 pub mod extract;
 mod figures;

@@ -13,6 +13,7 @@ mod files;
 mod headers;
 mod house;
 mod keeping;
+mod large;
 mod link_pages;
 mod lists;
 mod logging_in;
