@@ -231,6 +231,20 @@ async fn a_clock_that_was_pushed_stays_ahead_over_the_same_data() {
     assert!(!Harness::new().await.server.greeting().contains("pushed forward"));
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn a_data_folder_that_others_may_look_into_is_warned_of() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let it = Harness::new().await;
+    let data = it.folder.path().join("data");
+    for (mode, warned) in [(0o700, false), (0o755, true), (0o750, true)] {
+        std::fs::set_permissions(&data, std::fs::Permissions::from_mode(mode)).expect("the mode");
+        let greeting = it.server.greeting();
+        let lines = greeting.lines().filter(|line| line.contains("may look into")).count();
+        assert_eq!(lines, usize::from(warned), "{mode:o}: {greeting}");
+    }
+}
+
 #[tokio::test]
 async fn policy_versions_only_grow() {
     let it = Harness::new().await;
