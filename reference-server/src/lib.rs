@@ -12,6 +12,7 @@ pub mod clock;
 pub mod config;
 pub mod database;
 pub mod demo;
+mod drain;
 pub mod error;
 pub mod extract;
 mod figures;
@@ -241,6 +242,12 @@ impl Server {
             }),
         );
         lines.extend(config.warnings().into_iter().map(|warning| format!("WARNING      {warning}")));
+        if is_open_to_others(&config.data) {
+            let data = config.data.display();
+            lines.push(format!(
+                "WARNING      others than its owner may look into {data}, which holds customers' data: chmod 700"
+            ));
+        }
         if self.state.movable_clock.is_none() && MovableClock::was_pushed(&config.data) {
             lines.push(
                 "WARNING      the clock was pushed forward over this data, which now lies in the future; start with --movable-clock"
@@ -292,6 +299,16 @@ pub fn make_private_folder(folder: &Path) -> Result<(), BuildError> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(folder).map_err(fault)
+}
+
+/// Whether others than its owner may look into a folder: one that was there before keeps its mode.
+fn is_open_to_others(folder: &Path) -> bool {
+    #[cfg(unix)]
+    let open = std::fs::metadata(folder)
+        .is_ok_and(|known| std::os::unix::fs::PermissionsExt::mode(&known.permissions()) & 0o077 != 0);
+    #[cfg(not(unix))]
+    let open = false;
+    open
 }
 
 /// Takes the data folder for this server alone: live updates and uploads are known to the process that made them. Servers on one PostgreSQL

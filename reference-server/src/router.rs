@@ -17,6 +17,7 @@ use tower_http::csrf::CsrfLayer;
 use tracing::Instrument as _;
 use utoipa_axum::router::OpenApiRouter;
 
+use crate::drain::read_to_the_end;
 use crate::error::{Problem, present};
 use crate::extract::JSON_MAX;
 use crate::state::AppState;
@@ -67,6 +68,7 @@ pub fn around(routes: Router<AppState>, state: &AppState) -> Router<AppState> {
         .layer(from_fn_with_state(state.clone(), present))
         .layer(CompressionLayer::new())
         .layer(from_fn_with_state(state.clone(), envelope))
+        .layer(from_fn(read_to_the_end))
 }
 
 async fn in_time(request: Request, next: Next) -> Response {

@@ -65,7 +65,7 @@
     const offered = new Set([...fresh.forms].map((form) => form.getAttribute("action")));
     for (const form of region.querySelectorAll("form")) {
       const said = form.querySelector("[data-over]");
-      // What is written next answers a question that stays open.
+      // An answer to a question that is over is still a message.
       const next = form.getAttribute("action").replace(/\/answer$/, "/post");
       if (!offered.has(form.getAttribute("action")) && offered.has(next)) form.setAttribute("action", next);
       const over = !offered.has(form.getAttribute("action"));

@@ -259,6 +259,9 @@ pub enum Event {
         /// Its reference, for the letter.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reference: Option<Reference>,
+        /// Whether a question was with the customer, which needs no answer any more.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        unanswered: bool,
     },
     /// Another complaint was joined to this one.
     Absorbed {

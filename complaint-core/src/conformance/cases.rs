@@ -440,6 +440,7 @@ pub(super) async fn words_are_found_by_their_beginnings(store: &dyn Store) {
         "ไม่มีน้ำ",
         "x\u{0}y",
         "naïve NAÏVE",
+        "Smørrebrød, Łódź, œuvre, Đorđe, ſ, ẞ",
         "١٢٣ ½ ² Ⅷ",
         "𝔘𝔫𝔦 𞤀𞤁 ꮳꮃꭹ",
     ];
@@ -452,7 +453,9 @@ pub(super) async fn words_are_found_by_their_beginnings(store: &dyn Store) {
         population.push(story.state().clone());
     }
     let mut texts: BTreeSet<String> =
-        ["", " ", "-_-", "*", "\"", "'", "a OR b", "NOT", "100 %", "monday promised", "zzz"].map(str::to_owned).into();
+        ["", " ", "-_-", "*", "\"", "'", "a OR b", "NOT", "100 %", "monday promised", "smorrebrod lodz", "zzz"]
+            .map(str::to_owned)
+            .into();
     for complaint in &population {
         texts.insert(complaint.reference.to_string());
         texts.insert(complaint.subject.clone());
@@ -464,6 +467,13 @@ pub(super) async fn words_are_found_by_their_beginnings(store: &dyn Store) {
     for text in texts {
         let query = Query { text: Some(text), limit: PAGE_MAX, ..Query::within(Scope::All) };
         assert_eq!(list(store, &query).await, matching(&population, &query), "{query:?}");
+    }
+    for (typed, meant) in [("smorrebrod lodz", "Smørrebrød"), ("istanbul isitma", "İstanbul"), ("strasse", "Straße")]
+    {
+        let query = Query { text: Some(typed.into()), ..Query::within(Scope::All) };
+        let found = list(store, &query).await;
+        let meant = population.iter().filter(|it| it.subject.contains(meant)).map(|it| it.id);
+        assert!(meant.eq(found), "{typed}");
     }
 }
 

@@ -324,6 +324,14 @@ impl<'a> Draft<'a> {
         Place { status, ..self.place() }
     }
 
+    /// Where an answer leaves the work: what waited for it goes on, the rest goes on anyway.
+    fn answered(&self) -> Place {
+        match self.state.status {
+            Status::AwaitingCustomer => self.at(Status::InProgress),
+            _ => self.place(),
+        }
+    }
+
     /// Once the customer themself agreed, has all that is owed and wrote nothing that is unread, the complaint is at its end.
     /// Otherwise it is when the time to accept or contest is over.
     fn close_if_nothing_is_owed(&mut self, cause: CloseCause) {
@@ -425,7 +433,7 @@ fn effects(complaint: &Complaint, command: &Command, actor: &Actor, context: &Co
         }
         CommandName::Answer => {
             let (attachments, words) = message(complaint, command);
-            draft.push(draft.at(Status::InProgress), Event::Answered { attachments }, words);
+            draft.push(draft.answered(), Event::Answered { attachments }, words);
         }
         CommandName::Hold => {
             let until = input.until.unwrap_or_else(|| now.date_naive());
@@ -598,7 +606,11 @@ fn effects(complaint: &Complaint, command: &Command, actor: &Actor, context: &Co
                 draft.push(
                     // Whoever handles the survivor goes on with both; nobody else keeps this one.
                     Place { handler: survivor.handler.clone(), ..draft.at(Status::Merged) },
-                    Event::Merged { into: survivor.id, reference: Some(survivor.reference) },
+                    Event::Merged {
+                        into: survivor.id,
+                        reference: Some(survivor.reference),
+                        unanswered: complaint.question.is_some(),
+                    },
                     words,
                 );
                 let mut joined = Draft { joins: Some(complaint), ..Draft::of(survivor, actor, context) };
@@ -628,9 +640,8 @@ fn effects(complaint: &Complaint, command: &Command, actor: &Actor, context: &Co
         CommandName::ReturnReferral => draft.push(queued(level), Event::ReferralReturned, reason(command)),
         CommandName::Post => {
             let (attachments, words) = message(complaint, command);
-            let answers = complaint.status == Status::AwaitingCustomer && actor.customer_id().is_some();
-            if answers {
-                draft.push(draft.at(Status::InProgress), Event::Answered { attachments }, words);
+            if complaint.question.is_some() && actor.customer_id().is_some() {
+                draft.push(draft.answered(), Event::Answered { attachments }, words);
             } else {
                 draft.push(draft.place(), Event::Posted { attachments }, words);
             }

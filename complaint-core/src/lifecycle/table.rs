@@ -163,6 +163,7 @@ guards! {
     CommentGiven = "comment_given", input, "a comment is given";
     InstructionGiven = "instruction_given", input, "an instruction is given";
     HoldGiven = "hold_given", input, "the third party and the expected day are given";
+    QuestionOpen = "question_open", state, "a question is with the customer";
     ReasonWhileQuestionOpen = "reason_while_question_open", input, "a reason is given while a question is open";
     BelowLastLevel = "below_last_level", state, "there is a level above";
     AboveFirstLevel = "above_first_level", state, "there is a level below";
@@ -314,12 +315,13 @@ pub static TABLE: &[Rule] = &[
     },
     Rule {
         command: C::Answer,
-        from: &[AwaitingCustomer],
-        to: &[To::Status(InProgress)],
+        // A question outlives its handler: the customer answers it wherever the complaint is by then.
+        from: OPEN,
+        to: &[To::Status(InProgress), To::Same],
         level: LevelChange::Kept,
         permits: &[may(Who::Customer), may(Who::Agent)],
-        guards: &[Guard::TextOrFilesGiven, Guard::FilesFit],
-        effect: "clocks resume with what was left",
+        guards: &[Guard::QuestionOpen, Guard::TextOrFilesGiven, Guard::FilesFit],
+        effect: "the question is answered; where it was waited for, clocks resume with what was left",
     },
     Rule {
         command: C::Hold,

@@ -71,6 +71,11 @@ pub(crate) fn announce_to(
     let mut handler = before.and_then(|complaint| complaint.handler.clone());
     let mut notices = Vec::new();
     for (at, entry) in own.iter().enumerate() {
+        let remedies: Vec<&Entry> = own.iter().copied().filter(|it| says_it_of_a_remedy_too(entry, it)).collect();
+        // The letter about the first of them names them all.
+        if remedies.first().is_some_and(|first| first.seq < entry.seq) {
+            continue;
+        }
         let mut planned = plan(after, entry, handler.as_ref(), policy);
         if let (Event::Contested { .. }, Some(before)) = (&entry.event, before) {
             let deciders = before.answered_by().into_iter().cloned().map(Recipient::Agent);
@@ -115,6 +120,10 @@ pub(crate) fn announce_to(
                         notice.text = why_given(after, &own[..at], entry, came_up);
                         notice.handler = came_up.filter(|it| it.proposed.is_some()).and_then(|it| it.handler.clone());
                     }
+                    if remedies.len() > 1 {
+                        notice.text = Some(each_with_its_day(after, &remedies, kind, policy));
+                        (notice.due_at, notice.due_on) = (None, None);
+                    }
                     notices.push(notice);
                 }
             }
@@ -146,6 +155,27 @@ pub(crate) fn announce_unroutable(after: &Complaint, entry: &Entry, why: &str, p
             Notice { text: Some(why.to_owned()), ..notice(after, entry, place, policy) }
         })
         .collect()
+}
+
+/// Whether two entries of one change say the same of a remedy each: that it is late, or soon will be.
+fn says_it_of_a_remedy_too(entry: &Entry, other: &Entry) -> bool {
+    use Event::{Alarmed, Warned};
+    matches!(
+        (&entry.event, &other.event),
+        (Alarmed { clock: ClockKind::Remedy }, Alarmed { clock: ClockKind::Remedy })
+            | (Warned { clock: ClockKind::Remedy, .. }, Warned { clock: ClockKind::Remedy, .. })
+    )
+}
+
+/// The remedies that these entries are about, each with its own day.
+fn each_with_its_day(after: &Complaint, entries: &[&Entry], kind: NoticeKind, policy: &Policy) -> String {
+    let named = entries.iter().filter_map(|entry| {
+        let (_, number) = told_of(entry, ClockKind::Remedy)?;
+        let promise = remedy_of(after, number)?.numbered();
+        let day = due_at(after, entry, kind, policy).map(|end| day_of(end, policy));
+        Some(day.map_or(promise.clone(), |day| format!("{promise}, by {}", day.format("%-d %B %Y"))))
+    });
+    named.collect::<Vec<_>>().join("\n\n")
 }
 
 fn is_intake(after: &Complaint, event: &Event) -> bool {
@@ -458,7 +488,13 @@ fn text(after: &Complaint, entry: &Entry, kind: NoticeKind, policy: &Policy) -> 
             let said: Vec<&str> = ["body", "text"].iter().filter_map(|name| entry.words.get(name)).collect();
             Some(said.join("\n\n"))
         }
-        Event::Merged { reference, .. } => reference.map(|reference| reference.to_string()),
+        Event::Merged { reference, unanswered, .. } => {
+            let question =
+                "Our question to you needs no answer any more. If we still have to know it, we ask you there.";
+            let said = [reference.map(|it| it.to_string()), unanswered.then(|| question.to_owned())];
+            let said: Vec<String> = said.into_iter().flatten().collect();
+            (!said.is_empty()).then(|| said.join("\n\n"))
+        }
         Event::Answered { .. } | Event::Posted { .. } | Event::Attached { .. } => message(entry),
         Event::Resolved { outcome, remedies, .. } => {
             let words = |name: &str| entry.words.get(name).map(str::to_owned);
@@ -504,7 +540,6 @@ fn text(after: &Complaint, entry: &Entry, kind: NoticeKind, policy: &Policy) -> 
             };
             Some([what].into_iter().chain(reason(entry, kind)).collect::<Vec<_>>().join("\n\n"))
         }
-        // Of several that are due at once, each has its own notice: it says which.
         Event::Warned { clock: ClockKind::Remedy, .. } | Event::Alarmed { clock: ClockKind::Remedy } => {
             let (_, number) = told_of(entry, ClockKind::Remedy)?;
             remedy_of(after, number).map(RemedyPromise::numbered)

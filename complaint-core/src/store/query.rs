@@ -515,19 +515,43 @@ impl Complaint {
     }
 }
 
-/// The words of a text as a search sees them: runs of letters and digits, in lower case, without accents, and the same in
-/// whichever of its forms (Unicode Standard Annex 15) a letter was typed. Marks that are letters of their script stay.
+/// The words of a text as a search sees them: runs of letters and digits, in lower case, without accents, strokes and ligatures, and
+/// the same in whichever of its forms (Unicode Standard Annex 15) a letter was typed. Marks that are letters of their script stay.
 ///
 /// ```
 /// use complaint_core::store::search_words;
 ///
 /// assert_eq!(search_words("Élan: 2 kettles!"), ["elan", "2", "kettles"]);
 /// assert_eq!(search_words("Cafe\u{301}"), search_words("Café"));
+/// assert_eq!(search_words("Großer Łódź-Smørrebrød, İstanbul"), ["grosser", "lodz", "smorrebrod", "istanbul"]);
 /// assert_eq!(search_words("हिन्दी 한글"), ["हिन्दी", "한글"]);
 /// ```
 pub fn search_words(text: &str) -> Vec<String> {
     let is_accent = |c: &char| ('\u{300}'..='\u{36f}').contains(c);
-    let plain: String = text.to_lowercase().nfd().filter(|c| !is_accent(c)).nfc().collect();
+    let plain: String = text.to_lowercase().nfd().filter(|c| !is_accent(c)).flat_map(as_typed_without).nfc().collect();
     let between = |c: char| !c.is_alphanumeric() && !is_combining_mark(c);
     plain.split(between).filter(|word| word.contains(char::is_alphanumeric)).map(str::to_owned).collect()
+}
+
+/// What people type for a letter that their keyboard does not have. Unicode has these for letters of their own, not for another one
+/// with a mark, so that taking the marks off leaves them.
+fn as_typed_without(letter: char) -> impl Iterator<Item = char> {
+    let (first, second) = match letter {
+        'æ' => ('a', Some('e')),
+        'œ' => ('o', Some('e')),
+        'ß' => ('s', Some('s')),
+        'þ' => ('t', Some('h')),
+        'đ' | 'ð' => ('d', None),
+        'ħ' => ('h', None),
+        'ı' => ('i', None),
+        'ł' => ('l', None),
+        'ŋ' => ('n', None),
+        'ø' => ('o', None),
+        'ſ' => ('s', None),
+        'ŧ' => ('t', None),
+        // At the end of a word only: whoever types its beginning types the other.
+        'ς' => ('σ', None),
+        other => (other, None),
+    };
+    std::iter::once(first).chain(second)
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 use complaint_core::agent::Absence;
-use complaint_core::complaint::{Entry, Remedy, RemedyKind};
+use complaint_core::complaint::{Entry, Event, Remedy, RemedyKind};
 use complaint_core::deadline::ClockKind;
 use complaint_core::id::CategoryKey;
 use complaint_core::lifecycle::{Command, CommandName as C, Input, evolve};
@@ -292,7 +292,6 @@ fn warned(clock: ClockKind, percent: u8) -> Vec<(String, K)> {
 }
 
 fn clocked(clock: ClockKind, percent: Option<u8>, policy: Policy) -> Vec<(String, K)> {
-    use complaint_core::complaint::Event;
     let mut world = World::new(policy);
     let begun = world.begun("sarah");
     let noted = world.text(&begun, &agent("sarah"), C::Note);
@@ -652,12 +651,19 @@ fn the_letter_about_joined_complaints_gives_the_reference_of_the_one_that_goes_o
     let mut world = World::new(policy());
     let other = world.submitted();
     let begun = world.begun("sarah");
+    let asked = world.text(&begun, &agent("sarah"), C::Ask);
     let into = Input { into: Some(other.reference.to_string()), ..Input::default() };
-    let entries = world.decide(&begun, &agent("mia"), &input(C::Merge, into), Some(&other)).unwrap();
-    let after = evolve(begun.clone(), &entries[0]);
-    let notices = announce(Some(&begun), &after, &entries, &world.policy);
-    let merged = notices.iter().find(|notice| notice.kind == K::Merged).unwrap();
-    assert_eq!(merged.text, Some(other.reference.to_string()));
+    for (before, question) in [(&begun, ""), (&asked, "Our question to you needs no answer any more")] {
+        let entries = world.decide(before, &agent("mia"), &input(C::Merge, into.clone()), Some(&other)).unwrap();
+        let after = evolve(before.clone(), &entries[0]);
+        let notices = announce(Some(before), &after, &entries, &world.policy);
+        let merged = notices.iter().find(|notice| notice.kind == K::Merged).unwrap();
+        let text = merged.text.as_deref().unwrap();
+        let rest = text.strip_prefix(&other.reference.to_string()).expect("the reference first");
+        assert_eq!((rest.is_empty(), rest.trim().starts_with(question)), (question.is_empty(), true), "{rest}");
+        let unanswered = matches!(entries[0].event, Event::Merged { unanswered: true, .. });
+        assert_eq!(unanswered, !question.is_empty(), "the log says it, too");
+    }
 }
 
 /// In the change that brings it, and later, when it waited in the queue in between.

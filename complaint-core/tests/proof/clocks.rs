@@ -623,7 +623,7 @@ fn an_answer_to_an_open_question_finds_the_next_handler() {
     assert_eq!(released.status, Status::Queued);
     assert!(released.question.is_some(), "the question stays open");
     let answered = world.text(&released, &customer("john"), C::Post);
-    assert_eq!(tag(&world.log.last().unwrap().event), "posted");
+    assert_eq!(tag(&world.log.last().unwrap().event), "answered");
     assert_eq!((answered.status, &answered.question), (Status::Queued, &None));
     assert!(answered.unread_since.is_some(), "whoever gets it sees that something waits to be read");
 }

@@ -190,7 +190,11 @@ fn samples() -> Vec<Entry> {
         Event::Withdrawn,
         Event::Reinstated,
         Event::Dismissed { reason: DismissalReason::TimeBarred, by: agent_id("maria") },
-        Event::Merged { into: other, reference: Some(complaint_core::reference::Reference::from_entropy(7)) },
+        Event::Merged {
+            into: other,
+            reference: Some(complaint_core::reference::Reference::from_entropy(7)),
+            unanswered: false,
+        },
         Event::Absorbed { other, received_at: instant(), theirs: None, unread_since: None },
         Event::Unmerged,
         Event::Separated { other },
@@ -254,10 +258,18 @@ fn messages_with_files() -> Vec<(&'static str, Entry)> {
         _ => None,
     });
     let absorbed = absorbed.expect("among the samples");
+    let merged = samples().into_iter().find_map(|entry| match entry.event {
+        Event::Merged { into, reference, .. } => {
+            Some(Entry { event: Event::Merged { into, reference, unanswered: true }, ..entry })
+        }
+        _ => None,
+    });
+    let merged = merged.expect("among the samples");
     vec![
         ("answered_with_files", with(Event::Answered { attachments: attachments() })),
         ("posted_with_files", with(Event::Posted { attachments: attachments() })),
         ("absorbed_with_receipt", absorbed),
+        ("merged_unanswered", merged),
     ]
 }
 

@@ -319,10 +319,7 @@ impl History {
                 let (version, seen) = (part.after().version, part.after().public_change);
                 assert_eq!(version, seen, "10: the customer is told what they cannot see: {notice:?}");
             }
-            // Two remedies that are late at once, or nearly, are two promises, and the letters name them.
-            let of_remedy = [NoticeKind::Missed(ClockKind::Remedy), NoticeKind::Warning(ClockKind::Remedy)];
-            let named = notice.text.clone().filter(|_| of_remedy.contains(&notice.kind));
-            let what = serde_json::to_string(&(notice.complaint, notice.kind, notice.planned_at, named)).unwrap();
+            let what = serde_json::to_string(&(notice.complaint, notice.kind, notice.planned_at)).unwrap();
             assert!(told.insert((what, notice.recipient.clone(), notice.channel)), "10: twice {notice:?}");
             let against = self.known[&notice.complaint].against.clone();
             let to_subject = against.is_some_and(|agent| notice.recipient == Recipient::Agent(agent));
@@ -432,6 +429,10 @@ fn letters(before: Option<&Complaint>, after: &Complaint, entries: &[Entry]) -> 
             _ => None,
         };
         let Some(kind) = kind else { continue };
+        // However many remedies come to be late at once, one letter names them.
+        if kind == K::Missed(ClockKind::Remedy) && letters.contains(&(kind, NoticeChannel::Email)) {
+            continue;
+        }
         letters.push((kind, NoticeChannel::Email));
         if matches!(kind, K::Received | K::Acknowledged | K::Decision | K::FinalDecision) {
             letters.push((kind, NoticeChannel::Sms));

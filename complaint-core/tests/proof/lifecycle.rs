@@ -361,7 +361,7 @@ const SPECIFIED: [(C, &str, &str); 44] = [
     (C::Reassign, "assigned in_progress awaiting_customer awaiting_third_party", "assigned same"),
     (C::Begin, "assigned", "in_progress"),
     (C::Ask, "in_progress", "awaiting_customer"),
-    (C::Answer, "awaiting_customer", "in_progress"),
+    (C::Answer, "open", "in_progress same"),
     (C::Hold, "in_progress", "awaiting_third_party"),
     (C::Resume, "awaiting_third_party awaiting_customer", "in_progress"),
     (C::Escalate, "open", "queued"),
@@ -634,11 +634,11 @@ fn refusals_are_worded_for_whoever_reads_them() {
     let said = |refusal: &complaint_core::lifecycle::Refusal| {
         (refusal.failed[0].message.clone(), refusal.failed[0].remedy.clone())
     };
-    let wanted = ("it is “Pending approval”".to_owned(), "it must be: “Awaiting customer”".to_owned());
-    assert_eq!(said(&refused(&agent("mia"), C::Answer)), wanted);
+    let wanted = ("it is “Pending approval”".to_owned(), "it must be: “Resolved”".to_owned());
+    assert_eq!(said(&refused(&agent("mia"), C::Accept)), wanted);
     // That a second person looks at it is internal, in words and in the status alike.
-    let to_john = refused(&customer("john"), C::Answer);
-    let wanted = ("it is “In progress”".to_owned(), "it must be: “We need your answer”".to_owned());
+    let to_john = refused(&customer("john"), C::Accept);
+    let wanted = ("it is “In progress”".to_owned(), "it must be: “Resolved”".to_owned());
     assert_eq!((said(&to_john), to_john.status), (wanted, Some(Status::InProgress)));
     let foreign = refused(&customer("john"), C::Note);
     assert_eq!(foreign.failed[0].message, "“Add a note” is for: agent");

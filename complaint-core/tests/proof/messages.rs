@@ -9,7 +9,7 @@ use complaint_core::notice::{NoticeKind as K, Recipient, announce};
 use complaint_core::text::TEXT_MAX;
 use complaint_core::{Actor, Complaint};
 
-use crate::house::{World, agent, customer, decision, file, input, policy};
+use crate::house::{World, agent, agent_id, customer, decision, file, input, policy};
 
 fn bringing(name: C, text: Option<&str>, files: Vec<Attachment>) -> Command {
     input(name, Input { text: text.map(str::to_owned), ..Input::default() }).carrying(files).unwrap()
@@ -69,6 +69,44 @@ fn files_alone_are_the_answer() {
             assert_eq!(told(&world, &asked, &after, &entries), [(handler, K::Answer)], "{case}");
             let notices = announce(Some(&asked), &after, &entries, &world.policy);
             assert_eq!(notices[0].text.as_deref(), Some("Files: photo-1.png, photo-2.png"), "{case}");
+        }
+    }
+}
+
+/// A question outlives whoever asked it, and so does the answer to it.
+#[test]
+fn an_open_question_is_answered_wherever_the_complaint_is() {
+    let mut world = World::new(policy());
+    let asked = asked(&mut world);
+    let to_ben = Input { agent: Some(agent_id("ben")), reason: Some("Because.".into()), ..Input::default() };
+    let handed_on = world.act(&asked, &agent("mia"), &input(C::Reassign, to_ben));
+    let queued = world.reason(&asked, &agent("mia"), C::Release);
+    let given = world.given(&queued, "ben");
+    let begun = world.plain(&given, &agent("ben"), C::Begin);
+    let proposed = world.act(&begun, &agent("ben"), &decision(C::Propose, Vec::new()));
+    let until = Some(world.now.date_naive() + TimeDelta::days(2));
+    let hold = Input { party: Some("The courier".into()), until, ..Input::default() };
+    let held = world.act(&begun, &agent("ben"), &input(C::Hold, hold));
+    for (before, status) in [
+        (&asked, Status::InProgress),
+        (&handed_on, Status::InProgress),
+        (&queued, Status::Queued),
+        (&given, Status::Assigned),
+        (&begun, Status::InProgress),
+        (&proposed, Status::PendingApproval),
+        (&held, Status::AwaitingThirdParty),
+    ] {
+        assert!(before.question.is_some(), "{status}");
+        for (by, name) in [("john", C::Answer), ("john", C::Post), ("mia", C::Answer)] {
+            let actor = if by == "john" { customer(by) } else { agent(by) };
+            let case = format!("{} {name} by {by}", before.status);
+            let answered = world.text(before, &actor, name);
+            assert_eq!((answered.status, &answered.handler), (status, &before.handler), "{case}");
+            assert_eq!((answered.question.as_ref(), answered.unread_since), (None, Some(world.now)), "{case}");
+            assert!(!runs(&answered, ClockKind::Silence), "{case}: nothing is waited for any more");
+            assert!(matches!(world.log.last().unwrap().event, Event::Answered { .. }), "{case}");
+            let refused = world.decide(&answered, &actor, &Command::with_text(C::Answer, "Again."), None).unwrap_err();
+            assert_eq!(refused.code(), "no_question_open", "{case}");
         }
     }
 }

@@ -580,6 +580,7 @@ fn faults(case: &Case<'_>, guard: Guard) -> Vec<Fault> {
             faults.extend(some(far, "out_of_range", "until"));
             faults
         }
+        Guard::QuestionOpen => because(complaint.question.is_some(), "no_question_open"),
         Guard::ReasonWhileQuestionOpen if complaint.question.is_none() => Vec::new(),
         Guard::ReasonWhileQuestionOpen => one(text("reason", input.reason.as_deref())),
         Guard::BelowLastLevel => because(!is_last, "last_level"),
@@ -707,7 +708,7 @@ fn faults(case: &Case<'_>, guard: Guard) -> Vec<Fault> {
         Guard::RoomInLog => {
             let latest = complaint.resolutions.len();
             let leads_on = match name {
-                C::Post => own && complaint.status == Status::AwaitingCustomer,
+                C::Post => own && complaint.question.is_some(),
                 C::Rate => !complaint.feedback.iter().any(|given| given.resolution as usize == latest),
                 _ => *actor.party() == Party::System,
             };

@@ -204,38 +204,34 @@ fn notices(before: &Complaint, entries: &[Entry], policy: &Policy) -> Vec<Notice
 }
 
 #[test]
-fn of_two_remedies_due_at_once_each_mail_names_its_own() {
+fn of_remedies_that_are_late_at_one_sweep_one_letter_names_all() {
     let mut world = World::new(policy());
-    let twice = vec![Remedy::refund("5.00 EUR").unwrap(), Remedy::refund("5.00 EUR").unwrap()];
-    let it = resolved(&mut world, 1, twice);
+    let day = (world.now + TimeDelta::days(14)).date_naive();
+    let own_day = Remedy { due_on: Some(day - TimeDelta::days(1)), ..Remedy::refund("5.00 EUR").unwrap() };
+    let mut it = resolved(&mut world, 1, vec![own_day, Remedy::refund("5.00 EUR").unwrap(), Remedy::replacement()]);
+    it = world.act(&it, &agent("sarah"), &delivered(3));
     let mut told: Vec<Notice> = Vec::new();
-    let mut state = it.clone();
-    for hours in [11 * 24, 2 * 24, 24] {
+    for hours in [13 * 24, 2 * 24] {
         world.later(TimeDelta::hours(hours));
-        let before = world.log.len();
-        let earlier = state.clone();
-        state = world.tick(state);
-        let mut at = earlier;
-        for entry in &world.log[before..] {
-            told.extend(notices(&at, std::slice::from_ref(entry), &world.policy));
-            at = evolve(at, entry);
-        }
+        let (earlier, before) = (it.clone(), world.log.len());
+        it = world.tick(it);
+        told.extend(notices(&earlier, &world.log[before..], &world.policy));
     }
-    let about: Vec<_> = told
-        .iter()
-        .filter(|it| matches!(it.kind, K::Warning(ClockKind::Remedy) | K::Missed(ClockKind::Remedy)))
-        .collect();
-    let mut words: Vec<String> =
-        about.iter().map(|it| format!("{:?} {:?} {:?}", it.recipient, it.kind, it.text)).collect();
-    words.sort();
-    // Two warnings to the handler; the alarm to customer, supervisor and handler: of each remedy.
-    let warned: Vec<_> = about.iter().filter(|it| matches!(it.kind, K::Warning(_))).collect();
-    let missed: Vec<_> = about.iter().filter(|it| matches!(it.kind, K::Missed(_))).collect();
-    assert_eq!((warned.len(), missed.len()), (4, 6), "{words:#?}");
-    for text in ["1. Refund of 5.00 EUR", "2. Refund of 5.00 EUR"] {
-        assert_eq!(about.iter().filter(|it| it.text.as_deref() == Some(text)).count(), 5, "{text} in {words:#?}");
-    }
-    assert!(it.remedies.iter().all(|promise| state.is_late(promise) && !it.is_late(promise)));
+    let written = |day: chrono::NaiveDate| day.format("%-d %B %Y").to_string();
+    let both = format!(
+        "1. Refund of 5.00 EUR, by {}\n\n2. Refund of 5.00 EUR, by {}",
+        written(day - TimeDelta::days(1)),
+        written(day)
+    );
+    let said: Vec<_> = told.iter().map(|it| (it.kind, it.text.as_deref(), it.due_at, it.due_on)).collect();
+    // One warning to the handler; one alarm each to customer, supervisor and handler.
+    let expected = |kind| (kind, Some(both.as_str()), None, None);
+    let missed = expected(K::Missed(ClockKind::Remedy));
+    assert_eq!(said, [expected(K::Warning(ClockKind::Remedy)), missed, missed, missed]);
+    let recipients: std::collections::BTreeSet<_> = told[1..].iter().map(|it| it.recipient.clone()).collect();
+    assert_eq!(recipients.len(), 3);
+    let late: Vec<u32> = it.remedies.iter().filter(|promise| it.is_late(promise)).map(|it| it.number).collect();
+    assert_eq!(late, [1, 2]);
 }
 
 #[test]

@@ -62,12 +62,15 @@ fn after(stage: &Stage, days: i64) -> Stage {
     Stage { name: format!("{} after {days} days", stage.name), plain: false, ..late }
 }
 
-const PLACES: [&str; 38] = [
+const PLACES: [&str; 41] = [
     "queued",
     "assigned",
     "in progress",
     "awaiting customer",
     "awaiting third party",
+    "asked and released",
+    "asked and given anew",
+    "asked and begun anew",
     "pending approval",
     "pending approval of much money",
     "resolved",
@@ -129,6 +132,15 @@ fn bring(world: &mut World, place: &str, at: u8, other: &mut Complaint) -> Optio
             let until = Some(world.now.date_naive() + TimeDelta::days(9));
             let hold = Input { party: Some("The courier".into()), until, ..Input::default() };
             world.act(&begun, &holder(), &input(C::Hold, hold))
+        }
+        "asked and released" | "asked and given anew" | "asked and begun anew" => {
+            let asked = world.text(&begun, &holder(), C::Ask);
+            let queued = world.reason(&asked, &agent("ora"), C::Release);
+            if place == "asked and released" {
+                return Some(queued);
+            }
+            let given = world.given(&queued, holder().agent_id().unwrap().as_str());
+            if place == "asked and given anew" { given } else { world.plain(&given, &holder(), C::Begin) }
         }
         "pending approval" => world.act(&begun, &holder(), &decision(C::Propose, replacement())),
         "pending approval of much money" => {

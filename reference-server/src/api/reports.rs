@@ -118,7 +118,8 @@ pub(super) struct Satisfaction {
     count: u64,
     /// Their mean, 1 to 5, rounded to hundredths; null without any.
     average: Option<f64>,
-    /// How many gave each score.
+    /// How many gave each score, by the score.
+    #[schema(value_type = BTreeMap<String, u64>, example = json!({"5": 3}))]
     by_score: BTreeMap<u8, u64>,
 }
 

@@ -489,6 +489,12 @@ impl AccountService {
         Ok(self.accounts.keep_made(account_id, key, fingerprint, made, self.clock.now()).await?)
     }
 
+    /// Whether [`AccountService::accept_invitation`] would take this token now.
+    pub async fn invitation_is_good(&self, token: &str) -> Result<bool, AuthError> {
+        let found = self.accounts.token_is_good(hash_of(token), TokenPurpose::Invitation, self.clock.now()).await?;
+        Ok(found.is_some())
+    }
+
     /// Uses up the token of an invitation and sets the password.
     pub async fn accept_invitation(&self, token: &str, password: &str) -> Result<Account, AuthError> {
         let now = self.clock.now();

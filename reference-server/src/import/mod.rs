@@ -346,7 +346,8 @@ pub async fn run(args: ImportArgs) -> Result<ExitCode, Box<dyn Error + Send + Sy
     };
     // Before anything is made: a typing error must not leave an empty data folder behind.
     if let Some(missing) = args.files.iter().find(|file| !file.is_file()) {
-        return wrong(&format!("{}: no such file", missing.display()));
+        let why = if missing.is_dir() { "a folder, not a file" } else { "no such file" };
+        return wrong(&format!("{}: {why}", missing.display()));
     }
     // The columns, too, and that there is a database: a typing error in `--data` would fill one that no server looks at.
     let survey = match Survey::of(&mapping, &args.mapping, &args.files) {

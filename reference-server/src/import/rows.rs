@@ -99,7 +99,12 @@ impl<'m> Bound<'m> {
             .collect();
         let mut places = HashMap::new();
         let mut faults = Vec::new();
-        for Column { name, line } in mapping.columns() {
+        let mut wanted = mapping.columns();
+        wanted.sort_by_key(|column| (column.line, &column.name));
+        wanted.dedup();
+        // What there is, once however much is missing.
+        let mut there = Some(format!("; it has: {}", one_line(&names.join(", "))));
+        for Column { name, line } in wanted {
             let mut found = names.iter().enumerate().filter(|(_, known)| *known == name).map(|(place, _)| place);
             let message = match (found.next(), found.next()) {
                 (Some(place), None) => {
@@ -107,12 +112,12 @@ impl<'m> Bound<'m> {
                     continue;
                 }
                 (Some(_), Some(_)) => format!("column {name:?} is in {table} twice"),
-                (None, _) => format!("there is no column {name:?} in {table}; it has: {}", names.join(", ")),
+                (None, _) => {
+                    format!("there is no column {name:?} in {table}{}", there.take().unwrap_or_default())
+                }
             };
             faults.push(MappingFault { line: *line, message });
         }
-        faults.sort();
-        faults.dedup();
         if faults.is_empty() { Ok(Self { mapping, places, width: header.len() }) } else { Err(MappingFaults(faults)) }
     }
 
@@ -332,6 +337,10 @@ reason = "not a complaint"
         ] {
             assert!(text.contains(part), "{part}: {text}");
         }
+        assert_eq!(text.matches("it has: No, Kind, Kind, Text, Order, Parcel").count(), 1, "{text}");
+        let header = ByteRecord::from(vec!["x".repeat(100_000).as_str(), "a\nb"]);
+        let Err(faults) = Bound::to_header(&mapping, "shop.csv", &header) else { panic!("bound") };
+        assert!(faults.to_string().len() < 2000, "cut at a sensible length");
     }
 
     #[test]

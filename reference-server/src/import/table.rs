@@ -30,8 +30,14 @@ impl Table {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "its name ends in .gz, but it is not gzipped"));
         }
         let from: Box<dyn Read> = if is_gzipped { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) };
+        let mut from = BufReader::new(from);
+        // Any text could be a table; what has a zero in it (pictures, documents, workbooks, UTF-16) is none.
+        if from.fill_buf()?.contains(&0) {
+            let why = "it is no table in text; save it as CSV in UTF-8";
+            return Err(io::Error::new(io::ErrorKind::InvalidData, why));
+        }
         let taken = Rc::new(Cell::new(0));
-        let metered = Metered { from, taken: Rc::clone(&taken) };
+        let metered = Metered { from: Box::new(from), taken: Rc::clone(&taken) };
         // Rows of another length are counted and left out, not an end of the import.
         let mut reader = ReaderBuilder::new().flexible(true).from_reader(metered);
         let header = reader.byte_headers().map_err(plain)?.clone();
@@ -125,6 +131,14 @@ mod tests {
         file.write_all(b"a,b\n1,2\n").unwrap();
         let error = Table::open(file.path()).err().expect("refused");
         assert!(error.to_string().contains("not gzipped"), "{error}");
+    }
+
+    #[test]
+    fn what_is_no_text_is_no_table() {
+        for bytes in [&b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"[..], b"\xff\xfeN\0o\0,\0K\0\n\0"] {
+            let error = rows(bytes).unwrap_err();
+            assert!(error.to_string().contains("no table in text"), "{error}");
+        }
     }
 
     #[test]

@@ -250,7 +250,7 @@ impl Scene<'_> {
             CommandName::Answer if !by_customer => "What the customer told you, by phone or letter.".into(),
             CommandName::Unmerge => "It becomes a complaint of its own again.".into(),
             CommandName::Note => "Only staff see it.".into(),
-            CommandName::Attach if by_customer && self.complaint.status == Status::AwaitingCustomer => {
+            CommandName::Attach if by_customer && self.complaint.question.is_some() => {
                 "Files that you add here do not answer our question; send those that do with your answer.".into()
             }
             CommandName::Ask => {

@@ -348,9 +348,6 @@ async fn command(
         loaded => loaded?,
     };
     let upload::Sent { typed, files, faults } = upload::read(&state, request).await?;
-    // The question stayed open when the complaint left whoever asked: what is written next answers it.
-    let goes_on = loaded.complaint.question.is_some() && !loaded.allows(CommandName::Answer);
-    let name = if name == CommandName::Answer && goes_on { CommandName::Post } else { name };
     let seen = seen_version(name, &typed)?;
     let reading = read(name, &typed);
     let command = match reading.command {

@@ -170,7 +170,8 @@ async fn list(State(state): State<AppState>, person: Person, ApiQuery(query): Ap
     let context = Context::new(&policy, now);
     let waits_for_you = |complaint: &Complaint| waits_for_customer(complaint, acting.actor(), &context);
     // What waits for the customer comes first, however old it is.
-    let asking = Query { statuses: vec![Status::AwaitingCustomer, Status::Resolved], ..Query::within(Scope::All) };
+    let statuses = [&Status::OPEN[..], &[Status::Resolved]].concat();
+    let asking = Query { statuses, ..Query::within(Scope::All) };
     let mut waiting = Vec::new();
     let mut waiting_count = None;
     if first {
@@ -369,7 +370,7 @@ async fn receipt(
 
 /// What the customer should do next, if anything waits for them.
 fn waits_for_customer(complaint: &Complaint, customer: &Actor, context: &Context<'_>) -> Option<&'static str> {
-    if complaint.status == Status::AwaitingCustomer {
+    if complaint.question.is_some() {
         return Some("Answer our question");
     }
     complaint.resolution().filter(|it| it.accepted_at.is_none())?;

@@ -1,6 +1,7 @@
 //! The pages behind links that are mailed or printed: confirm an address, accept an invitation, make the first admin.
 //!
-//! Opening one changes nothing, because mail scanners open links too; the button on it does.
+//! Opening one changes nothing, because mail scanners open links too; the button on it does. Of a link that does not work any more the
+//! page says so at once.
 
 use axum::Router;
 use axum::extract::State;
@@ -32,8 +33,7 @@ struct Link {
 async fn show_verify(State(state): State<AppState>, ApiQuery(link): ApiQuery<Link>) -> Answer {
     match state.accounts.confirmation(&link.token).await {
         Ok(Asked::NameAndPassword) => choose_page(&state, StatusCode::OK, &link.token, None, &[]),
-        // Of a link that does not work the button will say so.
-        Ok(Asked::Nothing) | Err(AuthError::InvalidToken) => verify_page(&state, &link.token),
+        Ok(Asked::Nothing) => verify_page(&state, &link.token),
         Err(error) => Err(error.into()),
     }
 }
@@ -51,6 +51,9 @@ async fn verify(State(state): State<AppState>, typed: Typed) -> Answer {
 }
 
 async fn show_invitation(State(state): State<AppState>, ApiQuery(link): ApiQuery<Link>) -> Answer {
+    if !state.accounts.invitation_is_good(&link.token).await? {
+        return Err(AuthError::InvalidToken.into());
+    }
     invitation_page(&state, StatusCode::OK, &link.token, &[])
 }
 

@@ -404,7 +404,7 @@ async fn a_message_that_is_refused_leaves_no_file() {
     let twice = [&twice[..twice.len() - "--XX--\r\n\r\n".len()], &message(Some("Two"), file)].concat();
     let foreign = b"--XX\r\nContent-Disposition: form-data; name=\"status\"\r\n\r\nclosed\r\n--XX--\r\n".to_vec();
     for (name, body, status, code) in [
-        ("answer", message(None, file), 422, "wrong_status"),
+        ("answer", message(None, file), 422, "no_question_open"),
         ("post", message(None, &[]), 422, "missing"),
         ("post", message(Some(&"x".repeat(70_000)), file), 422, "too_long"),
         ("post", message(Some("a\u{7}b"), file), 422, "control_character"),

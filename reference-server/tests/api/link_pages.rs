@@ -29,6 +29,9 @@ async fn opening_the_link_changes_nothing_the_button_does() {
     let again = submit(&it, "/verify", &format!("token={token}")).await;
     assert_eq!((again.status.as_u16(), again.header("content-type")), (422, "text/html; charset=utf-8"));
     assert!(again.text.contains("This link does not work any more."));
+    let opened = it.get(&format!("/verify?token={token}"), &With::default().header("accept", "text/html")).await;
+    assert_eq!((opened.status.as_u16(), opened.header("content-type")), (422, "text/html; charset=utf-8"));
+    assert!(opened.text.contains("This link does not work any more.") && !opened.text.contains(&token));
 }
 
 #[tokio::test]
@@ -62,7 +65,7 @@ async fn tokens_on_pages_are_inert() {
     let it = Harness::new().await;
     let shown = it.get("/verify?token=%22%3E%3Cscript%3Ealert(1)%3C/script%3E", &With::default()).await;
     assert!(!shown.text.contains("<script>"), "{}", shown.text);
-    assert!(it.get("/verify", &With::default()).await.status.is_success(), "no token at all: the button will say so");
+    assert_eq!(it.get("/verify", &With::default()).await.status, 422, "no token at all");
 }
 
 #[tokio::test]
@@ -119,6 +122,8 @@ async fn the_invitation_page_sets_a_password() {
         200
     );
     assert_eq!(it.log_in("ben@example.org").await.status, 200);
+    let used = it.get(&format!("/invitation?token={token}"), &With::default()).await;
+    assert_eq!(used.problem(), (422, "invalid_token".into()));
 }
 
 #[tokio::test]

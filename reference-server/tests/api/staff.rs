@@ -159,7 +159,8 @@ async fn what_comes_for_a_disabled_agent_is_no_dead_letter() {
     let house = House::new().await;
     let complaint = house.complaint().await;
     house.it.letters().await;
-    let handler = house.read(&complaint, &house.admin).await["handler"]["id"].as_str().expect("given to Sarah").to_owned();
+    let handler =
+        house.read(&complaint, &house.admin).await["handler"]["id"].as_str().expect("given to Sarah").to_owned();
     let path = format!("/api/v1/agents/{handler}");
     let gone = house.it.patch(&path, json!({"enabled": false}), &house.admin).await;
     assert_eq!(gone.status, 200, "{}", gone.text);
@@ -243,6 +244,20 @@ async fn a_clock_that_was_pushed_stays_ahead_over_the_same_data() {
     let it = Harness::with_args(pushed).await;
     assert!(it.server.greeting().contains("WARNING      the clock was pushed forward"), "{}", it.server.greeting());
     assert!(!Harness::new().await.server.greeting().contains("pushed forward"));
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_data_folder_that_others_may_look_into_is_warned_of() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let it = Harness::new().await;
+    let data = it.folder.path().join("data");
+    for (mode, warned) in [(0o700, false), (0o755, true), (0o750, true)] {
+        std::fs::set_permissions(&data, std::fs::Permissions::from_mode(mode)).expect("the mode");
+        let greeting = it.server.greeting();
+        let lines = greeting.lines().filter(|line| line.contains("may look into")).count();
+        assert_eq!(lines, usize::from(warned), "{mode:o}: {greeting}");
+    }
 }
 
 #[tokio::test]

@@ -22,6 +22,7 @@ use tempfile::TempDir;
 use tokio::sync::OnceCell;
 use tower::ServiceExt as _;
 
+use crate::description::Description;
 use crate::postgres::postgres;
 
 pub(crate) const PASSWORD: &str = "copper lantern winds 7 rivers";
@@ -91,7 +92,7 @@ pub(crate) struct Harness {
     pub(crate) folder: TempDir,
     router: Router,
     /// What the API says of itself, once it was asked.
-    described: OnceCell<Value>,
+    described: OnceCell<Description>,
 }
 
 pub(crate) struct Answer {
@@ -200,9 +201,18 @@ impl Harness {
     }
 
     pub(crate) async fn raw(&self, request: Request<Body>) -> Answer {
+        let (method, path) = (request.method().as_str().to_lowercase(), request.uri().path().to_owned());
         let (parts, body) = self.open(request).await.into_parts();
         let body = to_bytes(body, 8 << 20).await.expect("a body");
-        Answer { status: parts.status, headers: parts.headers, text: String::from_utf8(body.to_vec()).expect("UTF-8") }
+        let text = String::from_utf8(body.to_vec()).expect("UTF-8");
+        let answer = Answer { status: parts.status, headers: parts.headers, text };
+        if answer.header("content-type").ends_with("json") && !answer.text.is_empty() {
+            let door = (method.as_str(), path.as_str(), answer.status);
+            if let Err(why) = self.description().await.admits(door, answer.header("content-type"), &answer.json()) {
+                panic!("{method} {path} is described otherwise: {why}\n{}", answer.text);
+            }
+        }
+        answer
     }
 
     pub(crate) async fn send(
@@ -270,26 +280,20 @@ impl Harness {
         if !path.starts_with("/api/v1/") {
             return;
         }
-        let described = self.described.get_or_init(async || {
+        if let Some((door, answers)) = self.description().await.answers(method, path) {
+            assert!(answers.contains_key(status.as_str()), "{method} {door} answered {status}, which is not described");
+        }
+    }
+
+    /// What the API says of itself.
+    pub(crate) async fn description(&self) -> &Description {
+        let served = async || {
             let request = Request::get("/api/openapi.json").body(Body::empty()).expect("a request");
             let response = self.router.clone().oneshot(request).await.expect("infallible");
             let body = to_bytes(response.into_body(), 8 << 20).await.expect("a body");
-            serde_json::from_slice(&body).expect("JSON")
-        });
-        let doors = described.await["paths"].as_object().expect("paths");
-        let fits = |door: &str| {
-            let (door, path) = (door.split('/'), path.split('/'));
-            door.clone().count() == path.clone().count()
-                && door.zip(path).all(|(part, given)| part.starts_with('{') || part == given)
+            Description::new(serde_json::from_slice(&body).expect("JSON"))
         };
-        // What has a name of its own is no id.
-        let door = doors.iter().filter(|(door, _)| fits(door)).min_by_key(|(door, _)| door.matches('{').count());
-        let Some((door, operations)) = door else { return };
-        let operation = operations.get(if method == "head" { "get" } else { method });
-        if let Some(operation) = operation {
-            let known = operation["responses"].as_object().expect("answers");
-            assert!(known.contains_key(status.as_str()), "{method} {door} answered {status}, which is not described");
-        }
+        self.described.get_or_init(served).await
     }
 
     pub(crate) async fn delete(&self, path: &str, with: &With) -> Answer {

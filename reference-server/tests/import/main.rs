@@ -333,6 +333,17 @@ fn a_wrong_mapping_or_argument_stops_before_anything_is_made() {
     let fresh = Place::new();
     let told = program(&fresh, &data("shop.toml"), &data("no-such.csv"));
     assert_eq!(told.status.code(), Some(2));
+    let folder = program(&fresh, &data("shop.toml"), fresh.folder.path());
+    let errors = String::from_utf8(folder.stderr).unwrap();
+    assert!(folder.status.code() == Some(2) && errors.contains("a folder, not a file"), "{errors}");
+    let picture = fresh.folder.path().join("lid.csv");
+    std::fs::write(&picture, b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR").unwrap();
+    let errors = String::from_utf8(program(&fresh, &data("shop.toml"), &picture).stderr).unwrap();
+    assert!(errors.contains("lid.csv cannot be read") && errors.contains("no table in text"), "{errors}");
+    let strange = fresh.folder.path().join("strange.csv");
+    std::fs::write(&strange, format!("\u{1b}[2J{}\n1\n", "x".repeat(10_000))).unwrap();
+    let errors = String::from_utf8(program(&fresh, &data("shop.toml"), &strange).stderr).unwrap();
+    assert!(errors.contains("\\u{1b}") && !errors.contains('\u{1b}') && errors.len() < 3000, "{errors}");
     assert!(!fresh.folder.path().join("data").exists(), "nothing was made");
     let told = program(&fresh, &data("no-such.toml"), &data("shop.csv"));
     assert_eq!(told.status.code(), Some(2));

@@ -103,13 +103,13 @@ pub(crate) fn possible(policy: &Policy) -> Vec<Move> {
 /// Where submitting leads.
 pub(crate) const START: Status = Status::Queued;
 
-/// Whether a command leads from one status to another. Two rows of the table name a status that is entered from
+/// Whether a command leads from one status to another. Three rows of the table name a status that is entered from
 /// some of their own statuses only: the rest stay where they are.
 fn leads(rule: &Rule, from: Status, to: Status) -> bool {
     rule.to.contains(&To::Status(to))
         && match rule.command {
             CommandName::Reassign => from == Status::InProgress,
-            CommandName::Post => from == Status::AwaitingCustomer,
+            CommandName::Answer | CommandName::Post => from == Status::AwaitingCustomer,
             _ => true,
         }
 }

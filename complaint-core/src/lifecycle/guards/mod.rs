@@ -353,6 +353,10 @@ fn look_at_complaint(scene: &Scene<'_>, complaint: &Complaint, guard: Guard, now
             }
             failed
         }
+        Guard::QuestionOpen if complaint.question.is_none() => {
+            fail("no_question_open", "no question is open", "a message needs none")
+        }
+        Guard::QuestionOpen => Vec::new(),
         Guard::ReasonWhileQuestionOpen if complaint.question.is_some() => given("reason", &input.reason),
         Guard::ReasonWhileQuestionOpen => Vec::new(),
         Guard::BelowLastLevel if complaint.level >= policy.last_level() => fail(
@@ -561,7 +565,7 @@ fn log_faults(scene: &Scene<'_>, complaint: &Complaint) -> Vec<FailedGuard> {
     let by_customer = scene.actor.customer_id().is_some();
     let latest = complaint.resolutions.len();
     let leads_on = match scene.command.name() {
-        CommandName::Post => by_customer && complaint.status == Status::AwaitingCustomer,
+        CommandName::Post => by_customer && complaint.question.is_some(),
         CommandName::Rate => complaint.feedback.iter().all(|feedback| feedback.resolution as usize != latest),
         _ => *scene.actor.party() == Party::System,
     };

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use super::{Lens, Person};
+use super::{Lens, Part, Person};
 
 /// A category as it can be chosen.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -18,7 +18,7 @@ pub struct CategoryView {
     questions: Vec<QuestionView>,
     /// Staff only.
     #[serde(flatten)]
-    #[schema(value_type = Option<CategoryRules>)]
+    #[schema(value_type = RulesPart, inline)]
     rules: Option<CategoryRules>,
 }
 
@@ -29,6 +29,8 @@ pub struct QuestionView {
     label: String,
     required: bool,
 }
+
+type RulesPart = Part<CategoryRules>;
 
 /// What a category does.
 #[derive(Debug, Clone, Serialize, ToSchema)]

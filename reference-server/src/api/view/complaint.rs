@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use super::{Audience, Doer, Lens, Person};
+use super::{Audience, Doer, Lens, Part, Person};
 
 /// A category by key and name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -52,9 +52,11 @@ pub struct ComplaintRow {
     question_open: bool,
     /// Staff only.
     #[serde(flatten)]
-    #[schema(value_type = Option<StaffRow>)]
+    #[schema(value_type = StaffRowPart, inline)]
     staff: Option<StaffRow>,
 }
+
+type StaffRowPart = Part<StaffRow>;
 
 /// What staff see beside it.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -92,7 +94,7 @@ pub struct ComplaintView {
     content: Content,
     /// Agents and auditors only.
     #[serde(flatten)]
-    #[schema(value_type = Option<Internal>)]
+    #[schema(value_type = InternalPart, inline)]
     internal: Option<Internal>,
 }
 
@@ -237,6 +239,8 @@ pub struct AttachmentView {
     /// Where to download it.
     href: String,
 }
+
+type InternalPart = Part<Internal>;
 
 /// What is kept among staff.
 #[derive(Debug, Clone, Serialize, ToSchema)]

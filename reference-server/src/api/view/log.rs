@@ -129,6 +129,7 @@ impl Lens {
             "score",
             "anonymous",
             "new_evidence",
+            "unanswered",
             "reason",
             "clock",
             "clocks",

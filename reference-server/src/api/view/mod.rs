@@ -8,6 +8,7 @@ mod command;
 mod complaint;
 mod deadline;
 mod log;
+mod part;
 mod routing;
 pub(crate) mod submission;
 
@@ -37,6 +38,7 @@ pub use complaint::{
 };
 pub use deadline::{DeadlineView, SegmentView};
 pub use log::{EntryView, MessageView, message_of};
+pub use part::Part;
 pub use routing::{CandidateView, ReasonView, RoutingView};
 pub use submission::{ContactBody, SubmissionBody};
 
