@@ -85,8 +85,8 @@ fn an_open_question_is_answered_wherever_the_complaint_is() {
     let begun = world.plain(&given, &agent("ben"), C::Begin);
     let proposed = world.act(&begun, &agent("ben"), &decision(C::Propose, Vec::new()));
     let until = Some(world.now.date_naive() + TimeDelta::days(2));
-    let hold = Input { party: Some("The courier".into()), until, ..Input::default() };
-    let held = world.act(&begun, &agent("ben"), &input(C::Hold, hold));
+    let pause = Input { party: Some("The courier".into()), until, ..Input::default() };
+    let held = world.act(&begun, &agent("ben"), &input(C::Hold, pause));
     for (before, status) in [
         (&asked, Status::InProgress),
         (&handed_on, Status::InProgress),
