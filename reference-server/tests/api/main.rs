@@ -29,3 +29,4 @@ mod store;
 mod story;
 mod streams;
 mod support;
+mod texts;
