@@ -3,6 +3,7 @@
 use std::error::Error;
 
 use async_trait::async_trait;
+use chrono::TimeDelta;
 
 use crate::notice::Notice;
 
@@ -59,6 +60,16 @@ pub enum NotifyError {
     /// Trying again later can help.
     #[error("the notice could not be delivered now")]
     Later(#[source] Box<dyn Error + Send + Sync>),
+    /// Trying again can help, but not sooner than whoever takes it said (HTTP's `Retry-After`). The courier waits at least this
+    /// long, and no longer than its longest delay: six hours.
+    #[error("the notice could not be delivered now")]
+    NotBefore {
+        /// How long to wait from now.
+        wait: TimeDelta,
+        /// Why.
+        #[source]
+        why: Box<dyn Error + Send + Sync>,
+    },
     /// There is nobody to deliver to: the customer has no address, nobody works at the level. No fault of anybody, so no dead
     /// letter.
     #[error("the notice has no recipient: {0}")]

@@ -1,4 +1,5 @@
-//! Notices of [`complaint_core`] as e-mail: through a relay (SMTP), or into a folder of `.eml` files for development.
+//! Notices of [`complaint_core`] as e-mail (through a relay, or into a folder of `.eml` files for development) and as text messages
+//! (through an HTTP gateway).
 //!
 //! [`EmailNotifier`] implements [`complaint_core::Notifier`]. It asks an [`AddressBook`] who the recipients are, writes a
 //! letter as text and HTML for each kind of notice, and hands it to a [`MailTransport`]. Delivery is at least once; every
@@ -23,7 +24,10 @@
 //! # }
 //! ```
 //!
-//! # What holds for every message
+//! [`SmsNotifier`] does the same by text message, through a [`Gateway`] that is described in TOML; [`ByChannel`] hands each notice to
+//! whoever carries its channel.
+//!
+//! # What holds for every letter
 //!
 //! - A subject, name or address with a CR, LF, NUL or any other control character, openly or inside an encoded word
 //!   (RFC 2047), is refused with [`NotifyError::Never`](complaint_core::NotifyError::Never), never cleaned.
@@ -31,23 +35,36 @@
 //! - `Auto-Submitted: auto-generated` (RFC 3834), so that no vacation reply answers.
 //! - Over SMTP the certificate is verified, and there is no message without the TLS that was asked for.
 //!
-//! Text messages are not carried: a notice on [`NoticeChannel::Sms`](complaint_core::notice::NoticeChannel::Sms) is refused
-//! for good, so plan such notices only if another notifier takes them.
+//! # What holds for every text message
+//!
+//! - It fits into one: 160 characters of the GSM alphabet, or 70 others.
+//! - Nothing that a person typed is in it, only what happened, to which complaint, until when, and a link.
+//! - The number is in international form (E.164).
+//! - The gateway's address is resolved once and looked at: it is public, or in a network that the configuration names.
 
 mod address_book;
+mod by_channel;
 mod folder;
 mod header;
 mod letter;
 mod mail;
 mod notifier;
+mod outgoing;
 mod settings;
+mod sms;
 mod smtp;
 mod transport;
 
 pub use address_book::{AddressBook, Addressee, IdsAreAddresses};
+pub use by_channel::ByChannel;
 pub use folder::MailFolder;
 pub use mail::{Mail, Mailer, PlainMail};
 pub use notifier::EmailNotifier;
+pub use outgoing::{InvalidAddress, InvalidNetwork, Networks};
 pub use settings::{InvalidSetting, Settings};
+pub use sms::gateway::{Gateway, InvalidGateway};
+pub use sms::message::{TextMessage, TooLong};
+pub use sms::phone::{InvalidPhone, PhoneNumber};
+pub use sms::{SmsNotifier, SmsTransport};
 pub use smtp::{InvalidRelay, Smtp, Timeouts};
 pub use transport::{MailTransport, Transport};

@@ -74,12 +74,7 @@ impl EmailNotifier {
             people.extend(notice.address.clone().map(Addressee::at));
         }
         if people.is_empty() {
-            let whom = match &notice.recipient {
-                Recipient::Customer(id) => format!("customer {id}"),
-                Recipient::Agent(id) => format!("agent {id}"),
-                Recipient::Level { level, .. } => format!("anybody at level {level}"),
-                Recipient::Admins => "any admin".to_owned(),
-            };
+            let whom = whom(&notice.recipient);
             let kind = if self.only_known_people { "confirmed e-mail address" } else { "e-mail address" };
             let why = format!("no {kind} is known for {whom}");
             return Err(match notice.recipient {
@@ -129,11 +124,8 @@ impl EmailNotifier {
 #[async_trait]
 impl Notifier for EmailNotifier {
     async fn deliver(&self, notice: &Notice) -> Result<(), NotifyError> {
-        match notice.channel {
-            NoticeChannel::Email => {}
-            NoticeChannel::Sms => {
-                return Err(NotifyError::Never("no SMS gateway is configured".to_owned()));
-            }
+        if notice.channel != NoticeChannel::Email {
+            return Err(NotifyError::Never(format!("no {} leaves as e-mail", notice.channel.label())));
         }
         header::check(&notice.subject).map_err(|fault| fault.of("subject"))?;
         let (people, instead) = match (self.people(notice).await, for_admins(notice)) {
@@ -156,7 +148,7 @@ impl Notifier for EmailNotifier {
         let mut later = None;
         let mut never = None;
         for (at, person) in people.iter().enumerate() {
-            let id = message_id(notice, at, person);
+            let id = message_id(notice, at, person.email.as_deref());
             match self.write_to(person, &id, notice, handler.as_deref()).await {
                 Ok(()) => sent += 1,
                 Err(NotifyError::Never(why)) => {
@@ -189,12 +181,22 @@ fn for_admins(notice: &Notice) -> Option<Notice> {
 
 /// The notice's id; for one of several people followed by a mark of their address, so that it stays the same when
 /// people join or leave between two tries.
-fn message_id(notice: &Notice, at: usize, person: &Addressee) -> String {
-    match (&notice.recipient, at, &person.email) {
-        (Recipient::Level { .. } | Recipient::Admins, _, Some(email)) | (_, 1.., Some(email)) => {
-            format!("{}.{:016x}", notice.id, fnv1a(email.as_bytes()))
+pub(crate) fn message_id(notice: &Notice, at: usize, address: Option<&str>) -> String {
+    match (&notice.recipient, at, address) {
+        (Recipient::Level { .. } | Recipient::Admins, _, Some(address)) | (_, 1.., Some(address)) => {
+            format!("{}.{:016x}", notice.id, fnv1a(address.as_bytes()))
         }
         _ => notice.id.to_string(),
+    }
+}
+
+/// A recipient, for operators.
+pub(crate) fn whom(recipient: &Recipient) -> String {
+    match recipient {
+        Recipient::Customer(id) => format!("customer {id}"),
+        Recipient::Agent(id) => format!("agent {id}"),
+        Recipient::Level { level, .. } => format!("anybody at level {level}"),
+        Recipient::Admins => "any admin".to_owned(),
     }
 }
 

@@ -1,5 +1,6 @@
 //! The policy in force: every version is kept, the newest counts.
 
+use complaint_core::notice::NoticeChannel;
 use complaint_core::policy::PolicyError;
 use complaint_core::{Desk, Policy};
 use thiserror::Error;
@@ -83,6 +84,28 @@ pub async fn change<T, E: From<CatalogueError>>(
             Err(error) => return Err(CatalogueError::from(error).into()),
         }
     }
+}
+
+/// Has notices travel on a channel, or not, from now on: a version of its own if that is not so already.
+pub async fn carry(
+    versions: &dyn PolicyVersions,
+    desk: &Desk,
+    by: &str,
+    channel: NoticeChannel,
+    carried: bool,
+) -> Result<(), CatalogueError> {
+    if desk.policy().channels.contains(&channel) == carried {
+        return Ok(());
+    }
+    change(versions, desk, by, |mut policy| {
+        if carried {
+            policy.channels.insert(channel);
+        } else {
+            policy.channels.remove(&channel);
+        }
+        Ok::<_, CatalogueError>((policy, ()))
+    })
+    .await
 }
 
 fn read(stored: &PolicyVersion) -> Result<Policy, CatalogueError> {

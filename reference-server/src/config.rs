@@ -3,9 +3,11 @@
 use std::fmt;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::{Args, Parser, Subcommand};
 use complaint_core::store::StoreError;
+use complaint_notify::Gateway;
 use complaint_store_sqlx::postgres::PostgresOptions;
 use secrecy::{ExposeSecret as _, SecretString};
 use thiserror::Error;
@@ -87,7 +89,22 @@ Ends with 0 if all is as it was committed, with 1 if anything is not or the back
 #[derive(Debug, Clone, Default, Args)]
 #[command(
     after_help = "Measurements are at /metrics, for programs on this machine alone. With a token in the variable COMPLAINT_METRICS_TOKEN \
-they are for whoever sends it as a bearer token, and for nobody else; behind a TLS proxy (--base-url https://…) that is the only way."
+they are for whoever sends it as a bearer token, and for nobody else; behind a TLS proxy (--base-url https://…) that is the only way.
+
+A gateway for text messages (--sms) is described like this:
+
+  url = \"https://api.gateway.example/2010/messages\"
+  secret = { env = \"COMPLAINT_SMS_KEY\" }    # or { file = \"/run/secrets/sms\" }
+  user = \"AC0123456789\"                     # basic authentication; or put {secret} into a header
+  [form]                                    # or [json], or method = \"GET\" and [query]
+  To = \"{to}\"                               # +447700900123; {digits} without the plus sign
+  From = \"Example\"
+  Body = \"{text}\"
+  [success]                                 # without it, any status from 200 to 299
+  statuses = [201]
+  json = { at = \"/status\", is = [\"queued\", \"sent\"] }
+
+A gateway that is not on the internet is named with its network, networks = \"192.168.7.0/24\", and may then be asked by plain http."
 )]
 pub struct ServeArgs {
     /// Address and port to listen on; port 0 takes a free one.
@@ -103,6 +120,9 @@ pub struct ServeArgs {
     /// Mail relay, smtp:// or smtps://; without one, mail goes into a folder. The variable `COMPLAINT_SMTP` may hold it instead.
     #[arg(long, value_name = "URL")]
     pub smtp: Option<String>,
+    /// Gateway for text messages, described in TOML as below; without one, none are sent. Every server on one database needs the same.
+    #[arg(long, value_name = "FILE")]
+    pub sms: Option<PathBuf>,
     /// What links in mails start with [default: http:// and the address listened on].
     #[arg(long, value_name = "URL")]
     pub base_url: Option<String>,
@@ -287,6 +307,8 @@ pub struct Config {
     pub database: DatabaseUrl,
     /// The relay; none: mail goes into [`Config::mail_folder`]. May hold a password, hence not printable.
     pub smtp: Option<SecretString>,
+    /// Where text messages leave; none: none are sent.
+    pub sms: Option<Arc<Gateway>>,
     /// What links start with; none until the port is known, see [`Config::bound_to`].
     base_url: Option<Url>,
     /// Proxies whose `X-Forwarded-For` is believed.
@@ -324,6 +346,7 @@ impl Config {
             .transpose()
             .map_err(|fault| faults.push(fault))
             .ok();
+        let sms = args.sms.as_deref().map(sms_gateway).transpose().map_err(|more| faults.extend(more)).ok();
         let base_url = args.base_url.as_deref().map(base_url).transpose().map_err(|fault| faults.push(fault)).ok();
         let mut trusted_proxies = Vec::new();
         for proxy in &args.trusted_proxy {
@@ -335,12 +358,13 @@ impl Config {
         if args.data.is_file() {
             faults.push(format!("--data {}: is a file, not a folder", args.data.display()));
         }
-        match (listen, database, smtp, base_url) {
-            (Some(listen), Some(database), Some(smtp), Some(base_url)) if faults.is_empty() => Ok(Self {
+        match (listen, database, smtp, sms, base_url) {
+            (Some(listen), Some(database), Some(smtp), Some(sms), Some(base_url)) if faults.is_empty() => Ok(Self {
                 listen,
                 data: args.data.clone(),
                 database,
                 smtp,
+                sms,
                 base_url,
                 trusted_proxies,
                 durable: !args.not_durable,
@@ -571,6 +595,13 @@ fn smtp_url(text: &str) -> Result<SecretString, String> {
     }
 }
 
+fn sms_gateway(file: &Path) -> Result<Arc<Gateway>, Vec<String>> {
+    let here = |fault: &dyn fmt::Display| format!("--sms {}: {fault}", file.display());
+    let described = std::fs::read_to_string(file).map_err(|error| vec![here(&error)])?;
+    let gateway = Gateway::from_toml(&described);
+    gateway.map(Arc::new).map_err(|wrong| wrong.0.iter().map(|fault| here(fault)).collect())
+}
+
 fn base_url(text: &str) -> Result<Url, String> {
     let url =
         Url::parse(text).map_err(|_| format!("--base-url {text:?}: not a URL, as in https://complaints.example"))?;
@@ -788,6 +819,23 @@ mod tests {
         .expect("fine");
         assert_eq!(config.smtp_host().as_deref(), Some("relay.example:465"));
         assert!(!format!("{config:?}").contains("hush"));
+    }
+
+    #[test]
+    fn every_fault_of_a_gateway_is_named_with_its_file() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("gateway.toml");
+        let given = file.display().to_string();
+        let serve = || serve(&["--sms", &given]);
+        assert!(serve().expect_err("missing").to_string().contains(&format!("--sms {given}: ")));
+        std::fs::write(&file, "url = \"http://g.example\"\n[form]\nto = \"{too}\"\n").expect("written");
+        let faults = serve().expect_err("wrong").0;
+        for fault in ["url must begin with https://", "form.to has {too}", "must hold {text}"] {
+            assert!(faults.iter().any(|it| it.starts_with("--sms ") && it.contains(fault)), "{fault} in {faults:?}");
+        }
+        std::fs::write(&file, "url = \"https://g.example\"\n[form]\nto = \"{to}\"\ntext = \"{text}\"\n")
+            .expect("written");
+        assert_eq!(serve().expect("fine").sms.map(|gateway| gateway.host().to_owned()).as_deref(), Some("g.example"));
     }
 
     #[test]

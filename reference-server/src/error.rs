@@ -235,6 +235,10 @@ impl From<AuthError> for Problem {
             .field("email", "taken", "Another account has this e-mail address."),
             AuthError::LastAdmin => Self::new(StatusCode::CONFLICT, "last_admin", "The last admin must stay."),
             AuthError::NoSuchAccount => Self::not_found(),
+            AuthError::TextsAway(error) => {
+                tracing::error!(error = %chain(&error), "the gateway for text messages cannot be used");
+                Self::unavailable().detail("The text message could not be sent. Please try again later.")
+            }
             AuthError::Accounts(AccountsError::Unavailable(error)) => {
                 tracing::error!(error = %chain(error.as_ref()), "the account database cannot be used");
                 Self::unavailable()

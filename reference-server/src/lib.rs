@@ -23,6 +23,7 @@ pub mod mail;
 pub mod pages;
 pub mod router;
 pub mod state;
+pub mod texts;
 pub mod workers;
 
 use std::fs::{File, TryLockError};
@@ -41,7 +42,8 @@ use tokio::sync::watch;
 
 use complaint_core::Desk;
 use complaint_core::clock::{IdSource, RandomIds};
-use complaint_notify::{EmailNotifier, MailTransport, Mailer, Transport};
+use complaint_core::notice::NoticeChannel;
+use complaint_notify::{ByChannel, EmailNotifier, MailTransport, Mailer, SmsNotifier, Transport};
 use secrecy::ExposeSecret;
 
 use crate::auth::password::{PasswordError, Passwords};
@@ -54,6 +56,7 @@ use crate::files::{Attachments, FilesError};
 use crate::live::Live;
 use crate::mail::{AccountLetters, AccountsBook};
 pub use crate::state::AppState;
+use crate::texts::Texts;
 use crate::workers::WorkersDown;
 
 /// How long open requests may take to finish once the server is told to stop.
@@ -164,21 +167,31 @@ pub async fn build_with(config: Config, parts: Parts) -> Result<Server, BuildErr
     let store = Arc::clone(&database.store);
     let organisation = mail::organisation(&policy).to_owned();
     let settings = mail::settings(&config, &policy).map_err(|error| BuildError::Mail(Box::new(error)))?;
-    let mailer = Mailer::new(parts.transport, settings, Arc::clone(&clock));
-    let book = AccountsBook::over(accounts.clone(), Arc::clone(&store));
+    let mailer = Mailer::new(parts.transport, settings.clone(), Arc::clone(&clock));
+    let book = Arc::new(AccountsBook::over(accounts.clone(), Arc::clone(&store)));
+    let email = EmailNotifier::with_mailer(mailer.clone(), book.clone()).only_known_people();
+    let mut notifier = ByChannel::new().carrying(NoticeChannel::Email, email);
+    if let Some(gateway) = &config.sms {
+        notifier = notifier.carrying(NoticeChannel::Sms, SmsNotifier::new(gateway.clone(), book, settings));
+    }
     let live = Live::new();
     let desk = Desk::over(store, policy)
         .with_clock(Arc::clone(&clock))
         .with_ids(parts.ids)
-        .notifying(EmailNotifier::with_mailer(mailer.clone(), Arc::new(book)).only_known_people())
+        .notifying(notifier)
         .watched_by(Arc::new(live.clone()));
+    let texted = config.sms.is_some();
+    let carried = catalogue::carry(database.policies.as_ref(), &desk, "system", NoticeChannel::Sms, texted).await;
+    carried.map_err(BuildError::Policy)?;
     let attachments = Attachments::open(&config.attachments_folder()).map_err(BuildError::Attachments)?;
     let attachments = if database.shared().is_some() { attachments.shared() } else { attachments };
 
     let (stop, stopping) = watch::channel(false);
     let destination = config.smtp_host().unwrap_or_else(|| config.mail_folder().display().to_string());
+    let texts = config.sms.clone().map(|gateway| Texts::through(gateway, organisation.clone()));
     let state = AppState {
         desk,
+        texts,
         live,
         attachments,
         accounts,
@@ -236,6 +249,7 @@ impl Server {
                 None => format!("Mail folder  {}", self.state.mail.destination()),
             },
         ];
+        lines.extend(config.sms.iter().map(|gateway| format!("SMS gateway  {}", gateway.host())));
         lines.extend(
             self.setup_link.iter().map(|link| {
                 format!("Set-up link  {link}\n             makes the first admin; works once, for 24 hours")

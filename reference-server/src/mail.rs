@@ -66,7 +66,7 @@ impl AccountMail for AccountLetters {
             id: message.id.to_string(),
         };
         self.mailer.send_plain(&mail).await.map_err(|error| match error {
-            NotifyError::Later(cause) => AccountMailError::Later(cause),
+            NotifyError::Later(cause) | NotifyError::NotBefore { why: cause, .. } => AccountMailError::Later(cause),
             other => AccountMailError::Never(Box::new(other)),
         })
     }

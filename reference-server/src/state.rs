@@ -16,6 +16,7 @@ use crate::error::{Problem, chain};
 use crate::figures::KeptFigures;
 use crate::files::Attachments;
 use crate::live::Live;
+use crate::texts::Texts;
 use crate::workers::WorkersDown;
 
 /// The server's shared parts. Cheap to clone.
@@ -39,6 +40,8 @@ pub struct AppState {
     pub config: Arc<Config>,
     /// Where mail about accounts leaves.
     pub mail: Arc<dyn AccountMail>,
+    /// Where text messages leave, if they do.
+    pub texts: Option<Texts>,
     /// Workers subscribe here; see [`AppState::poke`].
     pub poked: watch::Sender<()>,
     /// True once the server is stopping: streams end themselves then.

@@ -11,7 +11,8 @@ const BATCH: u32 = 10;
 /// How long a claim holds: longer than a batch of slow deliveries takes.
 const LEASE: TimeDelta = TimeDelta::minutes(30);
 /// After how long the n-th try is followed by the next, in seconds. After the last one the notice is dead.
-const DELAYS: [i64; 7] = [30, 120, 600, 1800, 3600, 7200, 21_600];
+const DELAYS: [i64; 7] = [30, 120, 600, 1800, 3600, 7200, LONGEST_DELAY];
+const LONGEST_DELAY: i64 = 21_600;
 
 /// What a delivery round did.
 ///
@@ -48,7 +49,12 @@ impl Desk {
                 let settlement = match answer {
                     Ok(()) | Err(NotifyError::Nobody(_)) => Settlement::Delivered,
                     Err(NotifyError::Never(why)) => Settlement::Dead { why },
-                    Err(error @ NotifyError::Later(_)) => postponed(claimed.attempt, self.now(), &error),
+                    Err(error @ NotifyError::Later(_)) => {
+                        postponed(claimed.attempt, self.now(), TimeDelta::zero(), &error)
+                    }
+                    Err(error @ NotifyError::NotBefore { wait, .. }) => {
+                        postponed(claimed.attempt, self.now(), wait, &error)
+                    }
                 };
                 match &settlement {
                     Settlement::Delivered if nobody => done.unaddressed += 1,
@@ -62,10 +68,19 @@ impl Desk {
     }
 }
 
-fn postponed(attempt: u32, now: chrono::DateTime<chrono::Utc>, error: &NotifyError) -> Settlement {
+fn postponed(
+    attempt: u32,
+    now: chrono::DateTime<chrono::Utc>,
+    asked_for: TimeDelta,
+    error: &NotifyError,
+) -> Settlement {
     let why = chain(error);
     match DELAYS.get(attempt.saturating_sub(1) as usize) {
-        Some(seconds) => Settlement::Retry { at: now + TimeDelta::seconds(*seconds), why },
+        Some(seconds) => {
+            // Whoever says "in a year" is not believed.
+            let asked_for = asked_for.min(TimeDelta::seconds(LONGEST_DELAY));
+            Settlement::Retry { at: now + TimeDelta::seconds(*seconds).max(asked_for), why }
+        }
         None => Settlement::Dead { why },
     }
 }

@@ -198,7 +198,9 @@ fn is_author(recipient: &Recipient, by: &Party) -> bool {
 /// A text message for what cannot wait, where the policy has a gateway; a mail for everything.
 fn channels(kind: NoticeKind, recipient: &Recipient, policy: &Policy) -> Vec<NoticeChannel> {
     let urgent = match recipient {
-        Recipient::Agent(_) => matches!(kind, NoticeKind::AssignedHandler | NoticeKind::Missed(_)),
+        Recipient::Agent(_) => {
+            matches!(kind, NoticeKind::AssignedHandler | NoticeKind::EscalatedHandler | NoticeKind::Missed(_))
+        }
         Recipient::Customer(_) => {
             matches!(
                 kind,

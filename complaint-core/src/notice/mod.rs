@@ -108,6 +108,7 @@ pub enum Recipient {
 ///
 /// let mut policy = Policy::standard();
 /// assert!(policy.channels.insert(NoticeChannel::Sms), "by mail alone, unless the house says so");
+/// assert_eq!(NoticeChannel::Sms.label(), "text message");
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -116,6 +117,16 @@ pub enum NoticeChannel {
     Email,
     /// Text message.
     Sms,
+}
+
+impl NoticeChannel {
+    /// What people read.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Email => "e-mail",
+            Self::Sms => "text message",
+        }
+    }
 }
 
 /// What a notice says. Each is a template of the notifier.

@@ -378,6 +378,47 @@ fn a_text_message_only_for_what_cannot_wait() {
 }
 
 #[test]
+fn whoever_held_what_goes_up_hears_by_text_message_too() {
+    let mut policy = policy();
+    policy.channels.insert(NoticeChannel::Sms);
+    let mut world = World::new(policy);
+    let begun = world.begun("sarah");
+    let up = world.decide(&begun, &agent("mia"), &why(C::Escalate), None).unwrap();
+    let after = up.iter().fold(begun.clone(), evolve);
+    let notices = announce(Some(&begun), &after, &up, &world.policy);
+    let by: BTreeSet<_> = notices.iter().map(|it| (to(it), it.kind, it.channel)).collect();
+    let sarah = |channel| ("sarah".to_owned(), K::EscalatedHandler, channel);
+    let john = (JOHN.to_owned(), K::EscalatedCustomer, NoticeChannel::Email);
+    assert_eq!(by, BTreeSet::from([sarah(NoticeChannel::Email), sarah(NoticeChannel::Sms), john]));
+}
+
+/// Whoever takes notices may say when to come again; what they say is bounded on either side.
+#[tokio::test]
+async fn the_courier_waits_as_long_as_it_is_asked_to() {
+    use complaint_core::desk::Delivered;
+    use complaint_core::{Notifier, NotifyError};
+    struct Busy(TimeDelta);
+    #[async_trait::async_trait]
+    impl Notifier for Busy {
+        async fn deliver(&self, _: &Notice) -> Result<(), NotifyError> {
+            Err(NotifyError::NotBefore { wait: self.0, why: "busy".into() })
+        }
+    }
+    // The first pause of its own is 30 seconds, the longest six hours.
+    for (asked, waits) in [(-5, 30), (0, 30), (29, 30), (31, 31), (900, 900), (21_600, 21_600), (99_999_999, 21_600)] {
+        let house = House::with(policy(), agents()).await;
+        let desk = house.desk.clone().notifying(Busy(TimeDelta::seconds(asked)));
+        house.submit().await;
+        let first = desk.deliver().await.unwrap();
+        assert!(first.postponed > 0 && first.dead == 0, "{first:?}");
+        house.clock.advance(TimeDelta::seconds(waits - 1));
+        assert_eq!(desk.deliver().await.unwrap(), Delivered::default(), "asked {asked}: not yet");
+        house.clock.advance(TimeDelta::seconds(1));
+        assert_eq!(desk.deliver().await.unwrap().postponed, first.postponed, "asked {asked}: now");
+    }
+}
+
+#[test]
 fn no_notice_to_a_customer_carries_internal_words() {
     let secret = "SECRET";
     let mut world = World::new(policy());

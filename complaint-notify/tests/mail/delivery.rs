@@ -7,7 +7,7 @@ use complaint_core::deadline::ClockKind;
 use complaint_core::id::{AgentId, CustomerId, Level};
 use complaint_core::notice::{NoticeChannel, NoticeKind, Recipient};
 use complaint_core::{Notifier, NotifyError};
-use complaint_notify::{Addressee, EmailNotifier, IdsAreAddresses, MailFolder, Transport};
+use complaint_notify::{Addressee, ByChannel, EmailNotifier, IdsAreAddresses, MailFolder, Transport};
 use mail_parser::MessageParser;
 
 use crate::{Host, Still, Tray, customer, notice, notifier, settings};
@@ -91,8 +91,17 @@ async fn a_notice_on_a_channel_that_nobody_carries_is_not_called_delivered() {
     let mut sample = notice(NoticeKind::Received, customer());
     sample.channel = NoticeChannel::Sms;
     let result = notifier(&tray, Host::usual()).deliver(&sample).await;
-    assert!(matches!(&result, Err(NotifyError::Never(why)) if why == "no SMS gateway is configured"), "{result:?}");
+    assert!(matches!(&result, Err(NotifyError::Never(why)) if why == "no text message leaves as e-mail"), "{result:?}");
+    let by_mail_alone = ByChannel::new().carrying(NoticeChannel::Email, notifier(&tray, Host::usual()));
+    let result = by_mail_alone.deliver(&sample).await;
+    assert!(
+        matches!(&result, Err(NotifyError::Never(why)) if why == "nobody carries notices by text message"),
+        "{result:?}"
+    );
     assert!(tray.taken().is_empty());
+    sample.channel = NoticeChannel::Email;
+    by_mail_alone.deliver(&sample).await.unwrap();
+    assert_eq!(tray.taken().len(), 1);
 }
 
 #[tokio::test]

@@ -8,8 +8,8 @@ use utoipa::openapi::{ContentBuilder, OpenApi, Ref, Response, ResponseBuilder};
 /// Adds these answers to every operation that does not describe them in words of its own.
 pub(super) fn described(document: &mut OpenApi) {
     for (path, item) in &mut document.paths.paths {
-        let PathItem { get, post, patch, delete, .. } = item;
-        for (operation, reads_only) in [(get, true), (post, false), (patch, false), (delete, false)] {
+        let PathItem { get, post, put, patch, delete, .. } = item;
+        for (operation, reads_only) in [(get, true), (post, false), (put, false), (patch, false), (delete, false)] {
             if let Some(operation) = operation {
                 complete(operation, path, reads_only);
             }

@@ -28,5 +28,5 @@ pub(super) struct Accept {
 ))]
 pub(super) async fn accept(State(state): State<AppState>, ApiJson(body): ApiJson<Accept>) -> Result<Json<Me>, Problem> {
     let account = state.accounts.accept_invitation(&body.token, &body.password).await?;
-    Ok(Json(Me { id: account.id, name: account.name, email: account.email, role: account.role }))
+    Ok(Json(account.into()))
 }

@@ -44,6 +44,8 @@ pub fn routes(state: &AppState) -> OpenApiRouter<AppState> {
         .routes(routes!(tokens::issue))
         .routes(routes!(tokens::revoke))
         .routes(routes!(me::show))
+        .routes(routes!(me::ask_for_phone, me::forget_phone))
+        .routes(routes!(me::confirm_phone))
         .routes(routes!(setup::set_up))
         .routes(routes!(invitations::accept))
         .routes(routes!(categories::list, categories::add))

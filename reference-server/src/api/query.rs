@@ -35,6 +35,7 @@ pub(crate) fn described(document: &OpenApi) -> Known {
         for (method, operation) in [
             (Method::GET, &item.get),
             (Method::POST, &item.post),
+            (Method::PUT, &item.put),
             (Method::PATCH, &item.patch),
             (Method::DELETE, &item.delete),
         ] {

@@ -39,11 +39,7 @@ pub(super) async fn log_in(
     let before = session_cookie(&headers, &state.config);
     let opened = state.accounts.log_in(&body.email, &body.password, address, before.as_deref()).await?;
     let cookie = new_session_cookie(&opened.secret, opened.expires_at, state.clock.now(), &state.config);
-    let account = opened.account;
-    Ok((
-        CookieJar::new().add(cookie),
-        Json(Me { id: account.id, name: account.name, email: account.email, role: account.role }),
-    ))
+    Ok((CookieJar::new().add(cookie), Json(opened.account.into())))
 }
 
 /// Log out. Fine to repeat.

@@ -34,5 +34,5 @@ pub(super) async fn set_up(
     ApiJson(body): ApiJson<SetUp>,
 ) -> Result<(StatusCode, Json<Me>), Problem> {
     let account = state.accounts.set_up(&body.token, &body.name, &body.email, &body.password).await?;
-    Ok((StatusCode::CREATED, Json(Me { id: account.id, name: account.name, email: account.email, role: account.role })))
+    Ok((StatusCode::CREATED, Json(account.into())))
 }

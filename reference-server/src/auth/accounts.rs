@@ -17,7 +17,7 @@ pub struct Account {
     pub name: String,
     /// As typed; mail goes here.
     pub email: String,
-    /// Only staff have one here.
+    /// Of staff as an admin typed it, or, in international form, as its owner confirmed it: what text messages go to.
     pub phone: Option<String>,
     /// What it may be used for.
     pub role: Role,
@@ -276,6 +276,30 @@ pub enum Confirmation {
     NotGood,
 }
 
+/// A code on its way to a telephone.
+#[derive(Debug, Clone)]
+pub struct PhoneCode {
+    /// Whose it shall be.
+    pub account_id: String,
+    /// In international form.
+    pub phone: String,
+    /// Of the code.
+    pub hash: SecretHash,
+    /// Until when it works.
+    pub expires_at: DateTime<Utc>,
+}
+
+/// How many codes are sent, and how often one may be guessed at.
+#[derive(Debug, Clone, Copy)]
+pub struct PhoneLimits {
+    /// Codes within the window, for one account, and to one number.
+    pub codes: u32,
+    /// How far back they count.
+    pub window: TimeDelta,
+    /// Wrong tries at a code.
+    pub tries: u32,
+}
+
 /// Why the place that keeps accounts could not do it, by what the caller can do.
 #[derive(Debug, Error)]
 pub enum AccountsError {
@@ -450,6 +474,24 @@ pub trait Accounts: Send + Sync {
     ) -> Result<Admission, AccountsError>;
     /// Takes a counted try back: it was right.
     async fn forgive_attempt(&self, attempt: i64) -> Result<(), AccountsError>;
+
+    /// Keeps a code that is about to be sent to a telephone; former ones of the account work no longer. Refused once the account, or the
+    /// number, had as many as there may be. Counting and keeping are one step.
+    async fn add_phone_code(
+        &self,
+        code: &PhoneCode,
+        limits: PhoneLimits,
+        now: DateTime<Utc>,
+    ) -> Result<Admission, AccountsError>;
+    /// Uses up the account's code, if this is it, and gives the account the number it was sent to; `None` if it is not, has expired,
+    /// or was guessed at too often. A wrong try counts, also among many at once.
+    async fn confirm_phone(
+        &self,
+        account_id: &str,
+        hash: SecretHash,
+        limits: PhoneLimits,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Account>, AccountsError>;
 
     /// Hands out due mail, oldest first, at most `limit`, each to one caller until `lease` has passed.
     async fn claim_mail(&self, now: DateTime<Utc>, lease: TimeDelta, limit: u32)

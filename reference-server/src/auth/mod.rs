@@ -6,6 +6,7 @@
 pub mod accounts;
 pub mod mail;
 pub mod password;
+pub mod phone;
 pub mod postgres;
 pub mod secret;
 pub mod service;

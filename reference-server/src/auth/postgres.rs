@@ -43,7 +43,10 @@ const APPLIED: &str = "SELECT version, hash FROM server_schema ORDER BY version"
 const RECORD: &str = "INSERT INTO server_schema (version, name, hash) VALUES ($1, $2, $3)";
 
 /// Numbered from 1, in order; one that was released is never edited.
-const MIGRATIONS: [(&str, &str); 1] = [("accounts", include_str!("../../migrations/postgres/0001_accounts.sql"))];
+const MIGRATIONS: [(&str, &str); 2] = [
+    ("accounts", include_str!("../../migrations/postgres/0001_accounts.sql")),
+    ("phone codes", include_str!("../../migrations/postgres/0002_phone_codes.sql")),
+];
 
 /// Accounts and policy versions in a schema of a PostgreSQL database, beside the complaint store's tables.
 #[derive(Clone)]

@@ -18,6 +18,7 @@ use super::secret::{Secret, SecretHash, draw_account_id, hash_of};
 use super::values::{EmailAddress, Fault, FullName, Phone, Role};
 use crate::clock::Clock;
 use crate::error::{chain, printable};
+use crate::texts::TextsError;
 
 /// How long a confirmation link works, from the moment its mail is sent.
 pub const VERIFY_EMAIL_FOR: TimeDelta = TimeDelta::hours(24);
@@ -97,6 +98,9 @@ pub enum AuthError {
     /// There is no such account.
     #[error("there is no such account")]
     NoSuchAccount,
+    /// A text message could not be handed on now.
+    #[error("a text message could not be sent")]
+    TextsAway(#[source] TextsError),
     /// The place that keeps accounts failed.
     #[error("accounts could not be read or written")]
     Accounts(#[source] AccountsError),
@@ -176,9 +180,9 @@ pub struct Delivered {
 /// Accounts with their rules. Cheap to clone.
 #[derive(Clone)]
 pub struct AccountService {
-    accounts: Arc<dyn Accounts>,
+    pub(super) accounts: Arc<dyn Accounts>,
     passwords: Passwords,
-    clock: Arc<dyn Clock>,
+    pub(super) clock: Arc<dyn Clock>,
     base_url: Arc<str>,
 }
 
@@ -637,10 +641,7 @@ impl AccountService {
         let subject: SecretHash = hash_of(&email.normalised());
         match self.accounts.admit_attempt(kind, subject, &network_of(address), limits, now).await? {
             Admission::Admitted { attempt } => Ok(attempt),
-            Admission::Refused { until } => {
-                let wait = u64::try_from((until - now).num_seconds()).unwrap_or_default();
-                Err(AuthError::TooMany { retry_after_seconds: wait + 1 })
-            }
+            Admission::Refused { until } => Err(wait_until(until, now)),
         }
     }
 
@@ -695,6 +696,12 @@ fn admin(name: FullName, email: EmailAddress, password_hash: String) -> NewAccou
         role: Role::Admin,
         email_verified: true,
     }
+}
+
+/// Told to come back then.
+pub(super) fn wait_until(until: DateTime<Utc>, now: DateTime<Utc>) -> AuthError {
+    let wait = u64::try_from((until - now).num_seconds()).unwrap_or_default();
+    AuthError::TooMany { retry_after_seconds: wait + 1 }
 }
 
 fn is_still_needed(job: &MailJob) -> bool {

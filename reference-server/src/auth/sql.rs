@@ -13,7 +13,7 @@ use super::{CLAIM_MAIL, Connection, Kept, Row, fault};
 use crate::auth::accounts::{
     Account, AccountChange, AccountFilter, AccountMailKind, Accounts, AccountsError, Admission, Asked, AttemptKind,
     AttemptLimits, Chosen, Confirmation, Credentials, HeldKey, Made, MailJob, MailOutcome, NewAccount, NewSession,
-    PolicyVersion, PolicyVersions, SessionView, SignUp, TokenPurpose,
+    PhoneCode, PhoneLimits, PolicyVersion, PolicyVersions, SessionView, SignUp, TokenPurpose,
 };
 use crate::auth::secret::SecretHash;
 use crate::auth::values::{EmailAddress, Phone, Role};
@@ -82,6 +82,15 @@ const INSERT_ATTEMPT: &str =
     "INSERT INTO server_attempts (kind, subject, address, at) VALUES ($1, $2, $3, $4) RETURNING id";
 const FORGIVE_ATTEMPT: &str = "DELETE FROM server_attempts WHERE id = $1";
 
+const LIMITING_CODE_OF_ACCOUNT: &str = "SELECT made_at FROM server_phone_codes WHERE account_id = $1 AND made_at > $2 ORDER BY made_at DESC LIMIT 1 OFFSET $3";
+const LIMITING_CODE_TO_PHONE: &str =
+    "SELECT made_at FROM server_phone_codes WHERE phone = $1 AND made_at > $2 ORDER BY made_at DESC LIMIT 1 OFFSET $3";
+const END_PHONE_CODES: &str = "UPDATE server_phone_codes SET ended = TRUE WHERE account_id = $1";
+const INSERT_PHONE_CODE: &str = "INSERT INTO server_phone_codes (account_id, phone, hash, made_at, expires_at) VALUES ($1, $2, $3, $4, $5) RETURNING id";
+const TRY_PHONE_CODE: &str = "UPDATE server_phone_codes SET tries = tries + 1
+    WHERE account_id = $1 AND NOT ended AND expires_at > $2 AND tries < $3 RETURNING phone, hash";
+const SET_PHONE: &str = "UPDATE server_accounts SET phone = $2 WHERE id = $1";
+
 const INSERT_MAIL: &str =
     "INSERT INTO server_mail_outbox (id, account_id, kind, created_at, next_try_at) VALUES ($1, $2, $3, $4, $4)";
 const RECENT_MAIL: &str =
@@ -94,6 +103,7 @@ const PURGE_SESSIONS: &str = "DELETE FROM server_sessions WHERE expires_at <= $1
 const PURGE_TOKENS: &str = "DELETE FROM server_one_time_tokens WHERE expires_at <= $1";
 const PURGE_API_TOKENS: &str = "DELETE FROM server_api_tokens WHERE expires_at <= $1";
 const PURGE_ATTEMPTS: &str = "DELETE FROM server_attempts WHERE at <= $1";
+const PURGE_PHONE_CODES: &str = "DELETE FROM server_phone_codes WHERE made_at <= $1";
 const PURGE_MAIL: &str =
     "DELETE FROM server_mail_outbox WHERE (sent_at IS NOT NULL OR given_up_at IS NOT NULL) AND created_at <= $1";
 
@@ -550,6 +560,56 @@ impl Accounts for Kept {
             .map_err(fault)
     }
 
+    async fn add_phone_code(
+        &self,
+        code: &PhoneCode,
+        limits: PhoneLimits,
+        now: DateTime<Utc>,
+    ) -> Result<Admission, AccountsError> {
+        let mut tx = self.begin(Turn::Attempts).await?;
+        let since = micros(now - limits.window);
+        let last = i64::from(limits.codes.saturating_sub(1));
+        for (limiting, of) in [(LIMITING_CODE_OF_ACCOUNT, &code.account_id), (LIMITING_CODE_TO_PHONE, &code.phone)] {
+            let row = sqlx::query(limiting).bind(of).bind(since).bind(last).fetch_optional(&mut *tx).await;
+            if let Some(row) = row.map_err(fault)? {
+                let until = instant(&row, "server_phone_codes", "made_at")? + limits.window;
+                return Ok(Admission::Refused { until });
+            }
+        }
+        sqlx::query(END_PHONE_CODES).bind(&code.account_id).execute(&mut *tx).await.map_err(fault)?;
+        let kept = sqlx::query(INSERT_PHONE_CODE).bind(&code.account_id).bind(&code.phone).bind(&code.hash[..]);
+        let row = kept.bind(micros(now)).bind(micros(code.expires_at)).fetch_one(&mut *tx).await.map_err(fault)?;
+        tx.commit().await.map_err(fault)?;
+        Ok(Admission::Admitted { attempt: row.try_get("id").map_err(fault)? })
+    }
+
+    async fn confirm_phone(
+        &self,
+        account_id: &str,
+        hash: SecretHash,
+        limits: PhoneLimits,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Account>, AccountsError> {
+        let mut tx = self.begin(Turn::Accounts).await?;
+        let tried = sqlx::query(TRY_PHONE_CODE).bind(account_id).bind(micros(now)).bind(i64::from(limits.tries));
+        let sent = match tried.fetch_optional(&mut *tx).await.map_err(fault)? {
+            Some(row) if row.try_get::<Vec<u8>, _>("hash").map_err(fault)? == hash => {
+                Some(row.try_get::<String, _>("phone").map_err(fault)?)
+            }
+            _ => None,
+        };
+        let mut confirmed = None;
+        if let Some(phone) = sent {
+            sqlx::query(END_PHONE_CODES).bind(account_id).execute(&mut *tx).await.map_err(fault)?;
+            sqlx::query(SET_PHONE).bind(account_id).bind(phone).execute(&mut *tx).await.map_err(fault)?;
+            let row = sqlx::query(ACCOUNT).bind(account_id).fetch_optional(&mut *tx).await.map_err(fault)?;
+            confirmed = row.as_ref().map(account).transpose()?;
+        }
+        // The try is written down either way.
+        tx.commit().await.map_err(fault)?;
+        Ok(confirmed)
+    }
+
     async fn claim_mail(
         &self,
         now: DateTime<Utc>,
@@ -623,6 +683,7 @@ impl Accounts for Kept {
             (PURGE_TOKENS, now),
             (PURGE_API_TOKENS, now),
             (PURGE_ATTEMPTS, now - ONE_DAY),
+            (PURGE_PHONE_CODES, now - ONE_DAY),
             (PURGE_MAIL, now - MAIL_KEPT),
         ] {
             purged += sqlx::query(statement)

@@ -39,6 +39,7 @@ static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
         migration(1, "accounts", include_str!("../../migrations/sqlite/0001_accounts.sql")),
         migration(2, "sign ups", include_str!("../../migrations/sqlite/0002_sign_ups.sql")),
         migration(3, "made under keys", include_str!("../../migrations/sqlite/0003_made_under_keys.sql")),
+        migration(4, "phone codes", include_str!("../../migrations/sqlite/0004_phone_codes.sql")),
     ]);
     migrator.dangerous_set_table_name(SCHEMA_TABLE);
     migrator

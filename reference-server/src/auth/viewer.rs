@@ -39,6 +39,8 @@ pub struct Viewer {
     pub name: String,
     /// E-mail address.
     pub email: String,
+    /// Telephone number, if there is one.
+    pub phone: Option<String>,
     /// By what we know.
     pub shown_by: ShownBy,
 }
@@ -61,7 +63,8 @@ pub struct ClientAddress(pub IpAddr);
 
 impl Viewer {
     fn of(account: Account, shown_by: ShownBy) -> Self {
-        Self { id: account.id, role: account.role, name: account.name, email: account.email, shown_by }
+        let Account { id, role, name, email, phone, .. } = account;
+        Self { id, role, name, email, phone, shown_by }
     }
 }
 

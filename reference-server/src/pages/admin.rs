@@ -617,7 +617,11 @@ async fn agent_page(
     let mut fields = vec![
         Field::line("name", "Full name").required().value(known.map_or("", |agent| agent.name.as_str())),
         Field::line("phone", "Phone")
-            .hint("For administrators. This site sends no text messages; agents are told by mail.")
+            .hint(if state.texts.is_some() {
+                "In international form, as in +44 7700 900123, it is sent text messages of what cannot wait."
+            } else {
+                "For administrators. This site sends no text messages; agents are told by mail."
+            })
             .max(40)
             .value(account.and_then(|account| account.phone).unwrap_or_default()),
         Field::new("level", "Level", Control::Select(levels.collect()))

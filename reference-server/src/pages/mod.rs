@@ -9,6 +9,7 @@ pub mod customer;
 mod ended;
 pub mod form;
 pub mod links;
+pub mod myself;
 pub mod staff;
 pub mod upload;
 pub mod words;
@@ -39,6 +40,7 @@ pub fn routes(state: &AppState) -> Router<AppState> {
     let for_people = customer::routes()
         .merge(complaint::routes())
         .merge(staff::routes())
+        .merge(myself::routes())
         .merge(admin::routes())
         .route_layer(from_fn_with_state(state.clone(), ended::session));
     Router::new()

@@ -18,7 +18,10 @@ pub(crate) struct House {
 
 impl House {
     pub(crate) async fn new() -> Self {
-        let it = Harness::new().await;
+        Self::over(Harness::new().await).await
+    }
+
+    pub(crate) async fn over(it: Harness) -> Self {
         let admin = With::bearer(&it.admin().await);
         for name in ["Damaged goods", "Late delivery"] {
             let made = it.post_with("/api/v1/categories", json!({"name": name}), &admin).await;

@@ -31,3 +31,4 @@ mod store;
 mod story;
 mod streams;
 mod support;
+mod texts;

@@ -254,6 +254,10 @@ impl Harness {
         self.send(Method::GET, path, None, Vec::new(), with).await
     }
 
+    pub(crate) async fn put(&self, path: &str, body: Value, with: &With) -> Answer {
+        self.send(Method::PUT, path, Some("application/json"), body.to_string().into_bytes(), with).await
+    }
+
     pub(crate) async fn patch(&self, path: &str, body: Value, with: &With) -> Answer {
         self.send(Method::PATCH, path, Some("application/json"), body.to_string().into_bytes(), with).await
     }

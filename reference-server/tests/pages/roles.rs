@@ -1,7 +1,7 @@
 use crate::house::{House, PASSWORD};
 
 /// Every address that can be opened without knowing an id.
-const ADDRESSES: [&str; 22] = [
+const ADDRESSES: [&str; 23] = [
     "/",
     "/signup",
     "/login",
@@ -23,6 +23,7 @@ const ADDRESSES: [&str; 22] = [
     "/admin/agents/new",
     "/admin/categories/late-delivery",
     "/admin/policy",
+    "/account",
     "/nowhere",
 ];
 
