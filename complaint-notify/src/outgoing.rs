@@ -226,7 +226,7 @@ fn plain(address: IpAddr) -> IpAddr {
 
 /// Special-purpose ranges of IPv4 that are not reachable from everywhere, with multicast and what is reserved.
 const NOT_PUBLIC_V4: [(Ipv4Addr, u8); 15] = [
-    (Ipv4Addr::new(0, 0, 0, 0), 8),
+    (Ipv4Addr::UNSPECIFIED, 8),
     (Ipv4Addr::new(10, 0, 0, 0), 8),
     (Ipv4Addr::new(100, 64, 0, 0), 10),
     (Ipv4Addr::new(127, 0, 0, 0), 8),
@@ -243,7 +243,7 @@ const NOT_PUBLIC_V4: [(Ipv4Addr, u8); 15] = [
     (Ipv4Addr::new(240, 0, 0, 0), 4),
 ];
 
-/// Those within the one range of IPv6 that is given out, 2000::/3: protocol assignments with Teredo, documentation, 6to4.
+/// Those within the one range of IPv6 that is given out, `2000::/3`: protocol assignments with Teredo, documentation, `6to4`.
 const NOT_PUBLIC_V6: [(Ipv6Addr, u8); 4] = [
     (Ipv6Addr::new(0x2001, 0, 0, 0, 0, 0, 0, 0), 23),
     (Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0), 32),
