@@ -41,6 +41,7 @@ impl Gateway {
         (gateway, folder)
     }
 
+    #[expect(clippy::unused_async, reason = "a handler is asynchronous")]
     async fn take(State(gateway): State<Self>, Form(form): Form<BTreeMap<String, String>>) -> (StatusCode, HeaderMap) {
         let mut headers = HeaderMap::new();
         if let Some(seconds) = *gateway.busy.lock().unwrap_or_else(PoisonError::into_inner) {
