@@ -31,7 +31,8 @@ impl Table {
         }
         let from: Box<dyn Read> = if is_gzipped { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) };
         let mut from = BufReader::new(from);
-        // Any text could be a table; what has a zero in it (pictures, documents, workbooks, UTF-16) is none.
+        // Any text could be a table; what has a zero near its beginning (pictures, documents, workbooks, UTF-16) is none, as Git and grep
+        // tell it, too.
         if from.fill_buf()?.contains(&0) {
             let why = "it is no table in text; save it as CSV in UTF-8";
             return Err(io::Error::new(io::ErrorKind::InvalidData, why));

@@ -171,6 +171,7 @@ pub fn time_left(deadline: &Deadline, now: DateTime<Utc>) -> Tag {
         (Some(Ending::Late), _) => Tag::new("bad", "Kept late"),
         (Some(Ending::Cancelled), _) => Tag::new("end", "Fell away"),
         (None, None) => Tag::new("wait", "Paused"),
+        (None, Some(due)) if due <= now && !is_promise(deadline) => Tag::new("end", "Over"),
         (None, Some(due)) => left(due, deadline.warn_at.map(|[early, _]| early), now),
     }
 }
@@ -379,10 +380,11 @@ fn happened(entry: &Entry, names: &Names, policy: &Policy) -> String {
         Event::Withdrawn => "Withdrawn".to_owned(),
         Event::Reinstated => "Taken up again".to_owned(),
         Event::Dismissed { reason, .. } => format!("Not taken up: {}", reason.label().to_lowercase()),
-        Event::Merged { .. } => match names.joined_to {
-            Some(survivor) => format!("Joined to {survivor}"),
-            None => "Joined".to_owned(),
-        },
+        Event::Merged { unanswered, .. } => {
+            let survivor = names.joined_to.map(|survivor| format!(" to {survivor}")).unwrap_or_default();
+            let question = if *unanswered { "; the question that was open needs no answer any more" } else { "" };
+            format!("Joined{survivor}{question}")
+        }
         Event::Absorbed { .. } => "Another complaint was joined to this one".to_owned(),
         Event::Separated { .. } => "A complaint joined to this one stands by itself again".to_owned(),
         Event::Unmerged => "Taken apart again".to_owned(),

@@ -778,3 +778,42 @@ async fn what_was_typed_for_a_complaint_that_left_is_shown() {
     john.open(&page).await;
     assert!(john.says("BLUE, please."), "{}", john.text());
 }
+
+#[tokio::test]
+async fn a_window_that_ran_out_is_over_and_nobody_is_late() {
+    let house = House::furnished().await;
+    let (mut john, reference) = house.complaint().await;
+    let page = format!("/complaints/{reference}");
+    let mut sarah = house.browser_of("sarah@example.org").await;
+    sarah.open(&page).await;
+    sarah.press(&at(&reference, "begin"), &[]).await;
+    sarah.press(&at(&reference, "resolve"), &[("outcome", "not_upheld"), ("explanation", "It works.")]).await;
+    john.open(&page).await;
+    john.press(&at(&reference, "accept"), &[]).await;
+    house.after(31).await;
+    let mut sarah = house.browser_of("sarah@example.org").await;
+    sarah.open(&page).await;
+    assert!(sarah.says("Contest window Over"), "{}", sarah.text());
+    assert!(!sarah.says("Late by"), "{}", sarah.text());
+}
+
+#[tokio::test]
+async fn a_question_waits_for_the_customer_wherever_the_complaint_is() {
+    let house = House::furnished().await;
+    let (mut john, reference) = house.complaint().await;
+    let page = format!("/complaints/{reference}");
+    let mut sarah = house.browser_of("sarah@example.org").await;
+    sarah.open(&page).await;
+    sarah.press(&at(&reference, "begin"), &[]).await;
+    sarah.press(&at(&reference, "ask"), &[("text", "Which lid?")]).await;
+    let mut maria = house.browser_of("maria@example.org").await;
+    maria.open(&page).await;
+    maria.press(&at(&reference, "release"), &[("reason", "She is needed elsewhere.")]).await;
+    john.open("/complaints").await;
+    assert!(john.says("Received") && john.says("Answer our question"), "{}", john.text());
+    john.open(&page).await;
+    john.press(&at(&reference, "answer"), &[("text", "The upper one.")]).await;
+    assert!(john.says("Your answer is sent."), "{}", john.text());
+    john.open("/complaints").await;
+    assert!(!john.says("Answer our question"), "{}", john.text());
+}
