@@ -680,9 +680,11 @@ reason = "not ours"
 
     #[test]
     fn the_shipped_mappings_can_be_read() {
-        for text in
-            [include_str!("../../mappings/cfpb-mixed-products.toml"), include_str!("../../mappings/cfpb-payday.toml")]
-        {
+        for text in [
+            include_str!("../../mappings/cfpb-mixed-products.toml"),
+            include_str!("../../mappings/cfpb-payday.toml"),
+            include_str!("../../mappings/nyc-council-casework.toml"),
+        ] {
             let mapping = Mapping::from_toml(text).unwrap();
             assert!(mapping.create_categories && !mapping.agents.is_empty());
         }
