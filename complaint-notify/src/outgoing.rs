@@ -79,6 +79,9 @@ pub enum InvalidAddress {
     /// A network of the house or of nobody.
     #[error("leads to an address that is not public")]
     NotPublic,
+    /// TLS cannot be set up on this machine.
+    #[error("cannot be reached: TLS cannot be set up")]
+    NoTls,
 }
 
 /// Where a name leads is not public.

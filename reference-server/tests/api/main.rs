@@ -30,3 +30,4 @@ mod story;
 mod streams;
 mod support;
 mod texts;
+mod webhooks;
