@@ -133,6 +133,11 @@ own_id!(
     AttachmentId,
     "attachment id"
 );
+own_id!(
+    /// Where another program is told what happens.
+    EndpointId,
+    "endpoint id"
+);
 
 /// What every key that is a text has in common: printed as it is, read by its own `new`, and shared instead of copied,
 /// because each decision works on a copy of the complaint.

@@ -813,7 +813,7 @@ impl House {
         let subject_told = notices.iter().any(|notice| match &notice.recipient {
             Recipient::Agent(agent) => self.subject.as_ref() == Some(agent),
             Recipient::Level { except, .. } => self.subject.as_ref().is_some_and(|subject| !except.contains(subject)),
-            Recipient::Admins => false,
+            Recipient::Admins | Recipient::Endpoint(_) => false,
             Recipient::Customer(_) => false,
         });
         broken(subject_told, Broken::SubjectTookPart);

@@ -44,7 +44,8 @@ pub trait AddressBook: Send + Sync {
     /// Nobody known is `Ok` with an empty list: the notifier then falls back to the address given with the complaint,
     /// unless it was told to write to [known people only](crate::EmailNotifier::only_known_people); a customer or level without
     /// anybody is then [nobody's](NotifyError::Nobody) fault.
-    /// Somebody who must not be written to (disabled, unverified) is left out.
+    /// Somebody who must not be written to (disabled, unverified) is left out. Programs are nobody: see
+    /// [`EndpointBook`](crate::EndpointBook).
     ///
     /// # Errors
     /// [`NotifyError::Later`] if the book cannot be read now; [`NotifyError::Never`] if nobody may ever be told.
@@ -54,7 +55,7 @@ pub trait AddressBook: Send + Sync {
     async fn agent_name(&self, agent: &AgentId) -> Option<String>;
 }
 
-/// For first steps: a customer or agent whose id is an e-mail address is reached there. Levels and admins are nobody.
+/// For first steps: a customer or agent whose id is an e-mail address is reached there. All others are nobody.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct IdsAreAddresses;
 
@@ -64,7 +65,7 @@ impl AddressBook for IdsAreAddresses {
         let id = match recipient {
             Recipient::Customer(id) => id.as_str(),
             Recipient::Agent(id) => id.as_str(),
-            Recipient::Level { .. } | Recipient::Admins => return Ok(Vec::new()),
+            Recipient::Level { .. } | Recipient::Admins | Recipient::Endpoint(_) => return Ok(Vec::new()),
         };
         Ok(header::address(id).map(|_| Addressee::at(id)).into_iter().collect())
     }

@@ -66,7 +66,7 @@ impl Letter {
             quote: QUOTE,
             link: LINK,
         };
-        let words = words(notice.kind, &facts).map_err(unrendered)?;
+        let words = words(notice.kind, &facts)?;
         let mut paragraphs = words
             .split("\n\n")
             .map(|paragraph| paragraph.split_whitespace().collect::<Vec<_>>().join(" "))
@@ -238,8 +238,8 @@ templates! {
 }
 
 /// The table of kinds and templates.
-fn words(kind: NoticeKind, n: &Facts) -> askama::Result<String> {
-    match kind {
+fn words(kind: NoticeKind, n: &Facts) -> Result<String, NotifyError> {
+    let rendered = match kind {
         NoticeKind::Received => Received { n }.render(),
         NoticeKind::Acknowledged => Acknowledged { n }.render(),
         NoticeKind::Revised => Revised { n }.render(),
@@ -283,7 +283,11 @@ fn words(kind: NoticeKind, n: &Facts) -> askama::Result<String> {
         NoticeKind::Warning(_) => WarningStaff { n }.render(),
         NoticeKind::Missed(_) if n.to_customer => MissedCustomer { n }.render(),
         NoticeKind::Missed(_) => MissedStaff { n }.render(),
-    }
+        NoticeKind::Happened => {
+            return Err(NotifyError::Never("what happened is told to programs, not in letters".to_owned()));
+        }
+    };
+    rendered.map_err(unrendered)
 }
 
 fn unrendered(error: askama::Error) -> NotifyError {

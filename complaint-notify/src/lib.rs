@@ -1,5 +1,5 @@
 //! Notices of [`complaint_core`] as e-mail (through a relay, or into a folder of `.eml` files for development) and as text messages
-//! (through an HTTP gateway).
+//! (through an HTTP gateway), and of events as webhooks.
 //!
 //! [`EmailNotifier`] implements [`complaint_core::Notifier`]. It asks an [`AddressBook`] who the recipients are, writes a
 //! letter as text and HTML for each kind of notice, and hands it to a [`MailTransport`]. Delivery is at least once; every
@@ -27,6 +27,9 @@
 //! [`SmsNotifier`] does the same by text message, through a [`Gateway`] that is described in TOML; [`ByChannel`] hands each notice to
 //! whoever carries its channel.
 //!
+//! [`WebhookNotifier`] tells other programs what happens, signed by the
+//! [Standard Webhooks](https://www.standardwebhooks.com) specification.
+//!
 //! # What holds for every letter
 //!
 //! - A subject, name or address with a CR, LF, NUL or any other control character, openly or inside an encoded word
@@ -41,6 +44,12 @@
 //! - Nothing that a person typed is in it, only what happened, to which complaint, until when, and a link.
 //! - The number is in international form (E.164).
 //! - The gateway's address is resolved once and looked at: it is public, or in a network that the configuration names.
+//!
+//! # What holds for every webhook
+//!
+//! - Facts only: ids, the event, where the work is. Nothing that a person typed.
+//! - The same `webhook-id` and body whenever it is sent again.
+//! - Its address as above; redirects are not followed.
 
 mod address_book;
 mod by_channel;
@@ -54,6 +63,7 @@ mod settings;
 mod sms;
 mod smtp;
 mod transport;
+mod webhook;
 
 pub use address_book::{AddressBook, Addressee, IdsAreAddresses};
 pub use by_channel::ByChannel;
@@ -68,3 +78,6 @@ pub use sms::phone::{InvalidPhone, PhoneNumber};
 pub use sms::{SmsNotifier, SmsTransport};
 pub use smtp::{InvalidRelay, Smtp, Timeouts};
 pub use transport::{MailTransport, Transport};
+pub use webhook::message::WebhookMessage;
+pub use webhook::signature::{InvalidSecret, WebhookSecret};
+pub use webhook::{Endpoint, EndpointBook, Told, WebhookNotifier, WebhookSender};

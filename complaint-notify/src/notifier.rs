@@ -80,7 +80,7 @@ impl EmailNotifier {
             return Err(match notice.recipient {
                 // Who writes to us owes us no address, and a level may be without anybody; staff must be reachable.
                 Recipient::Customer(_) | Recipient::Level { .. } => NotifyError::Nobody(why),
-                Recipient::Agent(_) | Recipient::Admins => NotifyError::Never(why),
+                Recipient::Agent(_) | Recipient::Admins | Recipient::Endpoint(_) => NotifyError::Never(why),
             });
         }
         Ok(people)
@@ -197,6 +197,7 @@ pub(crate) fn whom(recipient: &Recipient) -> String {
         Recipient::Agent(id) => format!("agent {id}"),
         Recipient::Level { level, .. } => format!("anybody at level {level}"),
         Recipient::Admins => "any admin".to_owned(),
+        Recipient::Endpoint(id) => format!("endpoint {id}"),
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use clap::{Args, Parser, Subcommand};
 use complaint_core::store::StoreError;
-use complaint_notify::Gateway;
+use complaint_notify::{Gateway, Networks};
 use complaint_store_sqlx::postgres::PostgresOptions;
 use secrecy::{ExposeSecret as _, SecretString};
 use thiserror::Error;
@@ -126,6 +126,9 @@ pub struct ServeArgs {
     /// What links in mails start with [default: http:// and the address listened on].
     #[arg(long, value_name = "URL")]
     pub base_url: Option<String>,
+    /// Network of the house that webhooks may lead to, as in 10.1.0.0/16; may be repeated. All others that are not public are refused.
+    #[arg(long, value_name = "NETWORK")]
+    pub webhook_network: Vec<String>,
     /// Address of a proxy whose X-Forwarded-For is believed; may be repeated.
     #[arg(long, value_name = "IP")]
     pub trusted_proxy: Vec<String>,
@@ -309,6 +312,8 @@ pub struct Config {
     pub smtp: Option<SecretString>,
     /// Where text messages leave; none: none are sent.
     pub sms: Option<Arc<Gateway>>,
+    /// Networks of the house that webhooks may lead to.
+    pub webhook_networks: Networks,
     /// What links start with; none until the port is known, see [`Config::bound_to`].
     base_url: Option<Url>,
     /// Proxies whose `X-Forwarded-For` is believed.
@@ -348,6 +353,9 @@ impl Config {
             .ok();
         let sms = args.sms.as_deref().map(sms_gateway).transpose().map_err(|more| faults.extend(more)).ok();
         let base_url = args.base_url.as_deref().map(base_url).transpose().map_err(|fault| faults.push(fault)).ok();
+        let webhook_networks = args.webhook_network.join(",").parse::<Networks>();
+        let webhook_networks =
+            webhook_networks.map_err(|wrong| faults.push(format!("--webhook-network: {wrong}"))).unwrap_or_default();
         let mut trusted_proxies = Vec::new();
         for proxy in &args.trusted_proxy {
             match proxy.parse() {
@@ -365,6 +373,7 @@ impl Config {
                 database,
                 smtp,
                 sms,
+                webhook_networks,
                 base_url,
                 trusted_proxies,
                 durable: !args.not_durable,

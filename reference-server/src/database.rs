@@ -14,6 +14,7 @@ use thiserror::Error;
 use crate::auth::accounts::{Accounts, AccountsError, PolicyVersions};
 use crate::auth::{PostgresAccounts, SqliteAccounts};
 use crate::config::DatabaseUrl;
+use crate::webhooks::kept::Endpoints;
 
 /// Why the database could not be opened.
 #[derive(Debug, Error)]
@@ -36,6 +37,8 @@ pub struct Database {
     pub accounts: Arc<dyn Accounts>,
     /// Every version of the policy.
     pub policies: Arc<dyn PolicyVersions>,
+    /// Endpoints of webhooks, and what was sent there.
+    pub webhooks: Arc<dyn Endpoints>,
     /// Complaints.
     pub store: Arc<dyn Store>,
     engine: Engine,
@@ -58,6 +61,7 @@ impl Database {
                 Ok(Self {
                     accounts: Arc::new(accounts.clone()),
                     policies: Arc::new(accounts.clone()),
+                    webhooks: Arc::new(accounts.clone()),
                     store: Arc::new(store.clone()),
                     engine: Engine::Sqlite(accounts, store),
                 })
@@ -68,7 +72,8 @@ impl Database {
                 let accounts = Arc::new(PostgresAccounts::beside(&store).await?);
                 Ok(Self {
                     accounts: Arc::clone(&accounts) as _,
-                    policies: accounts,
+                    policies: Arc::clone(&accounts) as _,
+                    webhooks: accounts,
                     store: Arc::new(store.clone()),
                     engine: Engine::Postgres(store),
                 })

@@ -23,6 +23,7 @@ use crate::catalogue::CatalogueError;
 use crate::files::FilesError;
 use crate::pages::Me;
 use crate::state::AppState;
+use crate::webhooks::{WEBHOOKS_MAX, WebhooksError};
 
 /// One wrong value of a request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -256,6 +257,21 @@ impl From<AccountsError> for Problem {
                     .with("current_version", current)
             }
             other => AuthError::from(other).into(),
+        }
+    }
+}
+
+impl From<WebhooksError> for Problem {
+    fn from(error: WebhooksError) -> Self {
+        match error {
+            WebhooksError::Invalid(faults) => AuthError::Invalid(faults).into(),
+            WebhooksError::NotFound => Self::not_found(),
+            WebhooksError::TooMany => {
+                Self::new(StatusCode::CONFLICT, "too_many_webhooks", "There are as many webhooks as there may be.")
+                    .detail(format!("At most {WEBHOOKS_MAX}; remove one that is not needed any more."))
+            }
+            WebhooksError::Kept(error) => error.into(),
+            WebhooksError::Policy(error) => error.into(),
         }
     }
 }

@@ -24,6 +24,7 @@ pub mod pages;
 pub mod router;
 pub mod state;
 pub mod texts;
+pub mod webhooks;
 pub mod workers;
 
 use std::fs::{File, TryLockError};
@@ -43,7 +44,9 @@ use tokio::sync::watch;
 use complaint_core::Desk;
 use complaint_core::clock::{IdSource, RandomIds};
 use complaint_core::notice::NoticeChannel;
-use complaint_notify::{ByChannel, EmailNotifier, MailTransport, Mailer, SmsNotifier, Transport};
+use complaint_notify::{
+    ByChannel, EmailNotifier, MailTransport, Mailer, SmsNotifier, Transport, WebhookNotifier, WebhookSender,
+};
 use secrecy::ExposeSecret;
 
 use crate::auth::password::{PasswordError, Passwords};
@@ -57,6 +60,7 @@ use crate::live::Live;
 use crate::mail::{AccountLetters, AccountsBook};
 pub use crate::state::AppState;
 use crate::texts::Texts;
+use crate::webhooks::Webhooks;
 use crate::workers::WorkersDown;
 
 /// How long open requests may take to finish once the server is told to stop.
@@ -100,6 +104,9 @@ pub enum BuildError {
     /// Measurements cannot be recorded.
     #[error("measurements cannot be recorded")]
     Metrics(#[source] MetricsError),
+    /// Webhooks cannot be sent, or the policy told of them.
+    #[error("webhooks cannot be used")]
+    Webhooks(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// Mail cannot be sent the way the operator asked for.
     #[error("mail cannot be sent as configured")]
     Mail(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -172,8 +179,15 @@ pub async fn build_with(config: Config, parts: Parts) -> Result<Server, BuildErr
     let email = EmailNotifier::with_mailer(mailer.clone(), book.clone()).only_known_people();
     let mut notifier = ByChannel::new().carrying(NoticeChannel::Email, email);
     if let Some(gateway) = &config.sms {
-        notifier = notifier.carrying(NoticeChannel::Sms, SmsNotifier::new(gateway.clone(), book, settings));
+        notifier = notifier
+            .carrying(NoticeChannel::Sms, SmsNotifier::new(gateway.clone(), book, settings, Arc::clone(&clock)));
     }
+    let sender = WebhookSender::new(config.webhook_networks.clone(), webhooks::ANSWER_WITHIN);
+    let sender = sender.map_err(|error| BuildError::Webhooks(Box::new(error)))?;
+    let (kept, policies) = (Arc::clone(&database.webhooks), Arc::clone(&database.policies));
+    let webhooks = Webhooks::new(kept, policies, sender.clone(), Arc::clone(&clock), Arc::clone(&parts.ids));
+    let told = WebhookNotifier::new(sender, Arc::new(webhooks.clone()), Arc::clone(&clock));
+    notifier = notifier.carrying(NoticeChannel::Webhook, told);
     let live = Live::new();
     let desk = Desk::over(store, policy)
         .with_clock(Arc::clone(&clock))
@@ -192,6 +206,8 @@ pub async fn build_with(config: Config, parts: Parts) -> Result<Server, BuildErr
     let state = AppState {
         desk,
         texts,
+        webhooks,
+        mailer: mailer.clone(),
         live,
         attachments,
         accounts,

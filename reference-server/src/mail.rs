@@ -137,6 +137,8 @@ impl AddressBook for AccountsBook {
             Recipient::Agent(id) => self.person(id.as_str()).await,
             Recipient::Level { level, down_to, except } => self.level(*down_to..=*level, except).await,
             Recipient::Admins => self.admins().await,
+            // Programs are no people.
+            Recipient::Endpoint(_) => Ok(Vec::new()),
         }
     }
 

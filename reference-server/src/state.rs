@@ -5,6 +5,7 @@ use std::sync::Arc;
 use complaint_core::desk::{Acting, Delivered, Swept};
 use complaint_core::id::{AgentId, InvalidId, StaffId};
 use complaint_core::{Actor, Desk, DeskError};
+use complaint_notify::Mailer;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::{Mutex, watch};
 
@@ -17,6 +18,7 @@ use crate::figures::KeptFigures;
 use crate::files::Attachments;
 use crate::live::Live;
 use crate::texts::Texts;
+use crate::webhooks::{Webhooks, WebhooksError};
 use crate::workers::WorkersDown;
 
 /// The server's shared parts. Cheap to clone.
@@ -42,6 +44,10 @@ pub struct AppState {
     pub mail: Arc<dyn AccountMail>,
     /// Where text messages leave, if they do.
     pub texts: Option<Texts>,
+    /// Other programs that are told what happens.
+    pub webhooks: Webhooks,
+    /// Where letters to staff about the installation leave.
+    pub mailer: Mailer,
     /// Workers subscribe here; see [`AppState::poke`].
     pub poked: watch::Sender<()>,
     /// True once the server is stopping: streams end themselves then.
@@ -113,5 +119,12 @@ impl AppState {
     pub async fn deliver(&self) -> Result<Delivered, DeskError> {
         let _round = self.rounds.delivering.lock().await;
         self.desk.deliver().await
+    }
+
+    /// Puts webhooks out of use that have failed for days, and tells the admins.
+    pub async fn tend_webhooks(&self) -> Result<(), WebhooksError> {
+        let base_url = self.config.base_url();
+        let base_url = base_url.as_str().trim_end_matches('/');
+        self.webhooks.tend(&self.desk, &self.accounts, &self.mailer, base_url).await
     }
 }

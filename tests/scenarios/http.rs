@@ -336,7 +336,7 @@ impl World for HttpWorld {
             Ok(match recipient {
                 Recipient::Customer(id) => Recipient::Customer(CustomerId::new(self.key(id.as_str()))?),
                 Recipient::Agent(id) => Recipient::Agent(self.agent(id.as_str())?),
-                level @ (Recipient::Level { .. } | Recipient::Admins) => level,
+                other @ (Recipient::Level { .. } | Recipient::Admins | Recipient::Endpoint(_)) => other,
             })
         };
         taken.into_iter().map(|notice| Ok((keyed(notice.recipient)?, notice.kind))).collect()

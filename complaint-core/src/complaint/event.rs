@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::closed_list::closed_list;
 use super::{Attachment, Channel, DismissalReason, Item, Outcome, Priority, Remedy, Wish};
 use crate::deadline::ClockKind;
 use crate::id::{AgentId, Area, CategoryKey, CauseKey, ComplaintId, CustomerId, Language, Level, Skill};
@@ -322,6 +323,62 @@ pub enum Event {
 }
 
 impl Event {
+    /// What it is called, without what it says.
+    ///
+    /// ```
+    /// use complaint_core::complaint::{Event, EventName};
+    ///
+    /// assert_eq!(Event::Begun.name(), EventName::Begun);
+    /// ```
+    pub fn name(&self) -> EventName {
+        match self {
+            Self::Submitted { .. } => EventName::Submitted,
+            Self::Acknowledged => EventName::Acknowledged,
+            Self::Triaged { .. } => EventName::Triaged,
+            Self::Revised { .. } => EventName::Revised,
+            Self::Assigned { .. } => EventName::Assigned,
+            Self::Declined { .. } => EventName::Declined,
+            Self::Released { .. } => EventName::Released,
+            Self::Reassigned { .. } => EventName::Reassigned,
+            Self::Begun => EventName::Begun,
+            Self::Asked => EventName::Asked,
+            Self::Answered { .. } => EventName::Answered,
+            Self::Held { .. } => EventName::Held,
+            Self::Resumed => EventName::Resumed,
+            Self::Escalated { .. } => EventName::Escalated,
+            Self::HandedBack { .. } => EventName::HandedBack,
+            Self::Proposed { .. } => EventName::Proposed,
+            Self::SentBack => EventName::SentBack,
+            Self::Resolved { .. } => EventName::Resolved,
+            Self::Accepted { .. } => EventName::Accepted,
+            Self::RemedyAccepted { .. } => EventName::RemedyAccepted,
+            Self::RemedyDeclined { .. } => EventName::RemedyDeclined,
+            Self::RemedyFailed { .. } => EventName::RemedyFailed,
+            Self::RemedyFulfilled { .. } => EventName::RemedyFulfilled,
+            Self::Contested { .. } => EventName::Contested,
+            Self::Reopened => EventName::Reopened,
+            Self::Closed { .. } => EventName::Closed,
+            Self::Rated { .. } => EventName::Rated,
+            Self::RatingAnonymised { .. } => EventName::RatingAnonymised,
+            Self::Withdrawn => EventName::Withdrawn,
+            Self::Reinstated => EventName::Reinstated,
+            Self::Dismissed { .. } => EventName::Dismissed,
+            Self::Merged { .. } => EventName::Merged,
+            Self::Absorbed { .. } => EventName::Absorbed,
+            Self::Unmerged => EventName::Unmerged,
+            Self::Separated { .. } => EventName::Separated,
+            Self::Referred => EventName::Referred,
+            Self::ReferralReturned => EventName::ReferralReturned,
+            Self::Posted { .. } => EventName::Posted,
+            Self::Noted => EventName::Noted,
+            Self::Attached { .. } => EventName::Attached,
+            Self::Read => EventName::Read,
+            Self::Warned { .. } => EventName::Warned,
+            Self::Alarmed { .. } => EventName::Alarmed,
+            Self::Rebased { .. } => EventName::Rebased,
+        }
+    }
+
     /// The files that it brings or shows, without their names.
     pub fn attachments(&self) -> &[Attachment] {
         match self {
@@ -414,4 +471,98 @@ pub enum CloseCause {
     AcceptanceWindowOver,
     /// A supervisor closed it.
     ByHand,
+}
+
+closed_list! {
+    /// What can happen to a complaint.
+    EventName, "event" {
+        /// Handed in.
+        Submitted = "submitted", "Submitted";
+        /// The customer was told what happens when.
+        Acknowledged = "acknowledged", "Acknowledged";
+        /// Staff set category or urgency.
+        Triaged = "triaged", "Triaged";
+        /// What the customer was told of it is another now.
+        Revised = "revised", "Revised";
+        /// Given to an agent.
+        Assigned = "assigned", "Assigned";
+        /// Its handler gave it back.
+        Declined = "declined", "Declined";
+        /// Taken from its handler.
+        Released = "released", "Released";
+        /// Given to another agent.
+        Reassigned = "reassigned", "Reassigned";
+        /// Its handler began.
+        Begun = "begun", "Begun";
+        /// A question to the customer.
+        Asked = "asked", "Asked";
+        /// The answer.
+        Answered = "answered", "Answered";
+        /// A third party must act.
+        Held = "held", "Held";
+        /// It goes on.
+        Resumed = "resumed", "Resumed";
+        /// Up a level.
+        Escalated = "escalated", "Escalated";
+        /// Down a level.
+        HandedBack = "handed_back", "Handed back";
+        /// A decision waits for approval.
+        Proposed = "proposed", "Proposed";
+        /// The proposal was not approved.
+        SentBack = "sent_back", "Sent back";
+        /// Decided.
+        Resolved = "resolved", "Resolved";
+        /// The customer accepts.
+        Accepted = "accepted", "Accepted";
+        /// The customer wants a remedy.
+        RemedyAccepted = "remedy_accepted", "Remedy accepted";
+        /// The customer does not want a remedy.
+        RemedyDeclined = "remedy_declined", "Remedy declined";
+        /// A remedy could not be delivered.
+        RemedyFailed = "remedy_failed", "Remedy failed";
+        /// A remedy was delivered.
+        RemedyFulfilled = "remedy_fulfilled", "Remedy fulfilled";
+        /// The customer contests.
+        Contested = "contested", "Contested";
+        /// Opened again.
+        Reopened = "reopened", "Reopened";
+        /// Finished.
+        Closed = "closed", "Closed";
+        /// The customer rated it.
+        Rated = "rated", "Rated";
+        /// Whose rating it was is not shown any more.
+        RatingAnonymised = "rating_anonymised", "Rating anonymised";
+        /// The customer took it back.
+        Withdrawn = "withdrawn", "Withdrawn";
+        /// Taken up again by the customer.
+        Reinstated = "reinstated", "Reinstated";
+        /// Not taken up.
+        Dismissed = "dismissed", "Dismissed";
+        /// Joined to another.
+        Merged = "merged", "Merged";
+        /// Another was joined to it.
+        Absorbed = "absorbed", "Absorbed";
+        /// Taken apart again.
+        Unmerged = "unmerged", "Unmerged";
+        /// Another was taken out of it.
+        Separated = "separated", "Separated";
+        /// Another body is responsible.
+        Referred = "referred", "Referred";
+        /// The other body gave it back.
+        ReferralReturned = "referral_returned", "Referral returned";
+        /// A message.
+        Posted = "posted", "Posted";
+        /// An internal note.
+        Noted = "noted", "Noted";
+        /// Files.
+        Attached = "attached", "Attached";
+        /// Its handler read what came in.
+        Read = "read", "Read";
+        /// A clock is near its end.
+        Warned = "warned", "Warned";
+        /// A clock ran out.
+        Alarmed = "alarmed", "Alarmed";
+        /// What still ran was promised anew.
+        Rebased = "rebased", "Rebased";
+    }
 }

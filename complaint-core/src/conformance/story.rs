@@ -492,6 +492,7 @@ fn notice(state: &Complaint, entry: &Entry) -> Notice {
         owed: false,
         rated: false,
         deniable_until: None,
+        happening: None,
         planned_at: entry.at,
     }
 }

@@ -5,14 +5,14 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use uuid::Uuid;
 
-use super::{Notice, NoticeChannel, NoticeKind, Recipient};
+use super::{Happening, Notice, NoticeChannel, NoticeKind, Recipient};
 use crate::actor::Party;
 use crate::complaint::{
     Channel, Complaint, Entry, Escalation, EscalationCause, Event, ExclusionCause, Outcome, Place, ReleaseCause,
     RemedyPromise,
 };
 use crate::deadline::{ClockChange, ClockKind};
-use crate::id::{AgentId, ComplaintId, Level, NoticeId};
+use crate::id::{AgentId, ComplaintId, EndpointId, Level, NoticeId};
 use crate::lifecycle::Status;
 use crate::policy::{Policy, RightsMoment};
 use crate::store::Reach;
@@ -21,7 +21,8 @@ use crate::store::Reach;
 ///
 /// `before` is the complaint before the entries, `None` for a new one; `after` is the complaint they lead to. Entries
 /// of other complaints, as `merge` makes them, are passed over. Ids are made from the complaint, the entry, the
-/// recipient's place and the channel, so announcing the same change again gives the same notices.
+/// recipient's place and the channel, so announcing the same change again gives the same notices. Of each event, also of those of
+/// which nobody is told, the programs hear that the policy lets have it.
 ///
 /// ```
 /// use complaint_core::notice::{NoticeKind, Recipient, announce};
@@ -106,6 +107,8 @@ pub(crate) fn announce_to(
         // The receipt gives what applies now, nothing else was said before it; and of complaints that are joined, the letter about
         // the one that ends says that the earlier date counts.
         planned.retain(|(_, kind)| !((before.is_none() || absorbed) && *kind == NoticeKind::Revised));
+        let programs = policy.endpoints.iter().filter(|(_, subscription)| subscription.includes(entry.event.name()));
+        planned.extend(programs.map(|(endpoint, _)| (Recipient::Endpoint(*endpoint), NoticeKind::Happened)));
         // What was taken over from elsewhere happened there; that it is here now is news to nobody.
         planned.retain(|_| !(after.channel == Channel::Import && is_intake(after, &entry.event)));
         let mut told = BTreeSet::new();
@@ -195,7 +198,7 @@ fn is_author(recipient: &Recipient, by: &Party) -> bool {
     matches!((recipient, by), (Recipient::Agent(to), Party::Agent(by)) if to == by)
 }
 
-/// A text message for what cannot wait, where the policy has a gateway; a mail for everything.
+/// A text message for what cannot wait, where the policy has a gateway; a mail for everything; programs by the way of programs.
 fn channels(kind: NoticeKind, recipient: &Recipient, policy: &Policy) -> Vec<NoticeChannel> {
     let urgent = match recipient {
         Recipient::Agent(_) => {
@@ -209,8 +212,14 @@ fn channels(kind: NoticeKind, recipient: &Recipient, policy: &Policy) -> Vec<Not
         }
         Recipient::Level { .. } => matches!(kind, NoticeKind::Missed(_)),
         Recipient::Admins => false,
+        Recipient::Endpoint(_) => return vec![NoticeChannel::Webhook],
     };
-    policy.channels.iter().copied().filter(|channel| *channel != NoticeChannel::Sms || urgent).collect()
+    let fits = |channel: &NoticeChannel| match channel {
+        NoticeChannel::Email => true,
+        NoticeChannel::Sms => urgent,
+        NoticeChannel::Webhook => false,
+    };
+    policy.channels.iter().copied().filter(fits).collect()
 }
 
 #[expect(clippy::too_many_lines, reason = "one arm per event, in the order of the enumeration")]
@@ -403,7 +412,7 @@ fn notice(
         _ => None,
     };
     let subject = match &recipient {
-        Recipient::Admins => after.reference.to_string(),
+        Recipient::Admins | Recipient::Endpoint(_) => after.reference.to_string(),
         _ => after.subject.clone(),
     };
     // However many letters one change calls for, they speak to the customer of one and the same place: where it is now.
@@ -412,8 +421,13 @@ fn notice(
         _ => (entry.place.status, entry.place.level, &entry.place.handler),
     };
     let due_at = due_at(after, entry, kind, policy);
+    let id = match &recipient {
+        // Which others are told makes no difference: there may be more of them than there are places.
+        Recipient::Endpoint(endpoint) => endpoint_notice_id(after.id, entry.seq, *endpoint),
+        _ => notice_id(after.id, entry.seq, place),
+    };
     Notice {
-        id: notice_id(after.id, entry.seq, place),
+        id,
         recipient,
         channel,
         kind,
@@ -435,6 +449,7 @@ fn notice(
             _ => None,
         },
         owed: match &entry.event {
+            _ if kind == NoticeKind::Happened => false,
             Event::Resolved { remedies, .. } => !remedies.is_empty(),
             Event::Accepted { .. } => after.outstanding_remedies().next().is_some(),
             _ => false,
@@ -450,6 +465,13 @@ fn notice(
             }
             _ => false,
         },
+        happening: (kind == NoticeKind::Happened).then(|| Happening {
+            event: entry.event.name(),
+            seq: entry.seq,
+            version: entry.version,
+            by: entry.by.role().to_owned(),
+            category: after.category.clone(),
+        }),
         planned_at: entry.at,
     }
 }
@@ -475,6 +497,7 @@ fn text(after: &Complaint, entry: &Entry, kind: NoticeKind, policy: &Policy) -> 
     match kind {
         NoticeKind::TakenAway => return why_taken(entry),
         NoticeKind::EscalatedHandler => return why_escalated(after, entry),
+        NoticeKind::Happened => return None,
         _ => {}
     }
     match &entry.event {
@@ -785,6 +808,12 @@ fn deniable_until(after: &Complaint, entry: &Entry, kind: NoticeKind, policy: &P
 /// different complaints do not meet.
 fn notice_id(complaint: ComplaintId, seq: u32, place: u8) -> NoticeId {
     let mixed = complaint.as_uuid().as_u128() ^ ((u128::from(seq) << 8) | u128::from(place));
+    NoticeId::from_uuid(Uuid::from_u128(mixed))
+}
+
+/// The same for a program, of which there is one notice per entry.
+fn endpoint_notice_id(complaint: ComplaintId, seq: u32, endpoint: EndpointId) -> NoticeId {
+    let mixed = complaint.as_uuid().as_u128() ^ endpoint.as_uuid().as_u128() ^ (u128::from(seq) << 8);
     NoticeId::from_uuid(Uuid::from_u128(mixed))
 }
 

@@ -4,6 +4,14 @@
 //! [outbox](crate::store::Outbox) until a courier has a [`Notifier`](crate::Notifier) deliver them.
 //!
 //! Examples: [`announce()`], [`Notifier`](crate::Notifier), [`ClaimedNotice`].
+//!
+//! # Which event tells whom what
+//!
+//! By mail, and where a star stands by text message, too, if the policy has that channel. Which of several is told depends on who did
+//! it, where the work is and which clock it is; whoever did it themself is not told. Programs are told of every event they
+//! [subscribed](crate::policy::Subscription) to.
+//!
+#![doc = include_str!("table.md")]
 
 mod announce;
 
@@ -12,8 +20,9 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
+use crate::complaint::EventName;
 use crate::deadline::ClockKind;
-use crate::id::{AgentId, ComplaintId, CustomerId, Level, NoticeId};
+use crate::id::{AgentId, CategoryKey, ComplaintId, CustomerId, EndpointId, Level, NoticeId, Version};
 use crate::lifecycle::Status;
 use crate::reference::Reference;
 
@@ -71,6 +80,9 @@ pub struct Notice {
     /// Whether it tells somebody of a complaint that they cannot open any more.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub out_of_sight: bool,
+    /// To a program: what happened.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub happening: Option<Happening>,
     /// When it was planned.
     pub planned_at: DateTime<Utc>,
 }
@@ -98,6 +110,49 @@ pub enum Recipient {
     /// Whoever runs the system: resolved on delivery to the enabled admins. They do not read what people wrote, so a notice
     /// to them has the reference for a subject.
     Admins,
+    /// Another program, to which the policy lets [events](crate::Policy::endpoints) be told. It is told facts: a notice to it has
+    /// the reference for a subject, and no word that a person typed.
+    Endpoint(EndpointId),
+}
+
+/// What happened, for a program: which event, where it stands in the log, and what may be known of it without being read up.
+///
+/// ```
+/// use complaint_core::complaint::EventName;
+/// use complaint_core::id::EndpointId;
+/// use complaint_core::notice::{NoticeKind, Recipient};
+/// use complaint_core::policy::Subscription;
+/// # use complaint_core::{Actor, Agent, Complaint, Desk, Policy, policy::Category, store::MemoryStore};
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// # let mut policy = Policy::standard().with_category(Category::named("Water supply")?);
+///
+/// let shop: EndpointId = "01900000-0000-7000-8000-000000000007".parse()?;
+/// policy.endpoints.insert(shop, Subscription::to([EventName::Assigned]));
+/// # let desk = Desk::new(MemoryStore::new(), policy);
+/// # let asha = desk.enrol(Agent::named("asha", "Asha Rao")?.skilled_in(["water supply"])).await?;
+/// # let john = desk.acting_as(Actor::customer("john")?);
+/// # john.submit(Complaint::about("Water supply", "No water", "Since Monday.")?).await?;
+/// let waiting = desk.store().waiting(None, 100).await?;
+/// let told: Vec<_> = waiting.iter().filter(|notice| notice.recipient == Recipient::Endpoint(shop)).collect();
+/// let happening = told[0].happening.as_ref().expect("what happened");
+/// assert_eq!((told.len(), told[0].kind, happening.event), (1, NoticeKind::Happened, EventName::Assigned));
+/// assert_eq!((happening.seq, happening.by.as_str(), told[0].text.as_ref()), (3, "system", None));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Happening {
+    /// Which event.
+    pub event: EventName,
+    /// Its place in the complaint's log, from 1: with it a program puts what it is told in order.
+    pub seq: u32,
+    /// The version of the complaint that it belongs to.
+    pub version: Version,
+    /// In which role somebody did it: `customer`, `agent`, `system` and so on.
+    pub by: String,
+    /// What the complaint is about.
+    pub category: CategoryKey,
 }
 
 /// How a notice travels.
@@ -117,6 +172,8 @@ pub enum NoticeChannel {
     Email,
     /// Text message.
     Sms,
+    /// A request to another program. What is told to programs always travels so, what is told to people never.
+    Webhook,
 }
 
 impl NoticeChannel {
@@ -125,6 +182,7 @@ impl NoticeChannel {
         match self {
             Self::Email => "e-mail",
             Self::Sms => "text message",
+            Self::Webhook => "webhook",
         }
     }
 }
@@ -218,6 +276,8 @@ pub enum NoticeKind {
     Warning(ClockKind),
     /// To those concerned: a clock ran out.
     Missed(ClockKind),
+    /// To a program: something happened, see [`Notice::happening`].
+    Happened,
 }
 
 /// A notice that a courier holds for a while.

@@ -11,6 +11,7 @@ use crate::complaint::Priority;
 use crate::deadline::{ClockKind, Span};
 use crate::id::{CategoryKey, Level};
 use crate::money::Money;
+use crate::notice::NoticeChannel;
 use crate::routing::Roster;
 use crate::text;
 
@@ -156,7 +157,7 @@ impl Report<'_> {
             let message = format!("there is no score of {}", policy.low_rating);
             self.push(Code::OutOfBounds, "low_rating", message, "make it 1 to 5, or 0 for never");
         }
-        if policy.channels.is_empty() {
+        if policy.channels.iter().all(|channel| *channel == NoticeChannel::Webhook) {
             self.push(Code::OutOfBounds, "channels", "notices have no way to travel", "name one, e.g. [\"email\"]");
         }
     }

@@ -25,9 +25,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use crate::complaint::EventName;
 use crate::complaint::{Complaint, Priority};
 use crate::deadline::{Calendar, ClockKind, Span, SpanUnit};
-use crate::id::{Area, CategoryKey, CauseKey, InvalidId, Level, PromiseKey, Skill};
+use crate::id::{Area, CategoryKey, CauseKey, EndpointId, InvalidId, Level, PromiseKey, Skill};
 use crate::money::Money;
 use crate::notice::NoticeChannel;
 use crate::routing::Roster;
@@ -101,9 +102,12 @@ pub struct Policy {
     /// Whether every decision must name its cause.
     #[serde(default)]
     pub cause_required: bool,
-    /// The ways in which notices travel.
+    /// The ways in which notices travel to people.
     #[serde(default = "by_mail")]
     pub channels: BTreeSet<NoticeChannel>,
+    /// Which other programs are told what happens, and what of it. Where each is, the host knows.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub endpoints: BTreeMap<EndpointId, Subscription>,
     /// Calendars by name.
     pub calendars: BTreeMap<String, Calendar>,
     /// Target times of every complaint.
@@ -125,6 +129,36 @@ pub struct Policy {
     /// Why things go wrong, as the organisation sees it when it decides (ISO 10002:2018, 8.2: analysis and evaluation of complaints).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub causes: Vec<Cause>,
+}
+
+/// What a program is told.
+///
+/// ```
+/// use complaint_core::complaint::EventName;
+/// use complaint_core::policy::Subscription;
+///
+/// let decisions = Subscription::to([EventName::Resolved, EventName::Contested]);
+/// assert!(decisions.includes(EventName::Resolved) && !decisions.includes(EventName::Posted));
+/// assert!(Subscription::default().includes(EventName::Posted), "without a choice, everything");
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Subscription {
+    /// Of which events; empty: of all.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub events: BTreeSet<EventName>,
+}
+
+impl Subscription {
+    /// Of these events.
+    pub fn to(events: impl IntoIterator<Item = EventName>) -> Self {
+        Self { events: events.into_iter().collect() }
+    }
+
+    /// Whether it is told of an event.
+    pub fn includes(&self, event: EventName) -> bool {
+        self.events.is_empty() || self.events.contains(&event)
+    }
 }
 
 /// How much time each promise has.

@@ -57,6 +57,7 @@ fn to(notice: &Notice) -> String {
         Recipient::Agent(id) => id.to_string(),
         Recipient::Level { level, .. } => format!("level {level}"),
         Recipient::Admins => "admins".to_owned(),
+        Recipient::Endpoint(id) => format!("endpoint {id}"),
     }
 }
 

@@ -19,6 +19,7 @@ mod lists;
 mod messages;
 #[cfg(feature = "mock")]
 mod mock;
+mod notices;
 mod oracle;
 mod orders;
 mod redress;

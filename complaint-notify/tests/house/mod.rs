@@ -46,6 +46,7 @@ impl AddressBook for Host {
             }
             Recipient::Level { .. } => self.level.clone(),
             Recipient::Admins => self.admins.clone(),
+            Recipient::Endpoint(_) => Vec::new(),
         })
     }
 
@@ -87,6 +88,7 @@ pub(crate) fn notice(kind: NoticeKind, recipient: Recipient) -> Notice {
         rated: false,
         deniable_until: Some(instant("2026-12-21T17:00:00Z")),
         out_of_sight: false,
+        happening: None,
         planned_at: instant("2026-11-21T09:30:00.000123Z"),
     }
 }

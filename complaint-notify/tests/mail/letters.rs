@@ -106,7 +106,8 @@ fn kind_name(kind: NoticeKind) -> String {
         | K::Merged
         | K::Unmerged
         | K::Referred
-        | K::ReferralReturned => {
+        | K::ReferralReturned
+        | K::Happened => {
             format!("{kind:?}")
         }
         K::Warning(clock) => format!("Warning_{clock:?}"),

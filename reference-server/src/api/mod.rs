@@ -22,6 +22,7 @@ mod streams;
 mod tokens;
 pub(crate) mod users;
 pub mod view;
+pub(crate) mod webhooks;
 
 use axum::Router;
 use axum::http::header::CONTENT_TYPE;
@@ -67,6 +68,12 @@ pub fn routes(state: &AppState) -> OpenApiRouter<AppState> {
         .routes(routes!(agents::change))
         .routes(routes!(users::list, users::add))
         .routes(routes!(users::change))
+        .routes(routes!(webhooks::list, webhooks::add))
+        .routes(routes!(webhooks::show, webhooks::change, webhooks::remove))
+        .routes(routes!(webhooks::rotate))
+        .routes(routes!(webhooks::ping))
+        .routes(routes!(webhooks::deliveries))
+        .routes(routes!(webhooks::redeliver))
         .routes(routes!(reports::summary))
         .routes(routes!(health::live))
         .routes(routes!(health::ready))

@@ -5,6 +5,9 @@
 #[path = "sql.rs"]
 #[expect(clippy::duplicate_mod, reason = "what it says is compiled once for each engine")]
 mod sql;
+#[path = "../webhooks/sql.rs"]
+#[expect(clippy::duplicate_mod, reason = "what it says is compiled once for each engine")]
+mod webhooks;
 
 use std::io;
 use std::ops::{Deref, DerefMut};
@@ -43,9 +46,10 @@ const APPLIED: &str = "SELECT version, hash FROM server_schema ORDER BY version"
 const RECORD: &str = "INSERT INTO server_schema (version, name, hash) VALUES ($1, $2, $3)";
 
 /// Numbered from 1, in order; one that was released is never edited.
-const MIGRATIONS: [(&str, &str); 2] = [
+const MIGRATIONS: [(&str, &str); 3] = [
     ("accounts", include_str!("../../migrations/postgres/0001_accounts.sql")),
     ("phone codes", include_str!("../../migrations/postgres/0002_phone_codes.sql")),
+    ("webhooks", include_str!("../../migrations/postgres/0003_webhooks.sql")),
 ];
 
 /// Accounts and policy versions in a schema of a PostgreSQL database, beside the complaint store's tables.

@@ -901,11 +901,11 @@ fn policy_version(row: &Row) -> Result<PolicyVersion, AccountsError> {
     })
 }
 
-fn instant(row: &Row, table: &'static str, column: &'static str) -> Result<DateTime<Utc>, AccountsError> {
+pub(super) fn instant(row: &Row, table: &'static str, column: &'static str) -> Result<DateTime<Utc>, AccountsError> {
     optional_instant(row, table, column)?.ok_or(AccountsError::Corrupt { table, column })
 }
 
-fn optional_instant(
+pub(super) fn optional_instant(
     row: &Row,
     table: &'static str,
     column: &'static str,
@@ -916,7 +916,7 @@ fn optional_instant(
         .transpose()
 }
 
-fn micros(at: DateTime<Utc>) -> i64 {
+pub(super) fn micros(at: DateTime<Utc>) -> i64 {
     at.timestamp_micros()
 }
 

@@ -3,6 +3,9 @@
 #[path = "sql.rs"]
 #[expect(clippy::duplicate_mod, reason = "what it says is compiled once for each engine")]
 mod sql;
+#[path = "../webhooks/sql.rs"]
+#[expect(clippy::duplicate_mod, reason = "what it says is compiled once for each engine")]
+mod webhooks;
 
 use std::path::Path;
 use std::str::FromStr as _;
@@ -40,6 +43,7 @@ static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
         migration(2, "sign ups", include_str!("../../migrations/sqlite/0002_sign_ups.sql")),
         migration(3, "made under keys", include_str!("../../migrations/sqlite/0003_made_under_keys.sql")),
         migration(4, "phone codes", include_str!("../../migrations/sqlite/0004_phone_codes.sql")),
+        migration(5, "webhooks", include_str!("../../migrations/sqlite/0005_webhooks.sql")),
     ]);
     migrator.dangerous_set_table_name(SCHEMA_TABLE);
     migrator

@@ -12,6 +12,7 @@ pub mod links;
 pub mod myself;
 pub mod staff;
 pub mod upload;
+pub mod webhooks;
 pub mod words;
 
 use askama::Template;
@@ -42,6 +43,7 @@ pub fn routes(state: &AppState) -> Router<AppState> {
         .merge(staff::routes())
         .merge(myself::routes())
         .merge(admin::routes())
+        .merge(webhooks::routes())
         .route_layer(from_fn_with_state(state.clone(), ended::session));
     Router::new()
         .route("/static/{digest}/{name}", get(assets::serve))
@@ -155,6 +157,7 @@ impl Me {
                 link("/admin/agents", "Agents"),
                 link("/admin/categories", "Categories"),
                 link("/admin/users", "Users"),
+                link("/admin/webhooks", "Webhooks"),
                 link("/admin/policy", "Policy"),
             ],
             Some(Role::Auditor) => {

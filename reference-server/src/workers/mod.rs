@@ -19,6 +19,7 @@ use crate::state::AppState;
 const MAIL_EVERY: Duration = Duration::from_secs(5);
 const SWEEP_EVERY: Duration = Duration::from_secs(2);
 const DELIVER_EVERY: Duration = Duration::from_secs(5);
+const WEBHOOKS_EVERY: Duration = Duration::from_mins(1);
 const TIDY_EVERY: Duration = Duration::from_mins(10);
 /// A worker that is down tries again after this long, if its own time is not sooner.
 const UP_AGAIN_AFTER: Duration = Duration::from_secs(5);
@@ -44,6 +45,7 @@ pub fn start(state: &AppState, shared: Option<&PostgresStore>) -> Workers {
     running.spawn(worker("sweep", SWEEP_EVERY, poked()).over(state.clone(), sweep));
     // Notices apart from the sweep: a slow relay must not hold up clocks.
     running.spawn(worker("courier", DELIVER_EVERY, Some(state.live.commits())).over(state.clone(), deliver_notices));
+    running.spawn(worker("webhooks", WEBHOOKS_EVERY, None).over(state.clone(), tend_webhooks));
     running.spawn(worker("tidy", TIDY_EVERY, None).over(state.clone(), tidy));
     if let Some(store) = shared {
         running.spawn(replicas::listen(state.clone(), store.clone(), stopping.clone()));
@@ -149,6 +151,12 @@ async fn deliver_notices(state: AppState) {
         Ok(round) if round.dead > 0 => tracing::warn!(?round, "notices were given up"),
         Ok(_) => {}
         Err(error) => tracing::error!(error = %chain(&error), "notices could not be delivered"),
+    }
+}
+
+async fn tend_webhooks(state: AppState) {
+    if let Err(error) = state.tend_webhooks().await {
+        tracing::error!(error = %chain(&error), "webhooks could not be tended");
     }
 }
 

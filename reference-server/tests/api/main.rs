@@ -32,3 +32,4 @@ mod story;
 mod streams;
 mod support;
 mod texts;
+mod webhooks;

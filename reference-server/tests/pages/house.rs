@@ -50,13 +50,18 @@ pub(crate) struct House {
 
 impl House {
     pub(crate) async fn new() -> Self {
+        Self::with_args(|_| {}).await
+    }
+
+    pub(crate) async fn with_args(change: impl FnOnce(&mut ServeArgs)) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let args = ServeArgs {
+        let mut args = ServeArgs {
             listen: "127.0.0.1:8080".into(),
             data: folder.path().join("data"),
             not_durable: true,
             ..ServeArgs::default()
         };
+        change(&mut args);
         let config = Config::from_args(&args, None).expect("a configuration");
         let start = "2026-11-23T09:30:00Z".parse().expect("an instant");
         let (clock, mail) = (Arc::new(StillClock(Mutex::new(start))), Arc::new(Mailbox::default()));

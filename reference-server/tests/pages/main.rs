@@ -10,4 +10,5 @@ mod inert;
 mod long;
 mod roles;
 mod story;
+mod told;
 mod truth;

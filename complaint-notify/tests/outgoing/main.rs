@@ -1,9 +1,10 @@
-//! Text messages: what they say, and both sides of the conversation with a gateway.
+//! What leaves by HTTP: text messages and webhooks, and the other side of the conversation.
 
 mod gateway;
 #[path = "../house/mod.rs"]
 mod house;
 mod stub;
+mod webhooks;
 mod words;
 
 pub(crate) use house::{Host, customer, instant, notice, sarah, settings};
