@@ -31,6 +31,7 @@ impl Program {
         program
     }
 
+    #[expect(clippy::unused_async, reason = "a handler is asynchronous")]
     async fn hear(State(program): State<Self>, headers: HeaderMap, body: String) -> StatusCode {
         program.told.lock().unwrap_or_else(PoisonError::into_inner).push((headers, body));
         *program.answers.lock().unwrap_or_else(PoisonError::into_inner)

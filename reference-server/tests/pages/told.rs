@@ -26,6 +26,7 @@ impl Program {
         address
     }
 
+    #[expect(clippy::unused_async, reason = "a handler is asynchronous")]
     async fn hear(State(program): State<Self>, body: String) -> StatusCode {
         program.told.lock().unwrap_or_else(PoisonError::into_inner).push(body);
         let busy = *program.busy.lock().unwrap_or_else(PoisonError::into_inner);
