@@ -198,7 +198,8 @@ fn plan(
 
     let customer = || Recipient::Customer(complaint.customer.clone());
     let to_agent = |agent: Option<&AgentId>| agent.cloned().map(Recipient::Agent);
-    let holder = entry.place.handler.as_ref();
+    // Of what was joined to another complaint nobody holds anything but that one.
+    let holder = entry.place.handler.as_ref().filter(|_| entry.place.status != Status::Merged);
     // Those who answer for whoever holds it. Above the last level is nobody: there the holder answers, and colleagues only for
     // what nobody holds.
     let supervision = |wanted: Level| match holder {
@@ -298,10 +299,11 @@ fn plan(
             tell(Some(customer()), K::Dismissed);
             tell(to_agent(former), K::TakenAway);
         }
-        Event::Merged { .. } => {
-            tell(Some(customer()), K::Merged);
+        Event::Merged { by_consent, .. } => {
+            tell(Some(customer()), if *by_consent { K::MergedByConsent } else { K::Merged });
             tell(to_agent(former), K::TakenAway);
         }
+        Event::EndedElsewhere { .. } => tell(Some(customer()), K::EndedElsewhere),
         Event::Unmerged => tell(Some(customer()), K::Unmerged),
         Event::Referred => {
             tell(Some(customer()), K::Referred);
@@ -391,7 +393,7 @@ fn notice(
         status,
         level,
         handler: match kind {
-            NoticeKind::RecordedForCustomer => entry.by.agent().cloned(),
+            NoticeKind::RecordedForCustomer | NoticeKind::MergedByConsent => entry.by.agent().cloned(),
             _ => handler.clone(),
         },
         text: text(after, entry, kind, policy),
@@ -458,7 +460,9 @@ fn text(after: &Complaint, entry: &Entry, kind: NoticeKind, policy: &Policy) -> 
             let said: Vec<&str> = ["body", "text"].iter().filter_map(|name| entry.words.get(name)).collect();
             Some(said.join("\n\n"))
         }
+        Event::Merged { by_consent: true, .. } => entry.words.get("consent").map(str::to_owned),
         Event::Merged { reference, .. } => reference.map(|reference| reference.to_string()),
+        Event::EndedElsewhere { how } => Some(format!("{}.", how.label())),
         Event::Answered { .. } | Event::Posted { .. } | Event::Attached { .. } => message(entry),
         Event::Resolved { outcome, remedies, .. } => {
             let words = |name: &str| entry.words.get(name).map(str::to_owned);
@@ -726,6 +730,7 @@ fn due_at(after: &Complaint, entry: &Entry, kind: NoticeKind, policy: &Policy) -
         | NoticeKind::BackInQueue
         | NoticeKind::EscalatedCustomer
         | NoticeKind::ContestedCustomer
+        | NoticeKind::MergedByConsent
         | NoticeKind::Reopened
             if after.status != Status::Resolved =>
         {

@@ -291,6 +291,7 @@ fn word_name(name: &str) -> String {
         "next_steps" => "What happens next",
         "instruction" => "Instruction",
         "evidence" => "Evidence",
+        "consent" => "Consent",
         "new_evidence" => "New evidence",
         "party" => "Who must act",
         "body" => "Responsible body",
@@ -378,10 +379,21 @@ fn happened(entry: &Entry, names: &Names, policy: &Policy) -> String {
         Event::Withdrawn => "Withdrawn".to_owned(),
         Event::Reinstated => "Taken up again".to_owned(),
         Event::Dismissed { reason, .. } => format!("Not taken up: {}", reason.label().to_lowercase()),
-        Event::Merged { .. } => match names.joined_to {
-            Some(survivor) => format!("Joined to {survivor}"),
-            None => "Joined".to_owned(),
-        },
+        Event::Merged { by_consent, .. } => {
+            let to = names.joined_to.map(|survivor| format!(" to {survivor}")).unwrap_or_default();
+            match by_consent {
+                false => format!("Joined{to}"),
+                true if to_customer => "Joined to a complaint of somebody else, as you agreed".to_owned(),
+                true => format!("Joined{to}, of another customer, with the consent of this one"),
+            }
+        }
+        Event::EndedElsewhere { how } => {
+            format!("The complaint that this one goes on with ended: {}", how.label().to_lowercase())
+        }
+        Event::Absorbed { customer: Some(_), .. } => {
+            "A complaint of another customer, who agreed, was joined to this one; neither is told of the other"
+                .to_owned()
+        }
         Event::Absorbed { .. } => "Another complaint was joined to this one".to_owned(),
         Event::Separated { .. } => "A complaint joined to this one stands by itself again".to_owned(),
         Event::Unmerged => "Taken apart again".to_owned(),
