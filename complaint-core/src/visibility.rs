@@ -54,6 +54,10 @@ pub(crate) fn for_customer(log: &[Entry], before: u32) -> Vec<Entry> {
                 by: by.clone(),
                 approved_by: approved_by.clone(),
             },
+            // Of somebody else's complaint they learn nothing.
+            Event::Merged { by_consent: true, unanswered, .. } => {
+                Event::Merged { into: None, reference: None, by_consent: true, unanswered: *unanswered }
+            }
             event => event.clone(),
         };
         let own_words = matches!(entry.by, Party::Customer(_));
@@ -73,10 +77,14 @@ pub(crate) fn for_customer(log: &[Entry], before: u32) -> Vec<Entry> {
                 | Event::Held { .. }
                 | Event::Posted { .. }
                 | Event::Attached { .. }
+                | Event::Merged { by_consent: true, .. }
         );
         let mut words = if own_words || public_words { entry.words.clone() } else { Words::none() };
         if matches!(entry.event, Event::Resolved { .. }) {
             words = words.without("comment");
+        }
+        if matches!(entry.event, Event::Merged { .. }) {
+            words = words.without("reason");
         }
         let seq = u32::try_from(seen.len() + 1).unwrap_or(u32::MAX).saturating_add(before);
         seen.push(Entry { seq, event: public, words, clocks: Vec::new(), ..entry.clone() });
@@ -135,7 +143,10 @@ fn public(mut complaint: Complaint) -> Complaint {
         unread_since: None,
         proposal: None,
         deciders: Vec::new(),
+        // Somebody else's is unknown to them, as is what others let join theirs.
+        merged_into: complaint.merged_into.filter(|_| !complaint.joined_by_consent),
         absorbed: Vec::new(),
+        consents: BTreeMap::new(),
         receipts: BTreeMap::new(),
         // Numbers that would tell how much happened among staff.
         entries: 0,

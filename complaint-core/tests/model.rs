@@ -73,6 +73,7 @@ fn a_sabotaged_lifecycle_is_caught() {
         (Sabotage::OneClockMovesBoth, WORKLOAD_IS_THE_SUM, House::of_two_complaints_in_time()),
         (Sabotage::LeasesAreIgnored, ONE_LIVE_LEASE, House::of_couriers()),
         (Sabotage::SettledUnsent, SETTLED_WAS_DELIVERED, House::of_couriers()),
+        (Sabotage::JoinedAreForgotten, JOINED_ARE_TOLD, House::of_two_customers()),
     ] {
         let house = House { sabotage, ..house };
         let checker = house.checker().threads(2).finish_when(HasDiscoveries::AnyFailures).spawn_bfs().join();
@@ -99,6 +100,8 @@ const SEGMENTS_ARE_WHOLE: &str = "6: the segments of a clock leave no gap";
 const ONCE_PER_LEVEL_AND_CAUSE: &str = "7: a cause escalates once per level";
 const WORKLOAD_IS_THE_SUM: &str = "8: a workload is the sum of what is held";
 const NO_END_WITHOUT_REASON: &str = "9: no end without outcome or reason";
+const JOINED_ARE_TOLD: &str =
+    "who agreed to go on with somebody else's is told how it ends, and never ends by their taking it back";
 const TOLD_ONCE: &str = "10: one notice per change and recipient";
 const SUBJECT_IS_KEPT_OUT: &str = "12: the subject neither holds nor decides nor is told";
 const SETTLED_WAS_DELIVERED: &str = "10: a settled notice was delivered";
@@ -139,6 +142,7 @@ enum Sabotage {
     OneClockMovesBoth,
     LeasesAreIgnored,
     SettledUnsent,
+    JoinedAreForgotten,
 }
 
 /// How often each thing may happen to one complaint, so that there is an end to what can happen.
@@ -159,6 +163,8 @@ struct House {
     agents: Vec<Agent>,
     subject: Option<AgentId>,
     complaints: u8,
+    /// Whose they are.
+    customers: [&'static str; 2],
     deeds: Vec<Deed>,
     bounds: Bounds,
     /// How many couriers there are; with none letters are no part of the house.
@@ -324,6 +330,8 @@ enum Mark {
     Contested,
     Released,
     Unmerged,
+    SetFree,
+    EndedElsewhere,
     RemedyLate,
     RemedyFailed,
     DidNotArrive,
@@ -337,7 +345,9 @@ impl Mark {
         match &entry.event {
             Event::Contested { .. } => Some(Self::Contested),
             Event::Released { cause: ReleaseCause::NotBegun, .. } => Some(Self::Released),
+            Event::Unmerged if entry.by == Party::System => Some(Self::SetFree),
             Event::Unmerged => Some(Self::Unmerged),
+            Event::EndedElsewhere { .. } => Some(Self::EndedElsewhere),
             Event::Alarmed { clock: ClockKind::Remedy } => Some(Self::RemedyLate),
             Event::RemedyFailed { .. } if matches!(entry.by, Party::Customer(_)) => Some(Self::DidNotArrive),
             Event::RemedyFailed { .. } => Some(Self::RemedyFailed),
@@ -408,7 +418,7 @@ fn policy(levels: &str) -> Policy {
 
 impl House {
     /// Each is small enough to be searched to its end; together they try every command and every clock.
-    fn all() -> [Self; 7] {
+    fn all() -> [Self; 8] {
         [
             Self::of_decisions(),
             Self::of_clocks(),
@@ -417,6 +427,7 @@ impl House {
             Self::of_couriers(),
             Self::of_two_complaints(),
             Self::of_two_complaints_in_time(),
+            Self::of_two_customers(),
         ]
     }
 
@@ -530,12 +541,31 @@ impl House {
             agents: vec![staff("ann", 1).with_capacity(1), staff("cleo", 2)],
             subject: None,
             complaints: 2,
+            customers: ["john"; 2],
             deeds: deeds(&commands),
             bounds: Bounds { hours: 0, level_entries: 2, assignments: 2, questions: 0, proposals: 0, decisions: 1 },
             couriers: 0,
             sabotage: Sabotage::None,
             graph: Mutex::default(),
         }
+    }
+
+    /// Two complaints of two customers, of which one agrees that theirs goes on with the other's, while what the law promised runs.
+    fn of_two_customers() -> Self {
+        let bounds = Bounds { hours: 2, level_entries: 2, assignments: 2, questions: 0, proposals: 0, decisions: 1 };
+        let commands = [
+            C::Begin,
+            C::Resolve,
+            C::Accept,
+            C::Withdraw,
+            C::Merge,
+            C::Unmerge,
+            C::Dismiss,
+            C::Refer,
+            C::ReturnReferral,
+        ];
+        let customers = ["john", "jane"];
+        Self { name: "two customers", customers, deeds: deeds(&commands), bounds, ..Self::of_two_complaints() }
     }
 
     /// One complaint, against Dan, on a ladder of three.
@@ -546,6 +576,7 @@ impl House {
             agents: vec![staff("ann", 1), staff("bob", 1), staff("cleo", 2), staff("dan", 2), staff("eve", 3)],
             subject: Some(agent_id("dan")),
             complaints: 1,
+            customers: ["john"; 2],
             deeds: deeds(commands),
             bounds,
             couriers: 0,
@@ -569,14 +600,14 @@ impl House {
     }
 
     fn submitted(&self) -> State {
-        let john = Actor::customer("john").expect("a key");
         let mut complaints = Vec::new();
-        for number in 1..=self.complaints {
+        for (number, customer) in (1..=self.complaints).zip(self.customers) {
+            let customer = Actor::customer(customer).expect("a key");
             let mut submission = Complaint::about("Glass", "Cracked", "It leaks.").expect("a key");
             submission.against.clone_from(&self.subject);
             let id = ComplaintId::from_uuid(uuid::Uuid::from_u128(u128::from(number) << 100));
             let context = Context::new(&self.policy, start());
-            let entry = submit(id, Reference::from_entropy(u128::from(number)), &submission, &john, &context)
+            let entry = submit(id, Reference::from_entropy(u128::from(number)), &submission, &customer, &context)
                 .expect("a submission");
             let mut state = begin(&entry).expect("a beginning");
             let mut log = Log::default().and(entry);
@@ -617,7 +648,9 @@ impl House {
             C::Reassign => Some(self.by_hand(state, &kept.state, command, now)),
             _ => None,
         };
-        let mut context = Context::new(&self.policy, now);
+        let joined: Vec<Complaint> = state.complaints.iter().map(|kept| kept.state.clone()).collect();
+        let joined = if self.sabotage == Sabotage::JoinedAreForgotten { Vec::new() } else { joined };
+        let mut context = Context::new(&self.policy, now).joined(&joined);
         if let (Some(other), C::Merge | C::Unmerge) = (other, command.name()) {
             context = context.other(other);
         }
@@ -890,6 +923,7 @@ impl House {
         bytes.extend([it.level_entries, it.assignments, it.questions, it.proposals, it.decisions].map(count));
         bytes.extend([it.question.is_some(), it.unread_since.is_some(), it.first_response_at.is_some()].map(flag));
         bytes.extend([it.merged_into.is_some(), !it.absorbed.is_empty(), it.dismissal.is_some()].map(flag));
+        bytes.extend([it.joined_by_consent, !it.consents.is_empty(), it.ended_elsewhere.is_some()].map(flag));
         let proposer = it.proposal.as_ref().map_or(u8::MAX, |proposal| self.agent(&proposal.by));
         bytes.push(proposer);
         for owed in it.outstanding_remedies() {
@@ -1087,7 +1121,7 @@ impl Model for House {
             Action::Give { deed, agent, complaint, .. } => {
                 let actor = match agent {
                     Some(place) => Actor::agent(&self.agents[place]),
-                    None => Actor::customer("john").expect("a key"),
+                    None => Actor::customer(self.customers[complaint]).expect("a key"),
                 };
                 self.given(state, &actor, &self.deeds[deed].command, complaint)
             }
@@ -1181,6 +1215,19 @@ fn always() -> Vec<Property<House>> {
         Property::always(CLOSED_BY_OWN_WORD_OR_TIME, |_, state: &State| {
             !state.broken.contains(&Broken::ClosedByWordOfStaff)
         }),
+        Property::always(JOINED_ARE_TOLD, |_, state: &State| {
+            let survivor = |it: &Complaint| state.complaints.iter().find(|kept| Some(kept.state.id) == it.merged_into);
+            let joined = state.complaints.iter().map(|kept| &kept.state).filter(|it| it.joined_by_consent);
+            joined.filter_map(|it| survivor(it).map(|survivor| (it, survivor.state.status))).all(|(it, there)| {
+                match there {
+                    Status::Withdrawn | Status::Merged => false,
+                    Status::Resolved | Status::Closed | Status::Dismissed | Status::Referred => {
+                        it.ended_elsewhere.is_some()
+                    }
+                    _ => true,
+                }
+            })
+        }),
         Property::always(TOLD_ONCE, |_, state: &State| !state.broken.contains(&Broken::ToldTwice)),
         Property::always(SETTLED_WAS_DELIVERED, |_, state: &State| !state.broken.contains(&Broken::SettledUndelivered)),
         Property::always(ONE_LIVE_LEASE, |_, state: &State| {
@@ -1242,6 +1289,12 @@ fn sometimes() -> Vec<Property<House>> {
         Property::sometimes("taken from who did not begin", |_, state: &State| happened(state, Mark::Released)),
         Property::sometimes("closed by the clock", |_, state: &State| happened(state, Mark::ClosedByClock)),
         Property::sometimes("taken apart again", |_, state: &State| happened(state, Mark::Unmerged)),
+        Property::sometimes("told how somebody else's ended", |_, state: &State| happened(state, Mark::EndedElsewhere)),
+        Property::sometimes("set free by somebody else", |_, state: &State| happened(state, Mark::SetFree)),
+        Property::sometimes("the law is broken for what goes on with somebody else's", |_, state: &State| {
+            let mut joined = state.complaints.iter().filter(|kept| kept.state.joined_by_consent);
+            joined.any(|kept| kept.marks.contains(&Mark::LawBroken))
+        }),
         Property::sometimes("no room for the second", |_, state: &State| {
             let held: Vec<bool> = state.complaints.iter().map(|kept| kept.state.workload().is_some()).collect();
             held.len() == 2 && held.contains(&true) && is_at(state, Status::Queued)
@@ -1337,6 +1390,7 @@ fn deeds(commands: &[C]) -> Vec<Deed> {
         (Role::Handler, Command::plain(C::Read)),
         (Role::Handler, with(C::ResolveAtSource, Input { explanation: words(), ..blank() })),
         (Role::Agent, with(C::Merge, Input { into: words(), ..blank() })),
+        (Role::Agent, with(C::Merge, Input { into: words(), consent: words(), ..blank() })),
         (Role::Supervisor, Command::plain(C::Approve)),
         (Role::Supervisor, with(C::SendBack, Input { comment: words(), ..blank() })),
         (Role::Supervisor, reason(C::Release)),
@@ -1347,6 +1401,7 @@ fn deeds(commands: &[C]) -> Vec<Deed> {
         (Role::Supervisor, reason(C::Reopen)),
         (Role::Supervisor, Command::plain(C::Close)),
         (Role::Supervisor, Command::plain(C::Unmerge)),
+        (Role::Customer, Command::plain(C::Unmerge)),
     ];
     // What staff say for the customer and what the customer says against staff, each where it is not tried together with all else.
     let (by_word, of_delivery) = (commands.contains(&C::Read), commands.contains(&C::Close));

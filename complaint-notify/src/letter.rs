@@ -228,6 +228,8 @@ templates! {
     Reinstated "reinstated.txt"
     Dismissed "dismissed.txt"
     Merged "merged.txt"
+    MergedByConsent "merged_by_consent.txt"
+    EndedElsewhere "ended_elsewhere.txt"
     Unmerged "unmerged.txt"
     Referred "referred.txt"
     ReferralReturned "referral_returned.txt"
@@ -276,6 +278,8 @@ fn words(kind: NoticeKind, n: &Facts) -> Result<String, NotifyError> {
         NoticeKind::Reinstated => Reinstated { n }.render(),
         NoticeKind::Dismissed => Dismissed { n }.render(),
         NoticeKind::Merged => Merged { n }.render(),
+        NoticeKind::MergedByConsent => MergedByConsent { n }.render(),
+        NoticeKind::EndedElsewhere => EndedElsewhere { n }.render(),
         NoticeKind::Unmerged => Unmerged { n }.render(),
         NoticeKind::Referred => Referred { n }.render(),
         NoticeKind::ReferralReturned => ReferralReturned { n }.render(),

@@ -253,22 +253,26 @@ pub enum Event {
         /// Who decided that.
         by: AgentId,
     },
-    /// Joined to another complaint, which survives.
+    /// Joined to another complaint, which survives. Words: `reason`, `consent`.
     Merged {
-        /// The survivor.
-        into: ComplaintId,
+        /// The survivor. Somebody else's is not named to the customer.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        into: Option<ComplaintId>,
         /// Its reference, for the letter.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reference: Option<Reference>,
         /// Whether a question was with the customer, which needs no answer any more.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         unanswered: bool,
+        /// Whether it is another customer's, and this one's agreed.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        by_consent: bool,
     },
     /// Another complaint was joined to this one.
     Absorbed {
         /// The one that was joined.
         other: ComplaintId,
-        /// The earlier of both receipts, from now on this one's.
+        /// The earlier of both receipts, from now on this one's; of two customers each keeps their own.
         received_at: DateTime<Utc>,
         /// When that one was received.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -276,6 +280,14 @@ pub enum Event {
         /// Since when it had a message of the customer that nobody had read.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         unread_since: Option<DateTime<Utc>>,
+        /// Whose it is, where that is another customer, who agreed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        customer: Option<CustomerId>,
+    },
+    /// What it was joined to, a complaint of another customer, was answered or passed on.
+    EndedElsewhere {
+        /// How.
+        how: EndElsewhere,
     },
     /// Taken apart again.
     Unmerged,
@@ -364,6 +376,7 @@ impl Event {
             Self::Reinstated => EventName::Reinstated,
             Self::Dismissed { .. } => EventName::Dismissed,
             Self::Merged { .. } => EventName::Merged,
+            Self::EndedElsewhere { .. } => EventName::EndedElsewhere,
             Self::Absorbed { .. } => EventName::Absorbed,
             Self::Unmerged => EventName::Unmerged,
             Self::Separated { .. } => EventName::Separated,
@@ -386,6 +399,46 @@ impl Event {
                 attachments
             }
             _ => &[],
+        }
+    }
+}
+
+/// How a complaint of one customer ended that of another one was joined to: what that other one is told of it.
+///
+/// ```
+/// use complaint_core::complaint::{EndElsewhere, Event, Outcome};
+///
+/// let event = Event::EndedElsewhere { how: EndElsewhere::Decided(Outcome::Upheld) };
+/// let stored = r#"{"type":"ended_elsewhere","how":{"end":"decided","outcome":"upheld"}}"#;
+/// assert_eq!(serde_json::to_string(&event)?, stored);
+/// assert_eq!(serde_json::from_str::<Event>(stored)?, event);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(tag = "end", content = "outcome", rename_all = "snake_case")]
+pub enum EndElsewhere {
+    /// It was decided so.
+    Decided(Outcome),
+    /// It was not taken up.
+    Dismissed,
+    /// Another body is responsible.
+    Referred,
+}
+
+impl EndElsewhere {
+    /// What people read.
+    ///
+    /// ```
+    /// use complaint_core::complaint::{EndElsewhere, Outcome};
+    ///
+    /// assert_eq!(EndElsewhere::Decided(Outcome::Upheld).label(), "Upheld");
+    /// assert_eq!(EndElsewhere::Dismissed.label(), "Not taken up");
+    /// ```
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Decided(outcome) => outcome.label(),
+            Self::Dismissed => "Not taken up",
+            Self::Referred => "Passed to the body that is responsible",
         }
     }
 }
@@ -540,6 +593,8 @@ closed_list! {
         Dismissed = "dismissed", "Dismissed";
         /// Joined to another.
         Merged = "merged", "Merged";
+        /// That which it goes on with has ended.
+        EndedElsewhere = "ended_elsewhere", "Ended elsewhere";
         /// Another was joined to it.
         Absorbed = "absorbed", "Absorbed";
         /// Taken apart again.

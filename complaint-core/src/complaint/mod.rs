@@ -18,7 +18,7 @@ mod words;
 
 pub use decision::{Decision, Dismissal, DismissalReason, Outcome, Proposal};
 pub use entry::{Entry, Place};
-pub use event::{CloseCause, EscalationCause, Event, EventName, ReleaseCause};
+pub use event::{CloseCause, EndElsewhere, EscalationCause, Event, EventName, ReleaseCause};
 pub use feedback::{Feedback, Rating};
 pub use remedy::{Remedy, RemedyKind, RemedyPromise, RemedyState, RemedyStep};
 pub use state::{Complaint, Contact, Escalation, Exclusion, ExclusionCause, Question};

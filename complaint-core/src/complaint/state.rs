@@ -7,8 +7,8 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Attachment, Channel, Decision, Dismissal, EscalationCause, Feedback, Item, Outcome, Priority, Proposal,
-    RemedyPromise, Wish,
+    Attachment, Channel, Decision, Dismissal, EndElsewhere, EscalationCause, Feedback, Item, Outcome, Priority,
+    Proposal, RemedyPromise, Wish,
 };
 use crate::actor::{Actor, Party};
 use crate::deadline::{ClockKind, Deadline};
@@ -171,8 +171,17 @@ pub struct Complaint {
     pub dismissal: Option<Dismissal>,
     /// The complaint it was joined to.
     pub merged_into: Option<ComplaintId>,
+    /// Whether that is another customer's, and this one's agreed: neither learns of the other.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub joined_by_consent: bool,
+    /// How that one ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_elsewhere: Option<EndElsewhere>,
     /// Complaints joined to it.
     pub absorbed: Vec<ComplaintId>,
+    /// Of those the ones of other customers, who agreed, and whose they are.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub consents: BTreeMap<ComplaintId, CustomerId>,
     /// When it and those joined to it were received; empty where none ever was.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub receipts: BTreeMap<ComplaintId, DateTime<Utc>>,
@@ -453,6 +462,7 @@ impl Complaint {
                 "Resolved: please confirm".into()
             }
             Status::Assigned => with(Status::Assigned.customer_label(), handler.map(str::to_owned)),
+            Status::Merged if self.joined_by_consent => "Joined to another complaint".into(),
             Status::Merged => with(Status::Merged.customer_label(), survivor.map(|survivor| survivor.to_string())),
             Status::Referred => with(Status::Referred.customer_label(), self.referred_to.clone()),
             status => status.customer_label().into(),

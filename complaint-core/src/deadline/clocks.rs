@@ -10,7 +10,7 @@ use super::span::wall;
 use super::{
     Calendar, ClockChange, ClockKind, Deadline, Ended, Ending, LegalPromise, Milestone, PauseCause, Segment, Span,
 };
-use crate::complaint::{Channel, Complaint, EscalationCause, Priority};
+use crate::complaint::{Channel, Complaint, EndElsewhere, EscalationCause, Priority};
 use crate::id::{CategoryKey, Level, PromiseKey};
 use crate::lifecycle::{Command, CommandName, Status};
 use crate::policy::{Policy, StatutoryPromise};
@@ -665,7 +665,10 @@ fn promise_of(deadline: &Deadline) -> LegalPromise {
 /// Each promise of the law that is still to be kept. What was promised once stays promised: neither another policy nor
 /// another description takes it back.
 fn wanted_by_law(complaint: &Complaint, policy: &Policy, now: DateTime<Utc>, cause: ClockCause) -> Vec<Want> {
-    if !runs_in(ClockKind::Statutory).contains(&complaint.status) || !complaint.resolutions.is_empty() {
+    // Joined to somebody else's, it has nobody but the law to remind us that its customer waits as well.
+    let waits_elsewhere = complaint.joined_by_consent && complaint.ended_elsewhere.is_none();
+    let applies = runs_in(ClockKind::Statutory).contains(&complaint.status) || waits_elsewhere;
+    if !applies || !complaint.resolutions.is_empty() {
         return Vec::new();
     }
     let mut latest: BTreeMap<PromiseKey, (LegalPromise, &Deadline)> = BTreeMap::new();
@@ -743,6 +746,7 @@ pub(crate) fn adopted(survivor: &Complaint, joined: &Complaint) -> Vec<ClockChan
 fn is_kept(complaint: &Complaint, milestone: Milestone) -> bool {
     let resolved = matches!(complaint.status, Status::Resolved | Status::Closed);
     resolved
+        || matches!(complaint.ended_elsewhere, Some(EndElsewhere::Decided(_)))
         || match milestone {
             Milestone::Acknowledgement => complaint.acknowledged_at.is_some() || complaint.channel == Channel::Import,
             Milestone::FirstResponse => complaint.first_response_at.is_some(),

@@ -158,7 +158,7 @@ impl Acting {
     /// ```
     pub async fn follow_up(&self, id: ComplaintId, mut submission: Submission) -> Result<Receipt, DeskError> {
         let following = async {
-            let finished = self.read(id).await?;
+            let finished = self.whole(id).await?;
             let policy = self.desk.policy();
             let context = Context::new(&policy, self.desk.now());
             decide(&finished, &Command::plain(CommandName::FollowUp), &self.actor, &context)?;
@@ -235,6 +235,7 @@ impl Acting {
     ) -> Result<Plan, DeskError> {
         let now = self.desk.now();
         let other = self.other_complaint(&before, command).await?;
+        let joined = self.joined_by_consent(&before).await?;
         let roster = match command.name() {
             CommandName::Assign | CommandName::Reassign => Some(self.desk.roster().await?),
             _ => None,
@@ -242,7 +243,7 @@ impl Acting {
         let routing = roster.as_ref().map(|roster| self.routing_for(&before, command, roster));
         let holder = self.desk.holder(&before).await?;
         let context = Context::new(policy, now).handler_available(holder == Holder::There);
-        let mut context = self.desk.looked_up(&before, context, command.name()).await?.seen(seen);
+        let mut context = self.desk.looked_up(&before, context, command.name()).await?.seen(seen).joined(&joined);
         if let Some(other) = &other {
             context = context.other(other);
         }
@@ -259,6 +260,7 @@ impl Acting {
         {
             plan = plan.with(&other);
         }
+        plan = joined.iter().fold(plan, Plan::with);
         if let (Some(roster), Some(agent)) = (&roster, routing.and_then(|routing| routing.chosen)) {
             // A person may decide to exceed a capacity; then it is no ceiling.
             if let Some(member) = roster.member(&agent).filter(|_| !command.input().over_capacity) {
@@ -303,6 +305,15 @@ impl Acting {
             },
             _ => Ok(None),
         }
+    }
+
+    /// What other customers let join it.
+    async fn joined_by_consent(&self, complaint: &Complaint) -> Result<Vec<Complaint>, DeskError> {
+        let mut joined = Vec::new();
+        for id in complaint.consents.keys() {
+            joined.extend(self.desk.store.load(*id).await?);
+        }
+        Ok(joined)
     }
 
     /// The key, and the fingerprint of this change under it: a key that was meant for one change must not answer for

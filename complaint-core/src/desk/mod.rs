@@ -311,23 +311,35 @@ impl Desk {
         self.ids.next_id(self.now())
     }
 
-    /// Gives a complaint that the plan leaves in the queue to a handler, in the same change.
+    /// Gives what the plan leaves in a queue to handlers, in the same change.
     pub(crate) async fn place(
         &self,
         plan: &mut Plan,
         policy: &Policy,
         former: Option<AgentId>,
     ) -> Result<(), DeskError> {
-        if plan.state().is_some_and(|state| state.status == Status::Queued) {
-            let roster = self.roster().await?;
-            if let Some(need) = self.need(plan, former.as_ref(), &roster) {
+        let queued = plan.queued();
+        if queued.is_empty() {
+            return Ok(());
+        }
+        let mut roster = self.roster().await?;
+        let first = plan.state().map(|state| state.id);
+        for id in queued {
+            plan.look_at(Some(id));
+            let former = former.as_ref().filter(|_| Some(id) == first);
+            if let Some(need) = self.need(plan, former, &roster) {
                 let routing = route(&need, &roster, self.now());
                 if let Some(member) = routing.chosen.as_ref().and_then(|agent| roster.member(agent)) {
                     self.give(plan, policy, member, &routing);
                 }
                 self.say_if_nobody(plan, policy, &need, &roster);
+                // The next one finds them with this one in hand.
+                if let Some(agent) = &routing.chosen {
+                    roster.give(agent, need.weight, self.now());
+                }
             }
         }
+        plan.look_at(None);
         Ok(())
     }
 

@@ -15,12 +15,12 @@ use crate::store::{Change, OpenLimit, Part, WorkloadDelta};
 /// A change under construction: complaints before, and the entries decided so far.
 pub(crate) struct Plan {
     first: Option<ComplaintId>,
+    /// Which of them is looked at, where it is not the first.
+    looked_at: Option<ComplaintId>,
     parts: BTreeMap<ComplaintId, Stage>,
     ceilings: BTreeMap<AgentId, u32>,
     open_limit: Option<OpenLimit>,
-    unroutable: Option<String>,
     question: Option<String>,
-    keeps_promises: bool,
     holder: Holder,
     now: DateTime<Utc>,
 }
@@ -29,18 +29,26 @@ struct Stage {
     before: Option<Complaint>,
     after: Option<Complaint>,
     entries: Vec<Entry>,
+    unroutable: Option<String>,
+    keeps_promises: bool,
+}
+
+impl Stage {
+    fn of(before: Option<&Complaint>) -> Self {
+        let (before, after) = (before.cloned(), before.cloned());
+        Self { before, after, entries: Vec::new(), unroutable: None, keeps_promises: true }
+    }
 }
 
 impl Plan {
     pub(crate) fn new(now: DateTime<Utc>) -> Self {
         Self {
             first: None,
+            looked_at: None,
             parts: BTreeMap::new(),
             ceilings: BTreeMap::new(),
             open_limit: None,
-            unroutable: None,
             question: None,
-            keeps_promises: true,
             holder: Holder::There,
             now,
         }
@@ -49,8 +57,7 @@ impl Plan {
     /// Takes a stored complaint in; the first one is the one the change is about.
     pub(crate) fn with(mut self, complaint: &Complaint) -> Self {
         self.first.get_or_insert(complaint.id);
-        let stage = Stage { before: Some(complaint.clone()), after: Some(complaint.clone()), entries: Vec::new() };
-        self.parts.insert(complaint.id, stage);
+        self.parts.insert(complaint.id, Stage::of(Some(complaint)));
         self
     }
 
@@ -58,11 +65,7 @@ impl Plan {
     pub(crate) fn add(&mut self, entries: Vec<Entry>) {
         for entry in entries {
             self.first.get_or_insert(entry.complaint);
-            let part = self.parts.entry(entry.complaint).or_insert_with(|| Stage {
-                before: None,
-                after: None,
-                entries: Vec::new(),
-            });
+            let part = self.parts.entry(entry.complaint).or_insert_with(|| Stage::of(None));
             part.after = match part.after.take() {
                 Some(state) => Some(evolve(state, &entry)),
                 None => begin(&entry),
@@ -83,7 +86,9 @@ impl Plan {
 
     /// Nobody can take the complaint, for this reason. To be told once, when it comes to the queue.
     pub(crate) fn unroutable(&mut self, why: String) {
-        self.unroutable = Some(why);
+        if let Some(stage) = self.stage_mut() {
+            stage.unroutable = Some(why);
+        }
     }
 
     /// The question that its customer is reminded of, in the words in which it was asked.
@@ -98,12 +103,35 @@ impl Plan {
 
     /// Nobody can keep what the complaint promises: the customer is given no date.
     pub(crate) fn promises_nothing(&mut self) {
-        self.keeps_promises = false;
+        if let Some(stage) = self.stage_mut() {
+            stage.keeps_promises = false;
+        }
+    }
+
+    /// Those to be given to handlers: the complaint that it is about, if it leaves that in a queue, and what it brings to one.
+    pub(crate) fn queued(&self) -> Vec<ComplaintId> {
+        let waits = |it: &Option<Complaint>| it.as_ref().is_some_and(|it| it.status == Status::Queued);
+        let comes = |id: &ComplaintId, stage: &Stage| Some(*id) == self.first || !waits(&stage.before);
+        let queued = self.parts.iter().filter(|(id, stage)| waits(&stage.after) && comes(id, stage));
+        queued.map(|(id, _)| *id).collect()
+    }
+
+    /// What follows is about this one of its complaints; `None` for the one that the change is about.
+    pub(crate) fn look_at(&mut self, id: Option<ComplaintId>) {
+        self.looked_at = id;
+    }
+
+    fn stage(&self) -> Option<&Stage> {
+        self.looked_at.or(self.first).and_then(|id| self.parts.get(&id))
+    }
+
+    fn stage_mut(&mut self) -> Option<&mut Stage> {
+        self.looked_at.or(self.first).and_then(|id| self.parts.get_mut(&id))
     }
 
     /// Whether the change brings its complaint to a queue.
     pub(crate) fn enters_queue(&self) -> bool {
-        let Some(stage) = self.first.and_then(|id| self.parts.get(&id)) else { return false };
+        let Some(stage) = self.stage() else { return false };
         let place = |complaint: &Complaint| (complaint.status, complaint.level_entries);
         stage.after.as_ref().is_some_and(|after| after.status == Status::Queued)
             && stage.before.as_ref().map(place) != stage.after.as_ref().map(place)
@@ -111,13 +139,12 @@ impl Plan {
 
     /// The complaint the change is about, as it is after the entries so far.
     pub(crate) fn state(&self) -> Option<&Complaint> {
-        self.first.and_then(|id| self.parts.get(&id)).and_then(|stage| stage.after.as_ref())
+        self.stage().and_then(|stage| stage.after.as_ref())
     }
 
     /// From whom a person took the complaint in this very change.
     pub(crate) fn taken_by_hand(&self) -> Option<AgentId> {
-        let stage = self.first.and_then(|id| self.parts.get(&id))?;
-        stage.entries.iter().find_map(|entry| match &entry.event {
+        self.stage()?.entries.iter().find_map(|entry| match &entry.event {
             Event::Released { agent, cause: ReleaseCause::ByHand } => Some(agent.clone()),
             _ => None,
         })
@@ -140,7 +167,7 @@ impl Plan {
             let from = notices.len();
             let holder = if Some(id) == self.first { self.holder } else { Holder::There };
             notices.extend(announce_to(holder, stage.before.as_ref(), &after, &stage.entries, policy));
-            if Some(id) == self.first && !self.keeps_promises {
+            if !stage.keeps_promises {
                 for notice in notices[from..].iter_mut().filter(|it| matches!(it.recipient, Recipient::Customer(_))) {
                     // That one was given before, and missed.
                     notice.due_at = notice.due_at.filter(|_| matches!(notice.kind, NoticeKind::Missed(_)));
@@ -152,9 +179,7 @@ impl Plan {
                     notice.text.clone_from(&self.question);
                 }
             }
-            if let (Some(why), Some(entry)) = (&self.unroutable, stage.entries.last())
-                && Some(id) == self.first
-            {
+            if let (Some(why), Some(entry)) = (&stage.unroutable, stage.entries.last()) {
                 notices.extend(announce_unroutable(&after, entry, why, policy));
             }
             weigh(&mut workload, stage.before.as_ref(), -1);

@@ -106,6 +106,8 @@ pub struct Input {
     pub anonymous: bool,
     /// Another complaint, by id or reference.
     pub into: Option<String>,
+    /// What the customer of the complaint that is joined agreed to, and how that is known. They read it.
+    pub consent: Option<String>,
     /// Files of this complaint that a message shows, by id.
     pub files: Vec<AttachmentId>,
     /// New files, as the host took them in. Never read from a request body.
@@ -246,7 +248,7 @@ commands! {
     /// Not take it up.
     Dismiss = "dismiss", "Dismiss", [Dismissal, Text];
     /// Join it to another.
-    Merge = "merge", "Merge", [Into, OptionalReason];
+    Merge = "merge", "Merge", [Into, Consent, OptionalReason];
     /// Take it apart again.
     Unmerge = "unmerge", "Unmerge", [];
     /// Pass it to the body that is responsible.
@@ -345,6 +347,8 @@ pub enum Field {
     Anonymous,
     /// [`Input::into`].
     Into,
+    /// [`Input::consent`].
+    Consent,
     /// [`Input::files`].
     Files,
     /// [`Input::files`], beside a text or instead of one.
@@ -383,6 +387,7 @@ impl Field {
             Self::Score => "score",
             Self::Anonymous => "anonymous",
             Self::Into => "into",
+            Self::Consent => "consent",
             Self::Files | Self::OptionalFiles => "files",
         }
     }
@@ -441,6 +446,7 @@ impl Field {
             Self::Score => "Score",
             Self::Anonymous => "Without my name",
             Self::Into => "Reference of the other complaint",
+            Self::Consent => "Consent of the customer of this one",
             Self::Files | Self::OptionalFiles => "Files",
         }
     }

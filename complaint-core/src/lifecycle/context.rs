@@ -40,6 +40,7 @@ pub struct Context<'a> {
     pub(crate) seen: Option<Version>,
     pub(crate) routing: Option<&'a Routing>,
     pub(crate) other: Option<&'a Complaint>,
+    pub(crate) joined: &'a [Complaint],
     pub(crate) open_complaints: u32,
     pub(crate) handler_available: bool,
     pub(crate) somebody_below: bool,
@@ -55,6 +56,7 @@ impl<'a> Context<'a> {
             seen: None,
             routing: None,
             other: None,
+            joined: &[],
             open_complaints: 0,
             handler_available: true,
             somebody_below: true,
@@ -77,6 +79,40 @@ impl<'a> Context<'a> {
     /// For `merge` and `unmerge`: the other complaint.
     pub fn other(mut self, other: &'a Complaint) -> Self {
         self.other = Some(other);
+        self
+    }
+
+    /// For whatever answers, passes on or takes back a complaint: those of other customers that were
+    /// [joined to it by consent](Complaint::consents). What becomes of them is decided with it. A [`Desk`](crate::Desk) looks them up.
+    ///
+    /// ```
+    /// use complaint_core::lifecycle::{Command, CommandName, Context, Input, decide};
+    /// # use complaint_core::{Actor, Agent, Complaint, Desk, Policy, policy::Category, store::MemoryStore};
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// # let desk = Desk::new(MemoryStore::new(), Policy::standard().with_category(Category::named("Water supply")?));
+    /// # let asha = desk.enrol(Agent::named("asha", "Asha Rao")?.skilled_in(["water supply"])).await?;
+    /// # let [john, jane] = [Actor::customer("john")?, Actor::customer("jane")?].map(|it| desk.acting_as(it));
+    /// # let john = john.submit(Complaint::about("Water supply", "No water", "Since Monday.")?).await?;
+    /// # let receipt = jane.submit(Complaint::about("Water supply", "Dry tap", "Since Monday.")?).await?;
+    /// # let asha = desk.acting_as(Actor::agent(&asha));
+    /// let (into, consent) = (Some(receipt.reference().to_string()), Some("Asked on the phone.".to_owned()));
+    /// let merge = Command::new(CommandName::Merge, Input { into, consent, ..Input::default() })?;
+    /// let joined = asha.perform(john.id(), merge).await?;
+    /// let survivor = asha.read(receipt.id()).await?;
+    /// assert!(joined.joined_by_consent && survivor.consents[&joined.id] == joined.customer);
+    ///
+    /// let (policy, joined) = (desk.policy(), [joined]);
+    /// let context = Context::new(&policy, desk.now()).joined(&joined);
+    /// let entries = decide(&survivor, &Command::plain(CommandName::Withdraw), jane.actor(), &context)?;
+    /// let happened: Vec<_> = entries.iter().map(|entry| (entry.complaint, entry.place.status.name())).collect();
+    /// assert_eq!(happened[0], (survivor.id, "withdrawn"));
+    /// assert_eq!(happened.last(), Some(&(joined[0].id, "queued")), "it does not end with what is somebody else's");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn joined(mut self, joined: &'a [Complaint]) -> Self {
+        self.joined = joined;
         self
     }
 

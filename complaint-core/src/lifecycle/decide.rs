@@ -12,8 +12,8 @@ use super::table::{TABLE, rule};
 use super::{Command, CommandName, Field, Status};
 use crate::actor::{Actor, Party};
 use crate::complaint::{
-    Attachment, CloseCause, Complaint, Entry, EscalationCause, Event, Place, ReleaseCause, Remedy, RemedyPromise,
-    RemedyState, Submission, Words,
+    Attachment, CloseCause, Complaint, EndElsewhere, Entry, EscalationCause, Event, Place, ReleaseCause, Remedy,
+    RemedyPromise, RemedyState, Submission, Words,
 };
 use crate::deadline::{ClockCause, ClockChange, ClockKind, adopted, at_its_end, clock_changes};
 use crate::id::{ComplaintId, Level, Version};
@@ -23,7 +23,8 @@ use crate::reference::Reference;
 ///
 /// Nearly all commands answer with one entry. `accept`, `fulfil_remedy` and `decline_remedy` answer with two where they also close,
 /// `send_back` where the handler is gone, `triage`, `merge` and `rebase` where what the customer was told changes; `merge`, `unmerge`
-/// with one for each of the two complaints.
+/// with one for each of the two complaints, and whatever answers, passes on or takes back a complaint with one more for each of
+/// [another customer](Context::joined) that was joined to it.
 ///
 /// ```
 /// use chrono::DateTime;
@@ -591,6 +592,9 @@ fn effects(complaint: &Complaint, command: &Command, actor: &Actor, context: &Co
                 Event::Withdrawn,
                 Words::none().maybe("reason", text(&input.reason)),
             );
+            for other in joined_by_consent(complaint, context) {
+                draft.push(draft.place(), Event::Separated { other: other.id }, Words::none());
+            }
         }
         CommandName::Reinstate => draft.push(queued(level), Event::Reinstated, Words::none()),
         CommandName::Dismiss => {
@@ -602,24 +606,29 @@ fn effects(complaint: &Complaint, command: &Command, actor: &Actor, context: &Co
         }
         CommandName::Merge => {
             if let Some(survivor) = context.other {
-                let words = Words::none().maybe("reason", text(&input.reason));
+                // Neither customer learns of the other: each keeps their own receipt, dates and number.
+                let by_consent = survivor.customer != complaint.customer;
+                let words = reason(command).maybe("consent", text(&input.consent));
                 draft.push(
                     // Whoever handles the survivor goes on with both; nobody else keeps this one.
                     Place { handler: survivor.handler.clone(), ..draft.at(Status::Merged) },
                     Event::Merged {
-                        into: survivor.id,
-                        reference: Some(survivor.reference),
+                        into: Some(survivor.id),
+                        reference: Some(survivor.reference).filter(|_| !by_consent),
+                        by_consent,
                         unanswered: complaint.question.is_some(),
                     },
                     words,
                 );
-                let mut joined = Draft { joins: Some(complaint), ..Draft::of(survivor, actor, context) };
-                let received_at = survivor.received_at.min(complaint.received_at);
+                let joins = Some(complaint).filter(|_| !by_consent);
+                let mut joined = Draft { joins, ..Draft::of(survivor, actor, context) };
+                let earliest = survivor.received_at.min(complaint.received_at);
                 let event = Event::Absorbed {
                     other: complaint.id,
-                    received_at,
+                    received_at: if by_consent { survivor.received_at } else { earliest },
                     theirs: Some(complaint.received_at),
                     unread_since: complaint.unread_since,
+                    customer: by_consent.then(|| complaint.customer.clone()),
                 };
                 joined.push(joined.place(), event, Words::none());
                 draft.entries.extend(joined.entries);
@@ -669,6 +678,36 @@ fn effects(complaint: &Complaint, command: &Command, actor: &Actor, context: &Co
             draft.push(draft.place(), Event::Rebased { policy_version: context.policy.version }, reason(command));
         }
     }
+    let elsewhere: Vec<Entry> = joined_by_consent(complaint, context)
+        .flat_map(|other| elsewhere(other, &draft.entries, actor, context))
+        .collect();
+    draft.entries.extend(elsewhere);
+    draft.entries
+}
+
+/// What other customers let join this complaint.
+fn joined_by_consent<'a>(complaint: &Complaint, context: &Context<'a>) -> impl Iterator<Item = &'a Complaint> {
+    let joined = context.joined.iter();
+    joined.filter(|other| other.merged_into == Some(complaint.id) && complaint.consents.contains_key(&other.id))
+}
+
+/// What entries of a survivor mean for a complaint of another customer that was joined to it: its answer is told there, without the
+/// words, which are not theirs; and it does not end because somebody else takes back what is their own.
+fn elsewhere(joined: &Complaint, entries: &[Entry], actor: &Actor, context: &Context<'_>) -> Vec<Entry> {
+    let told = entries.iter().find_map(|entry| match &entry.event {
+        Event::Resolved { outcome, .. } => Some(Event::EndedElsewhere { how: EndElsewhere::Decided(*outcome) }),
+        Event::Dismissed { .. } => Some(Event::EndedElsewhere { how: EndElsewhere::Dismissed }),
+        Event::Referred => Some(Event::EndedElsewhere { how: EndElsewhere::Referred }),
+        Event::Withdrawn => Some(Event::Unmerged),
+        _ => None,
+    });
+    let Some(event) = told else { return Vec::new() };
+    // Who the other customer is stays out of this log.
+    let system = Party::System;
+    let by = if actor.customer_id().is_some() { &system } else { actor.party() };
+    let mut draft = Draft { by, ..Draft::of(joined, actor, context) };
+    let place = if event == Event::Unmerged { queued(joined.level) } else { draft.place() };
+    draft.push(place, event, Words::none());
     draft.entries
 }
 

@@ -70,6 +70,7 @@ pub fn replay<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> Result<Compla
 /// The complaint that a submission makes; `None` if the entry is no submission.
 ///
 /// Example: [`submit`](super::submit).
+#[expect(clippy::too_many_lines, reason = "one line per field")]
 pub fn begin(entry: &Entry) -> Option<Complaint> {
     let Event::Submitted {
         reference,
@@ -159,7 +160,10 @@ pub fn begin(entry: &Entry) -> Option<Complaint> {
         feedback: Vec::new(),
         dismissal: None,
         merged_into: None,
+        joined_by_consent: false,
+        ended_elsewhere: None,
         absorbed: Vec::new(),
+        consents: BTreeMap::new(),
         receipts: BTreeMap::new(),
         follows: *follows,
         referred_to: None,
@@ -371,6 +375,8 @@ pub(crate) fn happen(complaint: &mut Complaint, entry: &Entry) {
         Event::Reinstated | Event::Unmerged => {
             complaint.level_entries += 1;
             complaint.merged_into = None;
+            complaint.joined_by_consent = false;
+            complaint.ended_elsewhere = None;
         }
         Event::Dismissed { reason, by } => {
             complaint.decisions += 1;
@@ -380,23 +386,30 @@ pub(crate) fn happen(complaint: &mut Complaint, entry: &Entry) {
                 Some(Dismissal { at: entry.at, by: by.clone(), reason: *reason, text: words.text("text") });
             written_by_staff(complaint, entry);
         }
-        Event::Merged { into, .. } => {
-            complaint.merged_into = Some(*into);
+        Event::Merged { into, by_consent, .. } => {
+            complaint.merged_into = *into;
+            complaint.joined_by_consent = *by_consent;
             // What is unread of it is read with the survivor.
             complaint.unread_since = None;
             complaint.question = None;
             complaint.proposal = None;
             complaint.awaited = None;
         }
-        Event::Absorbed { other, received_at, theirs, unread_since } => {
+        Event::Absorbed { other, received_at, theirs, unread_since, customer } => {
             complaint.unread_since = [complaint.unread_since, *unread_since].into_iter().flatten().min();
             complaint.absorbed.push(*other);
-            complaint.receipts.entry(complaint.id).or_insert(complaint.received_at);
-            complaint.receipts.insert(*other, theirs.unwrap_or(*received_at));
-            complaint.received_at = *received_at;
+            if let Some(customer) = customer {
+                complaint.consents.insert(*other, customer.clone());
+            } else {
+                complaint.receipts.entry(complaint.id).or_insert(complaint.received_at);
+                complaint.receipts.insert(*other, theirs.unwrap_or(*received_at));
+                complaint.received_at = *received_at;
+            }
         }
+        Event::EndedElsewhere { how } => complaint.ended_elsewhere = Some(*how),
         Event::Separated { other } => {
             complaint.absorbed.retain(|absorbed| absorbed != other);
+            complaint.consents.remove(other);
             // Joined before receipts were kept apart, it leaves the earlier one behind.
             if complaint.receipts.remove(other).is_some() {
                 complaint.received_at = complaint.receipts.values().copied().min().unwrap_or(complaint.received_at);

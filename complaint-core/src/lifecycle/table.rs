@@ -194,7 +194,10 @@ guards! {
     RatingNotAnonymous = "rating_not_anonymous", state, "a rating stands that is not anonymous";
     ReinstateWindowOpen = "reinstate_window_open", state, "it was withdrawn recently enough";
     DismissalGiven = "dismissal_given", input, "a coded reason and a text for the customer are given";
-    SurvivorFits = "survivor_fits", input, "the other complaint is another one, open, of the same customer, not joined to this one, and no way around its level or who must not decide it";
+    SurvivorFits = "survivor_fits", input, "the other complaint is another one, open, of the same customer or joined with consent, not joined to this one, and no way around its level or who must not decide it";
+    NothingJoinedByConsent = "nothing_joined_by_consent", state, "no complaint of another customer, who agreed to go on with this one, is joined to it";
+    JoinedByConsent = "joined_by_consent", state, "it was joined to a complaint of another customer, by consent";
+    GoesOnNowhere = "goes_on_nowhere", state, "what it was joined to, if anything, is another customer's, and was answered or passed on";
     SurvivorNotClosed = "survivor_not_closed", input, "the complaint it was joined to is not finished";
     ReferralGiven = "referral_given", input, "the body is named and a notice is written";
     FilesFit = "files_fit", input, "the files are within the limits of number, size and type";
@@ -216,7 +219,10 @@ const OPEN: &[Status] = &Status::OPEN;
 const OPEN_OR_RESOLVED: &[Status] =
     &[Queued, Assigned, InProgress, AwaitingCustomer, AwaitingThirdParty, PendingApproval, Resolved];
 const ANY: &[Status] = &Status::ALL;
-const FINISHED: &[Status] = &[Closed, Withdrawn, Dismissed, Referred];
+const FINISHED: &[Status] = &[Closed, Withdrawn, Dismissed, Merged, Referred];
+/// What the law promised runs on where it was joined to a complaint of another customer.
+const WITH_CLOCKS: &[Status] =
+    &[Queued, Assigned, InProgress, AwaitingCustomer, AwaitingThirdParty, PendingApproval, Resolved, Merged];
 
 /// The whole lifecycle, in the order of the specification.
 ///
@@ -515,7 +521,7 @@ pub static TABLE: &[Rule] = &[
         level: LevelChange::Kept,
         permits: &[may(Who::Customer)],
         guards: &[],
-        effect: "asks why",
+        effect: "asks why; what another customer let join it is taken apart",
     },
     Rule {
         command: C::Reinstate,
@@ -541,15 +547,16 @@ pub static TABLE: &[Rule] = &[
         to: &[To::Status(Merged)],
         level: LevelChange::Kept,
         permits: &[may(Who::Agent)],
-        guards: &[Guard::SurvivorFits],
-        effect: "survivor keeps the earliest receipt; one notice",
+        guards: &[Guard::NothingJoinedByConsent, Guard::SurvivorFits],
+        effect: "survivor keeps the earliest receipt; one notice; of two customers each keeps receipt and what the law promised, neither learns of the other, and whoever agreed is told how it ended",
     },
     Rule {
         command: C::Unmerge,
         from: &[Merged],
         to: &[To::Status(Queued)],
         level: LevelChange::Kept,
-        permits: &[may(Who::Supervisor)],
+        // Consent can be taken back.
+        permits: &[may_if(Who::Customer, &[Guard::JoinedByConsent]), may(Who::Supervisor)],
         guards: &[Guard::SurvivorNotClosed],
         effect: "its own complaint again",
     },
@@ -614,12 +621,12 @@ pub static TABLE: &[Rule] = &[
         to: &[To::New(Queued)],
         level: LevelChange::Kept,
         permits: &[may(Who::Customer)],
-        guards: &[Guard::ContestNotPossible],
+        guards: &[Guard::GoesOnNowhere, Guard::ContestNotPossible],
         effect: "a new, linked complaint; the old one is untouched",
     },
     Rule {
         command: C::Warn,
-        from: OPEN_OR_RESOLVED,
+        from: WITH_CLOCKS,
         to: &[To::Same],
         level: LevelChange::Kept,
         permits: &[may(Who::System)],
@@ -628,7 +635,7 @@ pub static TABLE: &[Rule] = &[
     },
     Rule {
         command: C::Alarm,
-        from: OPEN_OR_RESOLVED,
+        from: WITH_CLOCKS,
         to: &[To::Same],
         level: LevelChange::Kept,
         permits: &[may(Who::System)],

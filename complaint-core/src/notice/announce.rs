@@ -239,7 +239,8 @@ fn plan(
 
     let customer = || Recipient::Customer(complaint.customer.clone());
     let to_agent = |agent: Option<&AgentId>| agent.cloned().map(Recipient::Agent);
-    let holder = entry.place.handler.as_ref();
+    // Of what was joined to another complaint nobody holds anything but that one.
+    let holder = entry.place.handler.as_ref().filter(|_| entry.place.status != Status::Merged);
     // Those who answer for whoever holds it. Above the last level is nobody: there the holder answers, and colleagues only for
     // what nobody holds.
     let supervision = |wanted: Level| match holder {
@@ -339,10 +340,11 @@ fn plan(
             tell(Some(customer()), K::Dismissed);
             tell(to_agent(former), K::TakenAway);
         }
-        Event::Merged { .. } => {
-            tell(Some(customer()), K::Merged);
+        Event::Merged { by_consent, .. } => {
+            tell(Some(customer()), if *by_consent { K::MergedByConsent } else { K::Merged });
             tell(to_agent(former), K::TakenAway);
         }
+        Event::EndedElsewhere { .. } => tell(Some(customer()), K::EndedElsewhere),
         Event::Unmerged => tell(Some(customer()), K::Unmerged),
         Event::Referred => {
             tell(Some(customer()), K::Referred);
@@ -437,7 +439,7 @@ fn notice(
         status,
         level,
         handler: match kind {
-            NoticeKind::RecordedForCustomer => entry.by.agent().cloned(),
+            NoticeKind::RecordedForCustomer | NoticeKind::MergedByConsent => entry.by.agent().cloned(),
             _ => handler.clone(),
         },
         text: text(after, entry, kind, policy),
@@ -492,6 +494,23 @@ fn day_of(end: DateTime<Utc>, policy: &Policy) -> NaiveDate {
     policy.working_calendar().date(end - TimeDelta::microseconds(1))
 }
 
+/// What the customer of a joined complaint is told beside that: where it goes on, or what is on record of their consent; and
+/// that a question to them is over.
+fn joined(entry: &Entry) -> Option<String> {
+    let Event::Merged { reference, by_consent, unanswered, .. } = &entry.event else { return None };
+    let said = match by_consent {
+        true => entry.words.get("consent").map(str::to_owned),
+        false => reference.map(|reference| reference.to_string()),
+    };
+    let over = "Our question to you needs no answer any more.";
+    let question = match by_consent {
+        true => over.to_owned(),
+        false => format!("{over} If we still have to know it, we ask you there."),
+    };
+    let said: Vec<String> = said.into_iter().chain(unanswered.then_some(question)).collect();
+    (!said.is_empty()).then(|| said.join("\n\n"))
+}
+
 /// The words that the recipient may read. Internal notes never get here, because they announce nothing.
 fn text(after: &Complaint, entry: &Entry, kind: NoticeKind, policy: &Policy) -> Option<String> {
     match kind {
@@ -513,13 +532,8 @@ fn text(after: &Complaint, entry: &Entry, kind: NoticeKind, policy: &Policy) -> 
             let said: Vec<&str> = ["body", "text"].iter().filter_map(|name| entry.words.get(name)).collect();
             Some(said.join("\n\n"))
         }
-        Event::Merged { reference, unanswered, .. } => {
-            let question =
-                "Our question to you needs no answer any more. If we still have to know it, we ask you there.";
-            let said = [reference.map(|it| it.to_string()), unanswered.then(|| question.to_owned())];
-            let said: Vec<String> = said.into_iter().flatten().collect();
-            (!said.is_empty()).then(|| said.join("\n\n"))
-        }
+        Event::Merged { .. } => joined(entry),
+        Event::EndedElsewhere { how } => Some(format!("{}.", how.label())),
         Event::Answered { .. } | Event::Posted { .. } | Event::Attached { .. } => message(entry),
         Event::Resolved { outcome, remedies, .. } => {
             let words = |name: &str| entry.words.get(name).map(str::to_owned);
@@ -786,6 +800,7 @@ fn due_at(after: &Complaint, entry: &Entry, kind: NoticeKind, policy: &Policy) -
         | NoticeKind::BackInQueue
         | NoticeKind::EscalatedCustomer
         | NoticeKind::ContestedCustomer
+        | NoticeKind::MergedByConsent
         | NoticeKind::Reopened
             if after.status != Status::Resolved =>
         {

@@ -52,7 +52,7 @@ pub struct Notice {
     pub status: Status,
     /// The level then.
     pub level: Level,
-    /// Whose name it gives, looked up on delivery: the handler's; of what staff recorded in the customer's name, whose hand
+    /// Whose name it gives, looked up on delivery: the handler's; of what staff recorded in the customer's name, a consent too, whose hand
     /// that was; to a new handler, who had proposed the decision that fell when it came up to them.
     pub handler: Option<AgentId>,
     /// The public words of the message, question or decision, if it carries any.
@@ -266,6 +266,10 @@ pub enum NoticeKind {
     Dismissed,
     /// To the customer: joined to another.
     Merged,
+    /// To the customer: joined to one of somebody else, to which they agreed; on what ground, and how to undo it.
+    MergedByConsent,
+    /// To the customer: what theirs was joined to, which is somebody else's, was answered or passed on; how, and what they can do.
+    EndedElsewhere,
     /// To the customer: taken apart again.
     Unmerged,
     /// To the customer: another body is responsible.

@@ -398,6 +398,14 @@ fn urgency_of(priority: Priority) -> u32 {
 }
 
 impl Roster {
+    /// An agent has got a complaint of this weight.
+    pub(crate) fn give(&mut self, agent: &AgentId, weight: u32, now: DateTime<Utc>) {
+        if let Some(member) = self.members.iter_mut().find(|member| member.agent.id == *agent) {
+            member.workload = member.workload.saturating_add(weight);
+            member.last_assigned_at = Some(now);
+        }
+    }
+
     /// These agents under a policy, whose calendars their shifts name.
     pub fn of(members: Vec<Member>, policy: &Policy) -> Self {
         Self { members, shifts: policy.calendars.clone() }

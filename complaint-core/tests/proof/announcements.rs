@@ -8,7 +8,7 @@ use complaint_core::agent::Absence;
 use complaint_core::complaint::{Entry, Event, Remedy, RemedyKind};
 use complaint_core::deadline::ClockKind;
 use complaint_core::id::CategoryKey;
-use complaint_core::lifecycle::{Command, CommandName as C, Input, evolve};
+use complaint_core::lifecycle::{Command, CommandName as C, Context, Input, decide, evolve};
 use complaint_core::notice::{Notice, NoticeChannel, NoticeKind as K, Recipient, announce};
 use complaint_core::{Actor, Agent, Complaint, Policy};
 
@@ -258,6 +258,37 @@ fn each_event_is_told_to_those_concerned_and_nobody_else() {
     );
     assert_eq!(ear.hears_with(&mia, &Command::plain(C::Unmerge), Some(&survivor)), told(&[(JOHN, K::Unmerged)]));
     events.extend(ear.events);
+
+    let mut world = World::new(policy());
+    let survivor = Complaint { customer: "jane".parse().unwrap(), ..world.begun("ben") };
+    let begun = world.begun("sarah");
+    let mut ear = Ear::at(world, begun);
+    let consent = Some("On the phone.".to_owned());
+    let into = input(C::Merge, Input { into: Some(survivor.reference.to_string()), consent, ..Input::default() });
+    let entries = ear.world.decide(&ear.complaint, &mia, &into, Some(&survivor)).unwrap();
+    assert_eq!(
+        ear.hears_with(&mia, &into, Some(&survivor)),
+        told(&[(JOHN, K::MergedByConsent), ("sarah", K::TakenAway)]),
+        "and the other customer nothing"
+    );
+    let of_hers = entries.iter().filter(|entry| entry.complaint == survivor.id);
+    let survivor = of_hers.fold(survivor.clone(), evolve);
+    for (by, command, kind) in [
+        (agent("ben"), decision(C::Resolve, Vec::new()), K::EndedElsewhere),
+        (customer("jane"), Command::plain(C::Withdraw), K::Unmerged),
+    ] {
+        let joined = [ear.complaint.clone()];
+        let context = Context::new(&ear.world.policy, ear.world.now).joined(&joined);
+        let entries = decide(&survivor, &command, &by, &context).unwrap();
+        let own: Vec<&Entry> = entries.iter().filter(|entry| entry.complaint == joined[0].id).collect();
+        let after = own.iter().fold(joined[0].clone(), |state, entry| evolve(state, entry));
+        told_is_seen(&joined[0], &own, &ear.world.policy);
+        looks_ahead(&joined[0], &own, &ear.world.policy);
+        let notices = announce(Some(&joined[0]), &after, &entries, &ear.world.policy);
+        assert_eq!(notices.iter().map(|it| (to(it), it.kind)).collect::<Vec<_>>(), told(&[(JOHN, kind)]));
+        assert_eq!(notices[0].reference, joined[0].reference);
+        events.extend(own.iter().map(|entry| tag(&entry.event)));
+    }
 
     let mut world = World::new(policy());
     let begun = world.begun("sarah");

@@ -24,6 +24,7 @@ fn commands(name: C, other: &Complaint, world: &World) -> Vec<Command> {
         body: Some("The city".into()),
         until: Some(world.now.date_naive() + TimeDelta::days(3)),
         into: Some(other.reference.to_string()),
+        consent: (other.customer.as_str() != "john").then(|| "On the phone.".to_owned()),
         score: Some(5),
         new_evidence: Some("A photograph.".into()),
         ..Input::default()
@@ -58,6 +59,7 @@ type Seen = (BTreeSet<(String, Status, Status)>, BTreeMap<String, BTreeSet<Statu
 fn kind(world: &World, complaint: &Complaint) -> String {
     let facts = (
         (complaint.status, complaint.level, complaint.handler.is_some(), complaint.question.is_some()),
+        complaint.joined_by_consent,
         (
             complaint.outstanding_remedies().count().min(1),
             complaint.has_failed_remedy(),
@@ -78,27 +80,34 @@ fn walked(policy: &Policy) -> Seen {
     let mut start = World::new(policy.clone());
     let other = start.submitted();
     let first = start.submitted();
+    let theirs = Complaint { customer: "jane".parse().unwrap(), ..start.submitted() };
     start.log.clear();
     let staff: Vec<Actor> = ["ben", "max", "olga"].into_iter().take(policy.levels.len()).map(agent).collect();
     let (mut changes, mut clocks) = (BTreeSet::new(), BTreeMap::<String, BTreeSet<Status>>::new());
     let mut known = BTreeSet::from([kind(&start, &first)]);
     let mut open = VecDeque::from([(start, first)]);
     while let Some((world, complaint)) = open.pop_front() {
-        for deadline in complaint.deadlines.iter().filter(|it| it.ended.is_none() && it.due_at.is_some()) {
+        // That the law waits for the end of somebody else's complaint is nothing of the way that this one takes.
+        let running = complaint.deadlines.iter().filter(|it| it.ended.is_none() && it.due_at.is_some());
+        for deadline in running.filter(|_| !complaint.joined_by_consent) {
             clocks.entry(deadline.clock.name().to_owned()).or_default().insert(complaint.status);
         }
-        let mut attempts: Vec<(Actor, Command)> =
-            due_commands(&complaint, policy, world.now).into_iter().map(|command| (Actor::system(), command)).collect();
+        let due = due_commands(&complaint, policy, world.now).into_iter();
+        let mut attempts: Vec<(Actor, Command, &Complaint)> =
+            due.map(|command| (Actor::system(), command, &other)).collect();
         let handler = complaint.handler.as_ref().map(|id| agent(id.as_str()));
         let actors: Vec<Actor> = [customer("john"), admin()].into_iter().chain(staff.clone()).chain(handler).collect();
         for name in C::ALL {
-            for command in commands(*name, &other, &world) {
-                attempts.extend(actors.iter().map(|actor| (actor.clone(), command.clone())));
+            let others = [&other, &theirs].into_iter().take(if is_of_two(*name) { 2 } else { 1 });
+            for (other, command) in
+                others.flat_map(|other| commands(*name, other, &world).into_iter().map(move |it| (other, it)))
+            {
+                attempts.extend(actors.iter().map(|actor| (actor.clone(), command.clone(), other)));
             }
         }
         let mut found = Vec::new();
-        for (actor, command) in attempts {
-            let joins = matches!(command.name(), C::Merge | C::Unmerge).then_some(&other);
+        for (actor, command, other) in attempts {
+            let joins = is_of_two(command.name()).then_some(other);
             let Ok(entries) = world.decide(&complaint, &actor, &command, joins) else { continue };
             let own = entries.iter().filter(|entry| entry.complaint == complaint.id);
             let next = own.fold(complaint.clone(), evolve);
@@ -117,6 +126,10 @@ fn walked(policy: &Policy) -> Seen {
     }
     println!("{} levels: {} kinds of complaint, {} changes of status", policy.levels.len(), known.len(), changes.len());
     (changes, clocks)
+}
+
+fn is_of_two(name: C) -> bool {
+    matches!(name, C::Merge | C::Unmerge)
 }
 
 fn drawn(policy: &Policy) -> Seen {

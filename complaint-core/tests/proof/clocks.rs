@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use complaint_core::complaint::{Event, Outcome, Priority, ReleaseCause, Remedy};
 use complaint_core::deadline::{ClockKind as K, Deadline, Ending, due_commands, next_action_at};
 use complaint_core::id::PromiseKey;
-use complaint_core::lifecycle::{Command, CommandName as C, Input, Status, evolve};
+use complaint_core::lifecycle::{Command, CommandName as C, Context, Input, Status, decide, evolve};
 use complaint_core::notice::{Recipient, announce};
 use complaint_core::{Actor, Complaint, Policy};
 
@@ -442,6 +442,52 @@ fn an_earlier_receipt_moves_the_law_of_the_survivor_earlier() {
     let into = input(C::Merge, Input { into: Some(first.reference.to_string()), ..Input::default() });
     let entries = world.decide(&second, &agent("mia"), &into, Some(&first)).unwrap();
     assert_eq!(evolve(first.clone(), &entries[1]).deadlines, first.deadlines);
+}
+
+#[test]
+fn what_the_law_promised_two_customers_runs_for_each_of_them() {
+    let mut world = World::new(policy());
+    let first = world.begun("sarah");
+    world.later(TimeDelta::days(7));
+    let second = Complaint { customer: "jane".parse().unwrap(), ..world.begun("ben") };
+    let consent = Some("On the phone.".to_owned());
+    let into = input(C::Merge, Input { into: Some(second.reference.to_string()), consent, ..Input::default() });
+    let entries = world.decide(&first, &agent("mia"), &into, Some(&second)).unwrap();
+    let tags: Vec<String> = entries.iter().map(|entry| tag(&entry.event)).collect();
+    assert_eq!(tags, ["merged", "absorbed"], "nothing that the other customer was told changes");
+    let survivor = evolve(second.clone(), &entries[1]);
+    assert_eq!((survivor.received_at, &survivor.deadlines), (second.received_at, &second.deadlines));
+    let joined = evolve(first.clone(), &entries[0]);
+    let running: Vec<K> = joined.deadlines.iter().filter(|it| it.ended.is_none()).map(|it| it.clock).collect();
+    assert_eq!(
+        (running.as_slice(), due(&joined, K::Statutory)),
+        ([K::Statutory].as_slice(), due(&first, K::Statutory))
+    );
+
+    // Late, whoever waits is told of their rights, and those who can still turn it; not who held it before.
+    world.now = due(&joined, K::Statutory).unwrap();
+    let asks = |it: &Command| it.name() == C::Alarm;
+    let alarm = due_commands(&joined, &world.policy, world.now).into_iter().find(asks).unwrap();
+    let entries = world.decide(&joined, &Actor::system(), &alarm, None).unwrap();
+    let late = entries.iter().fold(joined.clone(), evolve);
+    let notices = announce(Some(&joined), &late, &entries, &world.policy);
+    let told: Vec<&Recipient> = notices.iter().map(|notice| &notice.recipient).collect();
+    assert!(matches!(told[..], [Recipient::Customer(_), Recipient::Level { .. }]), "{told:?}");
+    assert!(!due_commands(&late, &world.policy, world.now).iter().any(asks));
+
+    // The decision keeps it; what is not taken up or passed on lets it fall.
+    let ground = Input { reason: Some("spam".into()), text: Some("No.".into()), ..Input::default() };
+    for (by, command, how) in
+        [("ben", decision(C::Resolve, Vec::new()), Ending::Met), ("mia", input(C::Dismiss, ground), Ending::Cancelled)]
+    {
+        world.now = first.received_at + TimeDelta::days(8);
+        let all = [joined.clone()];
+        let context = Context::new(&world.policy, world.now).joined(&all);
+        let entries = decide(&survivor, &command, &agent(by), &context).unwrap();
+        let ended = entries.iter().filter(|entry| entry.complaint == joined.id).fold(joined.clone(), evolve);
+        let law = ended.deadlines.iter().find(|it| it.clock == K::Statutory).unwrap();
+        assert_eq!(law.ended.map(|it| it.how), Some(how));
+    }
 }
 
 #[test]

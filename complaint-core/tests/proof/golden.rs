@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use complaint_core::complaint::{
-    Attachment, Channel, CloseCause, DismissalReason, Entry, EscalationCause, Event, Item, Outcome, Place, Priority,
-    ReleaseCause, Remedy, Wish, Words,
+    Attachment, Channel, CloseCause, DismissalReason, EndElsewhere, Entry, EscalationCause, Event, Item, Outcome,
+    Place, Priority, ReleaseCause, Remedy, Wish, Words,
 };
 use complaint_core::deadline::{ClockChange, ClockKind, Deadline, Ending, PauseCause};
 use complaint_core::id::{
@@ -191,11 +191,12 @@ fn samples() -> Vec<Entry> {
         Event::Reinstated,
         Event::Dismissed { reason: DismissalReason::TimeBarred, by: agent_id("maria") },
         Event::Merged {
-            into: other,
+            into: Some(other),
             reference: Some(complaint_core::reference::Reference::from_entropy(7)),
             unanswered: false,
+            by_consent: false,
         },
-        Event::Absorbed { other, received_at: instant(), theirs: None, unread_since: None },
+        Event::Absorbed { other, received_at: instant(), theirs: None, unread_since: None, customer: None },
         Event::Unmerged,
         Event::Separated { other },
         Event::Referred,
@@ -215,6 +216,7 @@ fn samples() -> Vec<Entry> {
         Event::RemedyDeclined { remedy: 2 },
         Event::RemedyFailed { remedy: 1 },
         Event::RatingAnonymised { resolutions: vec![1, 2] },
+        Event::EndedElsewhere { how: EndElsewhere::Decided(Outcome::Upheld) },
     ];
     let parties = [
         Party::Customer(CustomerId::new("john@example.org").unwrap()),
@@ -253,14 +255,15 @@ fn messages_with_files() -> Vec<(&'static str, Entry)> {
     let absorbed = samples().into_iter().find_map(|entry| match entry.event {
         Event::Absorbed { other, received_at, .. } => {
             let (theirs, unread_since) = (Some(received_at), Some(received_at));
-            Some(Entry { event: Event::Absorbed { other, received_at, theirs, unread_since }, ..entry })
+            let event = Event::Absorbed { other, received_at, theirs, unread_since, customer: None };
+            Some(Entry { event, ..entry })
         }
         _ => None,
     });
     let absorbed = absorbed.expect("among the samples");
     let merged = samples().into_iter().find_map(|entry| match entry.event {
         Event::Merged { into, reference, .. } => {
-            Some(Entry { event: Event::Merged { into, reference, unanswered: true }, ..entry })
+            Some(Entry { event: Event::Merged { into, reference, unanswered: true, by_consent: false }, ..entry })
         }
         _ => None,
     });
@@ -270,6 +273,25 @@ fn messages_with_files() -> Vec<(&'static str, Entry)> {
         ("posted_with_files", with(Event::Posted { attachments: attachments() })),
         ("absorbed_with_receipt", absorbed),
         ("merged_unanswered", merged),
+    ]
+}
+
+/// What joining says since complaints of two customers can be joined.
+fn joined_by_consent() -> Vec<(&'static str, Entry)> {
+    let other = ComplaintId::from_uuid(uuid(8));
+    let with = |event: Event| Entry { event, words: Words::of("consent", "On the phone."), ..samples().swap_remove(9) };
+    let (theirs, customer) = (Some(instant()), Some(CustomerId::new("jane@example.org").unwrap()));
+    vec![
+        (
+            "merged_by_consent",
+            with(Event::Merged { into: Some(other), reference: None, by_consent: true, unanswered: false }),
+        ),
+        (
+            "absorbed_by_consent",
+            with(Event::Absorbed { other, received_at: instant(), theirs, unread_since: None, customer }),
+        ),
+        ("ended_elsewhere_dismissed", with(Event::EndedElsewhere { how: EndElsewhere::Dismissed })),
+        ("ended_elsewhere_referred", with(Event::EndedElsewhere { how: EndElsewhere::Referred })),
     ]
 }
 
@@ -321,9 +343,9 @@ fn every_kind_of_entry_is_stored_as_it_ever_was() {
     let samples: BTreeMap<String, Entry> = samples().into_iter().map(|entry| (tag(&entry.event), entry)).collect();
     let known: BTreeSet<String> = samples.keys().cloned().collect();
     assert_eq!(known, declared(), "a kind of event without a golden file");
-    let with_files = messages_with_files();
-    let with_files = with_files.iter().map(|(name, entry)| (*name, entry));
-    for (name, entry) in samples.iter().map(|(name, entry)| (name.as_str(), entry)).chain(with_files) {
+    let later: Vec<_> = messages_with_files().into_iter().chain(joined_by_consent()).collect();
+    let later = later.iter().map(|(name, entry)| (*name, entry));
+    for (name, entry) in samples.iter().map(|(name, entry)| (name.as_str(), entry)).chain(later) {
         let now = serde_json::to_string_pretty(entry).unwrap() + "\n";
         let stored = golden(name, &now);
         let read: Entry = serde_json::from_str(&stored).unwrap_or_else(|error| panic!("{name}: {error}"));

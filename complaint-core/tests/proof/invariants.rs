@@ -7,13 +7,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::TimeDelta;
 use complaint_core::complaint::{
-    Channel, CloseCause, Entry, EscalationCause, Event, ExclusionCause, Outcome, Priority, Remedy,
+    Channel, CloseCause, EndElsewhere, Entry, EscalationCause, Event, ExclusionCause, Outcome, Priority, Remedy,
 };
 use complaint_core::deadline::{ClockKind, Ending};
-use complaint_core::id::{AgentId, ComplaintId, NoticeId};
+use complaint_core::id::{AgentId, ComplaintId, CustomerId, NoticeId};
 use complaint_core::lifecycle::{Command, CommandName as C, Input, Status, replay, rule};
 use complaint_core::notice::{NoticeChannel, NoticeKind, Recipient};
-use complaint_core::store::Change;
+use complaint_core::store::{Change, Part};
 use complaint_core::{Actor, Agent, Complaint, DeskError, Party};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestError, TestRng, TestRunner};
@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ends::{Way, way_to_an_end};
 use crate::house::{
-    House, World, admin, agent, agent_id, agents, auditor, customer, decision, file, input, john, policy, submission,
+    House, World, admin, agent, agent_id, agents, auditor, customer, decision, file, input, policy, submission,
 };
 
 /// One thing that happens. Numbers choose among what there is, so that a shrunk history stays meaningful.
@@ -51,7 +51,15 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 fn actors() -> Vec<Actor> {
-    let mut actors = vec![customer("john"), customer("john"), customer("john"), customer("jane"), admin(), auditor()];
+    let mut actors = vec![
+        customer("john"),
+        customer("john"),
+        customer("john"),
+        customer("jane"),
+        customer("jane"),
+        admin(),
+        auditor(),
+    ];
     actors.extend(agents().iter().map(|known| agent(known.id.as_str())));
     actors
 }
@@ -110,7 +118,11 @@ fn some_input(name: C, step: &Step, complaint: &Complaint, other: Option<&Compla
         }
         C::Rate => input(name, Input { score: u8::try_from(step.choice % 5 + 1).ok(), ..given }),
         C::Dismiss => input(name, Input { reason: Some("spam".into()), text: text(), ..given }),
-        C::Merge => input(name, Input { into: other.map(|other| other.reference.to_string()), ..given }),
+        C::Merge => {
+            let foreign = other.is_some_and(|other| other.customer != complaint.customer);
+            let consent = text().filter(|_| foreign && !step.choice.is_multiple_of(5));
+            input(name, Input { into: other.map(|other| other.reference.to_string()), consent, ..given })
+        }
         C::Refer => input(name, Input { body: text(), text: text(), ..given }),
         C::Attach => Command::attach(vec![file(step.choice as u128)]),
         _ => Command::plain(name),
@@ -133,6 +145,8 @@ struct History {
     bulks: u32,
     /// How many notices to the customer were demanded, and came.
     told: u32,
+    /// How often what ended a complaint was told to somebody else who had let theirs join it, or set theirs free.
+    elsewhere: u32,
     /// From which places an end was looked for, and what was needed.
     ends: BTreeMap<String, Way>,
 }
@@ -158,6 +172,7 @@ impl History {
             moves: 0,
             bulks: 0,
             told: 0,
+            elsewhere: 0,
             ends: BTreeMap::new(),
         }
     }
@@ -166,15 +181,17 @@ impl History {
         self.house.clock.advance(TimeDelta::minutes(step.minutes));
         if self.ids.is_empty() || (step.command.is_multiple_of(12) && self.ids.len() < 4) {
             let mut submission = submission();
+            let owner = if step.actor.is_multiple_of(3) { "jane" } else { "john" };
+            submission.contact.email = Some(format!("{owner}@example.org"));
             submission.against = agents().get(step.choice % 12).map(|agent| agent.id.clone());
             // By themself, by telephone, or brought over from another system.
             let (by, submission) = match step.choice % 5 {
-                0 => (Actor::system(), submission.on_behalf_of(john(), Channel::Import)),
+                0 => (Actor::system(), submission.on_behalf_of(CustomerId::new(owner).unwrap(), Channel::Import)),
                 1 => (
                     agent(if submission.against == Some(agent_id("sue")) { "ben" } else { "sue" }),
-                    submission.on_behalf_of(john(), Channel::Phone),
+                    submission.on_behalf_of(CustomerId::new(owner).unwrap(), Channel::Phone),
                 ),
-                _ => (customer("john"), submission),
+                _ => (customer(owner), submission),
             };
             let receipt = self.house.as_actor(by).submit(submission).await.unwrap();
             self.ids.push(receipt.id());
@@ -285,6 +302,7 @@ impl History {
                 sent.sort();
                 assert_eq!(sent, wanted, "10: the customer is told something else than what happened");
                 self.told += u32::try_from(wanted.len()).unwrap();
+                self.elsewhere += told_elsewhere(before, part, change);
                 assert_eq!(part.expected(), before.map_or(complaint_core::id::Version::NONE, |it| it.version));
                 self.known.insert(part.id(), part.after().clone());
                 self.statuses.insert(part.after().status);
@@ -303,6 +321,7 @@ impl History {
             }
             self.subject_reads_nothing(&stored).await;
             self.deciders_have_only_notes(&stored).await;
+            self.nobody_learns_of_others(&stored).await;
         }
         self.house.workloads_add_up().await;
     }
@@ -312,7 +331,12 @@ impl History {
         let mut told = BTreeSet::new();
         for notice in change.notices() {
             assert!(self.notices.insert(notice.id), "10: {notice:?} has the id of another notice");
-            if matches!(notice.recipient, Recipient::Customer(_)) {
+            if let Recipient::Customer(reader) = &notice.recipient {
+                let whole = serde_json::to_string(notice).unwrap();
+                for other in self.known.values().filter(|other| other.customer != *reader) {
+                    let names = [other.customer.to_string(), other.id.to_string(), other.reference.to_string()];
+                    assert!(!names.iter().any(|name| whole.contains(name)), "of somebody else: {whole}");
+                }
                 let text = notice.text.clone().unwrap_or_default();
                 assert!(!text.contains("Because."), "10: an internal reason in {notice:?}");
                 let part = change.parts().iter().find(|part| part.id() == notice.complaint).unwrap();
@@ -360,6 +384,21 @@ impl History {
             let left = offers.iter().filter(|offer| offer.allowed && offer.command != C::Note);
             let left: Vec<C> = left.map(|offer| offer.command).collect();
             assert_eq!(left, [], "4: {} may still act on {}", exclusion.agent, complaint.status);
+        }
+    }
+
+    /// A customer sees nothing that names another one or what is theirs, whatever was joined to what.
+    async fn nobody_learns_of_others(&self, complaint: &Complaint) {
+        let own = self.house.as_actor(customer(complaint.customer.as_str()));
+        let seen = own.read(complaint.id).await.unwrap();
+        let log = own.log(complaint.id).await.unwrap();
+        let offers = format!("{:?}", own.available_commands(complaint.id).await.unwrap());
+        let text = serde_json::to_string(&(seen, log)).unwrap() + &offers;
+        for other in self.known.values().filter(|other| other.customer != complaint.customer) {
+            for name in [other.customer.to_string(), other.id.to_string(), other.reference.to_string()] {
+                assert!(!text.contains(&name), "{name} in {text}");
+            }
+            assert!(matches!(own.read(other.id).await, Err(DeskError::NotFound)), "somebody else's");
         }
     }
 
@@ -415,7 +454,9 @@ fn letters(before: Option<&Complaint>, after: &Complaint, entries: &[Entry]) -> 
             Event::Withdrawn => Some(K::WithdrawnCustomer),
             Event::Reinstated => Some(K::Reinstated),
             Event::Dismissed { .. } => Some(K::Dismissed),
+            Event::Merged { by_consent: true, .. } => Some(K::MergedByConsent),
             Event::Merged { .. } => Some(K::Merged),
+            Event::EndedElsewhere { .. } => Some(K::EndedElsewhere),
             Event::Unmerged => Some(K::Unmerged),
             Event::Referred => Some(K::Referred),
             Event::ReferralReturned => Some(K::ReferralReturned),
@@ -442,12 +483,45 @@ fn letters(before: Option<&Complaint>, after: &Complaint, entries: &[Entry]) -> 
     letters
 }
 
+/// Whoever let theirs join a complaint of somebody else is told how that ends, and goes on alone where its customer takes it back.
+fn told_elsewhere(before: Option<&Complaint>, part: &Part, change: &Change) -> u32 {
+    let Some(before) = before else { return 0 };
+    let mut told = 0;
+    for id in before.consents.keys() {
+        let theirs = || change.parts().iter().find(|other| other.id() == *id).expect("it is part of the change");
+        for entry in part.entries() {
+            let how = match &entry.event {
+                Event::Resolved { outcome, .. } => EndElsewhere::Decided(*outcome),
+                Event::Dismissed { .. } => EndElsewhere::Dismissed,
+                Event::Referred => EndElsewhere::Referred,
+                Event::Withdrawn => {
+                    let after = theirs().after();
+                    assert!(after.status.is_open() && after.merged_into.is_none(), "it ended with somebody else's");
+                    told += 1;
+                    continue;
+                }
+                _ => continue,
+            };
+            assert_eq!(theirs().after().ended_elsewhere, Some(how), "nobody told them");
+            told += 1;
+        }
+    }
+    let goes_elsewhere = part.after().status == Status::Merged && !part.after().consents.is_empty();
+    assert!(!goes_elsewhere, "nobody agreed to that");
+    told
+}
+
 /// What a customer sees that can differ.
 fn shown(complaint: &Complaint) -> impl PartialEq + std::fmt::Debug {
     (
         (complaint.status.for_customer(), complaint.level, complaint.handler.clone(), complaint.category.clone()),
         complaint.status_since_for(&customer("john")),
-        (complaint.promised_at(), complaint.merged_into, complaint.referred_to.clone(), complaint.dismissal.clone()),
+        (complaint.promised_at(), complaint.referred_to.clone(), complaint.dismissal.clone()),
+        (
+            complaint.merged_into.filter(|_| !complaint.joined_by_consent),
+            complaint.joined_by_consent,
+            complaint.ended_elsewhere,
+        ),
         (complaint.resolutions.clone(), complaint.remedies.clone(), complaint.feedback.clone()),
         (complaint.attachments.len(), complaint.acknowledged_at, complaint.question.clone()),
     )
@@ -568,7 +642,10 @@ fn state_stands(stored: &Complaint) {
         assert_eq!(stored.outstanding_remedies().count(), 0, "closed with a promise outstanding");
     }
     if stored.status.is_end() {
-        let awaited = stored.deadlines.iter().filter(|it| it.ended.is_none() && it.clock != ClockKind::ContestWindow);
+        // What the law promised goes on for whoever waits for the end of somebody else's.
+        let waits = stored.joined_by_consent && stored.ended_elsewhere.is_none();
+        let lasts = |clock| clock == ClockKind::ContestWindow || (waits && clock == ClockKind::Statutory);
+        let awaited = stored.deadlines.iter().filter(|it| it.ended.is_none() && !lasts(it.clock));
         assert_eq!(awaited.count(), 0, "a clock runs on a finished complaint");
     }
 
@@ -602,6 +679,7 @@ struct Tally {
     moves: u64,
     bulks: u32,
     told: u32,
+    elsewhere: u32,
     ends: BTreeMap<Way, usize>,
 }
 
@@ -613,6 +691,7 @@ impl Tally {
         self.moves += other.moves;
         self.bulks += other.bulks;
         self.told += other.told;
+        self.elsewhere += other.elsewhere;
         for (way, many) in other.ends {
             *self.ends.entry(way).or_default() += many;
         }
@@ -632,7 +711,8 @@ async fn play(steps: &[Step], tally: &mut Tally) {
         *ends.entry(*way).or_default() += 1;
     }
     let (accepted, refused, statuses) = (first.accepted, first.refused, first.statuses.clone());
-    tally.add(Tally { accepted, refused, statuses, moves: first.moves, bulks: first.bulks, told: first.told, ends });
+    let (moves, bulks, told, elsewhere) = (first.moves, first.bulks, first.told, first.elsewhere);
+    tally.add(Tally { accepted, refused, statuses, moves, bulks, told, elsewhere, ends });
     // 14, for some: it doubles the work.
     if steps[0].choice.is_multiple_of(10) {
         let mut second = History::new().await;
@@ -673,9 +753,11 @@ fn every_invariant_holds_over_random_histories() {
     for run in runs {
         all.add(run.join().expect("it ran").unwrap_or_else(|failed| panic!("{failed}")));
     }
-    let Tally { accepted, refused, statuses, moves, bulks, told, ends } = all;
+    let Tally { accepted, refused, statuses, moves, bulks, told, elsewhere, ends } = all;
     println!("{sequences} histories: {accepted} commands accepted, {refused} refused; statuses {statuses:?}");
     println!("{moves} times carried over, {bulks} bulks, {told} letters to customers; an end was reached: {ends:?}");
+    println!("{elsewhere} times the end of a complaint was told to whoever had let theirs join it");
+    assert!(elsewhere > 0 || sequences < 300, "nothing that was joined by consent was seen to end");
     assert!(moves > 0 && bulks > 0 && told > accepted / 4 && !ends.is_empty(), "{moves} {bulks} {told} {ends:?}");
     assert!(accepted > sequences * 10, "the walk is mostly refused: {accepted}");
     assert_eq!(statuses.len(), Status::ALL.len(), "some status was never visited: {statuses:?}");

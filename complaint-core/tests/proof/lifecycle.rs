@@ -121,8 +121,12 @@ impl Tally {
     }
 }
 
-/// Two guards of one command of which at least one always holds: nothing is contested to the first level.
-const NEVER_TOGETHER: &[(C, Guard, Guard)] = &[(C::HandBack, Guard::AboveFirstLevel, Guard::NotContestedTo)];
+/// Two guards of one command of which at least one always holds: nothing is contested to the first level, and what was joined has no
+/// window of its own.
+const NEVER_TOGETHER: &[(C, Guard, Guard)] = &[
+    (C::HandBack, Guard::AboveFirstLevel, Guard::NotContestedTo),
+    (C::FollowUp, Guard::GoesOnNowhere, Guard::ContestNotPossible),
+];
 
 #[test]
 fn every_status_command_and_actor_agrees_with_the_table() {
@@ -392,9 +396,9 @@ const SPECIFIED: [(C, &str, &str); 44] = [
     (C::Note, "any", "same"),
     (C::Attach, "open resolved", "same"),
     (C::Read, "open resolved", "same"),
-    (C::FollowUp, "closed withdrawn dismissed referred", "+queued"),
-    (C::Warn, "open resolved", "same"),
-    (C::Alarm, "open resolved", "same"),
+    (C::FollowUp, "closed withdrawn dismissed merged referred", "+queued"),
+    (C::Warn, "open resolved merged", "same"),
+    (C::Alarm, "open resolved merged", "same"),
     (C::Rebase, "open resolved", "same"),
 ];
 

@@ -490,15 +490,23 @@ fn survivor(case: &Case<'_>) -> Vec<Fault> {
     if !is_visible {
         return into("unknown_complaint");
     }
+    let consents = case.command.input().consent.as_deref().is_some_and(|words| !words.trim().is_empty());
     let reasons = [
         (other.absorbed.contains(&complaint.id) || complaint.absorbed.contains(&other.id), "circle"),
-        (other.customer != complaint.customer, "other_customer"),
+        (other.customer != complaint.customer && !consents, "other_customer"),
         (!is_open(other.status), "not_open"),
         (complaint.against.is_some() && other.against != complaint.against, "against_other"),
         (other.level < complaint.level, "lower_level"),
         (!decided(complaint).is_subset(&decided(other)), "decided_before"),
     ];
-    reasons.into_iter().filter(|(fails, _)| *fails).map(|(_, code)| at(code, "into")).collect()
+    let mut faults: Vec<Fault> =
+        reasons.into_iter().filter(|(fails, _)| *fails).map(|(_, code)| at(code, "into")).collect();
+    if other.customer == complaint.customer {
+        faults.extend(some(consents, "not_applicable", "consent"));
+    } else {
+        faults.extend(optional("consent", case.command.input().consent.as_deref()));
+    }
+    faults
 }
 
 fn files(case: &Case<'_>) -> Vec<Fault> {
@@ -686,6 +694,15 @@ fn faults(case: &Case<'_>, guard: Guard) -> Vec<Fault> {
             faults
         }
         Guard::SurvivorFits => survivor(case),
+        Guard::NothingJoinedByConsent => because(complaint.consents.is_empty(), "holds_by_consent"),
+        Guard::JoinedByConsent => {
+            let own = complaint.status == Status::Merged && !complaint.joined_by_consent;
+            because(!own, "not_by_consent")
+        }
+        Guard::GoesOnNowhere => {
+            let goes_on = complaint.status == Status::Merged && complaint.ended_elsewhere.is_none();
+            because(!goes_on, "goes_on_elsewhere")
+        }
         Guard::SurvivorNotClosed => {
             let found = case.other.as_ref().filter(|it| complaint.merged_into == Some(it.id));
             match found {

@@ -88,7 +88,10 @@ fn good(stage: &Stage, actor: &Actor, name: C) -> Command {
         }
         C::Rate => input(name, Input { score: Some(5), ..given }),
         C::Dismiss => input(name, Input { reason: Some("spam".into()), text: text(), ..given }),
-        C::Merge => input(name, Input { into: Some(stage.other.reference.to_string()), ..given }),
+        C::Merge => {
+            let consent = text().filter(|_| stage.other.customer != complaint.customer);
+            input(name, Input { into: Some(stage.other.reference.to_string()), consent, ..given })
+        }
         C::Refer => input(name, Input { body: text(), text: text(), ..given }),
         C::Attach => Command::attach(vec![file(99)]),
         // The system's commands come from the clocks; people's go with a reason.
@@ -282,10 +285,13 @@ fn survivors<'a>(case: &Case<'a>) -> Vec<Case<'a>> {
     if complaint.level > Level::FIRST {
         add(&|other| other.level = level(complaint.level.get() - 1));
     }
+    let fitting = [None, Some(" ".to_owned()), Some("A bell \u{7}".to_owned()), Some("They agreed.".to_owned())];
+    let consents = fitting.into_iter().flat_map(|consent| with(case, |input| input.consent = consent));
+    let consents: Vec<Case<'a>> = consents.collect();
     let unnamed = with(case, |input| input.into = None).into_iter().map(|case| Case { other: None, ..case });
     let unknown = Case { other: None, ..case.clone() };
     let others = others.into_iter().map(|other| Case { other: Some(other), ..case.clone() });
-    unnamed.chain([unknown]).chain(others).collect()
+    unnamed.chain([unknown]).chain(others).chain(consents).collect()
 }
 
 fn files<'a>(case: &Case<'a>, ways: usize) -> Vec<Case<'a>> {

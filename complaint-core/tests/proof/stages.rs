@@ -1,8 +1,9 @@
 //! Complaints brought everywhere they can be, by commands alone: the cases that the table is tried on.
 
 use chrono::TimeDelta;
-use complaint_core::complaint::Remedy;
-use complaint_core::lifecycle::{Command, CommandName as C, Input, Status, evolve};
+use complaint_core::complaint::{Entry, Remedy};
+use complaint_core::id::CustomerId;
+use complaint_core::lifecycle::{Command, CommandName as C, Context, Input, Status, decide, evolve};
 use complaint_core::{Actor, Complaint, Policy};
 
 use crate::house::{World, admin, agent, auditor, customer, decision, file, input, replacement};
@@ -62,7 +63,7 @@ fn after(stage: &Stage, days: i64) -> Stage {
     Stage { name: format!("{} after {days} days", stage.name), plain: false, ..late }
 }
 
-const PLACES: [&str; 41] = [
+const PLACES: [&str; 45] = [
     "queued",
     "assigned",
     "in progress",
@@ -91,6 +92,10 @@ const PLACES: [&str; 41] = [
     "withdrawn",
     "dismissed",
     "merged",
+    "merged by consent",
+    "merged by consent and decided there",
+    "beside a complaint of somebody else",
+    "with a complaint of somebody else",
     "referred",
     "contested",
     "contested and begun",
@@ -208,10 +213,7 @@ fn bring(world: &mut World, place: &str, at: u8, other: &mut Complaint) -> Optio
             world.act(&closed, &john, &input(C::Rate, rate))
         }
         "withdrawn" => world.plain(&begun, &john, C::Withdraw),
-        "dismissed" => {
-            let ground = Input { reason: Some("spam".into()), text: Some("No.".into()), ..Input::default() };
-            world.act(&begun, &omar, &input(C::Dismiss, ground))
-        }
+        "dismissed" => world.act(&begun, &omar, &ground()),
         "merged" => {
             if at > 1 {
                 *other = world.begun_at(at);
@@ -220,6 +222,31 @@ fn bring(world: &mut World, place: &str, at: u8, other: &mut Complaint) -> Optio
             let entries = world.decide(&begun, &omar, &input(C::Merge, into), Some(other)).unwrap();
             *other = evolve(other.clone(), &entries[1]);
             evolve(begun, &entries[0])
+        }
+        "beside a complaint of somebody else" => {
+            other.customer = jane();
+            begun
+        }
+        "with a complaint of somebody else" => {
+            let theirs = Complaint { customer: jane(), ..world.submitted() };
+            joined_by_consent(world, &theirs, &begun).1
+        }
+        "merged by consent" | "merged by consent and decided there" => {
+            let theirs = world.begun_at(at);
+            let theirs = Complaint { customer: jane(), ..theirs };
+            let (begun, survivor) = joined_by_consent(world, &begun, &theirs);
+            if place == "merged by consent" {
+                *other = survivor;
+                return Some(begun);
+            }
+            let decision = if world.policy.four_eyes { ground() } else { decision(C::Resolve, Vec::new()) };
+            let holder = survivor.handler.as_ref().map(|id| agent(id.as_str())).unwrap();
+            let by = if world.policy.four_eyes { omar } else { holder };
+            let joined = [begun.clone()];
+            let context = Context::new(&world.policy, world.now).joined(&joined);
+            let entries = decide(&survivor, &decision, &by, &context).unwrap();
+            *other = of(&survivor, &entries);
+            of(&begun, &entries)
         }
         "referred" => {
             let body = Input { body: Some("The city".into()), text: Some("Not ours.".into()), ..Input::default() };
@@ -298,6 +325,27 @@ fn bring(world: &mut World, place: &str, at: u8, other: &mut Complaint) -> Optio
         }
         _ => unreachable!("{place}"),
     })
+}
+
+fn jane() -> CustomerId {
+    CustomerId::new("jane").unwrap()
+}
+
+fn ground() -> Command {
+    input(C::Dismiss, Input { reason: Some("spam".into()), text: Some("No.".into()), ..Input::default() })
+}
+
+/// What entries make of a complaint, those of others passed over.
+pub(crate) fn of(before: &Complaint, entries: &[Entry]) -> Complaint {
+    entries.iter().filter(|entry| entry.complaint == before.id).fold(before.clone(), evolve)
+}
+
+/// One complaint joined to that of another customer, and that one.
+pub(crate) fn joined_by_consent(world: &World, joined: &Complaint, survivor: &Complaint) -> (Complaint, Complaint) {
+    let consent = Some("On the phone: together is fine.".to_owned());
+    let into = Input { into: Some(survivor.reference.to_string()), consent, ..Input::default() };
+    let entries = world.decide(joined, &agent("omar"), &input(C::Merge, into), Some(survivor)).unwrap();
+    (of(joined, &entries), of(survivor, &entries))
 }
 
 /// Resolved by the handler, or with a second person where the policy asks for one.

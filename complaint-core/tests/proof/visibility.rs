@@ -1,10 +1,13 @@
 //! What a customer sees of a log: nothing internal, not even in a count.
 
-use complaint_core::complaint::{Event, Item, Outcome, Priority, ReleaseCause, Remedy};
+use std::fmt::Write as _;
+
+use complaint_core::complaint::{EndElsewhere, Event, Item, Outcome, Priority, ReleaseCause, Remedy};
 use complaint_core::deadline::ClockKind;
-use complaint_core::id::CategoryKey;
+use complaint_core::id::{CategoryKey, ComplaintId, CustomerId};
 use complaint_core::lifecycle::{Command, CommandName as C, Input, Status};
-use complaint_core::notice::NoticeKind;
+use complaint_core::notice::{NoticeKind, Recipient};
+use complaint_core::store::Change;
 use complaint_core::{DeskError, Resolution};
 
 use crate::house::{
@@ -400,4 +403,125 @@ async fn whoever_handles_the_survivor_reads_what_was_joined_to_it_and_nobody_els
     // What was unread of it is to be read here, before anything closes.
     assert!(unread.is_some() && house.state(survivor.id).await.unread_since == unread);
     assert_eq!(house.state(joined.id).await.unread_since, None);
+}
+
+/// What one customer sees of everything that is theirs, letters too, as one text.
+async fn seen_by(house: &House, customer_id: &str) -> String {
+    let acting = house.as_actor(customer(customer_id));
+    let all = acting.list(complaint_core::store::Query::within(acting.scope())).await.unwrap().items;
+    let mut text = serde_json::to_string(&all).unwrap();
+    for complaint in &all {
+        text += &serde_json::to_string(&acting.log(complaint.id).await.unwrap()).unwrap();
+        write!(text, "{:?}", acting.available_commands(complaint.id).await.unwrap()).unwrap();
+    }
+    for notice in house.changes.0.lock().unwrap().iter().flat_map(Change::notices) {
+        if notice.recipient == Recipient::Customer(CustomerId::new(customer_id).unwrap()) {
+            text += &serde_json::to_string(notice).unwrap();
+        }
+    }
+    text
+}
+
+/// The complaint of John, joined to that of Jane, which Sarah or whoever handles it goes on with.
+async fn joined_by_consent(house: &House) -> (ComplaintId, ComplaintId) {
+    let john = house.submit().await;
+    house.clock.advance(chrono::TimeDelta::days(3));
+    let mut about = submission();
+    (about.subject, about.description) = ("A dented kettle".into(), "Dented as it came.".into());
+    about.contact.email = Some("jane@example.org".into());
+    let jane = house.as_actor(customer("jane")).submit(about).await.unwrap().complaint().clone();
+    house.as_actor(customer("john")).post(john.id, "The lid, too.").await.unwrap();
+    let into = |consent: Option<&str>| {
+        let (into, reason) = (Some(jane.reference.to_string()), Some("One delivery, see Jane's.".into()));
+        input(C::Merge, Input { into, reason, consent: consent.map(str::to_owned), ..Input::default() })
+    };
+    let mia = house.as_actor(agent("mia"));
+    let Err(DeskError::Refused(refusal)) = mia.perform(john.id, into(None)).await else { panic!("without consent") };
+    let fault = refusal.failed.iter().find(|it| it.code == "other_customer").unwrap();
+    assert_eq!(fault.field.as_deref(), Some("into"));
+    assert!(fault.remedy.contains("record the consent"), "{fault:?}");
+    mia.perform(john.id, into(Some("On the phone on Thursday: together is fine."))).await.unwrap();
+    (john.id, jane.id)
+}
+
+#[tokio::test]
+async fn customers_whose_complaints_go_on_together_learn_nothing_of_each_other() {
+    let house = House::new(policy()).await;
+    let (john, jane) = joined_by_consent(&house).await;
+    let before = house.state(jane).await;
+    assert_eq!((before.absorbed.as_slice(), before.consents.len()), ([john].as_slice(), 1));
+    let holder = house.handler(jane).await;
+    assert_eq!(holder.read(john).await.unwrap().id, john, "whoever goes on with both reads both");
+    assert!(before.unread_since.is_some(), "what is unread of it is read with the survivor");
+    holder.begin(jane).await.unwrap();
+    holder.resolve(jane, Resolution::upheld("Jane, we replace it.").apologising()).await.unwrap();
+    house.desk.sweep().await.unwrap();
+    let refused = house.as_actor(customer("john")).post(john, "And now?").await.unwrap_err();
+    let (his, hers) = (seen_by(&house, "john").await + &format!("{refused:?}"), seen_by(&house, "jane").await);
+    let [one, other] = [house.state(john).await, house.state(jane).await];
+    let names = |it: &complaint_core::Complaint| {
+        [it.id.to_string(), it.reference.to_string(), it.subject.clone(), it.description.clone()]
+    };
+    for name in names(&other).iter().map(String::as_str).chain(["jane", "Jane", "One delivery"]) {
+        assert!(!his.contains(name), "John learns {name}: {his}");
+    }
+    for name in names(&one).iter().map(String::as_str).chain(["john", "The lid, too.", "On the phone"]) {
+        assert!(!hers.contains(name), "Jane learns {name}: {hers}");
+    }
+    for name in ["On the phone on Thursday", "merged_by_consent", "ended_elsewhere", "upheld"] {
+        assert!(his.contains(name), "John is not told {name}: {his}");
+    }
+    for id in [other.id.to_string(), other.reference.to_string()] {
+        assert!(matches!(house.as_actor(customer("john")).find(&id).await, Err(DeskError::NotFound)));
+    }
+    // An earlier receipt than her own would tell Jane that there is another one, in her dates, lists and filters.
+    assert!(one.received_at < other.received_at && other.receipts.is_empty());
+    let seen = house.as_actor(customer("jane")).read(jane).await.unwrap();
+    assert!(seen.deadlines.iter().all(|deadline| deadline.started_at >= other.received_at));
+    let received = complaint_core::store::Query {
+        received_before: Some(other.received_at),
+        ..complaint_core::store::Query::within(house.as_actor(customer("jane")).scope())
+    };
+    assert!(house.as_actor(customer("jane")).list(received).await.unwrap().items.is_empty());
+}
+
+#[tokio::test]
+async fn what_was_joined_by_consent_outlives_the_withdrawal_of_somebody_else() {
+    let house = House::new(policy()).await;
+    let (john, jane) = joined_by_consent(&house).await;
+    house.as_actor(customer("jane")).perform(jane, Command::plain(C::Withdraw)).await.unwrap();
+    let [apart, withdrawn] = [house.state(john).await, house.state(jane).await];
+    assert_eq!((apart.status, apart.merged_into, apart.joined_by_consent), (Status::Assigned, None, false));
+    assert_eq!((withdrawn.status, withdrawn.absorbed.len(), withdrawn.consents.len()), (Status::Withdrawn, 0, 0));
+    house.workloads_add_up().await;
+    let changes = house.changes.0.lock().unwrap();
+    let told = changes.last().unwrap().notices().iter().filter(|notice| notice.complaint == john);
+    let told: Vec<_> = told.map(|notice| (notice.recipient.clone(), notice.kind)).collect();
+    let of_john = |kind| (Recipient::Customer(CustomerId::new("john").unwrap()), kind);
+    assert!(told.contains(&of_john(NoticeKind::Unmerged)) && told.contains(&of_john(NoticeKind::AssignedCustomer)));
+}
+
+#[tokio::test]
+async fn consent_can_be_taken_back_and_what_ended_elsewhere_can_be_followed_up() {
+    let house = House::new(policy()).await;
+    let (john, jane) = joined_by_consent(&house).await;
+    let him = house.as_actor(customer("john"));
+    let Err(DeskError::Refused(refusal)) = him.follow_up(john, submission()).await else { panic!("it goes on") };
+    assert!(refusal.has("goes_on_elsewhere"), "{refusal}");
+    let apart = him.perform(john, Command::plain(C::Unmerge)).await.unwrap();
+    assert!(apart.status.is_open() && house.state(jane).await.consents.is_empty());
+
+    let (john, jane) = joined_by_consent(&house).await;
+    // They agreed to go on with this one, and with no other.
+    let third = house.as_actor(customer("jane")).submit(submission()).await.unwrap();
+    let into = input(C::Merge, Input { into: Some(third.reference().to_string()), ..Input::default() });
+    let Err(DeskError::Refused(refusal)) = house.as_actor(agent("mia")).perform(jane, into).await else { panic!() };
+    assert!(refusal.has("holds_by_consent"), "{refusal}");
+    let ground = Input { reason: Some("out_of_scope".into()), text: Some("Not ours.".into()), ..Input::default() };
+    house.as_actor(agent("mia")).perform(jane, input(C::Dismiss, ground)).await.unwrap();
+    assert_eq!(house.state(john).await.ended_elsewhere, Some(EndElsewhere::Dismissed));
+    let Err(DeskError::Refused(refusal)) = him.perform(john, Command::plain(C::Unmerge)).await else { panic!() };
+    assert_eq!((refusal.code(), refusal.failed[0].remedy.as_ref()), ("survivor_finished", "file a follow-up"));
+    let again = him.follow_up(john, submission()).await.unwrap();
+    assert_eq!(again.complaint().follows, Some(john));
 }

@@ -33,6 +33,8 @@ fn samples() -> Vec<Notice> {
         K::Reinstated,
         K::Dismissed,
         K::Merged,
+        K::MergedByConsent,
+        K::EndedElsewhere,
         K::Unmerged,
         K::Referred,
         K::ReferralReturned,
@@ -104,6 +106,8 @@ fn kind_name(kind: NoticeKind) -> String {
         | K::Reinstated
         | K::Dismissed
         | K::Merged
+        | K::MergedByConsent
+        | K::EndedElsewhere
         | K::Unmerged
         | K::Referred
         | K::ReferralReturned
@@ -144,7 +148,7 @@ async fn every_kind_has_its_letter() {
         let subject = message.subject().unwrap();
         insta::assert_snapshot!(name, format!("Subject: {subject}\n\n{text}\n\n{html}"));
     }
-    assert_eq!(kinds.len(), 39 + 2 * ClockKind::ALL.len());
+    assert_eq!(kinds.len(), 41 + 2 * ClockKind::ALL.len());
 }
 
 #[tokio::test]
@@ -256,6 +260,11 @@ async fn the_letter_about_rights_says_what_is_true_of_the_work() {
         assert_eq!(text.contains("Sarah Lee has it and is to begin"), status == Status::Assigned, "{status}: {text}");
         assert!(text.contains("You hear from us by Thursday 24 December 2026"), "{status}: {text}");
     }
+    let joined = letter(Status::Merged).await;
+    assert!(
+        joined.contains("goes on together with another complaint") && !joined.contains("We keep working"),
+        "{joined}"
+    );
 }
 
 async fn text_of(notice: &Notice) -> String {

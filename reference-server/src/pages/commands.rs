@@ -158,6 +158,7 @@ impl Scene<'_> {
             (CommandName::Triage, false) => "Change category, priority or skills",
             (CommandName::HandBack, false) => "Hand back to the level below",
             (CommandName::Merge, false) => "Join to another complaint",
+            (CommandName::Unmerge, true) => "Take it apart",
             (CommandName::Refer, false) => "Pass to another body",
             (CommandName::Dismiss, false) => "Do not take up",
             _ => command.label(),
@@ -248,6 +249,9 @@ impl Scene<'_> {
             CommandName::ResolveAtSource => "The customer has told you that they are satisfied.".into(),
             CommandName::Accept => RECORDED.into(),
             CommandName::Answer if !by_customer => "What the customer told you, by phone or letter.".into(),
+            CommandName::Unmerge if by_customer => {
+                "It goes on with a complaint of somebody else, as you agreed. Taken apart, we handle it on its own again.".into()
+            }
             CommandName::Unmerge => "It becomes a complaint of its own again.".into(),
             CommandName::Note => "Only staff see it.".into(),
             CommandName::Attach if by_customer && self.complaint.question.is_some() => {
@@ -297,6 +301,7 @@ impl Scene<'_> {
             | Wanted::NextSteps
             | Wanted::Instruction
             | Wanted::Evidence
+            | Wanted::Consent
             | Wanted::NewEvidence => Field::area(name, label).max(TEXT_MAX),
             Wanted::Party | Wanted::Body | Wanted::Area => Field::line(name, label),
             Wanted::Skills => Field::line(name, label)
@@ -365,6 +370,9 @@ impl Scene<'_> {
         let field = match wanted {
             Wanted::Apology => field.when("if upheld, even in part").hint("The customer reads it."),
             Wanted::OptionalText => field.when("or send files"),
+            Wanted::Consent => field.when("only where the other complaint is of another customer").hint(
+                "What they agreed to, and how you know. They read it: do not name the other customer. Neither is told who the other is.",
+            ),
             Wanted::NextSteps => field.hint("What the customer has to do, and what they will get when."),
             Wanted::Cause => field.hint("Why it went wrong, as we see it. The customer does not read it."),
             Wanted::Anonymous => {
@@ -541,7 +549,7 @@ pub fn confirmation(command: CommandName, by_customer: bool) -> &'static str {
         CommandName::SendBack => "The proposal is sent back.",
         CommandName::Resolve | CommandName::ResolveAtSource => "The customer has the decision.",
         CommandName::Accept if by_customer => "Thank you. You have accepted the decision.",
-        CommandName::Accept => "The customer's consent is recorded.",
+        CommandName::Accept => "The customer's agreement is recorded.",
         CommandName::AcceptRemedy if by_customer => "We have noted that you want it.",
         CommandName::DeclineRemedy if by_customer => "We have noted that you do not want it.",
         CommandName::AcceptRemedy | CommandName::DeclineRemedy => "The customer's wish is recorded.",

@@ -731,6 +731,7 @@ impl Loaded {
             }
             Event::RemedyFailed { .. } => ("why a remedy failed", false, words(&["reason"])),
             Event::Accepted { .. } => ("why the decision is accepted", false, words(&["reason"])),
+            Event::Merged { by_consent: true, .. } => ("consent to go on together", false, words(&["consent"])),
             Event::RemedyAccepted { .. } => ("why a remedy is accepted", false, words(&["reason"])),
             Event::RemedyDeclined { .. } => ("why a remedy is declined", false, words(&["reason"])),
             // Whoever changes the score alone says nothing anew.
@@ -1069,6 +1070,8 @@ fn customer_page(
         order.iter().position(|name| *name == form.name).unwrap_or(order.len())
     });
     let decided = matches!(complaint.status, Status::Resolved | Status::Closed | Status::Dismissed);
+    // What the law promised runs on where it goes on with somebody else's.
+    let waits = complaint.status.is_open() || (complaint.joined_by_consent && complaint.ended_elsewhere.is_none());
     let (reply, upload) = (unfolded(reply), unfolded(CommandName::Attach));
     let last_acts = loaded.forms(attempt, |command| command == CommandName::Withdraw);
     let agreed = complaint.status == Status::Resolved
@@ -1084,8 +1087,8 @@ fn customer_page(
         handler: complaint.handler.as_ref().filter(|_| complaint.status.is_open()).map(|it| loaded.names.agent(it)),
         banner: loaded.banner(done, attempt),
         steps: loaded.steps(),
-        promise: loaded.promise().filter(|_| complaint.status.is_open()),
-        broken: loaded.broken().filter(|_| complaint.status.is_open()),
+        promise: loaded.promise().filter(|_| waits),
+        broken: loaded.broken().filter(|_| waits),
         queued: complaint.status == Status::Queued,
         overdue: loaded.overdue(),
         failed: complaint
@@ -1116,6 +1119,10 @@ fn customer_page(
             (_, Some(body)) if complaint.status == Status::Referred => {
                 Some((format!("{body} is responsible and has got your complaint"), String::new()))
             }
+            _ if complaint.status == Status::Merged => complaint.ended_elsewhere.map(|how| {
+                let how = how.label().to_lowercase();
+                (format!("The complaint of somebody else that yours goes on with has ended: {how}"), String::new())
+            }),
             _ => None,
         },
         joined_to: loaded.names.joined_to,

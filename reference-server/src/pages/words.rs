@@ -293,6 +293,7 @@ fn word_name(name: &str) -> String {
         "next_steps" => "What happens next",
         "instruction" => "Instruction",
         "evidence" => "Evidence",
+        "consent" => "Consent",
         "new_evidence" => "New evidence",
         "party" => "Who must act",
         "body" => "Responsible body",
@@ -303,6 +304,7 @@ fn word_name(name: &str) -> String {
     name.to_owned()
 }
 
+#[expect(clippy::too_many_lines, reason = "one arm per event")]
 fn happened(entry: &Entry, names: &Names, policy: &Policy) -> String {
     let level = |level| policy.level_name(level).to_lowercase();
     let to_customer = matches!(names.reader, Some(Party::Customer(_)));
@@ -380,10 +382,13 @@ fn happened(entry: &Entry, names: &Names, policy: &Policy) -> String {
         Event::Withdrawn => "Withdrawn".to_owned(),
         Event::Reinstated => "Taken up again".to_owned(),
         Event::Dismissed { reason, .. } => format!("Not taken up: {}", reason.label().to_lowercase()),
-        Event::Merged { unanswered, .. } => {
-            let survivor = names.joined_to.map(|survivor| format!(" to {survivor}")).unwrap_or_default();
-            let question = if *unanswered { "; the question that was open needs no answer any more" } else { "" };
-            format!("Joined{survivor}{question}")
+        Event::Merged { by_consent, unanswered, .. } => joined(*by_consent, *unanswered, names, to_customer),
+        Event::EndedElsewhere { how } => {
+            format!("The complaint that this one goes on with ended: {}", how.label().to_lowercase())
+        }
+        Event::Absorbed { customer: Some(_), .. } => {
+            "A complaint of another customer, who agreed, was joined to this one; neither is told of the other"
+                .to_owned()
         }
         Event::Absorbed { .. } => "Another complaint was joined to this one".to_owned(),
         Event::Separated { .. } => "A complaint joined to this one stands by itself again".to_owned(),
@@ -402,6 +407,16 @@ fn happened(entry: &Entry, names: &Names, policy: &Policy) -> String {
         }
         Event::Rebased { policy_version } => format!("Deadlines follow policy version {policy_version} now"),
         Event::Alarmed { clock } => format!("Alarm: the time for “{}” ran out", timed(entry, *clock)),
+    }
+}
+
+fn joined(by_consent: bool, unanswered: bool, names: &Names, to_customer: bool) -> String {
+    let to = names.joined_to.map(|survivor| format!(" to {survivor}")).unwrap_or_default();
+    let question = if unanswered { "; the question that was open needs no answer any more" } else { "" };
+    match by_consent {
+        false => format!("Joined{to}{question}"),
+        true if to_customer => format!("Joined to a complaint of somebody else, as you agreed{question}"),
+        true => format!("Joined{to}, of another customer, with the consent of this one{question}"),
     }
 }
 

@@ -6,6 +6,7 @@ mod apart;
 mod bad_input;
 mod catalogue;
 mod command_line;
+mod consent;
 mod database;
 mod description;
 mod doors;

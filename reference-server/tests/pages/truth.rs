@@ -181,6 +181,42 @@ async fn joined_complaints_lead_to_the_one_that_goes_on() {
 }
 
 #[tokio::test]
+async fn a_consent_is_asked_for_explained_and_read_by_whoever_gave_it() {
+    let house = House::furnished().await;
+    let mut john = house.customer("John Miller", "john@example.org").await;
+    let mut jane = house.customer("Jane Hill", "jane@example.org").await;
+    let his = complain(&mut john, "Broken kettle").await;
+    let hers = complain(&mut jane, "Dented kettle").await;
+    let mut sarah = house.browser_of("sarah@example.org").await;
+    sarah.open(&format!("/complaints/{his}")).await;
+    assert!(
+        sarah.has("textarea[name='consent']") && sarah.says("only where the other complaint is of another customer")
+    );
+    sarah.press(&at(&his, "merge"), &[("into", &hers)]).await;
+    assert!(sarah.status() == 422 && sarah.says("record the consent"), "{}", sarah.text());
+    sarah.press(&at(&his, "merge"), &[("into", &hers), ("consent", "On the phone: together is fine.")]).await;
+    assert!(sarah.says("with the consent of this one"), "{}", sarah.text());
+    john.open(&format!("/complaints/{his}")).await;
+    assert!(
+        john.says("Joined to another complaint") && john.says("On the phone: together is fine."),
+        "{}",
+        john.text()
+    );
+    assert!(!john.html().contains(&hers) && !john.says("Jane"), "{}", john.text());
+    jane.open(&format!("/complaints/{hers}")).await;
+    assert!(!jane.html().contains(&his) && !jane.says("joined") && !jane.says("John"), "{}", jane.text());
+    sarah.open(&format!("/complaints/{hers}")).await;
+    assert!(sarah.says("neither is told of the other"), "{}", sarah.text());
+    sarah.press(&at(&hers, "begin"), &[]).await;
+    sarah.press(&at(&hers, "resolve"), &[("outcome", "not_upheld"), ("explanation", "It works, Jane.")]).await;
+    john.open(&format!("/complaints/{his}")).await;
+    assert!(john.says("that yours goes on with has ended: not upheld") && !john.says("Jane"), "{}", john.text());
+    assert!(john.says("Take it apart") && john.says("File a new complaint that follows this one"), "{}", john.text());
+    john.press(&at(&his, "unmerge"), &[]).await;
+    assert!(john.says("It stands by itself again.") && !john.says("Take it apart"), "{}", john.text());
+}
+
+#[tokio::test]
 async fn a_rating_is_changed_from_the_one_there_is() {
     let house = House::furnished().await;
     let (mut john, reference) = house.complaint().await;

@@ -176,6 +176,9 @@ fn wrong_status(complaint: &Complaint, rule: &Rule, actor: &Actor) -> FailedGuar
     }
     let asks_customer = actor.customer_id().is_some();
     let remedy = match complaint.status {
+        Status::Merged if asks_customer && complaint.joined_by_consent => {
+            "take it apart to have it handled on its own; once it was answered, it can be followed up".to_owned()
+        }
         Status::Merged if asks_customer => "turn to the complaint that it was joined to".to_owned(),
         // The rights of whoever was given an answer; who withdrew, or was passed on, was given none.
         Status::Closed | Status::Dismissed if asks_customer => {
@@ -513,6 +516,26 @@ fn look_at_complaint(scene: &Scene<'_>, complaint: &Complaint, guard: Guard, now
             failed
         }
         Guard::SurvivorFits => survivor_faults(scene, complaint),
+        // They agreed that it goes on with this one, and with no other.
+        Guard::NothingJoinedByConsent if !complaint.consents.is_empty() => fail(
+            "holds_by_consent",
+            "a complaint of another customer, who agreed to that, goes on with this one",
+            "join that one to this one instead, or take them apart first",
+        ),
+        Guard::NothingJoinedByConsent => Vec::new(),
+        Guard::JoinedByConsent if complaint.merged_into.is_some() && !complaint.joined_by_consent => {
+            fail("not_by_consent", "it goes on with another complaint of yours", "turn to that one")
+        }
+        Guard::JoinedByConsent => Vec::new(),
+        Guard::GoesOnNowhere if complaint.merged_into.is_some() && complaint.ended_elsewhere.is_none() => {
+            let remedy = if complaint.joined_by_consent {
+                "wait until that is answered, or take it apart"
+            } else {
+                "turn to the complaint that it was joined to"
+            };
+            fail("goes_on_elsewhere", "it goes on with the complaint that it was joined to", remedy)
+        }
+        Guard::GoesOnNowhere => Vec::new(),
         Guard::SurvivorNotClosed => match scene.context.other {
             None => fail("survivor_unknown", "the complaint it was joined to cannot be found", "ask an administrator"),
             Some(survivor) if complaint.merged_into != Some(survivor.id) => fail(
@@ -523,7 +546,10 @@ fn look_at_complaint(scene: &Scene<'_>, complaint: &Complaint, guard: Guard, now
             Some(survivor) if survivor.status.is_end() => fail(
                 "survivor_finished",
                 "the complaint it was joined to is finished",
-                "reopen that one, or file a follow-up",
+                match scene.actor.customer_id() {
+                    Some(_) => "file a follow-up",
+                    None => "reopen that one, or file a follow-up",
+                },
             ),
             _ => Vec::new(),
         },
@@ -807,8 +833,21 @@ fn survivor_faults(scene: &Scene<'_>, complaint: &Complaint) -> Vec<FailedGuard>
     if survivor.absorbed.contains(&complaint.id) || complaint.absorbed.contains(&survivor.id) {
         failed.extend(field("circle", "is joined to this complaint already", "take them apart first"));
     }
-    if survivor.customer != complaint.customer {
-        failed.extend(field("other_customer", "is of another customer", "join only complaints of one customer"));
+    let consent = scene.command.input().consent.as_ref().filter(|consent| !consent.trim().is_empty());
+    match (survivor.customer == complaint.customer, consent) {
+        (true, Some(_)) => failed.push(FailedGuard::input(
+            "not_applicable",
+            "consent",
+            "is not needed: both complaints are of one customer",
+            "leave it out",
+        )),
+        (true, None) => {}
+        (false, Some(_)) => failed.extend(given("consent", &scene.command.input().consent)),
+        (false, None) => failed.extend(field(
+            "other_customer",
+            "is of another customer",
+            "record the consent of the customer of this one, or join only complaints of one customer",
+        )),
     }
     if !survivor.status.is_open() {
         failed.extend(field("not_open", "is not open", "choose an open complaint"));

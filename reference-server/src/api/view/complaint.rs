@@ -83,8 +83,13 @@ pub struct ComplaintView {
     offers_contest: Option<bool>,
     /// When it closes by itself.
     closes_at: Option<DateTime<Utc>>,
-    /// The complaint it was joined to.
+    /// The complaint it was joined to; one of another customer is named to staff alone.
     joined_to: Option<String>,
+    /// Whether that is another customer's, and this one's agreed.
+    joined_by_consent: bool,
+    /// How that one ended: what became of it, and the outcome where it was decided.
+    #[schema(value_type = Option<Object>, example = json!({ "end": "decided", "outcome": "upheld" }))]
+    ended_elsewhere: Option<complaint_core::complaint::EndElsewhere>,
     /// The finished complaint it follows up.
     follows: Option<String>,
     #[schema(value_type = String, example = "web")]
@@ -343,6 +348,8 @@ impl Lens {
             }),
             closes_at: due(ClockKind::AutoClose),
             joined_to: complaint.merged_into.and_then(reference),
+            joined_by_consent: complaint.joined_by_consent,
+            ended_elsewhere: complaint.ended_elsewhere,
             follows: complaint.follows.and_then(reference),
             channel: complaint.channel,
             content,

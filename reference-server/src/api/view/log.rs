@@ -139,6 +139,9 @@ impl Lens {
         if let Event::Closed { cause } = event {
             facts.insert("cause".to_owned(), json!(cause));
         }
+        if let Event::EndedElsewhere { how } = event {
+            facts.insert("how".to_owned(), json!(how));
+        }
         if let Some(handler) = handler {
             facts.insert("handler".to_owned(), json!({ "name": handler }));
         }
