@@ -655,6 +655,31 @@ fn refusals_are_worded_for_whoever_reads_them() {
     }
 }
 
+#[test]
+fn a_finished_complaint_says_what_is_still_open_to_its_customer() {
+    let mut world = World::new(policy());
+    let mut complaint = world.begun("sarah");
+    let mut remedy = |status, actor: &Actor| {
+        complaint.status = status;
+        let refused = world.decide(&complaint, actor, &Command::with_text(C::Answer, "Blue."), None).unwrap_err();
+        assert_eq!(refused.failed[0].code, "wrong_status");
+        refused.failed[0].remedy.clone()
+    };
+    let contested = "a finished complaint can be contested in time, or followed up";
+    let followed = "a finished complaint can be followed up";
+    for (status, says) in [
+        (Status::Closed, contested),
+        (Status::Dismissed, contested),
+        (Status::Withdrawn, followed),
+        (Status::Referred, followed),
+        (Status::Merged, "turn to the complaint that it was joined to"),
+        (Status::Assigned, "it must be: “We need your answer”"),
+    ] {
+        assert_eq!(remedy(status, &customer("john")), says, "{status}");
+        assert_eq!(remedy(status, &agent("mia")), "it must be: “Awaiting customer”", "{status}");
+    }
+}
+
 /// A sentence about a field begins with its name; one about the state of things names none.
 #[test]
 fn refusals_read_as_sentences() {

@@ -401,3 +401,24 @@ async fn whoever_handles_the_survivor_reads_what_was_joined_to_it_and_nobody_els
     assert!(unread.is_some() && house.state(survivor.id).await.unread_since == unread);
     assert_eq!(house.state(joined.id).await.unread_since, None);
 }
+
+#[tokio::test]
+async fn what_was_joined_to_what_was_joined_is_read_by_whoever_handles_the_last() {
+    let house = House::new(policy()).await;
+    let mut chain = Vec::new();
+    for _ in 0..3 {
+        let id = house.submit().await.id;
+        chain.push(house.state(id).await);
+    }
+    let [first, middle, last] = [0, 1, 2].map(|at| house.as_actor(agent(chain[at].handler.as_ref().unwrap().as_str())));
+    for pair in chain.windows(2) {
+        let into = input(C::Merge, Input { into: Some(pair[1].reference.to_string()), ..Input::default() });
+        house.as_actor(agent("mia")).perform(pair[0].id, into).await.unwrap();
+    }
+    for joined in &chain[..2] {
+        assert_eq!(last.read(joined.id).await.unwrap().id, joined.id);
+        for former in [&first, &middle] {
+            assert!(matches!(former.read(joined.id).await, Err(DeskError::NotFound)), "{:?}", former.actor());
+        }
+    }
+}
