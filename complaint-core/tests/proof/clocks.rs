@@ -448,6 +448,23 @@ fn an_earlier_receipt_moves_the_law_of_the_survivor_earlier() {
 }
 
 #[test]
+fn an_earlier_receipt_counts_for_a_promise_that_the_joined_complaint_never_had() {
+    let mut policy = policy();
+    let late = policy.categories[1].key.clone();
+    policy.statutory.get_mut(&PromiseKey::new("final-response").unwrap()).unwrap().except.insert(late);
+    let mut world = World::new(policy);
+    let about = Complaint::about("Late delivery", "Nothing came", "I wait.").unwrap().against(agent_id("zoe"));
+    let first = world.submitted_with(&about);
+    assert_eq!(due(&first, K::Statutory), None);
+    world.later(TimeDelta::days(7));
+    let second = world.begun("ben");
+    let into = input(C::Merge, Input { into: Some(second.reference.to_string()), ..Input::default() });
+    let entries = world.decide(&first, &agent("mia"), &into, Some(&second)).unwrap();
+    let survivor = evolve(second, &entries[1]);
+    assert_eq!(due(&survivor, K::Statutory), Some(first.received_at + TimeDelta::weeks(8)));
+}
+
+#[test]
 fn a_question_that_stays_open_keeps_its_clock_whoever_holds_the_complaint() {
     let mut world = World::new(policy());
     let begun = world.begun("sarah");
@@ -552,6 +569,33 @@ fn who_is_taken_apart_again_was_received_when_it_was() {
     );
 }
 
+/// Each promise has a number of its own in each complaint.
+#[test]
+fn an_earlier_end_that_is_taken_over_replaces_that_promise_and_no_other() {
+    let mut policy = policy();
+    let (all, own) = (PromiseKey::new("final-response").unwrap(), PromiseKey::new("a-month").unwrap());
+    let mut promise = policy.statutory[&all].clone();
+    promise.within = "30 days".parse().unwrap();
+    promise.categories = BTreeSet::from(["late-delivery".parse().unwrap()]);
+    policy.statutory.insert(own.clone(), promise);
+    let mut world = World::new(policy);
+    let mut about = submission();
+    about.category = "late-delivery".parse().unwrap();
+    let survivor = world.submitted_with(&about);
+    // Whoever comes later is promised more.
+    world.policy.statutory.get_mut(&all).unwrap().within = "4 weeks".parse().unwrap();
+    world.later(TimeDelta::days(1));
+    let joined = world.begun("ben");
+    let due = |complaint: &Complaint, key| complaint.promise(key).and_then(|it: &Deadline| it.due_at);
+    assert!(due(&joined, &all) < due(&survivor, &all) && due(&joined, &own).is_none());
+    let into = input(C::Merge, Input { into: Some(survivor.reference.to_string()), ..Input::default() });
+    let entries = world.decide(&joined, &agent("mia"), &into, Some(&survivor)).unwrap();
+    let after = entries[1..].iter().fold(survivor.clone(), evolve);
+    assert_eq!(due(&after, &all), due(&joined, &all));
+    assert_eq!(after.promise(&own), survivor.promise(&own));
+    assert_eq!(after.deadlines.len(), survivor.deadlines.len());
+}
+
 #[test]
 fn all_that_stands_against_joining_is_named_at_once() {
     let mut world = World::new(policy());
@@ -604,6 +648,14 @@ fn a_customer_may_escalate_once_a_promise_was_broken_and_once_per_level() {
     assert_eq!(world.decide(&given, &john, &up, None).unwrap_err().code(), "no_deadline_missed");
     world.now = due(&given, K::Level).unwrap() + TimeDelta::seconds(1);
     assert_eq!(world.act(&given, &john, &up).level, level(3));
+    // Nor does one that moved it up by itself, in the very instant in which it was broken.
+    let mut world = World::new(policy());
+    let begun = world.begun("sarah");
+    world.now = due(&begun, K::FirstResponse).unwrap();
+    let moved = world.tick(begun);
+    assert_eq!(moved.level, level(2));
+    world.later(TimeDelta::minutes(1));
+    assert_eq!(world.decide(&moved, &john, &up, None).unwrap_err().code(), "no_deadline_missed");
 }
 
 #[test]

@@ -680,6 +680,26 @@ fn a_finished_complaint_says_what_is_still_open_to_its_customer() {
     }
 }
 
+#[test]
+fn a_customer_is_asked_to_confirm_until_they_agreed() {
+    let mut world = World::new(policy());
+    let begun = world.begun("sarah");
+    assert_eq!(begun.status_for_customer(None, None), "In progress");
+    let resolved = world.resolved(&begun, replacement());
+    assert_eq!(resolved.status_for_customer(None, None), "Resolved: please confirm");
+    let agreed = world.plain(&resolved, &customer("john"), C::Accept);
+    assert_eq!((agreed.status, agreed.status_for_customer(None, None)), (Status::Resolved, "Resolved".to_owned()));
+}
+
+#[test]
+fn each_command_is_read_by_its_name() {
+    for &name in C::ALL {
+        assert_eq!(name.name().parse(), Ok(name));
+        assert_eq!(name.to_string(), name.name());
+    }
+    assert!("Resolve".parse::<C>().is_err() && "".parse::<C>().is_err());
+}
+
 /// A sentence about a field begins with its name; one about the state of things names none.
 #[test]
 fn refusals_read_as_sentences() {

@@ -671,6 +671,22 @@ fn letters_about_what_is_owed_again_give_the_dates_that_run() {
 }
 
 #[test]
+fn a_named_day_holds_again_only_while_it_is_still_to_come() {
+    for (later, holds) in [(1, true), (5, false)] {
+        let mut world = World::new(policy());
+        let day = world.now.date_naive() + TimeDelta::days(3);
+        let it = resolved(&mut world, 1, vec![Remedy::replacement().due_on(day)]);
+        let named = it.deadline(ClockKind::Remedy).unwrap().due_at;
+        let it = world.act(&it, &agent("sarah"), &delivered(1));
+        world.later(TimeDelta::days(later));
+        let it = world.act(&it, &customer("john"), &because(C::FailRemedy, Some(1)));
+        let again = it.deadline(ClockKind::Remedy).unwrap().due_at;
+        assert_eq!(again == named, holds, "after {later} days it is owed until {again:?}");
+        assert!(again > Some(world.now));
+    }
+}
+
+#[test]
 fn nothing_closes_over_what_the_customer_wrote() {
     let mut world = World::new(policy());
     let (john, sarah) = (customer("john"), agent("sarah"));
