@@ -112,6 +112,9 @@ fn each_warning_is_given_once() {
     world.now = early - TimeDelta::microseconds(1);
     complaint = world.tick(complaint);
     assert_eq!((count(&world, 75), count(&world, 90)), (0, 0), "too early");
+    let asked = due_commands(&complaint, &world.policy, early).remove(0);
+    let refused = world.decide(&complaint, &Actor::system(), &asked, None).unwrap_err();
+    assert_eq!((asked.name(), refused.code()), (C::Warn, "warning_not_due"));
     world.now = early;
     for _ in 0..3 {
         complaint = world.tick(complaint);
@@ -179,6 +182,23 @@ fn at_the_last_level_nobody_is_barred_for_not_having_begun() {
     assert_eq!(late.exclusion(&agent_id("olga")), None);
     assert!(late.deadline(K::Acceptance).unwrap().missed_at.is_some());
     assert_eq!(world.tick(late.clone()), late);
+}
+
+#[test]
+fn what_a_clock_asks_for_is_refused_before_its_time_and_a_second_time() {
+    let mut world = World::new(policy());
+    let begun = world.begun("sarah");
+    let mut due_now = world.clone();
+    due_now.now = due(&begun, K::FirstResponse).unwrap();
+    let asked = due_commands(&begun, &due_now.policy, due_now.now);
+    assert_eq!(asked[0].name(), C::Escalate);
+    for command in &asked {
+        let refused = world.decide(&begun, &Actor::system(), command, None).unwrap_err();
+        assert!(["clock_not_run_out", "warning_not_due"].contains(&refused.code()), "{}: {refused}", command.name());
+    }
+    let moved = due_now.act(&begun, &Actor::system(), &asked[0]);
+    let again = due_now.decide(&moved, &Actor::system(), &asked[0], None).unwrap_err();
+    assert_eq!(again.code(), "clock_not_run_out");
 }
 
 #[test]
@@ -458,10 +478,13 @@ fn an_earlier_receipt_counts_for_a_promise_that_the_joined_complaint_never_had()
     assert_eq!(due(&first, K::Statutory), None);
     world.later(TimeDelta::days(7));
     let second = world.begun("ben");
+    // What we promise ourselves stays as it is, though the policy is another one meanwhile.
+    world.policy.version += 1;
     let into = input(C::Merge, Input { into: Some(second.reference.to_string()), ..Input::default() });
     let entries = world.decide(&first, &agent("mia"), &into, Some(&second)).unwrap();
-    let survivor = evolve(second, &entries[1]);
+    let survivor = evolve(second.clone(), &entries[1]);
     assert_eq!(due(&survivor, K::Statutory), Some(first.received_at + TimeDelta::weeks(8)));
+    assert_eq!(survivor.deadline(K::Resolution), second.deadline(K::Resolution));
 }
 
 #[test]

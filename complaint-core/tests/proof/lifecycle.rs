@@ -447,6 +447,7 @@ fn a_refusal_names_every_fault() {
     for code in ["over_authority", "control_character", "too_long", "contradiction", "missing"] {
         assert!(refusal.has(code), "{code} is not among {refusal:?}");
     }
+    assert!(!refusal.has("wrong_status"));
     let fields: Vec<&str> = refusal.failed.iter().filter_map(|failed| failed.field.as_deref()).collect();
     assert_eq!(fields, ["explanation", "next_steps", "remedies", "remedies.1.amount"]);
 }
@@ -689,6 +690,17 @@ fn a_customer_is_asked_to_confirm_until_they_agreed() {
     assert_eq!(resolved.status_for_customer(None, None), "Resolved: please confirm");
     let agreed = world.plain(&resolved, &customer("john"), C::Accept);
     assert_eq!((agreed.status, agreed.status_for_customer(None, None)), (Status::Resolved, "Resolved".to_owned()));
+}
+
+#[test]
+fn a_complaint_weighs_from_one_to_a_thousand() {
+    let mut world = World::new(policy());
+    let begun = world.begun("sarah");
+    for (weight, fits) in [(0, false), (1, true), (1000, true), (1001, false)] {
+        let triage = input(C::Triage, Input { weight: Some(weight), ..Input::default() });
+        let faults = world.decide(&begun, &agent("sarah"), &triage, None).map_err(|refusal| refusal.code());
+        assert_eq!(faults.err(), (!fits).then_some("out_of_range"), "{weight}");
+    }
 }
 
 #[test]

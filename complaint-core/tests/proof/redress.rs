@@ -8,9 +8,9 @@ use complaint_core::lifecycle::{Command, CommandName as C, Field, Input, Status,
 use complaint_core::money::Money;
 use complaint_core::notice::{Notice, NoticeKind as K, announce};
 use complaint_core::policy::Cause;
-use complaint_core::{Actor, Complaint, Policy, Remedy};
+use complaint_core::{Actor, Complaint, Policy, Remedy, Resolution};
 
-use crate::house::{World, agent, agent_id, customer, decision, input, policy};
+use crate::house::{House, World, agent, agent_id, customer, decision, input, policy};
 
 fn two() -> Vec<Remedy> {
     vec![Remedy::of(RemedyKind::Replacement), Remedy::refund("5.00 EUR").unwrap()]
@@ -668,6 +668,28 @@ fn letters_about_what_is_owed_again_give_the_dates_that_run() {
     assert_eq!(told, 5, "two warnings, and three who are told that it is late");
     let it = world.act(&it, &sarah, &delivered(1));
     assert_eq!(it.status, Status::Closed);
+}
+
+#[tokio::test]
+async fn a_decision_is_kept_as_it_was_written() {
+    let mut rules = policy();
+    let cause = CauseKey::new("packaging").unwrap();
+    rules.causes = vec![Cause { key: cause.clone(), name: "Packaging".into(), active: true }];
+    let house = House::new(rules).await;
+    let id = house.submit().await.id;
+    let handler = house.handler(id).await;
+    handler.begin(id).await.unwrap();
+    let written = Resolution::new(Outcome::PartlyUpheld, "The box was thin.")
+        .with_apology("We are sorry.")
+        .next_steps("The boxes are looked at.")
+        .caused_by(cause.clone())
+        .with(Remedy::replacement());
+    let it = handler.resolve(id, written).await.unwrap();
+    let kept = it.resolution().unwrap();
+    assert_eq!((kept.outcome, kept.explanation.as_str()), (Outcome::PartlyUpheld, "The box was thin."));
+    let said = (kept.apology.as_deref(), kept.next_steps.as_deref());
+    assert_eq!(said, (Some("We are sorry."), Some("The boxes are looked at.")));
+    assert_eq!((&kept.cause, it.remedies.len()), (&Some(cause), 1));
 }
 
 #[test]
