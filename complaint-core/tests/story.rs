@@ -172,6 +172,7 @@ async fn a_repeated_request_gives_the_first_answer() {
     let submission = || Complaint::about("Damaged goods", "Broken kettle", "The lid is cracked.").unwrap();
     let under = |fingerprint: &str| house.john().under_key("k1", fingerprint).unwrap();
     let first = under("a").submit(submission()).await.unwrap();
+    assert!(!first.is_repeated());
     house.agent("sarah").await.begin(first.id()).await.unwrap();
     let again = under("a").submit(submission()).await.unwrap();
     assert!(again.is_repeated());

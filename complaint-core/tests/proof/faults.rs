@@ -480,15 +480,16 @@ async fn taken_apart_and_joined_again_both_complaints_know_it() {
     let mia = house.as_actor(agent("mia"));
     let into =
         |other: &Complaint| input(C::Merge, Input { into: Some(other.reference.to_string()), ..Input::default() });
+    let asked_for = || house.changes.0.lock().unwrap().last().unwrap().parts()[0].id();
     mia.perform(one.id, into(&two)).await.unwrap();
-    assert_eq!(house.state(two.id).await.absorbed, [one.id]);
+    assert_eq!((house.state(two.id).await.absorbed, asked_for()), (vec![one.id], one.id));
     let apart = mia.perform(one.id, Command::plain(C::Unmerge)).await.unwrap();
     assert_eq!((apart.status, apart.merged_into), (Status::Assigned, None), "routed at once");
     let survivor = house.state(two.id).await;
     assert_eq!((survivor.absorbed.as_slice(), survivor.version.get()), (&[][..], 3));
     // And the other way round: nothing remembers the former union.
     mia.perform(two.id, into(&one)).await.unwrap();
-    assert_eq!(house.state(one.id).await.absorbed, [two.id]);
+    assert_eq!((house.state(one.id).await.absorbed, asked_for()), (vec![two.id], two.id));
     // The customer ends the survivor: what was joined to it stays with it.
     house.as_actor(customer("john")).perform(one.id, Command::plain(C::Withdraw)).await.unwrap();
     let refused = mia.perform(two.id, Command::plain(C::Unmerge)).await.unwrap_err();

@@ -404,6 +404,8 @@ fn what_is_anonymous_stays_so() {
     let john = customer("john");
     let rate = |score| input(C::Rate, Input { score: Some(score), ..Input::default() });
     let it = world.act(&it, &john, &rate(1));
+    let unnamed = input(C::Rate, Input { score: Some(1), anonymous: true, ..Input::default() });
+    assert!(world.clone().act(&it, &john, &unnamed).feedback[0].anonymous, "asked for with the edit");
     let it = world.plain(&it, &admin(), C::AnonymiseRating);
     assert!(it.feedback[0].anonymous);
     let it = world.act(&it, &john, &rate(2));

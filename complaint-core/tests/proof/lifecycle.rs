@@ -451,6 +451,7 @@ fn a_refusal_names_every_fault() {
     for code in ["over_authority", "control_character", "too_long", "contradiction", "missing"] {
         assert!(refusal.has(code), "{code} is not among {refusal:?}");
     }
+    assert!(!refusal.has("wrong_status"));
     let fields: Vec<&str> = refusal.failed.iter().filter_map(|failed| failed.field.as_deref()).collect();
     assert_eq!(fields, ["explanation", "next_steps", "remedies", "remedies.1.amount"]);
 }
@@ -657,6 +658,62 @@ fn refusals_are_worded_for_whoever_reads_them() {
             }
         }
     }
+}
+
+#[test]
+fn a_finished_complaint_says_what_is_still_open_to_its_customer() {
+    let mut world = World::new(policy());
+    let mut complaint = world.begun("sarah");
+    let mut remedy = |status, actor: &Actor| {
+        complaint.status = status;
+        let refused = world.decide(&complaint, actor, &Command::with_text(C::Answer, "Blue."), None).unwrap_err();
+        assert_eq!(refused.failed[0].code, "wrong_status");
+        refused.failed[0].remedy.clone()
+    };
+    let contested = "a finished complaint can be contested in time, or followed up";
+    let followed = "a finished complaint can be followed up";
+    for (status, says) in [
+        (Status::Closed, contested),
+        (Status::Dismissed, contested),
+        (Status::Withdrawn, followed),
+        (Status::Referred, followed),
+        (Status::Merged, "turn to the complaint that it was joined to"),
+        (Status::Assigned, "it must be: “We need your answer”"),
+    ] {
+        assert_eq!(remedy(status, &customer("john")), says, "{status}");
+        assert_eq!(remedy(status, &agent("mia")), "it must be: “Awaiting customer”", "{status}");
+    }
+}
+
+#[test]
+fn a_customer_is_asked_to_confirm_until_they_agreed() {
+    let mut world = World::new(policy());
+    let begun = world.begun("sarah");
+    assert_eq!(begun.status_for_customer(None, None), "In progress");
+    let resolved = world.resolved(&begun, replacement());
+    assert_eq!(resolved.status_for_customer(None, None), "Resolved: please confirm");
+    let agreed = world.plain(&resolved, &customer("john"), C::Accept);
+    assert_eq!((agreed.status, agreed.status_for_customer(None, None)), (Status::Resolved, "Resolved".to_owned()));
+}
+
+#[test]
+fn a_complaint_weighs_from_one_to_a_thousand() {
+    let mut world = World::new(policy());
+    let begun = world.begun("sarah");
+    for (weight, fits) in [(0, false), (1, true), (1000, true), (1001, false)] {
+        let triage = input(C::Triage, Input { weight: Some(weight), ..Input::default() });
+        let faults = world.decide(&begun, &agent("sarah"), &triage, None).map_err(|refusal| refusal.code());
+        assert_eq!(faults.err(), (!fits).then_some("out_of_range"), "{weight}");
+    }
+}
+
+#[test]
+fn each_command_is_read_by_its_name() {
+    for &name in C::ALL {
+        assert_eq!(name.name().parse(), Ok(name));
+        assert_eq!(name.to_string(), name.name());
+    }
+    assert!("Resolve".parse::<C>().is_err() && "".parse::<C>().is_err());
 }
 
 /// A sentence about a field begins with its name; one about the state of things names none.

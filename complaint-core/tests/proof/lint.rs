@@ -9,7 +9,7 @@ use complaint_core::policy::{Category, Code, Finding, Machine, MachineClock, Mov
 use complaint_core::routing::Roster;
 use complaint_core::{Agent, Policy};
 
-use crate::house::{agent_id, agents, level, policy, roster};
+use crate::house::{House, agent_id, agents, level, policy, roster};
 
 const STANDARD: &str = include_str!("../../src/policy/standard.toml");
 const DEMO: &str = include_str!("../../../reference-server/src/demo/policy.toml");
@@ -621,4 +621,22 @@ fn known_systems_faults_in_a_policy_of_ours() {
         }
         assert_eq!(policy.lint(), [], "{length} levels");
     }
+}
+
+#[tokio::test]
+async fn of_two_policies_the_later_stays_and_a_faulty_one_is_refused() {
+    let house = House::new(policy()).await;
+    let adopt = |version, takes, levels| {
+        let mut other = policy();
+        other.version = version;
+        other.agents_may_take = takes;
+        other.levels.truncate(levels);
+        let adopted = house.desk.adopt(other).is_ok();
+        let in_force = house.desk.policy();
+        (adopted, in_force.version, in_force.agents_may_take)
+    };
+    assert_eq!(adopt(7, true, 3), (true, 7, true));
+    assert_eq!(adopt(6, false, 3), (true, 7, true), "made earlier, came later");
+    assert_eq!(adopt(7, false, 3), (true, 7, false));
+    assert_eq!(adopt(8, true, 0), (false, 7, false), "without a level nobody could decide");
 }

@@ -8,9 +8,9 @@ use complaint_core::lifecycle::{Command, CommandName as C, Field, Input, Status,
 use complaint_core::money::Money;
 use complaint_core::notice::{Notice, NoticeKind as K, announce};
 use complaint_core::policy::Cause;
-use complaint_core::{Actor, Complaint, Policy, Remedy};
+use complaint_core::{Actor, Complaint, Policy, Remedy, Resolution};
 
-use crate::house::{World, agent, agent_id, customer, decision, input, policy};
+use crate::house::{House, World, agent, agent_id, customer, decision, input, policy};
 
 fn two() -> Vec<Remedy> {
     vec![Remedy::of(RemedyKind::Replacement), Remedy::refund("5.00 EUR").unwrap()]
@@ -664,6 +664,44 @@ fn letters_about_what_is_owed_again_give_the_dates_that_run() {
     assert_eq!(told, 5, "two warnings, and three who are told that it is late");
     let it = world.act(&it, &sarah, &delivered(1));
     assert_eq!(it.status, Status::Closed);
+}
+
+#[tokio::test]
+async fn a_decision_is_kept_as_it_was_written() {
+    let mut rules = policy();
+    let cause = CauseKey::new("packaging").unwrap();
+    rules.causes = vec![Cause { key: cause.clone(), name: "Packaging".into(), active: true }];
+    let house = House::new(rules).await;
+    let id = house.submit().await.id;
+    let handler = house.handler(id).await;
+    handler.begin(id).await.unwrap();
+    let written = Resolution::new(Outcome::PartlyUpheld, "The box was thin.")
+        .with_apology("We are sorry.")
+        .next_steps("The boxes are looked at.")
+        .caused_by(cause.clone())
+        .with(Remedy::replacement());
+    let it = handler.resolve(id, written).await.unwrap();
+    let kept = it.resolution().unwrap();
+    assert_eq!((kept.outcome, kept.explanation.as_str()), (Outcome::PartlyUpheld, "The box was thin."));
+    let said = (kept.apology.as_deref(), kept.next_steps.as_deref());
+    assert_eq!(said, (Some("We are sorry."), Some("The boxes are looked at.")));
+    assert_eq!((&kept.cause, it.remedies.len()), (&Some(cause), 1));
+}
+
+#[test]
+fn a_named_day_holds_again_only_while_it_is_still_to_come() {
+    for (later, holds) in [(1, true), (5, false)] {
+        let mut world = World::new(policy());
+        let day = world.now.date_naive() + TimeDelta::days(3);
+        let it = resolved(&mut world, 1, vec![Remedy::replacement().due_on(day)]);
+        let named = it.deadline(ClockKind::Remedy).unwrap().due_at;
+        let it = world.act(&it, &agent("sarah"), &delivered(1));
+        world.later(TimeDelta::days(later));
+        let it = world.act(&it, &customer("john"), &because(C::FailRemedy, Some(1)));
+        let again = it.deadline(ClockKind::Remedy).unwrap().due_at;
+        assert_eq!(again == named, holds, "after {later} days it is owed until {again:?}");
+        assert!(again > Some(world.now));
+    }
 }
 
 #[test]

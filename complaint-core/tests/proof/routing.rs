@@ -485,6 +485,23 @@ async fn an_absence_moves_what_cannot_wait_exactly_once() {
 }
 
 #[tokio::test]
+async fn whoever_is_given_it_by_hand_was_given_something_last() {
+    let house = House::with(policy(), vec![of_level_one("sarah")]).await;
+    let id = house.submit().await.id;
+    // The store gives it to nobody who is full by then: others may have been faster.
+    let change = house.changes.0.lock().unwrap().last().unwrap().clone();
+    let [delta] = change.workload() else { panic!("{change:?}") };
+    assert_eq!((delta.delta, delta.ceiling), (1, Some(of_level_one("sarah").capacity)));
+    house.desk.enrol(of_level_one("ben")).await.unwrap();
+    house.desk.enrol(of_level_one("mia").at_level(level(2))).await.unwrap();
+    house.clock.advance(TimeDelta::hours(1));
+    let to = Input { agent: Some(agent_id("ben")), reason: Some("Less to do.".into()), ..Input::default() };
+    house.as_actor(agent("mia")).perform(id, input(C::Reassign, to)).await.unwrap();
+    let ben = house.desk.store().find(&agent_id("ben")).await.unwrap().unwrap();
+    assert_eq!((ben.workload, ben.last_assigned_at), (1, Some(house.desk.now())));
+}
+
+#[tokio::test]
 async fn an_hour_away_moves_nothing_and_being_disabled_moves_everything() {
     let house = House::with(policy(), vec![of_level_one("sarah"), of_level_one("ben").with_capacity(0)]).await;
     let id = house.submit().await.id;

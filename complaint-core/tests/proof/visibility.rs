@@ -525,3 +525,24 @@ async fn consent_can_be_taken_back_and_what_ended_elsewhere_can_be_followed_up()
     let again = him.follow_up(john, submission()).await.unwrap();
     assert_eq!(again.complaint().follows, Some(john));
 }
+
+#[tokio::test]
+async fn what_was_joined_to_what_was_joined_is_read_by_whoever_handles_the_last() {
+    let house = House::new(policy()).await;
+    let mut chain = Vec::new();
+    for _ in 0..3 {
+        let id = house.submit().await.id;
+        chain.push(house.state(id).await);
+    }
+    let [first, middle, last] = [0, 1, 2].map(|at| house.as_actor(agent(chain[at].handler.as_ref().unwrap().as_str())));
+    for pair in chain.windows(2) {
+        let into = input(C::Merge, Input { into: Some(pair[1].reference.to_string()), ..Input::default() });
+        house.as_actor(agent("mia")).perform(pair[0].id, into).await.unwrap();
+    }
+    for joined in &chain[..2] {
+        assert_eq!(last.read(joined.id).await.unwrap().id, joined.id);
+        for former in [&first, &middle] {
+            assert!(matches!(former.read(joined.id).await, Err(DeskError::NotFound)), "{:?}", former.actor());
+        }
+    }
+}
