@@ -3,13 +3,15 @@
 //! A name is resolved once, all it resolves to is looked at, and the connection goes to what was looked at. Redirects are not
 //! followed, proxies of the environment are not used.
 
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta};
+use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{DATE, HeaderMap, HeaderName, RETRY_AFTER};
 use reqwest::redirect::Policy;
@@ -19,6 +21,9 @@ use url::{Host, Url};
 /// The most of an answer that is read.
 const ANSWER_MAX: usize = 64 * 1024;
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
+/// How long somebody who gave no answer is left alone.
+pub(crate) const REST: TimeDelta = TimeDelta::seconds(30);
+const REST_MAX: TimeDelta = TimeDelta::hours(1);
 
 /// Networks that are not public and may be reached all the same: those of the house, named by whoever runs it.
 ///
@@ -165,6 +170,31 @@ pub(crate) fn retry_after(headers: &HeaderMap) -> Option<TimeDelta> {
         Err(_) => instant(until)?.signed_duration_since(said(DATE).and_then(instant)?),
     };
     Some(wait.max(TimeDelta::zero()))
+}
+
+/// Who is left alone for a while: one that does not answer, or asks to be left alone, must not hold up what is for others.
+#[derive(Debug)]
+pub(crate) struct Resting<K>(Mutex<BTreeMap<K, DateTime<Utc>>>);
+
+impl<K> Default for Resting<K> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<K: Ord> Resting<K> {
+    /// How long somebody is still to be left alone.
+    pub(crate) fn left(&self, who: &K, now: DateTime<Utc>) -> Option<TimeDelta> {
+        let resting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        resting.get(who).map(|until| *until - now).filter(|left| *left > TimeDelta::zero())
+    }
+
+    /// From now on for so long; of no time at all: no longer. No longer than an hour, whoever asks for it: they may be well again.
+    pub(crate) fn rest(&self, who: K, wait: TimeDelta, now: DateTime<Utc>) {
+        let mut resting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        resting.insert(who, now + wait.min(REST_MAX));
+        resting.retain(|_, until| *until > now);
+    }
 }
 
 /// Resolves names, and refuses those that lead where requests may not go.
@@ -367,6 +397,21 @@ mod tests {
         ] {
             assert_eq!(address(bad, &own).map(|url| url.to_string()), Err(fault), "{bad}");
         }
+    }
+
+    #[test]
+    fn whoever_rests_is_left_alone_for_so_long_and_not_for_ever() {
+        let now: DateTime<Utc> = "2026-11-21T09:30:05Z".parse().unwrap();
+        let resting = Resting::default();
+        assert_eq!(resting.left(&1, now), None);
+        resting.rest(1, REST, now);
+        let later = now + TimeDelta::seconds(20);
+        assert_eq!((resting.left(&1, later), resting.left(&2, later)), (Some(TimeDelta::seconds(10)), None));
+        assert_eq!(resting.left(&1, now + REST), None);
+        resting.rest(1, TimeDelta::days(9), now);
+        assert_eq!(resting.left(&1, now), Some(REST_MAX));
+        resting.rest(1, TimeDelta::zero(), now);
+        assert_eq!(resting.left(&1, now), None);
     }
 
     #[test]

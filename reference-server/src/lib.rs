@@ -178,7 +178,8 @@ pub async fn build_with(config: Config, parts: Parts) -> Result<Server, BuildErr
     let email = EmailNotifier::with_mailer(mailer.clone(), book.clone()).only_known_people();
     let mut notifier = ByChannel::new().carrying(NoticeChannel::Email, email);
     if let Some(gateway) = &config.sms {
-        notifier = notifier.carrying(NoticeChannel::Sms, SmsNotifier::new(gateway.clone(), book, settings));
+        notifier = notifier
+            .carrying(NoticeChannel::Sms, SmsNotifier::new(gateway.clone(), book, settings, Arc::clone(&clock)));
     }
     let sender = WebhookSender::new(config.webhook_networks.clone(), webhooks::ANSWER_WITHIN);
     let sender = sender.map_err(|error| BuildError::Webhooks(Box::new(error)))?;

@@ -8,11 +8,13 @@ mod words;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use complaint_core::clock::Clock;
 use complaint_core::notice::{Notice, NoticeChannel};
 use complaint_core::{Notifier, NotifyError};
 
 use crate::address_book::{AddressBook, Addressee};
 use crate::notifier::{message_id, whom};
+use crate::outgoing::{REST, Resting};
 use crate::settings::Settings;
 use message::TextMessage;
 use phone::PhoneNumber;
@@ -35,18 +37,26 @@ pub trait SmsTransport: Send + Sync {
 /// What does not fit into one message is left out, the organisation's name first, then the date, then the link.
 ///
 /// Nobody owes us a number: whoever has none is [`NotifyError::Nobody`], since the letter about the same thing reaches them.
-/// Delivery is **at least once**, as with [`EmailNotifier`](crate::EmailNotifier).
+/// Delivery is **at least once**, as with [`EmailNotifier`](crate::EmailNotifier). A gateway that gave no answer is left alone for 30
+/// seconds, and one that says `Retry-After` for so long, an hour at most: letters must not wait for it.
 #[derive(Clone)]
 pub struct SmsNotifier {
     transport: Arc<dyn SmsTransport>,
     book: Arc<dyn AddressBook>,
     settings: Settings,
+    clock: Arc<dyn Clock>,
+    resting: Arc<Resting<()>>,
 }
 
 impl SmsNotifier {
-    /// A notifier. Of the settings it uses the organisation and where complaints are read.
-    pub fn new(transport: Arc<dyn SmsTransport>, book: Arc<dyn AddressBook>, settings: Settings) -> Self {
-        Self { transport, book, settings }
+    /// A notifier. Of the settings it uses the organisation and where complaints are read; the clock says when a gateway has rested.
+    pub fn new(
+        transport: Arc<dyn SmsTransport>,
+        book: Arc<dyn AddressBook>,
+        settings: Settings,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self { transport, book, settings, clock, resting: Arc::default() }
     }
 
     async fn send(&self, notice: &Notice, at: usize, person: &Addressee, to: PhoneNumber) -> Result<(), NotifyError> {
@@ -74,7 +84,11 @@ impl Notifier for SmsNotifier {
             let whom = whom(&notice.recipient);
             return Err(NotifyError::Nobody(format!("no phone number in international form is known for {whom}")));
         }
-        let (mut sent, mut later, mut never) = (0_usize, None, None);
+        let now = self.clock.now();
+        if let Some(wait) = self.resting.left(&(), now) {
+            return Err(NotifyError::NotBefore { wait, why: "the gateway is left alone for a while".into() });
+        }
+        let (mut sent, mut never) = (0_usize, None);
         for (at, (person, to)) in people.into_iter().enumerate() {
             match self.send(notice, at, &person, to).await {
                 Ok(()) => sent += 1,
@@ -82,13 +96,17 @@ impl Notifier for SmsNotifier {
                     tracing::warn!(notice = %notice.id, why, "a text message cannot be delivered");
                     never = Some(NotifyError::Never(why));
                 }
-                Err(error) => later = Some(error),
+                // It is about the gateway, and so about everybody: the others are not asked for in vain.
+                Err(error) => {
+                    let wait = if let NotifyError::NotBefore { wait, .. } = &error { *wait } else { REST };
+                    self.resting.rest((), wait, now);
+                    return Err(error);
+                }
             }
         }
-        match (later, never) {
-            (Some(later), _) => Err(later),
+        match never {
             // A colleague with a dead number must not make a dead letter of a notice that the others have.
-            (None, Some(never)) if sent == 0 => Err(never),
+            Some(never) if sent == 0 => Err(never),
             _ => Ok(()),
         }
     }

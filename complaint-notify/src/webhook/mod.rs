@@ -3,9 +3,8 @@
 pub(crate) mod message;
 pub(crate) mod signature;
 
-use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -17,12 +16,9 @@ use complaint_core::{Notifier, NotifyError};
 use reqwest::Client;
 use reqwest::header::CONTENT_TYPE;
 
-use crate::outgoing::{self, InvalidAddress, Networks};
+use crate::outgoing::{self, InvalidAddress, Networks, REST, Resting};
 use message::WebhookMessage;
 use signature::WebhookSecret;
-
-/// How long an endpoint that gave no answer is left alone, whatever else there is to tell it: others must not wait for it.
-const REST: TimeDelta = TimeDelta::seconds(30);
 
 /// Where a program is, and what it knows our messages by.
 #[derive(Debug, Clone)]
@@ -156,33 +152,22 @@ pub trait EndpointBook: Send + Sync {
 /// | 200 to 299 | delivered |
 /// | 410 | never |
 /// | every other status, redirects too | later, not before `Retry-After` |
-/// | no connection, TLS refused, time-out, cut, an address that is not public | later; what else there is to tell it waits 30 s |
+/// | no connection, TLS refused, time-out, cut, an address that is not public | later |
+///
+/// An endpoint that gave no answer is left alone for 30 seconds, and one that says `Retry-After` for so long, an hour at most, whatever
+/// else there is to tell it: others must not wait for it.
 #[derive(Clone)]
 pub struct WebhookNotifier {
     sender: WebhookSender,
     book: Arc<dyn EndpointBook>,
     clock: Arc<dyn Clock>,
-    resting: Arc<Mutex<BTreeMap<EndpointId, DateTime<Utc>>>>,
+    resting: Arc<Resting<EndpointId>>,
 }
 
 impl WebhookNotifier {
     /// A notifier. The clock gives the time that messages are signed with.
     pub fn new(sender: WebhookSender, book: Arc<dyn EndpointBook>, clock: Arc<dyn Clock>) -> Self {
         Self { sender, book, clock, resting: Arc::default() }
-    }
-
-    /// How long an endpoint is still to be left alone.
-    fn rest_of(&self, id: EndpointId, now: DateTime<Utc>) -> Option<TimeDelta> {
-        let resting = self.resting.lock().unwrap_or_else(PoisonError::into_inner);
-        resting.get(&id).map(|until| *until - now).filter(|left| *left > TimeDelta::zero())
-    }
-
-    fn note(&self, id: EndpointId, told: &Told, now: DateTime<Utc>) {
-        let mut resting = self.resting.lock().unwrap_or_else(PoisonError::into_inner);
-        match told {
-            Told::Unanswered { .. } => resting.insert(id, now + REST),
-            _ => resting.remove(&id),
-        };
     }
 }
 
@@ -198,12 +183,16 @@ impl Notifier for WebhookNotifier {
         };
         let message = WebhookMessage::about(notice)?;
         let now = self.clock.now();
-        if let Some(wait) = self.rest_of(id, now) {
-            let why = "the endpoint did not answer a moment ago".into();
-            return Err(NotifyError::NotBefore { wait, why });
+        if let Some(wait) = self.resting.left(&id, now) {
+            return Err(NotifyError::NotBefore { wait, why: "the endpoint is left alone for a while".into() });
         }
         let told = self.sender.send(&endpoint, &message, now).await;
-        self.note(id, &told, now);
+        let rest = match &told {
+            Told::Unanswered { .. } => REST,
+            Told::Refused { wait, .. } => wait.unwrap_or_default(),
+            Told::Delivered { .. } => TimeDelta::zero(),
+        };
+        self.resting.rest(id, rest, now);
         self.book.keep(id, notice, &message, &told).await;
         let why = told.to_string();
         match told {

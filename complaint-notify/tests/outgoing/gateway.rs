@@ -3,14 +3,18 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use chrono::TimeDelta;
+use complaint_core::clock::SystemClock;
+use complaint_core::deadline::ClockKind;
 use complaint_core::id::Level;
 use complaint_core::notice::{NoticeChannel, NoticeKind, Recipient};
+use complaint_core::testing::ManualClock;
 use complaint_core::{Notifier, NotifyError};
 use complaint_notify::{Gateway, SmsNotifier, SmsTransport, TextMessage};
 use serde_json::Value;
 
 use crate::stub::{Stub, Turn};
-use crate::{Host, customer, notice, sarah, settings};
+use crate::{Host, customer, instant, notice, sarah, settings};
 
 fn message(text: &str) -> TextMessage {
     TextMessage::new("n-17", "+447700900123".parse().unwrap(), text).unwrap()
@@ -236,9 +240,10 @@ async fn everybody_at_a_level_who_has_a_number_gets_it_under_a_stable_id() {
     let rest = "[json]\nto = \"{to}\"\ntext = \"{text}\"\nid = \"{id}\"\n";
     let gateway = Arc::new(Gateway::from_toml(&description(stub.port, rest)).unwrap());
     let mut host = Host::usual();
-    let notifier = |host: &Host| SmsNotifier::new(gateway.clone(), Arc::new(host.clone()), settings());
+    let notifier =
+        |host: &Host| SmsNotifier::new(gateway.clone(), Arc::new(host.clone()), settings(), Arc::new(SystemClock));
     let level = Recipient::Level { level: Level::new(2).unwrap(), down_to: Level::FIRST, except: BTreeSet::new() };
-    let mut sample = notice(NoticeKind::Missed(complaint_core::deadline::ClockKind::Resolution), level);
+    let mut sample = notice(NoticeKind::Missed(ClockKind::Resolution), level);
     sample.channel = NoticeChannel::Sms;
 
     let result = notifier(&host).deliver(&sample).await;
@@ -265,11 +270,28 @@ async fn everybody_at_a_level_who_has_a_number_gets_it_under_a_stable_id() {
 }
 
 #[tokio::test]
-async fn one_who_cannot_be_reached_now_makes_the_notice_return() {
-    let stub = Stub::doing(Turn::Answer("429 Too Many Requests\r\nRetry-After: 60", "")).await;
-    let gateway = Arc::new(Gateway::from_toml(&description(stub.port, PLAIN)).unwrap());
-    let mut sample = notice(NoticeKind::AssignedHandler, sarah());
-    sample.channel = NoticeChannel::Sms;
-    let result = SmsNotifier::new(gateway, Arc::new(Host::usual()), settings()).deliver(&sample).await;
-    assert_eq!(then(&result), Then::NotBefore(60));
+async fn a_gateway_that_cannot_be_used_makes_the_notice_return_and_is_left_alone() {
+    for (turn, first, second) in [
+        (Turn::Answer("429 Too Many Requests\r\nRetry-After: 60", ""), Then::NotBefore(60), 50),
+        (Turn::Answer("503 Service Unavailable", ""), Then::Later, 20),
+        (Turn::Cut, Then::Later, 20),
+    ] {
+        let stub = Stub::doing(turn).await;
+        let gateway = Arc::new(Gateway::from_toml(&description(stub.port, PLAIN)).unwrap());
+        let level = Recipient::Level { level: Level::new(2).unwrap(), down_to: Level::FIRST, except: BTreeSet::new() };
+        let mut sample = notice(NoticeKind::Missed(ClockKind::Resolution), level);
+        sample.channel = NoticeChannel::Sms;
+        let mut host = Host::usual();
+        host.level[0].phone = Some("+49 170 1234567".to_owned());
+        host.level[1].phone = Some("+49 170 1234568".to_owned());
+        let clock = Arc::new(ManualClock::at(instant("2026-11-21T09:30:05Z")));
+        let notifier = SmsNotifier::new(gateway, Arc::new(host), settings(), clock.clone());
+        assert_eq!(then(&notifier.deliver(&sample).await), first);
+        clock.advance(TimeDelta::seconds(10));
+        assert_eq!(then(&notifier.deliver(&sample).await), Then::NotBefore(second));
+        assert_eq!(stub.taken().len(), 1, "neither the second of them nor the second time");
+        clock.advance(TimeDelta::seconds(second));
+        assert_eq!(then(&notifier.deliver(&sample).await), first);
+        assert_eq!(stub.taken().len(), 1);
+    }
 }

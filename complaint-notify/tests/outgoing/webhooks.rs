@@ -4,11 +4,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 use complaint_core::clock::{Clock, SystemClock};
 use complaint_core::complaint::EventName;
 use complaint_core::id::{CategoryKey, EndpointId, Version};
 use complaint_core::notice::{Happening, Notice, NoticeChannel, NoticeKind, Recipient};
+use complaint_core::testing::ManualClock;
 use complaint_core::{Notifier, NotifyError};
 use complaint_notify::{
     Endpoint, EndpointBook, Networks, Told, WebhookMessage, WebhookNotifier, WebhookSecret, WebhookSender,
@@ -40,14 +41,6 @@ fn happened(event: EventName) -> Notice {
     }
 }
 
-struct Moved(Mutex<DateTime<Utc>>);
-
-impl Clock for Moved {
-    fn now(&self) -> DateTime<Utc> {
-        *self.0.lock().unwrap()
-    }
-}
-
 /// A book with one endpoint, and what it was told to keep.
 #[derive(Clone, Default)]
 struct Book {
@@ -69,13 +62,13 @@ impl EndpointBook for Book {
 struct Trial {
     notifier: WebhookNotifier,
     book: Book,
-    clock: Arc<Moved>,
+    clock: Arc<ManualClock>,
 }
 
 impl Trial {
     fn at(url: String, secrets: Vec<WebhookSecret>) -> Self {
         let book = Book { endpoint: Some(Endpoint { url, secrets }), ..Book::default() };
-        let clock = Arc::new(Moved(Mutex::new(SystemClock.now())));
+        let clock = Arc::new(ManualClock::at(SystemClock.now()));
         let sender = WebhookSender::new("127.0.0.1".parse().unwrap(), Duration::from_secs(1)).unwrap();
         let notifier = WebhookNotifier::new(sender, Arc::new(book.clone()), clock.clone());
         Self { notifier, book, clock }
@@ -115,7 +108,7 @@ async fn a_foreign_verifier_believes_each_key_and_no_other_body() {
     assert_eq!(asked.header("webhook-id"), Some(format!("msg_{}", sample.id.as_uuid().simple()).as_str()));
     assert_eq!(asked.header("webhook-timestamp"), Some(began.timestamp().to_string().as_str()));
 
-    *trial.clock.0.lock().unwrap() += TimeDelta::minutes(1);
+    trial.clock.advance(TimeDelta::minutes(1));
     trial.notifier.deliver(&sample).await.unwrap();
     let again = stub.taken().remove(0);
     assert_eq!((again.header("webhook-id"), &again.body), (asked.header("webhook-id"), &asked.body), "the same again");
@@ -199,7 +192,7 @@ async fn what_is_not_public_is_not_reached_by_address_name_or_redirect() {
         "nonsense".to_owned(),
     ] {
         let book = Book { endpoint: Some(Endpoint { url: url.clone(), secrets: vec![secret(1)] }), ..Book::default() };
-        let clock = Arc::new(Moved(Mutex::new(SystemClock.now())));
+        let clock = Arc::new(ManualClock::at(SystemClock.now()));
         let sender = WebhookSender::new(Networks::default(), Duration::from_secs(1)).unwrap();
         let notifier = WebhookNotifier::new(sender, Arc::new(book.clone()), clock);
         let result = notifier.deliver(&happened(EventName::Closed)).await;
@@ -219,14 +212,33 @@ async fn an_endpoint_that_gives_no_answer_is_left_alone_for_a_while() {
     let trial = Trial::at(format!("http://127.0.0.1:{}/", stub.port), vec![secret(1)]);
     let deliver = async || trial.notifier.deliver(&happened(EventName::Closed)).await;
     assert!(matches!(deliver().await, Err(NotifyError::Later(_))));
-    *trial.clock.0.lock().unwrap() += TimeDelta::seconds(10);
+    trial.clock.advance(TimeDelta::seconds(10));
     let result = deliver().await;
     assert!(matches!(&result, Err(NotifyError::NotBefore { wait, .. }) if wait.num_seconds() == 20), "{result:?}");
     assert_eq!(stub.taken().len(), 1, "not asked");
-    *trial.clock.0.lock().unwrap() += TimeDelta::seconds(20);
+    trial.clock.advance(TimeDelta::seconds(20));
     assert!(matches!(deliver().await, Err(NotifyError::Later(_))));
     assert_eq!(stub.taken().len(), 1, "asked again");
     assert_eq!(trial.book.kept.lock().unwrap().len(), 2, "a try that was not made is not kept");
+}
+
+#[tokio::test]
+async fn an_endpoint_that_asks_for_it_is_left_alone_and_the_others_are_not() {
+    let busy = Stub::doing(Turn::Answer("503 Service Unavailable\r\nRetry-After: 900", "")).await;
+    let trial = Trial::at(format!("http://127.0.0.1:{}/", busy.port), vec![secret(1)]);
+    let deliver = async || trial.notifier.deliver(&happened(EventName::Closed)).await;
+    for wait in [900, 600] {
+        let result = deliver().await;
+        assert!(
+            matches!(&result, Err(NotifyError::NotBefore { wait: it, .. }) if it.num_seconds() == wait),
+            "{result:?}"
+        );
+        trial.clock.advance(TimeDelta::minutes(5));
+    }
+    assert_eq!(busy.taken().len(), 1);
+    trial.clock.advance(TimeDelta::minutes(5));
+    assert!(deliver().await.is_err());
+    assert_eq!(busy.taken().len(), 1, "its time is over");
 }
 
 #[tokio::test]

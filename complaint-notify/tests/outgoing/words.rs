@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
+use complaint_core::clock::SystemClock;
 use complaint_core::deadline::ClockKind;
 use complaint_core::id::Level;
 use complaint_core::notice::{Notice, NoticeChannel, NoticeKind, Recipient};
@@ -33,7 +34,10 @@ async fn text(notice: &Notice, settings: Settings, zone: Option<&str>) -> String
     let host = Host { customer: vec![reached.clone()], level: vec![reached], ..Host::default() };
     let tray = Tray::default();
     let notice = Notice { channel: NoticeChannel::Sms, ..notice.clone() };
-    SmsNotifier::new(Arc::new(tray.clone()), Arc::new(host), settings).deliver(&notice).await.unwrap();
+    SmsNotifier::new(Arc::new(tray.clone()), Arc::new(host), settings, Arc::new(SystemClock))
+        .deliver(&notice)
+        .await
+        .unwrap();
     let messages = std::mem::take(&mut *tray.0.lock().unwrap());
     assert_eq!((messages.len(), messages[0].id()), (1, messages[0].id()));
     messages[0].text().to_owned()
