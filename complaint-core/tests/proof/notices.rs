@@ -26,7 +26,7 @@ fn everything() -> Policy {
     policy
 }
 
-/// The stored sample of an event, in each form that is told differently: by whom, at which level, of which clock.
+/// The stored sample of an event, in each form that is told differently: by whom, who holds it then, at which level, of which clock.
 fn forms(name: EventName, of: &Complaint) -> Vec<Entry> {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/proof/golden/{name}.json"));
     let text = std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
@@ -47,7 +47,7 @@ fn forms(name: EventName, of: &Complaint) -> Vec<Entry> {
     let mut forms = Vec::new();
     for event in events {
         for by in &by {
-            for (at, handler) in [(1, Some("sarah")), (1, None), (3, Some("sarah"))] {
+            for (at, handler) in [(1, Some("sarah")), (1, Some("ben")), (1, None), (3, Some("sarah"))] {
                 let place = Place { status: Status::InProgress, level: level(at), handler: handler.map(agent_id) };
                 let (complaint, by) = (of.id, by.clone());
                 forms.push(Entry { complaint, by, place, event: event.clone(), ..sample.clone() });
