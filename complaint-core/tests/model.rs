@@ -553,17 +553,8 @@ impl House {
     /// Two complaints of two customers, of which one agrees that theirs goes on with the other's, while what the law promised runs.
     fn of_two_customers() -> Self {
         let bounds = Bounds { hours: 2, level_entries: 2, assignments: 2, questions: 0, proposals: 0, decisions: 1 };
-        let commands = [
-            C::Begin,
-            C::Resolve,
-            C::Accept,
-            C::Withdraw,
-            C::Merge,
-            C::Unmerge,
-            C::Dismiss,
-            C::Refer,
-            C::ReturnReferral,
-        ];
+        let commands =
+            [C::Begin, C::Resolve, C::Accept, C::FulfilRemedy, C::Withdraw, C::Merge, C::Unmerge, C::Dismiss];
         let customers = ["john", "jane"];
         Self { name: "two customers", customers, deeds: deeds(&commands), bounds, ..Self::of_two_complaints() }
     }
