@@ -33,10 +33,14 @@
 //!
 //! Text messages are not carried: a notice on [`NoticeChannel::Sms`](complaint_core::notice::NoticeChannel::Sms) is refused
 //! for good, so plan such notices only if another notifier takes them.
+//!
+//! With the feature `inbound`, mail that comes in is read and judged as well.
 
 mod address_book;
 mod folder;
 mod header;
+#[cfg(feature = "inbound")]
+pub mod inbound;
 mod letter;
 mod mail;
 mod notifier;
