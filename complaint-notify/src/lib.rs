@@ -50,11 +50,15 @@
 //! - Facts only: ids, the event, where the work is. Nothing that a person typed.
 //! - The same `webhook-id` and body whenever it is sent again.
 //! - Its address as above; redirects are not followed.
+//!
+//! With the feature `inbound`, mail that comes in is read and judged as well.
 
 mod address_book;
 mod by_channel;
 mod folder;
 mod header;
+#[cfg(feature = "inbound")]
+pub mod inbound;
 mod letter;
 mod mail;
 mod notifier;

@@ -96,6 +96,7 @@ impl Mailer {
             text: &mail.text,
             html: mail.html.as_deref(),
             conversation: None,
+            reply_to: None,
             planned_at: self.clock.now(),
         };
         self.send(&draft).await
@@ -129,6 +130,10 @@ impl Mailer {
             // RFC 3834: no vacation reply, no loop.
             .raw_header(fixed("Auto-Submitted", "auto-generated".to_owned()))
             .raw_header(fixed("Content-Language", "en".to_owned()));
+        if let Some(address) = &draft.reply_to {
+            let address = header::address(address).map_err(|fault| fault.of("address for replies"))?;
+            builder = builder.raw_header(fixed("Reply-To", address.to_string()));
+        }
         if let Some(conversation) = &draft.conversation {
             // One root per complaint that no message bears: mail programs thread by what is common to all, and so the
             // order of arrival, or a first mail that went to somebody else, does not matter.
@@ -164,6 +169,7 @@ pub(crate) struct Draft<'a> {
     pub(crate) text: &'a str,
     pub(crate) html: Option<&'a str>,
     pub(crate) conversation: Option<Conversation>,
+    pub(crate) reply_to: Option<String>,
     pub(crate) planned_at: DateTime<Utc>,
 }
 

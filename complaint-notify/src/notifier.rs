@@ -115,6 +115,7 @@ impl EmailNotifier {
                     root: format!("complaint.{}", notice.complaint),
                     reference: notice.reference.to_string(),
                 }),
+                reply_to: reply_to(settings, notice),
                 planned_at: notice.planned_at,
             })
             .await
@@ -177,6 +178,18 @@ fn for_admins(notice: &Notice) -> Option<Notice> {
         text: None,
         ..notice.clone()
     })
+}
+
+/// Where the answer of a customer goes. Staff answer on their pages, where it is certain who they are.
+#[cfg(feature = "inbound")]
+fn reply_to(settings: &Settings, notice: &Notice) -> Option<String> {
+    let replies = settings.replies.as_ref().filter(|_| matches!(notice.recipient, Recipient::Customer(_)))?;
+    Some(replies.for_recipient(notice.complaint, notice.reference, &notice.recipient, notice.planned_at))
+}
+
+#[cfg(not(feature = "inbound"))]
+fn reply_to(_settings: &Settings, _notice: &Notice) -> Option<String> {
+    None
 }
 
 /// The notice's id; for one of several people followed by a mark of their address, so that it stays the same when

@@ -5,6 +5,8 @@ use lettre::message::Mailbox;
 use url::Url;
 
 use crate::header;
+#[cfg(feature = "inbound")]
+use crate::inbound::ReplyAddress;
 
 /// A setting that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -28,6 +30,8 @@ pub struct Settings {
     pub(crate) base_url: String,
     pub(crate) organisation: String,
     levels: Vec<String>,
+    #[cfg(feature = "inbound")]
+    pub(crate) replies: Option<ReplyAddress>,
 }
 
 impl Settings {
@@ -44,7 +48,18 @@ impl Settings {
             base_url: base(base_url).map_err(|fault| InvalidSetting { setting: "base_url", fault })?,
             organisation: one_line(organisation).map_err(|fault| InvalidSetting { setting: "organisation", fault })?,
             levels: Vec::new(),
+            #[cfg(feature = "inbound")]
+            replies: None,
         })
+    }
+
+    /// Answers to letters about a complaint come back: each letter to a customer gives an address for replies of its own.
+    ///
+    /// Example: [`ReplyAddress`].
+    #[cfg(feature = "inbound")]
+    pub fn with_replies(mut self, replies: ReplyAddress) -> Self {
+        self.replies = Some(replies);
+        self
     }
 
     /// What the levels are called, from the first on; without it, letters say `level 2`. Each is one line.
