@@ -45,6 +45,18 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for ApiJson<T> {
     }
 }
 
+/// A request without an `Idempotency-Key`, where it needs no body: what it asks for is done as often as it is sent.
+#[derive(Debug, Clone, Copy)]
+pub struct Unkeyed;
+
+impl<S: Send + Sync> FromRequestParts<S> for Unkeyed {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        if parts.headers.contains_key("idempotency-key") { Err(not_repeatable()) } else { Ok(Self) }
+    }
+}
+
 /// A JSON body that may be sent again under an `Idempotency-Key`. An empty body is an empty object.
 #[derive(Debug, Clone)]
 pub struct Repeatable {

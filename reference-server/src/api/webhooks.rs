@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 use super::query::{cursor, encoded, page};
 use crate::auth::{Admin, Role, Viewer};
 use crate::error::Problem;
-use crate::extract::{ApiJson, ApiPath};
+use crate::extract::{ApiJson, ApiPath, Unkeyed};
 use crate::state::AppState;
 use crate::webhooks::WebhookChange;
 use crate::webhooks::kept::{Delivery, Webhook};
@@ -210,11 +210,13 @@ pub(crate) async fn remove(
 #[utoipa::path(post, path = "/api/v1/webhooks/{id}/secret", tag = "webhooks", security(("bearer" = []), ("cookie" = [])),
     params(("id" = String, Path)), responses(
     (status = 200, body = NewSecret),
+    (status = 400, body = Problem, content_type = "application/problem+json", description = "`idempotency_key_not_supported`: an `Idempotency-Key` is refused, because no answer is kept to be given again"),
     (status = 403, body = Problem, content_type = "application/problem+json"),
 ))]
 pub(crate) async fn rotate(
     State(state): State<AppState>,
     Admin(viewer): Admin,
+    _unkeyed: Unkeyed,
     ApiPath(id): ApiPath<String>,
 ) -> Result<Json<NewSecret>, Problem> {
     let (secret, former_until) = state.webhooks.rotate(endpoint(&id)?).await?;
@@ -226,11 +228,13 @@ pub(crate) async fn rotate(
 #[utoipa::path(post, path = "/api/v1/webhooks/{id}/ping", tag = "webhooks", security(("bearer" = []), ("cookie" = [])),
     params(("id" = String, Path)), responses(
     (status = 200, body = DeliveryView, description = "It was tried; `delivered` says whether it was taken"),
+    (status = 400, body = Problem, content_type = "application/problem+json", description = "`idempotency_key_not_supported`: an `Idempotency-Key` is refused, because no answer is kept to be given again"),
     (status = 403, body = Problem, content_type = "application/problem+json"),
 ))]
 pub(crate) async fn ping(
     State(state): State<AppState>,
     Admin(viewer): Admin,
+    _unkeyed: Unkeyed,
     ApiPath(id): ApiPath<String>,
 ) -> Result<Json<DeliveryView>, Problem> {
     let told = state.webhooks.ping(endpoint(&id)?).await?;
@@ -267,11 +271,13 @@ pub(crate) async fn deliveries(
 #[utoipa::path(post, path = "/api/v1/webhooks/{id}/deliveries/{message}/redeliver", tag = "webhooks", security(("bearer" = []), ("cookie" = [])),
     params(("id" = String, Path), ("message" = String, Path)), responses(
     (status = 200, body = DeliveryView, description = "It was tried; `delivered` says whether it was taken"),
+    (status = 400, body = Problem, content_type = "application/problem+json", description = "`idempotency_key_not_supported`: an `Idempotency-Key` is refused, because no answer is kept to be given again"),
     (status = 403, body = Problem, content_type = "application/problem+json"),
 ))]
 pub(crate) async fn redeliver(
     State(state): State<AppState>,
     Admin(viewer): Admin,
+    _unkeyed: Unkeyed,
     ApiPath((id, message)): ApiPath<(String, String)>,
 ) -> Result<Json<DeliveryView>, Problem> {
     let told = state.webhooks.redeliver(endpoint(&id)?, &message).await?;

@@ -164,6 +164,10 @@ async fn what_comes_for_a_disabled_agent_is_no_dead_letter() {
     let path = format!("/api/v1/agents/{handler}");
     let gone = house.it.patch(&path, json!({"enabled": false}), &house.admin).await;
     assert_eq!(gone.status, 200, "{}", gone.text);
+    let state = house.it.server.state();
+    state.sweep().await.expect("sweeps");
+    let delivered = state.deliver().await.expect("delivers");
+    assert!(delivered.dead == 0 && delivered.unaddressed > 0, "{delivered:?}");
     let letters = house.it.letters().await;
     assert!(letters.iter().all(|(to, _)| to != "sarah@example.org"), "{letters:?}");
     assert_eq!(house.read(&complaint, &house.admin).await["handler"], json!(null), "it was taken from her");

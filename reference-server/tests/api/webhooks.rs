@@ -282,6 +282,12 @@ async fn each_wrong_value_is_named_and_nothing_is_half_done() {
     let keyed = house.admin.clone().header("idempotency-key", "k-1");
     let keyed = house.it.post_with("/api/v1/webhooks", with("name", json!("Shop")), &keyed).await;
     assert_eq!(keyed.problem(), (400, "idempotency_key_not_supported".into()));
+    let keyed = house.admin.clone().header("idempotency-key", "k-1");
+    for door in ["secret", "ping", "deliveries/msg_0/redeliver"] {
+        let door = format!("/api/v1/webhooks/01900000-0000-7000-8000-000000000000/{door}");
+        let refused = house.it.send(Method::POST, &door, None, Vec::new(), &keyed).await;
+        assert_eq!(refused.problem(), (400, "idempotency_key_not_supported".into()), "{door}");
+    }
     assert_eq!(house.read("/api/v1/webhooks", &house.admin).await["items"], json!([]));
     assert!(house.it.server.state().desk.policy().endpoints.is_empty());
 

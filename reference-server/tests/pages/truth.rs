@@ -193,7 +193,7 @@ async fn a_consent_is_asked_for_explained_and_read_by_whoever_gave_it() {
         sarah.has("textarea[name='consent']") && sarah.says("only where the other complaint is of another customer")
     );
     sarah.press(&at(&his, "merge"), &[("into", &hers)]).await;
-    assert!(sarah.status() == 422 && sarah.says("record the consent"), "{}", sarah.text());
+    assert!(sarah.status() == 422 && sarah.says("is of another customer. Consent of the customer"), "{}", sarah.text());
     sarah.press(&at(&his, "merge"), &[("into", &hers), ("consent", "On the phone: together is fine.")]).await;
     assert!(sarah.says("with the consent of this one"), "{}", sarah.text());
     john.open(&format!("/complaints/{his}")).await;
