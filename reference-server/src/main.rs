@@ -73,8 +73,9 @@ async fn serve(args: ServeArgs) -> Result<ExitCode, AnyError> {
         .await
         .map_err(|error| format!("cannot listen on {}: {error}", config.listen))?;
     let server = build(config.bound_to(listener.local_addr()?)).await?;
-    println!("{}", server.greeting());
-    std::io::stdout().flush()?;
+    // Whoever has heard enough and closes the pipe still wants the server.
+    let mut output = std::io::stdout();
+    let _ = writeln!(output, "{}", server.greeting()).and_then(|()| output.flush());
     server.serve(listener, told_to_stop()?).await?;
     Ok(ExitCode::SUCCESS)
 }

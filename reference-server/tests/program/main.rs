@@ -7,6 +7,7 @@ mod bulk;
 mod postgres;
 
 use std::io::{BufRead as _, BufReader, Lines, Write as _};
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 
@@ -26,7 +27,7 @@ fn serve(data: &Path) -> Command {
     program
 }
 
-/// A server that has said where it listens, and to which somebody goes on listening: a closed pipe would end it. Killed when dropped.
+/// A server that has said where it listens, and to which somebody goes on listening. Killed when dropped.
 struct Running(Child, Lines<BufReader<ChildStdout>>);
 
 impl Running {
@@ -53,6 +54,32 @@ impl Drop for Running {
 
 fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[test]
+fn a_server_whose_greeting_nobody_reads_serves_all_the_same() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let free = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("its address");
+    let mut child = program()
+        .args(["serve", "--listen", &free.to_string(), "--data"])
+        .arg(folder.path().join("data"))
+        .stderr(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    // Closed before a word was read.
+    drop(child.stdout.take());
+    let mut connection = loop {
+        match TcpStream::connect(free) {
+            Ok(connection) => break connection,
+            Err(_) => assert!(child.try_wait().expect("asked").is_none(), "it ended before it listened"),
+        }
+    };
+    connection.write_all(b"GET /health/live HTTP/1.0\r\n\r\n").expect("sent");
+    let answer = BufReader::new(connection).lines().next();
+    child.kill().expect("killed");
+    child.wait().expect("ended");
+    assert!(answer.is_some_and(|line| line.is_ok_and(|line| line.contains(" 200 "))), "it does not serve");
 }
 
 #[test]
