@@ -666,7 +666,7 @@ fn a_finished_complaint_says_what_is_still_open_to_its_customer() {
     let mut complaint = world.begun("sarah");
     let mut remedy = |status, actor: &Actor| {
         complaint.status = status;
-        let refused = world.decide(&complaint, actor, &Command::with_text(C::Answer, "Blue."), None).unwrap_err();
+        let refused = world.decide(&complaint, actor, &Command::plain(C::Accept), None).unwrap_err();
         assert_eq!(refused.failed[0].code, "wrong_status");
         refused.failed[0].remedy.clone()
     };
@@ -678,10 +678,10 @@ fn a_finished_complaint_says_what_is_still_open_to_its_customer() {
         (Status::Withdrawn, followed),
         (Status::Referred, followed),
         (Status::Merged, "turn to the complaint that it was joined to"),
-        (Status::Assigned, "it must be: “We need your answer”"),
+        (Status::Assigned, "it must be: “Resolved”"),
     ] {
         assert_eq!(remedy(status, &customer("john")), says, "{status}");
-        assert_eq!(remedy(status, &agent("mia")), "it must be: “Awaiting customer”", "{status}");
+        assert_eq!(remedy(status, &agent("mia")), "it must be: “Resolved”", "{status}");
     }
 }
 
