@@ -12,7 +12,8 @@ use super::{PostgresStore, migrate, statements};
 use crate::codec::{CODEC, StateColumns};
 use crate::list::trials;
 
-#[path = "../../tests/cluster/mod.rs"]
+#[allow(dead_code, reason = "what is tried from outside needs more of it")]
+#[path = "../../tests/store/cluster.rs"]
 mod cluster;
 
 use cluster::{fresh, options};

@@ -22,7 +22,7 @@ mod making;
 mod portions;
 #[path = "../postgres/mod.rs"]
 mod postgres;
-#[path = "../../../complaint-store-sqlx/tests/proxy/mod.rs"]
+#[path = "../../../complaint-store-sqlx/tests/store/proxy.rs"]
 mod proxy;
 mod redress;
 mod secrets;

@@ -2,9 +2,6 @@
 
 #![expect(clippy::similar_names, reason = "a store and the story it keeps: both are the words for it")]
 
-#[cfg(feature = "postgres")]
-mod cluster;
-
 use complaint_core::Agent;
 use complaint_core::conformance::{Opening, Story, agent_id};
 use complaint_core::store::{Change, ComplaintStore, Store};
@@ -86,9 +83,7 @@ mod postgres {
     use complaint_store_sqlx::PostgresStore;
     use sqlx::AssertSqlSafe;
 
-    use super::{
-        ComplaintStore, Executor, Opening, Story, TAMPERINGS, cluster, expect_named, opened, three_complaints,
-    };
+    use super::{ComplaintStore, Executor, Opening, Story, TAMPERINGS, expect_named, opened, three_complaints};
 
     fn within(store: &PostgresStore, sql: &str) -> AssertSqlSafe<String> {
         AssertSqlSafe(sql.replace("complaint_", &format!("{}.complaint_", store.schema())))
@@ -114,7 +109,7 @@ mod postgres {
     #[tokio::test]
     async fn a_count_that_was_tampered_with_is_named() {
         for (tampering, wrong) in TAMPERINGS {
-            let Some(store) = cluster::fresh().await else { return };
+            let Some(store) = crate::cluster::fresh().await else { return };
             let last = three_complaints(&*store).await;
             due_to_fold(&store, 256).await;
             store.commit(&last).await.unwrap();
@@ -127,7 +122,7 @@ mod postgres {
 
     #[tokio::test]
     async fn changes_are_folded_as_they_come() {
-        let Some(store) = cluster::fresh().await else { return };
+        let Some(store) = crate::cluster::fresh().await else { return };
         for number in 1..=700 {
             store.commit(&opened(number)).await.unwrap();
             assert!(unfolded(&store).await < 256, "after {number}");
@@ -138,7 +133,7 @@ mod postgres {
 
     #[tokio::test]
     async fn no_change_waits_for_one_of_the_same_kind() {
-        let Some(store) = cluster::fresh().await else { return };
+        let Some(store) = crate::cluster::fresh().await else { return };
         for number in 1..=3 {
             store.commit(&opened(number)).await.unwrap();
         }
@@ -162,7 +157,7 @@ mod postgres {
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
     async fn counts_are_exact_whoever_commits_and_folds_at_once() {
-        let Some(store) = cluster::fresh().await else { return };
+        let Some(store) = crate::cluster::fresh().await else { return };
         let store = Arc::new(*store);
         let mut writers = tokio::task::JoinSet::new();
         for writer in 0..4_u32 {

@@ -1,9 +1,6 @@
 //! Two people act on one complaint at once. Whatever the order in which their calls reach the store, it ends as if one
 //! of them had come after the other. One person's request that comes twice at once is done once, and both are answered alike.
 
-#[cfg(feature = "postgres")]
-mod cluster;
-
 use std::collections::BTreeSet;
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -404,8 +401,8 @@ async fn on_sqlite() {
 #[cfg(feature = "postgres")]
 #[tokio::test]
 async fn on_postgresql() {
-    let Some(store) = cluster::fresh().await else { return };
+    let Some(store) = crate::cluster::fresh().await else { return };
     every_order_ends_as_one_after_the_other(Arc::from(store as Box<dyn Store>), 40).await;
-    let Some(store) = cluster::fresh().await else { return };
+    let Some(store) = crate::cluster::fresh().await else { return };
     what_comes_twice_at_once_is_answered_alike(Arc::from(store as Box<dyn Store>), 40).await;
 }

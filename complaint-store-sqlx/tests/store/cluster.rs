@@ -1,8 +1,6 @@
 //! The PostgreSQL that `tests/run` starts, a schema of its own for each test, and a cluster of their own for those that
 //! stop it.
 
-#![allow(dead_code, reason = "not every test binary needs all of it")]
-
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -121,10 +119,6 @@ impl Cluster {
     pub(crate) fn url(&self) -> String {
         let port = self.port.map_or_else(String::new, |port| format!("&port={port}"));
         format!("postgres://app@localhost/postgres?host={}{port}", self.home().display())
-    }
-
-    pub(crate) fn socket(&self) -> PathBuf {
-        self.home().join(".s.PGSQL.5432")
     }
 
     /// A connection, as soon as the server takes any.

@@ -1,8 +1,5 @@
 //! Every promise of the storage traits, each on a file or in a schema of its own.
 
-#[cfg(feature = "postgres")]
-mod cluster;
-
 use std::ops::Deref;
 
 use complaint_store_sqlx::SqliteStore;
@@ -35,7 +32,7 @@ mod sqlite {
 
 #[cfg(feature = "postgres")]
 mod postgres {
-    use super::cluster::fresh;
+    use crate::cluster::fresh;
 
     complaint_core::store_conformance!(fresh?);
 }

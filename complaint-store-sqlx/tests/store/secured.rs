@@ -1,16 +1,12 @@
 //! PostgreSQL behind TLS and passwords: the right ones open it, and of the wrong ones it is said what is wrong, but never what
 //! they are.
 
-#![cfg(feature = "postgres")]
-
-mod cluster;
-
 use std::error::Error;
 use std::fmt::{Debug, Write};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use cluster::Cluster;
+use crate::cluster::Cluster;
 use complaint_core::conformance::{Opening, Story};
 use complaint_core::store::{ComplaintStore, StoreError};
 use complaint_store_sqlx::postgres::PostgresOptions;

@@ -1,18 +1,13 @@
 //! A migration is killed at every statement and run again, and several processes migrate at once: it ends as if one had
 //! done it undisturbed.
 
-mod books;
+use crate::books::{Books, Engine};
 #[cfg(feature = "postgres")]
-mod cluster;
-mod process;
-
-use books::{Books, Engine};
+use crate::process::SCHEMA;
+use crate::process::{Process, STORE, ready, told};
 use complaint_core::agent::Agent;
 use complaint_core::conformance::{Opening, Story, agent_id};
 use complaint_store_sqlx::SqliteStore;
-#[cfg(feature = "postgres")]
-use process::SCHEMA;
-use process::{Process, STORE, ready, told};
 use sqlx::migrate::{Migration, MigrationType};
 use sqlx::{AssertSqlSafe, SqlSafeStr};
 
@@ -90,7 +85,7 @@ async fn migrating_process() {
 
 /// All of them at once.
 fn meet(told: &[(&str, String)]) {
-    let mut processes: Vec<Process> = (0..3).map(|_| Process::start("migrating_process", told)).collect();
+    let mut processes: Vec<Process> = (0..3).map(|_| Process::start("migrations::migrating_process", told)).collect();
     processes.iter_mut().for_each(Process::wait_until_ready);
     for process in &mut processes {
         process.tell("migrate");
@@ -136,8 +131,8 @@ mod sqlite {
                            hash BLOB NOT NULL, applied_at INTEGER NOT NULL) STRICT";
         tx.execute(bookkeeping).await.unwrap();
         for migration in [
-            migration(1, "init", include_str!("../migrations/sqlite/0001_init.sql")),
-            migration(2, "open_by_customer", include_str!("../migrations/sqlite/0002_open_by_customer.sql")),
+            migration(1, "init", include_str!("../../migrations/sqlite/0001_init.sql")),
+            migration(2, "open_by_customer", include_str!("../../migrations/sqlite/0002_open_by_customer.sql")),
         ] {
             tx.execute(sqlx::raw_sql(migration.sql.clone())).await.unwrap();
             let record = sqlx::query("INSERT INTO complaint_schema VALUES ($1, $2, $3, 0)");
@@ -189,7 +184,7 @@ mod sqlite {
             let folder = copy(old);
             let dies_at = (1 + kills * STRIDE).to_string();
             let told = [(STORE, url(folder.path())), (DIES_AT, dies_at)];
-            let ended = Process::start("migrating_process", &told).end();
+            let ended = Process::start("migrations::migrating_process", &told).end();
             let store = open(folder.path()).await;
             if ended.success() {
                 assert_eq!(schema(&store).await, expected);
@@ -279,8 +274,8 @@ mod postgres {
 
     /// A database of its own, for what is set up there is felt by everybody in it.
     async fn database() -> Option<String> {
-        let url = cluster::url()?;
-        let name = cluster::name();
+        let url = crate::cluster::url()?;
+        let name = crate::cluster::name();
         let store = PostgresOptions::new(&url).unwrap().not_durable().open().await.unwrap();
         store.pool().execute(AssertSqlSafe(format!("CREATE DATABASE {name}"))).await.unwrap();
         store.close().await;
@@ -298,7 +293,7 @@ mod postgres {
 
     /// The schema of the first library, with what one of today holds in the schema `filled`.
     async fn make_old(store: &PostgresStore) {
-        let first = migration(1, "init", include_str!("../migrations/postgres/0001_init.sql"));
+        let first = migration(1, "init", include_str!("../../migrations/postgres/0001_init.sql"));
         let mut tx = store.pool().begin().await.unwrap();
         let bookkeeping = "CREATE SCHEMA complaints; SET LOCAL search_path = complaints; \
                            CREATE TABLE complaint_schema (version bigint PRIMARY KEY, name text NOT NULL, \

@@ -1,13 +1,12 @@
 //! A test of this binary as a process of its own, which can be killed.
 
-#![allow(dead_code, reason = "not every test binary needs all of it")]
-
 use std::io::{BufRead, BufReader, Lines, Write};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 
 /// Set in the process: where its store is, a path or a URL.
 pub(crate) const STORE: &str = "COMPLAINT_PROCESS_STORE";
 /// And in which schema, on PostgreSQL.
+#[cfg(feature = "postgres")]
 pub(crate) const SCHEMA: &str = "COMPLAINT_PROCESS_SCHEMA";
 
 /// What begins whatever is not said by the test harness.

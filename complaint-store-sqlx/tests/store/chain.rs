@@ -2,9 +2,6 @@
 
 #![expect(clippy::similar_names, reason = "a store and the story it keeps: both are the words for it")]
 
-#[cfg(feature = "postgres")]
-mod cluster;
-
 use complaint_core::agent::Agent;
 use complaint_core::conformance::{Opening, Story, agent_id, second};
 use complaint_core::id::ComplaintId;
@@ -305,7 +302,7 @@ mod postgres {
     use super::*;
 
     async fn fresh() -> Option<PostgresStore> {
-        super::cluster::fresh().await.map(|store| *store)
+        crate::cluster::fresh().await.map(|store| *store)
     }
 
     fn id(id: ComplaintId) -> String {

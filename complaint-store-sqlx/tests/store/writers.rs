@@ -1,12 +1,8 @@
 //! Many write to one complaint at once: each version is one accepted change, and whoever loses is told the version that won.
 
-mod books;
-#[cfg(feature = "postgres")]
-mod cluster;
-
 use std::time::{Duration, Instant};
 
-use books::Engine;
+use crate::books::Engine;
 use complaint_core::complaint::Entry;
 use complaint_core::conformance::{Opening, Story};
 use complaint_core::id::Version;
@@ -78,7 +74,7 @@ async fn increments_equal_accepted_writes_on_sqlite() {
 #[cfg(feature = "postgres")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn increments_equal_accepted_writes_on_postgresql() {
-    let Some(options) = cluster::options() else { return };
+    let Some(options) = crate::cluster::options() else { return };
     let stores = [options.clone().open().await.unwrap(), options.open().await.unwrap()];
     stores[0].migrate().await.unwrap();
     increments_equal_accepted_writes(stores.map(Engine::Postgres).into()).await;

@@ -1,22 +1,17 @@
 //! A writing process is killed, or its database is, at any moment: what was acknowledged is there, once, and nothing else.
 
-mod books;
-#[cfg(feature = "postgres")]
-mod cluster;
-mod process;
-
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use books::{Books, Engine, Fate, Record};
+use crate::books::{Books, Engine, Fate, Record};
+#[cfg(feature = "postgres")]
+use crate::process::SCHEMA;
+use crate::process::{Process, STORE, say, told};
 use complaint_core::agent::Agent;
 use complaint_core::conformance::{Opening, Story, agent_id, both, under_key, within};
 use complaint_core::store::Change;
 use complaint_store_sqlx::SqliteStore;
-#[cfg(feature = "postgres")]
-use process::SCHEMA;
-use process::{Process, STORE, say, told};
 use rand::random_range;
 
 /// Tasks of the writing process, so that changes are grouped.
@@ -185,7 +180,7 @@ async fn nothing_is_lost_doubled_or_made_up_on_sqlite_when_the_process_is_killed
     engine.close().await;
     let mut books = Books::default();
     for _ in 0..rounds() {
-        let mut process = Process::start("writing_process", &[(STORE, url.clone())]);
+        let mut process = Process::start("crash::writing_process", &[(STORE, url.clone())]);
         record(&mut process, &mut books, Process::kill);
         assert!(!process.end().success());
         let engine = open().await;
@@ -200,7 +195,7 @@ async fn nothing_is_lost_doubled_or_made_up_on_sqlite_when_the_process_is_killed
 async fn nothing_is_lost_doubled_or_made_up_on_postgresql_when_it_or_the_process_is_killed() {
     use complaint_store_sqlx::postgres::PostgresOptions;
 
-    let Some(cluster) = cluster::Cluster::start_new() else { return };
+    let Some(cluster) = crate::cluster::Cluster::start_new() else { return };
     let open = async || {
         let options = PostgresOptions::new(&cluster.url()).unwrap().in_schema("complaints").unwrap();
         Engine::Postgres(options.open().await.unwrap())
@@ -209,7 +204,7 @@ async fn nothing_is_lost_doubled_or_made_up_on_postgresql_when_it_or_the_process
     let mut books = Books::default();
     for round in 0..rounds() {
         let told = [(STORE, cluster.url()), (SCHEMA, "complaints".to_owned())];
-        let mut process = Process::start("writing_process", &told);
+        let mut process = Process::start("crash::writing_process", &told);
         let backend = if round % 3 == 1 { backend_of(&cluster).await } else { 0 };
         record(&mut process, &mut books, |process| match round % 3 {
             0 => process.kill(),
@@ -234,7 +229,7 @@ async fn nothing_is_lost_doubled_or_made_up_on_postgresql_when_it_or_the_process
 
 /// A server process that serves the store.
 #[cfg(feature = "postgres")]
-async fn backend_of(cluster: &cluster::Cluster) -> i32 {
+async fn backend_of(cluster: &crate::cluster::Cluster) -> i32 {
     let mut connection = cluster.connection().await;
     let sql =
         "SELECT pid FROM pg_stat_activity WHERE query LIKE '%complaint_commit%' AND pid <> pg_backend_pid() LIMIT 1";
@@ -247,7 +242,7 @@ async fn backend_of(cluster: &cluster::Cluster) -> i32 {
 
 /// Waits until the server is there and has nobody left to serve: it finishes what a killed process had asked for.
 #[cfg(feature = "postgres")]
-async fn wait_until_quiet(cluster: &cluster::Cluster) {
+async fn wait_until_quiet(cluster: &crate::cluster::Cluster) {
     let mut connection = cluster.connection().await;
     let sql = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()";
     while sqlx::query_scalar::<_, i64>(sql).fetch_one(&mut connection).await.unwrap() > 0 {}

@@ -1,13 +1,11 @@
 //! What the operating system is asked to do, in order: nobody is told that a change is committed before the disk has it.
 
-mod process;
-
 use std::process::Command;
 
+use crate::process::{Process, STORE, arguments, say, told};
 use complaint_core::conformance::{Opening, Story};
 use complaint_core::store::ComplaintStore;
 use complaint_store_sqlx::SqliteStore;
-use process::{Process, STORE, arguments, say, told};
 
 /// Who write at once, so that some of their changes share a way to the disk.
 const WRITERS: u32 = 8;
@@ -68,7 +66,7 @@ async fn nobody_is_told_before_the_disk_has_it() {
     let mut strace = Command::new("strace");
     // With the names behind the numbers of files, and whole pages in hexadecimal.
     strace.args(["-f", "-y", "-xx", "-s", "8192", "-e", "trace=pwrite64,write,fsync,fdatasync", "-o"]).arg(&trace);
-    strace.arg(std::env::current_exe().unwrap()).args(arguments("traced_process"));
+    strace.arg(std::env::current_exe().unwrap()).args(arguments("trace::traced_process"));
     let mut process = Process::of(strace, &[(STORE, url)]);
     let said: Vec<String> = std::iter::from_fn(|| process.line()).collect();
     assert!(process.end().success());

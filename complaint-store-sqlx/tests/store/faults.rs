@@ -1,11 +1,7 @@
 //! Each statement of a commit fails, once or for ever, and the disk fills: what is there agrees, and it goes on
 //! afterwards.
 
-mod books;
-#[cfg(feature = "postgres")]
-mod cluster;
-
-use books::{Books, Engine};
+use crate::books::{Books, Engine};
 use complaint_core::agent::Agent;
 use complaint_core::conformance::{Opening, Story, agent_id, both, under_key, within};
 use complaint_core::store::{Change, StoreError};
@@ -215,7 +211,7 @@ mod sqlite {
             let_be(&store).await;
             results.sort_by_key(|(at, _)| *at);
             for (change, (at, result)) in changes.iter().zip(&results) {
-                house.books.enter(books::Record::of(change), books::Fate::told(result));
+                house.books.enter(crate::books::Record::of(change), crate::books::Fate::told(result));
                 let refused = matches!(result, Err(StoreError::Conflict { .. }));
                 let fits = result.as_ref().map_or_else(is_trouble, |()| true) || refused && *at == 1;
                 assert!(fits, "at step {steps}, {at}: {result:?}");
@@ -295,7 +291,7 @@ mod postgres {
     }
 
     async fn each_row_fails(what: &str, lasting: bool, check: impl Fn(&StoreError)) {
-        let Some(store) = cluster::fresh().await else { return };
+        let Some(store) = crate::cluster::fresh().await else { return };
         let engine = Engine::Postgres((*store).clone());
         let mut house = House::within(&engine).await;
         run(&store, TRAP).await;
@@ -391,7 +387,7 @@ mod postgres {
 
     #[tokio::test]
     async fn a_disk_that_is_full_is_said_and_survived() {
-        if cluster::url().is_none() {
+        if crate::cluster::url().is_none() {
             return;
         }
         let Some(disk) = Small::mount() else {
@@ -401,7 +397,7 @@ mod postgres {
             return;
         };
         // Of its own: a server misses a disk that is gone when this fails.
-        let Some(cluster) = cluster::Cluster::start_new() else { return };
+        let Some(cluster) = crate::cluster::Cluster::start_new() else { return };
         let options = complaint_store_sqlx::postgres::PostgresOptions::new(&cluster.url()).unwrap();
         let store = options.in_schema("complaints").unwrap().open().await.unwrap();
         let engine = Engine::Postgres(store.clone());

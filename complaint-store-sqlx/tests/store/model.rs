@@ -1,8 +1,5 @@
 //! Random sequences give the same results and the same errors as the model.
 
-#[cfg(feature = "postgres")]
-mod cluster;
-
 use complaint_core::conformance::agrees_with_the_model;
 use complaint_store_sqlx::SqliteStore;
 use sqlx::Executor;
@@ -29,7 +26,7 @@ async fn three_hundred_sequences_agree_with_the_model_on_sqlite() {
 #[tokio::test]
 async fn a_hundred_sequences_agree_with_the_model_on_postgresql() {
     for seed in 1_000..1_100 {
-        let Some(store) = cluster::fresh().await else { return };
+        let Some(store) = crate::cluster::fresh().await else { return };
         agrees_with_the_model(&*store, seed, STEPS).await;
         assert!(store.verify_all().await.unwrap().is_intact(), "seed {seed}");
         store.close().await;

@@ -1,14 +1,12 @@
 //! Several servers sweep at once, each a process of its own: every clock fires once. Several couriers claim at once:
 //! each notice is held by one.
 
-mod books;
-#[cfg(feature = "postgres")]
-mod cluster;
-mod process;
-
 use std::sync::Arc;
 
-use books::Engine;
+use crate::books::Engine;
+#[cfg(feature = "postgres")]
+use crate::process::SCHEMA;
+use crate::process::{Process, STORE, ready, say, told};
 use chrono::{DateTime, TimeDelta, Utc};
 use complaint_core::complaint::Complaint;
 use complaint_core::conformance::{Opening, Story, second};
@@ -17,9 +15,6 @@ use complaint_core::store::Store;
 use complaint_core::testing::{CountedIds, ManualClock};
 use complaint_core::{Actor, Desk, Policy};
 use complaint_store_sqlx::SqliteStore;
-#[cfg(feature = "postgres")]
-use process::SCHEMA;
-use process::{Process, STORE, ready, say, told};
 use sqlx::Executor;
 
 const SWEEPERS: u64 = 4;
@@ -53,7 +48,7 @@ async fn sweeping_process() {
     let Some((url, number)) = told(STORE).zip(told(NUMBER)) else { return };
     #[cfg(feature = "postgres")]
     let store: Arc<dyn Store> = match told(SCHEMA) {
-        Some(schema) => Arc::new(cluster::options_of(&url, &schema).open().await.unwrap()),
+        Some(schema) => Arc::new(crate::cluster::options_of(&url, &schema).open().await.unwrap()),
         None => Arc::new(open(&url).await),
     };
     #[cfg(not(feature = "postgres"))]
@@ -78,7 +73,7 @@ async fn each_clock_fires_once(store: Arc<dyn Store>, told: &[(&str, String)]) {
     let start = |number: u64| {
         let mut told = told.to_vec();
         told.push((NUMBER, number.to_string()));
-        Process::start("sweeping_process", &told)
+        Process::start("sweepers::sweeping_process", &told)
     };
     let mut sweepers: Vec<Process> = (1..=SWEEPERS).map(start).collect();
     for days in [4, 14, 40] {
@@ -116,8 +111,8 @@ async fn each_clock_fires_once_on_sqlite() {
 #[cfg(feature = "postgres")]
 #[tokio::test]
 async fn each_clock_fires_once_on_postgresql() {
-    let Some(store) = cluster::fresh().await else { return };
-    let told = [(STORE, cluster::url().unwrap()), (SCHEMA, store.schema().to_owned())];
+    let Some(store) = crate::cluster::fresh().await else { return };
+    let told = [(STORE, crate::cluster::url().unwrap()), (SCHEMA, store.schema().to_owned())];
     each_clock_fires_once(Arc::from(store as Box<dyn Store>), &told).await;
 }
 
@@ -162,7 +157,7 @@ async fn couriers_never_hold_one_notice_on_sqlite() {
 #[cfg(feature = "postgres")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn couriers_never_hold_one_notice_on_postgresql() {
-    let Some(options) = cluster::options() else { return };
+    let Some(options) = crate::cluster::options() else { return };
     let stores = [options.clone().open().await.unwrap(), options.open().await.unwrap()];
     stores[0].migrate().await.unwrap();
     couriers_never_hold_one_notice(stores.map(Engine::Postgres)).await;

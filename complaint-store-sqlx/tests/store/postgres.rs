@@ -1,17 +1,13 @@
 //! What happens on PostgreSQL when writers meet, requests are dropped, the server goes away, or a host brings its own
 //! transaction.
 
-#![cfg(feature = "postgres")]
 #![expect(clippy::similar_names, reason = "a store and the story it keeps: both are the words for it")]
-
-mod books;
-mod cluster;
-mod proxy;
 
 use std::time::{Duration, Instant};
 
-use books::{Books, Engine};
-use cluster::{fresh, options};
+use crate::books::{Books, Engine};
+use crate::cluster::{fresh, options};
+use crate::proxy::{Mode, Proxy};
 use complaint_core::agent::Agent;
 use complaint_core::conformance::{Opening, Story, agent_id, both};
 use complaint_core::id::Version;
@@ -19,7 +15,6 @@ use complaint_core::notice::Settlement;
 use complaint_core::store::{AgentStore, ComplaintStore, Outbox, StoreError};
 use complaint_store_sqlx::PostgresStore;
 use complaint_store_sqlx::postgres::{Changes, Heard, PostgresOptions};
-use proxy::{Mode, Proxy};
 use sqlx::Executor;
 
 async fn expect_stored(store: &PostgresStore, story: &Story) {
@@ -303,9 +298,9 @@ async fn opened_in_books(engine: &Engine) -> (Books, Story) {
 
 #[tokio::test]
 async fn a_server_that_is_silent_gone_or_slow_is_told_in_time_and_found_again() {
-    let Some(url) = cluster::url() else { return };
+    let Some(url) = crate::cluster::url() else { return };
     let proxy = Proxy::before(&url);
-    let engine = Engine::Postgres(through(&proxy, &cluster::name()).open().await.unwrap());
+    let engine = Engine::Postgres(through(&proxy, &crate::cluster::name()).open().await.unwrap());
     let (mut books, mut story) = opened_in_books(&engine).await;
     for mode in [Mode::Silent, Mode::Cut, Mode::Late] {
         let (begin, end) = (|| proxy.turn(mode), || proxy.turn(Mode::Through));
@@ -328,7 +323,7 @@ async fn a_server_that_is_silent_gone_or_slow_is_told_in_time_and_found_again() 
 
 #[tokio::test]
 async fn a_server_that_is_stopped_is_told_in_time_and_found_again() {
-    let Some(cluster) = cluster::Cluster::start_new() else { return };
+    let Some(cluster) = crate::cluster::Cluster::start_new() else { return };
     let options = PostgresOptions::new(&cluster.url()).unwrap().in_schema("complaints").unwrap();
     let store = options.with_connections(2).with_statement_timeout(STATEMENT).open().await.unwrap();
     let engine = Engine::Postgres(store);
@@ -341,7 +336,7 @@ async fn a_server_that_is_stopped_is_told_in_time_and_found_again() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_could_not_reach_the_server_is_told_of_the_gap() {
-    let Some((url, options)) = cluster::url().zip(options()) else { return };
+    let Some((url, options)) = crate::cluster::url().zip(options()) else { return };
     let here = options.announcing().open().await.unwrap();
     here.migrate().await.unwrap();
     let proxy = Proxy::before(&url);
@@ -366,11 +361,11 @@ async fn who_could_not_reach_the_server_is_told_of_the_gap() {
 
 #[tokio::test]
 async fn a_silence_while_others_are_told_passes() {
-    let Some(url) = cluster::url() else { return };
+    let Some(url) = crate::cluster::url() else { return };
     let proxy = Proxy::before(&url);
-    let here = through(&proxy, &cluster::name()).announcing().open().await.unwrap();
+    let here = through(&proxy, &crate::cluster::name()).announcing().open().await.unwrap();
     here.migrate().await.unwrap();
-    let there = cluster::options_of(&url, here.schema()).open().await.unwrap();
+    let there = crate::cluster::options_of(&url, here.schema()).open().await.unwrap();
     let mut changes = there.changes().await.unwrap();
     let mut story = opened(&here, 1).await;
     // A second connection, on which others are told while the first comes back.

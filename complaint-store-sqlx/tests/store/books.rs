@@ -1,7 +1,5 @@
 //! What a store was told to commit, kept outside of it, and whether the store holds that and nothing else.
 
-#![allow(dead_code, reason = "not every test binary needs all of it")]
-
 use std::collections::BTreeMap;
 
 use complaint_core::complaint::Entry;

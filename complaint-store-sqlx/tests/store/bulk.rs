@@ -2,9 +2,6 @@
 
 #![expect(clippy::similar_names, reason = "a store and the story it keeps: both are the words for it")]
 
-#[cfg(feature = "postgres")]
-mod cluster;
-
 use complaint_core::agent::Agent;
 use complaint_core::complaint::Event;
 use complaint_core::conformance::{Opening, Story, agent_id, second};
@@ -233,19 +230,19 @@ mod postgres {
 
     #[tokio::test]
     async fn from_a_file_to_postgresql_and_back() {
-        let Some(there) = cluster::fresh().await else { return };
+        let Some(there) = crate::cluster::fresh().await else { return };
         let (from, back) = (file().await, file().await);
         carried_over(&from.store, &*there).await;
         assert!(there.verify_all().await.unwrap().is_intact());
 
-        let Some(there) = cluster::fresh().await else { return };
+        let Some(there) = crate::cluster::fresh().await else { return };
         carried_over(&*there, &back.store).await;
         assert!(back.store.verify_all().await.unwrap().is_intact());
     }
 
     #[tokio::test]
     async fn a_copy_is_taken_up_again() {
-        let Some(to) = cluster::fresh().await else { return };
+        let Some(to) = crate::cluster::fresh().await else { return };
         let from = file().await;
         taken_up_again(&from.store, &*to).await;
         assert!(to.verify_all().await.unwrap().is_intact());

@@ -1,7 +1,5 @@
 //! A proxy before the PostgreSQL that `tests/run` starts, which can bring the server into trouble.
 
-#![allow(dead_code, reason = "not every test binary needs all of it")]
-
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 

@@ -2,9 +2,6 @@
 
 #![expect(clippy::similar_names, reason = "a store and the story it keeps: both are the words for it")]
 
-#[cfg(feature = "postgres")]
-mod cluster;
-
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
@@ -149,7 +146,7 @@ mod postgres {
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn a_schema_is_backed_up_beside_a_writer_and_put_back() {
-        let Some(options) = cluster::options() else { return };
+        let Some(options) = crate::cluster::options() else { return };
         let store = options.clone().open().await.unwrap();
         store.migrate().await.unwrap();
         let folder = tempfile::tempdir().unwrap();
@@ -184,7 +181,7 @@ mod postgres {
 
     #[tokio::test]
     async fn a_damaged_or_strange_dump_is_named() {
-        let Some(options) = cluster::options() else { return };
+        let Some(options) = crate::cluster::options() else { return };
         let store = options.clone().open().await.unwrap();
         store.migrate().await.unwrap();
         for number in 1..=50 {
@@ -199,7 +196,7 @@ mod postgres {
             let why = unusable(options.drill(&folder.path().join(name)).await);
             assert!(why.contains(name) && why.contains("is damaged"), "{why}");
         }
-        let another = cluster::options().unwrap();
+        let another = crate::cluster::options().unwrap();
         let why = unusable(another.drill(&backup).await);
         assert!(why.contains("b.dump holds no complaints in a schema"), "{why}");
         let why = unusable(options.drill(&folder.path().join("none.dump")).await);
@@ -207,7 +204,7 @@ mod postgres {
 
         let role = format!("r{:016x}", rand::random::<u64>());
         sqlx::raw_sql(AssertSqlSafe(format!("CREATE ROLE {role} LOGIN"))).execute(store.pool()).await.unwrap();
-        let url = cluster::url().unwrap().replace("app@", &format!("{role}@"));
+        let url = crate::cluster::url().unwrap().replace("app@", &format!("{role}@"));
         let why = unusable(PostgresOptions::new(&url).unwrap().drill(&backup).await);
         assert!(why.contains("may make databases"), "{why}");
     }
