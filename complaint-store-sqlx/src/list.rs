@@ -51,13 +51,19 @@ pub(crate) struct Dialect {
 pub(crate) struct Walking {
     /// Before and behind the words in a statement that counts what matches, up to a number.
     pub(crate) count: (String, &'static str),
-    /// As [`Dialect::found_by`], for the one complaint that is looked at.
+    /// As [`Dialect::found_by`], for what stands in `seen`.
     pub(crate) found_by: (String, &'static str),
 }
 
-/// So many matches are a walk along the order rather than a list: to collect a hundred thousand for a page of them costs a
-/// hundred thousand, to come by a page of them takes a few hundred steps. Small in tests, for they have few complaints.
+/// So many matches may be better come by on a walk along the order than collected: to collect a hundred thousand for a page
+/// of them costs a hundred thousand. Small in tests, for they have few complaints; likewise the numbers below.
+const SOME: i64 = if cfg!(test) { 4 } else { 256 };
+/// And so many are better come by, however long the walk is.
 const MANY: i64 = if cfg!(test) { 12 } else { 4_000 };
+/// How far the first stretch of a walk reaches, in pages.
+const STRETCH: usize = if cfg!(test) { 2 } else { 6 };
+/// The longest stretch.
+const STRETCH_MAX: usize = 4_096;
 
 /// A statement with what is bound to `$1`, `$2`, …
 pub(crate) struct Statement {
@@ -89,17 +95,34 @@ pub(crate) async fn search(store: &impl Answers, query: &Query) -> Result<Page, 
     let sought = Sought::of(query, dialect);
     let mut items: Vec<Complaint> = Vec::with_capacity(limit + 1);
     for rank in sought.ranks(query) {
-        let walk = walks(store, &sought, rank).await?;
+        let found = Found { sought: &sought, rank };
         let mut after = query.after.filter(|after| rank.is_none_or(|rank| Query::unranked(after.key).0 == rank));
-        // One round, unless words beyond what the index can tell apart leave some out.
+        // Words beyond what the index can tell apart leave some out.
+        let is_found = |found: &Complaint| {
+            sought.is_told_apart || query.matches(found) && rank.is_none_or(|rank| query.rank(found) == rank)
+        };
+        let mut stretch = if found.reaches(store, SOME).await? { STRETCH * (limit + 1) } else { 0 };
+        while stretch > 0 && items.len() <= limit {
+            let asked = limit + 1 - items.len();
+            let rows = store.rows(walk(dialect, query, &found, after, stretch, asked)).await?;
+            let before = items.len();
+            for row in &rows {
+                let seen = complaint(row)?;
+                after = Some(query.place_of(&seen));
+                if get(row, 2, SEARCH)? && is_found(&seen) {
+                    items.push(seen);
+                }
+            }
+            let is_worth_it = (items.len() - before) * 8 >= asked || found.reaches(store, MANY).await?;
+            stretch = if rows.is_empty() || !is_worth_it { 0 } else { (stretch * 2).min(STRETCH_MAX) };
+        }
         while items.len() <= limit {
             let asked = limit + 1 - items.len();
-            let rows = store.rows(page(dialect, query, &sought.as_found(rank, walk), after, asked)).await?;
+            let rows = store.rows(page(dialect, query, &found, after, asked)).await?;
             for row in &rows {
                 let found = complaint(row)?;
                 after = Some(query.place_of(&found));
-                let is_found = || query.matches(&found) && rank.is_none_or(|rank| query.rank(&found) == rank);
-                if sought.is_told_apart || is_found() {
+                if is_found(&found) {
                     items.push(found);
                 }
             }
@@ -112,32 +135,6 @@ pub(crate) async fn search(store: &impl Answers, query: &Query) -> Result<Page, 
     items.truncate(limit);
     let next = items.last().filter(|_| more).map(|last| query.place_of(last));
     Ok(Page { items, next })
-}
-
-/// Whether what is to be found is so much, and so little of it is better, that a walk meets enough of it.
-async fn walks(store: &impl Answers, sought: &Sought, rank: Option<u8>) -> Result<bool, StoreError> {
-    let dialect = store.dialect();
-    let (before, behind) = &dialect.walking.count;
-    if sought.words.is_empty() {
-        return Ok(false);
-    }
-    let reaches = async |expression: &str, number: i64| {
-        let mut sql = Statement::begin(before);
-        sql.text(expression).push(behind).number(number).push(") AS found");
-        let rows = store.rows(sql).await?;
-        let counted: i64 = rows.first().map_or(Ok(0), |row| get(row, 0, SEARCH))?;
-        Ok::<_, StoreError>(counted >= number)
-    };
-    let (found, better) = sought.expressions(dialect, rank);
-    if !reaches(&found, MANY).await? {
-        return Ok(false);
-    }
-    for better in better {
-        if reaches(&better, MANY / 4).await? {
-            return Ok(false);
-        }
-    }
-    Ok(true)
 }
 
 const SEARCH: Place = Place { table: "complaint_search", column: "words" };
@@ -176,11 +173,6 @@ impl Sought {
         (first..RANKS).map(Some).collect()
     }
 
-    /// A rank of it, found in one way or the other.
-    fn as_found(&self, rank: Option<u8>, walk: bool) -> Found<'_> {
-        Found { sought: self, rank, walk }
-    }
-
     /// What finds a rank, and what finds those of better ranks among it.
     fn expressions(&self, dialect: &Dialect, rank: Option<u8>) -> (String, Vec<String>) {
         let express = dialect.expression;
@@ -200,16 +192,55 @@ impl Sought {
     }
 }
 
-/// Each arm in its own order, cut to the page, then merged: no arm reads more than a page.
+/// What is found, in its order.
 fn page(dialect: &Dialect, query: &Query, found: &Found<'_>, after: Option<Cursor>, limit: usize) -> Statement {
+    let Dialect { states, row, join, .. } = dialect;
+    let mut sql = Statement::begin("SELECT s.codec, s.state FROM (");
+    push_order(&mut sql, dialect, query, Some(found), after, limit);
+    sql.push(&format!(") AS found {join} {states} AS s ON s.{row} = found.here ORDER BY found.place, found.id LIMIT "));
+    sql.count(limit);
+    sql
+}
+
+/// What is found on the next stretch of the order, whether words find it or not, and the last one of the stretch, which may
+/// not be found, where there may be more behind it.
+fn walk(
+    dialect: &Dialect,
+    query: &Query,
+    found: &Found<'_>,
+    after: Option<Cursor>,
+    stretch: usize,
+    limit: usize,
+) -> Statement {
+    let Dialect { states, row, join, .. } = dialect;
+    let mut sql = Statement::begin("WITH seen AS MATERIALIZED (SELECT * FROM (");
+    push_order(&mut sql, dialect, query, None, after, stretch);
+    sql.push(") AS arms ORDER BY place, id LIMIT ").count(stretch);
+    sql.push("), found AS MATERIALIZED (SELECT here, place, id, ");
+    found.push(&mut sql, dialect, &dialect.walking.found_by);
+    sql.push(&format!(
+        " AS hit FROM seen) SELECT s.codec, s.state, hit FROM found {join} {states} AS s ON s.{row} = found.here \
+         WHERE hit OR (found.place, found.id) = (SELECT place, id FROM seen ORDER BY place, id LIMIT 1 OFFSET "
+    ));
+    sql.count(stretch - 1).push(") ORDER BY found.place, found.id LIMIT ").count(limit);
+    sql
+}
+
+/// Each arm in its own order, cut to so many, for a merge: no arm reads more.
+fn push_order(
+    sql: &mut Statement,
+    dialect: &Dialect,
+    query: &Query,
+    found: Option<&Found<'_>>,
+    after: Option<Cursor>,
+    limit: usize,
+) {
     let (key, order) = match query.sort {
         Sort::Newest | Sort::Relevance => ("-received_at", "received_at DESC, id"),
         Sort::Oldest => ("received_at", "received_at, id"),
         Sort::Deadline => ("promised_at", "promised_at, id"),
     };
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let Dialect { states, row, join, .. } = dialect;
-    let mut sql = Statement::begin("SELECT s.codec, s.state FROM (");
+    let Dialect { states, row, .. } = dialect;
     let mut pushed = 0;
     let handlers = sorted(&query.handlers);
     let groups = groups(&handlers);
@@ -223,21 +254,21 @@ fn page(dialect: &Dialect, query: &Query, found: &Found<'_>, after: Option<Curso
         }
         pushed += 1;
         sql.push(&format!("SELECT * FROM (SELECT {row} AS here, {key} AS place, id FROM {states} WHERE "));
-        arm.push(&mut sql);
-        push_handlers(&mut sql, group);
-        push_filters(&mut sql, dialect, query);
-        push_found(&mut sql, dialect, found);
-        if let Some(after) = after {
-            push_after(&mut sql, query.sort, after);
+        arm.push(sql);
+        push_handlers(sql, group);
+        push_filters(sql, dialect, query);
+        if let Some(found) = found.filter(|found| !found.sought.words.is_empty()) {
+            sql.push(" AND ");
+            found.push(sql, dialect, &dialect.found_by);
         }
-        sql.push(" ORDER BY ").push(order).push(" LIMIT ").number(limit).push(") AS arm");
+        if let Some(after) = after {
+            push_after(sql, query.sort, after);
+        }
+        sql.push(" ORDER BY ").push(order).push(" LIMIT ").count(limit).push(") AS arm");
     }
     if pushed == 0 {
         sql.push(&format!("SELECT {row} AS here, 0 AS place, id FROM {states} WHERE 1 = 0"));
     }
-    sql.push(&format!(") AS found {join} {states} AS s ON s.{row} = found.here ORDER BY found.place, found.id LIMIT "));
-    sql.number(limit);
-    sql
 }
 
 impl Statement {
@@ -263,6 +294,10 @@ impl Statement {
 
     pub(crate) fn number(&mut self, number: i64) -> &mut Self {
         self.bind(Value::Number(number))
+    }
+
+    fn count(&mut self, count: usize) -> &mut Self {
+        self.number(i64::try_from(count).unwrap_or(i64::MAX))
     }
 
     pub(crate) fn level(&mut self, level: Level) -> &mut Self {
@@ -408,23 +443,33 @@ fn push_filters(sql: &mut Statement, dialect: &Dialect, query: &Query) {
     }
 }
 
-/// What words find on a page.
+/// What words find in a rank.
 struct Found<'a> {
     sought: &'a Sought,
     rank: Option<u8>,
-    walk: bool,
 }
 
-fn push_found(sql: &mut Statement, dialect: &Dialect, found: &Found<'_>) {
-    let Found { sought, rank, walk } = found;
-    if sought.words.is_empty() {
-        return;
+impl Found<'_> {
+    /// Whether there is so much to be found.
+    async fn reaches(&self, store: &impl Answers, number: i64) -> Result<bool, StoreError> {
+        if self.sought.words.is_empty() {
+            return Ok(false);
+        }
+        let (before, behind) = &store.dialect().walking.count;
+        let (found, _) = self.sought.expressions(store.dialect(), self.rank);
+        let mut sql = Statement::begin(before);
+        sql.text(&found).push(behind).number(number).push(") AS found");
+        let rows = store.rows(sql).await?;
+        let counted: i64 = rows.first().map_or(Ok(0), |row| get(row, 0, SEARCH))?;
+        Ok(counted >= number)
     }
-    let (before, behind) = if *walk { &dialect.walking.found_by } else { &dialect.found_by };
-    let (found, better) = sought.expressions(dialect, *rank);
-    sql.push(" AND ").push(before).text(&found).push(behind);
-    for better in better {
-        sql.push(" AND NOT ").push(before).text(&better).push(behind);
+
+    fn push(&self, sql: &mut Statement, dialect: &Dialect, (before, behind): &(String, &'static str)) {
+        let (found, better) = self.sought.expressions(dialect, self.rank);
+        sql.push(before).text(&found).push(behind);
+        for better in better {
+            sql.push(" AND NOT ").push(before).text(&better).push(behind);
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 
-use super::{Dialect, Sought, page};
+use super::{Dialect, Found, Sought, page, walk};
 use crate::counts;
 
 fn instant(seconds: i64) -> DateTime<Utc> {
@@ -279,9 +279,11 @@ pub(crate) fn daily_work(dialect: &Dialect) -> Vec<(String, String)> {
         let after = Cursor { sort: query.sort, key: if query.sort == Sort::Newest { -5 } else { 5 }, id };
         let sought = Sought::of(&query, dialect);
         for rank in sought.ranks(&query) {
-            for walk in [false, true] {
-                let sql = page(dialect, &query, &sought.as_found(rank, walk), Some(after), 26).sql;
-                statements.push((format!("{name}, {:?}, {:?}, {rank:?}, {walk}", query.scope, query.sort), sql));
+            let found = Found { sought: &sought, rank };
+            let told = |how: &str| format!("{name}, {:?}, {:?}, {rank:?}, {how}", query.scope, query.sort);
+            statements.push((told("collected"), page(dialect, &query, &found, Some(after), 26).sql));
+            if query.text.is_some() {
+                statements.push((told("walked"), walk(dialect, &query, &found, Some(after), 156, 26).sql));
             }
         }
     }

@@ -33,10 +33,7 @@ pub(super) fn dialect(schema: &str) -> Dialect {
                 "::tsquery LIMIT ",
             ),
             found_by: (
-                within(
-                    schema,
-                    "0 < (SELECT count(*) FROM complaint_search WHERE complaint = complaint_state.id AND words @@ ",
-                ),
+                within(schema, "0 < (SELECT count(*) FROM complaint_search WHERE complaint = seen.here AND words @@ "),
                 "::tsquery)",
             ),
         },

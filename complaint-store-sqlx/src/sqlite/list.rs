@@ -22,9 +22,10 @@ pub(super) static DIALECT: LazyLock<Dialect> = LazyLock::new(|| Dialect {
     found_by: ("row IN (SELECT rowid FROM complaint_search WHERE complaint_search MATCH ".into(), ")"),
     walking: Walking {
         count: ("SELECT count(*) FROM (SELECT 1 FROM complaint_search WHERE complaint_search MATCH ".into(), " LIMIT "),
-        // Not EXISTS, which the engine may turn around into a join that begins with all that match.
+        // The index is gone through once from the first of them to the last; to look each up costs a hundred times as much.
         found_by: (
-            "0 < (SELECT count(*) FROM complaint_search WHERE rowid = complaint_state.row AND complaint_search MATCH "
+            "here IN (SELECT rowid FROM complaint_search WHERE rowid BETWEEN (SELECT min(here) FROM seen) \
+             AND (SELECT max(here) FROM seen) AND complaint_search MATCH "
                 .into(),
             ")",
         ),
