@@ -55,6 +55,8 @@ pub(crate) struct Walking {
     pub(crate) found_by: (String, &'static str),
 }
 
+/// So few matches are collected whatever their ranks, and told apart here.
+const FEW: i64 = if cfg!(test) { 3 } else { 64 };
 /// So many matches may be better come by on a walk along the order than collected: to collect a hundred thousand for a page
 /// of them costs a hundred thousand. Small in tests, for they have few complaints; likewise the numbers below.
 const SOME: i64 = if cfg!(test) { 4 } else { 256 };
@@ -94,14 +96,23 @@ pub(crate) async fn search(store: &impl Answers, query: &Query) -> Result<Page, 
     let limit = usize::from(query.limit.clamp(1, PAGE_MAX));
     let sought = Sought::of(query, dialect);
     let mut items: Vec<Complaint> = Vec::with_capacity(limit + 1);
-    for rank in sought.ranks(query) {
+    for (at, rank) in sought.ranks(query).into_iter().enumerate() {
         let found = Found { sought: &sought, rank };
         let mut after = query.after.filter(|after| rank.is_none_or(|rank| Query::unranked(after.key).0 == rank));
         // Words beyond what the index can tell apart leave some out.
         let is_found = |found: &Complaint| {
             sought.is_told_apart || query.matches(found) && rank.is_none_or(|rank| query.rank(found) == rank)
         };
-        let mut stretch = if found.reaches(store, SOME).await? { STRETCH * (limit + 1) } else { 0 };
+        let is_common = found.reaches(store, SOME).await?;
+        if at == 0
+            && rank.is_some()
+            && !is_common
+            && let Some(few) = few(store, query, &sought).await?
+        {
+            items = few;
+            break;
+        }
+        let mut stretch = if is_common { STRETCH * (limit + 1) } else { 0 };
         while stretch > 0 && items.len() <= limit {
             let asked = limit + 1 - items.len();
             let rows = store.rows(walk(dialect, query, &found, after, stretch, asked)).await?;
@@ -135,6 +146,31 @@ pub(crate) async fn search(store: &impl Answers, query: &Query) -> Result<Page, 
     items.truncate(limit);
     let next = items.last().filter(|_| more).map(|last| query.place_of(last));
     Ok(Page { items, next })
+}
+
+/// What is found behind the place in question, best first, if it is few.
+async fn few(store: &impl Answers, query: &Query, sought: &Sought) -> Result<Option<Vec<Complaint>>, StoreError> {
+    let found = Found { sought, rank: None };
+    if found.reaches(store, FEW).await? {
+        return Ok(None);
+    }
+    let limit = usize::try_from(FEW).unwrap_or(usize::MAX);
+    let rows = store.rows(page(store.dialect(), query, &found, None, limit)).await?;
+    if rows.len() == limit {
+        // More were written since they were counted.
+        return Ok(None);
+    }
+    let mut placed = Vec::new();
+    for row in &rows {
+        let seen = complaint(row)?;
+        let place = query.place_of(&seen);
+        let is_behind = query.after.is_none_or(|after| (after.key, after.id) < (place.key, place.id));
+        if is_behind && (sought.is_told_apart || query.matches(&seen)) {
+            placed.push((place, seen));
+        }
+    }
+    placed.sort_unstable_by_key(|(place, _)| (place.key, place.id));
+    Ok(Some(placed.into_iter().map(|(_, seen)| seen).collect()))
 }
 
 const SEARCH: Place = Place { table: "complaint_search", column: "words" };
@@ -443,7 +479,7 @@ fn push_filters(sql: &mut Statement, dialect: &Dialect, query: &Query) {
     }
 }
 
-/// What words find in a rank.
+/// What words find in a rank, or in all of them.
 struct Found<'a> {
     sought: &'a Sought,
     rank: Option<u8>,

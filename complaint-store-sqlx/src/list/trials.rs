@@ -204,6 +204,36 @@ pub(crate) async fn a_search_finds_the_words_that_the_core_sees(store: &dyn Comp
     }
 }
 
+/// What is rare and what is common, one or two of it to a page: collected, walked along, and both.
+pub(crate) async fn a_search_is_in_its_order_on_every_page(store: &dyn ComplaintStore, population: &[Complaint]) {
+    let mut sizes = BTreeSet::new();
+    let ordered =
+        |text: &str, sort| expected(population, &Query { text: Some(text.into()), sort, ..Query::within(Scope::All) });
+    // Two that have a word, the newer one not in its heading.
+    let turned = |word: &String| {
+        let ranked = ordered(word, Sort::Relevance);
+        ranked.len() == 2 && ranked != ordered(word, Sort::Newest)
+    };
+    let words = population.iter().flat_map(|complaint| complaint_core::store::search_words(&complaint.searchable()));
+    let mut texts: Vec<String> = words.filter(turned).take(6).collect();
+    assert_eq!(texts.len(), 6, "{texts:?}");
+    texts.extend(["a", "b", "c", "ab", "ca", "abc", "bca", "a b", "b ca", "c a b", "ä", "日"].map(String::from));
+    for scope in scopes() {
+        for text in &texts {
+            for sort in [Sort::Relevance, Sort::Newest, Sort::Deadline] {
+                let mut query = Query { text: Some(text.clone()), sort, ..Query::within(scope.clone()) };
+                let expected = expected(population, &query);
+                query.limit = if expected.len() < 4 { 1 } else { 4 };
+                sizes.insert(expected.len());
+                assert_eq!(found(store, &query).await, expected, "{query:?}");
+            }
+        }
+    }
+    for (size, what) in [(1..3, "few"), (4..12, "some"), (30..1_000, "many")] {
+        assert!(sizes.iter().any(|found| size.contains(found)), "nothing finds {what}: {sizes:?}");
+    }
+}
+
 /// Words that differ only behind what any index keeps of them.
 pub(crate) fn long_words() -> Vec<Complaint> {
     let ends = ["a", "b", "c"];

@@ -292,6 +292,14 @@ async fn a_search_finds_the_words_that_the_core_sees() {
 }
 
 #[tokio::test]
+async fn a_search_is_in_its_order_on_every_page() {
+    let Some(store) = fresh().await else { return };
+    let population = trials::population(&mut TestRunner::deterministic(), 150);
+    insert(&store, &population).await;
+    trials::a_search_is_in_its_order_on_every_page(&*store, &population).await;
+}
+
+#[tokio::test]
 async fn words_beyond_what_the_index_keeps_are_told_apart() {
     let Some(store) = fresh().await else { return };
     let population = trials::long_words();

@@ -417,6 +417,14 @@ async fn a_search_finds_the_words_that_the_core_sees() {
 }
 
 #[tokio::test]
+async fn a_search_is_in_its_order_on_every_page() {
+    let scratch = Scratch::new().await;
+    let population = trials::population(&mut TestRunner::deterministic(), 150);
+    scratch.insert(&population).await;
+    trials::a_search_is_in_its_order_on_every_page(&scratch.store, &population).await;
+}
+
+#[tokio::test]
 async fn words_beyond_what_the_index_keeps_are_told_apart() {
     let scratch = Scratch::new().await;
     let population = trials::long_words();
@@ -450,7 +458,10 @@ async fn daily_work_scans_no_table() {
         };
         assert!(!plan.iter().any(scans), "{name}: {plan:#?}\n{sql}");
         // Between the first and the last of a stretch.
-        assert!(!name.ends_with("walked") || plan.iter().any(|step| step.contains("0:M1><")), "{name}: {plan:#?}\n{sql}");
+        assert!(
+            !name.ends_with("walked") || plan.iter().any(|step| step.contains("0:M1><")),
+            "{name}: {plan:#?}\n{sql}"
+        );
         // What is received in one microsecond is sorted among itself; an index that is read backwards has it backwards.
         let sorts = plan.iter().filter(|step| step.contains("TEMP B-TREE FOR ORDER BY")).count();
         // A search sorts what matches, in each of two arms.
