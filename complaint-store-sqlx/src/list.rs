@@ -117,9 +117,11 @@ pub(crate) async fn search(store: &impl Answers, query: &Query) -> Result<Page, 
             let asked = limit + 1 - items.len();
             let rows = store.rows(walk(dialect, query, &found, after, stretch, asked)).await?;
             let before = items.len();
-            for row in &rows {
+            for (at, row) in rows.iter().enumerate() {
                 let seen = complaint(row)?;
-                after = Some(query.place_of(&seen));
+                if at + 1 == rows.len() {
+                    after = Some(query.place_of(&seen));
+                }
                 if get(row, 2, SEARCH)? && is_found(&seen) {
                     items.push(seen);
                 }
@@ -130,9 +132,11 @@ pub(crate) async fn search(store: &impl Answers, query: &Query) -> Result<Page, 
         while items.len() <= limit {
             let asked = limit + 1 - items.len();
             let rows = store.rows(page(dialect, query, &found, after, asked)).await?;
-            for row in &rows {
+            for (at, row) in rows.iter().enumerate() {
                 let found = complaint(row)?;
-                after = Some(query.place_of(&found));
+                if at + 1 == rows.len() {
+                    after = Some(query.place_of(&found));
+                }
                 if is_found(&found) {
                     items.push(found);
                 }
