@@ -97,6 +97,9 @@ pub(crate) async fn search(store: &impl Answers, query: &Query) -> Result<Page, 
     let sought = Sought::of(query, dialect);
     let mut items: Vec<Complaint> = Vec::with_capacity(limit + 1);
     for (at, rank) in sought.ranks(query).into_iter().enumerate() {
+        if items.len() > limit {
+            break;
+        }
         let found = Found { sought: &sought, rank };
         let mut after = query.after.filter(|after| rank.is_none_or(|rank| Query::unranked(after.key).0 == rank));
         // Words beyond what the index can tell apart leave some out.

@@ -23,8 +23,9 @@ const APPLIED: &str = "SELECT version, hash FROM complaint_schema ORDER BY versi
 const RECORD: &str = "INSERT INTO complaint_schema (version, name, hash, applied_at) \
                       VALUES ($1, $2, $3, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint)";
 
-/// The step that has a part in code.
+/// The steps that have a part in code.
 const HEADINGS: &str = "headings";
+const FOLDING: &str = "folding";
 const UNMARKED: &str = "SELECT codec, state, id FROM complaint_state WHERE id > $1 ORDER BY id LIMIT 500";
 const MARK: &str = "UPDATE complaint_search AS s SET words = array_to_tsvector(string_to_array(marked.words, ' ')) \
                     FROM unnest($1::uuid[], $2::text[]) AS marked (id, words) WHERE s.complaint = marked.id";
@@ -37,6 +38,8 @@ pub(super) fn migrations() -> Vec<Migration> {
         ("lists", include_str!("../../migrations/postgres/0002_lists.sql")),
         ("counts", include_str!("../../migrations/postgres/0003_counts.sql")),
         (HEADINGS, include_str!("../../migrations/postgres/0004_headings.sql")),
+        ("against", include_str!("../../migrations/postgres/0005_against.sql")),
+        (FOLDING, include_str!("../../migrations/postgres/0006_folding.sql")),
     ])
 }
 
@@ -71,8 +74,8 @@ pub(super) async fn run_up_to(store: &PostgresStore, version: usize) -> Result<(
         tx.execute(path).await.map_err(fault::meaning)?;
         tx.execute(CREATE_SCHEMA).await.map_err(fault::meaning)?;
         sqlx::raw_sql(migration.sql.clone()).execute(&mut *tx).await.map_err(fault::meaning)?;
-        if migration.description == HEADINGS {
-            mark_the_headings(&mut tx).await?;
+        if [HEADINGS, FOLDING].contains(&&*migration.description) {
+            index_the_words_anew(&mut tx).await?;
         }
         sqlx::query(RECORD)
             .bind(migration.version)
@@ -86,8 +89,8 @@ pub(super) async fn run_up_to(store: &PostgresStore, version: usize) -> Result<(
     }
 }
 
-/// The part of `0004_headings.sql` that needs the core: indexes the words of all complaints anew.
-async fn mark_the_headings(connection: &mut PgConnection) -> Result<(), StoreError> {
+/// The part of `0004_headings.sql` and `0006_folding.sql` that needs the core.
+async fn index_the_words_anew(connection: &mut PgConnection) -> Result<(), StoreError> {
     let mut last = Uuid::nil();
     loop {
         let rows = sqlx::query(UNMARKED).bind(last).fetch_all(&mut *connection).await.map_err(fault::meaning)?;

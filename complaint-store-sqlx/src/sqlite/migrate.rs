@@ -27,6 +27,7 @@ const STATE_ROW: Place = Place { column: "row", ..STATE };
 /// The steps that have a part in code.
 const CHAIN: &str = "chain";
 const HEADINGS: &str = "headings";
+const FOLDING: &str = "folding";
 const UNCHAINED: &str = "SELECT row, complaint, seq, version, at, codec, entry FROM complaint_log_unchained \
                          WHERE row > $1 ORDER BY row LIMIT 500";
 const UNMARKED: &str = "SELECT codec, state, row FROM complaint_state WHERE row > $1 ORDER BY row LIMIT 500";
@@ -40,6 +41,8 @@ pub(super) fn migrations() -> Vec<Migration> {
         ("lists", include_str!("../../migrations/sqlite/0004_lists.sql")),
         ("counts", include_str!("../../migrations/sqlite/0005_counts.sql")),
         (HEADINGS, include_str!("../../migrations/sqlite/0006_headings.sql")),
+        ("against", include_str!("../../migrations/sqlite/0007_against.sql")),
+        (FOLDING, include_str!("../../migrations/sqlite/0008_folding.sql")),
     ])
 }
 
@@ -66,8 +69,8 @@ pub(super) async fn run_up_to(writer: &SqlitePool, version: usize) -> Result<(),
         if migration.description == CHAIN {
             take_over_the_log(&mut tx).await?;
         }
-        if migration.description == HEADINGS {
-            mark_the_headings(&mut tx).await?;
+        if [HEADINGS, FOLDING].contains(&&*migration.description) {
+            index_the_words_anew(&mut tx).await?;
         }
         sqlx::query(RECORD)
             .bind(migration.version)
@@ -100,8 +103,8 @@ async fn take_over_the_log(connection: &mut SqliteConnection) -> Result<(), Stor
     Ok(())
 }
 
-/// The part of `0006_headings.sql` that needs the core: indexes the words of all complaints anew.
-async fn mark_the_headings(connection: &mut SqliteConnection) -> Result<(), StoreError> {
+/// The part of `0006_headings.sql` and `0008_folding.sql` that needs the core.
+async fn index_the_words_anew(connection: &mut SqliteConnection) -> Result<(), StoreError> {
     let mut last = 0_i64;
     loop {
         let rows = sqlx::query(UNMARKED).bind(last).fetch_all(&mut *connection).await.map_err(fault::meaning)?;

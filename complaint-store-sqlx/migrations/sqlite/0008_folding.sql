@@ -1,0 +1,2 @@
+-- Letters are folded further than they were: ß is found by ss, ł by l, ø by o. Words are folded by the library: those of what is
+-- stored are indexed anew by the code of this step.
