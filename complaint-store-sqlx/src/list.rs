@@ -51,16 +51,19 @@ pub(crate) struct Dialect {
 pub(crate) struct Walking {
     /// Before and behind the words in a statement that counts what matches, up to a number.
     pub(crate) count: (String, &'static str),
+    /// Likewise, in one that tells what is common from what is not and costs the same however much matches.
+    pub(crate) sample: (String, &'static str),
+    /// From how many in the sample on it is.
+    pub(crate) common: i64,
     /// As [`Dialect::found_by`], for what stands in `seen`.
     pub(crate) found_by: (String, &'static str),
 }
 
 /// So few matches are collected whatever their ranks, and told apart here.
 const FEW: i64 = if cfg!(test) { 3 } else { 64 };
-/// So many matches may be better come by on a walk along the order than collected: to collect a hundred thousand for a page
-/// of them costs a hundred thousand. Small in tests, for they have few complaints; likewise the numbers below.
-const SOME: i64 = if cfg!(test) { 4 } else { 256 };
-/// And so many are better come by, however long the walk is.
+/// What is common may be better come by on a walk along the order than collected: to collect a hundred thousand for a page of
+/// them costs a hundred thousand. And so many are, however long the walk is. Small in tests, for they have few complaints;
+/// likewise the numbers below.
 const MANY: i64 = if cfg!(test) { 12 } else { 4_000 };
 /// How far the first stretch of a walk reaches, in pages.
 const STRETCH: usize = if cfg!(test) { 2 } else { 6 };
@@ -106,7 +109,7 @@ pub(crate) async fn search(store: &impl Answers, query: &Query) -> Result<Page, 
         let is_found = |found: &Complaint| {
             sought.is_told_apart || query.matches(found) && rank.is_none_or(|rank| query.rank(found) == rank)
         };
-        let is_common = found.reaches(store, SOME).await?;
+        let is_common = found.is_common(store).await?;
         if at == 0
             && rank.is_some()
             && !is_common
@@ -493,18 +496,34 @@ struct Found<'a> {
 }
 
 impl Found<'_> {
-    /// Whether there is so much to be found.
-    async fn reaches(&self, store: &impl Answers, number: i64) -> Result<bool, StoreError> {
+    async fn is_common(&self, store: &impl Answers) -> Result<bool, StoreError> {
         if self.sought.words.is_empty() {
             return Ok(false);
         }
-        let (before, behind) = &store.dialect().walking.count;
+        let Walking { sample, common, .. } = &store.dialect().walking;
+        Ok(self.counted(store, sample, |_| ()).await? >= *common)
+    }
+
+    /// Whether there is so much to be found.
+    async fn reaches(&self, store: &impl Answers, number: i64) -> Result<bool, StoreError> {
+        let limited = |sql: &mut Statement| {
+            sql.number(number).push(") AS found");
+        };
+        Ok(self.counted(store, &store.dialect().walking.count, limited).await? >= number)
+    }
+
+    async fn counted(
+        &self,
+        store: &impl Answers,
+        (before, behind): &(String, &'static str),
+        end: impl Fn(&mut Statement),
+    ) -> Result<i64, StoreError> {
         let (found, _) = self.sought.expressions(store.dialect(), self.rank);
         let mut sql = Statement::begin(before);
-        sql.text(&found).push(behind).number(number).push(") AS found");
+        sql.text(&found).push(behind);
+        end(&mut sql);
         let rows = store.rows(sql).await?;
-        let counted: i64 = rows.first().map_or(Ok(0), |row| get(row, 0, SEARCH))?;
-        Ok(counted >= number)
+        rows.first().map_or(Ok(0), |row| get(row, 0, SEARCH))
     }
 
     fn push(&self, sql: &mut Statement, dialect: &Dialect, (before, behind): &(String, &'static str)) {

@@ -22,6 +22,11 @@ pub(super) static DIALECT: LazyLock<Dialect> = LazyLock::new(|| Dialect {
     found_by: ("row IN (SELECT rowid FROM complaint_search WHERE complaint_search MATCH ".into(), ")"),
     walking: Walking {
         count: ("SELECT count(*) FROM (SELECT 1 FROM complaint_search WHERE complaint_search MATCH ".into(), " LIMIT "),
+        sample: (
+            "SELECT count(*) FROM (SELECT 1 FROM complaint_search WHERE complaint_search MATCH ".into(),
+            if cfg!(test) { " LIMIT 4) AS found" } else { " LIMIT 256) AS found" },
+        ),
+        common: if cfg!(test) { 4 } else { 256 },
         // The index is gone through once from the first of them to the last; to look each up costs a hundred times as much.
         found_by: (
             "here IN (SELECT rowid FROM complaint_search WHERE rowid BETWEEN (SELECT min(here) FROM seen) \
