@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use clap::{Args, Parser, Subcommand};
 use complaint_core::store::StoreError;
+use complaint_notify::inbound::ReplyAddress;
 use complaint_notify::{Gateway, Networks};
 use complaint_store_sqlx::postgres::PostgresOptions;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -17,8 +18,10 @@ use url::{Host, Url};
 pub const SMTP_VARIABLE: &str = "COMPLAINT_SMTP";
 /// Variable that holds the token that opens `/metrics`; never an argument, because arguments can be read by every user of a machine.
 pub const METRICS_TOKEN_VARIABLE: &str = "COMPLAINT_METRICS_TOKEN";
+/// Variable that holds the token by which a mail server hands mail over at `POST /api/v1/intake/mail`.
+pub const INTAKE_TOKEN_VARIABLE: &str = "COMPLAINT_INTAKE_TOKEN";
 /// The shortest token that cannot be guessed.
-const METRICS_TOKEN_MIN: usize = 16;
+const TOKEN_MIN: usize = 16;
 
 /// Handles complaints: from sign-up to feedback.
 #[derive(Debug, Parser)]
@@ -51,6 +54,14 @@ pub enum Command {
     Admin(AdminCommand),
     /// Read complaints from CSV files.
     Import(ImportArgs),
+    /// Take one message (RFC 5322) from standard input, as a mail server pipes it.
+    #[command(
+        after_help = "The message is safe once this ends with 0; the server looks into it within seconds, or when it is started next. In an alias \
+file: complaints: \"|/usr/bin/reference-server intake --data /srv/complaints\", for addresses with + as well.\n\
+Ends with the codes of sysexits.h: 0 it is kept, 64 the arguments are wrong, 65 the message is empty or larger than 25 MiB, 75 not at \
+the moment, try it again (no database, or no server was started with --intake-address yet), 77 this user may not use the database."
+    )]
+    Intake(IntakeArgs),
     /// Look whether the logs of all complaints, and what they led to, are as they were committed.
     #[command(after_help = "Ends with 0 if they are, with 1 if any is not or the database cannot be read.")]
     Verify(VerifyArgs),
@@ -91,6 +102,9 @@ Ends with 0 if all is as it was committed, with 1 if anything is not or the back
     after_help = "Measurements are at /metrics, for programs on this machine alone. With a token in the variable COMPLAINT_METRICS_TOKEN \
 they are for whoever sends it as a bearer token, and for nobody else; behind a TLS proxy (--base-url https://…) that is the only way.
 
+A mail server hands mail for --intake-address over to `reference-server intake`, or to POST /api/v1/intake/mail with the token in the \
+variable COMPLAINT_INTAKE_TOKEN as a bearer token.
+
 A gateway for text messages (--sms) is described like this:
 
   url = \"https://api.gateway.example/2010/messages\"
@@ -123,6 +137,17 @@ pub struct ServeArgs {
     /// Gateway for text messages, described in TOML as below; without one, none are sent. Every server on one database needs the same.
     #[arg(long, value_name = "FILE")]
     pub sms: Option<PathBuf>,
+    /// Address at which complaints come by mail, as in complaints@example.org; mail to it must reach `intake` or `POST /api/v1/intake/mail`,
+    /// with anything behind a + as well. Letters are then sent from it, and can be answered. Without it, no mail is taken in.
+    #[arg(long, value_name = "EMAIL")]
+    pub intake_address: Option<String>,
+    /// Category of complaints that come by mail, by key or name [default: the first that asks for nothing].
+    #[arg(long, value_name = "CATEGORY")]
+    pub intake_category: Option<String>,
+    /// Name that the receiving mail server gives itself in Authentication-Results (RFC 8601). Without it nobody vouches for a sender: even
+    /// customers are asked first whether a new complaint by mail is theirs.
+    #[arg(long, value_name = "HOST")]
+    pub intake_authserv: Option<String>,
     /// What links in mails start with [default: http:// and the address listened on].
     #[arg(long, value_name = "URL")]
     pub base_url: Option<String>,
@@ -204,6 +229,20 @@ pub struct ImportArgs {
     /// CSV files, plain or gzipped.
     #[arg(value_name = "CSV", required = true)]
     pub files: Vec<PathBuf>,
+}
+
+/// Arguments of `intake`.
+#[derive(Debug, Clone, Args)]
+pub struct IntakeArgs {
+    /// Data folder of the server.
+    #[arg(long, value_name = "DIR", default_value = "./complaint-data")]
+    pub data: PathBuf,
+    /// Database URL, as for `serve`.
+    #[arg(long, value_name = "URL")]
+    pub database: Option<String>,
+    /// Take a PostgreSQL that may lose what it acknowledged, as for `serve`.
+    #[arg(long)]
+    pub not_durable: bool,
 }
 
 /// Arguments of `verify`.
@@ -320,10 +359,25 @@ pub struct Config {
     pub trusted_proxies: Vec<IpAddr>,
     /// Whether a reply waits until data is safe from power loss.
     pub durable: bool,
+    /// How mail is taken in; none: it is not.
+    pub intake: Option<IntakeConfig>,
     /// Whether an admin may push the clock forward.
     pub movable_clock: bool,
     /// What opens `/metrics`; none: they are for this machine alone.
     pub metrics_token: Option<SecretString>,
+}
+
+/// How mail is taken in.
+#[derive(Debug, Clone)]
+pub struct IntakeConfig {
+    /// Where complaints come by mail.
+    pub address: String,
+    /// The category of those that do, by key or name.
+    pub category: Option<String>,
+    /// Whose `Authentication-Results` are believed.
+    pub authserv: Option<String>,
+    /// What opens `POST /api/v1/intake/mail`; none: nothing does.
+    pub token: Option<SecretString>,
 }
 
 /// Everything that is wrong with the arguments.
@@ -356,6 +410,7 @@ impl Config {
         let webhook_networks = args.webhook_network.join(",").parse::<Networks>();
         let webhook_networks =
             webhook_networks.map_err(|wrong| faults.push(format!("--webhook-network: {wrong}"))).unwrap_or_default();
+        let intake = intake(args).map_err(|more| faults.extend(more)).unwrap_or_default();
         let mut trusted_proxies = Vec::new();
         for proxy in &args.trusted_proxy {
             match proxy.parse() {
@@ -377,6 +432,7 @@ impl Config {
                 base_url,
                 trusted_proxies,
                 durable: !args.not_durable,
+                intake,
                 movable_clock: args.movable_clock,
                 metrics_token: None,
             }),
@@ -386,16 +442,21 @@ impl Config {
 
     /// The same with a token that opens `/metrics`: the value of [`METRICS_TOKEN_VARIABLE`], if that is set.
     pub fn measured_with(mut self, token: Option<String>) -> Result<Self, ConfigFaults> {
-        let visible = |token: &String| token.len() >= METRICS_TOKEN_MIN && token.bytes().all(|b| b.is_ascii_graphic());
-        match token {
-            Some(token) if !visible(&token) => Err(ConfigFaults(vec![format!(
-                "{METRICS_TOKEN_VARIABLE}: at least {METRICS_TOKEN_MIN} visible ASCII characters"
-            )])),
-            token => {
-                self.metrics_token = token.map(SecretString::from);
-                Ok(self)
+        self.metrics_token = checked_token(METRICS_TOKEN_VARIABLE, token)?;
+        Ok(self)
+    }
+
+    /// The same with a token that opens `POST /api/v1/intake/mail`: the value of [`INTAKE_TOKEN_VARIABLE`], if that is set.
+    pub fn taking_mail_with(mut self, token: Option<String>) -> Result<Self, ConfigFaults> {
+        let token = checked_token(INTAKE_TOKEN_VARIABLE, token)?;
+        match &mut self.intake {
+            Some(intake) => intake.token = token,
+            None if token.is_some() => {
+                return Err(ConfigFaults(vec![format!("{INTAKE_TOKEN_VARIABLE}: needs --intake-address")]));
             }
+            None => {}
         }
+        Ok(self)
     }
 
     /// The same, once the port is known (it may have been 0): without a base URL of its own, links start with this address.
@@ -602,6 +663,43 @@ fn smtp_url(text: &str) -> Result<SecretString, String> {
     } else {
         Err(wrong.to_owned())
     }
+}
+
+fn checked_token(variable: &str, token: Option<String>) -> Result<Option<SecretString>, ConfigFaults> {
+    let visible = |token: &String| token.len() >= TOKEN_MIN && token.bytes().all(|b| b.is_ascii_graphic());
+    match token {
+        Some(token) if !visible(&token) => {
+            Err(ConfigFaults(vec![format!("{variable}: at least {TOKEN_MIN} visible ASCII characters")]))
+        }
+        token => Ok(token.map(SecretString::from)),
+    }
+}
+
+fn intake(args: &ServeArgs) -> Result<Option<IntakeConfig>, Vec<String>> {
+    let given = |value: &Option<String>| value.as_deref().map(str::trim).map(str::to_owned);
+    let (category, authserv) = (given(&args.intake_category), given(&args.intake_authserv));
+    let mut faults = Vec::new();
+    let blank = |value: &Option<String>| {
+        value.as_ref().is_some_and(|value| value.is_empty() || value.chars().any(char::is_control))
+    };
+    for (name, value) in [("--intake-category", &category), ("--intake-authserv", &authserv)] {
+        if value.is_some() && args.intake_address.is_none() {
+            faults.push(format!("{name}: needs --intake-address"));
+        }
+        if blank(value) {
+            faults.push(format!("{name}: must be one line, and not empty"));
+        }
+    }
+    let address = given(&args.intake_address);
+    if let Some(address) = &address
+        && let Err(wrong) = ReplyAddress::new(address, &[0; 32], 1)
+    {
+        faults.push(format!("--intake-address {address:?}: {wrong}"));
+    }
+    if !faults.is_empty() {
+        return Err(faults);
+    }
+    Ok(address.map(|address| IntakeConfig { address, category, authserv, token: None }))
 }
 
 fn sms_gateway(file: &Path) -> Result<Arc<Gateway>, Vec<String>> {
@@ -855,6 +953,38 @@ mod tests {
         }
         assert!(!format!("{:?}", with("0123456789abcdef").expect("fine")).contains("0123456789abcdef"));
         assert!(serve(&[]).expect("fine").measured_with(None).expect("fine").metrics_token.is_none());
+    }
+
+    #[test]
+    fn how_mail_is_taken_in_is_checked_as_a_whole() {
+        let all = [
+            "--intake-address",
+            "complaints@example.org",
+            "--intake-category",
+            "Other",
+            "--intake-authserv",
+            "mx.example.org",
+        ];
+        let config = serve(&all).expect("fine").taking_mail_with(Some("0123456789abcdef".to_owned())).expect("fine");
+        assert!(!format!("{config:?}").contains("0123456789abcdef"));
+        let intake = config.intake.expect("it is taken in");
+        assert_eq!((intake.address.as_str(), intake.category.as_deref()), ("complaints@example.org", Some("Other")));
+        assert!(serve(&[]).expect("fine").intake.is_none());
+        for (line, named) in [
+            (["--intake-address", "complaints"].as_slice(), "--intake-address"),
+            (&["--intake-address", "complaints+x@example.org"], "--intake-address"),
+            (&["--intake-address", "more-than-twenty-four-characters@example.org"], "at most 24"),
+            (&["--intake-category", "Other"], "--intake-category: needs --intake-address"),
+            (&["--intake-authserv", "mx"], "--intake-authserv: needs --intake-address"),
+            (&["--intake-address", "c@example.org", "--intake-category", " "], "--intake-category: must be one line"),
+        ] {
+            let faults = serve(line).expect_err("wrong").to_string();
+            assert!(faults.contains(named), "{line:?}: {faults}");
+        }
+        let with = |line: &[&str], token: &str| serve(line).expect("fine").taking_mail_with(Some(token.to_owned()));
+        assert!(with(&all, "short").expect_err("wrong").to_string().contains(INTAKE_TOKEN_VARIABLE));
+        assert!(with(&[], "0123456789abcdef").expect_err("wrong").to_string().contains("needs --intake-address"));
+        assert!(matches!(parsed(&["intake", "--data", "d"]), Command::Intake(args) if args.data == Path::new("d")));
     }
 
     #[test]

@@ -15,12 +15,14 @@ use complaint_core::id::Version;
 use complaint_core::lifecycle::{Refusal, RefusalCategory};
 use complaint_core::policy::PolicyError;
 use complaint_core::store::StoreError;
+use complaint_notify::inbound::Unreadable;
 
 use crate::auth::accounts::AccountsError;
 use crate::auth::service::AuthError;
 use crate::auth::viewer::look_again;
 use crate::catalogue::CatalogueError;
 use crate::files::FilesError;
+use crate::intake::IntakeError;
 use crate::pages::Me;
 use crate::state::AppState;
 use crate::webhooks::{WEBHOOKS_MAX, WebhooksError};
@@ -272,6 +274,33 @@ impl From<WebhooksError> for Problem {
             }
             WebhooksError::Kept(error) => error.into(),
             WebhooksError::Policy(error) => error.into(),
+        }
+    }
+}
+
+impl From<IntakeError> for Problem {
+    fn from(error: IntakeError) -> Self {
+        match error {
+            IntakeError::Closed => {
+                Self::forbidden().detail("Mail is not taken in here; the server runs without --intake-address.")
+            }
+            IntakeError::NotFound => Self::not_found(),
+            IntakeError::State(state) => {
+                Self::new(StatusCode::CONFLICT, "wrong_state", "The message is not in quarantine any more.")
+                    .detail(format!("It is {} by now.", state.as_str()))
+            }
+            IntakeError::Unreadable(why @ Unreadable::TooLarge { .. }) => {
+                Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "The request is too large.")
+                    .detail(why.to_string())
+            }
+            IntakeError::Unreadable(why) => Self::invalid().detail(why.to_string()),
+            IntakeError::Kept(error) => error.into(),
+            IntakeError::Accounts(error) => error.into(),
+            IntakeError::Desk(error) => error.into(),
+            error @ IntakeError::Files(_) => {
+                tracing::error!(error = %chain(&error), "the files of a message cannot be kept");
+                Self::unavailable()
+            }
         }
     }
 }

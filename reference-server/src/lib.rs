@@ -18,6 +18,7 @@ pub mod extract;
 mod figures;
 pub mod files;
 pub mod import;
+pub mod intake;
 pub mod live;
 pub mod mail;
 pub mod pages;
@@ -50,12 +51,13 @@ use complaint_notify::{
 use secrecy::ExposeSecret;
 
 use crate::auth::password::{PasswordError, Passwords};
-use crate::auth::{AccountMail, AccountService, AuthError};
+use crate::auth::{AccountMail, AccountService, AccountsError, AuthError};
 use crate::catalogue::CatalogueError;
 use crate::clock::{Clock, MovableClock, SystemClock};
 use crate::config::{Config, DatabaseUrl};
 use crate::database::{Database, DatabaseError};
 use crate::files::{Attachments, FilesError};
+use crate::intake::MailIntake;
 use crate::live::Live;
 use crate::mail::{AccountLetters, AccountsBook};
 pub use crate::state::AppState;
@@ -101,6 +103,9 @@ pub enum BuildError {
     /// Hashing does not work on this machine.
     #[error("passwords cannot be hashed")]
     Passwords(#[source] PasswordError),
+    /// Mail cannot be taken in.
+    #[error("mail cannot be taken in")]
+    Intake(#[source] AccountsError),
     /// Measurements cannot be recorded.
     #[error("measurements cannot be recorded")]
     Metrics(#[source] MetricsError),
@@ -173,7 +178,9 @@ pub async fn build_with(config: Config, parts: Parts) -> Result<Server, BuildErr
     let policy = catalogue::load(database.policies.as_ref(), clock.as_ref()).await.map_err(BuildError::Policy)?;
     let store = Arc::clone(&database.store);
     let organisation = mail::organisation(&policy).to_owned();
-    let settings = mail::settings(&config, &policy).map_err(|error| BuildError::Mail(Box::new(error)))?;
+    let intake = MailIntake::new(Arc::clone(&database.inbox), &config).await.map_err(BuildError::Intake)?;
+    let settings =
+        mail::settings(&config, &policy, intake.replies()).map_err(|error| BuildError::Mail(Box::new(error)))?;
     let mailer = Mailer::new(parts.transport, settings.clone(), Arc::clone(&clock));
     let book = Arc::new(AccountsBook::over(accounts.clone(), Arc::clone(&store)));
     let email = EmailNotifier::with_mailer(mailer.clone(), book.clone()).only_known_people();
@@ -207,6 +214,7 @@ pub async fn build_with(config: Config, parts: Parts) -> Result<Server, BuildErr
         desk,
         texts,
         webhooks,
+        intake,
         mailer: mailer.clone(),
         live,
         attachments,
@@ -265,6 +273,7 @@ impl Server {
                 None => format!("Mail folder  {}", self.state.mail.destination()),
             },
         ];
+        lines.extend(config.intake.iter().map(|intake| format!("Mail in      {}", intake.address)));
         lines.extend(config.sms.iter().map(|gateway| format!("SMS gateway  {}", gateway.host())));
         lines.extend(
             self.setup_link.iter().map(|link| {

@@ -9,6 +9,7 @@ use complaint_core::id::{AgentId, Level};
 use complaint_core::notice::Recipient;
 use complaint_core::store::{Store, StoreError};
 use complaint_core::{Agent, NotifyError, Policy};
+use complaint_notify::inbound::ReplyAddress;
 use complaint_notify::{AddressBook, Addressee, Mailer, PlainMail, Settings};
 use url::Host;
 
@@ -23,8 +24,12 @@ pub fn organisation(policy: &Policy) -> &str {
     if policy.name == "Standard" { "Complaints" } else { &policy.name }
 }
 
-/// Who writes, from the configuration and the policy in force at the start.
-pub fn settings(config: &Config, policy: &Policy) -> Result<Settings, complaint_notify::InvalidSetting> {
+/// Who writes, from the configuration and the policy in force at the start, and where answers go, if mail is taken in.
+pub fn settings(
+    config: &Config,
+    policy: &Policy,
+    replies: Option<&ReplyAddress>,
+) -> Result<Settings, complaint_notify::InvalidSetting> {
     let base_url = config.base_url();
     // An address needs a domain; a number is none.
     let domain = match base_url.host() {
@@ -34,8 +39,13 @@ pub fn settings(config: &Config, policy: &Policy) -> Result<Settings, complaint_
     let name = organisation(policy);
     // Quoted: a name may hold what means something in an address.
     let quoted = name.replace(['"', '\\'], "");
-    Settings::new(&format!("\"{quoted}\" <complaints@{domain}>"), base_url.as_str(), name)?
-        .with_levels(policy.levels.iter().map(|level| level.name.as_str()))
+    let address = replies.map_or_else(|| format!("complaints@{domain}"), ReplyAddress::plain);
+    let settings = Settings::new(&format!("\"{quoted}\" <{address}>"), base_url.as_str(), name)?
+        .with_levels(policy.levels.iter().map(|level| level.name.as_str()))?;
+    Ok(match replies {
+        Some(replies) => settings.with_replies(replies.clone()),
+        None => settings,
+    })
 }
 
 /// Letters about accounts through the same transport as notices.

@@ -7,21 +7,29 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use clap::Parser as _;
+use complaint_core::clock::{Clock as _, IdSource as _, RandomIds};
 use reference_server::auth::password::Passwords;
 use reference_server::auth::{AccountService, AuthError};
 use reference_server::clock::SystemClock;
 use reference_server::config::{
-    AdminCommand, AdminCreateArgs, Cli, Command, Config, DatabaseUrl, METRICS_TOKEN_VARIABLE, SMTP_VARIABLE, ServeArgs,
-    VerifyArgs,
+    AdminCommand, AdminCreateArgs, Cli, Command, Config, DatabaseUrl, INTAKE_TOKEN_VARIABLE, IntakeArgs,
+    METRICS_TOKEN_VARIABLE, SMTP_VARIABLE, ServeArgs, VerifyArgs,
 };
 use reference_server::database::{self, Database, verified_json};
 use reference_server::error::{chain, printable};
-use reference_server::{backup, build, bulk, demo, import, make_private_folder};
+use reference_server::intake::{IntakeError, MAIL_MAX};
+use reference_server::{backup, build, bulk, demo, import, intake, make_private_folder};
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 
 /// The arguments cannot be used, as with clap's own faults.
 const WRONG_ARGUMENTS: u8 = 2;
+
+// What mail servers understand (sysexits.h).
+const EX_USAGE: u8 = 64;
+const EX_DATAERR: u8 = 65;
+const EX_TEMPFAIL: u8 = 75;
+const EX_NOPERM: u8 = 77;
 
 /// How much of a line is read: more than any password may have.
 const LINE_MAX: u64 = 4096;
@@ -49,6 +57,7 @@ fn main() -> ExitCode {
             Command::Demo(args) => demo::run(args, told_to_stop()?).await,
             Command::Admin(AdminCommand::Create(args)) => admin_create(args).await,
             Command::Import(args) => import::run(args).await,
+            Command::Intake(args) => Ok(intake(args).await),
             Command::Verify(args) => verify(args).await,
             Command::Export(args) => bulk::export(args).await,
             Command::Copy(args) => bulk::copy(args).await,
@@ -62,7 +71,8 @@ fn main() -> ExitCode {
 
 async fn serve(args: ServeArgs) -> Result<ExitCode, AnyError> {
     let config = Config::from_args(&args, std::env::var(SMTP_VARIABLE).ok());
-    let config = match config.and_then(|config| config.measured_with(std::env::var(METRICS_TOKEN_VARIABLE).ok())) {
+    let config = config.and_then(|config| config.measured_with(std::env::var(METRICS_TOKEN_VARIABLE).ok()));
+    let config = match config.and_then(|config| config.taking_mail_with(std::env::var(INTAKE_TOKEN_VARIABLE).ok())) {
         Ok(config) => config,
         Err(faults) => {
             eprintln!("{faults}");
@@ -109,6 +119,50 @@ async fn admin_create(args: AdminCreateArgs) -> Result<ExitCode, AnyError> {
     let account = service.create_admin(&args.name, &args.email, password).await?;
     println!("{} is an administrator now, with the id {}.", account.email, account.id);
     Ok(ExitCode::SUCCESS)
+}
+
+/// Keeps one message; the server looks into it. Whatever the operator can mend is for the mail server to try again: no mail is lost by a
+/// mistake of ours.
+async fn intake(args: IntakeArgs) -> ExitCode {
+    let told = |code: u8, why: &str| {
+        eprintln!("{}", printable(why));
+        ExitCode::from(code)
+    };
+    let url = match DatabaseUrl::of(args.database.as_deref(), &args.data) {
+        Ok(url) => url,
+        Err(fault) => return told(EX_USAGE, &fault),
+    };
+    let mut raw = Vec::new();
+    // One byte more than allowed is enough to say so.
+    if let Err(error) = std::io::stdin().lock().take(MAIL_MAX as u64 + 1).read_to_end(&mut raw) {
+        return told(EX_TEMPFAIL, &format!("the message cannot be read: {error}"));
+    }
+    if let DatabaseUrl::Sqlite(url) = &url {
+        let may_not = |file: std::path::PathBuf| {
+            let opened = std::fs::OpenOptions::new().read(true).write(true).open(file);
+            opened.is_err_and(|error| error.kind() == std::io::ErrorKind::PermissionDenied)
+        };
+        if database::file_of(url).is_ok_and(may_not) {
+            return told(EX_NOPERM, "this user may not use the database");
+        }
+        if let Err(error) = database::existing(url) {
+            return told(EX_TEMPFAIL, &chain(&error));
+        }
+    }
+    let kept = async {
+        let database = Database::open(&url, !args.not_durable).await?;
+        let now = SystemClock.now();
+        Ok::<_, AnyError>(intake::leave(database.inbox.as_ref(), RandomIds.next_id(now), &raw, now).await)
+    };
+    match kept.await {
+        Ok(Ok(_)) => ExitCode::SUCCESS,
+        Ok(Err(IntakeError::Unreadable(why))) => told(EX_DATAERR, &why.to_string()),
+        Ok(Err(IntakeError::Closed)) => {
+            told(EX_TEMPFAIL, "no server has been started with --intake-address on this data yet")
+        }
+        Ok(Err(error)) => told(EX_TEMPFAIL, &chain(&error)),
+        Err(error) => told(EX_TEMPFAIL, &chain(error.as_ref())),
+    }
 }
 
 async fn verify(args: VerifyArgs) -> Result<ExitCode, AnyError> {

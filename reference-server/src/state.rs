@@ -16,6 +16,7 @@ use crate::config::Config;
 use crate::error::{Problem, chain};
 use crate::figures::KeptFigures;
 use crate::files::Attachments;
+use crate::intake::{IntakeError, MailIntake};
 use crate::live::Live;
 use crate::texts::Texts;
 use crate::webhooks::{Webhooks, WebhooksError};
@@ -46,6 +47,8 @@ pub struct AppState {
     pub texts: Option<Texts>,
     /// Other programs that are told what happens.
     pub webhooks: Webhooks,
+    /// Mail that comes in.
+    pub intake: MailIntake,
     /// Where letters to staff about the installation leave.
     pub mailer: Mailer,
     /// Workers subscribe here; see [`AppState::poke`].
@@ -126,5 +129,10 @@ impl AppState {
         let base_url = self.config.base_url();
         let base_url = base_url.as_str().trim_end_matches('/');
         self.webhooks.tend(&self.desk, &self.accounts, &self.mailer, base_url).await
+    }
+
+    /// Looks into mail that waits, and sends the questions whether it is theirs.
+    pub async fn take_in_mail(&self) -> Result<(), IntakeError> {
+        self.intake.round(self).await
     }
 }

@@ -6,6 +6,7 @@ use axum::extract::{DefaultBodyLimit, FromRequest as _, Multipart, Request, Stat
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use complaint_core::DeskError;
 use complaint_core::complaint::{Attachment, Complaint};
 use complaint_core::desk::Acting;
@@ -21,7 +22,7 @@ use super::view::{Audience, ComplaintView};
 use crate::auth::Viewer;
 use crate::error::Problem;
 use crate::extract::{ApiPath, hex, idempotency_key, seen_version};
-use crate::files::{Misnamed, Stored, misnamed, taken_in, to_its_end};
+use crate::files::{Incoming, Misnamed, Stored, misnamed, taken_in, to_its_end};
 use crate::state::AppState;
 
 /// The most bytes of files in one request.
@@ -131,7 +132,7 @@ async fn take_in(
     mut form: Multipart,
     command: CommandName,
 ) -> Result<(Option<String>, Vec<Taken>), Problem> {
-    let mut intake = Intake::default();
+    let mut form_files = FormFiles::default();
     let mut files: Vec<Taken> = Vec::new();
     let mut text = None;
     while let Some(field) = form.next_field().await.map_err(|error| broken(&error))? {
@@ -149,7 +150,7 @@ async fn take_in(
                 "There is no such field; every part must be a file.",
             ));
         };
-        files.push(intake.take(state, field, &file_name).await?);
+        files.push(form_files.take(state, field, &file_name).await?);
     }
     if files.is_empty() && command == CommandName::Attach {
         return Err(Problem::invalid().detail("No file was sent.").field(
@@ -172,14 +173,14 @@ async fn words(mut field: Field<'_>) -> Result<String, Problem> {
     String::from_utf8(bytes).map_err(|_| Problem::malformed("malformed_multipart", "The text is not UTF-8."))
 }
 
-/// What has come in with one form so far, against the limits of a form.
+/// The files that have come in with one form, or one message, so far, against the limits of one.
 #[derive(Default)]
-pub(crate) struct Intake {
+pub(crate) struct FormFiles {
     files: usize,
     bytes: usize,
 }
 
-impl Intake {
+impl FormFiles {
     /// Takes one file in. Refused, it leaves nothing; what is left of it in the form is passed over by whoever reads on.
     pub(crate) async fn take(
         &mut self,
@@ -187,6 +188,29 @@ impl Intake {
         mut field: Field<'_>,
         file_name: &str,
     ) -> Result<Taken, Problem> {
+        let (number, file_name) = self.next(file_name)?;
+        let mut incoming = state.attachments.begin(state.desk.draw_id()).await?;
+        while let Some(chunk) = field.chunk().await.map_err(|error| broken(&error))? {
+            self.add(&mut incoming, chunk, &file_name).await?;
+        }
+        taken(state, incoming, file_name, number).await
+    }
+
+    /// Takes one file in that is there as a whole, by the same rules.
+    pub(crate) async fn take_whole(
+        &mut self,
+        state: &AppState,
+        file_name: &str,
+        bytes: Bytes,
+    ) -> Result<Taken, Problem> {
+        let (number, file_name) = self.next(file_name)?;
+        let mut incoming = state.attachments.begin(state.desk.draw_id()).await?;
+        self.add(&mut incoming, bytes, &file_name).await?;
+        taken(state, incoming, file_name, number).await
+    }
+
+    /// The number of the next file, and its name.
+    fn next(&mut self, file_name: &str) -> Result<(usize, String), Problem> {
         let number = self.files;
         if number == FILES_MAX {
             return Err(Problem::invalid().detail(format!("At most {FILES_MAX} files.")).field(
@@ -196,28 +220,30 @@ impl Intake {
             ));
         }
         self.files += 1;
-        let file_name = checked_name(file_name, number)?;
-        let mut incoming = state.attachments.begin(state.desk.draw_id()).await?;
-        while let Some(chunk) = field.chunk().await.map_err(|error| broken(&error))? {
-            self.bytes += chunk.len();
-            if self.bytes > REQUEST_MAX {
-                return Err(too_large());
-            }
-            incoming
-                .take(chunk)
-                .await
-                .map_err(|error| Problem::from(error).detail(format!("{file_name} is too large.")))?;
-        }
-        let stored = incoming.finish().await?;
-        if stored.size == 0 {
-            return Err(about(number, "empty_file", format!("{file_name} is empty.")));
-        }
-        if let Some(why) = misnamed(&file_name, stored.media_type) {
-            let code = if why == Misnamed::Encoding { "wrong_media_type" } else { "wrong_name" };
-            return Err(about(number, code, wrong_name(&file_name, why)));
-        }
-        Ok(Taken { id: AttachmentId::from_uuid(state.desk.draw_id()), file_name, stored })
+        Ok((number, checked_name(file_name, number)?))
     }
+
+    async fn add(&mut self, incoming: &mut Incoming, chunk: Bytes, file_name: &str) -> Result<(), Problem> {
+        self.bytes += chunk.len();
+        if self.bytes > REQUEST_MAX {
+            return Err(too_large());
+        }
+        let taken = incoming.take(chunk).await;
+        taken.map_err(|error| Problem::from(error).detail(format!("{file_name} is too large.")))
+    }
+}
+
+/// A file that has come in as a whole, if it may stay.
+async fn taken(state: &AppState, incoming: Incoming, file_name: String, number: usize) -> Result<Taken, Problem> {
+    let stored = incoming.finish().await?;
+    if stored.size == 0 {
+        return Err(about(number, "empty_file", format!("{file_name} is empty.")));
+    }
+    if let Some(why) = misnamed(&file_name, stored.media_type) {
+        let code = if why == Misnamed::Encoding { "wrong_media_type" } else { "wrong_name" };
+        return Err(about(number, code, wrong_name(&file_name, why)));
+    }
+    Ok(Taken { id: AttachmentId::from_uuid(state.desk.draw_id()), file_name, stored })
 }
 
 /// Adds files to a complaint.
@@ -258,7 +284,7 @@ pub(crate) fn carrying(command: Command, files: &[Taken]) -> Result<Command, Inv
     command.carrying(files.iter().map(Taken::facts).collect())
 }
 
-pub(super) fn unsupported(detail: &str) -> Problem {
+pub(crate) fn unsupported(detail: &str) -> Problem {
     let title = "This kind of content is not accepted here.";
     Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", title).detail(detail)
 }

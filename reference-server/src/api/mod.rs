@@ -10,6 +10,7 @@ pub(crate) mod commands;
 mod complaints;
 pub(crate) mod figures;
 mod health;
+pub(crate) mod intake;
 mod invitations;
 mod lifecycle;
 mod making;
@@ -74,6 +75,10 @@ pub fn routes(state: &AppState) -> OpenApiRouter<AppState> {
         .routes(routes!(webhooks::ping))
         .routes(routes!(webhooks::deliveries))
         .routes(routes!(webhooks::redeliver))
+        .routes(routes!(intake::list, intake::hand_over))
+        .routes(routes!(intake::show))
+        .routes(routes!(intake::retry))
+        .routes(routes!(intake::discard))
         .routes(routes!(reports::summary))
         .routes(routes!(health::live))
         .routes(routes!(health::ready))
@@ -122,6 +127,11 @@ impl Modify for Schemes {
             .description(Some("A token of POST /api/v1/tokens."))
             .build();
         components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
+        let mail_server = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .description(Some("The token of COMPLAINT_INTAKE_TOKEN, for the mail server."))
+            .build();
+        components.add_security_scheme("mail_server", SecurityScheme::Http(mail_server));
         let cookie = ApiKeyValue::with_description("__Host-session", "Set by POST /api/v1/sessions.");
         components.add_security_scheme("cookie", SecurityScheme::ApiKey(ApiKey::Cookie(cookie)));
     }

@@ -366,6 +366,11 @@ pub trait Accounts: Send + Sync {
         now: DateTime<Utc>,
     ) -> Result<(), AccountsError>;
 
+    /// The account of somebody who has shown that an address is theirs without signing up. There was none: this one is made. An unconfirmed
+    /// one is theirs from now on, and what strangers may have chosen for it, name and password, is forgotten. In both cases an invitation to
+    /// choose a password is queued. Any other account is returned as it is.
+    async fn account_of_owner(&self, new: NewAccount, now: DateTime<Utc>) -> Result<Account, AccountsError>;
+
     /// The account with this id.
     async fn by_id(&self, id: &str) -> Result<Option<Account>, AccountsError>;
     /// The account with this address, in whatever case.

@@ -246,6 +246,29 @@ impl AccountService {
         Ok(())
     }
 
+    /// Who has this address, confirmed or not.
+    pub async fn by_email(&self, email: &EmailAddress) -> Result<Option<Account>, AuthError> {
+        Ok(self.accounts.by_email(email).await?.map(|known| known.account))
+    }
+
+    /// The account of whoever has shown that an address is theirs by a link that was mailed there, made if need be. Without a password of
+    /// their own, they are invited to choose one. What does for a name is taken, else the address before its `@`.
+    pub async fn account_of_owner(&self, email: &EmailAddress, name: Option<&str>) -> Result<Account, AuthError> {
+        let local = email.as_str().split('@').next().unwrap_or_default();
+        let name = name.and_then(|name| FullName::parse(name).ok()).map_or_else(|| FullName::parse(local), Ok);
+        let name = name.map_err(|fault| AuthError::Invalid(vec![FieldFault { field: "name", fault }]))?;
+        let new = NewAccount {
+            id: draw_account_id(),
+            name,
+            email: email.clone(),
+            phone: None,
+            password_hash: None,
+            role: Role::Customer,
+            email_verified: true,
+        };
+        Ok(self.accounts.account_of_owner(new, self.clock.now()).await?)
+    }
+
     /// What must be given with the token of a confirmation link.
     pub async fn confirmation(&self, token: &str) -> Result<Asked, AuthError> {
         self.accounts.confirmation(hash_of(token), self.clock.now()).await?.ok_or(AuthError::InvalidToken)
@@ -707,7 +730,9 @@ pub(super) fn wait_until(until: DateTime<Utc>, now: DateTime<Utc>) -> AuthError 
 fn is_still_needed(job: &MailJob) -> bool {
     job.account.disabled_at.is_none()
         && match job.kind {
-            AccountMailKind::VerifyEmail | AccountMailKind::Invitation => job.account.email_verified_at.is_none(),
+            AccountMailKind::VerifyEmail => job.account.email_verified_at.is_none(),
+            // A customer who is invited has shown already whose address it is.
+            AccountMailKind::Invitation => job.account.email_verified_at.is_none() || !job.account.role.is_staff(),
             AccountMailKind::AlreadyRegistered => true,
         }
 }

@@ -40,6 +40,9 @@ const SET_PASSWORD: &str =
 const CONFIRM_EMAIL: &str =
     "UPDATE server_accounts SET email_verified_at = coalesce(email_verified_at, $2), sign_ups_differ = FALSE,
     name = coalesce($3, name), password_hash = coalesce($4, password_hash) WHERE id = $1";
+const TAKE_OVER: &str =
+    "UPDATE server_accounts SET email_verified_at = $2, sign_ups_differ = FALSE, name = $3, password_hash = NULL
+    WHERE id = $1";
 const CONFIRMATION: &str = "SELECT a.sign_ups_differ FROM server_one_time_tokens t JOIN server_accounts a ON a.id = t.account_id
     WHERE t.hash = $1 AND t.purpose = 'verify_email' AND t.used_at IS NULL AND t.expires_at > $2 AND a.disabled_at IS NULL";
 const COUNT_ADMINS: &str = "SELECT count(*) FROM server_accounts WHERE role = 'admin' AND disabled_at IS NULL";
@@ -126,6 +129,8 @@ pub(super) enum Turn {
     Attempts,
     /// Versions of the policy.
     Policy,
+    /// Mail that comes in.
+    Mail,
     /// It reads nothing first, or locks what it reads.
     Free,
 }
@@ -189,6 +194,26 @@ impl Accounts for Kept {
         }
         insert_mail_once_a_day(&mut tx, &account.id, AccountMailKind::VerifyEmail, now).await?;
         tx.commit().await.map_err(fault)
+    }
+
+    async fn account_of_owner(&self, new: NewAccount, now: DateTime<Utc>) -> Result<Account, AccountsError> {
+        let mut tx = self.begin(Turn::Accounts).await?;
+        let found =
+            sqlx::query(ACCOUNT_BY_EMAIL).bind(new.email.normalised()).fetch_optional(&mut *tx).await.map_err(fault)?;
+        let owned = match found.as_ref().map(account).transpose()? {
+            None => insert_account(&mut tx, &new, now).await?,
+            Some(known) if is_unconfirmed_customer(&known) => {
+                let taken = sqlx::query(TAKE_OVER).bind(&known.id).bind(micros(now)).bind(new.name.as_str());
+                taken.execute(&mut *tx).await.map_err(fault)?;
+                end_tokens(&mut tx, &known.id, TokenPurpose::VerifyEmail, now).await?;
+                let name = new.name.as_str().to_owned();
+                Account { name, email_verified_at: Some(whole_micros(now)), ..known }
+            }
+            Some(known) => return Ok(known),
+        };
+        insert_mail(&mut tx, &owned.id, AccountMailKind::Invitation, now).await?;
+        tx.commit().await.map_err(fault)?;
+        Ok(owned)
     }
 
     async fn by_id(&self, id: &str) -> Result<Option<Account>, AccountsError> {

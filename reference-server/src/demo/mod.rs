@@ -149,7 +149,7 @@ pub async fn fill(config: &Config, now: DateTime<Utc>, progress: impl FnMut(u64,
     let clock = ManualClock::at(founded);
     let shared = Arc::new(clock.clone());
     let letters = Transport::from_config(None, config.mail_folder())?;
-    let mailer = Mailer::new(Arc::new(letters), mail::settings(config, &policy)?, Arc::clone(&shared) as _);
+    let mailer = Mailer::new(Arc::new(letters), mail::settings(config, &policy, None)?, Arc::clone(&shared) as _);
     let service = AccountService::new(
         Arc::new(accounts.clone()),
         Passwords::new()?,

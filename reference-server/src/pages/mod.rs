@@ -9,6 +9,7 @@ pub mod customer;
 mod ended;
 pub mod form;
 pub mod links;
+pub mod mail;
 pub mod myself;
 pub mod staff;
 pub mod upload;
@@ -44,10 +45,12 @@ pub fn routes(state: &AppState) -> Router<AppState> {
         .merge(myself::routes())
         .merge(admin::routes())
         .merge(webhooks::routes())
+        .merge(mail::routes())
         .route_layer(from_fn_with_state(state.clone(), ended::session));
     Router::new()
         .route("/static/{digest}/{name}", get(assets::serve))
         .merge(links::routes())
+        .merge(mail::links())
         .merge(account::routes())
         .merge(for_people)
 }
@@ -157,11 +160,17 @@ impl Me {
                 link("/admin/agents", "Agents"),
                 link("/admin/categories", "Categories"),
                 link("/admin/users", "Users"),
+                link("/admin/mail", "Mail"),
                 link("/admin/webhooks", "Webhooks"),
                 link("/admin/policy", "Policy"),
             ],
             Some(Role::Auditor) => {
-                vec![link("/admin", "Dashboard"), link("/search", "Complaints"), link("/admin/policy", "Policy")]
+                vec![
+                    link("/admin", "Dashboard"),
+                    link("/search", "Complaints"),
+                    link("/admin/mail", "Mail"),
+                    link("/admin/policy", "Policy"),
+                ]
             }
         }
     }

@@ -7,7 +7,7 @@ use complaint_core::lifecycle::{FILE_SIZE_MAX, FILES_MAX, MEDIA_TYPES};
 use complaint_core::text::TEXT_MAX;
 
 use super::form::{Control, Fault, Field, Typed, not_ours};
-use crate::api::attachments::{Intake, REQUEST_MAX, Taken, broken, file_name_of};
+use crate::api::attachments::{FormFiles, REQUEST_MAX, Taken, broken, file_name_of};
 use crate::error::Problem;
 use crate::extract::JSON_MAX;
 use crate::files::{accepted, taken_in};
@@ -67,7 +67,7 @@ pub(crate) async fn read(state: &AppState, mut request: Request) -> Result<Sent,
 /// Reads a form to its end, whatever is wrong with its files: people learn of everything at once, and keep what they typed.
 async fn to_its_end(state: &AppState, mut form: Multipart) -> Result<Sent, Problem> {
     let mut sent = Sent::default();
-    let mut intake = Intake::default();
+    let mut form_files = FormFiles::default();
     let mut parts = 0;
     loop {
         let mut part = match form.next_field().await {
@@ -95,7 +95,7 @@ async fn to_its_end(state: &AppState, mut form: Multipart) -> Result<Sent, Probl
             // A file field in which nothing was chosen.
             continue;
         }
-        match intake.take(state, part, &file_name).await {
+        match form_files.take(state, part, &file_name).await {
             Ok(file) => match fault_of(&file) {
                 Some(fault) => sent.fault(fault),
                 None => sent.files.push(file),

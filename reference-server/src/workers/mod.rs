@@ -20,6 +20,7 @@ const MAIL_EVERY: Duration = Duration::from_secs(5);
 const SWEEP_EVERY: Duration = Duration::from_secs(2);
 const DELIVER_EVERY: Duration = Duration::from_secs(5);
 const WEBHOOKS_EVERY: Duration = Duration::from_mins(1);
+const INTAKE_EVERY: Duration = Duration::from_secs(5);
 const TIDY_EVERY: Duration = Duration::from_mins(10);
 /// A worker that is down tries again after this long, if its own time is not sooner.
 const UP_AGAIN_AFTER: Duration = Duration::from_secs(5);
@@ -46,6 +47,7 @@ pub fn start(state: &AppState, shared: Option<&PostgresStore>) -> Workers {
     // Notices apart from the sweep: a slow relay must not hold up clocks.
     running.spawn(worker("courier", DELIVER_EVERY, Some(state.live.commits())).over(state.clone(), deliver_notices));
     running.spawn(worker("webhooks", WEBHOOKS_EVERY, None).over(state.clone(), tend_webhooks));
+    running.spawn(worker("mail in", INTAKE_EVERY, None).over(state.clone(), take_in_mail));
     running.spawn(worker("tidy", TIDY_EVERY, None).over(state.clone(), tidy));
     if let Some(store) = shared {
         running.spawn(replicas::listen(state.clone(), store.clone(), stopping.clone()));
@@ -160,10 +162,20 @@ async fn tend_webhooks(state: AppState) {
     }
 }
 
+async fn take_in_mail(state: AppState) {
+    if let Err(error) = state.take_in_mail().await {
+        tracing::error!(error = %chain(&error), "mail could not be looked into");
+    }
+}
+
 async fn tidy(state: AppState) {
     match state.accounts.purge().await {
         Ok(rows) => tracing::debug!(rows, "removed what has expired"),
         Err(error) => tracing::error!(error = %chain(&error), "what has expired could not be removed"),
+    }
+    match state.intake.purge(state.clock.now()).await {
+        Ok(rows) => tracing::debug!(rows, "removed mail that is done with"),
+        Err(error) => tracing::error!(error = %chain(&error), "mail that is done with could not be removed"),
     }
     state.metrics.run_upkeep();
 }

@@ -13,6 +13,7 @@ mod doors;
 mod files;
 mod headers;
 mod house;
+mod intake;
 mod keeping;
 mod large;
 mod link_pages;

@@ -64,9 +64,9 @@ impl AccountMail for Mailbox {
     }
 }
 
-/// Keeps letters about complaints: to whom, and what.
+/// Keeps letters about complaints: to whom, and what, as words and as they are.
 #[derive(Default)]
-pub(crate) struct Letters(Mutex<Vec<(String, String)>>);
+pub(crate) struct Letters(Mutex<Vec<(String, String)>>, Mutex<Vec<(String, Vec<u8>)>>);
 
 #[async_trait]
 impl MailTransport for Letters {
@@ -74,11 +74,26 @@ impl MailTransport for Letters {
         let letter = mail_parser::MessageParser::default().parse(mail.bytes()).expect("a letter");
         let text = format!("{}\n{}", letter.subject().expect("a subject"), letter.body_text(0).expect("a text"));
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push((mail.to().to_string(), text));
+        self.1.lock().unwrap_or_else(PoisonError::into_inner).push((mail.to().to_string(), mail.bytes().to_vec()));
         Ok(())
     }
 }
 
 impl Letters {
+    /// All that were sent since it was asked last, as they are, with whom they are for.
+    pub(crate) fn raw(&self) -> Vec<(String, Vec<u8>)> {
+        std::mem::take(&mut *self.1.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// To whom letters went, and the address for replies in each; in their order.
+    pub(crate) fn replies(&self) -> Vec<(String, String)> {
+        let replies = self.raw().into_iter().filter_map(|(to, raw)| {
+            let letter = mail_parser::MessageParser::default().parse(&raw)?;
+            Some((to, letter.reply_to()?.first()?.address()?.to_owned()))
+        });
+        replies.collect()
+    }
+
     pub(crate) fn count(&self) -> usize {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
