@@ -14,6 +14,7 @@ use thiserror::Error;
 use crate::auth::accounts::{Accounts, AccountsError, PolicyVersions};
 use crate::auth::{PostgresAccounts, SqliteAccounts};
 use crate::config::DatabaseUrl;
+use crate::preferences::kept::KeptPreferences;
 use crate::webhooks::kept::Endpoints;
 
 /// Why the database could not be opened.
@@ -39,6 +40,8 @@ pub struct Database {
     pub policies: Arc<dyn PolicyVersions>,
     /// Endpoints of webhooks, and what was sent there.
     pub webhooks: Arc<dyn Endpoints>,
+    /// What people chose about the notices to them.
+    pub preferences: Arc<dyn KeptPreferences>,
     /// Complaints.
     pub store: Arc<dyn Store>,
     engine: Engine,
@@ -62,6 +65,7 @@ impl Database {
                     accounts: Arc::new(accounts.clone()),
                     policies: Arc::new(accounts.clone()),
                     webhooks: Arc::new(accounts.clone()),
+                    preferences: Arc::new(accounts.clone()),
                     store: Arc::new(store.clone()),
                     engine: Engine::Sqlite(accounts, store),
                 })
@@ -73,7 +77,8 @@ impl Database {
                 Ok(Self {
                     accounts: Arc::clone(&accounts) as _,
                     policies: Arc::clone(&accounts) as _,
-                    webhooks: accounts,
+                    webhooks: Arc::clone(&accounts) as _,
+                    preferences: accounts,
                     store: Arc::new(store.clone()),
                     engine: Engine::Postgres(store),
                 })

@@ -37,6 +37,7 @@ pub(super) fn migrations() -> Vec<Migration> {
         ("lists", include_str!("../../migrations/postgres/0002_lists.sql")),
         ("counts", include_str!("../../migrations/postgres/0003_counts.sql")),
         (HEADINGS, include_str!("../../migrations/postgres/0004_headings.sql")),
+        ("dead_letters", include_str!("../../migrations/postgres/0005_dead_letters.sql")),
     ])
 }
 

@@ -40,6 +40,7 @@ pub(super) fn migrations() -> Vec<Migration> {
         ("lists", include_str!("../../migrations/sqlite/0004_lists.sql")),
         ("counts", include_str!("../../migrations/sqlite/0005_counts.sql")),
         (HEADINGS, include_str!("../../migrations/sqlite/0006_headings.sql")),
+        ("dead_letters", include_str!("../../migrations/sqlite/0007_dead_letters.sql")),
     ])
 }
 

@@ -8,12 +8,14 @@ pub(crate) mod categories;
 mod clock;
 pub(crate) mod commands;
 mod complaints;
+pub(crate) mod dead_letters;
 pub(crate) mod figures;
 mod health;
 mod invitations;
 mod lifecycle;
 mod making;
 mod me;
+mod preferences;
 pub(crate) mod query;
 pub(crate) mod reports;
 mod sessions;
@@ -47,6 +49,7 @@ pub fn routes(state: &AppState) -> OpenApiRouter<AppState> {
         .routes(routes!(me::show))
         .routes(routes!(me::ask_for_phone, me::forget_phone))
         .routes(routes!(me::confirm_phone))
+        .routes(routes!(preferences::show, preferences::choose))
         .routes(routes!(setup::set_up))
         .routes(routes!(invitations::accept))
         .routes(routes!(categories::list, categories::add))
@@ -74,6 +77,8 @@ pub fn routes(state: &AppState) -> OpenApiRouter<AppState> {
         .routes(routes!(webhooks::ping))
         .routes(routes!(webhooks::deliveries))
         .routes(routes!(webhooks::redeliver))
+        .routes(routes!(dead_letters::list))
+        .routes(routes!(dead_letters::redeliver))
         .routes(routes!(reports::summary))
         .routes(routes!(health::live))
         .routes(routes!(health::ready))

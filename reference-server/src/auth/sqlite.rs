@@ -1,5 +1,8 @@
 //! Accounts in the `SQLite` file of the server.
 
+#[path = "../preferences/sql.rs"]
+#[expect(clippy::duplicate_mod, reason = "what it says is compiled once for each engine")]
+mod preferences;
 #[path = "sql.rs"]
 #[expect(clippy::duplicate_mod, reason = "what it says is compiled once for each engine")]
 mod sql;
@@ -44,6 +47,7 @@ static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
         migration(3, "made under keys", include_str!("../../migrations/sqlite/0003_made_under_keys.sql")),
         migration(4, "phone codes", include_str!("../../migrations/sqlite/0004_phone_codes.sql")),
         migration(5, "webhooks", include_str!("../../migrations/sqlite/0005_webhooks.sql")),
+        migration(7, "preferences", include_str!("../../migrations/sqlite/0007_preferences.sql")),
     ]);
     migrator.dangerous_set_table_name(SCHEMA_TABLE);
     migrator

@@ -6,11 +6,14 @@ pub mod assets;
 pub mod commands;
 pub mod complaint;
 pub mod customer;
+pub mod dead_letters;
 mod ended;
 pub mod form;
 pub mod links;
 pub mod myself;
+pub mod preferences;
 pub mod staff;
+pub mod unsubscribe;
 pub mod upload;
 pub mod webhooks;
 pub mod words;
@@ -44,10 +47,13 @@ pub fn routes(state: &AppState) -> Router<AppState> {
         .merge(myself::routes())
         .merge(admin::routes())
         .merge(webhooks::routes())
+        .merge(dead_letters::routes())
+        .merge(preferences::routes())
         .route_layer(from_fn_with_state(state.clone(), ended::session));
     Router::new()
         .route("/static/{digest}/{name}", get(assets::serve))
         .merge(links::routes())
+        .merge(unsubscribe::routes())
         .merge(account::routes())
         .merge(for_people)
 }
@@ -158,10 +164,16 @@ impl Me {
                 link("/admin/categories", "Categories"),
                 link("/admin/users", "Users"),
                 link("/admin/webhooks", "Webhooks"),
+                link("/admin/dead-letters", "Dead letters"),
                 link("/admin/policy", "Policy"),
             ],
             Some(Role::Auditor) => {
-                vec![link("/admin", "Dashboard"), link("/search", "Complaints"), link("/admin/policy", "Policy")]
+                vec![
+                    link("/admin", "Dashboard"),
+                    link("/search", "Complaints"),
+                    link("/admin/dead-letters", "Dead letters"),
+                    link("/admin/policy", "Policy"),
+                ]
             }
         }
     }

@@ -22,6 +22,7 @@ mod making;
 mod portions;
 #[path = "../postgres/mod.rs"]
 mod postgres;
+mod preferences;
 #[path = "../../../complaint-store-sqlx/tests/proxy/mod.rs"]
 mod proxy;
 mod redress;

@@ -64,23 +64,29 @@ impl AccountMail for Mailbox {
     }
 }
 
-/// Keeps letters about complaints: to whom, and what.
+/// Keeps letters about complaints: to whom, and what; refuses them for good while told to.
 #[derive(Default)]
-pub(crate) struct Letters(Mutex<Vec<(String, String)>>);
+pub(crate) struct Letters {
+    sent: Mutex<Vec<(String, String)>>,
+    pub(crate) refusing: Mutex<bool>,
+}
 
 #[async_trait]
 impl MailTransport for Letters {
     async fn send(&self, mail: &Mail) -> Result<(), NotifyError> {
+        if *self.refusing.lock().unwrap_or_else(PoisonError::into_inner) {
+            return Err(NotifyError::Never("no such mailbox".to_owned()));
+        }
         let letter = mail_parser::MessageParser::default().parse(mail.bytes()).expect("a letter");
         let text = format!("{}\n{}", letter.subject().expect("a subject"), letter.body_text(0).expect("a text"));
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push((mail.to().to_string(), text));
+        self.sent.lock().unwrap_or_else(PoisonError::into_inner).push((mail.to().to_string(), text));
         Ok(())
     }
 }
 
 impl Letters {
     pub(crate) fn count(&self) -> usize {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).len()
+        self.sent.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 }
 
@@ -267,7 +273,7 @@ impl Harness {
         let state = self.server.state();
         state.sweep().await.expect("sweeps");
         state.deliver().await.expect("delivers");
-        std::mem::take(&mut *self.letters.0.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut *self.letters.sent.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The answer as it comes, for bodies that do not end.

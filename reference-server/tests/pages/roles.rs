@@ -1,7 +1,7 @@
 use crate::house::{House, PASSWORD};
 
 /// Every address that can be opened without knowing an id.
-const ADDRESSES: [&str; 25] = [
+const ADDRESSES: [&str; 27] = [
     "/",
     "/signup",
     "/login",
@@ -24,6 +24,8 @@ const ADDRESSES: [&str; 25] = [
     "/admin/categories/late-delivery",
     "/admin/policy",
     "/account",
+    "/account/notices",
+    "/admin/dead-letters",
     "/admin/webhooks",
     "/admin/webhooks/new",
     "/nowhere",
