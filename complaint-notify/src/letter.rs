@@ -212,7 +212,7 @@ impl Letter {
     }
 
     /// One letter that lists what several notices tell, by their subject lines. Each comes with the link to its complaint.
-    pub(crate) fn listing(notices: &[(&Notice, String)], to: &Addressee) -> Result<Self, NotifyError> {
+    pub(crate) fn listing(notices: &[(&Notice, Option<String>, String)], to: &Addressee) -> Result<Self, NotifyError> {
         let language = Language::of(to.language.as_deref());
         let (subject, intro) = match language {
             Language::English => ("News of the day about complaints", "Since the last such letter:"),
@@ -221,8 +221,8 @@ impl Letter {
         };
         let mut letter = Self::new(language.tag(), subject).paragraph(intro);
         letter.right_to_left = language.runs_from_right_to_left();
-        for (notice, link) in notices {
-            let line = Self::about(notice, None, None, to)?.subject;
+        for (notice, handler, link) in notices {
+            let line = Self::about(notice, handler.as_deref(), None, to)?.subject;
             letter.blocks.push(Block::Item(format!("[{}] {line}", notice.reference), link.clone()));
         }
         Ok(letter)

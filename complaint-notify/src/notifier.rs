@@ -98,8 +98,10 @@ impl EmailNotifier {
         }
         let name = greeting_of(&person)?;
         let settings = self.mailer.settings();
-        let listed: Vec<(&Notice, String)> =
-            notices.iter().map(|notice| (notice, complaint_link(settings, notice))).collect();
+        let mut listed = Vec::with_capacity(notices.len());
+        for notice in notices {
+            listed.push((notice, self.handler(notice).await?, complaint_link(settings, notice)));
+        }
         let letter = Letter::listing(&listed, &person)?;
         let stop = self.stop.as_ref().and_then(|links| links.link(recipient, None));
         let (text, html) = letter.render(&Ways {
@@ -125,6 +127,16 @@ impl EmailNotifier {
                 planned_at: latest.planned_at,
             })
             .await
+    }
+
+    /// The name that a notice gives.
+    async fn handler(&self, notice: &Notice) -> Result<Option<String>, NotifyError> {
+        let Some(agent) = &notice.handler else { return Ok(None) };
+        let name = self.book.agent_name(agent).await;
+        if let Some(name) = &name {
+            header::check(name).map_err(|fault| fault.of("handler's name"))?;
+        }
+        Ok(name)
     }
 
     /// The link with which letters like this one are stopped, if they need not be sent and go to one person.
@@ -230,13 +242,7 @@ impl Notifier for EmailNotifier {
             (people, _) => (people?, None),
         };
         let notice = instead.as_ref().unwrap_or(notice);
-        let handler = match &notice.handler {
-            Some(agent) => self.book.agent_name(agent).await,
-            None => None,
-        };
-        if let Some(name) = &handler {
-            header::check(name).map_err(|fault| fault.of("handler's name"))?;
-        }
+        let handler = self.handler(notice).await?;
 
         let mut sent = 0_usize;
         let mut later = None;

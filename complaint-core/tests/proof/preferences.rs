@@ -1,14 +1,20 @@
 //! What people chose is kept, and what nobody can choose away comes all the same, at the latest when their night ends.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
+use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
+use complaint_core::clock::Clock as _;
 use complaint_core::deadline::ClockKind;
 use complaint_core::id::{AgentId, CustomerId, Level};
 use complaint_core::notice::{
     Because, Notice, NoticeChannel, NoticeGroup, NoticeKind, Preferences, PreferencesSpec, QuietHoursSpec, Recipient,
     When,
 };
+use complaint_core::store::MemoryStore;
+use complaint_core::testing::{KeptNotices, ManualClock, samples};
+use complaint_core::{Actor, Desk, Notifier, NotifyError};
 use jiff::Timestamp;
 use jiff::civil::Time;
 use jiff::tz::TimeZone;
@@ -164,6 +170,43 @@ proptest! {
             }
         }
     }
+}
+
+/// Sleeps until an instant, then takes everything.
+struct Sleeper {
+    clock: ManualClock,
+    kept: KeptNotices,
+    until: DateTime<Utc>,
+}
+
+#[async_trait]
+impl Notifier for Sleeper {
+    async fn deliver(&self, notice: &Notice) -> Result<(), NotifyError> {
+        if self.clock.now() < self.until {
+            let until = self.clock.now() + TimeDelta::hours(8);
+            return Err(NotifyError::Held { until, why: Because::QuietHours.to_string() });
+        }
+        self.kept.deliver(notice).await
+    }
+}
+
+#[tokio::test]
+async fn what_is_held_back_for_twenty_nights_is_no_dead_letter() {
+    let clock = ManualClock::at("2026-11-20T22:00:00Z".parse().unwrap());
+    let until = clock.now() + TimeDelta::days(20);
+    let kept = KeptNotices::new();
+    let sleeper = Sleeper { clock: clock.clone(), kept: kept.clone(), until };
+    let desk = Desk::new(MemoryStore::new(), samples::policy()).with_clock(Arc::new(clock.clone())).notifying(sleeper);
+    desk.acting_as(Actor::customer("john").unwrap()).submit(samples::broken_kettle()).await.unwrap();
+    let planned = desk.store().waiting(None, 100).await.unwrap().len();
+    while clock.now() < until {
+        let done = desk.deliver().await.unwrap();
+        assert_eq!((done.held as usize, done.dead, done.postponed, done.delivered), (planned, 0, 0, 0));
+        assert_eq!(desk.deliver().await.unwrap().held, 0, "looked at before its time");
+        clock.advance(TimeDelta::hours(8));
+    }
+    assert_eq!(desk.deliver().await.unwrap().delivered as usize, planned);
+    assert_eq!(kept.all().len(), planned);
 }
 
 #[test]

@@ -7,33 +7,41 @@ use axum::http::HeaderMap;
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::routing::get;
+use complaint_core::notice::NoticeGroup;
+use serde::Deserialize;
 
 use super::account::{Below, DonePage, FormPage};
 use super::form::Summary;
 use super::{Answer, Me, page};
 use crate::auth::AuthError;
 use crate::error::Problem;
-use crate::extract::ApiPath;
+use crate::extract::ApiQuery;
 use crate::preferences::Unsubscription;
 use crate::state::AppState;
 
 /// The field that RFC 8058, 3.2 has mail programs send, and its value.
 const FIELD: (&str, &str) = ("List-Unsubscribe", "One-Click");
 
-/// `/unsubscribe/{token}`.
+/// `/unsubscribe`.
 pub fn routes() -> Router<AppState> {
-    Router::new().route("/unsubscribe/{token}", get(show).post(stop))
+    Router::new().route("/unsubscribe", get(show).post(stop))
 }
 
-async fn show(State(state): State<AppState>, ApiPath(token): ApiPath<String>) -> Answer {
-    let stopped = signed(&state, &token)?;
+#[derive(Deserialize)]
+struct Link {
+    #[serde(default)]
+    token: String,
+}
+
+async fn show(State(state): State<AppState>, ApiQuery(link): ApiQuery<Link>) -> Answer {
+    let stopped = signed(&state, &link.token)?;
     page(
         StatusCode::OK,
         &FormPage {
             me: Me::nobody(&state),
             title: "Stop these letters",
             intro: what(&stopped),
-            action: &format!("/unsubscribe/{token}"),
+            action: &format!("/unsubscribe?token={}", link.token),
             button: "Stop them",
             hidden: &[FIELD],
             summary: Summary::default(),
@@ -46,11 +54,11 @@ async fn show(State(state): State<AppState>, ApiPath(token): ApiPath<String>) ->
 /// Answers with a page, never with a redirect: mail programs follow none (RFC 8058, 3.1).
 async fn stop(
     State(state): State<AppState>,
-    ApiPath(token): ApiPath<String>,
+    ApiQuery(link): ApiQuery<Link>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Answer {
-    let stopped = signed(&state, &token)?;
+    let stopped = signed(&state, &link.token)?;
     if !is_one_click(&headers, &body) {
         return Err(Problem::malformed("not_one_click", "The body must be List-Unsubscribe=One-Click.").field(
             FIELD.0,
@@ -77,15 +85,15 @@ fn signed(state: &AppState, token: &str) -> Result<Unsubscription, Problem> {
 
 fn what(stopped: &Unsubscription) -> &'static str {
     match stopped.group {
-        Some(group) => match group {
-            complaint_core::notice::NoticeGroup::Messages => {
-                "Letters that quote messages to you come no more. You read the messages on the page of the complaint."
-            }
-            complaint_core::notice::NoticeGroup::Handling => {
-                "Letters about who handles your complaint, and where it waits, come no more. The page of the complaint shows it."
-            }
-            _ => "Letters about what became of complaints that you hold or held come no more. Their pages show it.",
-        },
+        Some(NoticeGroup::Messages) => {
+            "Letters that quote messages to you come no more. You read the messages on the page of the complaint."
+        }
+        Some(NoticeGroup::Handling) => {
+            "Letters about who handles your complaint, and where it waits, come no more. The page of the complaint shows it."
+        }
+        Some(_) => {
+            "Letters about what became of complaints that you hold or held come no more. The pages of the complaints show it."
+        }
         None => "The letter of the day, and what is listed in it, comes no more. The pages of the complaints show it.",
     }
 }

@@ -244,7 +244,7 @@ impl StopLinks for UnsubscribeLinks {
             Recipient::Agent(id) => id.to_string(),
             Recipient::Level { .. } | Recipient::Admins | Recipient::Endpoint(_) => return None,
         };
-        Some(format!("{}/unsubscribe/{}", self.base_url, self.token(&Unsubscription { account_id, group })))
+        Some(format!("{}/unsubscribe?token={}", self.base_url, self.token(&Unsubscription { account_id, group })))
     }
 }
 

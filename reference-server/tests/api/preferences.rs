@@ -166,10 +166,10 @@ async fn a_day_is_listed_in_one_letter_and_a_courier_that_dies_loses_nothing() {
     let his: Vec<&String> = found.iter().filter(|(to, _)| to == "john@example.org").map(|(_, text)| text).collect();
     assert_eq!(his.len(), 1, "{found:?}");
     assert!(his[0].starts_with("News of the day about complaints"), "{}", his[0]);
-    for line in ["Sarah Cole now handles", "Your complaint has a handler", "A message for you: Broken kettle"] {
-        assert_eq!(his[0].contains(line), line != "Sarah Cole now handles", "{line} in {}", his[0]);
+    for line in ["Sarah Cole now handles your complaint: Broken kettle", "A message for you: Broken kettle"] {
+        assert!(his[0].contains(line), "{line} in {}", his[0]);
     }
-    assert!(!his[0].contains("zz-hello") && his[0].contains("/unsubscribe/"), "{}", his[0]);
+    assert!(!his[0].contains("zz-hello") && his[0].contains("/unsubscribe?token="), "{}", his[0]);
     assert_eq!(to_john(&after(&house, TimeDelta::hours(30)).await), Vec::<&str>::new(), "nothing twice, nothing empty");
     other.close().await;
 }
@@ -181,11 +181,12 @@ async fn one_click_stops_letters_without_a_log_in_and_a_look_stops_nothing() {
     let letters = house.it.letters().await;
     let told =
         letters.iter().find(|(to, text)| to == "john@example.org" && text.contains("now handles")).expect("a letter");
-    let link = told.1.split("https://help.example.org").find(|it| it.starts_with("/unsubscribe/")).expect("a link");
+    let link =
+        told.1.split("https://help.example.org").find(|it| it.starts_with("/unsubscribe?token=")).expect("a link");
     let link: String = link.chars().take_while(|c| !c.is_whitespace()).collect();
     let receipt =
         letters.iter().find(|(to, text)| to == "john@example.org" && text.contains("What happens")).expect("a receipt");
-    assert!(!receipt.1.contains("/unsubscribe/"), "{}", receipt.1);
+    assert!(!receipt.1.contains("/unsubscribe?token="), "{}", receipt.1);
     let off = async || house.read(MINE, &house.john).await["off"]["email"].clone();
 
     let looked = house.it.get(&link, &With::default()).await;

@@ -1,7 +1,7 @@
 use crate::house::{House, PASSWORD};
 
 /// Every address that can be opened without knowing an id.
-const ADDRESSES: [&str; 27] = [
+const ADDRESSES: [&str; 28] = [
     "/",
     "/signup",
     "/login",
@@ -9,6 +9,7 @@ const ADDRESSES: [&str; 27] = [
     "/verify",
     "/invitation",
     "/setup",
+    "/unsubscribe",
     "/complaints",
     "/complaints?q=kettle",
     "/complaints/new",
