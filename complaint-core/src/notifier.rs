@@ -3,7 +3,7 @@
 use std::error::Error;
 
 use async_trait::async_trait;
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::notice::Notice;
 
@@ -70,7 +70,16 @@ pub enum NotifyError {
         #[source]
         why: Box<dyn Error + Send + Sync>,
     },
-    /// There is nobody to deliver to: the customer has no address, nobody works at the level. No fault of anybody, so no dead
+    /// Nothing failed: whoever it is for wants it later, see [`Preferences::timing`](crate::notice::Preferences::timing). It waits in
+    /// the outbox, and that it was looked at does not count as a try.
+    #[error("the notice is held back until {until}: {why}")]
+    Held {
+        /// Until when.
+        until: DateTime<Utc>,
+        /// Why.
+        why: String,
+    },
+    /// There is nobody to deliver to: the customer has no address or wants no such notice, nobody works at the level. No fault of anybody, so no dead
     /// letter.
     #[error("the notice has no recipient: {0}")]
     Nobody(String),

@@ -16,7 +16,7 @@ pub struct Addressee {
     pub email: Option<String>,
     /// Their telephone number, for a notifier that sends text messages.
     pub phone: Option<String>,
-    /// The language they want, a BCP 47 tag. The letters of this crate exist in English only so far.
+    /// The language they want, a BCP 47 tag. What there is no letter in is written in English.
     pub language: Option<String>,
     /// Their time zone, an IANA name such as `Europe/Berlin`; dates are written in UTC without it.
     pub zone: Option<String>,

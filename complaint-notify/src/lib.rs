@@ -35,6 +35,9 @@
 //! - A subject, name or address with a CR, LF, NUL or any other control character, openly or inside an encoded word
 //!   (RFC 2047), is refused with [`NotifyError::Never`](complaint_core::NotifyError::Never), never cleaned.
 //! - What people wrote is text: escaped in HTML, marked as a quotation in both forms.
+//! - It is in the language of whoever it is for where there is such a letter, else in English; a host brings [`Letters`] of its own.
+//!   English is complete, German and Arabic are samples.
+//! - What need not be sent names a link where it is [stopped](StopLinks), for mail programs, too (RFC 2369, RFC 8058).
 //! - `Auto-Submitted: auto-generated` (RFC 3834), so that no vacation reply answers.
 //! - Over SMTP the certificate is verified, and there is no message without the TLS that was asked for.
 //!
@@ -59,6 +62,7 @@ mod folder;
 mod header;
 #[cfg(feature = "inbound")]
 pub mod inbound;
+mod language;
 mod letter;
 mod mail;
 mod notifier;
@@ -72,8 +76,10 @@ mod webhook;
 pub use address_book::{AddressBook, Addressee, IdsAreAddresses};
 pub use by_channel::ByChannel;
 pub use folder::MailFolder;
+pub use language::Phrases;
+pub use letter::{Letter, Letters};
 pub use mail::{Mail, Mailer, PlainMail};
-pub use notifier::EmailNotifier;
+pub use notifier::{EmailNotifier, StopLinks};
 pub use outgoing::{InvalidAddress, InvalidNetwork, Networks};
 pub use settings::{InvalidSetting, Settings};
 pub use sms::gateway::{Gateway, InvalidGateway};

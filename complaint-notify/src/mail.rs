@@ -97,6 +97,8 @@ impl Mailer {
             html: mail.html.as_deref(),
             conversation: None,
             reply_to: None,
+            language: "en",
+            stop: None,
             planned_at: self.clock.now(),
         };
         self.send(&draft).await
@@ -129,10 +131,19 @@ impl Mailer {
             .raw_header(fixed("Message-ID", format!("<{id}@{domain}>")))
             // RFC 3834: no vacation reply, no loop.
             .raw_header(fixed("Auto-Submitted", "auto-generated".to_owned()))
-            .raw_header(fixed("Content-Language", "en".to_owned()));
+            .raw_header(header::text("Content-Language", draft.language).map_err(|fault| fault.of("language"))?);
         if let Some(address) = &draft.reply_to {
             let address = header::address(address).map_err(|fault| fault.of("address for replies"))?;
             builder = builder.raw_header(fixed("Reply-To", address.to_string()));
+        }
+        if let Some(link) = draft.stop {
+            header::check(link).map_err(|fault| fault.of("link to stop letters"))?;
+            // One click must reach us as it was signed: RFC 8058, 3.1 asks for HTTPS.
+            if link.starts_with("https://") {
+                builder = builder
+                    .raw_header(fixed("List-Unsubscribe", format!("<{link}>")))
+                    .raw_header(fixed("List-Unsubscribe-Post", "List-Unsubscribe=One-Click".to_owned()));
+            }
         }
         if let Some(conversation) = &draft.conversation {
             // One root per complaint that no message bears: mail programs thread by what is common to all, and so the
@@ -170,6 +181,10 @@ pub(crate) struct Draft<'a> {
     pub(crate) html: Option<&'a str>,
     pub(crate) conversation: Option<Conversation>,
     pub(crate) reply_to: Option<String>,
+    /// A BCP 47 tag.
+    pub(crate) language: &'a str,
+    /// Where letters like this one are stopped, if they need not be sent.
+    pub(crate) stop: Option<&'a str>,
     pub(crate) planned_at: DateTime<Utc>,
 }
 

@@ -4,15 +4,25 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use complaint_core::clock::Clock;
-use complaint_core::notice::{Notice, NoticeChannel, NoticeKind, Recipient};
+use complaint_core::notice::{Notice, NoticeChannel, NoticeGroup, NoticeKind, Recipient};
 use complaint_core::{Notifier, NotifyError};
 
 use crate::address_book::{AddressBook, Addressee};
 use crate::header;
-use crate::letter::Letter;
+use crate::letter::{Letter, Letters, Ways};
 use crate::mail::{Conversation, Draft, Mailer, PlainMail};
 use crate::settings::Settings;
 use crate::transport::MailTransport;
+
+/// Where people stop letters that need not be sent. Implemented by the host, which signs its links.
+pub trait StopLinks: Send + Sync {
+    /// The link with which `recipient` stops letters of a group, or without one all that need not be sent.
+    ///
+    /// A `POST` there with the body `List-Unsubscribe=One-Click` must stop them without further questions, and a `GET` must change
+    /// nothing (RFC 8058, 3.2): those who look at mail before its reader does follow links. Only `https` links are named in header
+    /// fields.
+    fn link(&self, recipient: &Recipient, group: Option<NoticeGroup>) -> Option<String>;
+}
 
 /// Delivers notices as e-mail.
 ///
@@ -23,6 +33,8 @@ pub struct EmailNotifier {
     mailer: Mailer,
     book: Arc<dyn AddressBook>,
     only_known_people: bool,
+    letters: Option<Arc<dyn Letters>>,
+    stop: Option<Arc<dyn StopLinks>>,
 }
 
 impl EmailNotifier {
@@ -38,7 +50,7 @@ impl EmailNotifier {
 
     /// A notifier that shares a mailer with other parts of the host.
     pub fn with_mailer(mailer: Mailer, book: Arc<dyn AddressBook>) -> Self {
-        Self { mailer, book, only_known_people: false }
+        Self { mailer, book, only_known_people: false, letters: None, stop: None }
     }
 
     /// Writes only to people whom the address book knows, never to an address that was typed into a complaint.
@@ -49,6 +61,91 @@ impl EmailNotifier {
     pub fn only_known_people(mut self) -> Self {
         self.only_known_people = true;
         self
+    }
+
+    /// Uses words of the host's own where it has them.
+    ///
+    /// Example: [`Letter`].
+    pub fn with_letters(mut self, letters: impl Letters + 'static) -> Self {
+        self.letters = Some(Arc::new(letters));
+        self
+    }
+
+    /// Names in every letter that need not be sent where such letters are stopped.
+    pub fn stopped_at(mut self, links: Arc<dyn StopLinks>) -> Self {
+        self.stop = Some(links);
+        self
+    }
+
+    /// Sends one letter that lists what several notices to one person tell, each by its subject line: no words of people are in it.
+    /// `id` as in [`PlainMail::id`]. Nobody known is [`NotifyError::Nobody`].
+    ///
+    /// # Errors
+    /// As [`Notifier::deliver`].
+    pub async fn deliver_together(
+        &self,
+        id: &str,
+        recipient: &Recipient,
+        notices: &[Notice],
+    ) -> Result<(), NotifyError> {
+        let Some(latest) = notices.iter().max_by_key(|notice| notice.planned_at) else { return Ok(()) };
+        let people = self.book.find(recipient).await?;
+        let Some(person) = people.into_iter().find(|person| person.email.is_some()) else {
+            return Err(NotifyError::Nobody(format!("no e-mail address is known for {}", whom(recipient))));
+        };
+        for notice in notices {
+            header::check(&notice.subject).map_err(|fault| fault.of("subject"))?;
+        }
+        let name = greeting_of(&person)?;
+        let settings = self.mailer.settings();
+        let mut listed = Vec::with_capacity(notices.len());
+        for notice in notices {
+            listed.push((notice, self.handler(notice).await?, complaint_link(settings, notice)));
+        }
+        let letter = Letter::listing(&listed, &person)?;
+        let stop = self.stop.as_ref().and_then(|links| links.link(recipient, None));
+        let (text, html) = letter.render(&Ways {
+            name,
+            quoted: "",
+            link: &settings.base_url,
+            reference: None,
+            organisation: &settings.organisation,
+            stop: stop.as_deref(),
+        })?;
+        self.mailer
+            .send(&Draft {
+                id,
+                to: person.email.as_deref().unwrap_or_default(),
+                name,
+                subject: &letter.subject,
+                text: &text,
+                html: Some(&html),
+                conversation: None,
+                reply_to: None,
+                language: &letter.language,
+                stop: stop.as_deref(),
+                planned_at: latest.planned_at,
+            })
+            .await
+    }
+
+    /// The name that a notice gives.
+    async fn handler(&self, notice: &Notice) -> Result<Option<String>, NotifyError> {
+        let Some(agent) = &notice.handler else { return Ok(None) };
+        let name = self.book.agent_name(agent).await;
+        if let Some(name) = &name {
+            header::check(name).map_err(|fault| fault.of("handler's name"))?;
+        }
+        Ok(name)
+    }
+
+    /// The link with which letters like this one are stopped, if they need not be sent and go to one person.
+    fn stop(&self, notice: &Notice) -> Option<String> {
+        let group = notice.kind.group().filter(|group| group.can_be_switched_off(NoticeChannel::Email))?;
+        match &notice.recipient {
+            to @ (Recipient::Customer(_) | Recipient::Agent(_)) => self.stop.as_ref()?.link(to, Some(group)),
+            Recipient::Level { .. } | Recipient::Admins | Recipient::Endpoint(_) => None,
+        }
     }
 
     /// The mailer, for messages that are not about a complaint.
@@ -93,15 +190,21 @@ impl EmailNotifier {
         notice: &Notice,
         handler: Option<&str>,
     ) -> Result<(), NotifyError> {
-        let name = person.name.as_deref().map(str::trim).filter(|name| !name.is_empty());
-        if let Some(name) = name {
-            header::check(name).map_err(|fault| fault.of("recipient's name"))?;
-        }
+        let name = greeting_of(person)?;
         let settings = self.mailer.settings();
-        let letter = Letter::about(notice, handler, settings.level_name(notice.level), person.zone.as_deref())?;
-        let link = format!("{}/complaints/{}", settings.base_url, notice.reference);
-        let quoted = notice.text.as_deref().unwrap_or_default();
-        let (text, html) = letter.render(name, quoted, &link, notice.reference, &settings.organisation)?;
+        let letter = match self.letters.as_ref().and_then(|letters| letters.letter(notice, person, handler)) {
+            Some(letter) => letter,
+            None => Letter::about(notice, handler, settings.level_name(notice.level), person)?,
+        };
+        let stop = self.stop(notice);
+        let (text, html) = letter.render(&Ways {
+            name,
+            quoted: notice.text.as_deref().unwrap_or_default(),
+            link: &complaint_link(settings, notice),
+            reference: Some(notice.reference),
+            organisation: &settings.organisation,
+            stop: stop.as_deref(),
+        })?;
         let subject = format!("[{}] {}", notice.reference, letter.subject);
         self.mailer
             .send(&Draft {
@@ -116,6 +219,8 @@ impl EmailNotifier {
                     reference: notice.reference.to_string(),
                 }),
                 reply_to: reply_to(settings, notice),
+                language: &letter.language,
+                stop: stop.as_deref(),
                 planned_at: notice.planned_at,
             })
             .await
@@ -137,13 +242,7 @@ impl Notifier for EmailNotifier {
             (people, _) => (people?, None),
         };
         let notice = instead.as_ref().unwrap_or(notice);
-        let handler = match &notice.handler {
-            Some(agent) => self.book.agent_name(agent).await,
-            None => None,
-        };
-        if let Some(name) = &handler {
-            header::check(name).map_err(|fault| fault.of("handler's name"))?;
-        }
+        let handler = self.handler(notice).await?;
 
         let mut sent = 0_usize;
         let mut later = None;
@@ -166,6 +265,19 @@ impl Notifier for EmailNotifier {
             _ => Ok(()),
         }
     }
+}
+
+/// How somebody is greeted.
+fn greeting_of(person: &Addressee) -> Result<Option<&str>, NotifyError> {
+    let name = person.name.as_deref().map(str::trim).filter(|name| !name.is_empty());
+    if let Some(name) = name {
+        header::check(name).map_err(|fault| fault.of("recipient's name"))?;
+    }
+    Ok(name)
+}
+
+fn complaint_link(settings: &Settings, notice: &Notice) -> String {
+    format!("{}/complaints/{}", settings.base_url, notice.reference)
 }
 
 /// What admins are told where nobody works at a level: somebody must know of it. They do not read what people wrote. That

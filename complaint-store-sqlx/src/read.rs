@@ -3,7 +3,7 @@
 use complaint_core::agent::Member;
 use complaint_core::complaint::{Complaint, Entry};
 use complaint_core::id::{ComplaintId, Version};
-use complaint_core::notice::Notice;
+use complaint_core::notice::{DeadNotice, Notice};
 use complaint_core::store::{Recalled, StoreError};
 use sqlx::{ColumnIndex, Database, Decode, Row, Type};
 use uuid::Uuid;
@@ -86,6 +86,18 @@ pub(crate) fn member<R: StoredRow>(row: &R) -> Result<Member, StoreError> {
 pub(crate) fn notice<R: StoredRow>(row: &R, at: usize) -> Result<Notice, StoreError> {
     let place = |column| Place { table: "complaint_outbox", column };
     decode(get(row, at, place("codec"))?, get(row, at + 1, place("notice"))?, place("notice"))
+}
+
+/// A notice that was given up: id, attempts, when and why, `codec`, document.
+pub(crate) fn dead_notice<R: StoredRow>(row: &R) -> Result<DeadNotice, StoreError> {
+    let place = |column| Place { table: "complaint_outbox", column };
+    let attempts: i64 = get(row, 1, place("attempts"))?;
+    Ok(DeadNotice {
+        notice: notice(row, 4)?,
+        attempts: u32::try_from(attempts).map_err(|fault| place("attempts").corrupt(fault))?,
+        given_up_at: instant(get(row, 2, place("settled_at"))?, place("settled_at"))?,
+        why: get(row, 3, place("last_error"))?,
+    })
 }
 
 /// A row of states as the walk along the chain wants it.

@@ -15,6 +15,7 @@ use crate::auth::accounts::{Accounts, AccountsError, PolicyVersions};
 use crate::auth::{PostgresAccounts, SqliteAccounts};
 use crate::config::DatabaseUrl;
 use crate::intake::kept::Inbox;
+use crate::preferences::kept::KeptPreferences;
 use crate::webhooks::kept::Endpoints;
 
 /// Why the database could not be opened.
@@ -42,6 +43,8 @@ pub struct Database {
     pub webhooks: Arc<dyn Endpoints>,
     /// Mail that came in.
     pub inbox: Arc<dyn Inbox>,
+    /// What people chose about the notices to them.
+    pub preferences: Arc<dyn KeptPreferences>,
     /// Complaints.
     pub store: Arc<dyn Store>,
     engine: Engine,
@@ -66,6 +69,7 @@ impl Database {
                     policies: Arc::new(accounts.clone()),
                     webhooks: Arc::new(accounts.clone()),
                     inbox: Arc::new(accounts.clone()),
+                    preferences: Arc::new(accounts.clone()),
                     store: Arc::new(store.clone()),
                     engine: Engine::Sqlite(accounts, store),
                 })
@@ -78,7 +82,8 @@ impl Database {
                     accounts: Arc::clone(&accounts) as _,
                     policies: Arc::clone(&accounts) as _,
                     webhooks: Arc::clone(&accounts) as _,
-                    inbox: accounts,
+                    inbox: Arc::clone(&accounts) as _,
+                    preferences: accounts,
                     store: Arc::new(store.clone()),
                     engine: Engine::Postgres(store),
                 })

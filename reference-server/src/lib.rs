@@ -22,6 +22,7 @@ pub mod intake;
 pub mod live;
 pub mod mail;
 pub mod pages;
+pub mod preferences;
 pub mod router;
 pub mod state;
 pub mod texts;
@@ -60,6 +61,7 @@ use crate::files::{Attachments, FilesError};
 use crate::intake::MailIntake;
 use crate::live::Live;
 use crate::mail::{AccountLetters, AccountsBook};
+use crate::preferences::{AsPreferred, PreferencesService};
 pub use crate::state::AppState;
 use crate::texts::Texts;
 use crate::webhooks::Webhooks;
@@ -182,9 +184,13 @@ pub async fn build_with(config: Config, parts: Parts) -> Result<Server, BuildErr
     let settings =
         mail::settings(&config, &policy, intake.replies()).map_err(|error| BuildError::Mail(Box::new(error)))?;
     let mailer = Mailer::new(parts.transport, settings.clone(), Arc::clone(&clock));
-    let book = Arc::new(AccountsBook::over(accounts.clone(), Arc::clone(&store)));
-    let email = EmailNotifier::with_mailer(mailer.clone(), book.clone()).only_known_people();
-    let mut notifier = ByChannel::new().carrying(NoticeChannel::Email, email);
+    let preferences =
+        PreferencesService::open(Arc::clone(&database.preferences), Arc::clone(&clock), &config.base_url()).await;
+    let preferences = preferences.map_err(|error| BuildError::Accounts(error.into()))?;
+    let book = Arc::new(AccountsBook::over(accounts.clone(), Arc::clone(&store), preferences.clone()));
+    let email = EmailNotifier::with_mailer(mailer.clone(), book.clone());
+    let email = email.only_known_people().stopped_at(preferences.links());
+    let mut notifier = ByChannel::new().carrying(NoticeChannel::Email, email.clone());
     if let Some(gateway) = &config.sms {
         notifier = notifier
             .carrying(NoticeChannel::Sms, SmsNotifier::new(gateway.clone(), book, settings, Arc::clone(&clock)));
@@ -199,7 +205,7 @@ pub async fn build_with(config: Config, parts: Parts) -> Result<Server, BuildErr
     let desk = Desk::over(store, policy)
         .with_clock(Arc::clone(&clock))
         .with_ids(parts.ids)
-        .notifying(notifier)
+        .notifying(AsPreferred::over(notifier, preferences.clone()))
         .watched_by(Arc::new(live.clone()));
     let texted = config.sms.is_some();
     let carried = catalogue::carry(database.policies.as_ref(), &desk, "system", NoticeChannel::Sms, texted).await;
@@ -215,6 +221,8 @@ pub async fn build_with(config: Config, parts: Parts) -> Result<Server, BuildErr
         texts,
         webhooks,
         intake,
+        preferences,
+        email,
         mailer: mailer.clone(),
         live,
         attachments,

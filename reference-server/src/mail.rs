@@ -18,6 +18,7 @@ use crate::auth::{
     Account, AccountFilter, AccountMail, AccountMailError, AccountMessage, AccountService, AuthError, Role,
 };
 use crate::config::Config;
+use crate::preferences::PreferencesService;
 
 /// What pages and letters call the organisation: as its policy does, and the standard policy is nobody's.
 pub fn organisation(policy: &Policy) -> &str {
@@ -90,12 +91,21 @@ impl AccountMail for AccountLetters {
 pub struct AccountsBook {
     accounts: AccountService,
     store: Arc<dyn Store>,
+    preferences: PreferencesService,
 }
 
 impl AccountsBook {
-    /// Looks people up among the accounts, and who works at a level among the agents.
-    pub fn over(accounts: AccountService, store: Arc<dyn Store>) -> Self {
-        Self { accounts, store }
+    /// Looks people up among the accounts, and who works at a level among the agents; their zone and language in what they chose.
+    pub fn over(accounts: AccountService, store: Arc<dyn Store>, preferences: PreferencesService) -> Self {
+        Self { accounts, store, preferences }
+    }
+
+    /// Somebody as they are written to, if they may be.
+    async fn addressee(&self, account: Account) -> Result<Option<Addressee>, NotifyError> {
+        let id = account.id.clone();
+        let Some(person) = addressee(account) else { return Ok(None) };
+        let (_, chosen) = self.preferences.of(&id).await.map_err(|error| NotifyError::Later(Box::new(error)))?;
+        Ok(Some(Addressee { language: chosen.language(), zone: chosen.zone().map(str::to_owned), ..person }))
     }
 
     async fn person(&self, id: &str) -> Result<Vec<Addressee>, NotifyError> {
@@ -104,7 +114,7 @@ impl AccountsBook {
             Ok(account) if account.disabled_at.is_some() => {
                 Err(NotifyError::Nobody(format!("the account {id} is disabled")))
             }
-            Ok(account) => Ok(addressee(account).into_iter().collect()),
+            Ok(account) => Ok(self.addressee(account).await?.into_iter().collect()),
             Err(AuthError::NoSuchAccount) => Ok(Vec::new()),
             Err(error) => Err(NotifyError::Later(Box::new(error))),
         }
@@ -113,7 +123,11 @@ impl AccountsBook {
     async fn admins(&self) -> Result<Vec<Addressee>, NotifyError> {
         let filter = AccountFilter { role: Some(Role::Admin), after: None, limit: 100 };
         let admins = self.accounts.list(filter).await.map_err(|error| NotifyError::Later(Box::new(error)))?;
-        Ok(admins.into_iter().filter_map(addressee).collect())
+        let mut people = Vec::with_capacity(admins.len());
+        for admin in admins {
+            people.extend(self.addressee(admin).await?);
+        }
+        Ok(people)
     }
 
     async fn level(
@@ -130,7 +144,7 @@ impl AccountsBook {
         let mut people = Vec::new();
         for agent in at_level(&agents, &levels) {
             match self.accounts.account(agent.id.as_str()).await {
-                Ok(account) => people.extend(addressee(account)),
+                Ok(account) => people.extend(self.addressee(account).await?),
                 Err(AuthError::NoSuchAccount) => {}
                 Err(error) => return Err(NotifyError::Later(Box::new(error))),
             }

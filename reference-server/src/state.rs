@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use complaint_core::desk::{Acting, Delivered, Swept};
 use complaint_core::id::{AgentId, InvalidId, StaffId};
+use complaint_core::store::StoreError;
 use complaint_core::{Actor, Desk, DeskError};
-use complaint_notify::Mailer;
+use complaint_notify::{EmailNotifier, Mailer};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::{Mutex, watch};
 
@@ -18,6 +19,7 @@ use crate::figures::KeptFigures;
 use crate::files::Attachments;
 use crate::intake::{IntakeError, MailIntake};
 use crate::live::Live;
+use crate::preferences::PreferencesService;
 use crate::texts::Texts;
 use crate::webhooks::{Webhooks, WebhooksError};
 use crate::workers::WorkersDown;
@@ -49,6 +51,10 @@ pub struct AppState {
     pub webhooks: Webhooks,
     /// Mail that comes in.
     pub intake: MailIntake,
+    /// What people chose about the notices to them.
+    pub preferences: PreferencesService,
+    /// Where letters about complaints leave.
+    pub email: EmailNotifier,
     /// Where letters to staff about the installation leave.
     pub mailer: Mailer,
     /// Workers subscribe here; see [`AppState::poke`].
@@ -121,7 +127,13 @@ impl AppState {
     /// Delivers the notices that wait. When it returns, none is under way any more.
     pub async fn deliver(&self) -> Result<Delivered, DeskError> {
         let _round = self.rounds.delivering.lock().await;
-        self.desk.deliver().await
+        let delivered = self.desk.deliver().await?;
+        match self.preferences.deliver_digests(&self.email).await {
+            Ok((sent, dead)) => {
+                Ok(Delivered { delivered: delivered.delivered + sent, dead: delivered.dead + dead, ..delivered })
+            }
+            Err(error) => Err(DeskError::Store(StoreError::Unavailable(Box::new(error)))),
+        }
     }
 
     /// Puts webhooks out of use that have failed for days, and tells the admins.

@@ -10,7 +10,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::agent::{Agent, Member};
 use crate::complaint::{Complaint, Entry, Words};
 use crate::id::{AgentId, ComplaintId, NoticeId, Version};
-use crate::notice::{ClaimedNotice, Notice, Settlement};
+use crate::notice::{ClaimedNotice, DeadNotice, Notice, Settlement};
 use crate::reference::Reference;
 use crate::store::{
     AgentStore, Change, ComplaintStore, IdempotencyKey, MemoryStore, Outbox, PAGE_MAX, Page, Part, Query, Recalled,
@@ -101,6 +101,13 @@ pub(super) enum Fault {
     ListsFromTheBeginning,
     IgnoresTheWaitingLimit,
     ReversesTheOutbox,
+    CountsWhatIsHeld,
+    HoldsNothingBack,
+    ListsTheDeadFromTheBeginning,
+    IgnoresTheDeadLimit,
+    ForgetsWhy,
+    RevivesNothing,
+    RevivesLeases,
 }
 
 #[derive(Debug, Default)]
@@ -119,6 +126,8 @@ pub(super) struct Calls {
     pub(super) claim: AtomicUsize,
     pub(super) settle: AtomicUsize,
     pub(super) waiting: AtomicUsize,
+    pub(super) dead: AtomicUsize,
+    pub(super) revive: AtomicUsize,
 }
 
 /// The model with one fault.
@@ -568,7 +577,7 @@ impl Outbox for Broken {
                     let parcel = notes.claimed.get(&id).cloned();
                     notes.revived.extend(parcel);
                 }
-                Settlement::Retry { .. } => {}
+                Settlement::Retry { .. } | Settlement::Held { .. } => {}
                 Settlement::Delivered | Settlement::Dead { .. } => {
                     notes.settled.insert(id);
                 }
@@ -578,6 +587,12 @@ impl Outbox for Broken {
             (Fault::SettlesNothing, _) => Ok(()),
             (Fault::BuriesNothing, Settlement::Dead { why }) => {
                 self.model.settle(id, Settlement::Retry { at: now, why }, now).await
+            }
+            (Fault::CountsWhatIsHeld, Settlement::Held { until: at, why }) => {
+                self.model.settle(id, Settlement::Retry { at, why }, now).await
+            }
+            (Fault::HoldsNothingBack, Settlement::Held { why, .. }) => {
+                self.model.settle(id, Settlement::Held { until: now, why }, now).await
             }
             (Fault::RetriesAtOnce, Settlement::Retry { why, .. }) => {
                 self.model.settle(id, Settlement::Retry { at: now, why }, now).await
@@ -597,5 +612,32 @@ impl Outbox for Broken {
             _ => {}
         }
         Ok(waiting)
+    }
+
+    async fn dead(&self, below: Option<NoticeId>, limit: u32) -> Result<Vec<DeadNotice>, StoreError> {
+        self.count(|c| &c.dead);
+        let below = below.filter(|_| self.fault != Fault::ListsTheDeadFromTheBeginning);
+        let limit = if self.fault == Fault::IgnoresTheDeadLimit { u32::MAX } else { limit };
+        let mut dead = self.model.dead(below, limit).await?;
+        if self.fault == Fault::ForgetsWhy {
+            for dead in &mut dead {
+                dead.why.clear();
+            }
+        }
+        Ok(dead)
+    }
+
+    async fn revive(&self, id: NoticeId, now: DateTime<Utc>) -> Result<bool, StoreError> {
+        self.count(|c| &c.revive);
+        match self.fault {
+            Fault::RevivesNothing => Ok(false),
+            Fault::RevivesLeases => {
+                let revived = self.model.revive(id, now).await?;
+                // As a statement that does not ask whether it was given up.
+                self.model.settle(id, Settlement::Retry { at: now, why: String::new() }, now).await?;
+                Ok(revived)
+            }
+            _ => self.model.revive(id, now).await,
+        }
     }
 }

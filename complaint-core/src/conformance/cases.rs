@@ -12,7 +12,7 @@ use crate::agent::Agent;
 use crate::complaint::Complaint;
 use crate::id::{AgentId, CategoryKey, ComplaintId, CustomerId, Level, NoticeId, Version};
 use crate::lifecycle::{Status, replay};
-use crate::notice::{ClaimedNotice, Notice, Settlement};
+use crate::notice::{ClaimedNotice, DeadNotice, Notice, Settlement};
 use crate::store::{
     Change, IdempotencyKey, PAGE_MAX, Query, Reach, Scope, Sort, Store, StoreError, Summary, search_words,
 };
@@ -724,6 +724,72 @@ pub(super) async fn what_waits_is_listed_in_the_order_of_ids(store: &dyn Store) 
         assert_eq!(held, Some(&claimed[3].notice), "not as it was planned");
     }
     assert_eq!(claim_at(store, second(10_002), second(10_060), ALL).await.len(), 5, "looking at them took some");
+}
+
+pub(super) async fn what_is_held_back_keeps_its_tries(store: &dyn Store) {
+    let planned = plan_notices(store, 1).await;
+    let hold = |until| Settlement::Held { until, why: "it is quiet".into() };
+    for night in 1..=3_i64 {
+        let now = second(10_000 * night);
+        let claimed = claim_at(store, now, now + chrono::TimeDelta::seconds(60), ALL).await;
+        assert_eq!(claimed.iter().map(|c| (c.notice.id, c.attempt)).collect::<Vec<_>>(), [(planned[0], 1)]);
+        store.settle(planned[0], hold(second(10_000 * (night + 1))), now).await.expect("settle");
+        let early = second(10_000 * (night + 1) - 1);
+        assert_eq!(claim_at(store, early, early, ALL).await, [], "what is held back came too early");
+    }
+    store.settle(planned[0], Settlement::Delivered, second(30_001)).await.expect("settle");
+    store.settle(planned[0], hold(second(30_002)), second(30_001)).await.expect("settling again");
+    assert_eq!(claim_at(store, second(90_000), second(90_060), ALL).await, [], "a settled notice came back");
+}
+
+pub(super) async fn what_was_given_up_is_listed(store: &dyn Store) {
+    assert_eq!(store.dead(None, ALL).await.expect("dead"), [], "a notice of nobody");
+    let planned = plan_notices(store, 7).await;
+    let claimed = claim_at(store, second(10_000), second(10_060), ALL).await;
+    store.settle(planned[0], Settlement::Delivered, second(10_001)).await.expect("settle");
+    let retry = Settlement::Retry { at: second(20_000), why: "no route to the relay".into() };
+    store.settle(planned[1], retry, second(10_001)).await.expect("settle");
+    let mut buried: Vec<DeadNotice> = Vec::new();
+    for (at, claimed) in (10_010..).zip(claimed.into_iter().filter(|it| planned[3..].contains(&it.notice.id))) {
+        let why = format!("no such mailbox, {at}");
+        let dead = Settlement::Dead { why: why.clone() };
+        store.settle(claimed.notice.id, dead, second(at)).await.expect("settle");
+        buried.push(DeadNotice { notice: claimed.notice, attempts: 1, given_up_at: second(at), why });
+    }
+    buried.sort_by_key(|dead| std::cmp::Reverse(dead.notice.id));
+    for portion in [1, 3, ALL] {
+        let mut listed: Vec<DeadNotice> = Vec::new();
+        loop {
+            let more = store.dead(listed.last().map(|dead| dead.notice.id), portion).await.expect("dead");
+            assert!(more.len() <= portion as usize && listed.len() <= buried.len(), "more than there is");
+            if more.is_empty() {
+                break;
+            }
+            listed.extend(more);
+        }
+        assert_eq!(listed, buried, "in portions of {portion}");
+    }
+}
+
+pub(super) async fn what_was_given_up_can_be_revived(store: &dyn Store) {
+    let planned = plan_notices(store, 3).await;
+    for now in [second(10_000), second(10_060)] {
+        claim_at(store, now, now + chrono::TimeDelta::seconds(60), ALL).await;
+    }
+    let dead = Settlement::Dead { why: "no such mailbox".into() };
+    store.settle(planned[0], dead, second(10_061)).await.expect("settle");
+    store.settle(planned[1], Settlement::Delivered, second(10_061)).await.expect("settle");
+    let whole = store.dead(None, ALL).await.expect("dead").remove(0).notice;
+    let never = NoticeId::from_uuid(uuid::Uuid::from_u128(77));
+    for (id, expected) in
+        [(never, false), (planned[1], false), (planned[2], false), (planned[0], true), (planned[0], false)]
+    {
+        assert_eq!(store.revive(id, second(10_070)).await.expect("revive"), expected, "whether it was given up");
+    }
+    assert_eq!(store.dead(None, ALL).await.expect("dead"), [], "revived and still given up");
+    assert_eq!(claim_at(store, second(10_069), second(10_069), ALL).await, [], "before it was revived");
+    let claimed = claim_at(store, second(10_070), second(10_080), ALL).await;
+    assert_eq!(claimed, [ClaimedNotice { notice: whole, attempt: 1 }], "not as a new one, or not it alone");
 }
 
 const SORTS: [Sort; 4] = [Sort::Newest, Sort::Oldest, Sort::Deadline, Sort::Relevance];

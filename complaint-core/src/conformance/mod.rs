@@ -155,6 +155,9 @@ macro_rules! __each_store_promise {
             a_retry_waits_for_its_instant: "A notice to be retried later is not claimed before that instant.",
             delivered_and_dead_are_final: "A settled notice is never claimed again, and settling it again changes nothing.",
             what_waits_is_listed_in_the_order_of_ids: "What is neither delivered nor given up is listed once, in the order of ids, whoever holds it.",
+            what_is_held_back_keeps_its_tries: "A notice that is held back is not claimed before that instant, and the look at it counts as no attempt.",
+            what_was_given_up_is_listed: "What was given up is listed once, from the highest id down, whole and with the reason.",
+            what_was_given_up_can_be_revived: "A notice that was given up waits again once it is revived, as a new one does; nothing else is changed by that.",
         }
     };
 }

@@ -200,6 +200,9 @@ impl Trial<'_> {
                 return;
             };
             let settlement = match self.chance.below(4) {
+                0 if self.now % 2 == 0 => {
+                    Settlement::Held { until: second(self.now + self.now % 60), why: "It is quiet.".into() }
+                }
                 0 | 1 => Settlement::Delivered,
                 2 => Settlement::Retry { at: second(self.now + i64::from(self.chance.below(60))), why: "Busy.".into() },
                 _ => Settlement::Dead { why: "No such mailbox.".into() },
@@ -207,6 +210,23 @@ impl Trial<'_> {
             let ours = self.store.settle(id, settlement.clone(), second(self.now)).await;
             let theirs = self.model.settle(id, settlement, second(self.now)).await;
             self.same("settle", &ours, &theirs);
+        }
+        self.look_at_the_dead().await;
+    }
+
+    /// Draws nothing by chance, so that whatever else a seed finds stays as it is.
+    async fn look_at_the_dead(&mut self) {
+        let some = self.claimed.get(usize::try_from(self.now).unwrap_or_default() % self.claimed.len().max(1)).copied();
+        for below in [None, some] {
+            for limit in [1, 3, ALL] {
+                let (ours, theirs) = (self.store.dead(below, limit).await, self.model.dead(below, limit).await);
+                self.same("dead", &ours, &theirs);
+            }
+        }
+        if let Some(id) = some {
+            let now = second(self.now);
+            let (ours, theirs) = (self.store.revive(id, now).await, self.model.revive(id, now).await);
+            self.same("revive", &ours, &theirs);
         }
     }
 

@@ -128,6 +128,13 @@ const FOUND: &[(Fault, &str)] = &[
     (Fault::ListsFromTheBeginning, "what_waits_is_listed_in_the_order_of_ids"),
     (Fault::IgnoresTheWaitingLimit, "what_waits_is_listed_in_the_order_of_ids"),
     (Fault::ReversesTheOutbox, "what_waits_is_listed_in_the_order_of_ids"),
+    (Fault::CountsWhatIsHeld, "what_is_held_back_keeps_its_tries"),
+    (Fault::HoldsNothingBack, "what_is_held_back_keeps_its_tries"),
+    (Fault::ListsTheDeadFromTheBeginning, "what_was_given_up_is_listed"),
+    (Fault::IgnoresTheDeadLimit, "what_was_given_up_is_listed"),
+    (Fault::ForgetsWhy, "what_was_given_up_is_listed"),
+    (Fault::RevivesNothing, "what_was_given_up_can_be_revived"),
+    (Fault::RevivesLeases, "what_was_given_up_can_be_revived"),
 ];
 
 /// Which of equally many notices a claim takes is left to a store, so a sequence asks for all of them, and at no moment before
@@ -145,7 +152,7 @@ async fn each_promise_broken_on_purpose_is_found() {
 
 #[tokio::test]
 async fn together_the_cases_reach_every_method() {
-    let methods: [fn(&Calls) -> &AtomicUsize; 14] = [
+    let methods: [fn(&Calls) -> &AtomicUsize; 16] = [
         |c| &c.load,
         |c| &c.by_reference,
         |c| &c.commit,
@@ -160,6 +167,8 @@ async fn together_the_cases_reach_every_method() {
         |c| &c.claim,
         |c| &c.settle,
         |c| &c.waiting,
+        |c| &c.dead,
+        |c| &c.revive,
     ];
     let calls = Arc::new(Calls::default());
     for case in CASES {

@@ -25,6 +25,8 @@ pub struct Delivered {
     pub unaddressed: u32,
     /// To be tried again later.
     pub postponed: u32,
+    /// Held back for whoever wants them later.
+    pub held: u32,
     /// Given up; kept to be seen.
     pub dead: u32,
 }
@@ -49,6 +51,7 @@ impl Desk {
                 let settlement = match answer {
                     Ok(()) | Err(NotifyError::Nobody(_)) => Settlement::Delivered,
                     Err(NotifyError::Never(why)) => Settlement::Dead { why },
+                    Err(NotifyError::Held { until, why }) => Settlement::Held { until, why },
                     Err(error @ NotifyError::Later(_)) => {
                         postponed(claimed.attempt, self.now(), TimeDelta::zero(), &error)
                     }
@@ -60,6 +63,7 @@ impl Desk {
                     Settlement::Delivered if nobody => done.unaddressed += 1,
                     Settlement::Delivered => done.delivered += 1,
                     Settlement::Retry { .. } => done.postponed += 1,
+                    Settlement::Held { .. } => done.held += 1,
                     Settlement::Dead { .. } => done.dead += 1,
                 }
                 self.store.settle(id, settlement, self.now()).await?;

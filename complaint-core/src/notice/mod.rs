@@ -7,13 +7,15 @@
 //!
 //! # Which event tells whom what
 //!
-//! By mail, and where a star stands by text message, too, if the policy has that channel. Which of several is told depends on who did
+//! By mail, and where a star stands by text message, too, if the policy has that channel. What stands in italics can be
+//! [switched off](Preferences) by whoever it is for. Which of several is told depends on who did
 //! it, where the work is and which clock it is; whoever did it themself is not told. Programs are told of every event they
 //! [subscribed](crate::policy::Subscription) to.
 //!
 #![doc = include_str!("table.md")]
 
 mod announce;
+mod preferences;
 
 use std::collections::BTreeSet;
 
@@ -28,6 +30,10 @@ use crate::reference::Reference;
 
 pub use announce::announce;
 pub(crate) use announce::{Holder, announce_to, announce_unroutable};
+pub use preferences::{
+    Because, NoticeGroup, Preferences, PreferencesFault, PreferencesFaults, PreferencesProblem, PreferencesSpec,
+    QuietHoursSpec, Timing, When,
+};
 
 /// One message to one recipient on one channel.
 ///
@@ -177,6 +183,15 @@ pub enum NoticeChannel {
 }
 
 impl NoticeChannel {
+    /// The name in data.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Email => "email",
+            Self::Sms => "sms",
+            Self::Webhook => "webhook",
+        }
+    }
+
     /// What people read.
     pub fn label(self) -> &'static str {
         match self {
@@ -329,9 +344,52 @@ pub enum Settlement {
         /// Why, for operators.
         why: String,
     },
-    /// Never: a dead letter, kept to be seen.
+    /// Nothing was tried: it is wanted later. May be claimed again from this instant, and the claim that ends here counts as no
+    /// attempt.
+    Held {
+        /// Until when.
+        until: DateTime<Utc>,
+        /// Why, for operators.
+        why: String,
+    },
+    /// Never: a dead letter, kept to be seen and [revived](crate::store::Outbox::revive).
     Dead {
         /// Why, for operators.
         why: String,
     },
+}
+
+/// A notice that was given up.
+///
+/// ```
+/// use complaint_core::notice::Settlement;
+/// # use chrono::TimeDelta;
+/// # use complaint_core::{Actor, Agent, Complaint, Desk, Policy, policy::Category, store::MemoryStore};
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// # let desk = Desk::new(MemoryStore::new(), Policy::standard().with_category(Category::named("Water supply")?));
+/// # let asha = desk.enrol(Agent::named("asha", "Asha Rao")?.skilled_in(["water supply"])).await?;
+/// # let john = desk.acting_as(Actor::customer("john")?);
+/// # john.submit(Complaint::about("Water supply", "No water", "Since Monday.")?).await?;
+/// # let (now, lease) = (desk.now(), desk.now() + TimeDelta::minutes(5));
+/// # let claimed = desk.store().claim(now, lease, 1).await?.remove(0);
+///
+/// let refused = Settlement::Dead { why: "no such mailbox".into() };
+/// desk.store().settle(claimed.notice.id, refused, now).await?;
+/// let dead = desk.store().dead(None, 10).await?;
+/// assert_eq!((dead[0].notice.id, dead[0].why.as_str()), (claimed.notice.id, "no such mailbox"));
+/// assert!(desk.store().revive(claimed.notice.id, now).await?, "it waits again");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeadNotice {
+    /// The notice.
+    pub notice: Notice,
+    /// How often delivery was begun.
+    pub attempts: u32,
+    /// When it was given up.
+    pub given_up_at: DateTime<Utc>,
+    /// Why, for operators.
+    pub why: String,
 }

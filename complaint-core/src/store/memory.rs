@@ -1,5 +1,6 @@
 //! A store in memory: the model that every other store is measured by, and enough for tests and trials.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard};
 
@@ -13,7 +14,7 @@ use super::{
 use crate::agent::{Agent, Member};
 use crate::complaint::{Complaint, Entry};
 use crate::id::{AgentId, ComplaintId, NoticeId, Version};
-use crate::notice::{ClaimedNotice, Notice, Settlement};
+use crate::notice::{ClaimedNotice, DeadNotice, Notice, Settlement};
 use crate::reference::Reference;
 
 /// Keeps everything in memory and forgets it when dropped.
@@ -56,7 +57,21 @@ struct Parcel {
     notice: Notice,
     attempts: u32,
     free_from: DateTime<Utc>,
-    settled: bool,
+    fate: Fate,
+}
+
+/// Whether a notice waits still.
+#[derive(Debug, Clone)]
+enum Fate {
+    Waiting,
+    Delivered,
+    Dead { at: DateTime<Utc>, why: String },
+}
+
+impl Parcel {
+    fn waits(&self) -> bool {
+        matches!(self.fate, Fate::Waiting)
+    }
 }
 
 impl MemoryStore {
@@ -193,7 +208,8 @@ impl Shelves {
             row.log.extend(part.entries().iter().cloned());
         }
         for notice in change.notices() {
-            let parcel = Parcel { notice: notice.clone(), attempts: 0, free_from: notice.planned_at, settled: false };
+            let parcel =
+                Parcel { notice: notice.clone(), attempts: 0, free_from: notice.planned_at, fate: Fate::Waiting };
             self.outbox.insert((notice.planned_at, notice.id), parcel);
         }
         for delta in change.workload() {
@@ -240,7 +256,7 @@ impl Outbox for MemoryStore {
         limit: u32,
     ) -> Result<Vec<ClaimedNotice>, StoreError> {
         let mut shelves = self.shelves();
-        let waiting = shelves.outbox.values_mut().filter(|parcel| !parcel.settled && parcel.free_from <= now);
+        let waiting = shelves.outbox.values_mut().filter(|parcel| parcel.waits() && parcel.free_from <= now);
         Ok(waiting
             .take(limit as usize)
             .map(|parcel| {
@@ -251,13 +267,18 @@ impl Outbox for MemoryStore {
             .collect())
     }
 
-    async fn settle(&self, id: NoticeId, settlement: Settlement, _now: DateTime<Utc>) -> Result<(), StoreError> {
+    async fn settle(&self, id: NoticeId, settlement: Settlement, now: DateTime<Utc>) -> Result<(), StoreError> {
         let mut shelves = self.shelves();
-        let parcel = shelves.outbox.values_mut().find(|parcel| parcel.notice.id == id && !parcel.settled);
+        let parcel = shelves.outbox.values_mut().find(|parcel| parcel.notice.id == id && parcel.waits());
         if let Some(parcel) = parcel {
             match settlement {
-                Settlement::Delivered | Settlement::Dead { .. } => parcel.settled = true,
+                Settlement::Delivered => parcel.fate = Fate::Delivered,
+                Settlement::Dead { why } => parcel.fate = Fate::Dead { at: now, why },
                 Settlement::Retry { at, .. } => parcel.free_from = at,
+                Settlement::Held { until, .. } => {
+                    parcel.free_from = until;
+                    parcel.attempts = parcel.attempts.saturating_sub(1);
+                }
             }
         }
         Ok(())
@@ -265,10 +286,35 @@ impl Outbox for MemoryStore {
 
     async fn waiting(&self, behind: Option<NoticeId>, limit: u32) -> Result<Vec<Notice>, StoreError> {
         let shelves = self.shelves();
-        let waiting = shelves.outbox.values().filter(|parcel| !parcel.settled).map(|parcel| &parcel.notice);
+        let waiting = shelves.outbox.values().filter(|parcel| parcel.waits()).map(|parcel| &parcel.notice);
         let mut waiting: Vec<Notice> = waiting.filter(|notice| Some(notice.id) > behind).cloned().collect();
         waiting.sort_by_key(|notice| notice.id);
         waiting.truncate(limit as usize);
         Ok(waiting)
+    }
+
+    async fn dead(&self, below: Option<NoticeId>, limit: u32) -> Result<Vec<DeadNotice>, StoreError> {
+        let shelves = self.shelves();
+        let dead = shelves.outbox.values().filter_map(|parcel| match &parcel.fate {
+            Fate::Dead { at, why } => Some(DeadNotice {
+                notice: parcel.notice.clone(),
+                attempts: parcel.attempts,
+                given_up_at: *at,
+                why: why.clone(),
+            }),
+            Fate::Waiting | Fate::Delivered => None,
+        });
+        let mut dead: Vec<DeadNotice> = dead.filter(|dead| below.is_none_or(|id| dead.notice.id < id)).collect();
+        dead.sort_by_key(|dead| Reverse(dead.notice.id));
+        dead.truncate(limit as usize);
+        Ok(dead)
+    }
+
+    async fn revive(&self, id: NoticeId, now: DateTime<Utc>) -> Result<bool, StoreError> {
+        let mut shelves = self.shelves();
+        let dead = |parcel: &&mut Parcel| parcel.notice.id == id && matches!(parcel.fate, Fate::Dead { .. });
+        let Some(parcel) = shelves.outbox.values_mut().find(dead) else { return Ok(false) };
+        (parcel.fate, parcel.attempts, parcel.free_from) = (Fate::Waiting, 0, now);
+        Ok(true)
     }
 }

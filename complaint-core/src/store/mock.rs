@@ -9,7 +9,7 @@ use super::{
 use crate::agent::{Agent, Member};
 use crate::complaint::{Complaint, Entry};
 use crate::id::{AgentId, ComplaintId, NoticeId};
-use crate::notice::{ClaimedNotice, Notice, Settlement};
+use crate::notice::{ClaimedNotice, DeadNotice, Notice, Settlement};
 use crate::reference::Reference;
 
 mockall::mock! {
@@ -62,5 +62,7 @@ mockall::mock! {
         ) -> Result<Vec<ClaimedNotice>, StoreError>;
         async fn settle(&self, id: NoticeId, settlement: Settlement, now: DateTime<Utc>) -> Result<(), StoreError>;
         async fn waiting(&self, behind: Option<NoticeId>, limit: u32) -> Result<Vec<Notice>, StoreError>;
+        async fn dead(&self, below: Option<NoticeId>, limit: u32) -> Result<Vec<DeadNotice>, StoreError>;
+        async fn revive(&self, id: NoticeId, now: DateTime<Utc>) -> Result<bool, StoreError>;
     }
 }

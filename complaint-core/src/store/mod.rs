@@ -23,7 +23,7 @@ use chrono::{DateTime, Utc};
 use crate::agent::{Agent, Member};
 use crate::complaint::{Complaint, Entry};
 use crate::id::{AgentId, ComplaintId, CustomerId, NoticeId, Version};
-use crate::notice::{ClaimedNotice, Notice, Settlement};
+use crate::notice::{ClaimedNotice, DeadNotice, Notice, Settlement};
 use crate::reference::Reference;
 
 pub use bulk::{Copied, Difference, EXPORT_VERSION, ExportError, Exported, copy, export};
@@ -147,7 +147,8 @@ pub trait Outbox: Send + Sync {
     ///
     /// # Correctness
     /// A notice is held by one courier while its lease lasts; one that was not settled by then may be claimed again.
-    /// A notice that is to be retried later is not claimed before that instant.
+    /// A notice that is to be retried later, or is held back, is not claimed before that instant; being held back counts as no
+    /// attempt.
     async fn claim(
         &self,
         now: DateTime<Utc>,
@@ -168,6 +169,19 @@ pub trait Outbox: Send + Sync {
     /// Those that a courier holds and those that wait for another try are among them; following the last id to the end gives
     /// each that was not settled meanwhile exactly once.
     async fn waiting(&self, behind: Option<NoticeId>, limit: u32) -> Result<Vec<Notice>, StoreError>;
+
+    /// Notices that were given up, from the highest id down, those below one of them, at most `limit`. One that cannot be read is
+    /// left out.
+    ///
+    /// # Correctness
+    /// Following the last id to the end gives each that was not revived meanwhile exactly once, whole and with why it was given up.
+    async fn dead(&self, below: Option<NoticeId>, limit: u32) -> Result<Vec<DeadNotice>, StoreError>;
+
+    /// Has a notice that was given up wait again, from `now` on and with as many tries as a new one; returns whether it was given up.
+    ///
+    /// # Correctness
+    /// What waits or was delivered is left as it is, and what cannot be read stays given up.
+    async fn revive(&self, id: NoticeId, now: DateTime<Utc>) -> Result<bool, StoreError>;
 }
 
 /// All that the desk needs of storage.

@@ -12,7 +12,7 @@ use chrono::{DateTime, Utc};
 use crate::agent::{Agent, Member};
 use crate::complaint::{Complaint, Entry};
 use crate::id::{AgentId, ComplaintId, NoticeId};
-use crate::notice::{ClaimedNotice, Notice, Settlement};
+use crate::notice::{ClaimedNotice, DeadNotice, Notice, Settlement};
 use crate::notifier::{Notifier, NotifyError};
 use crate::reference::Reference;
 use crate::store::{
@@ -53,6 +53,10 @@ pub enum Method {
     Settle,
     /// [`Outbox::waiting`].
     Waiting,
+    /// [`Outbox::dead`].
+    Dead,
+    /// [`Outbox::revive`].
+    Revive,
     /// [`Notifier::deliver`].
     Deliver,
 }
@@ -442,6 +446,14 @@ impl Outbox for FaultyStore {
 
     async fn waiting(&self, behind: Option<NoticeId>, limit: u32) -> Result<Vec<Notice>, StoreError> {
         self.through(Method::Waiting, || self.store.waiting(behind, limit)).await
+    }
+
+    async fn dead(&self, below: Option<NoticeId>, limit: u32) -> Result<Vec<DeadNotice>, StoreError> {
+        self.through(Method::Dead, || self.store.dead(below, limit)).await
+    }
+
+    async fn revive(&self, id: NoticeId, now: DateTime<Utc>) -> Result<bool, StoreError> {
+        self.through(Method::Revive, || self.store.revive(id, now)).await
     }
 }
 

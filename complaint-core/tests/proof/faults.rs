@@ -228,7 +228,7 @@ mod clogged {
     use complaint_core::agent::Member;
     use complaint_core::complaint::{Complaint, Entry};
     use complaint_core::id::{AgentId, ComplaintId, NoticeId};
-    use complaint_core::notice::{ClaimedNotice, Notice, Settlement};
+    use complaint_core::notice::{ClaimedNotice, DeadNotice, Notice, Settlement};
     use complaint_core::reference::Reference;
     use complaint_core::store::{
         AgentStore, Change, ComplaintStore, IdempotencyKey, Outbox, Page, Query, Recalled, Scope, StoreError, Summary,
@@ -300,6 +300,12 @@ mod clogged {
         }
         async fn waiting(&self, behind: Option<NoticeId>, limit: u32) -> Result<Vec<Notice>, StoreError> {
             self.store.waiting(behind, limit).await
+        }
+        async fn dead(&self, below: Option<NoticeId>, limit: u32) -> Result<Vec<DeadNotice>, StoreError> {
+            self.store.dead(below, limit).await
+        }
+        async fn revive(&self, id: NoticeId, now: DateTime<Utc>) -> Result<bool, StoreError> {
+            self.store.revive(id, now).await
         }
     }
 }

@@ -22,6 +22,7 @@ mod mock;
 mod notices;
 mod oracle;
 mod orders;
+mod preferences;
 mod redress;
 mod routing;
 mod spoilings;

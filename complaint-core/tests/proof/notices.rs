@@ -67,11 +67,17 @@ fn kind(kind: NoticeKind) -> String {
     serde_json::to_value(kind).unwrap()["kind"].as_str().unwrap().replace('_', " ")
 }
 
-/// A cell: the kinds, those with a star that go as a text message, too.
+/// A cell: the kinds, those with a star that go as a text message, too, those in italics that can be switched off.
 fn cell(notices: &[&Notice]) -> String {
     let mut kinds: BTreeMap<String, BTreeSet<NoticeChannel>> = BTreeMap::new();
     for notice in notices {
-        kinds.entry(kind(notice.kind)).or_default().insert(notice.channel);
+        let mut kind = kind(notice.kind);
+        // What several are told at once is nobody's to switch off.
+        let to_one = matches!(notice.recipient, Recipient::Customer(_) | Recipient::Agent(_));
+        if to_one && notice.kind.group().is_some_and(|group| !group.is_mandatory()) {
+            kind = format!("*{kind}*");
+        }
+        kinds.entry(kind).or_default().insert(notice.channel);
     }
     let shown = kinds.into_iter().map(|(kind, channels)| {
         assert!(channels.contains(&NoticeChannel::Email), "whatever is told is told by mail");

@@ -5,6 +5,7 @@ mod headers;
 #[path = "../house/mod.rs"]
 mod house;
 mod letters;
+mod preferences;
 mod relay;
 
 use std::sync::{Arc, Mutex};

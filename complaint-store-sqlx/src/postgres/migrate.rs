@@ -40,6 +40,7 @@ pub(super) fn migrations() -> Vec<Migration> {
         (HEADINGS, include_str!("../../migrations/postgres/0004_headings.sql")),
         ("against", include_str!("../../migrations/postgres/0005_against.sql")),
         (FOLDING, include_str!("../../migrations/postgres/0006_folding.sql")),
+        ("dead_letters", include_str!("../../migrations/postgres/0007_dead_letters.sql")),
     ])
 }
 

@@ -3,13 +3,16 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use complaint_core::id::NoticeId;
-use complaint_core::notice::{ClaimedNotice, Notice, Settlement};
+use complaint_core::notice::{ClaimedNotice, DeadNotice, Notice, Settlement};
 use complaint_core::store::{Outbox, StoreError};
+use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
 use super::PostgresStore;
 use crate::codec::Place;
-use crate::read::{get, notice};
+use crate::read::{dead_notice, get, notice};
+
+const ID: Place = Place { table: "complaint_outbox", column: "id" };
 
 #[async_trait]
 impl Outbox for PostgresStore {
@@ -61,6 +64,10 @@ impl Outbox for PostgresStore {
                 .bind(id.as_uuid())
                 .bind(at.timestamp_micros())
                 .bind(kept(&why)),
+            Settlement::Held { until, why } => sqlx::query(self.sql.settle_held.clone())
+                .bind(id.as_uuid())
+                .bind(until.timestamp_micros())
+                .bind(kept(&why)),
             Settlement::Dead { why } => {
                 sqlx::query(self.sql.settle_dead.clone()).bind(id.as_uuid()).bind(now).bind(kept(&why))
             }
@@ -73,9 +80,36 @@ impl Outbox for PostgresStore {
         let query = query.bind(behind.map_or(Uuid::nil(), |id| id.as_uuid())).bind(i64::from(limit));
         self.read(query).await?.iter().map(|row| notice(row, 0)).collect()
     }
+
+    async fn dead(&self, below: Option<NoticeId>, limit: u32) -> Result<Vec<DeadNotice>, StoreError> {
+        let mut dead = Vec::new();
+        let mut below = below.map_or(Uuid::max(), |id| id.as_uuid());
+        while dead.len() < limit as usize {
+            let query = sqlx::query(self.sql.dead_below.clone()).bind(below).bind(i64::from(limit));
+            let rows = self.read(query).await?;
+            let Some(last) = rows.last() else { break };
+            below = get(last, 0, ID)?;
+            dead.extend(rows.iter().filter_map(readable));
+        }
+        dead.truncate(limit as usize);
+        Ok(dead)
+    }
+
+    async fn revive(&self, id: NoticeId, now: DateTime<Utc>) -> Result<bool, StoreError> {
+        let dead = self.read(sqlx::query(self.sql.dead.clone()).bind(id.as_uuid())).await?;
+        let Some(row) = dead.first() else { return Ok(false) };
+        dead_notice(row)?;
+        let revive = sqlx::query(self.sql.revive.clone()).bind(id.as_uuid()).bind(now.timestamp_micros());
+        Ok(!self.write(revive).await?.is_empty())
+    }
 }
 
 /// What a relay said may hold a NUL, which no text here can: unsettled for that, a notice would be sent for ever.
 fn kept(why: &str) -> String {
     why.replace('\0', "\u{FFFD}")
+}
+
+/// One that cannot be read is told in the log and must not hide the others.
+fn readable(row: &PgRow) -> Option<DeadNotice> {
+    dead_notice(row).inspect_err(|why| tracing::error!(error = why as &dyn std::error::Error, "dead notice")).ok()
 }

@@ -79,6 +79,18 @@ statements! {
 
     settle_retry = "UPDATE complaint_outbox SET available_at = $2, last_error = $3 WHERE id = $1 AND state = 'waiting'";
 
+    settle_held = "UPDATE complaint_outbox SET available_at = $2, last_error = $3, attempts = greatest(attempts - 1, 0) \
+                   WHERE id = $1 AND state = 'waiting'";
+
+    dead_below = "SELECT id, attempts, settled_at, coalesce(last_error, ''), codec, notice FROM complaint_outbox \
+                  WHERE state = 'dead' AND id < $1 ORDER BY id DESC LIMIT $2";
+
+    dead = "SELECT id, attempts, settled_at, coalesce(last_error, ''), codec, notice FROM complaint_outbox \
+            WHERE state = 'dead' AND id = $1";
+
+    revive = "UPDATE complaint_outbox SET state = 'waiting', available_at = $2, attempts = 0, settled_at = NULL, last_error = NULL \
+              WHERE id = $1 AND state = 'dead' RETURNING id";
+
     settle_dead = "UPDATE complaint_outbox SET state = 'dead', settled_at = $2, last_error = $3 \
                    WHERE id = $1 AND state = 'waiting'";
 }

@@ -43,6 +43,7 @@ pub(super) fn migrations() -> Vec<Migration> {
         (HEADINGS, include_str!("../../migrations/sqlite/0006_headings.sql")),
         ("against", include_str!("../../migrations/sqlite/0007_against.sql")),
         (FOLDING, include_str!("../../migrations/sqlite/0008_folding.sql")),
+        ("dead_letters", include_str!("../../migrations/sqlite/0009_dead_letters.sql")),
     ])
 }
 

@@ -3,13 +3,16 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use complaint_core::id::NoticeId;
-use complaint_core::notice::{ClaimedNotice, Notice, Settlement};
+use complaint_core::notice::{ClaimedNotice, DeadNotice, Notice, Settlement};
 use complaint_core::store::{Outbox, StoreError};
+use sqlx::sqlite::SqliteRow;
 use uuid::Uuid;
 
 use super::{SqliteStore, begin, fault, statements as sql};
 use crate::codec::Place;
-use crate::read::{get, notice};
+use crate::read::{dead_notice, get, notice};
+
+const ID: Place = Place { table: "complaint_outbox", column: "id" };
 
 #[async_trait]
 impl Outbox for SqliteStore {
@@ -75,6 +78,9 @@ impl Outbox for SqliteStore {
             Settlement::Retry { at, why } => {
                 sqlx::query(sql::SETTLE_RETRY).bind(id.as_uuid()).bind(at.timestamp_micros()).bind(why)
             }
+            Settlement::Held { until, why } => {
+                sqlx::query(sql::SETTLE_HELD).bind(id.as_uuid()).bind(until.timestamp_micros()).bind(why)
+            }
             Settlement::Dead { why } => sqlx::query(sql::SETTLE_DEAD).bind(id.as_uuid()).bind(now).bind(why),
         })
         .await
@@ -88,4 +94,38 @@ impl Outbox for SqliteStore {
             .await;
         rows.map_err(fault::meaning)?.iter().map(|row| notice(row, 0)).collect()
     }
+
+    async fn dead(&self, below: Option<NoticeId>, limit: u32) -> Result<Vec<DeadNotice>, StoreError> {
+        let mut dead = Vec::new();
+        let mut below = below.map_or(Uuid::max(), |id| id.as_uuid());
+        while dead.len() < limit as usize {
+            let rows = sqlx::query(sql::DEAD_BELOW)
+                .bind(below)
+                .bind(i64::from(limit))
+                .fetch_all(self.reading().await?)
+                .await
+                .map_err(fault::meaning)?;
+            let Some(last) = rows.last() else { break };
+            below = get(last, 0, ID)?;
+            dead.extend(rows.iter().filter_map(readable));
+        }
+        dead.truncate(limit as usize);
+        Ok(dead)
+    }
+
+    async fn revive(&self, id: NoticeId, now: DateTime<Utc>) -> Result<bool, StoreError> {
+        let dead = sqlx::query(sql::DEAD).bind(id.as_uuid()).fetch_optional(self.reading().await?).await;
+        let Some(row) = dead.map_err(fault::meaning)? else { return Ok(false) };
+        dead_notice(&row)?;
+        let mut tx = begin(self.writing().await?).await?;
+        let revive = sqlx::query(sql::REVIVE).bind(id.as_uuid()).bind(now.timestamp_micros());
+        let revived = revive.execute(&mut *tx).await.map_err(fault::meaning)?;
+        tx.commit().await.map_err(fault::commit_meaning)?;
+        Ok(revived.rows_affected() > 0)
+    }
+}
+
+/// One that cannot be read is told in the log and must not hide the others.
+fn readable(row: &SqliteRow) -> Option<DeadNotice> {
+    dead_notice(row).inspect_err(|why| tracing::error!(error = why as &dyn std::error::Error, "dead notice")).ok()
 }

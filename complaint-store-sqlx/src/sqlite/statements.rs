@@ -92,6 +92,18 @@ statements! {
 
     SETTLE_RETRY = "UPDATE complaint_outbox SET available_at = $2, last_error = $3 WHERE id = $1 AND state = 'waiting'";
 
+    SETTLE_HELD = "UPDATE complaint_outbox SET available_at = $2, last_error = $3, attempts = max(attempts - 1, 0) \
+                   WHERE id = $1 AND state = 'waiting'";
+
+    DEAD_BELOW = "SELECT id, attempts, settled_at, coalesce(last_error, ''), codec, notice FROM complaint_outbox \
+                  WHERE state = 'dead' AND id < $1 ORDER BY id DESC LIMIT $2";
+
+    DEAD = "SELECT id, attempts, settled_at, coalesce(last_error, ''), codec, notice FROM complaint_outbox \
+            WHERE state = 'dead' AND id = $1";
+
+    REVIVE = "UPDATE complaint_outbox SET state = 'waiting', available_at = $2, attempts = 0, settled_at = NULL, last_error = NULL \
+              WHERE id = $1 AND state = 'dead'";
+
     SETTLE_DEAD = "UPDATE complaint_outbox SET state = 'dead', settled_at = $2, last_error = $3 \
                    WHERE id = $1 AND state = 'waiting'";
 }

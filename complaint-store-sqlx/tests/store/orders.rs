@@ -14,7 +14,7 @@ use complaint_core::agent::Member;
 use complaint_core::complaint::{Entry, Submission};
 use complaint_core::id::{AgentId, ComplaintId, Level, NoticeId};
 use complaint_core::lifecycle::{Command, CommandName};
-use complaint_core::notice::{ClaimedNotice, Notice, Settlement};
+use complaint_core::notice::{ClaimedNotice, DeadNotice, Notice, Settlement};
 use complaint_core::policy::Category;
 use complaint_core::reference::Reference;
 use complaint_core::store::{
@@ -132,6 +132,16 @@ impl Outbox for Turns {
     async fn waiting(&self, behind: Option<NoticeId>, limit: u32) -> Result<Vec<Notice>, StoreError> {
         self.gate.pass().await;
         self.store.waiting(behind, limit).await
+    }
+
+    async fn dead(&self, below: Option<NoticeId>, limit: u32) -> Result<Vec<DeadNotice>, StoreError> {
+        self.gate.pass().await;
+        self.store.dead(below, limit).await
+    }
+
+    async fn revive(&self, id: NoticeId, now: DateTime<Utc>) -> Result<bool, StoreError> {
+        self.gate.pass().await;
+        self.store.revive(id, now).await
     }
 }
 

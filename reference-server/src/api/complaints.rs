@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::{RawQuery, State};
-use axum::http::header::{ETAG, IF_NONE_MATCH, LOCATION};
+use axum::http::header::{ETAG, LOCATION};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
@@ -16,7 +16,7 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::query::{cursor, encoded, limit, page, parameters, wrong};
+use super::query::{cursor, encoded, is_known, limit, page, parameters, wrong};
 use super::view::submission::BY_HAND;
 use super::view::{
     Audience, ComplaintRow, ComplaintView, DeadlineView, EntryView, Lens, MessageView, RoutingView, SubmissionBody,
@@ -135,7 +135,7 @@ pub(super) async fn show(
 ) -> Result<Response, Problem> {
     let acting = state.acting(&viewer).await?;
     let complaint = acting.find(&id).await?;
-    if is_known(&headers, &acting, &complaint) {
+    if is_known(&headers, &etag(&acting, &complaint)) {
         return Ok((StatusCode::NOT_MODIFIED, [(ETAG, etag(&acting, &complaint))]).into_response());
     }
     present(&state, &acting, StatusCode::OK, &complaint).await
@@ -298,17 +298,6 @@ pub(super) async fn present(
 
 fn etag(acting: &Acting, complaint: &Complaint) -> String {
     format!("\"{}\"", complaint.version_for(acting.actor()))
-}
-
-fn is_known(headers: &HeaderMap, acting: &Acting, complaint: &Complaint) -> bool {
-    let current = etag(acting, complaint);
-    headers
-        .get_all(IF_NONE_MATCH)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        // Weak comparison (RFC 9110, section 13.1.2): caches may have weakened it.
-        .any(|tag| tag.trim().trim_start_matches("W/") == current || tag.trim() == "*")
 }
 
 /// A category by key, or by the name people read.

@@ -8,6 +8,7 @@ pub(crate) mod categories;
 mod clock;
 pub(crate) mod commands;
 mod complaints;
+pub(crate) mod dead_letters;
 pub(crate) mod figures;
 mod health;
 pub(crate) mod intake;
@@ -15,6 +16,7 @@ mod invitations;
 mod lifecycle;
 mod making;
 mod me;
+mod preferences;
 pub(crate) mod query;
 pub(crate) mod reports;
 mod sessions;
@@ -48,6 +50,7 @@ pub fn routes(state: &AppState) -> OpenApiRouter<AppState> {
         .routes(routes!(me::show))
         .routes(routes!(me::ask_for_phone, me::forget_phone))
         .routes(routes!(me::confirm_phone))
+        .routes(routes!(preferences::show, preferences::choose))
         .routes(routes!(setup::set_up))
         .routes(routes!(invitations::accept))
         .routes(routes!(categories::list, categories::add))
@@ -79,6 +82,8 @@ pub fn routes(state: &AppState) -> OpenApiRouter<AppState> {
         .routes(routes!(intake::show))
         .routes(routes!(intake::retry))
         .routes(routes!(intake::discard))
+        .routes(routes!(dead_letters::list))
+        .routes(routes!(dead_letters::redeliver))
         .routes(routes!(reports::summary))
         .routes(routes!(health::live))
         .routes(routes!(health::ready))

@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::Method;
+use axum::http::header::IF_NONE_MATCH;
+use axum::http::{HeaderMap, Method};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use base64::Engine as _;
@@ -140,4 +141,14 @@ pub(super) fn cursor<T>(value: &str, read: impl FnOnce(&str) -> Option<T>) -> Re
 /// 400 naming a parameter.
 pub(super) fn wrong(parameter: &str, code: &str, message: &str) -> Problem {
     Problem::malformed("invalid_query", format!("{parameter}: {message}")).field(parameter, code, message)
+}
+/// Whether the caller has this version: its quoted tag is among those of `If-None-Match`.
+pub(super) fn is_known(headers: &HeaderMap, current: &str) -> bool {
+    headers
+        .get_all(IF_NONE_MATCH)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        // Weak comparison (RFC 9110, section 13.1.2): caches may have weakened it.
+        .any(|tag| tag.trim().trim_start_matches("W/") == current || tag.trim() == "*")
 }

@@ -3,6 +3,9 @@
 #[path = "../intake/sql.rs"]
 #[expect(clippy::duplicate_mod, reason = "what it says is compiled once for each engine")]
 mod intake;
+#[path = "../preferences/sql.rs"]
+#[expect(clippy::duplicate_mod, reason = "what it says is compiled once for each engine")]
+mod preferences;
 #[path = "sql.rs"]
 #[expect(clippy::duplicate_mod, reason = "what it says is compiled once for each engine")]
 mod sql;
@@ -48,6 +51,7 @@ static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
         migration(4, "phone codes", include_str!("../../migrations/sqlite/0004_phone_codes.sql")),
         migration(5, "webhooks", include_str!("../../migrations/sqlite/0005_webhooks.sql")),
         migration(6, "inbound mail", include_str!("../../migrations/sqlite/0006_inbound_mail.sql")),
+        migration(7, "preferences", include_str!("../../migrations/sqlite/0007_preferences.sql")),
     ]);
     migrator.dangerous_set_table_name(SCHEMA_TABLE);
     migrator

@@ -32,6 +32,7 @@ use crate::clock::{Clock as _, SystemClock};
 use crate::config::{Config, DatabaseUrl, DemoArgs, ServeArgs};
 use crate::files::Attachments;
 use crate::mail::{self, AccountsBook};
+use crate::preferences::PreferencesService;
 use crate::{build, make_private_folder};
 
 use past::{DAYS, LatelyDelivered, Past};
@@ -156,7 +157,9 @@ pub async fn fill(config: &Config, now: DateTime<Utc>, progress: impl FnMut(u64,
         Arc::clone(&shared) as _,
         &config.base_url(),
     );
-    let book = AccountsBook::over(service, Arc::new(store.clone()));
+    let kept = Arc::new(accounts.clone());
+    let preferences = PreferencesService::open(kept, Arc::clone(&shared) as _, &config.base_url()).await?;
+    let book = AccountsBook::over(service, Arc::new(store.clone()), preferences);
     let by = EmailNotifier::with_mailer(mailer, Arc::new(book)).only_known_people();
     let desk = Desk::new(store.clone(), policy)
         .with_clock(Arc::new(clock.clone()))

@@ -6,12 +6,15 @@ pub mod assets;
 pub mod commands;
 pub mod complaint;
 pub mod customer;
+pub mod dead_letters;
 mod ended;
 pub mod form;
 pub mod links;
 pub mod mail;
 pub mod myself;
+pub mod preferences;
 pub mod staff;
+pub mod unsubscribe;
 pub mod upload;
 pub mod webhooks;
 pub mod words;
@@ -46,11 +49,14 @@ pub fn routes(state: &AppState) -> Router<AppState> {
         .merge(admin::routes())
         .merge(webhooks::routes())
         .merge(mail::routes())
+        .merge(dead_letters::routes())
+        .merge(preferences::routes())
         .route_layer(from_fn_with_state(state.clone(), ended::session));
     Router::new()
         .route("/static/{digest}/{name}", get(assets::serve))
         .merge(links::routes())
         .merge(mail::links())
+        .merge(unsubscribe::routes())
         .merge(account::routes())
         .merge(for_people)
 }
@@ -162,6 +168,7 @@ impl Me {
                 link("/admin/users", "Users"),
                 link("/admin/mail", "Mail"),
                 link("/admin/webhooks", "Webhooks"),
+                link("/admin/dead-letters", "Dead letters"),
                 link("/admin/policy", "Policy"),
             ],
             Some(Role::Auditor) => {
@@ -169,6 +176,7 @@ impl Me {
                     link("/admin", "Dashboard"),
                     link("/search", "Complaints"),
                     link("/admin/mail", "Mail"),
+                    link("/admin/dead-letters", "Dead letters"),
                     link("/admin/policy", "Policy"),
                 ]
             }

@@ -23,6 +23,7 @@ mod making;
 mod portions;
 #[path = "../postgres/mod.rs"]
 mod postgres;
+mod preferences;
 #[path = "../../../complaint-store-sqlx/tests/store/proxy.rs"]
 mod proxy;
 mod redress;

@@ -64,17 +64,24 @@ impl AccountMail for Mailbox {
     }
 }
 
-/// Keeps letters about complaints: to whom, and what, as words and as they are.
+/// Keeps letters about complaints: to whom, and what, as words and as they are; refuses them for good while told to.
 #[derive(Default)]
-pub(crate) struct Letters(Mutex<Vec<(String, String)>>, Mutex<Vec<(String, Vec<u8>)>>);
+pub(crate) struct Letters {
+    sent: Mutex<Vec<(String, String)>>,
+    raw: Mutex<Vec<(String, Vec<u8>)>>,
+    pub(crate) refusing: Mutex<bool>,
+}
 
 #[async_trait]
 impl MailTransport for Letters {
     async fn send(&self, mail: &Mail) -> Result<(), NotifyError> {
+        if *self.refusing.lock().unwrap_or_else(PoisonError::into_inner) {
+            return Err(NotifyError::Never("no such mailbox".to_owned()));
+        }
         let letter = mail_parser::MessageParser::default().parse(mail.bytes()).expect("a letter");
         let text = format!("{}\n{}", letter.subject().expect("a subject"), letter.body_text(0).expect("a text"));
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push((mail.to().to_string(), text));
-        self.1.lock().unwrap_or_else(PoisonError::into_inner).push((mail.to().to_string(), mail.bytes().to_vec()));
+        self.sent.lock().unwrap_or_else(PoisonError::into_inner).push((mail.to().to_string(), text));
+        self.raw.lock().unwrap_or_else(PoisonError::into_inner).push((mail.to().to_string(), mail.bytes().to_vec()));
         Ok(())
     }
 }
@@ -82,7 +89,7 @@ impl MailTransport for Letters {
 impl Letters {
     /// All that were sent since it was asked last, as they are, with whom they are for.
     pub(crate) fn raw(&self) -> Vec<(String, Vec<u8>)> {
-        std::mem::take(&mut *self.1.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut *self.raw.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// To whom letters went, and the address for replies in each; in their order.
@@ -95,7 +102,7 @@ impl Letters {
     }
 
     pub(crate) fn count(&self) -> usize {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).len()
+        self.sent.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 }
 
@@ -282,7 +289,7 @@ impl Harness {
         let state = self.server.state();
         state.sweep().await.expect("sweeps");
         state.deliver().await.expect("delivers");
-        std::mem::take(&mut *self.letters.0.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut *self.letters.sent.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The answer as it comes, for bodies that do not end.

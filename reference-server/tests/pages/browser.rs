@@ -150,7 +150,10 @@ impl<'a> Browser<'a> {
                     let chosen = given.as_deref().map_or(element.attr("checked").is_some(), |given| given == own);
                     chosen.then(|| own.to_owned())
                 }
-                ("input", "checkbox") => given.or_else(|| element.attr("checked").map(|_| "true".to_owned())),
+                // A box that is to be empty is not sent.
+                ("input", "checkbox") => given
+                    .or_else(|| element.attr("checked").map(|_| "true".to_owned()))
+                    .filter(|value| !value.is_empty()),
                 ("select", _) => {
                     let options: Vec<ElementRef<'_>> = control.select(&selector("option")).collect();
                     if let Some(given) = &given {

@@ -1,7 +1,7 @@
 use crate::house::{House, PASSWORD};
 
 /// Every address that can be opened without knowing an id.
-const ADDRESSES: [&str; 28] = [
+const ADDRESSES: [&str; 31] = [
     "/",
     "/signup",
     "/login",
@@ -9,6 +9,7 @@ const ADDRESSES: [&str; 28] = [
     "/verify",
     "/invitation",
     "/setup",
+    "/unsubscribe",
     "/complaints",
     "/complaints?q=kettle",
     "/complaints/new",
@@ -24,6 +25,8 @@ const ADDRESSES: [&str; 28] = [
     "/admin/categories/late-delivery",
     "/admin/policy",
     "/account",
+    "/account/notices",
+    "/admin/dead-letters",
     "/admin/webhooks",
     "/admin/webhooks/new",
     "/admin/mail",

@@ -145,3 +145,91 @@ async fn an_admin_makes_tries_and_removes_a_webhook() {
         assert_eq!(other.status(), 403, "{name}");
     }
 }
+
+#[tokio::test]
+async fn everybody_chooses_which_notices_reach_them() {
+    let house = House::furnished().await;
+    let mut john = house.customer("John Miller", "john@example.org").await;
+    john.open("/account").await;
+    assert!(john.has("a[href='/account/notices']"), "{}", john.html());
+    john.open("/account/notices").await;
+    assert!(john.has("input[name='email.messages'][checked]") && john.has("input[name='email.handling'][checked]"));
+    assert!(!john.has("input[name='email.decisions']"), "what is mandatory has no switch: {}", john.html());
+    assert!(!john.has("input[name='email.news']") && !john.has("input[name^='sms.']"), "{}", john.html());
+    let wrong = [("zone", "Europe/Berlln"), ("quiet_hours.from", "22:00"), ("digest_at", "8 Uhr")];
+    john.press("/account/notices", &wrong).await;
+    assert_eq!(john.status(), 422);
+    for id in ["zone", "quiet_hours-to", "digest_at"] {
+        assert!(john.has(&format!("#faults a[href='#{id}']")), "{id}: {}", john.html());
+    }
+    assert!(john.html().contains("Europe/Berlln") && john.says("“8 Uhr” is not a time of day"), "{}", john.text());
+    let good = [
+        ("language", "ar"),
+        ("zone", "Europe/Berlin"),
+        ("quiet_hours.from", "22:00"),
+        ("quiet_hours.to", "07:00"),
+        ("digest_at", ""),
+        ("email.messages", ""),
+    ];
+    john.press("/account/notices", &good).await;
+    assert!(john.says("Your choice is saved"), "{}", john.text());
+    assert!(john.has("option[value='ar'][selected]") && john.has("input[name='quiet_hours.to'][value='07:00']"));
+    assert!(!john.has("input[name='email.messages'][checked]"), "{}", john.html());
+    assert!(john.has("input[name='email.handling'][checked]"), "{}", john.html());
+
+    let mut elsewhere = house.browser_of("john@example.org").await;
+    elsewhere.open("/account/notices").await;
+    john.press("/account/notices", &[("language", "de")]).await;
+    elsewhere.press("/account/notices", &[("language", "en")]).await;
+    assert!(elsewhere.status() == 409 && elsewhere.says("You changed this elsewhere"), "{}", elsewhere.text());
+
+    for (email, switches) in [("ben@example.org", 2), ("maria@example.org", 2), ("ada@example.org", 0)] {
+        let mut other = house.browser_of(email).await;
+        other.open("/account/notices").await;
+        assert_eq!(other.status(), 200, "{email}");
+        assert_eq!(other.html().matches("type=\"checkbox\"").count(), switches, "{email}: {}", other.html());
+        other.press("/account/notices", &[("zone", "Asia/Kolkata")]).await;
+        assert!(other.says("Your choice is saved"), "{email}: {}", other.text());
+    }
+}
+
+#[tokio::test]
+async fn dead_letters_are_shown_to_those_who_run_the_system() {
+    let house = House::new().await;
+    let mut admin = house.furnish().await;
+    admin.open("/admin/dead-letters").await;
+    assert!(admin.says("Everything was delivered"), "{}", admin.text());
+    let mut john = house.customer("John Miller", "john@example.org").await;
+    let reference = complain(&mut john, "Broken kettle").await;
+    let state = house.server.state();
+    let now = state.clock.now();
+    let claimed = state.desk.store().claim(now, now, 100).await.expect("claims").remove(0);
+    let dead = complaint_core::notice::Settlement::Dead { why: "550 no such mailbox <b>".into() };
+    state.desk.store().settle(claimed.notice.id, dead, now).await.expect("settles");
+    admin.open("/admin/dead-letters").await;
+    assert!(admin.says(&reference) && admin.says("550 no such mailbox <b>"), "{}", admin.text());
+    assert!(!admin.says("Broken kettle"), "words of people: {}", admin.text());
+    let again = format!("/admin/dead-letters/{}/redeliver", claimed.notice.id);
+    for email in ["ben@example.org", "maria@example.org", "john@example.org"] {
+        let mut other = house.browser_of(email).await;
+        other.open("/admin/dead-letters").await;
+        assert_eq!(other.status(), 403, "{email}");
+        other.post(&again, "").await;
+        assert_eq!(other.status(), 403, "{email}");
+    }
+    admin.open("/admin/dead-letters").await;
+    admin.press(&again, &[]).await;
+    assert!(admin.says("Everything was delivered"), "{}", admin.text());
+    assert_eq!(
+        state
+            .desk
+            .store()
+            .waiting(None, 100)
+            .await
+            .expect("waiting")
+            .iter()
+            .filter(|it| it.id == claimed.notice.id)
+            .count(),
+        1
+    );
+}
