@@ -6,6 +6,8 @@ mod headers;
 mod house;
 mod letters;
 mod relay;
+#[path = "../scripted/mod.rs"]
+mod scripted;
 
 use std::sync::{Arc, Mutex};
 
