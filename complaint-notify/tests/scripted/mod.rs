@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncRead, AsyncWrite, AsyncWriteExt as _, BufReader};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -15,6 +15,11 @@ use tokio_rustls::rustls::{ServerConfig, crypto};
 /// The certificate of the relay, made for `localhost` and by nobody whom others trust.
 pub(crate) const CERTIFICATE: &[u8] = include_bytes!("relay-cert.pem");
 const KEY: &[u8] = include_bytes!("relay-key.pem");
+
+/// Certificate and key as files, for a relay that reads them itself.
+pub(crate) fn in_files() -> [String; 2] {
+    ["relay-cert.pem", "relay-key.pem"].map(|name| format!("{}/tests/scripted/{name}", env!("CARGO_MANIFEST_DIR")))
+}
 
 /// What the relay does when its turn comes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,6 +101,17 @@ pub(crate) struct Taken {
     pub(crate) promised: bool,
 }
 
+/// When somebody else may do something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Moment<'a> {
+    /// A message has come whole, and nothing was said to it yet.
+    Came(&'a Taken),
+    /// Its answer is on its way, and a good one.
+    Promised,
+}
+
+type Watcher = dyn Fn(Moment<'_>) + Send + Sync;
+
 #[derive(Debug, Default)]
 struct Seen {
     connections: usize,
@@ -112,34 +128,22 @@ pub(crate) struct Relay {
 
 impl Relay {
     pub(crate) async fn playing(script: Script) -> Self {
-        Self::interrupting(script, || {}).await
+        Self::watched(script, |_| {}).await
     }
 
-    /// One that does `then` each time it has promised to deliver a message, at once.
-    pub(crate) async fn interrupting(script: Script, then: impl Fn() + Send + Sync + 'static) -> Self {
+    /// One that goes on only after `watcher` was told.
+    pub(crate) async fn watched(script: Script, watcher: impl Fn(Moment<'_>) + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let relay = Self { port, script: Arc::new(Mutex::new(script)), seen: Arc::default() };
-        let (script, seen, then) = (Arc::clone(&relay.script), Arc::clone(&relay.seen), Arc::new(then));
+        let (script, seen) = (Arc::clone(&relay.script), Arc::clone(&relay.seen));
+        let watcher: Arc<Watcher> = Arc::new(watcher);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 stream.set_nodelay(true).unwrap();
                 seen.lock().unwrap().connections += 1;
                 let script = *script.lock().unwrap();
-                let (seen, then) = (Arc::clone(&seen), Arc::clone(&then));
-                tokio::spawn(async move {
-                    match script.tls {
-                        Tls::Wrapped => {
-                            let stream = acceptor().accept(stream).await.ok()?;
-                            Conversation::new(stream, script, seen, &*then).play(true).await.map(drop)
-                        }
-                        Tls::Never | Tls::Upgraded => {
-                            let plain = Conversation::new(stream, script, Arc::clone(&seen), &*then);
-                            let stream = acceptor().accept(plain.play(true).await?).await.ok()?;
-                            Conversation::new(stream, script, seen, &*then).play(false).await.map(drop)
-                        }
-                    }
-                });
+                tokio::spawn(converse(stream, script, Arc::clone(&seen), Arc::clone(&watcher)));
             }
         });
         relay
@@ -169,6 +173,16 @@ impl Relay {
     }
 }
 
+async fn converse(stream: TcpStream, script: Script, seen: Arc<Mutex<Seen>>, watcher: Arc<Watcher>) -> Option<()> {
+    if script.tls == Tls::Wrapped {
+        let stream = acceptor().accept(stream).await.ok()?;
+        return Conversation::new(stream, script, seen, watcher).play(true).await.map(drop);
+    }
+    let plain = Conversation::new(stream, script, Arc::clone(&seen), Arc::clone(&watcher));
+    let stream = acceptor().accept(plain.play(true).await?).await.ok()?;
+    Conversation::new(stream, script, seen, watcher).play(false).await.map(drop)
+}
+
 fn acceptor() -> TlsAcceptor {
     let provider = Arc::new(crypto::aws_lc_rs::default_provider());
     let config = ServerConfig::builder_with_provider(provider)
@@ -184,16 +198,16 @@ fn acceptor() -> TlsAcceptor {
 }
 
 /// One connection; ends when either side hangs up.
-struct Conversation<'a, S> {
+struct Conversation<S> {
     stream: BufReader<S>,
     script: Script,
     seen: Arc<Mutex<Seen>>,
-    then: &'a (dyn Fn() + Send + Sync),
+    watcher: Arc<Watcher>,
 }
 
-impl<'a, S: AsyncRead + AsyncWrite + Unpin> Conversation<'a, S> {
-    fn new(stream: S, script: Script, seen: Arc<Mutex<Seen>>, then: &'a (dyn Fn() + Send + Sync)) -> Self {
-        Self { stream: BufReader::new(stream), script, seen, then }
+impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<S> {
+    fn new(stream: S, script: Script, seen: Arc<Mutex<Seen>>, watcher: Arc<Watcher>) -> Self {
+        Self { stream: BufReader::new(stream), script, seen, watcher }
     }
 
     /// The stream, when TLS is to begin on it; else the conversation is over.
@@ -249,10 +263,12 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Conversation<'a, S> {
             bytes.extend_from_slice(&line);
         }
         let promised = is_good(self.script.content);
-        self.seen.lock().unwrap().messages.push(Taken { to: to.to_owned(), bytes, promised });
+        let taken = Taken { to: to.to_owned(), bytes, promised };
+        (self.watcher)(Moment::Came(&taken));
+        self.seen.lock().unwrap().messages.push(taken);
         let said = self.turn(self.script.content).await;
         if promised {
-            (self.then)();
+            (self.watcher)(Moment::Promised);
         }
         said
     }
