@@ -88,6 +88,13 @@ impl Default for Timeouts {
 /// | connection, TLS, greeting, log-in | later | later: it is about us, and an operator can mend it |
 /// | `MAIL FROM` | later | later, likewise |
 /// | `RCPT TO`, `DATA`, message | later | never; but 530, 534, 535 and 538 (log-in wanted) later |
+///
+/// What it takes at most:
+///
+/// - **Time** for one message: [`Timeouts::connect`], three times [`Timeouts::command`] and [`Timeouts::content`], which is eight and a half
+///   minutes unless they are set; and one command more where a kept connection turns out to be lost.
+/// - **Connections**: one for each message that is on its way, and up to four more, kept for a minute.
+/// - **Memory**: the message, and whatever the relay answers in its time; how much that is has no limit of its own.
 pub struct Smtp {
     host: String,
     port: u16,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use clap::{Args, Parser, Subcommand};
 use complaint_core::store::StoreError;
 use complaint_notify::inbound::ReplyAddress;
-use complaint_notify::{Gateway, Networks};
+use complaint_notify::{Gateway, Networks, Smtp};
 use complaint_store_sqlx::postgres::PostgresOptions;
 use secrecy::{ExposeSecret as _, SecretString};
 use thiserror::Error;
@@ -131,7 +131,7 @@ pub struct ServeArgs {
     /// variable PGPASSWORD; `schema=NAME` behind a question mark keeps the tables elsewhere than in `public` [default: the file complaints.db in the data folder].
     #[arg(long, value_name = "URL")]
     pub database: Option<String>,
-    /// Mail relay, smtp:// or smtps://; without one, mail goes into a folder. The variable `COMPLAINT_SMTP` may hold it instead.
+    /// Mail relay, smtps:// or smtp+starttls://, or smtp:// on this machine; without one, mail goes into a folder. The variable `COMPLAINT_SMTP` may hold it instead.
     #[arg(long, value_name = "URL")]
     pub smtp: Option<String>,
     /// Gateway for text messages, described in TOML as below; without one, none are sent. Every server on one database needs the same.
@@ -656,13 +656,7 @@ fn socket_address(text: &str) -> Result<SocketAddr, String> {
 }
 
 fn smtp_url(text: &str) -> Result<SecretString, String> {
-    let wrong = "--smtp: not a relay's URL, as in smtp://relay.example:587 or smtps://user:password@relay.example";
-    let url = Url::parse(text).map_err(|_| wrong.to_owned())?;
-    if matches!(url.scheme(), "smtp" | "smtps") && url.host_str().is_some_and(|host| !host.is_empty()) {
-        Ok(text.into())
-    } else {
-        Err(wrong.to_owned())
-    }
+    Smtp::from_url(text).map(|_| text.into()).map_err(|fault| format!("--smtp: {fault}"))
 }
 
 fn checked_token(variable: &str, token: Option<String>) -> Result<Option<SecretString>, ConfigFaults> {
@@ -926,6 +920,16 @@ mod tests {
         .expect("fine");
         assert_eq!(config.smtp_host().as_deref(), Some("relay.example:465"));
         assert!(!format!("{config:?}").contains("hush"));
+    }
+
+    #[test]
+    fn a_relay_that_mail_could_not_go_to_is_refused_at_once_and_every_other_is_taken() {
+        for relay in ["smtps://u:p@relay.example", "smtp+starttls://u:p@relay.example:587", "smtp://localhost:2525"] {
+            assert_eq!(serve(&["--smtp", relay]).map(|config| config.smtp.is_some()), Ok(true), "{relay}");
+        }
+        let in_the_clear = serve(&["--smtp", "smtp://u:hush@relay.example:587"]).expect_err("wrong").to_string();
+        assert!(in_the_clear.contains("--smtp: smtp:// is not encrypted"), "{in_the_clear}");
+        assert!(!in_the_clear.contains("hush"), "{in_the_clear}");
     }
 
     #[test]

@@ -1,14 +1,17 @@
 //! Delivery of notices: claimed under a lease, handed over, settled. At least once, never in a transaction.
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
 
 use super::{Desk, DeskError};
-use crate::notice::Settlement;
-use crate::notifier::NotifyError;
+use crate::notice::{ClaimedNotice, Settlement};
+use crate::notifier::{Notifier, NotifyError};
 
-/// How many notices one claim takes.
+/// How many notices one claim takes: as many wait for the lease to end when a courier is killed.
 const BATCH: u32 = 10;
-/// How long a claim holds: longer than a batch of slow deliveries takes.
+/// How many recipients are served at once.
+const AT_ONCE: usize = 4;
+/// How long a claim holds. No delivery begins after that: somebody else may be at it.
 const LEASE: TimeDelta = TimeDelta::minutes(30);
 /// After how long the n-th try is followed by the next, in seconds. After the last one the notice is dead.
 const DELAYS: [i64; 7] = [30, 120, 600, 1800, 3600, 7200, LONGEST_DELAY];
@@ -34,50 +37,98 @@ pub struct Delivered {
 impl Desk {
     /// Delivers the notices that wait, until none is left that may be tried now. Without a notifier they wait on.
     ///
+    /// Up to four recipients are served at once, each with one notice after the other, oldest first.
+    ///
     /// Example: [`Notifier`](crate::Notifier).
     pub async fn deliver(&self) -> Result<Delivered, DeskError> {
         let mut done = Delivered::default();
         let Some(notifier) = &self.notifier else { return Ok(done) };
         loop {
             let now = self.now();
-            let batch = self.store.claim(now, now + LEASE, BATCH).await?;
+            let until = now + LEASE;
+            let batch = self.store.claim(now, until, BATCH).await?;
             if batch.is_empty() {
                 return Ok(done);
             }
-            for claimed in batch {
-                let id = claimed.notice.id;
-                let answer = notifier.deliver(&claimed.notice).await;
-                let nobody = matches!(answer, Err(NotifyError::Nobody(_)));
-                let settlement = match answer {
-                    Ok(()) | Err(NotifyError::Nobody(_)) => Settlement::Delivered,
-                    Err(NotifyError::Never(why)) => Settlement::Dead { why },
-                    Err(NotifyError::Held { until, why }) => Settlement::Held { until, why },
-                    Err(error @ NotifyError::Later(_)) => {
-                        postponed(claimed.attempt, self.now(), TimeDelta::zero(), &error)
-                    }
-                    Err(error @ NotifyError::NotBefore { wait, .. }) => {
-                        postponed(claimed.attempt, self.now(), wait, &error)
-                    }
-                };
-                match &settlement {
-                    Settlement::Delivered if nobody => done.unaddressed += 1,
-                    Settlement::Delivered => done.delivered += 1,
-                    Settlement::Retry { .. } => done.postponed += 1,
-                    Settlement::Held { .. } => done.held += 1,
-                    Settlement::Dead { .. } => done.dead += 1,
+            let mut waiting = by_recipient(batch).into_iter();
+            let serve = |notices| self.serve(notifier.as_ref(), notices, until);
+            let mut served: FuturesUnordered<_> = waiting.by_ref().take(AT_ONCE).map(serve).collect();
+            let mut fault = None;
+            while let Some(one) = served.next().await {
+                match one {
+                    Ok(one) => done.add(one),
+                    // What is on its way is not dropped: the relay may have taken it.
+                    Err(error) => fault = fault.or(Some(error)),
                 }
-                self.store.settle(id, settlement, self.now()).await?;
+                if fault.is_none() {
+                    served.extend(waiting.next().map(serve));
+                }
+            }
+            if let Some(fault) = fault {
+                return Err(fault);
             }
         }
     }
+
+    /// Hands one recipient their notices, as long as the claim holds.
+    async fn serve(
+        &self,
+        notifier: &dyn Notifier,
+        notices: Vec<ClaimedNotice>,
+        until: DateTime<Utc>,
+    ) -> Result<Delivered, DeskError> {
+        let mut done = Delivered::default();
+        for claimed in notices {
+            if self.now() >= until {
+                break;
+            }
+            let answer = notifier.deliver(&claimed.notice).await;
+            let nobody = matches!(answer, Err(NotifyError::Nobody(_)));
+            let settlement = match answer {
+                Ok(()) | Err(NotifyError::Nobody(_)) => Settlement::Delivered,
+                Err(NotifyError::Never(why)) => Settlement::Dead { why },
+                Err(NotifyError::Held { until, why }) => Settlement::Held { until, why },
+                Err(error @ NotifyError::Later(_)) => postponed(claimed.attempt, self.now(), TimeDelta::zero(), &error),
+                Err(error @ NotifyError::NotBefore { wait, .. }) => {
+                    postponed(claimed.attempt, self.now(), wait, &error)
+                }
+            };
+            match &settlement {
+                Settlement::Delivered if nobody => done.unaddressed += 1,
+                Settlement::Delivered => done.delivered += 1,
+                Settlement::Retry { .. } => done.postponed += 1,
+                Settlement::Held { .. } => done.held += 1,
+                Settlement::Dead { .. } => done.dead += 1,
+            }
+            self.store.settle(claimed.notice.id, settlement, self.now()).await?;
+        }
+        Ok(done)
+    }
 }
 
-fn postponed(
-    attempt: u32,
-    now: chrono::DateTime<chrono::Utc>,
-    asked_for: TimeDelta,
-    error: &NotifyError,
-) -> Settlement {
+impl Delivered {
+    fn add(&mut self, more: Self) {
+        self.delivered += more.delivered;
+        self.unaddressed += more.unaddressed;
+        self.postponed += more.postponed;
+        self.held += more.held;
+        self.dead += more.dead;
+    }
+}
+
+/// The notices of each recipient together; in the order of the first of each.
+fn by_recipient(batch: Vec<ClaimedNotice>) -> Vec<Vec<ClaimedNotice>> {
+    let mut all: Vec<Vec<ClaimedNotice>> = Vec::new();
+    for claimed in batch {
+        match all.iter_mut().find(|one| one[0].notice.recipient == claimed.notice.recipient) {
+            Some(one) => one.push(claimed),
+            None => all.push(vec![claimed]),
+        }
+    }
+    all
+}
+
+fn postponed(attempt: u32, now: DateTime<Utc>, asked_for: TimeDelta, error: &NotifyError) -> Settlement {
     let why = chain(error);
     match DELAYS.get(attempt.saturating_sub(1) as usize) {
         Some(seconds) => {

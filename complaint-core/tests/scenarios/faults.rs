@@ -1,19 +1,20 @@
 //! John's story with each call of store and notifier failing once: whoever repeats gets through, and nothing is half done.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
+use async_trait::async_trait;
 use chrono::TimeDelta;
 use complaint_core::complaint::Remedy;
 use complaint_core::id::{ComplaintId, NoticeId};
 use complaint_core::lifecycle::{Command, CommandName, Status};
-use complaint_core::notice::{NoticeKind, Recipient};
+use complaint_core::notice::{Notice, NoticeKind, Recipient};
 use complaint_core::store::{MemoryStore, Store, StoreError};
 use complaint_core::testing::{
     CountedIds, Fault, Faults, FaultyNotifier, FaultyStore, KeptNotices, ManualClock, Method, audit, event_name,
     samples, take_notices,
 };
-use complaint_core::{Actor, Complaint, Desk, DeskError, Rating, Resolution};
+use complaint_core::{Actor, Complaint, Desk, DeskError, Notifier, NotifyError, Rating, Resolution};
 
 /// More tries than faults can follow each other here.
 const TRIES: u32 = 4;
@@ -267,26 +268,74 @@ async fn a_commit_that_is_held_up_sees_what_happened_meanwhile() {
 }
 
 #[tokio::test]
-async fn a_letter_that_is_held_up_beyond_its_lease_goes_out_twice_under_one_id_and_is_settled_once() {
+async fn a_letter_that_is_held_up_beyond_its_lease_goes_out_twice_under_one_id_and_those_behind_it_once() {
     let faults = Faults::none();
     faults.once(Method::Deliver, 1, Fault::Delayed);
     let house = House::new(&faults).await;
     let john = house.sound.acting_as(Actor::customer("john").expect("a key"));
     john.submit(samples::broken_kettle()).await.expect("submitted");
-    let planned = house.sound.store().waiting(None, 100).await.expect("an outbox").len();
     let slow = house.desk.clone();
     let delivering = tokio::spawn(async move { slow.deliver().await });
     delayed(&faults).await;
+    let to_john = house.sound.store().waiting(None, 100).await.expect("an outbox");
+    assert!(to_john.len() > 1, "there is one behind it: {to_john:?}");
+    assert!(to_john.iter().all(|notice| matches!(notice.recipient, Recipient::Customer(_))), "Sarah has hers");
     let other = house.sound.clone().notifying(house.delivered.clone());
     assert_eq!(other.deliver().await.expect("nothing free").delivered, 0, "held while its lease lasts");
     house.clock.advance(TimeDelta::hours(1));
-    assert_eq!(other.deliver().await.expect("delivers").delivered as usize, planned);
+    assert_eq!(other.deliver().await.expect("delivers").delivered as usize, to_john.len());
     assert_eq!(house.sound.store().waiting(None, 100).await.expect("an outbox"), []);
     faults.release();
     delivering.await.expect("it ends").expect("goes on");
     let delivered = house.delivered.all();
     let ids: BTreeSet<NoticeId> = delivered.iter().map(|notice| notice.id).collect();
-    assert_eq!((ids.len(), delivered.len()), (planned, 2 * planned));
+    assert_eq!(delivered.len(), ids.len() + 1, "what was begun is ended, and nothing else begun");
     house.clock.advance(TimeDelta::hours(1));
     assert_eq!(other.deliver().await.expect("delivers").delivered, 0, "settled for good");
+}
+
+/// Takes its time, and sees who else is served meanwhile.
+#[derive(Clone, Default)]
+struct Slow {
+    served: Arc<Mutex<BTreeSet<Recipient>>>,
+    most: Arc<Mutex<usize>>,
+    ids: Arc<Mutex<Vec<(Recipient, NoticeId)>>>,
+}
+
+#[async_trait]
+impl Notifier for Slow {
+    async fn deliver(&self, notice: &Notice) -> Result<(), NotifyError> {
+        let at_once = {
+            let mut served = self.served.lock().expect("unpoisoned");
+            assert!(served.insert(notice.recipient.clone()), "one after the other: {:?}", notice.recipient);
+            served.len()
+        };
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        self.served.lock().expect("unpoisoned").remove(&notice.recipient);
+        let mut most = self.most.lock().expect("unpoisoned");
+        *most = at_once.max(*most);
+        self.ids.lock().expect("unpoisoned").push((notice.recipient.clone(), notice.id));
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn four_recipients_are_served_at_once_and_each_gets_theirs_in_order() {
+    let house = House::new(&Faults::none()).await;
+    for number in 0..12 {
+        let customer = Actor::customer(format!("john{number}")).expect("a key");
+        house.sound.acting_as(customer).submit(samples::broken_kettle()).await.expect("submitted");
+    }
+    let planned = house.sound.store().waiting(None, 1000).await.expect("an outbox").len();
+    let slow = Slow::default();
+    let done = house.sound.clone().notifying(slow.clone()).deliver().await.expect("delivers");
+    assert_eq!((done.delivered as usize, *slow.most.lock().expect("unpoisoned")), (planned, 4));
+    let mut told: BTreeMap<Recipient, Vec<NoticeId>> = BTreeMap::new();
+    for (recipient, id) in slow.ids.lock().expect("unpoisoned").drain(..) {
+        told.entry(recipient).or_default().push(id);
+    }
+    // Ids are counted up as notices are planned.
+    assert!(told.values().all(|ids| ids.is_sorted()), "{told:?}");
 }

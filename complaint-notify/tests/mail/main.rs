@@ -1,12 +1,17 @@
 //! Every message that leaves this crate, read back by an independent parser, and the relay's side of the conversation.
 
 mod delivery;
+mod foreign_relay;
 mod headers;
 #[path = "../house/mod.rs"]
 mod house;
 mod letters;
 mod preferences;
+#[path = "../python/mod.rs"]
+mod python;
 mod relay;
+#[path = "../scripted/mod.rs"]
+mod scripted;
 
 use std::sync::{Arc, Mutex};
 

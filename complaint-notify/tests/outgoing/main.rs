@@ -3,6 +3,8 @@
 mod gateway;
 #[path = "../house/mod.rs"]
 mod house;
+#[path = "../python/mod.rs"]
+mod python;
 mod stub;
 mod webhooks;
 mod words;

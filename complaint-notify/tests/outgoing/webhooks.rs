@@ -1,5 +1,6 @@
 //! What an endpoint is told, whether a foreign verifier believes it, and what becomes of each answer.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ use complaint_notify::{
 use serde_json::{Value, json};
 use standardwebhooks::Webhook as Oracle;
 
+use crate::python::Script;
 use crate::stub::{Asked, Stub, Turn};
 use crate::{customer, notice};
 
@@ -87,6 +89,16 @@ fn believes(secret: &WebhookSecret, asked: &Asked, body: &str) -> bool {
     Oracle::new(secret.expose()).unwrap().verify(body.as_bytes(), &headers).is_ok()
 }
 
+/// What the verifier for Python says: `yes`, or `no` and why.
+async fn verdict(verifier: &mut Script, secret: &WebhookSecret, asked: &Asked, body: &str) -> String {
+    let headers: BTreeMap<&str, Option<&str>> = ["webhook-id", "webhook-timestamp", "webhook-signature"]
+        .map(|name| (name, asked.header(name)))
+        .into_iter()
+        .collect();
+    verifier.tell(&json!({"secret": secret.expose(), "headers": headers, "body": body}).to_string()).await;
+    verifier.line().await
+}
+
 #[tokio::test]
 async fn a_foreign_verifier_believes_each_key_and_no_other_body() {
     let stub = Stub::doing(Turn::Answer("204 No Content", "")).await;
@@ -114,6 +126,36 @@ async fn a_foreign_verifier_believes_each_key_and_no_other_body() {
     assert_eq!((again.header("webhook-id"), &again.body), (asked.header("webhook-id"), &asked.body), "the same again");
     assert_ne!(again.header("webhook-timestamp"), asked.header("webhook-timestamp"), "sent at another time");
     assert!(believes(&old, &again, &again.body));
+}
+
+/// The library for Rust may share a mistake with us; the one for Python was written by others.
+#[tokio::test]
+async fn the_verifier_for_python_believes_the_same() {
+    let Some(mut verifier) = Script::start("verifier.py", &[]) else { return };
+    let stub = Stub::doing(Turn::Answer("204 No Content", "")).await;
+    let (old, new) = (secret(1), secret(2));
+    let url = format!("http://127.0.0.1:{}/", stub.port);
+    let trial = Trial::at(url, vec![new.clone(), old.clone()]);
+    for event in [EventName::Resolved, EventName::Posted] {
+        trial.notifier.deliver(&happened(event)).await.unwrap();
+        let asked = stub.taken().remove(0);
+        let changed = asked.body.replace("complaint.", "complaint.re");
+        for (key, body, believed) in [
+            (&old, &asked.body, true),
+            (&new, &asked.body, true),
+            (&secret(3), &asked.body, false),
+            (&new, &changed, false),
+        ] {
+            let answer = verdict(&mut verifier, key, &asked, body).await;
+            assert_eq!(answer == "yes", believed, "{event}: {answer}");
+        }
+    }
+    // Heard too late, it is a replay.
+    trial.clock.advance(-TimeDelta::minutes(10));
+    trial.notifier.deliver(&happened(EventName::Closed)).await.unwrap();
+    let late = stub.taken().remove(0);
+    let answer = verdict(&mut verifier, &new, &late, &late.body).await;
+    assert!(answer.starts_with("no: Message timestamp too old"), "{answer}");
 }
 
 #[tokio::test]

@@ -218,6 +218,11 @@ async fn a_relay_that_cannot_be_used_is_refused_at_the_start() {
         smtp: Some("smtp://relay.example".into()),
         ..reference_server::config::ServeArgs::default()
     };
-    let config = reference_server::config::Config::from_args(&args, None).expect("a configuration");
+    let refused = reference_server::config::Config::from_args(&args, None).expect_err("it is not encrypted");
+    assert!(refused.to_string().contains("--smtp: smtp:// is not encrypted"), "{refused}");
+    // Nor by a host that makes the configuration itself.
+    let args = reference_server::config::ServeArgs { smtp: None, ..args };
+    let mut config = reference_server::config::Config::from_args(&args, None).expect("a configuration");
+    config.smtp = Some("smtp://relay.example".into());
     assert!(matches!(reference_server::build(config).await, Err(reference_server::BuildError::Mail(_))));
 }

@@ -24,6 +24,7 @@ mod portions;
 #[path = "../postgres/mod.rs"]
 mod postgres;
 mod preferences;
+#[allow(dead_code, reason = "the store is tried with more of it")]
 #[path = "../../../complaint-store-sqlx/tests/store/proxy.rs"]
 mod proxy;
 mod redress;
