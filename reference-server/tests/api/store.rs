@@ -80,7 +80,7 @@ async fn opening_twice_migrates_once_and_lives_beside_other_migrations() {
         SqliteAccounts::open_file(&path, true).await.expect("opens").close().await;
     }
     let applied: i64 = sqlx::query("SELECT count(*) FROM server_schema").fetch_one(&pool).await.expect("counts").get(0);
-    assert_eq!(applied, 5);
+    assert_eq!(applied, 7);
     let full: i64 = sqlx::query("PRAGMA synchronous").fetch_one(&pool).await.expect("asks").get(0);
     assert_eq!(full, 2, "SQLite's own default; ours is asked for explicitly");
 }
