@@ -340,9 +340,9 @@ impl Preferences {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn timing(&self, notice: &Notice, now: DateTime<Utc>) -> Timing {
-        let group = match (&notice.recipient, notice.kind.group()) {
-            (Recipient::Customer(_) | Recipient::Agent(_), Some(group)) => group,
-            _ => return Timing { when: When::Now, because: Because::ToSeveral },
+        let (Recipient::Customer(_) | Recipient::Agent(_), Some(group)) = (&notice.recipient, notice.kind.group())
+        else {
+            return Timing { when: When::Now, because: Because::ToSeveral };
         };
         if self.is_off(group, notice.channel) {
             return Timing { when: When::Never, because: Because::SwitchedOff };
