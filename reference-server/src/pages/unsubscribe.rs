@@ -67,7 +67,7 @@ async fn stop(
         ));
     }
     state.preferences.unsubscribe(&stopped).await?;
-    tracing::info!(account = %stopped.account_id, group = stopped.group.map(|it| it.name()), "letters were stopped by their link");
+    tracing::info!(account = %stopped.account_id, group = stopped.group.map(NoticeGroup::name), "letters were stopped by their link");
     page(
         StatusCode::OK,
         &DonePage {
