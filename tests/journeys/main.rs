@@ -3,7 +3,10 @@
 mod browser;
 mod http;
 mod mailbox;
+mod outbox;
 #[path = "../../reference-server/tests/postgres/mod.rs"]
 mod postgres;
 mod replicas;
+#[path = "../../complaint-notify/tests/scripted/mod.rs"]
+mod scripted;
 mod server;
