@@ -20,6 +20,7 @@ pub mod files;
 pub mod import;
 pub mod live;
 pub mod mail;
+pub mod open311;
 pub mod pages;
 pub mod router;
 pub mod state;

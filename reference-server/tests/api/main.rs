@@ -19,6 +19,7 @@ mod link_pages;
 mod lists;
 mod logging_in;
 mod making;
+mod open311;
 mod portions;
 #[path = "../postgres/mod.rs"]
 mod postgres;
