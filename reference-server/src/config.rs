@@ -164,6 +164,9 @@ pub struct ServeArgs {
     /// Address of a proxy whose X-Forwarded-For is believed; may be repeated.
     #[arg(long, value_name = "IP")]
     pub trusted_proxy: Vec<String>,
+    /// Let anybody list complaints by Open311: number, category, open or closed, and dates; no words, names or places.
+    #[arg(long)]
+    pub open311_public: bool,
     /// Answer before data is safe from power loss.
     #[arg(long)]
     pub not_durable: bool,
@@ -364,6 +367,8 @@ pub struct Config {
     base_url: Option<Url>,
     /// Proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpAddr>,
+    /// Whether anybody may list complaints by Open311, without what is personal.
+    pub open311_public: bool,
     /// Whether a reply waits until data is safe from power loss.
     pub durable: bool,
     /// How mail is taken in; none: it is not.
@@ -457,6 +462,7 @@ impl Config {
                 webhook_networks,
                 base_url,
                 trusted_proxies,
+                open311_public: args.open311_public,
                 durable: !args.not_durable,
                 intake,
                 movable_clock: args.movable_clock,

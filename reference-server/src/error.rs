@@ -23,6 +23,7 @@ use crate::auth::viewer::look_again;
 use crate::catalogue::CatalogueError;
 use crate::files::FilesError;
 use crate::intake::IntakeError;
+use crate::open311::{self, answer::Format};
 use crate::pages::Me;
 use crate::state::AppState;
 use crate::webhooks::{WEBHOOKS_MAX, WebhooksError};
@@ -434,9 +435,10 @@ struct ProblemPage<'a> {
     link: bool,
 }
 
-/// Turns a problem on its way out into a page where a person asked, and gives the framework's own bare refusals a body.
+/// Turns a problem on its way out into a page where a person asked and into the form of Open311 where a reporting app did, and gives the framework's own bare refusals a body.
 pub async fn present(State(state): State<AppState>, request: Request, next: Next) -> Response {
-    let for_person = wants_page(request.uri().path(), request.headers());
+    let open311 = request.uri().path().starts_with(open311::BELOW).then(|| Format::of(request.uri().path()));
+    let for_person = open311.is_none() && wants_page(request.uri().path(), request.headers());
     let asked_with = if for_person { request.headers().clone() } else { HeaderMap::new() };
     let mut response = next.run(request).await;
     let status = response.status();
@@ -444,17 +446,13 @@ pub async fn present(State(state): State<AppState>, request: Request, next: Next
         return response;
     }
     if response.extensions().get::<Problem>().is_none() && is_bare(&response) {
-        let headers = response.headers().clone();
-        response = bare(status).into_response();
-        for name in [ALLOW, RETRY_AFTER] {
-            if let Some(value) = headers.get(&name) {
-                response.headers_mut().insert(name, value.clone());
-            }
-        }
+        response = with_headers_of(&response, bare(status).into_response());
     }
-    let Some(problem) = response.extensions().get::<Problem>().filter(|_| for_person).cloned() else {
-        return response;
-    };
+    let problem = response.extensions().get::<Problem>().filter(|_| for_person || open311.is_some()).cloned();
+    let Some(problem) = problem else { return response };
+    if let Some(format) = open311 {
+        return with_headers_of(&response, open311::answer::refused(format, &problem));
+    }
     let page = ProblemPage {
         me: who(&state, &asked_with).await,
         title: &problem.title,
@@ -463,17 +461,19 @@ pub async fn present(State(state): State<AppState>, request: Request, next: Next
         link: &*problem.code == "invalid_token",
     };
     match askama::Template::render(&page) {
-        Ok(page) => {
-            let mut answer = (status, Html(page)).into_response();
-            for name in [ALLOW, RETRY_AFTER] {
-                if let Some(value) = response.headers().get(&name) {
-                    answer.headers_mut().insert(name, value.clone());
-                }
-            }
-            answer
-        }
+        Ok(page) => with_headers_of(&response, (status, Html(page)).into_response()),
         Err(_) => response,
     }
+}
+
+/// An answer in the place of another one, which still says what may be asked for here, and when.
+fn with_headers_of(replaced: &Response, mut answer: Response) -> Response {
+    for name in [ALLOW, RETRY_AFTER] {
+        if let Some(value) = replaced.headers().get(&name) {
+            answer.headers_mut().insert(name, value.clone());
+        }
+    }
+    answer
 }
 
 /// For whom the frame of a page is. A problem with finding out must not hide the problem there is.

@@ -21,6 +21,7 @@ pub mod import;
 pub mod intake;
 pub mod live;
 pub mod mail;
+pub mod open311;
 pub mod pages;
 pub mod preferences;
 pub mod router;

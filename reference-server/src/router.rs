@@ -21,7 +21,7 @@ use crate::drain::read_to_the_end;
 use crate::error::{Problem, present};
 use crate::extract::JSON_MAX;
 use crate::state::AppState;
-use crate::{api, pages};
+use crate::{api, open311, pages};
 
 /// Until the head of a response must be there, the body read. Streams are not hurt: their head comes at once.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
@@ -32,7 +32,8 @@ const CSP: HeaderValue = HeaderValue::from_static(
     "default-src 'self'; base-uri 'none'; object-src 'none'; form-action 'self'; frame-ancestors 'none'; img-src 'self' data:",
 );
 
-/// Every route. Resources of the API are listed in [`api::routes`], pages in [`pages::routes`].
+/// Every route. Resources of the API are listed in [`api::routes`], pages in [`pages::routes`],
+/// what reporting apps use in [`open311::routes`].
 pub fn router(state: AppState) -> Router {
     let (api, document) = OpenApiRouter::with_openapi(api::document()).merge(api::routes(&state)).split_for_parts();
     let document = api::completed(document);
@@ -40,6 +41,7 @@ pub fn router(state: AppState) -> Router {
     let routes = api
         .layer(only_described)
         .merge(api::described_by(&document))
+        .merge(open311::routes())
         .merge(pages::routes(&state))
         .fallback(|| async { Problem::not_found() })
         .method_not_allowed_fallback(|| async {

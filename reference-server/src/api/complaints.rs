@@ -310,7 +310,8 @@ fn category_named(policy: &Policy, key: CategoryKey, given: &Value) -> CategoryK
     named.map_or(key, |category| category.key.clone())
 }
 
-async fn known_customer(state: &AppState, customer: Option<&CustomerId>) -> Result<CustomerId, Problem> {
+/// The account that somebody complains for: by id, or by e-mail address.
+pub(crate) async fn known_customer(state: &AppState, customer: Option<&CustomerId>) -> Result<CustomerId, Problem> {
     let fault =
         |code, message| Err(Problem::invalid().detail(format!("customer: {message}")).field("customer", code, message));
     let Some(customer) = customer else {

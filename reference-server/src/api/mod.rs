@@ -7,7 +7,7 @@ pub(crate) mod attachments;
 pub(crate) mod categories;
 mod clock;
 pub(crate) mod commands;
-mod complaints;
+pub(crate) mod complaints;
 pub(crate) mod dead_letters;
 pub(crate) mod figures;
 mod health;
@@ -117,7 +117,10 @@ pub fn described_by(document: &utoipa::openapi::OpenApi) -> Router<AppState> {
 
 #[derive(OpenApi)]
 #[openapi(
-    info(title = "Complaints", description = "Complaint handling: sign up, complain, follow, answer, accept, rate."),
+    info(
+        title = "Complaints",
+        description = "Complaint handling: sign up, complain, follow, answer, accept, rate. What reporting apps use at `/open311/v2` is described by its own specification, Open311 GeoReport v2, and not here."
+    ),
     modifiers(&Schemes)
 )]
 struct Document;

@@ -68,7 +68,7 @@ pub(crate) async fn only_described(State(known): State<Known>, request: Request,
 
 /// The parameters of a query in their order; those left empty are left out, because a form sends its empty fields too. Each may be
 /// given once, but for `repeatable` ones.
-pub(super) fn parameters<'q>(
+pub(crate) fn parameters<'q>(
     query: Option<&'q str>,
     repeatable: &[&str],
 ) -> Result<Vec<(Cow<'q, str>, String)>, Problem> {
@@ -139,7 +139,7 @@ pub(super) fn cursor<T>(value: &str, read: impl FnOnce(&str) -> Option<T>) -> Re
 }
 
 /// 400 naming a parameter.
-pub(super) fn wrong(parameter: &str, code: &str, message: &str) -> Problem {
+pub(crate) fn wrong(parameter: &str, code: &str, message: &str) -> Problem {
     Problem::malformed("invalid_query", format!("{parameter}: {message}")).field(parameter, code, message)
 }
 /// Whether the caller has this version: its quoted tag is among those of `If-None-Match`.

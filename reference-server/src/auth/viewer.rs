@@ -75,11 +75,16 @@ pub struct Onlooker(pub Viewer);
 /// What a page's script sends along when it reads by itself; see [`Onlooker`].
 const BACKGROUND: HeaderName = HeaderName::from_static("x-background");
 
+/// Whose API token this is, if it still counts.
+pub async fn by_token(token: &str, state: &AppState) -> Result<Option<Viewer>, Problem> {
+    let account = state.accounts.by_bearer(token).await?;
+    Ok(account.map(|account| Viewer::of(account, ShownBy::ApiToken)))
+}
+
 /// Who sent these headers, looked at again: for a stream that lives on after its request. Does not count as use of a session.
 pub async fn look_again(headers: &HeaderMap, state: &AppState) -> Result<Option<Viewer>, Problem> {
     if let Some(token) = bearer(headers)? {
-        let account = state.accounts.by_bearer(token).await?;
-        return Ok(account.map(|account| Viewer::of(account, ShownBy::ApiToken)));
+        return by_token(token, state).await;
     }
     let Some(cookie) = session_cookie(headers, &state.config) else {
         return Ok(None);

@@ -106,10 +106,11 @@ impl Typed {
         }
     }
 
-    /// Tells one form filled in from another: what our page put there to know it again by is left out.
+    /// Tells one form filled in from another: what our page put there to know it again by is left out, and so is the key of a
+    /// program, which may have got a new one meanwhile.
     pub fn fingerprint(&self) -> String {
         let mut digest = Sha256::new();
-        for (name, value) in self.fields().filter(|(name, _)| *name != "key") {
+        for (name, value) in self.fields().filter(|(name, _)| !["key", "api_key"].contains(name)) {
             digest.update(format!("{}:{name}{}:{value}", name.len(), value.len()));
         }
         hex(&digest.finalize())

@@ -21,6 +21,7 @@ mod lists;
 mod logging_in;
 mod mailbox;
 mod making;
+mod open311;
 mod portions;
 #[path = "../postgres/mod.rs"]
 mod postgres;
