@@ -81,3 +81,14 @@ impl Words {
         self.0.is_empty()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_words_come_in_the_order_of_their_names() {
+        let words = Words::of("subject", "No water").and("answer.meter", "0042");
+        assert_eq!(words.iter().collect::<Vec<_>>(), [("answer.meter", "0042"), ("subject", "No water")]);
+    }
+}

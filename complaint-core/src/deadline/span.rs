@@ -199,7 +199,9 @@ mod tests {
             "90 working minutes",
             "1 minute",
         ] {
-            assert_eq!(text.parse::<Span>().unwrap().to_string(), text);
+            let span: Span = text.parse().unwrap();
+            assert_eq!(span.to_string(), text);
+            assert!(text.starts_with(&format!("{} ", span.amount())));
         }
     }
 

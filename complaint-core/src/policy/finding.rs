@@ -227,6 +227,13 @@ mod tests {
     use super::*;
 
     #[test]
+    fn names_are_shown_as_they_are_stored() {
+        assert_eq!([Severity::Error, Severity::Warning].map(|it| it.to_string()), ["error", "warning"]);
+        assert!(Code::ALL.iter().all(|code| code.to_string() == code.name()));
+        assert_eq!(Code::DeadEnd.to_string(), "dead_end");
+    }
+
+    #[test]
     fn a_misspelt_word_is_recognised_and_another_one_is_not() {
         let known = ["damaged-goods", "billing", "area"];
         assert_eq!(nearest("damaged-good", known), Some("damaged-goods"));

@@ -673,3 +673,66 @@ fn asked_or_unrecorded<T: Eq + Hash>(
     bits.add(unrecorded);
     bits
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::agent::Agent;
+    use crate::routing::route;
+
+    const NOW: DateTime<Utc> = DateTime::UNIX_EPOCH;
+
+    fn roster(last_assigned: &[(&str, Option<&str>)]) -> Roster {
+        let member = |(id, last): &(&str, Option<&str>)| Member {
+            agent: Agent::named(*id, id).unwrap().with_capacity(10_000),
+            workload: 0,
+            last_assigned_at: last.map(|at| at.parse().unwrap()),
+        };
+        Roster { members: last_assigned.iter().map(member).collect(), ..Roster::default() }
+    }
+
+    fn weighing(weight: u32) -> Need {
+        Need { weight, ..Need::at(Level::FIRST) }
+    }
+
+    #[test]
+    fn who_was_given_something_earlier_goes_first_in_any_century() {
+        let earliest_first =
+            [None, Some("1600-01-01T00:00:00Z"), Some("1700-01-01T00:00:00Z"), Some("2300-01-01T00:00:00Z")];
+        for pair in earliest_first.windows(2) {
+            // The id speaks for the other one.
+            let staff = roster(&[("a", pair[1]), ("b", pair[0])]);
+            let chosen = Router::new(&staff, NOW).choose(&weighing(1)).cloned();
+            assert_eq!(chosen.as_ref().map(AgentId::as_str), Some("b"), "{pair:?}");
+            assert_eq!(chosen, route(&weighing(1), &staff, NOW).chosen);
+        }
+    }
+
+    #[test]
+    fn no_more_kinds_are_remembered_than_fit_and_no_number_is_used_again() {
+        let staff = roster(&[("a", None)]);
+        let mut router = Router::new(&staff, NOW);
+        let mut numbers = BTreeSet::new();
+        for weight in 0..=count(KINDS_MAX) {
+            let number = router.kind_of(&weighing(weight));
+            assert_eq!(router.kind_of(&weighing(weight)), number);
+            assert!(numbers.insert(number), "{number} was of another kind");
+        }
+        assert_eq!((router.kinds.len(), router.pools.len(), router.known.len(), router.pooled.len()), (1, 1, 1, 1));
+        assert_eq!(router.stands_in, [[0]]);
+        assert!(numbers.insert(router.kind_of(&weighing(0))), "the first one was forgotten");
+        assert_eq!(router.choose(&weighing(0)).map(AgentId::as_str), Some("a"));
+    }
+
+    #[test]
+    fn work_that_comes_and_goes_leaves_no_heap_behind() {
+        let staff = roster(&[("a", None), ("b", None)]);
+        let mut router = Router::new(&staff, NOW);
+        for _ in 0..100 {
+            let chosen = router.choose(&weighing(1)).unwrap();
+            assert_eq!(chosen.as_str(), "a");
+            router.give_back(chosen, 1);
+            assert!(router.pools[0].heap.len() <= 20, "{} places of two agents", router.pools[0].heap.len());
+        }
+    }
+}

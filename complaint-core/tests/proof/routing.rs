@@ -700,3 +700,21 @@ fn a_choice_brought_from_outside_is_for_whom_the_command_names() {
     let fields: Vec<_> = refused.failed.iter().map(|it| (it.code.to_string(), it.field.as_deref())).collect();
     assert_eq!(fields, [("missing".to_owned(), Some("reason")), ("missing".to_owned(), Some("agent"))]);
 }
+
+#[test]
+fn an_explanation_names_the_best_few_and_whom_it_went_to() {
+    let member = |(at, id): (usize, &str)| Member {
+        agent: Agent::named(id, id).unwrap().with_capacity(10),
+        workload: 0,
+        last_assigned_at: (at == 0).then(|| monday() - TimeDelta::hours(1)),
+    };
+    let members = ["a", "b", "c", "d", "e", "f", "g"].into_iter().enumerate().map(member).collect();
+    let roster = Roster { members, ..Roster::default() };
+    // One each, and the eighth to the first by name: each of the others would have stood before them.
+    let needs = vec![Need::at(level(1)); 8];
+    let batch = route_batch(&needs, &roster, monday());
+    let routing = batch.routing(7);
+    let listed: Vec<(&str, Option<u32>)> = routing.candidates.iter().map(|it| (it.agent.as_str(), it.rank)).collect();
+    assert_eq!(listed, [("b", Some(1)), ("c", Some(2)), ("d", Some(3)), ("e", Some(4)), ("a", Some(7))]);
+    assert_eq!((routing.eligible, routing.others, routing.together), (7, 2, 8));
+}

@@ -122,3 +122,18 @@ pub(super) fn length(seconds: u64) -> String {
         _ => format!("{days} d {hours} h"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::length;
+
+    #[test]
+    fn a_length_is_told_in_its_two_largest_units() {
+        let minutes = |minutes: u64| length(minutes * 60);
+        assert_eq!((length(0), length(59)), ("under 1 min".to_owned(), "under 1 min".to_owned()));
+        assert_eq!([1, 59].map(minutes), ["1 min", "59 min"]);
+        assert_eq!([60, 61, 23 * 60 + 59].map(minutes), ["1 h", "1 h 1 min", "23 h 59 min"]);
+        assert_eq!([24 * 60, 24 * 60 + 59, 76 * 60].map(minutes), ["1 d", "1 d", "3 d 4 h"]);
+        assert!(length(u64::MAX).ends_with(" h"), "{}", length(u64::MAX));
+    }
+}
