@@ -45,7 +45,7 @@ pub(crate) struct House {
     pub(crate) router: Router,
     clock: Arc<StillClock>,
     mail: Arc<Mailbox>,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl House {
@@ -73,7 +73,7 @@ impl House {
         };
         let server = build_with(config, parts).await.expect("a server");
         let router = server.router();
-        Self { server, router, clock, mail, _folder: folder }
+        Self { server, router, clock, mail, folder }
     }
 
     /// With categories and agents; see [`House::furnish`].
@@ -165,6 +165,19 @@ impl House {
         let [mail] = &mails[..] else { panic!("{mails:?}") };
         let start = mail.text.find("http://").expect("a link");
         mail.text[start..].split_whitespace().next().expect("a link").to_owned()
+    }
+
+    /// The address of the link in the only question that was mailed whether mail is one's own.
+    pub(crate) fn question(&self) -> String {
+        let letters = std::fs::read_dir(self.folder.path().join("data/mail")).expect("a folder");
+        let texts = letters.filter_map(|file| {
+            let raw = std::fs::read(file.ok()?.path()).ok()?;
+            let letter = mail_parser::MessageParser::default().parse(&raw)?;
+            letter.body_text(0).map(|text| text.into_owned()).filter(|text| text.contains("/mail/confirm"))
+        });
+        let [text] = &texts.collect::<Vec<_>>()[..] else { panic!("one question") };
+        let start = text.find("/mail/confirm").expect("a link");
+        text[start..].split_whitespace().next().expect("a link").to_owned()
     }
 
     /// Lets time pass and the clocks act.

@@ -8,6 +8,7 @@ mod browser;
 mod house;
 mod inert;
 mod long;
+mod mail;
 mod roles;
 mod story;
 mod told;
