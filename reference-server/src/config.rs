@@ -10,6 +10,7 @@ use complaint_core::store::StoreError;
 use complaint_notify::inbound::ReplyAddress;
 use complaint_notify::{Gateway, Networks};
 use complaint_store_sqlx::postgres::PostgresOptions;
+use percent_encoding::percent_decode_str;
 use secrecy::{ExposeSecret as _, SecretString};
 use thiserror::Error;
 use url::{Host, Url};
@@ -20,6 +21,8 @@ pub const SMTP_VARIABLE: &str = "COMPLAINT_SMTP";
 pub const METRICS_TOKEN_VARIABLE: &str = "COMPLAINT_METRICS_TOKEN";
 /// Variable that holds the token by which a mail server hands mail over at `POST /api/v1/intake/mail`.
 pub const INTAKE_TOKEN_VARIABLE: &str = "COMPLAINT_INTAKE_TOKEN";
+/// Variable that holds the mailbox's URL, which has a password in it.
+pub const IMAP_VARIABLE: &str = "COMPLAINT_IMAP";
 /// The shortest token that cannot be guessed.
 const TOKEN_MIN: usize = 16;
 
@@ -67,13 +70,13 @@ the moment, try it again (no database, or no server was started with --intake-ad
     Verify(VerifyArgs),
     /// Write all complaints with their logs, agents and waiting notices as JSON Lines.
     #[command(
-        after_help = "Accounts, policy and attachments are not part of it; `backup` has them. May run beside the server."
+        after_help = "Accounts, policy, mail that came in and attachments are not part of it; `backup` has them. May run beside the server."
     )]
     Export(ExportArgs),
     /// Carry all complaints with their logs, agents and waiting notices over to another database.
     #[command(
         after_help = "Stop the servers first. Given up, it may be begun again: what is there with the same log is passed over.\n\
-NOT carried over: accounts with their sessions and tokens, the policy, and what was asked under an Idempotency-Key. Attachments stay in \
+NOT carried over: accounts with their sessions and tokens, the policy, mail that came in (nor the key by which letters are answered), and what was asked under an Idempotency-Key. Attachments stay in \
 the data folder. From then on only one of the two may have a server, or people are told twice.\n\
 Ends with 0 if logs, agents and counts are the same in both afterwards, with 1 if any is not."
     )]
@@ -144,6 +147,10 @@ pub struct ServeArgs {
     /// Category of complaints that come by mail, by key or name [default: the first that asks for nothing].
     #[arg(long, value_name = "CATEGORY")]
     pub intake_category: Option<String>,
+    /// Mailbox that mail to the address lands in, `imaps://USER:PASSWORD@HOST/FOLDER` (an @ in the user's name is %40), where no mail server
+    /// hands it over: what is unread there is fetched each minute and marked as read. The variable `COMPLAINT_IMAP` may hold it instead.
+    #[arg(long, value_name = "URL")]
+    pub intake_imap: Option<String>,
     /// Name that the receiving mail server gives itself in Authentication-Results (RFC 8601). Without it nobody vouches for a sender: even
     /// customers are asked first whether a new complaint by mail is theirs.
     #[arg(long, value_name = "HOST")]
@@ -376,8 +383,27 @@ pub struct IntakeConfig {
     pub category: Option<String>,
     /// Whose `Authentication-Results` are believed.
     pub authserv: Option<String>,
+    /// The mailbox that is looked into; none: mail is handed over.
+    pub imap: Option<ImapConfig>,
     /// What opens `POST /api/v1/intake/mail`; none: nothing does.
     pub token: Option<SecretString>,
+}
+
+/// A mailbox.
+#[derive(Debug, Clone)]
+pub struct ImapConfig {
+    /// Its server.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// Whether by TLS; without it only on this machine.
+    pub tls: bool,
+    /// Who logs in.
+    pub user: String,
+    /// Their password.
+    pub password: SecretString,
+    /// Which folder; `INBOX` unless it is named.
+    pub folder: String,
 }
 
 /// Everything that is wrong with the arguments.
@@ -682,6 +708,11 @@ fn intake(args: &ServeArgs) -> Result<Option<IntakeConfig>, Vec<String>> {
     let blank = |value: &Option<String>| {
         value.as_ref().is_some_and(|value| value.is_empty() || value.chars().any(char::is_control))
     };
+    let imap =
+        args.intake_imap.as_deref().map(mailbox).transpose().map_err(|fault| faults.push(fault)).unwrap_or_default();
+    if args.intake_imap.is_some() && args.intake_address.is_none() {
+        faults.push("--intake-imap: needs --intake-address".to_owned());
+    }
     for (name, value) in [("--intake-category", &category), ("--intake-authserv", &authserv)] {
         if value.is_some() && args.intake_address.is_none() {
             faults.push(format!("{name}: needs --intake-address"));
@@ -699,7 +730,40 @@ fn intake(args: &ServeArgs) -> Result<Option<IntakeConfig>, Vec<String>> {
     if !faults.is_empty() {
         return Err(faults);
     }
-    Ok(address.map(|address| IntakeConfig { address, category, authserv, token: None }))
+    Ok(address.map(|address| IntakeConfig { address, category, authserv, imap, token: None }))
+}
+
+fn mailbox(text: &str) -> Result<ImapConfig, String> {
+    // Never what was given: it holds a password.
+    let wrong = |why: &str| {
+        format!("--intake-imap: {why}, as in imaps://complaints%40example.org:password@mail.example.org/INBOX")
+    };
+    let url = Url::parse(text).map_err(|_| wrong("not a mailbox's URL"))?;
+    let tls = match url.scheme() {
+        "imaps" => true,
+        "imap" => false,
+        _ => return Err(wrong("must start with imaps://")),
+    };
+    let host = url.host_str().filter(|host| !host.is_empty()).ok_or_else(|| wrong("names no host"))?;
+    if !tls && !is_this_machine(host) {
+        return Err(wrong("plain imap only on this machine; the password would cross the network readable"));
+    }
+    let decoded = |text: &str| percent_decode_str(text).decode_utf8().map(|text| text.into_owned()).ok();
+    let part = |text: &str, what: &str| {
+        let one_line = |text: &String| !text.is_empty() && !text.chars().any(char::is_control);
+        decoded(text).filter(one_line).ok_or_else(|| wrong(what))
+    };
+    let user = part(url.username(), "names no user")?;
+    let password = part(url.password().unwrap_or_default(), "has no password")?;
+    let folder = match url.path().trim_matches('/') {
+        "" => "INBOX".to_owned(),
+        path => part(path, "names no folder")?,
+    };
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(wrong("has more than user, password, host, port and folder"));
+    }
+    let port = url.port().unwrap_or(if tls { 993 } else { 143 });
+    Ok(ImapConfig { host: host.to_owned(), port, tls, user, password: password.into(), folder })
 }
 
 fn sms_gateway(file: &Path) -> Result<Arc<Gateway>, Vec<String>> {
@@ -985,6 +1049,32 @@ mod tests {
         assert!(with(&all, "short").expect_err("wrong").to_string().contains(INTAKE_TOKEN_VARIABLE));
         assert!(with(&[], "0123456789abcdef").expect_err("wrong").to_string().contains("needs --intake-address"));
         assert!(matches!(parsed(&["intake", "--data", "d"]), Command::Intake(args) if args.data == Path::new("d")));
+    }
+
+    #[test]
+    fn a_mailbox_is_named_without_its_password() {
+        let at = |url: &str| serve(&["--intake-address", "c@example.org", "--intake-imap", url]);
+        let config = at("imaps://c%40example.org:hush%2F@mail.example.org/Shared/Mail").expect("fine");
+        assert!(!format!("{config:?}").contains("hush"), "{config:?}");
+        let imap = config.intake.and_then(|intake| intake.imap).expect("a mailbox");
+        assert_eq!((imap.user.as_str(), imap.password.expose_secret()), ("c@example.org", "hush/"));
+        assert_eq!((imap.host.as_str(), imap.port, imap.folder.as_str()), ("mail.example.org", 993, "Shared/Mail"));
+        let imap = at("imap://u:p@127.0.0.1:1143").expect("fine").intake.and_then(|intake| intake.imap).expect("one");
+        assert_eq!((imap.tls, imap.port, imap.folder.as_str()), (false, 1143, "INBOX"));
+        for (url, named) in [
+            ("imap://u:hush@mail.example.org", "cross the network readable"),
+            ("smtp://u:hush@mail.example.org", "must start with imaps://"),
+            ("imaps://mail.example.org", "names no user"),
+            ("imaps://u@mail.example.org", "has no password"),
+            ("imaps://u:hush%0A@mail.example.org", "has no password"),
+            ("imaps://u:hush@mail.example.org/?x", "has more than"),
+            ("mail.example.org", "not a mailbox's URL"),
+        ] {
+            let faults = at(url).expect_err("wrong").to_string();
+            assert!(faults.contains(named) && !faults.contains("hush"), "{url}: {faults}");
+        }
+        let alone = serve(&["--intake-imap", "imaps://u:p@h.example"]).expect_err("wrong").to_string();
+        assert!(alone.contains("--intake-imap: needs --intake-address"), "{alone}");
     }
 
     #[test]

@@ -12,7 +12,7 @@ use reference_server::auth::password::Passwords;
 use reference_server::auth::{AccountService, AuthError};
 use reference_server::clock::SystemClock;
 use reference_server::config::{
-    AdminCommand, AdminCreateArgs, Cli, Command, Config, DatabaseUrl, INTAKE_TOKEN_VARIABLE, IntakeArgs,
+    AdminCommand, AdminCreateArgs, Cli, Command, Config, DatabaseUrl, IMAP_VARIABLE, INTAKE_TOKEN_VARIABLE, IntakeArgs,
     METRICS_TOKEN_VARIABLE, SMTP_VARIABLE, ServeArgs, VerifyArgs,
 };
 use reference_server::database::{self, Database, verified_json};
@@ -70,6 +70,8 @@ fn main() -> ExitCode {
 }
 
 async fn serve(args: ServeArgs) -> Result<ExitCode, AnyError> {
+    let mut args = args;
+    args.intake_imap = args.intake_imap.or_else(|| std::env::var(IMAP_VARIABLE).ok());
     let config = Config::from_args(&args, std::env::var(SMTP_VARIABLE).ok());
     let config = config.and_then(|config| config.measured_with(std::env::var(METRICS_TOKEN_VARIABLE).ok()));
     let config = match config.and_then(|config| config.taking_mail_with(std::env::var(INTAKE_TOKEN_VARIABLE).ok())) {

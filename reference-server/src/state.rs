@@ -16,6 +16,7 @@ use crate::config::Config;
 use crate::error::{Problem, chain};
 use crate::figures::KeptFigures;
 use crate::files::Attachments;
+use crate::intake::imap::ImapError;
 use crate::intake::{IntakeError, MailIntake};
 use crate::live::Live;
 use crate::texts::Texts;
@@ -129,6 +130,11 @@ impl AppState {
         let base_url = self.config.base_url();
         let base_url = base_url.as_str().trim_end_matches('/');
         self.webhooks.tend(&self.desk, &self.accounts, &self.mailer, base_url).await
+    }
+
+    /// Fetches mail from the mailbox, if there is one; returns how many messages were kept.
+    pub async fn fetch_mail(&self) -> Result<usize, ImapError> {
+        self.intake.fetch(self).await
     }
 
     /// Looks into mail that waits, and sends the questions whether it is theirs.

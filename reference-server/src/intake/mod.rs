@@ -4,6 +4,7 @@
 //! whatever fails on the way is tried again, or waits in quarantine for staff; no message holds up another one. [`kept`] says what is kept,
 //! [`work`] what is done with one message.
 
+pub mod imap;
 pub mod kept;
 mod work;
 

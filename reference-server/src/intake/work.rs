@@ -395,7 +395,7 @@ fn became(state: MailState, reference: Reference) -> Settled {
     Settled { state, why: None, detail: None, complaint: Some(reference.to_string()) }
 }
 
-fn quarantined(why: &'static str, detail: &str) -> Settled {
+pub(super) fn quarantined(why: &'static str, detail: &str) -> Settled {
     let detail = printable(detail).chars().take(DETAIL_MAX).collect();
     Settled { state: MailState::Quarantined, why: Some(why), detail: Some(detail), complaint: None }
 }

@@ -269,6 +269,7 @@ fn said(why: &str) -> &str {
         "automatic" => "A machine wrote it.",
         "list" => "It went to many.",
         "loop" => "It goes in circles.",
+        "too_large" => "It is too large.",
         "unreadable" => "It cannot be read.",
         "no_sender" => "It does not say from whom it is, or from several people.",
         "forged_sender" => "The sender's mail server says that it is not from there.",

@@ -21,6 +21,7 @@ const SWEEP_EVERY: Duration = Duration::from_secs(2);
 const DELIVER_EVERY: Duration = Duration::from_secs(5);
 const WEBHOOKS_EVERY: Duration = Duration::from_mins(1);
 const INTAKE_EVERY: Duration = Duration::from_secs(5);
+const FETCH_EVERY: Duration = Duration::from_mins(1);
 const TIDY_EVERY: Duration = Duration::from_mins(10);
 /// A worker that is down tries again after this long, if its own time is not sooner.
 const UP_AGAIN_AFTER: Duration = Duration::from_secs(5);
@@ -48,6 +49,9 @@ pub fn start(state: &AppState, shared: Option<&PostgresStore>) -> Workers {
     running.spawn(worker("courier", DELIVER_EVERY, Some(state.live.commits())).over(state.clone(), deliver_notices));
     running.spawn(worker("webhooks", WEBHOOKS_EVERY, None).over(state.clone(), tend_webhooks));
     running.spawn(worker("mail in", INTAKE_EVERY, None).over(state.clone(), take_in_mail));
+    if state.config.intake.as_ref().is_some_and(|intake| intake.imap.is_some()) {
+        running.spawn(worker("mailbox", FETCH_EVERY, None).over(state.clone(), fetch_mail));
+    }
     running.spawn(worker("tidy", TIDY_EVERY, None).over(state.clone(), tidy));
     if let Some(store) = shared {
         running.spawn(replicas::listen(state.clone(), store.clone(), stopping.clone()));
@@ -159,6 +163,14 @@ async fn deliver_notices(state: AppState) {
 async fn tend_webhooks(state: AppState) {
     if let Err(error) = state.tend_webhooks().await {
         tracing::error!(error = %chain(&error), "webhooks could not be tended");
+    }
+}
+
+async fn fetch_mail(state: AppState) {
+    match state.fetch_mail().await {
+        Ok(0) => {}
+        Ok(messages) => tracing::info!(messages, "fetched mail"),
+        Err(error) => tracing::error!(error = %chain(&error), "mail could not be fetched"),
     }
 }
 

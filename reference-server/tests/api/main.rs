@@ -19,6 +19,7 @@ mod large;
 mod link_pages;
 mod lists;
 mod logging_in;
+mod mailbox;
 mod making;
 mod portions;
 #[path = "../postgres/mod.rs"]
