@@ -1,5 +1,6 @@
 //! The command line and what it means: one struct, all faults at once.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
 use std::path::{Path, PathBuf};
@@ -748,16 +749,16 @@ fn mailbox(text: &str) -> Result<ImapConfig, String> {
     if !tls && !is_this_machine(host) {
         return Err(wrong("plain imap only on this machine; the password would cross the network readable"));
     }
-    let decoded = |text: &str| percent_decode_str(text).decode_utf8().map(|text| text.into_owned()).ok();
-    let part = |text: &str, what: &str| {
+    let decoded = |text: &str| percent_decode_str(text).decode_utf8().map(Cow::into_owned).ok();
+    let named = |text: &str, what: &str| {
         let one_line = |text: &String| !text.is_empty() && !text.chars().any(char::is_control);
         decoded(text).filter(one_line).ok_or_else(|| wrong(what))
     };
-    let user = part(url.username(), "names no user")?;
-    let password = part(url.password().unwrap_or_default(), "has no password")?;
+    let user = named(url.username(), "names no user")?;
+    let password = named(url.password().unwrap_or_default(), "has no password")?;
     let folder = match url.path().trim_matches('/') {
         "" => "INBOX".to_owned(),
-        path => part(path, "names no folder")?,
+        path => named(path, "names no folder")?,
     };
     if url.query().is_some() || url.fragment().is_some() {
         return Err(wrong("has more than user, password, host, port and folder"));

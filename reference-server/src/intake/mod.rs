@@ -173,19 +173,17 @@ impl MailIntake {
     pub async fn text(&self, id: Uuid) -> Result<MailText, IntakeError> {
         const SHOWN_MAX: usize = 64 << 10;
         let raw = self.kept.raw(id).await?.ok_or(IntakeError::NotFound)?;
-        Ok(match Inbound::read(&raw, &limits()) {
-            Ok(mail) => MailText {
+        if let Ok(mail) = Inbound::read(&raw, &limits()) {
+            return Ok(MailText {
                 text: mail.text().to_owned(),
                 quoted: [mail.signature(), mail.quoted()].join("\n").trim().to_owned(),
                 files: mail.attachments().iter().map(|file| file.name().to_owned()).collect(),
-            },
-            Err(_) => {
-                let shown = String::from_utf8_lossy(&raw[..raw.len().min(SHOWN_MAX)]);
-                let text = shown.replace("\r\n", "\n");
-                let text = text.chars().map(|c| if c.is_control() && c != '\n' && c != '\t' { '\u{fffd}' } else { c });
-                MailText { text: text.collect(), quoted: String::new(), files: Vec::new() }
-            }
-        })
+            });
+        }
+        let shown = String::from_utf8_lossy(&raw[..raw.len().min(SHOWN_MAX)]).replace("\r\n", "\n");
+        let hidden = |c: char| c.is_control() && c != '\n' && c != '\t';
+        let text = shown.chars().map(|c| if hidden(c) { '\u{fffd}' } else { c }).collect();
+        Ok(MailText { text, quoted: String::new(), files: Vec::new() })
     }
 
     /// Looks once more into a message that is in quarantine, with the word of staff that a person wrote it and meant it.

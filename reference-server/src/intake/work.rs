@@ -37,8 +37,8 @@ impl MailIntake {
         if let Some(open) = &self.open
             && let Some(mail) = self.kept.claim(id, now, now + LEASE).await?
         {
-            // A message that breaks the reader must not break it for all others.
-            let settled = AssertUnwindSafe(self.settled(state, open, &mail)).catch_unwind().await;
+            // A message that breaks the reader must not break it for all others. Boxed, or it would lie in the futures of all callers.
+            let settled = AssertUnwindSafe(Box::pin(self.settled(state, open, &mail))).catch_unwind().await;
             let settled = settled.unwrap_or_else(|_| Ok(quarantined("failed", "The message could not be read.")));
             match settled {
                 Ok(settled) => {
