@@ -3,6 +3,7 @@
 mod browser;
 mod http;
 mod mailbox;
+mod mailing;
 mod outbox;
 #[path = "../../reference-server/tests/postgres/mod.rs"]
 mod postgres;

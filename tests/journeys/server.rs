@@ -3,7 +3,7 @@
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::OnceLock;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use complaint_core::store::{PAGE_MAX, Query, Scope};
 use complaint_core::{Desk, Policy};
@@ -20,7 +20,7 @@ pub(crate) const PASSWORD: &str = "plum-kettle-orbit-saddle-91";
 
 /// A running server. Stopped when dropped.
 pub(crate) struct Server {
-    child: Child,
+    child: Arc<Mutex<Child>>,
     /// Where it listens, without a slash at the end.
     pub(crate) url: String,
     /// The token of the set-up link it printed.
@@ -29,7 +29,7 @@ pub(crate) struct Server {
     pub(crate) greeting: String,
     pub(crate) mail: Mailbox,
     client: Client,
-    data: TempDir,
+    data: Arc<TempDir>,
     /// The PostgreSQL it runs on, if it does.
     database: Option<String>,
 }
@@ -42,26 +42,45 @@ impl Server {
 
     /// The same on a PostgreSQL, if one is named.
     pub(crate) fn start_on(database: Option<String>) -> Self {
-        let data = tempfile::tempdir().expect("a scratch folder");
+        let data = Arc::new(tempfile::tempdir().expect("a scratch folder"));
         let mail = Mailbox::new(data.path().join("mail"));
-        Self::starting(data, mail, database)
+        Self::starting(data, mail, database, None)
     }
 
     /// A second server on the same PostgreSQL, with the same attachments and a mail folder of its own: what both send is then seen twice.
     pub(crate) fn beside(&self) -> Self {
-        let data = tempfile::tempdir().expect("a scratch folder");
+        let data = Arc::new(tempfile::tempdir().expect("a scratch folder"));
         let shared = self.data.path().join("attachments");
         std::os::unix::fs::symlink(shared, data.path().join("attachments")).expect("a link");
         let mail = self.mail.clone().and(data.path().join("mail"));
-        Self::starting(data, mail, self.database.clone())
+        Self::starting(data, mail, self.database.clone(), None)
     }
 
-    fn starting(data: TempDir, mail: Mailbox, database: Option<String>) -> Self {
+    /// Kills it and starts it again on the same data, with its mail to a relay on this machine.
+    pub(crate) fn restart_mailing_to(&mut self, relay: u16) {
+        end(&self.child);
+        *self = Self::starting(Arc::clone(&self.data), self.mail.clone(), self.database.clone(), Some(relay));
+    }
+
+    /// Its process, for whoever is to kill it at the right moment.
+    pub(crate) fn process(&self) -> Arc<Mutex<Child>> {
+        Arc::clone(&self.child)
+    }
+
+    /// Its data file, which may be read beside it.
+    pub(crate) fn data_file(&self) -> PathBuf {
+        self.data.path().join("complaints.db")
+    }
+
+    fn starting(data: Arc<TempDir>, mail: Mailbox, database: Option<String>, relay: Option<u16>) -> Self {
         let mut serve = Command::new(binary());
         serve.args(["serve", "--listen", "127.0.0.1:0", "--movable-clock", "--data"]).arg(data.path());
         if let Some(database) = &database {
             // The one for tests may lose everything.
             serve.args(["--not-durable", "--database", database]);
+        }
+        if let Some(port) = relay {
+            serve.args(["--smtp", &format!("smtp://127.0.0.1:{port}")]);
         }
         let mut child =
             serve.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("the server starts");
@@ -82,6 +101,7 @@ impl Server {
             }
         }
         let url = url.unwrap_or_else(|| panic!("the server printed no address: {greeting}"));
+        let child = Arc::new(Mutex::new(child));
         Self { child, url, setup_token, greeting, mail, client: Client::new(), data, database }
     }
 
@@ -98,7 +118,7 @@ impl Server {
             let store = url.options.not_durable().open().await.expect("the database opens beside the server");
             Desk::new(store, Policy::standard())
         } else {
-            let file = format!("sqlite:{}", self.data.path().join("complaints.db").display());
+            let file = format!("sqlite:{}", self.data_file().display());
             let store = SqliteStore::open(&file).await.expect("the data file opens beside the server");
             Desk::new(store, Policy::standard())
         };
@@ -195,9 +215,15 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        end(&self.child);
     }
+}
+
+/// `kill -9`, and waits for it.
+pub(crate) fn end(process: &Mutex<Child>) {
+    let mut process = process.lock().unwrap_or_else(PoisonError::into_inner);
+    let _ = process.kill();
+    let _ = process.wait();
 }
 
 /// The server's binary, built with the settings of this test.
