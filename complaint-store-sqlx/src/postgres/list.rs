@@ -40,19 +40,19 @@ pub(super) fn dialect(schema: &str) -> Dialect {
             sample: (
                 within(
                     schema,
-                    "SELECT count(*) FROM complaint_search WHERE complaint = ANY (ARRAY(SELECT id FROM complaint_state \
-                     ORDER BY received_at DESC, id LIMIT 64)) AND words @@ ",
+                    "SELECT count(*) FROM (SELECT words FROM complaint_search WHERE complaint = ANY (ARRAY(SELECT id \
+                     FROM complaint_state ORDER BY received_at DESC, id LIMIT 64)) OFFSET 0) AS some WHERE words @@ ",
                 ),
                 "::tsquery",
             ),
             common: 4,
             // The planner guesses, for it has no figures on the beginnings of words, and guesses wrong by thousands: it is to
-            // begin with what was seen.
+            // begin with what was seen, which OFFSET tells it.
             found_by: (
                 within(
                     schema,
-                    "here IN (SELECT complaint FROM complaint_search WHERE complaint = ANY (ARRAY(SELECT here FROM seen)) \
-                     AND words @@ ",
+                    "here IN (SELECT complaint FROM (SELECT complaint, words FROM complaint_search \
+                     WHERE complaint = ANY (ARRAY(SELECT here FROM seen)) OFFSET 0) AS some WHERE words @@ ",
                 ),
                 "::tsquery)",
             ),
