@@ -41,7 +41,7 @@ pub(super) fn dialect(schema: &str) -> Dialect {
                 within(
                     schema,
                     "SELECT count(*) FROM (SELECT words FROM complaint_search WHERE complaint = ANY (ARRAY(SELECT id \
-                     FROM complaint_state ORDER BY received_at DESC, id LIMIT 64)) OFFSET 0) AS some WHERE words @@ ",
+                     FROM complaint_state ORDER BY received_at DESC, id LIMIT 64)) OFFSET 0) AS theirs WHERE words @@ ",
                 ),
                 "::tsquery",
             ),
@@ -52,7 +52,7 @@ pub(super) fn dialect(schema: &str) -> Dialect {
                 within(
                     schema,
                     "here IN (SELECT complaint FROM (SELECT complaint, words FROM complaint_search \
-                     WHERE complaint = ANY (ARRAY(SELECT here FROM seen)) OFFSET 0) AS some WHERE words @@ ",
+                     WHERE complaint = ANY (ARRAY(SELECT here FROM seen)) OFFSET 0) AS theirs WHERE words @@ ",
                 ),
                 "::tsquery)",
             ),
