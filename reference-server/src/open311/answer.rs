@@ -1,5 +1,6 @@
 //! What is answered, written as XML or as JSON.
 
+use std::fmt::Display;
 use std::io;
 
 use axum::extract::FromRequestParts;
@@ -51,11 +52,11 @@ pub(super) enum Node {
 }
 
 impl Node {
-    pub(super) fn text(text: impl ToString) -> Self {
+    pub(super) fn text(text: impl Display) -> Self {
         Self::Text(text.to_string())
     }
 
-    pub(super) fn maybe(text: Option<impl ToString>) -> Self {
+    pub(super) fn maybe(text: Option<impl Display>) -> Self {
         text.map_or(Self::Nothing, Self::text)
     }
 

@@ -550,7 +550,7 @@ async fn what_is_wrong_with_an_update_is_named_in_their_form() {
 async fn what_is_wrong_with_an_address_is_named_in_their_form() {
     let house = House::new().await;
     let (it, john) = (&house.it, key(&house.john));
-    let numbers = format!("service_request_id={}", vec!["C7KQ-2M9X-B"; 101].join(","));
+    let numbers = format!("service_request_id={}", ["C7KQ-2M9X-B"; 101].join(","));
     for (path, query, status, wanted) in [
         ("requests", "status=late", 400, "status: Either open or closed."),
         ("requests", "service_code=noise", 404, "service_code: There is no such service"),
