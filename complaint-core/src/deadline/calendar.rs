@@ -171,8 +171,7 @@ impl Calendar {
 
     /// The first instant at which a numbered day is over.
     fn over(&self, day: i64) -> DateTime<Utc> {
-        let last = LAST_MICROS / MICROS_PER_DAY + 2;
-        let midnight = (day + 1).min(last) * MICROS_PER_DAY;
+        let midnight = (day + 1).saturating_mul(MICROS_PER_DAY);
         instant(self.tables.last_before(midnight).min(LAST_MICROS))
     }
 
@@ -845,16 +844,11 @@ impl Tables {
     /// The first stretch for which named dates keep it closed longer than any office is.
     fn closed_too_long(&self) -> Option<CalendarFault> {
         // Windows of the ordinary week recur every week; only a run of exceptions can keep them away.
-        let mut passed = i64::MIN;
         for (number, _) in &self.exceptions {
             let at = self.last_before(number * MICROS_PER_DAY);
-            if at < passed || self.is_open(at) {
-                continue;
-            }
-            passed = self.next_opening(at);
-            let closing = self.reach(self.opened(at));
-            if passed - closing > CLOSED_MAX {
-                let problem = CalendarProblem::ClosedTooLong { from: instant(closing), until: instant(passed) };
+            let (closing, opening) = (self.reach(self.opened(at)), self.next_opening(at));
+            if opening - closing > CLOSED_MAX {
+                let problem = CalendarProblem::ClosedTooLong { from: instant(closing), until: instant(opening) };
                 return Some(CalendarFault { field: "holidays".to_owned(), value: String::new(), problem });
             }
         }
@@ -943,13 +937,13 @@ impl Tables {
 
     /// The first instant from which on the wall clock never again reads less than `wall`.
     fn last_before(&self, wall: i64) -> i64 {
-        // No zone is two days from UTC, so the stretch in question is this one or an earlier one.
-        let mut i = self.stretch_at(wall.saturating_add(2 * MICROS_PER_DAY));
+        // No zone is a day from UTC, so the stretch in question is this one or an earlier one.
+        let mut i = self.stretch_at(wall.saturating_add(MICROS_PER_DAY));
         while i > 0 && self.stretches[i].start + self.stretches[i].offset >= wall {
             i -= 1;
         }
         let end = self.stretches.get(i + 1).map_or(i64::MAX, |next| next.start);
-        (wall - self.stretches[i].offset).min(end)
+        wall.saturating_sub(self.stretches[i].offset).min(end)
     }
 
     /// What calendar and clock on the wall show: day number and microseconds since midnight.

@@ -92,7 +92,7 @@ pub fn due_commands(complaint: &Complaint, policy: &Policy, now: DateTime<Utc>) 
             {
                 Command::release_not_begun()
             }
-            Some(CommandName::Close) if complaint.status == Status::Resolved => Command::close(),
+            Some(CommandName::Close) => Command::close(),
             _ => Command::alarm(clock, deadline.instance),
         });
     }
@@ -554,7 +554,7 @@ fn repromised(
     };
     let from = if is_law { complaint.received_at.min(deadline.started_at) } else { deadline.started_at };
     let moved = fresh(moved?, from);
-    let moved = Deadline { warned: deadline.warned, ..moved }.having_been(deadline, policy, now);
+    let moved = moved.having_been(deadline, policy, now);
     // A warning that lies ahead again will be news again.
     let given = match moved.warn_at {
         Some([early, _]) if now < early => 0,
@@ -577,8 +577,7 @@ fn repromised(
 impl Deadline {
     /// This fresh promise after the same stretches of running and pausing as another one has behind it.
     fn having_been(self, other: &Deadline, policy: &Policy, now: DateTime<Utc>) -> Self {
-        let was_paused = other.segments.iter().any(|segment| !segment.ran);
-        if !was_paused || other.started_at != self.started_at {
+        if other.segments.iter().all(|segment| segment.ran) {
             return self;
         }
         let calendar = self.measured_on(policy);

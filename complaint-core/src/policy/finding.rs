@@ -242,5 +242,20 @@ mod tests {
         assert_eq!(nearest("aera", known), Some("area"));
         assert_eq!(nearest("noise", known), None);
         assert_eq!(nearest("is", ["it"]), None);
+        assert_eq!(
+            (nearest("gaz", ["gas"]), nearest("gaz", ["gel"])),
+            (Some("gas"), None),
+            "one of up to five letters"
+        );
+    }
+
+    #[test]
+    fn a_distance_counts_letters_added_dropped_replaced_and_swapped() {
+        let pairs =
+            [("ab", "abc", 1), ("abc", "ab", 1), ("", "abc", 3), ("abc", "", 3), ("abc", "abd", 1), ("ca", "ac", 1)];
+        for (one, other, expected) in pairs {
+            assert_eq!(distance(one, other), expected, "{one:?} {other:?}");
+        }
+        assert_eq!(distance("kitten", "sitting"), 3);
     }
 }

@@ -633,3 +633,25 @@ impl Policy {
         spans
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use chrono::{Datelike, Timelike};
+
+    use super::*;
+
+    #[test]
+    fn spans_are_compared_from_each_weekday_and_at_hours_of_day_and_night() {
+        let starts: Vec<_> = starts().map(|at| (at.weekday().num_days_from_monday(), at.hour())).collect();
+        assert_eq!(starts, (0..7).map(|day| (day, 3 * day)).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_step_that_has_as_long_as_the_next_contradicts_nothing() {
+        let mut category = Category::named("Water").unwrap();
+        let span: Option<Span> = "9 days".parse().ok();
+        (category.targets.first_response, category.targets.resolution) = (span, span);
+        let findings = Policy::standard().with_category(category).lint();
+        assert!(findings.iter().all(|finding| finding.code != Code::InvertedLimits), "{findings:?}");
+    }
+}

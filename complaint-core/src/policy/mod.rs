@@ -648,6 +648,21 @@ mod tests {
     }
 
     #[test]
+    fn what_a_policy_does_not_say_is_the_usual() {
+        let standard: toml::Table = toml::from_str(include_str!("standard.toml")).unwrap();
+        let needed = ["name", "calendar", "calendars", "targets", "levels"];
+        let silent: toml::Table = standard.into_iter().filter(|(field, _)| needed.contains(&field.as_str())).collect();
+        let policy = Policy::from_toml(&toml::to_string(&silent).unwrap()).unwrap();
+        assert_eq!((policy.low_rating, policy.open_complaints_per_customer), (2, 50));
+        assert_eq!(policy.log_entries_per_complaint, 1000);
+        assert_eq!(
+            (policy.reinstate_window.to_string().as_str(), policy.rating_window.to_string().as_str()),
+            ("30 days", "24 hours")
+        );
+        assert_eq!(policy.channels, BTreeSet::from([NoticeChannel::Email]));
+    }
+
+    #[test]
     fn a_category_asks_for_itself_unless_told_otherwise() {
         let mut category = Category::named("Damaged goods").unwrap();
         assert_eq!(category.needed_skills(), BTreeSet::from([Skill::new("damaged goods").unwrap()]));
@@ -692,6 +707,15 @@ mod tests {
         assert!(Policy::standard().with_category(wordy.clone()).lint().is_empty());
         wordy.description.push('x');
         let question = |n| CategoryQuestion { key: format!("q{n}"), label: format!("Which {n}?"), required: false };
+        let asking = |questions| Category { questions, ..Category::named("Water").unwrap() };
+        assert_eq!(Policy::standard().with_category(asking((0..30).map(question).collect())).lint(), []);
+        for (key, is_fine) in
+            [("a_b-C9", true), ("é", false), ("a b", false), (&"k".repeat(64), true), (&"k".repeat(65), false)]
+        {
+            let one = CategoryQuestion { key: key.to_owned(), ..question(1) };
+            let findings = Policy::standard().with_category(asking(vec![one])).lint();
+            assert_eq!(findings.is_empty(), is_fine, "{key}: {findings:?}");
+        }
         wordy.questions = (0..31).map(question).collect();
         let paths: Vec<String> =
             Policy::standard().with_category(wordy).lint().into_iter().map(|finding| finding.path).collect();

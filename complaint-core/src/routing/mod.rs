@@ -521,3 +521,49 @@ fn is_generalist(member: &Member) -> bool {
 fn is_zero(count: &u32) -> bool {
     *count == 0
 }
+
+#[cfg(test)]
+mod tests {
+    use chrono::Days;
+
+    use super::*;
+    use crate::deadline::{CalendarSpec, HoursSpec};
+
+    #[test]
+    fn why_nobody_can_take_it_is_told_of_as_many_as_people_read() {
+        let member = |number| {
+            let mut agent = Agent::named(format!("a{number:02}"), &format!("Agent {number}")).unwrap();
+            agent.enabled = false;
+            Member { agent, workload: 0, last_assigned_at: None }
+        };
+        let told = |staff: usize| {
+            let roster = Roster { members: (0..staff).map(member).collect(), ..Roster::default() };
+            roster.why_nobody(&Need::at(Level::FIRST), DateTime::UNIX_EPOCH, "Clerk")
+        };
+        assert_eq!(told(0), "Nobody works at the level Clerk.");
+        let (all, some) = (told(EXPLAINED_MAX), told(EXPLAINED_MAX + 2));
+        assert_eq!((all.lines().count(), some.lines().count()), (EXPLAINED_MAX, EXPLAINED_MAX + 1));
+        assert!(all.lines().all(|line| line.starts_with("Agent ")), "{all}");
+        assert_eq!(some.lines().last(), Some("And 2 more."));
+    }
+
+    #[test]
+    fn a_shift_that_does_not_begin_within_a_year_names_no_day() {
+        // Mondays and Thursdays, of which the next year has none: the first is 367 days away.
+        let monday: DateTime<Utc> = "2026-11-23T10:00:00Z".parse().unwrap();
+        let closed = |days: &u64| matches!(days % 7, 0 | 3);
+        let holidays = |last: u64| {
+            let days = (1..=last).filter(closed).map(|days| (monday + Days::new(days)).date_naive().to_string());
+            let hours = || vec!["09:00-10:00".to_owned()];
+            let hours = HoursSpec { mon: hours(), thu: hours(), ..HoursSpec::default() };
+            let spec = CalendarSpec { zone: "UTC".into(), holidays: days.collect(), hours, ..CalendarSpec::default() };
+            Calendar::new(&spec).unwrap()
+        };
+        let until = |last| match off_shift(&holidays(last), monday) {
+            Ineligible::OffShift { until } => until,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(until(363), Some("2027-11-22T09:00:00Z".parse().unwrap()));
+        assert_eq!(until(364), None);
+    }
+}

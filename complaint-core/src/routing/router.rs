@@ -717,6 +717,8 @@ mod tests {
             let number = router.kind_of(&weighing(weight));
             assert_eq!(router.kind_of(&weighing(weight)), number);
             assert!(numbers.insert(number), "{number} was of another kind");
+            let first = numbers.first().copied();
+            assert!(weight == count(KINDS_MAX) || Some(router.kind_of(&weighing(0))) == first, "forgotten at {weight}");
         }
         assert_eq!((router.kinds.len(), router.pools.len(), router.known.len(), router.pooled.len()), (1, 1, 1, 1));
         assert_eq!(router.stands_in, [[0]]);
@@ -728,11 +730,20 @@ mod tests {
     fn work_that_comes_and_goes_leaves_no_heap_behind() {
         let staff = roster(&[("a", None), ("b", None)]);
         let mut router = Router::new(&staff, NOW);
+        let chosen = router.choose(&weighing(1)).unwrap();
         for _ in 0..100 {
-            let chosen = router.choose(&weighing(1)).unwrap();
-            assert_eq!(chosen.as_str(), "a");
             router.give_back(chosen, 1);
             assert!(router.pools[0].heap.len() <= 20, "{} places of two agents", router.pools[0].heap.len());
         }
+        assert_eq!(router.choose(&weighing(1)).map(AgentId::as_str), Some("a"));
+    }
+
+    #[test]
+    fn who_was_given_something_weightless_before_all_others_by_a_clock_put_back_goes_first() {
+        let staff = roster(&[("a", Some("2026-11-23T12:00:00Z")), ("b", Some("2026-11-23T11:00:00Z"))]);
+        let mut router = Router::new(&staff, "2026-11-23T10:00:00Z".parse().unwrap());
+        assert_eq!(router.choose(&weighing(0)).map(AgentId::as_str), Some("b"));
+        router.assign(&AgentId::new("a").unwrap(), 0);
+        assert_eq!(router.choose(&weighing(0)).map(AgentId::as_str), Some("a"));
     }
 }

@@ -345,6 +345,64 @@ fn a_clock_that_became_longer_warns_anew() {
 }
 
 #[test]
+fn a_clock_that_became_a_little_longer_gives_only_the_last_warning_anew() {
+    let mut policy = policy();
+    for (priority, target) in [(Priority::Urgent, "10 working hours"), (Priority::High, "11 working hours")] {
+        policy.levels[0].priorities.insert(priority, target.parse().unwrap());
+    }
+    let mut world = World::new(policy);
+    let begun = world.begun("sarah");
+    let triage = |priority| input(C::Triage, Input { priority: Some(priority), ..Input::default() });
+    let urgent = world.act(&begun, &agent("sarah"), &triage(Priority::Urgent));
+    let answered = world.text(&urgent, &agent("sarah"), C::Post);
+    world.now = answered.deadline(K::Level).unwrap().warn_at.unwrap()[1];
+    let warned = world.tick(answered);
+    let longer = world.act(&warned, &agent("sarah"), &triage(Priority::High));
+    let [early, late] = longer.deadline(K::Level).unwrap().warn_at.unwrap();
+    assert!(early < world.now && world.now < late);
+    assert_eq!([&warned, &longer].map(|it| it.deadline(K::Level).unwrap().warned), [90, 75]);
+    world.now = late;
+    assert_eq!(world.tick(longer).deadline(K::Level).unwrap().warned, 90);
+}
+
+#[test]
+fn the_next_look_is_at_the_next_warning_and_then_at_the_end() {
+    let begun = World::new(policy()).begun("sarah");
+    let law = begun.deadline(K::Statutory).unwrap();
+    let [early, late] = law.warn_at.unwrap();
+    for (warned, look) in [(0, early), (75, late), (90, law.due_at.unwrap())] {
+        let alone = Complaint { deadlines: vec![Arc::new(Deadline { warned, ..law.clone() })], ..begun.clone() };
+        assert_eq!(next_action_at(&alone), Some(look), "after {warned} %");
+    }
+}
+
+#[test]
+fn what_was_broken_before_a_pause_stays_broken_whether_it_was_noticed_or_not() {
+    for noticed in [true, false] {
+        let mut world = World::new(policy());
+        let begun = world.begun_at(3);
+        let answered = world.text(&begun, &agent("omar"), C::Post);
+        world.now = due(&answered, K::Level).unwrap();
+        let late = if noticed { world.tick(answered.clone()) } else { answered.clone() };
+        assert_eq!(late.deadline(K::Level).unwrap().missed_at.is_some(), noticed);
+        let asked = world.text(&late, &agent("omar"), C::Ask);
+        assert_eq!(due(&asked, K::Level), due(&answered, K::Level), "noticed: {noticed}");
+    }
+}
+
+#[test]
+fn a_promise_kept_too_late_is_late_though_no_sweep_came_in_between() {
+    for (after, how) in [(0, Ending::Met), (1, Ending::Late)] {
+        let mut world = World::new(policy());
+        let begun = world.begun("sarah");
+        world.now = due(&begun, K::Resolution).unwrap() + TimeDelta::microseconds(after);
+        let resolved = world.resolved(&begun, Vec::new());
+        let promise = resolved.deadlines.iter().find(|it| it.clock == K::Resolution).unwrap();
+        assert_eq!((promise.missed_at, promise.ended.map(|it| it.how)), (None, Some(how)));
+    }
+}
+
+#[test]
 fn a_new_description_never_moves_the_law_later() {
     let mut policy = policy();
     let late = policy.categories[1].key.clone();
@@ -500,18 +558,30 @@ fn what_the_law_promised_two_customers_runs_for_each_of_them() {
     assert!(!due_commands(&late, &world.policy, world.now).iter().any(asks));
 
     // The decision keeps it; what is not taken up or passed on lets it fall.
-    let ground = Input { reason: Some("spam".into()), text: Some("No.".into()), ..Input::default() };
-    for (by, command, how) in
-        [("ben", decision(C::Resolve, Vec::new()), Ending::Met), ("mia", input(C::Dismiss, ground), Ending::Cancelled)]
-    {
-        world.now = first.received_at + TimeDelta::days(8);
-        let all = [joined.clone()];
+    world.now = first.received_at + TimeDelta::days(8);
+    let all = [joined.clone()];
+    let there = |actor: &Actor, command: &Command| -> Vec<_> {
         let context = Context::new(&world.policy, world.now).joined(&all);
-        let entries = decide(&survivor, &command, &agent(by), &context).unwrap();
-        let ended = entries.iter().filter(|entry| entry.complaint == joined.id).fold(joined.clone(), evolve);
+        let entries = decide(&survivor, command, actor, &context).unwrap();
+        entries.into_iter().filter(|entry| entry.complaint == joined.id).collect()
+    };
+    let ground = Input { reason: Some("spam".into()), text: Some("No.".into()), ..Input::default() };
+    let body = Input { body: Some("The city".into()), text: Some("It is theirs.".into()), ..Input::default() };
+    for (by, command, how) in [
+        ("ben", decision(C::Resolve, Vec::new()), Ending::Met),
+        ("mia", input(C::Dismiss, ground), Ending::Cancelled),
+        ("mia", input(C::Refer, body), Ending::Cancelled),
+    ] {
+        let entries = there(&agent(by), &command);
+        assert!(entries.iter().all(|entry| entry.by == *agent(by).party()));
+        let ended = entries.iter().fold(joined.clone(), evolve);
         let law = ended.deadlines.iter().find(|it| it.clock == K::Statutory).unwrap();
         assert_eq!(law.ended.map(|it| it.how), Some(how));
     }
+    // Who takes back what is theirs is not named in the log of the other customer.
+    let entries = there(&customer("jane"), &Command::with_reason(C::Withdraw, "It came."));
+    let told: Vec<_> = entries.iter().map(|entry| (tag(&entry.event), entry.by.clone())).collect();
+    assert_eq!(told, [("unmerged".to_owned(), Actor::system().party().clone())]);
 }
 
 #[test]

@@ -6,10 +6,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use complaint_core::complaint::{Event, Remedy};
+use complaint_core::complaint::{Channel, Event, Remedy};
 use complaint_core::deadline::{
-    Calendar, ClockChange, ClockKind as K, Deadline, Ending, Explanation, LevelUsage, PauseCause, Span, SpanUnit,
-    StretchKind, usage,
+    Calendar, ClockChange, ClockKind as K, Deadline, Ending, Explanation, LevelUsage, Milestone, PauseCause, Span,
+    SpanUnit, StretchKind, usage,
 };
 use complaint_core::id::{CategoryKey, PromiseKey};
 use complaint_core::lifecycle::{Command, CommandName as C, Input, Status, replay};
@@ -470,6 +470,27 @@ fn a_policy_that_promises_more_does_so_for_new_complaints_and_rebased_ones() {
 }
 
 #[test]
+fn a_promise_to_acknowledge_is_kept_by_that_and_not_made_for_what_comes_from_elsewhere() {
+    let mut policy = policy();
+    let mut promise = policy.statutory[&key("final-response")].clone();
+    promise.kept_by = Milestone::Acknowledgement;
+    policy.statutory.insert(key("receipt"), promise);
+    let mut world = World::new(policy);
+    let submitted = world.submitted();
+    assert_eq!(submitted.promise(&key("receipt")).unwrap().ended, None);
+    let told = world.clone().plain(&submitted, &Actor::system(), C::Acknowledge);
+    assert_eq!(told.promise(&key("receipt")).unwrap().ended.unwrap().how, Ending::Met);
+    assert_eq!(told.promise(&key("final-response")).unwrap().ended, None);
+    // Who sent it there was told there.
+    for (channel, promised) in [(Channel::Import, false), (submitted.channel, true)] {
+        let arrived = Complaint { channel, deadlines: Vec::new(), ..submitted.clone() };
+        let given = world.given(&arrived, "sarah");
+        assert_eq!(given.promise(&key("receipt")).is_some(), promised, "{channel:?}");
+        assert!(given.promise(&key("final-response")).is_some());
+    }
+}
+
+#[test]
 fn rebasing_moves_what_runs_and_is_on_record() {
     let mut world = World::new(policy());
     let begun = world.begun("sarah");
@@ -493,7 +514,10 @@ fn rebasing_moves_what_runs_and_is_on_record() {
         assert_eq!(rebased.deadline(clock).unwrap().policy_version, 7, "{clock:?}");
         assert_eq!(rebased.deadline(clock).unwrap().segments, answered.deadline(clock).unwrap().segments);
     }
-    assert_eq!(due(&rebased, K::Statutory), due(&answered, K::Statutory));
+    // The last quarter and the last tenth of twelve hours.
+    let warnings = ["2026-11-25T10:30:00Z", "2026-11-25T12:18:00Z"].map(at);
+    assert_eq!(rebased.deadline(K::Level).unwrap().warn_at, Some(warnings));
+    assert_eq!(rebased.deadline(K::Statutory), answered.deadline(K::Statutory), "what does not move is not made anew");
     all_sound(&rebased, &world.policy, world.now);
     // Once more changes no clock.
     let again = world.reason(&rebased, &Actor::system(), C::Rebase);
@@ -520,7 +544,8 @@ fn rebasing_a_paused_clock_leaves_it_paused_with_what_is_left() {
     world.policy.levels[0].target = "6 working hours".parse().unwrap();
     let rebased = world.reason(&asked, &admin(), C::Rebase);
     let clock = rebased.deadline(K::Level).unwrap();
-    assert_eq!((clock.due_at, clock.left_micros), (None, Some(2 * 3_600_000_000)), "four of six hours are used");
+    assert_eq!((clock.due_at, clock.warn_at), (None, None));
+    assert_eq!(clock.left_micros, Some(2 * 3_600_000_000), "four of six hours are used");
     all_sound(&rebased, &world.policy, world.now);
     // Less than what is used: nothing is left, and it has run out as soon as it goes on.
     world.policy.levels[0].target = "3 working hours".parse().unwrap();
@@ -563,6 +588,8 @@ fn rebasing_never_takes_time_from_the_customer_nor_gives_any_to_the_house_agains
         assert_eq!(due(&silence, K::Statutory) < due(&asked, K::Statutory), !longer, "{days} days");
         assert!(due(&silence, K::Silence) >= due(&asked, K::Silence));
         assert!(due(&silence, K::Statutory) <= due(&asked, K::Statutory));
+        let promise = |complaint: &Complaint| complaint.deadline(K::Statutory).unwrap().promise.clone();
+        assert_eq!(promise(&silence), promise(&asked));
         let windows = other.clone().reason(&resolved, &admin(), C::Rebase);
         for clock in [K::AutoClose, K::ContestWindow] {
             assert_eq!(due(&windows, clock) > due(&resolved, clock), longer, "{clock:?} {days} days");

@@ -718,3 +718,18 @@ fn an_explanation_names_the_best_few_and_whom_it_went_to() {
     assert_eq!(listed, [("b", Some(1)), ("c", Some(2)), ("d", Some(3)), ("e", Some(4)), ("a", Some(7))]);
     assert_eq!((routing.eligible, routing.others, routing.together), (7, 2, 8));
 }
+
+#[test]
+fn a_complaint_is_more_urgent_the_more_of_its_time_is_used_up_to_four_times() {
+    let mut world = World::new(policy());
+    let complaint = Complaint { weight: 3, ..world.submitted() };
+    let fresh = Need::of(&complaint);
+    assert_eq!((fresh.weight, Need::of_at(&complaint, level(2)).weight), (3, 3));
+    let promised = complaint.promised_at().unwrap() - complaint.received_at;
+    let as_of = |after: TimeDelta| Need::as_of(&complaint, complaint.received_at + after).urgency;
+    assert_eq!(as_of(TimeDelta::zero()), fresh.urgency);
+    assert_eq!(as_of(-promised), fresh.urgency);
+    assert_eq!(as_of(promised / 4) * 4, fresh.urgency * 5);
+    assert_eq!(as_of(promised), fresh.urgency * 2);
+    assert_eq!([3, 4, 100].map(|times| as_of(promised * times)), [fresh.urgency * 4; 3]);
+}

@@ -159,6 +159,7 @@ const ADD_DAYS: &[(&str, &str, u32, &str)] = &[
     // A night shift is business of the day on which it begins; clock changes move its end.
     ("night-london", "2026-03-27T12:00:00Z", 1, "2026-03-29T05:00:00Z"),
     ("night-london", "2026-10-23T12:00:00Z", 1, "2026-10-25T06:00:00Z"),
+    ("night-newyork", "2026-03-06T17:00:00Z", 1, "2026-03-08T10:00:00Z"),
     ("night-newyork", "2026-10-30T12:00:00Z", 1, "2026-11-01T11:00:00Z"),
     ("shift", "2026-06-08T12:00:00Z", 1, "2026-06-10T00:00:00Z"),
     ("shift", "2026-06-08T12:00:00Z", 2, "2026-06-12T06:00:00Z"),
@@ -390,6 +391,10 @@ fn absurd_amounts_end_at_the_last_instant() {
         });
     }
     assert_eq!(Calendar::LAST, at("9999-12-31T23:59:59.999999Z"));
+    // Until then the days count: the last one is a Friday.
+    let office = Calendar::standard();
+    assert_eq!(office.add_days(at("9999-12-30T10:00:00Z"), 1), at("9999-12-31T17:00:00Z"));
+    assert_eq!(office.add_days(at("9999-12-31T10:00:00Z"), 1), Calendar::LAST);
 }
 
 #[test]
@@ -436,6 +441,17 @@ fn equal_calendars_are_those_that_mean_the_same() {
     other.hours.mon.pop();
     assert_ne!(Calendar::new(&other).expect("valid"), calendar);
     assert_ne!(Calendar::standard(), Calendar::always());
+}
+
+#[test]
+fn an_office_open_around_the_clock_is_open_until_the_next_date_of_its_own() {
+    let (calendar, _) = named("clock-london");
+    for from in ["2026-12-24T12:00:00Z", "2026-12-23T12:00:00Z", "2026-11-01T00:00:00Z"].map(at) {
+        let ends: Vec<_> =
+            calendar.segments(from, at("2026-12-27T00:00:00Z"), 9).into_iter().map(|it| (it.1, it.2)).collect();
+        let (closes, opens, end) = (at("2026-12-25T00:00:00Z"), at("2026-12-26T00:00:00Z"), at("2026-12-27T00:00:00Z"));
+        assert_eq!(ends, [(closes, true), (opens, false), (end, true)], "from {from}");
+    }
 }
 
 #[test]
