@@ -6,10 +6,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use complaint_core::complaint::{Channel, Event, Remedy};
+use complaint_core::complaint::{Event, Remedy};
 use complaint_core::deadline::{
-    Calendar, ClockChange, ClockKind as K, Deadline, Ending, Explanation, LevelUsage, Milestone, PauseCause, Span,
-    SpanUnit, StretchKind, usage,
+    Calendar, ClockChange, ClockKind as K, Deadline, Ending, Explanation, LevelUsage, PauseCause, Span, SpanUnit,
+    StretchKind, usage,
 };
 use complaint_core::id::{CategoryKey, PromiseKey};
 use complaint_core::lifecycle::{Command, CommandName as C, Input, Status, replay};
@@ -467,27 +467,6 @@ fn a_policy_that_promises_more_does_so_for_new_complaints_and_rebased_ones() {
     // Sixty days would be later than eight weeks.
     let final_response = rebased.promise(&key("final-response")).unwrap();
     assert_eq!((final_response.due_at, final_response.policy_version), (due(&begun, K::Statutory), 1));
-}
-
-#[test]
-fn a_promise_to_acknowledge_is_kept_by_that_and_not_made_for_what_comes_from_elsewhere() {
-    let mut policy = policy();
-    let mut promise = policy.statutory[&key("final-response")].clone();
-    promise.kept_by = Milestone::Acknowledgement;
-    policy.statutory.insert(key("receipt"), promise);
-    let mut world = World::new(policy);
-    let submitted = world.submitted();
-    assert_eq!(submitted.promise(&key("receipt")).unwrap().ended, None);
-    let told = world.clone().plain(&submitted, &Actor::system(), C::Acknowledge);
-    assert_eq!(told.promise(&key("receipt")).unwrap().ended.unwrap().how, Ending::Met);
-    assert_eq!(told.promise(&key("final-response")).unwrap().ended, None);
-    // Who sent it there was told there.
-    for (channel, promised) in [(Channel::Import, false), (submitted.channel, true)] {
-        let arrived = Complaint { channel, deadlines: Vec::new(), ..submitted.clone() };
-        let given = world.given(&arrived, "sarah");
-        assert_eq!(given.promise(&key("receipt")).is_some(), promised, "{channel:?}");
-        assert!(given.promise(&key("final-response")).is_some());
-    }
 }
 
 #[test]

@@ -21,8 +21,15 @@ struct Gate(AtomicBool);
 #[async_trait]
 impl Hook for Gate {
     async fn before(&self, _call: Call) {
-        // Nobody is woken: whoever opens it polls again.
-        poll_fn(|_| if self.0.swap(false, Ordering::SeqCst) { Poll::Ready(()) } else { Poll::Pending }).await;
+        // Whoever opens it polls again; woken at once, so that a deed of several parts asks each of them then.
+        let through = poll_fn(|context| {
+            if self.0.swap(false, Ordering::SeqCst) {
+                return Poll::Ready(());
+            }
+            context.waker().wake_by_ref();
+            Poll::Pending
+        });
+        through.await;
     }
 
     async fn after(&self, _call: Call) {}

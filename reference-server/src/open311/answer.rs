@@ -25,7 +25,7 @@ pub(crate) enum Format {
 impl Format {
     /// By the end of a path; XML, which the specification requires of everybody, where it says nothing.
     pub(crate) fn of(path: &str) -> Self {
-        if path.strip_suffix(".json").is_some() { Self::Json } else { Self::Xml }
+        if path.rsplit('.').next() == Some("json") { Self::Json } else { Self::Xml }
     }
 }
 

@@ -193,8 +193,8 @@ async fn a_stranger_is_asked_first_once_a_day_and_in_no_words_of_theirs() {
         "Buy pills",
         "http://evil.example/pills",
     );
-    let taken = became(&house, &raw).await;
-    assert_eq!((&taken["state"], &taken["complaint"]), (&json!("unconfirmed"), &json!(null)));
+    let answer = became(&house, &raw).await;
+    assert_eq!((&answer["state"], &answer["complaint"]), (&json!("unconfirmed"), &json!(null)));
     let other = became(&house, &message("mary@elsewhere.example", ADDRESS, "No water", "Since Monday.")).await;
     assert_eq!(other["state"], "unconfirmed");
     let asked = questions(&house).await;
@@ -213,7 +213,7 @@ async fn a_stranger_is_asked_first_once_a_day_and_in_no_words_of_theirs() {
     assert!(page.status == 200 && page.text.contains("No water") && page.text.contains("Buy pills"), "{}", page.text);
     let everything = house.read("/api/v1/complaints", &house.omar).await;
     assert_eq!(everything["items"], json!([]), "opening a link changes nothing");
-    let pills = taken["id"].as_str().expect("an id");
+    let pills = answer["id"].as_str().expect("an id");
     assert_eq!(press(&house, "/mail/disown", &token, pills).await.status, 200);
     let water = other["id"].as_str().expect("an id");
     for _ in 0..2 {
@@ -266,10 +266,10 @@ async fn whoever_confirms_gets_no_password_that_a_stranger_chose() {
     let house = house().await;
     house.it.sign_up("mary@elsewhere.example").await;
     house.it.mails().await;
-    let taken = became(&house, &vouched("Mary <mary@elsewhere.example>", ADDRESS, "No water", "Since Monday.")).await;
-    assert_eq!(taken["state"], "unconfirmed", "an account alone proves nothing");
+    let answer = became(&house, &vouched("Mary <mary@elsewhere.example>", ADDRESS, "No water", "Since Monday.")).await;
+    assert_eq!(answer["state"], "unconfirmed", "an account alone proves nothing");
     let token = token_in(&questions(&house).await[0].1);
-    assert_eq!(press(&house, "/mail/confirm", &token, taken["id"].as_str().expect("an id")).await.status, 200);
+    assert_eq!(press(&house, "/mail/confirm", &token, answer["id"].as_str().expect("an id")).await.status, 200);
     assert_eq!(house.it.log_in("mary@elsewhere.example").await.problem(), (401, "invalid_credentials".into()));
 }
 
@@ -279,11 +279,11 @@ async fn a_customer_for_whom_nobody_vouches_is_asked_too() {
     let raw = message("john@example.org", ADDRESS, "Broken kettle", "The lid is cracked.");
     // Below what the trusted server wrote, or of another one, anybody can claim anything.
     let claimed = format!("Authentication-Results: mx.elsewhere.example; dmarc=pass\r\n{raw}");
-    let taken = became(&house, &claimed).await;
-    assert_eq!(taken["state"], "unconfirmed");
+    let answer = became(&house, &claimed).await;
+    assert_eq!(answer["state"], "unconfirmed");
     assert!(complaints(&house, &house.john).await.is_empty());
     let token = token_in(&questions(&house).await[0].1);
-    assert_eq!(press(&house, "/mail/confirm", &token, taken["id"].as_str().expect("an id")).await.status, 200);
+    assert_eq!(press(&house, "/mail/confirm", &token, answer["id"].as_str().expect("an id")).await.status, 200);
     assert_eq!(complaints(&house, &house.john).await.len(), 1);
     assert!(house.it.mails().await.is_empty(), "who has a password is not invited to choose one");
 }
@@ -503,8 +503,8 @@ async fn mail_is_taken_from_the_mail_server_alone_and_nothing_else_is() {
 #[tokio::test]
 async fn bad_messages_wait_in_quarantine_and_hold_up_nobody() {
     let house = house().await;
-    let deep: String =
-        (0..25).map(|n| format!("Content-Type: multipart/mixed; boundary=b{n}\r\n\r\n--b{n}\r\n")).collect();
+    let boundary = |n| format!("Content-Type: multipart/mixed; boundary=b{n}\r\n\r\n--b{n}\r\n");
+    let deep = (0..25).map(boundary).collect::<Vec<_>>().concat();
     let many: String = (0..300).map(|_| "--XX\r\n\r\nx\r\n").collect();
     for (raw, why) in [
         (format!("From: a@elsewhere.example\r\n{deep}"), "unreadable"),

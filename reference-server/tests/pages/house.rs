@@ -173,7 +173,7 @@ impl House {
         let texts = letters.filter_map(|file| {
             let raw = std::fs::read(file.ok()?.path()).ok()?;
             let letter = mail_parser::MessageParser::default().parse(&raw)?;
-            letter.body_text(0).map(|text| text.into_owned()).filter(|text| text.contains("/mail/confirm"))
+            letter.body_text(0).map(std::borrow::Cow::into_owned).filter(|text| text.contains("/mail/confirm"))
         });
         let [text] = &texts.collect::<Vec<_>>()[..] else { panic!("one question") };
         let start = text.find("/mail/confirm").expect("a link");
