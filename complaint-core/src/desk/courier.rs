@@ -83,7 +83,7 @@ struct Round<'a> {
 /// What came to its end.
 enum Step {
     Claimed(Result<Vec<ClaimedNotice>, StoreError>, DateTime<Utc>),
-    Answered(ClaimedNotice, Result<(), NotifyError>),
+    Answered(Box<ClaimedNotice>, Result<(), NotifyError>),
     Settled(Result<(), StoreError>),
 }
 
@@ -143,7 +143,7 @@ impl<'a> Round<'a> {
             let notifier = self.notifier;
             let deliver = async move {
                 let answer = notifier.deliver(&claimed.notice).await;
-                Step::Answered(claimed, answer)
+                Step::Answered(Box::new(claimed), answer)
             };
             self.under_way.push(deliver.boxed());
         }
