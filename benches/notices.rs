@@ -28,7 +28,7 @@ mod measure;
 mod scripted;
 
 /// Mails of one measurement, and how often it is repeated.
-const MAILS: usize = 200;
+const MAILS: usize = 500;
 const REPEATS: usize = 3;
 /// As many connections as the courier has messages on their way at once.
 const CONNECTIONS: usize = 4;

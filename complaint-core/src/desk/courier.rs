@@ -1,16 +1,27 @@
 //! Delivery of notices: claimed under a lease, handed over, settled. At least once, never in a transaction.
 
+use std::collections::VecDeque;
+
 use chrono::{DateTime, TimeDelta, Utc};
+use futures_util::future::{BoxFuture, FutureExt as _};
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 
 use super::{Desk, DeskError};
-use crate::notice::{ClaimedNotice, Settlement};
+use crate::notice::{ClaimedNotice, Recipient, Settlement};
 use crate::notifier::{Notifier, NotifyError};
+use crate::store::StoreError;
 
-/// How many notices one claim takes: as many wait for the lease to end when a courier is killed.
-const BATCH: u32 = 10;
+/// How many notices one claim takes.
+const BATCH: u32 = 64;
+/// When fewer than this are left to begin with, more are claimed, so that nobody waits for a claim.
+const FEW: usize = 32;
+/// The most that are claimed and not begun; as many wait for the lease to end when a courier is killed.
+const CLAIMED: usize = 128;
 /// How many recipients are served at once.
 const AT_ONCE: usize = 4;
+/// How many deliveries may be begun and not yet settled; as many go out again when a courier is killed. The relay is not
+/// kept waiting for the disk, and those that end meanwhile can be settled by one way to it.
+const UNSETTLED: usize = 32;
 /// How long a claim holds. No delivery begins after that: somebody else may be at it.
 const LEASE: TimeDelta = TimeDelta::minutes(30);
 /// After how long the n-th try is followed by the next, in seconds. After the last one the notice is dead.
@@ -37,95 +48,153 @@ pub struct Delivered {
 impl Desk {
     /// Delivers the notices that wait, until none is left that may be tried now. Without a notifier they wait on.
     ///
-    /// Up to four recipients are served at once, each with one notice after the other, oldest first.
+    /// Up to four recipients are served at once, each with one notice after the other, oldest first. Up to 32 deliveries
+    /// are begun and not yet settled: that many go out again, with the same [`Notice::id`](crate::Notice), after a crash or
+    /// when this future is dropped, and up to 128 more that were claimed wait until their lease of 30 minutes ends.
     ///
     /// Example: [`Notifier`](crate::Notifier).
     pub async fn deliver(&self) -> Result<Delivered, DeskError> {
-        let mut done = Delivered::default();
-        let Some(notifier) = &self.notifier else { return Ok(done) };
+        match &self.notifier {
+            Some(notifier) => Round::of(self, notifier.as_ref()).run().await,
+            None => Ok(Delivered::default()),
+        }
+    }
+}
+
+/// A delivery round.
+struct Round<'a> {
+    desk: &'a Desk,
+    notifier: &'a dyn Notifier,
+    /// Claimed and not begun, oldest first, each with the end of its lease.
+    claimed: VecDeque<(ClaimedNotice, DateTime<Utc>)>,
+    /// Who is being served.
+    served: Vec<Recipient>,
+    /// Deliveries and settlements, and at most one claim.
+    under_way: FuturesUnordered<BoxFuture<'a, Step>>,
+    claiming: bool,
+    /// Whether the last claim took all that it may, so that more may wait.
+    more: bool,
+    /// When the first lease ends. Nothing is claimed after that before all is settled: it could be what is held here.
+    lease: Option<DateTime<Utc>>,
+    done: Delivered,
+    fault: Option<StoreError>,
+}
+
+/// What came to its end.
+enum Step {
+    Claimed(Result<Vec<ClaimedNotice>, StoreError>, DateTime<Utc>),
+    Answered(Box<ClaimedNotice>, Result<(), NotifyError>),
+    Settled(Result<(), StoreError>),
+}
+
+impl<'a> Round<'a> {
+    fn of(desk: &'a Desk, notifier: &'a dyn Notifier) -> Self {
+        Self {
+            desk,
+            notifier,
+            claimed: VecDeque::new(),
+            served: Vec::new(),
+            under_way: FuturesUnordered::new(),
+            claiming: false,
+            more: true,
+            lease: None,
+            done: Delivered::default(),
+            fault: None,
+        }
+    }
+
+    async fn run(mut self) -> Result<Delivered, DeskError> {
+        let mut found = true;
         loop {
-            let now = self.now();
-            let until = now + LEASE;
-            let batch = self.store.claim(now, until, BATCH).await?;
-            if batch.is_empty() {
-                return Ok(done);
+            // What is on its way is not dropped at a fault: the relay may have taken it.
+            if self.fault.is_none() {
+                self.begin();
+                self.claim();
             }
-            let mut waiting = by_recipient(batch).into_iter();
-            let serve = |notices| self.serve(notifier.as_ref(), notices, until);
-            let mut served: FuturesUnordered<_> = waiting.by_ref().take(AT_ONCE).map(serve).collect();
-            let mut fault = None;
-            while let Some(one) = served.next().await {
-                match one {
-                    Ok(one) => done.add(one),
-                    // What is on its way is not dropped: the relay may have taken it.
-                    Err(error) => fault = fault.or(Some(error)),
+            match self.under_way.next().await {
+                Some(Step::Claimed(Ok(batch), until)) => {
+                    self.claiming = false;
+                    found = !batch.is_empty();
+                    self.more = batch.len() >= BATCH as usize;
+                    self.claimed.extend(batch.into_iter().map(|claimed| (claimed, until)));
                 }
-                if fault.is_none() {
-                    served.extend(waiting.next().map(serve));
+                Some(Step::Answered(claimed, answer)) => self.settle(&claimed, answer),
+                Some(Step::Settled(Ok(()))) => {}
+                Some(Step::Claimed(Err(fault), _) | Step::Settled(Err(fault))) => {
+                    self.fault.get_or_insert(fault);
                 }
-            }
-            if let Some(fault) = fault {
-                return Err(fault);
+                None => match self.fault {
+                    Some(fault) => return Err(fault.into()),
+                    None if !found => return Ok(self.done),
+                    None => (self.more, self.lease) = (true, None),
+                },
             }
         }
     }
 
-    /// Hands one recipient their notices, as long as the claim holds.
-    async fn serve(
-        &self,
-        notifier: &dyn Notifier,
-        notices: Vec<ClaimedNotice>,
-        until: DateTime<Utc>,
-    ) -> Result<Delivered, DeskError> {
-        let mut done = Delivered::default();
-        for claimed in notices {
-            if self.now() >= until {
-                break;
-            }
-            let answer = notifier.deliver(&claimed.notice).await;
-            let nobody = matches!(answer, Err(NotifyError::Nobody(_)));
-            let settlement = match answer {
-                Ok(()) | Err(NotifyError::Nobody(_)) => Settlement::Delivered,
-                Err(NotifyError::Never(why)) => Settlement::Dead { why },
-                Err(NotifyError::Held { until, why }) => Settlement::Held { until, why },
-                Err(error @ NotifyError::Later(_)) => postponed(claimed.attempt, self.now(), TimeDelta::zero(), &error),
-                Err(error @ NotifyError::NotBefore { wait, .. }) => {
-                    postponed(claimed.attempt, self.now(), wait, &error)
-                }
+    /// Begins deliveries, as long as the claim holds.
+    fn begin(&mut self) {
+        let now = self.desk.now();
+        self.claimed.retain(|(_, until)| now < *until);
+        while self.served.len() < AT_ONCE && self.deliveries() < UNSETTLED {
+            let next = self.claimed.iter().position(|(claimed, _)| self.is_free(claimed));
+            let Some((claimed, _)) = next.and_then(|next| self.claimed.remove(next)) else { return };
+            self.served.push(claimed.notice.recipient.clone());
+            let notifier = self.notifier;
+            let deliver = async move {
+                let answer = notifier.deliver(&claimed.notice).await;
+                Step::Answered(Box::new(claimed), answer)
             };
-            match &settlement {
-                Settlement::Delivered if nobody => done.unaddressed += 1,
-                Settlement::Delivered => done.delivered += 1,
-                Settlement::Retry { .. } => done.postponed += 1,
-                Settlement::Held { .. } => done.held += 1,
-                Settlement::Dead { .. } => done.dead += 1,
-            }
-            self.store.settle(claimed.notice.id, settlement, self.now()).await?;
-        }
-        Ok(done)
-    }
-}
-
-impl Delivered {
-    fn add(&mut self, more: Self) {
-        self.delivered += more.delivered;
-        self.unaddressed += more.unaddressed;
-        self.postponed += more.postponed;
-        self.held += more.held;
-        self.dead += more.dead;
-    }
-}
-
-/// The notices of each recipient together; in the order of the first of each.
-fn by_recipient(batch: Vec<ClaimedNotice>) -> Vec<Vec<ClaimedNotice>> {
-    let mut all: Vec<Vec<ClaimedNotice>> = Vec::new();
-    for claimed in batch {
-        match all.iter_mut().find(|one| one[0].notice.recipient == claimed.notice.recipient) {
-            Some(one) => one.push(claimed),
-            None => all.push(vec![claimed]),
+            self.under_way.push(deliver.boxed());
         }
     }
-    all
+
+    /// Claims more before those at hand run out. Those of somebody who takes long are not counted: the others would wait
+    /// behind them.
+    fn claim(&mut self) {
+        let now = self.desk.now();
+        let few = self.claimed.iter().filter(|(claimed, _)| self.is_free(claimed)).count() < FEW;
+        let room = self.claimed.len() + BATCH as usize <= CLAIMED;
+        if self.claiming || !self.more || !few || !room || self.lease.is_some_and(|end| now >= end) {
+            return;
+        }
+        let (desk, until) = (self.desk, now + LEASE);
+        self.lease.get_or_insert(until);
+        self.claiming = true;
+        self.under_way.push(async move { Step::Claimed(desk.store.claim(now, until, BATCH).await, until) }.boxed());
+    }
+
+    fn settle(&mut self, claimed: &ClaimedNotice, answer: Result<(), NotifyError>) {
+        self.served.retain(|recipient| *recipient != claimed.notice.recipient);
+        let now = self.desk.now();
+        let nobody = matches!(answer, Err(NotifyError::Nobody(_)));
+        let settlement = match answer {
+            Ok(()) | Err(NotifyError::Nobody(_)) => Settlement::Delivered,
+            Err(NotifyError::Never(why)) => Settlement::Dead { why },
+            Err(NotifyError::Held { until, why }) => Settlement::Held { until, why },
+            Err(error @ NotifyError::Later(_)) => postponed(claimed.attempt, now, TimeDelta::zero(), &error),
+            Err(error @ NotifyError::NotBefore { wait, .. }) => postponed(claimed.attempt, now, wait, &error),
+        };
+        let done = &mut self.done;
+        *match &settlement {
+            Settlement::Delivered if nobody => &mut done.unaddressed,
+            Settlement::Delivered => &mut done.delivered,
+            Settlement::Retry { .. } => &mut done.postponed,
+            Settlement::Held { .. } => &mut done.held,
+            Settlement::Dead { .. } => &mut done.dead,
+        } += 1;
+        let (desk, id) = (self.desk, claimed.notice.id);
+        self.under_way.push(async move { Step::Settled(desk.store.settle(id, settlement, now).await) }.boxed());
+    }
+
+    fn is_free(&self, claimed: &ClaimedNotice) -> bool {
+        !self.served.contains(&claimed.notice.recipient)
+    }
+
+    /// How many are begun and not settled.
+    fn deliveries(&self) -> usize {
+        self.under_way.len() - usize::from(self.claiming)
+    }
 }
 
 fn postponed(attempt: u32, now: DateTime<Utc>, asked_for: TimeDelta, error: &NotifyError) -> Settlement {

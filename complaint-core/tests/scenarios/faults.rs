@@ -339,3 +339,102 @@ async fn four_recipients_are_served_at_once_and_each_gets_theirs_in_order() {
     // Ids are counted up as notices are planned.
     assert!(told.values().all(|ids| ids.is_sorted()), "{told:?}");
 }
+
+/// A house in which many customers wait for letters.
+async fn crowded(faults: &Faults, customers: u32) -> (House, usize) {
+    let house = House::new(faults).await;
+    for number in 0..customers {
+        let customer = Actor::customer(format!("john{number}")).expect("a key");
+        house.sound.acting_as(customer).submit(samples::broken_kettle()).await.expect("submitted");
+    }
+    let planned = waiting(&house).await;
+    (house, planned)
+}
+
+async fn waiting(house: &House) -> usize {
+    house.sound.store().waiting(None, 10_000).await.expect("an outbox").len()
+}
+
+/// Lets the others go on until nothing changes any more.
+async fn quiet(mut look: impl AsyncFnMut() -> usize) {
+    let (mut last, mut since) = (usize::MAX, 0);
+    while since < 1000 {
+        tokio::task::yield_now().await;
+        let now = look().await;
+        since = if now == last { since + 1 } else { 0 };
+        last = now;
+    }
+}
+
+#[tokio::test]
+async fn no_more_than_32_are_delivered_ahead_of_a_store_that_takes_long_to_settle() {
+    let faults = Faults::none();
+    faults.from_then_on(Method::Settle, 1, Fault::Delayed);
+    let (house, planned) = crowded(&faults, 200).await;
+    let desk = house.desk.clone();
+    let delivering = tokio::spawn(async move { desk.deliver().await });
+    quiet(async || house.delivered.all().len()).await;
+    assert_eq!((house.delivered.all().len(), waiting(&house).await), (32, planned));
+    // The courier is killed: what it had begun goes out again under the same ids, and what it had claimed after its lease.
+    delivering.abort();
+    assert!(delivering.await.expect_err("aborted").is_cancelled());
+    faults.mend();
+    let other = house.sound.clone().notifying(house.delivered.clone());
+    let free = other.deliver().await.expect("delivers").delivered as usize;
+    assert!(free < planned && free + 32 + 128 >= planned, "{free} of {planned} were not claimed");
+    house.clock.advance(TimeDelta::minutes(30));
+    assert_eq!(other.deliver().await.expect("delivers").delivered as usize, planned - free);
+    let ids: BTreeSet<NoticeId> = house.delivered.all().iter().map(|notice| notice.id).collect();
+    assert_eq!((house.delivered.all().len(), ids.len()), (planned + 32, planned));
+}
+
+#[tokio::test]
+async fn who_takes_long_holds_up_no_claim_of_those_behind() {
+    let faults = Faults::none();
+    faults.once(Method::Deliver, 1, Fault::Delayed);
+    let (house, planned) = crowded(&faults, 200).await;
+    let desk = house.desk.clone();
+    let delivering = tokio::spawn(async move { desk.deliver().await });
+    delayed(&faults).await;
+    quiet(async || house.delivered.all().len()).await;
+    let held_up = house.sound.store().waiting(None, 10_000).await.expect("an outbox");
+    assert!(held_up.iter().all(|notice| notice.recipient == held_up[0].recipient), "{held_up:?}");
+    faults.release();
+    assert_eq!(delivering.await.expect("it ends").expect("delivers").delivered as usize, planned);
+}
+
+/// The first whom it serves waits until an hour has passed; the second lets it pass.
+#[derive(Clone)]
+struct HourLong {
+    clock: ManualClock,
+    calls: Arc<Mutex<usize>>,
+    kept: KeptNotices,
+}
+
+#[async_trait]
+impl Notifier for HourLong {
+    async fn deliver(&self, notice: &Notice) -> Result<(), NotifyError> {
+        let call = {
+            let mut calls = self.calls.lock().expect("unpoisoned");
+            *calls += 1;
+            *calls
+        };
+        if call == 1 {
+            for _ in 0..1000 {
+                tokio::task::yield_now().await;
+            }
+        } else if call == 2 {
+            self.clock.advance(TimeDelta::hours(1));
+        }
+        self.kept.deliver(notice).await
+    }
+}
+
+#[tokio::test]
+async fn a_courier_claims_nothing_that_is_in_its_own_hands() {
+    let (house, planned) = crowded(&Faults::none(), 100).await;
+    let notifier = HourLong { clock: house.clock.clone(), calls: Arc::default(), kept: house.delivered.clone() };
+    let done = house.sound.clone().notifying(notifier).deliver().await.expect("delivers");
+    let ids: BTreeSet<NoticeId> = house.delivered.all().iter().map(|notice| notice.id).collect();
+    assert_eq!((done.delivered as usize, house.delivered.all().len(), ids.len()), (planned, planned, planned));
+}

@@ -7,6 +7,7 @@ use complaint_core::notice::NoticeKind;
 use complaint_core::{Notifier, NotifyError};
 use complaint_notify::{EmailNotifier, Smtp, Timeouts};
 use mail_parser::MessageParser;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
 use crate::scripted::Turn::{self, Cut, Say, Silent};
@@ -49,6 +50,28 @@ async fn a_message_is_handed_over_whole_and_connections_are_used_again() {
     let message = MessageParser::default().parse(&sent).unwrap();
     assert_eq!(message.message_id(), Some(format!("{}@example.com", sample.id).as_str()));
     assert!(message.body_text(0).unwrap().contains("> QUIT"));
+}
+
+#[tokio::test]
+async fn a_message_and_its_end_come_together() {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let url = format!("smtp://127.0.0.1:{}", listener.local_addr().unwrap().port());
+    let relay = async {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut heard = vec![0; 65_536];
+        for answer in ["220 relay", "250 relay", "250 ok", "250 ok", "354 go on", "250 taken"] {
+            stream.write_all(format!("{answer}\r\n").as_bytes()).await.unwrap();
+            if answer.starts_with("354") {
+                let length = stream.read(&mut heard).await.unwrap();
+                // Apart, the end would wait for the relay to acknowledge what came before it.
+                assert!(heard[..length].ends_with(b"\r\n.\r\n"), "{}", String::from_utf8_lossy(&heard[..length]));
+            } else if answer != "250 taken" {
+                assert!(stream.read(&mut heard).await.unwrap() > 0);
+            }
+        }
+    };
+    let (delivered, ()) = tokio::join!(deliver(&url, PATIENT), relay);
+    delivered.unwrap();
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! Changes that come at once share a transaction and its way to the disk.
 //!
 //! A way to the disk takes longer than everything else about a change. Those that come while another is on it wait in
-//! line, and then go all together, each in a savepoint of its own.
+//! line, and then go all together, each in a savepoint of its own. How deliveries ended goes the same way.
 
 use std::collections::VecDeque;
 use std::error::Error;
@@ -13,6 +13,7 @@ use sqlx::sqlite::SqlitePool;
 use tokio::sync::oneshot;
 
 use super::complaints::{write, write_whole};
+use super::outbox::Settled;
 use super::{begin, fault};
 use crate::rows::Rows;
 
@@ -28,23 +29,37 @@ pub(super) struct Line {
 
 #[derive(Debug, Default)]
 struct Waiting {
-    changes: VecDeque<One>,
+    line: VecDeque<One>,
     /// Whether somebody takes from the line.
     served: bool,
 }
 
 struct One {
-    rows: Rows,
+    work: Work,
     answer: oneshot::Sender<Result<(), StoreError>>,
+}
+
+enum Work {
+    Change(Box<Rows>),
+    Settlement(Settled),
 }
 
 impl Line {
     /// Commits a change, with whatever else waits.
     pub(super) async fn commit(self: &Arc<Self>, writer: &SqlitePool, rows: Rows) -> Result<(), StoreError> {
+        self.join(writer, Work::Change(Box::new(rows))).await
+    }
+
+    /// Commits how a delivery ended, with whatever else waits.
+    pub(super) async fn settle(self: &Arc<Self>, writer: &SqlitePool, settled: Settled) -> Result<(), StoreError> {
+        self.join(writer, Work::Settlement(settled)).await
+    }
+
+    async fn join(self: &Arc<Self>, writer: &SqlitePool, work: Work) -> Result<(), StoreError> {
         let (answer, answered) = oneshot::channel();
         let serve = {
             let mut waiting = self.waiting();
-            waiting.changes.push_back(One { rows, answer });
+            waiting.line.push_back(One { work, answer });
             !std::mem::replace(&mut waiting.served, true)
         };
         if serve {
@@ -73,14 +88,14 @@ impl Serving {
         loop {
             let together: Vec<One> = {
                 let mut waiting = self.line.waiting();
-                let many = waiting.changes.len().min(TOGETHER);
+                let many = waiting.line.len().min(TOGETHER);
                 if many == 0 {
                     // Under the same lock, so that nobody comes to a line that is served no more.
                     waiting.served = false;
                     self.ended = true;
                     return;
                 }
-                waiting.changes.drain(..many).collect()
+                waiting.line.drain(..many).collect()
             };
             commit_together(&writer, together).await;
         }
@@ -94,7 +109,7 @@ impl Drop for Serving {
         }
         // By the end of the runtime: who comes with another one finds an empty line.
         let mut waiting = self.line.waiting();
-        waiting.changes.clear();
+        waiting.line.clear();
         waiting.served = false;
     }
 }
@@ -109,7 +124,11 @@ async fn commit_together(writer: &SqlitePool, mut together: Vec<One>) {
     let alone = together.len() == 1;
     let mut outcomes = Vec::with_capacity(together.len());
     for one in &together {
-        let outcome = if alone { write(&mut tx, &one.rows).await } else { write_whole(&mut tx, &one.rows).await };
+        let outcome = match &one.work {
+            Work::Change(rows) if alone => write(&mut tx, rows).await,
+            Work::Change(rows) => write_whole(&mut tx, rows).await,
+            Work::Settlement(settled) => settled.write(&mut tx).await,
+        };
         match outcome {
             Err(error) if !is_refusal(&error) => {
                 // The engine may have rolled back everything before it, too.

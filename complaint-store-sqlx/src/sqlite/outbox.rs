@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use complaint_core::id::NoticeId;
 use complaint_core::notice::{ClaimedNotice, DeadNotice, Notice, Settlement};
 use complaint_core::store::{Outbox, StoreError};
-use sqlx::sqlite::SqliteRow;
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use uuid::Uuid;
 
 use super::{SqliteStore, begin, fault, statements as sql};
@@ -72,18 +72,8 @@ impl Outbox for SqliteStore {
     }
 
     async fn settle(&self, id: NoticeId, settlement: Settlement, now: DateTime<Utc>) -> Result<(), StoreError> {
-        let now = now.timestamp_micros();
-        self.write(match settlement {
-            Settlement::Delivered => sqlx::query(sql::SETTLE_DELIVERED).bind(id.as_uuid()).bind(now),
-            Settlement::Retry { at, why } => {
-                sqlx::query(sql::SETTLE_RETRY).bind(id.as_uuid()).bind(at.timestamp_micros()).bind(why)
-            }
-            Settlement::Held { until, why } => {
-                sqlx::query(sql::SETTLE_HELD).bind(id.as_uuid()).bind(until.timestamp_micros()).bind(why)
-            }
-            Settlement::Dead { why } => sqlx::query(sql::SETTLE_DEAD).bind(id.as_uuid()).bind(now).bind(why),
-        })
-        .await
+        self.ready().await?;
+        self.line.settle(&self.writer, Settled { id, settlement, now }).await
     }
 
     async fn waiting(&self, behind: Option<NoticeId>, limit: u32) -> Result<Vec<Notice>, StoreError> {
@@ -122,6 +112,31 @@ impl Outbox for SqliteStore {
         let revived = revive.execute(&mut *tx).await.map_err(fault::meaning)?;
         tx.commit().await.map_err(fault::commit_meaning)?;
         Ok(revived.rows_affected() > 0)
+    }
+}
+
+/// How a delivery ended, on its way to the disk.
+pub(super) struct Settled {
+    id: NoticeId,
+    settlement: Settlement,
+    now: DateTime<Utc>,
+}
+
+impl Settled {
+    /// One statement: wholly done or not at all.
+    pub(super) async fn write(&self, connection: &mut SqliteConnection) -> Result<(), StoreError> {
+        let (id, now) = (self.id.as_uuid(), self.now.timestamp_micros());
+        let settle = match &self.settlement {
+            Settlement::Delivered => sqlx::query(sql::SETTLE_DELIVERED).bind(id).bind(now),
+            Settlement::Retry { at, why } => {
+                sqlx::query(sql::SETTLE_RETRY).bind(id).bind(at.timestamp_micros()).bind(why)
+            }
+            Settlement::Held { until, why } => {
+                sqlx::query(sql::SETTLE_HELD).bind(id).bind(until.timestamp_micros()).bind(why)
+            }
+            Settlement::Dead { why } => sqlx::query(sql::SETTLE_DEAD).bind(id).bind(now).bind(why),
+        };
+        settle.execute(connection).await.map(drop).map_err(fault::meaning)
     }
 }
 

@@ -10,6 +10,7 @@ use complaint_core::agent::Agent;
 use complaint_core::clock::IdSource;
 use complaint_core::conformance::{Opening, Story, agent_id};
 use complaint_core::id::Version;
+use complaint_core::notice::Settlement;
 use complaint_core::policy::Category;
 use complaint_core::store::{AgentStore, Change, ComplaintStore, Outbox, Query, Scope, StoreError};
 use complaint_core::testing::CountedIds;
@@ -320,6 +321,44 @@ async fn changes_at_once_share_a_transaction_and_no_refusal_sinks_another() {
         expect_stored(&elsewhere, story).await;
     }
     assert!(elsewhere.verify_all().await.unwrap().is_intact());
+}
+
+#[tokio::test]
+async fn deliveries_settled_at_once_share_a_transaction_with_changes() {
+    let scratch = Scratch::new().await;
+    let policy = Policy::standard().with_category(Category::named("Damaged goods").unwrap());
+    let desk = Desk::new(scratch.store.clone(), policy);
+    let kettle = Complaint::about("Damaged goods", "Kettle", "Cracked.").unwrap();
+    for number in 0..20 {
+        let customer = Actor::customer(format!("john{number}")).unwrap();
+        desk.acting_as(customer).submit(kettle.clone()).await.unwrap();
+    }
+    let now = chrono::Utc::now() + chrono::TimeDelta::hours(1);
+    let claimed = scratch.store.claim(now, now + chrono::TimeDelta::hours(1), 100).await.unwrap();
+    assert!(claimed.len() >= 20, "{}", claimed.len());
+    let (story, opened) = Story::open(&Opening::numbered(1));
+
+    let before = transactions(&scratch.folder);
+    let held = scratch.store.writer().acquire().await.unwrap();
+    let mut settling: Vec<_> = claimed
+        .iter()
+        .map(|claimed| Box::pin(scratch.store.settle(claimed.notice.id, Settlement::Delivered, now)))
+        .collect();
+    for settle in &mut settling {
+        assert!(waits(settle.as_mut()).await, "a settlement did not wait for the writer");
+    }
+    let mut commit = Box::pin(scratch.store.commit(&opened));
+    assert!(waits(commit.as_mut()).await, "a commit did not wait for the writer");
+    drop(held);
+    for settle in settling {
+        settle.await.unwrap();
+    }
+    commit.await.unwrap();
+    assert_eq!(transactions(&scratch.folder) - before, 1, "{} settlements were not put together", claimed.len());
+    let elsewhere = scratch.elsewhere().await;
+    let waiting = elsewhere.waiting(None, 100).await.unwrap();
+    assert!(waiting.iter().all(|notice| claimed.iter().all(|claimed| claimed.notice.id != notice.id)), "{waiting:?}");
+    expect_stored(&elsewhere, &story).await;
 }
 
 #[tokio::test]
