@@ -6,7 +6,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::auth::AccountsError;
+use crate::auth::{AccountsError, Role};
 use crate::auth::secret::SecretHash;
 
 /// What became of a message.
@@ -93,6 +93,18 @@ pub struct InboundMail {
     pub settled_at: Option<DateTime<Utc>>,
     /// Who retried or discarded it last, if somebody of the staff did.
     pub settled_by: Option<String>,
+}
+
+impl InboundMail {
+    /// Whether those of a role who see mail may read its words: admins only while it is in quarantine, which nobody could decide about
+    /// otherwise. Of all else that people write they see that it is there, not what it says. Auditors read everything.
+    pub fn can_be_read_by(&self, role: Role) -> bool {
+        match role {
+            Role::Auditor => true,
+            Role::Admin => self.state == MailState::Quarantined,
+            _ => false,
+        }
+    }
 }
 
 /// What a message is known by.
