@@ -51,6 +51,8 @@ pub(super) struct MailView {
     /// The address it says it is from.
     sender: Option<String>,
     subject: Option<String>,
+    /// Whether its words are not for the caller, its subject among them: admins read only what is in quarantine.
+    withheld: bool,
     state: MailState,
     /// Why, as a stable code, where the state does not say all.
     #[schema(example = "forged_token")]
@@ -70,12 +72,12 @@ pub(super) struct MailView {
 pub(super) struct WholeMail {
     #[serde(flatten)]
     mail: MailView,
-    /// What was written, as plain text. Whoever wrote it speaks, and may be anybody.
-    text: String,
-    /// Its signature, and what it repeats of earlier messages.
-    quoted: String,
-    /// The names of the files that came with it.
-    files: Vec<String>,
+    /// What was written, as plain text; null where it is withheld. Whoever wrote it speaks, and may be anybody.
+    text: Option<String>,
+    /// Its signature, and what it repeats of earlier messages; null where they are withheld.
+    quoted: Option<String>,
+    /// The names of the files that came with it; null where they are withheld.
+    files: Option<Vec<String>>,
 }
 
 /// A page of messages, newest first.
@@ -162,10 +164,10 @@ pub(super) async fn list(
     let more = found.len() > usize::from(page.limit);
     found.truncate(page.limit.into());
     let next = found.last().filter(|_| more).map(|last| encoded(&last.place.to_string()));
-    Ok(Json(Mails { items: found.into_iter().map(MailView::from).collect(), next }))
+    Ok(Json(Mails { items: found.into_iter().map(|mail| MailView::of(mail, viewer.role)).collect(), next }))
 }
 
-/// Show a message that came in, as plain text. Admins and auditors.
+/// Show a message that came in, as plain text. Auditors; admins while it is in quarantine, and else without its words.
 #[utoipa::path(get, path = "/api/v1/intake/mail/{id}", tag = "intake", security(("bearer" = []), ("cookie" = [])),
     params(("id" = String, Path)), responses(
     (status = 200, body = WholeMail),
@@ -178,9 +180,14 @@ pub(super) async fn show(
 ) -> Result<Json<WholeMail>, Problem> {
     may_look(&viewer)?;
     let mail = state.intake.find(mail_id(&id)?).await?;
+    if !mail.can_be_read_by(viewer.role) {
+        let mail = MailView::of(mail, viewer.role);
+        return Ok(Json(WholeMail { mail, text: None, quoted: None, files: None }));
+    }
     let MailText { text, quoted, files } = state.intake.text(mail.id).await?;
     tracing::info!(by = %viewer.id, mail = %mail.id, "mail was looked at");
-    Ok(Json(WholeMail { mail: mail.into(), text, quoted, files }))
+    let mail = MailView::of(mail, viewer.role);
+    Ok(Json(WholeMail { mail, text: Some(text), quoted: Some(quoted), files: Some(files) }))
 }
 
 /// Take a message out of quarantine: say that a person wrote it and meant it, and have it looked into once more. Admins.
@@ -201,7 +208,7 @@ pub(super) async fn retry(
 ) -> Result<Json<MailView>, Problem> {
     let mail = state.intake.retry(&state, &viewer.id, mail_id(&id)?).await?;
     tracing::info!(by = %viewer.id, mail = %mail.id, became = mail.state.as_str(), "mail was taken out of quarantine");
-    Ok(Json(mail.into()))
+    Ok(Json(MailView::of(mail, viewer.role)))
 }
 
 /// Discard a message that is in quarantine: nothing follows from it. Admins.
@@ -220,7 +227,7 @@ pub(super) async fn discard(
 ) -> Result<Json<MailView>, Problem> {
     let mail = state.intake.discard(&state, &viewer.id, mail_id(&id)?).await?;
     tracing::info!(by = %viewer.id, mail = %mail.id, "mail was discarded");
-    Ok(Json(mail.into()))
+    Ok(Json(MailView::of(mail, viewer.role)))
 }
 
 fn may_hand_over(state: &AppState, headers: &HeaderMap) -> Result<(), Problem> {
@@ -255,14 +262,16 @@ pub(crate) fn mail_id(id: &str) -> Result<Uuid, Problem> {
     id.parse().map_err(|_| Problem::not_found())
 }
 
-impl From<InboundMail> for MailView {
-    fn from(mail: InboundMail) -> Self {
+impl MailView {
+    fn of(mail: InboundMail, reader: Role) -> Self {
+        let withheld = !mail.can_be_read_by(reader);
         Self {
+            withheld,
             id: mail.id.to_string(),
             received_at: mail.received_at,
             size: mail.size,
             sender: mail.sender,
-            subject: mail.subject,
+            subject: mail.subject.filter(|_| !withheld),
             state: mail.state,
             why: mail.why,
             detail: mail.detail,

@@ -19,7 +19,6 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-use super::kept::MailState;
 use super::work::quarantined;
 use super::{IntakeError, MAIL_MAX, MailIntake};
 use crate::config::ImapConfig;
@@ -113,15 +112,14 @@ impl MailIntake {
 
     /// Keeps a message, or the beginning of one that is too large, for staff to see that it is there.
     async fn kept_from(&self, state: &AppState, raw: &[u8], size: usize) -> Result<(), IntakeError> {
-        let now = state.clock.now();
-        let mail = super::keep(self.kept.as_ref(), state.desk.draw_id(), raw, now).await?;
-        if size > MAIL_MAX {
+        // In one step: for a moment, somebody might take the beginning for the whole.
+        let settled = (size > MAIL_MAX).then(|| {
             let why =
                 format!("It has {size} bytes, and only its beginning is here; the whole of it is in the mailbox.");
-            let settled = quarantined("too_large", &why);
-            self.kept.settle(mail.id, MailState::Waiting, &settled, None, now).await?;
-        }
-        Ok(())
+            quarantined("too_large", &why)
+        });
+        let (id, now) = (state.desk.draw_id(), state.clock.now());
+        super::keep(self.kept.as_ref(), id, raw, settled.as_ref(), now).await.map(drop)
     }
 }
 

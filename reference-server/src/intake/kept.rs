@@ -6,8 +6,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::auth::AccountsError;
 use crate::auth::secret::SecretHash;
+use crate::auth::{AccountsError, Role};
 
 /// What became of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
@@ -95,6 +95,18 @@ pub struct InboundMail {
     pub settled_by: Option<String>,
 }
 
+impl InboundMail {
+    /// Whether those of a role who see mail may read its words: admins only while it is in quarantine, which nobody could decide about
+    /// otherwise. Of all else that people write they see that it is there, not what it says. Auditors read everything.
+    pub fn can_be_read_by(&self, role: Role) -> bool {
+        match role {
+            Role::Auditor => true,
+            Role::Admin => self.state == MailState::Quarantined,
+            _ => false,
+        }
+    }
+}
+
 /// What a message is known by.
 #[derive(Debug, Clone)]
 pub struct Identity {
@@ -142,8 +154,15 @@ pub trait Inbox: Send + Sync {
     /// Whether there is a secret of this purpose.
     async fn has_key(&self, purpose: &str) -> Result<bool, AccountsError>;
 
-    /// Keeps a message as it came, [`MailState::Waiting`] and due at once. The same bytes again are the message that is there.
-    async fn keep(&self, id: Uuid, raw: &[u8], now: DateTime<Utc>) -> Result<InboundMail, AccountsError>;
+    /// Keeps a message as it came, settled, or else [`MailState::Waiting`] and due at once. The same bytes again are the message that is
+    /// there.
+    async fn keep(
+        &self,
+        id: Uuid,
+        raw: &[u8],
+        settled: Option<&Settled>,
+        now: DateTime<Utc>,
+    ) -> Result<InboundMail, AccountsError>;
     /// A message.
     async fn mail(&self, id: Uuid) -> Result<Option<InboundMail>, AccountsError>;
     /// Its bytes.

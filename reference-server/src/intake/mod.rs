@@ -135,7 +135,7 @@ impl MailIntake {
         if self.open.is_none() {
             return Err(IntakeError::Closed);
         }
-        let mail = keep(self.kept.as_ref(), state.desk.draw_id(), raw, state.clock.now()).await?;
+        let mail = keep(self.kept.as_ref(), state.desk.draw_id(), raw, None, state.clock.now()).await?;
         self.look_into(state, mail.id).await
     }
 
@@ -305,10 +305,16 @@ pub async fn leave(kept: &dyn Inbox, id: Uuid, raw: &[u8], now: DateTime<Utc>) -
     if !kept.has_key(REPLIES).await? {
         return Err(IntakeError::Closed);
     }
-    keep(kept, id, raw, now).await
+    keep(kept, id, raw, None, now).await
 }
 
-async fn keep(kept: &dyn Inbox, id: Uuid, raw: &[u8], now: DateTime<Utc>) -> Result<InboundMail, IntakeError> {
+async fn keep(
+    kept: &dyn Inbox,
+    id: Uuid,
+    raw: &[u8],
+    settled: Option<&Settled>,
+    now: DateTime<Utc>,
+) -> Result<InboundMail, IntakeError> {
     use complaint_notify::inbound::Unreadable;
     if raw.trim_ascii().is_empty() {
         return Err(Unreadable::Empty.into());
@@ -316,7 +322,7 @@ async fn keep(kept: &dyn Inbox, id: Uuid, raw: &[u8], now: DateTime<Utc>) -> Res
     if raw.len() > MAIL_MAX {
         return Err(Unreadable::TooLarge { max: MAIL_MAX }.into());
     }
-    Ok(kept.keep(id, raw, now).await?)
+    Ok(kept.keep(id, raw, settled, now).await?)
 }
 
 fn limits() -> Limits {

@@ -17,8 +17,8 @@ const TABLE: &str = "server_inbound_mail";
 const KEEP_KEY: &str = "INSERT INTO server_keys (purpose, secret) VALUES ($1, $2) ON CONFLICT (purpose) DO NOTHING";
 const KEY: &str = "SELECT secret FROM server_keys WHERE purpose = $1";
 
-const KEEP: &str = "INSERT INTO server_inbound_mail (id, raw, raw_hash, size, received_at, state, next_try_at)
-    VALUES ($1, $2, $3, $4, $5, 'waiting', $5) ON CONFLICT (raw_hash) DO NOTHING";
+const KEEP: &str = "INSERT INTO server_inbound_mail (id, raw, raw_hash, size, received_at, next_try_at, state, why, detail, settled_at)
+    VALUES ($1, $2, $3, $4, $5, $5, $6, $7, $8, $9) ON CONFLICT (raw_hash) DO NOTHING";
 const BY_BYTES: &str =
     "SELECT place, id, received_at, size, sender, subject, state, why, detail, complaint, released, confirmed,
     attempts, settled_at, settled_by FROM server_inbound_mail WHERE raw_hash = $1";
@@ -85,11 +85,22 @@ impl Inbox for Kept {
         Ok(kept.is_some())
     }
 
-    async fn keep(&self, id: Uuid, raw: &[u8], now: DateTime<Utc>) -> Result<InboundMail, AccountsError> {
+    async fn keep(
+        &self,
+        id: Uuid,
+        raw: &[u8],
+        settled: Option<&Settled>,
+        now: DateTime<Utc>,
+    ) -> Result<InboundMail, AccountsError> {
         let hash = Sha256::digest(raw).to_vec();
         let mut connection = self.connection().await?;
         let size = i64::try_from(raw.len()).unwrap_or(i64::MAX);
         let row = sqlx::query(KEEP).bind(id.to_string()).bind(raw).bind(&hash).bind(size).bind(micros(now));
+        let row = row
+            .bind(settled.map_or(MailState::Waiting, |it| it.state).as_str())
+            .bind(settled.and_then(|it| it.why))
+            .bind(settled.and_then(|it| it.detail.as_deref()))
+            .bind(settled.map(|_| micros(now)));
         row.execute(&mut *connection).await.map_err(fault)?;
         mail(&sqlx::query(BY_BYTES).bind(&hash).fetch_one(&mut *connection).await.map_err(fault)?)
     }

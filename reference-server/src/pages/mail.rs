@@ -71,7 +71,8 @@ struct MailPage {
     complaint: Option<String>,
     detail: Option<String>,
     size: u64,
-    says: MailText,
+    /// None where this reader may not read it.
+    says: Option<MailText>,
     /// Whether something can be done with it by this reader.
     acts: bool,
 }
@@ -129,7 +130,7 @@ async fn list(State(state): State<AppState>, person: Person, ApiQuery(query): Ap
             me: Me::of(&person.0, None, &state, "/admin/mail"),
             all,
             open: state.config.intake.is_some(),
-            rows: mails.iter().map(row).collect(),
+            rows: mails.iter().map(|mail| row(mail, person.0.role)).collect(),
             next,
             quarantined_days: QUARANTINED_KEPT.num_days(),
             settled_days: SETTLED_KEPT.num_days(),
@@ -140,14 +141,18 @@ async fn list(State(state): State<AppState>, person: Person, ApiQuery(query): Ap
 async fn show(State(state): State<AppState>, person: Person, ApiPath(id): ApiPath<String>) -> Answer {
     person.must_be(&[Role::Admin, Role::Auditor])?;
     let mail = state.intake.find(mail_id(&id)?).await?;
-    let says = state.intake.text(mail.id).await?;
-    tracing::info!(by = %person.0.id, mail = %mail.id, "mail was looked at");
+    let says = if mail.can_be_read_by(person.0.role) {
+        tracing::info!(by = %person.0.id, mail = %mail.id, "mail was looked at");
+        Some(state.intake.text(mail.id).await?)
+    } else {
+        None
+    };
     page(
         StatusCode::OK,
         &MailPage {
             me: Me::of(&person.0, None, &state, "/admin/mail"),
             acts: person.0.role == Role::Admin && mail.state == MailState::Quarantined,
-            row: row(&mail),
+            row: row(&mail, person.0.role),
             complaint: mail.complaint,
             detail: mail.detail,
             size: mail.size.div_ceil(1024),
@@ -224,7 +229,7 @@ fn done(state: &AppState, title: &str, text: &str) -> Answer {
     page(StatusCode::OK, &DonePage { me: Me::nobody(state), title, text, below: Below::Nothing })
 }
 
-fn row(mail: &InboundMail) -> Row {
+fn row(mail: &InboundMail, reader: Role) -> Row {
     let (tone, word) = match mail.state {
         MailState::Waiting => ("wait", "Waiting"),
         MailState::Appended => ("done", "Added to a complaint"),
@@ -236,7 +241,7 @@ fn row(mail: &InboundMail) -> Row {
     };
     Row {
         id: mail.id,
-        subject: subject_of(mail),
+        subject: if mail.can_be_read_by(reader) { subject_of(mail) } else { "A message".to_owned() },
         sender: mail.sender.clone().unwrap_or_else(|| "nobody that can be named".to_owned()),
         came: When(mail.received_at),
         state: Tag::new(tone, word),

@@ -600,6 +600,46 @@ async fn mail_is_for_admins_and_auditors_look_on() {
 }
 
 #[tokio::test]
+async fn an_admin_reads_what_is_in_quarantine_and_no_words_of_a_complaint() {
+    let house = house().await;
+    let otto = json!({"name": "Otto", "email": "otto@example.org", "role": "auditor", "password": PASSWORD});
+    assert_eq!(house.it.post_with("/api/v1/users", otto, &house.admin).await.status, 201);
+    let otto = With::bearer(&house.it.token("otto@example.org").await);
+    house.complaint().await;
+    let address = reply_address(&house, "john@example.org").await;
+    let raw = vouched("john@example.org", ADDRESS, "zz-kettle", "zz-lid\r\n-- \r\nzz-john");
+    let opened = became(&house, &raw).await;
+    let copy = became(&house, &format!("Received: from elsewhere\r\n{raw}")).await;
+    let appended = became(&house, &message("john@example.org", &address, "zz-re", "zz-more")).await;
+    let unconfirmed = became(&house, &message("mary@elsewhere.example", ADDRESS, "zz-water", "zz-monday")).await;
+    let quarantined = became(&house, &message("jane@example.org", &address, "zz-jane", "zz-me")).await;
+    for (mail, state) in [
+        (&opened, "opened"),
+        (&copy, "ignored"),
+        (&appended, "appended"),
+        (&unconfirmed, "unconfirmed"),
+        (&quarantined, "quarantined"),
+    ] {
+        let id = mail["id"].as_str().expect("an id");
+        assert_eq!(mail["state"], state);
+        let to_admin = house.read(&format!("{DOOR}/{id}"), &house.admin).await;
+        let is_shown = state == "quarantined";
+        assert_eq!((to_admin["withheld"] == json!(false), to_admin.to_string().contains("zz-")), (is_shown, is_shown));
+        let nothing = [&to_admin["subject"], &to_admin["text"], &to_admin["quoted"], &to_admin["files"]];
+        assert_eq!(nothing.iter().all(|it| it.is_null()), !is_shown, "{to_admin}");
+        let to_otto = house.read(&format!("{DOOR}/{id}"), &otto).await;
+        assert!(to_otto["withheld"] == json!(false) && to_otto["text"].to_string().contains("zz-"), "{to_otto}");
+    }
+    let list = house.read(DOOR, &house.admin).await;
+    let subjects: Vec<&Value> = list["items"].as_array().expect("items").iter().map(|it| &it["subject"]).collect();
+    assert_eq!(subjects, [&json!("zz-jane"), &json!(null), &json!(null), &json!(null), &json!(null)]);
+    assert!(house.read(DOOR, &otto).await.to_string().contains("zz-kettle"));
+    let retry = format!("{DOOR}/{}/retry", quarantined["id"].as_str().expect("an id"));
+    let retried = house.it.send(Method::POST, &retry, None, Vec::new(), &house.admin).await.json();
+    assert_eq!((retried["withheld"].as_bool(), &retried["subject"]), (Some(true), &json!(null)), "{retried}");
+}
+
+#[tokio::test]
 async fn mail_is_kept_for_its_time() {
     let house = house().await;
     let opened = became(&house, &vouched("john@example.org", ADDRESS, "Broken kettle", "The lid is cracked.")).await;

@@ -87,10 +87,10 @@ async fn what_is_unread_is_fetched_once_and_nothing_is_removed() {
     let mails = house.read("/api/v1/intake/mail", &house.admin).await;
     let items = mails["items"].as_array().expect("items");
     assert_eq!(items.len(), before + 2);
-    for (at, subject) in ["No light", "No water"].into_iter().enumerate() {
+    for (at, sender) in ["paul@elsewhere.example", "mary@elsewhere.example"].into_iter().enumerate() {
         assert_eq!(
-            (&items[at]["subject"], &items[at]["state"]),
-            (&json!(subject), &json!("unconfirmed")),
+            (&items[at]["sender"], &items[at]["state"]),
+            (&json!(sender), &json!("unconfirmed")),
             "in their order"
         );
     }
@@ -111,6 +111,29 @@ async fn what_is_unread_is_fetched_once_and_nothing_is_removed() {
     state.take_in_mail().await.expect("looks into it");
     let mails = house.read("/api/v1/intake/mail", &house.admin).await;
     assert_eq!(mails["items"].as_array().expect("items").len(), before + 2);
+}
+
+#[tokio::test]
+async fn of_what_is_too_large_the_beginning_waits_for_staff() {
+    let Some(mailbox) = Pymap::start() else { return };
+    let house = house(&mailbox, "hush").await;
+    let state = house.it.server.state();
+    state.fetch_mail().await.expect("fetches what the mailbox comes with");
+    let head = format!("From: john@example.org\r\nTo: {ADDRESS}\r\nSubject: A film\r\n\r\n");
+    let film = "A line of it.\r\n".repeat(reference_server::intake::MAIL_MAX / 15 + 1);
+    let mut session = mailbox.session().await;
+    session.append("INBOX", None, None, format!("{head}{film}")).await.expect("there");
+    assert_eq!(state.fetch_mail().await.expect("fetches"), 1);
+    let newest = async || house.read("/api/v1/intake/mail", &house.admin).await["items"][0].clone();
+    let mail = newest().await;
+    assert_eq!((&mail["state"], &mail["why"]), (&json!("quarantined"), &json!("too_large")), "{mail}");
+    assert_eq!(mail["size"], 64 << 10, "its beginning");
+    let said = mail["detail"].as_str().expect("a detail");
+    assert!(said.contains(&(head.len() + film.len()).to_string()), "{said}");
+    state.take_in_mail().await.expect("looks into the rest");
+    assert_eq!(newest().await, mail, "nobody takes it for the whole");
+    session.noop().await.expect("looks again");
+    assert!(session.search("UNSEEN").await.expect("counts").is_empty(), "and it is marked");
 }
 
 #[tokio::test]

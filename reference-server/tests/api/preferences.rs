@@ -160,7 +160,9 @@ async fn a_day_is_listed_in_one_letter_and_a_courier_that_dies_loses_nothing() {
     let other = Database::open(&house.it.server.state().config.database, false).await.expect("the database");
     let until = now + TimeDelta::minutes(30);
     let taken = other.preferences.claim_digest("letter-of-the-dead", now, until, 100).await.expect("claims");
-    assert_eq!(taken.map(|digest| (digest.notices.len(), digest.attempt)), Some((2, 1)));
+    let taken = taken.expect("a letter");
+    assert_eq!((taken.notices.len(), taken.attempt), (2, 1));
+    assert!(taken.notices.iter().all(|notice| notice.text.is_none()), "no words of people are kept: {taken:?}");
     assert_eq!(to_john(&after(&house, TimeDelta::minutes(30)).await), Vec::<&str>::new(), "held by the other");
     let found = after(&house, TimeDelta::minutes(1)).await;
     let his: Vec<&String> = found.iter().filter(|(to, _)| to == "john@example.org").map(|(_, text)| text).collect();
@@ -172,6 +174,23 @@ async fn a_day_is_listed_in_one_letter_and_a_courier_that_dies_loses_nothing() {
     assert!(!his[0].contains("zz-hello") && his[0].contains("/unsubscribe?token="), "{}", his[0]);
     assert_eq!(to_john(&after(&house, TimeDelta::hours(30)).await), Vec::<&str>::new(), "nothing twice, nothing empty");
     other.close().await;
+}
+
+#[tokio::test]
+async fn the_letter_of_the_day_names_complaints_to_staff_by_reference_alone() {
+    let house = House::new().await;
+    choose(&house, json!({"zone": "UTC", "digest_at": "18:00"}), &house.sarah).await;
+    let made = house.submitted().await;
+    let path = format!("/api/v1/complaints/{}", made["id"].as_str().expect("an id"));
+    house.done(&path, "begin", json!({}), &house.sarah).await;
+    house.done(&path, "withdraw", json!({}), &house.john).await;
+    house.it.letters().await;
+    let evening = after(&house, TimeDelta::hours(9)).await;
+    let hers: Vec<&String> = evening.iter().filter(|(to, _)| to == "sarah@example.org").map(|(_, text)| text).collect();
+    assert_eq!(hers.len(), 1, "{evening:?}");
+    let reference = made["reference"].as_str().expect("a reference");
+    // By then she may be somebody who may not read it any more.
+    assert!(hers[0].contains(reference) && !hers[0].contains("kettle"), "{}", hers[0]);
 }
 
 #[tokio::test]
@@ -280,6 +299,11 @@ async fn dead_letters_are_seen_by_admins_and_sent_again() {
             assert_eq!(answer.status, expected, "{}", answer.text);
         }
     }
+    let other = Database::open(&house.it.server.state().config.database, false).await.expect("the database");
+    let now = house.it.server.state().clock.now();
+    let again = other.preferences.claim_digest("another", now, now, 100).await.expect("claims");
+    assert_eq!(again.map(|digest| digest.attempt), Some(1), "with all its tries");
+    other.close().await;
     for nothing in ["x", "01900000-0000-7000-8000-000000000007"] {
         let path = format!("/api/v1/dead-letters/{nothing}/redeliver");
         assert_eq!(house.it.send(Method::POST, &path, None, Vec::new(), &house.admin).await.status, 404);

@@ -31,7 +31,8 @@ async fn an_admin_looks_through_the_quarantine_and_decides() {
     assert!(admin.says(script) && admin.says("Two") && !admin.says("Away"), "{}", admin.text());
     assert!(admin.says("does not say from whom it is"), "{}", admin.text());
     admin.open("/admin/mail?all=true").await;
-    assert!(admin.says("Away") && admin.says("A machine wrote it."), "{}", admin.text());
+    assert!(admin.says("away@elsewhere.example") && admin.says("A machine wrote it."), "{}", admin.text());
+    assert!(!admin.says("Away") && admin.says("Two"), "no words but of what is in quarantine: {}", admin.text());
     admin.open(&format!("/admin/mail/{first}")).await;
     assert!(admin.says(&format!("Buy {script} http://evil.example/")), "{}", admin.text());
     assert!(!admin.has("main script") && !admin.has("main a[href*=evil]"), "{}", admin.html());
@@ -39,6 +40,7 @@ async fn an_admin_looks_through_the_quarantine_and_decides() {
     admin.press(&format!("/admin/mail/{first}/discard"), &[]).await;
     admin.open(&format!("/admin/mail/{first}")).await;
     assert!(admin.says("Discarded") && admin.actions().is_empty(), "{}", admin.text());
+    assert!(admin.says("only while it is in quarantine") && !admin.says("evil.example"), "{}", admin.text());
     // Nobody's name it could be in: it stays where it is.
     admin.open(&format!("/admin/mail/{second}")).await;
     admin.press(&format!("/admin/mail/{second}/retry"), &[]).await;
@@ -48,10 +50,14 @@ async fn an_admin_looks_through_the_quarantine_and_decides() {
     let otto = [("name", "Otto"), ("email", "otto@example.org"), ("role", "auditor"), ("password", PASSWORD)];
     admin.press("/admin/users/new", &otto).await;
     let mut otto = house.browser_of("otto@example.org").await;
+    otto.open(&format!("/admin/mail/{first}")).await;
+    assert!(otto.says(&format!("Buy {script}")), "auditors read everything: {}", otto.text());
     otto.open(&format!("/admin/mail/{second}")).await;
     assert!(otto.says("We.") && otto.actions().is_empty(), "{}", otto.text());
-    otto.post(&format!("/admin/mail/{second}/discard"), "").await;
-    assert_eq!(otto.status(), 403);
+    for act in ["retry", "discard"] {
+        otto.post(&format!("/admin/mail/{second}/{act}"), "").await;
+        assert_eq!(otto.status(), 403, "{act}");
+    }
     let mut sarah = house.browser_of("sarah@example.org").await;
     for address in ["/admin/mail".to_owned(), format!("/admin/mail/{second}")] {
         sarah.open(&address).await;
