@@ -333,7 +333,7 @@ async fn deliveries_settled_at_once_share_a_transaction_with_changes() {
         let customer = Actor::customer(format!("john{number}")).unwrap();
         desk.acting_as(customer).submit(kettle.clone()).await.unwrap();
     }
-    let now = chrono::Utc::now() + chrono::TimeDelta::hours(1);
+    let now = desk.now() + chrono::TimeDelta::hours(1);
     let claimed = scratch.store.claim(now, now + chrono::TimeDelta::hours(1), 100).await.unwrap();
     assert!(claimed.len() >= 20, "{}", claimed.len());
     let (story, opened) = Story::open(&Opening::numbered(1));
