@@ -49,10 +49,10 @@ impl Desk {
     /// Delivers the notices that wait, until none is left that may be tried now. Without a notifier they wait on.
     ///
     /// Up to four recipients are served at once, each with one notice after the other, oldest first. Up to 32 deliveries
-    /// are begun and not yet settled: that many go out again, with the same [`Notice::id`](crate::Notice), after a crash or
+    /// are begun and not yet settled: that many go out again, with the same [`Notice::id`](crate::notice::Notice::id), after a crash or
     /// when this future is dropped, and up to 128 more that were claimed wait until their lease of 30 minutes ends.
     ///
-    /// Example: [`Notifier`](crate::Notifier).
+    /// Example: [`Notifier`].
     pub async fn deliver(&self) -> Result<Delivered, DeskError> {
         match &self.notifier {
             Some(notifier) => Round::of(self, notifier.as_ref()).run().await,

@@ -2,7 +2,7 @@
 //!
 //! A message is safe before anybody looks into it: whoever hands it over may forget it. What becomes of it is written down with it, and
 //! whatever fails on the way is tried again, or waits in quarantine for staff; no message holds up another one. [`kept`] says what is kept,
-//! [`work`] what is done with one message.
+//! `work` what is done with one message.
 
 pub mod imap;
 pub mod kept;
