@@ -19,7 +19,8 @@ const NAMED: usize = 100;
 /// What a walk along the chain found.
 ///
 /// The chain has no key: who may write to the database *and* computes all hashes behind a change anew, with the state that
-/// fits, makes another chain that holds. Against that stands what is kept elsewhere, a backup or a copy of the log.
+/// fits, makes another chain that holds. Nor is a complaint missed that is gone altogether, log and state, or the end of a log
+/// whose state was put back to where it ends now. Against that stands what is kept elsewhere, a backup or a copy of the log.
 ///
 /// ```
 /// # use complaint_store_sqlx::{SqliteStore, verify::Verified};

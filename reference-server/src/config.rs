@@ -77,7 +77,7 @@ the moment, try it again (no database, or no server was started with --intake-ad
     /// Carry all complaints with their logs, agents and waiting notices over to another database.
     #[command(
         after_help = "Stop the servers first. Given up, it may be begun again: what is there with the same log is passed over.\n\
-NOT carried over: accounts with their sessions and tokens, the policy, mail that came in (nor the key by which letters are answered), and what was asked under an Idempotency-Key. Attachments stay in \
+NOT carried over: accounts with their sessions and tokens, the policy, mail that came in (nor the key by which letters are answered), what people chose about notices, notices that were given up, endpoints of webhooks, and what was asked under an Idempotency-Key. Attachments stay in \
 the data folder. From then on only one of the two may have a server, or people are told twice.\n\
 Ends with 0 if logs, agents and counts are the same in both afterwards, with 1 if any is not."
     )]

@@ -68,9 +68,9 @@ enum Line<'a> {
     End(Exported),
 }
 
-/// Writes everything that a store keeps as JSON Lines: a line with the version, the agents, each complaint with the entries
-/// of its log behind it, the notices that wait, and a line with how many of each there were. Without that last line an
-/// export is cut off.
+/// Writes what a store keeps as JSON Lines: a line with the version, the agents, each complaint with the entries of its log
+/// behind it, the notices that wait, and a line with how many of each there were. Without that last line an export is cut
+/// off. Notices that were given up are not in it, nor what was asked under which key.
 ///
 /// It goes on beside writers: each complaint is of one moment, all of them together are not. `told` hears of it after each
 /// page.

@@ -23,7 +23,7 @@ const GRACE: Duration = Duration::from_secs(2);
 ///
 /// Behind a proxy that pools transactions: prepared statements must be kept (`PgBouncer` 1.21 or later with
 /// `max_prepared_statements`), the startup parameter `options` must be let through or ignored (then set the time-outs of
-/// the role), and nothing else is needed: no session state is used.
+/// the role), and nothing else is needed: no session state is used, but by `drill`, which needs the server itself.
 ///
 /// ```no_run
 /// # async fn f() -> Result<(), complaint_core::store::StoreError> {
