@@ -228,7 +228,8 @@ fn refused(edit: impl Fn(&mut Submission)) -> Vec<(&'static str, String)> {
     let mut submission = Complaint::about("Damaged goods", "Broken kettle", "The lid is cracked.").unwrap();
     edit(&mut submission);
     let (policy, id) = (policy(), ComplaintId::from_uuid(uuid(1)));
-    let result = submit(id, Reference::from_entropy(1), &submission, &customer("john"), &Context::new(&policy, monday()));
+    let result =
+        submit(id, Reference::from_entropy(1), &submission, &customer("john"), &Context::new(&policy, monday()));
     let named = |it: &FailedGuard| (it.code, it.field.clone().unwrap_or_default());
     result.err().map(|refusal| refusal.failed.iter().map(named).collect()).unwrap_or_default()
 }
@@ -266,9 +267,18 @@ fn an_address_that_no_mail_could_reach_is_refused() {
     }
     let too_long = format!("x{longest}");
     let bad = [
-        "john", "@example.org", "john@", "jo hn@example.org", "john@ example.org", "john@.example.org",
-        "john@example.org.", "<john@example.org>", "john@example.org, jane@example.org", "john;x@example.org",
-        "\"john\"@example.org", &too_long,
+        "john",
+        "@example.org",
+        "john@",
+        "jo hn@example.org",
+        "john@ example.org",
+        "john@.example.org",
+        "john@example.org.",
+        "<john@example.org>",
+        "john@example.org, jane@example.org",
+        "john;x@example.org",
+        "\"john\"@example.org",
+        &too_long,
     ];
     for address in bad {
         let wanted = [("not_an_email", "contact.email".to_owned())];
