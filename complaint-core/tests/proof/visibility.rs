@@ -501,6 +501,21 @@ async fn what_was_joined_by_consent_outlives_the_withdrawal_of_somebody_else() {
     assert!(told.contains(&of_john(NoticeKind::Unmerged)) && told.contains(&of_john(NoticeKind::AssignedCustomer)));
 }
 
+/// What comes back together is given out as if one came after the other: who got the first has it in hand.
+#[tokio::test]
+async fn what_comes_back_together_is_given_to_different_hands() {
+    let house = House::new(policy()).await;
+    let (john, jane) = joined_by_consent(&house).await;
+    let joan = house.as_actor(customer("joan")).submit(submission()).await.unwrap().id();
+    let (into, consent) = (Some(house.state(jane).await.reference.to_string()), Some("On the phone.".into()));
+    let join = input(C::Merge, Input { into, reason: Some("One delivery.".into()), consent, ..Input::default() });
+    house.as_actor(agent("mia")).perform(joan, join).await.unwrap();
+    house.as_actor(customer("jane")).perform(jane, Command::plain(C::Withdraw)).await.unwrap();
+    let [one, other] = [house.state(john).await.handler, house.state(joan).await.handler];
+    assert!(one.is_some() && other.is_some() && one != other, "{one:?} {other:?}");
+    house.workloads_add_up().await;
+}
+
 #[tokio::test]
 async fn consent_can_be_taken_back_and_what_ended_elsewhere_can_be_followed_up() {
     let house = House::new(policy()).await;
