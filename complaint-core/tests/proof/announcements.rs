@@ -450,6 +450,34 @@ async fn the_courier_waits_as_long_as_it_is_asked_to() {
     }
 }
 
+/// Operators read why a notice was given up, down to what lies beneath.
+#[tokio::test]
+async fn a_dead_letter_says_what_was_the_matter_and_why() {
+    use complaint_core::{Notifier, NotifyError};
+    #[derive(Debug, thiserror::Error)]
+    #[error("the relay hung up")]
+    struct HungUp(#[source] std::io::Error);
+    struct Broken;
+    #[async_trait::async_trait]
+    impl Notifier for Broken {
+        async fn deliver(&self, _: &Notice) -> Result<(), NotifyError> {
+            Err(NotifyError::Later(HungUp(std::io::Error::other("the cable is cut")).into()))
+        }
+    }
+    let house = House::with(policy(), agents()).await;
+    let desk = house.desk.clone().notifying(Broken);
+    house.submit().await;
+    for _ in 0..64 {
+        desk.deliver().await.unwrap();
+        house.clock.advance(TimeDelta::hours(6));
+    }
+    let dead = complaint_core::store::Outbox::dead(&*house.store, None, 10).await.unwrap();
+    assert!(!dead.is_empty());
+    for letter in &dead {
+        assert_eq!(letter.why, "the notice could not be delivered now: the relay hung up: the cable is cut");
+    }
+}
+
 #[test]
 fn no_notice_to_a_customer_carries_internal_words() {
     let secret = "SECRET";

@@ -609,7 +609,8 @@ async fn a_shift_is_a_calendar_of_the_policy() {
 async fn a_long_queue_is_given_out_within_the_capacities() {
     let house = House::with(policy(), vec![of_level_one("sarah").with_capacity(0)]).await;
     let mut ids = Vec::new();
-    for number in 0..130 {
+    // More than a page of them waits before and after.
+    for number in 0..230 {
         let acting = house.as_actor(customer(&format!("john{number}")));
         ids.push(acting.submit(submission()).await.unwrap().id());
     }
@@ -628,9 +629,27 @@ async fn a_long_queue_is_given_out_within_the_capacities() {
         }
         count
     };
-    assert_eq!(waiting, 30);
+    assert_eq!(waiting, 130);
     assert_eq!(house.desk.sweep().await.unwrap().routed, 0);
     house.workloads_add_up().await;
+}
+
+#[tokio::test]
+async fn an_agent_takes_for_themself_and_a_supervisor_has_it_routed() {
+    let house = House::with(policy(), vec![of_level_one("sarah").with_capacity(0)]).await;
+    let (first, second) = (house.submit().await.id, house.submit().await.id);
+    for staff in [of_level_one("sarah"), of_level_one("ben"), agents().remove(5)] {
+        complaint_core::store::AgentStore::save(&*house.store, &staff).await.unwrap();
+    }
+    // By name it would be Ben's.
+    let taken = house.as_actor(agent("sarah")).perform(first, Command::plain(C::Assign)).await.unwrap();
+    assert_eq!(taken.handler, Some(agent_id("sarah")));
+    let routed = house.as_actor(agent("mia")).perform(second, Command::plain(C::Assign)).await.unwrap();
+    assert_eq!(routed.handler, Some(agent_id("ben")), "not the supervisor's own");
+    let of = |roster: &[Member], who: &str| roster.iter().find(|it| it.agent.id.as_str() == who).unwrap().clone();
+    let roster = house.desk.store().roster().await.unwrap();
+    assert_eq!(of(&roster, "sarah").last_assigned_at, Some(monday()));
+    assert_eq!(of(&roster, "mia").last_assigned_at, None);
 }
 
 #[test]

@@ -561,3 +561,40 @@ async fn what_was_joined_to_what_was_joined_is_read_by_whoever_handles_the_last(
         }
     }
 }
+
+/// Whatever a query says it looks at, whoever asks sees what is theirs.
+#[tokio::test]
+async fn nobody_sees_more_by_asking_for_everything() {
+    let house = House::new(policy()).await;
+    let id = house.submit().await.id;
+    let handler = house.state(id).await.handler.unwrap();
+    let everything = || complaint_core::store::Query::within(complaint_core::store::Scope::All);
+    for (actor, sees) in [
+        (customer("john"), true),
+        (customer("jane"), false),
+        (agent(handler.as_str()), true),
+        (agent("omar"), true),
+        // It is against her.
+        (agent("zoe"), false),
+        (auditor(), true),
+    ] {
+        let page = house.as_actor(actor.clone()).list(everything()).await.unwrap();
+        assert_eq!(!page.items.is_empty(), sees, "{:?}", actor.party());
+    }
+}
+
+/// Staff read what was joined with what it was joined to. The customer whose complaint goes on with both is no staff.
+#[tokio::test]
+async fn what_was_joined_to_somebody_s_complaint_is_read_by_whoever_goes_on_with_it_alone() {
+    let house = House::new(policy()).await;
+    let (john, jane) = joined_by_consent(&house).await;
+    let holder = house.handler(jane).await;
+    assert!(holder.read(john).await.is_ok() && house.as_actor(customer("john")).read(john).await.is_ok());
+    // It is against her, as the other one is.
+    for actor in [customer("jane"), agent("zoe"), agent("sue")] {
+        if holder.actor() != &actor {
+            let read = house.as_actor(actor.clone()).read(john).await;
+            assert!(matches!(read, Err(DeskError::NotFound)), "{:?}", actor.party());
+        }
+    }
+}
