@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use complaint_core::store::StoreError;
 use sqlx::query::Query;
-use sqlx::sqlite::{SqliteArguments, SqlitePool};
+use sqlx::sqlite::{SqliteArguments, SqliteConnectOptions, SqlitePool};
 use sqlx::{Sqlite, Transaction};
 
 use crate::schema::Standing;
@@ -55,7 +55,10 @@ impl SqliteStore {
     /// settings, an engine with known faults, or a schema newer than this library.
     /// [`StoreError::Unavailable`] while another process holds the file.
     pub async fn open(url: &str) -> Result<Self, StoreError> {
-        let options = settings::options(url)?;
+        Self::open_as(settings::options(url)?).await
+    }
+
+    async fn open_as(options: SqliteConnectOptions) -> Result<Self, StoreError> {
         settings::probe(&options).await?;
         let store = Self {
             writer: settings::writer(options.clone()),
