@@ -105,6 +105,21 @@ async fn look_at(backup: &Path, copy: &Path) -> Result<(), StoreError> {
     }
 }
 
+/// Lets what the engine made beside a file be written to as the file itself. It makes them as protected as the file is at that moment,
+/// and leaves them so when that is over: nothing could ever be written again.
+pub(super) fn as_open_as_the_file(file: &Path) {
+    let Ok(its) = std::fs::metadata(file) else { return };
+    if its.permissions().readonly() {
+        return;
+    }
+    for left in beside(file) {
+        if std::fs::metadata(&left).is_ok_and(|left| left.permissions().readonly()) {
+            // If it cannot be, the engine goes on saying what is wrong.
+            let _ = std::fs::set_permissions(&left, its.permissions());
+        }
+    }
+}
+
 fn beside(file: &Path) -> impl Iterator<Item = PathBuf> {
     BESIDE.into_iter().map(move |ending| {
         let mut name = file.as_os_str().to_owned();
