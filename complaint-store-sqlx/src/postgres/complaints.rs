@@ -168,7 +168,7 @@ impl PostgresStore {
             .bind(each(&rows.workload, |delta| delta.delta))
             .bind(each(&rows.workload, |delta| delta.assigned_at.map(|at| at.timestamp_micros())))
             .bind(each(&rows.workload, |delta| delta.ceiling.map(i64::from)))
-            .bind(migrate::KNOWN)
+            .bind(migrate::known())
     }
 
     /// What a change must hold alone, in the order in which everybody takes it.

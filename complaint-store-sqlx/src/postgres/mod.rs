@@ -127,7 +127,7 @@ impl PostgresStore {
     /// A running store finds out as well that a newer library has migrated the schema: from then on it refuses everything, as
     /// opening it would.
     async fn look_for_later(&self, connection: &mut Held) -> Result<(), StoreError> {
-        let later = sqlx::query(self.sql.later.clone()).bind(migrate::KNOWN);
+        let later = sqlx::query(self.sql.later.clone()).bind(migrate::known());
         if self.fetch_on(connection, later).await.map_err(fault::meaning)?.is_empty() {
             return Ok(());
         }

@@ -240,7 +240,7 @@ async fn an_agent_saved_late_gets_what_they_hold() {
 async fn what_was_stored_before_the_counts_is_counted() {
     let Some(options) = options() else { return };
     let store = options.open().await.unwrap();
-    migrate::run_up_to(&store, 2, Duration::from_secs(60)).await.unwrap();
+    migrate::run_up_to(&store, 2, Duration::from_mins(1)).await.unwrap();
     let population = trials::population(&mut TestRunner::deterministic(), 150);
     let (before, after) = population.split_at(100);
     insert(&store, before).await;
@@ -261,7 +261,7 @@ async fn what_an_earlier_library_indexed_is_indexed_anew() {
     for before in [3, 5] {
         let Some(options) = options() else { return };
         let store = options.open().await.unwrap();
-        migrate::run_up_to(&store, before, Duration::from_secs(60)).await.unwrap();
+        migrate::run_up_to(&store, before, Duration::from_mins(1)).await.unwrap();
         let population = trials::population(&mut TestRunner::deterministic(), 60);
         let damaged = complaint(900);
         insert(&store, &population).await;

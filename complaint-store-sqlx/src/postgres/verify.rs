@@ -19,7 +19,7 @@ use crate::verify::{Heads, StoredEntry, StoredState, Verified, Walk};
 const PORTION: u32 = 500;
 
 /// How long counting everything may take: with millions of complaints longer than any daily statement may.
-const COUNTING: Duration = Duration::from_secs(3_600);
+const COUNTING: Duration = Duration::from_hours(1);
 
 /// The store for a statement that looks at everything.
 struct Unhurried<'a>(&'a PostgresStore);

@@ -139,7 +139,7 @@ pub(super) async fn later(
     connection: &mut SqliteConnection,
     statement: &'static str,
 ) -> Result<Option<SqliteRow>, sqlx::Error> {
-    sqlx::query(statement).bind(TEXTS.len() as i64).fetch_optional(connection).await
+    sqlx::query(statement).bind(i64::try_from(TEXTS.len()).unwrap_or(i64::MAX)).fetch_optional(connection).await
 }
 
 /// Whether that is nothing.

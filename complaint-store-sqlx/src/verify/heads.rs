@@ -125,14 +125,14 @@ impl<'a> Heads<'a> {
     pub(super) fn keep(&mut self, head: Head) -> Result<(), StoreError> {
         let Some(kept) = &mut self.kept else { return Ok(()) };
         kept.heads += 1;
-        let hash = head.hash.iter().map(|byte| format!("{byte:02x}")).collect();
+        let hash = head.hash.iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
         kept.write(&Line::Head { complaint: head.complaint, entries: head.entries, hash })
     }
 
     pub(super) fn end(self) -> Result<(), StoreError> {
         let Some(mut kept) = self.kept else { return Ok(()) };
         kept.write(&Line::End { heads: kept.heads })?;
-        kept.to.flush().map_err(cannot_keep)
+        kept.to.flush().map_err(|fault| cannot_keep(&fault))
     }
 }
 
@@ -176,12 +176,12 @@ impl Known<'_> {
 
 impl Kept<'_> {
     fn write(&mut self, line: &Line) -> Result<(), StoreError> {
-        serde_json::to_writer(&mut self.to, line).map_err(|fault| cannot_keep(fault.into()))?;
-        self.to.write_all(b"\n").map_err(cannot_keep)
+        serde_json::to_writer(&mut self.to, line).map_err(|fault| cannot_keep(&fault.into()))?;
+        self.to.write_all(b"\n").map_err(|fault| cannot_keep(&fault))
     }
 }
 
-fn cannot_keep(fault: std::io::Error) -> StoreError {
+fn cannot_keep(fault: &std::io::Error) -> StoreError {
     StoreError::Unusable(format!("the heads cannot be kept: {fault}"))
 }
 

@@ -113,10 +113,12 @@ async fn a_running_store_finds_out(engine: &Engine, run: impl AsyncFn(&str)) {
     };
     for found_out_by in ["a commit", "a look at what is due"] {
         run("INSERT INTO complaint_schema (version, name, hash, applied_at) VALUES (99, 'later', {hash}, 0)").await;
-        match found_out_by {
-            "a commit" => refused(found_out_by, store.commit(&opened).await),
-            _ => refused(found_out_by, store.due(second(0), 1).await.map(drop)),
-        }
+        let found_out = if found_out_by == "a commit" {
+            store.commit(&opened).await
+        } else {
+            store.due(second(0), 1).await.map(drop)
+        };
+        refused(found_out_by, found_out);
         refused("load", store.load(known.id()).await.map(drop));
         refused("commit", store.commit(&opened).await);
         refused("save", store.save(&Agent::named("asha", "Asha").unwrap()).await);
