@@ -12,7 +12,7 @@ use std::time::Instant;
 use complaint_core::conformance::{Opening, Story, agent_id, second};
 use complaint_core::id::{CustomerId, Level};
 use complaint_core::lifecycle::Status;
-use complaint_core::store::{Change, Query, Reach, Scope, Sort, Store, StoreError};
+use complaint_core::store::{Change, ComplaintStore as _, Query, Reach, Scope, Sort, Store, StoreError};
 use complaint_store_sqlx::SqliteStore;
 use complaint_store_sqlx::sqlite::{IMMEDIATE, commit_in};
 use sqlx::Executor;
@@ -131,7 +131,7 @@ async fn count(store: &dyn Store, scope: Scope) -> Result<usize, StoreError> {
 
 /// Grows a store from size to size and tells what it costs at each. `fill` commits changes together; `rest` does what an
 /// engine does when it has time.
-pub(crate) async fn measure(engine: &str, store: &dyn Store, fill: impl AsyncFn(Vec<Change>), rest: impl AsyncFn()) {
+pub(crate) async fn measure(engine: &str, store: &dyn Store, fill: impl AsyncFn(Vec<Change>), rest: impl AsyncFn(u32)) {
     for number in 0..AGENTS {
         let agent = complaint_core::Agent::named(agent(number), "Agent").expect("a name");
         store.save(&agent).await.expect("save");
@@ -144,7 +144,7 @@ pub(crate) async fn measure(engine: &str, store: &dyn Store, fill: impl AsyncFn(
             fill((filled + 1..=up_to).map(told).collect()).await;
             filled = up_to;
         }
-        rest().await;
+        rest(size).await;
         figure(&format!("{engine}_filled_{size}"), begun.elapsed().as_secs_f64(), "s");
         let medians = measured(store, size).await;
         for (name, micros) in &medians {
@@ -176,7 +176,34 @@ pub(crate) async fn sqlite() {
             }
             tx.commit().await.expect("commit");
         },
-        async || {},
+        async |size| {
+            if let Some(mebibytes) = peak_of_opening(&url) {
+                figure(&format!("sqlite_peak_memory_of_opening_{size}"), mebibytes, "MiB");
+            }
+        },
     )
     .await;
+}
+
+/// Set in a process of its own: which store it opens.
+const OPENED: &str = "COMPLAINT_BENCH_OPENED";
+
+/// The most memory in MiB that a process has had once it has opened the store and looked at what is due; this one has had more
+/// for filling it. Where the system does not say it, nothing.
+fn peak_of_opening(url: &str) -> Option<f64> {
+    let this = std::env::current_exe().expect("a path");
+    let ended = std::process::Command::new(this).arg("opened").env(OPENED, url).output().expect("starts");
+    assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+    let kibibytes: f64 = String::from_utf8(ended.stdout).expect("UTF-8").trim().parse().ok()?;
+    Some(kibibytes / 1024.0)
+}
+
+/// What that process does: says its peak in KiB.
+pub(crate) async fn opened() {
+    let url = std::env::var(OPENED).expect("the one who started it names a store");
+    let store = SqliteStore::open(&url).await.expect("open");
+    store.due(second(10_000_000), 100).await.expect("due");
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB"));
+    println!("{}", peak.unwrap_or_default());
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use complaint_core::store::{Store, StoreError};
 use complaint_store_sqlx::postgres::PostgresOptions;
-use complaint_store_sqlx::verify::Verified;
+use complaint_store_sqlx::verify::{Heads, Verified};
 use complaint_store_sqlx::{PostgresStore, SqliteStore};
 use sqlx::sqlite::SqliteConnectOptions;
 use thiserror::Error;
@@ -112,14 +112,16 @@ impl Database {
 }
 
 /// Whether states and logs of all complaints in a database are as they were committed. Changes nothing, not even an old schema.
-pub async fn verify(url: &DatabaseUrl) -> Result<Verified, DatabaseError> {
+///
+/// `heads` are those that were kept elsewhere, and where to keep those of now.
+pub async fn verify(url: &DatabaseUrl, heads: Heads<'_>) -> Result<Verified, DatabaseError> {
     Ok(match url {
         DatabaseUrl::Sqlite(url) => {
             existing(url)?;
-            SqliteStore::open(url).await?.verify_all().await?
+            SqliteStore::open(url).await?.verify_with(heads).await?
         }
         // Whether the server could lose something is no matter for whoever only reads.
-        DatabaseUrl::Postgres(url) => opened(url.options.clone(), false).await?.verify_all().await?,
+        DatabaseUrl::Postgres(url) => opened(url.options.clone(), false).await?.verify_with(heads).await?,
     })
 }
 

@@ -77,9 +77,13 @@ impl PostgresOptions {
     /// The schema that holds the tables, `public` unless said; `migrate` makes it if it is missing.
     ///
     /// # Errors
-    /// [`StoreError::Unusable`] unless it is 1 to 40 lower-case letters, digits and underscores, a letter first.
+    /// [`StoreError::Unusable`] unless it is 1 to 40 lower-case letters, digits and underscores, a letter first, and none
+    /// of those that are PostgreSQL's own (`pg_…`, `information_schema`).
     pub fn in_schema(self, schema: &str) -> Result<Self, StoreError> {
         let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+        if ["pg_", "information_schema"].iter().any(|own| schema.starts_with(own)) {
+            return Err(StoreError::Unusable(format!("the schema {schema:?} is PostgreSQL's own")));
+        }
         if schema.len() > 40 || !schema.bytes().all(fits) || !schema.starts_with(|c: char| c.is_ascii_lowercase()) {
             return Err(StoreError::Unusable(format!(
                 "{schema:?} is no name for a schema: 1 to 40 lower-case letters, digits and underscores, a letter first"
@@ -225,7 +229,19 @@ mod tests {
         for good in ["c", "complaints", "app_2", &"c".repeat(40)] {
             assert!(options().in_schema(good).is_ok(), "{good}");
         }
-        for bad in ["", "C", "2c", "_c", "a b", "a\"; DROP", "ä", &"c".repeat(41)] {
+        for bad in [
+            "",
+            "C",
+            "2c",
+            "_c",
+            "a b",
+            "a\"; DROP",
+            "ä",
+            &"c".repeat(41),
+            "pg_catalog",
+            "pg_mine",
+            "information_schema",
+        ] {
             assert!(matches!(options().in_schema(bad), Err(StoreError::Unusable(_))), "{bad}");
         }
     }

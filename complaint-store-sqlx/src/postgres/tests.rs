@@ -1,5 +1,7 @@
 #![expect(clippy::similar_names, reason = "a store and the story it keeps: both are the words for it")]
 
+use std::time::Duration;
+
 use complaint_core::agent::Agent;
 use complaint_core::complaint::Complaint;
 use complaint_core::conformance::{Opening, Story, agent_id};
@@ -238,7 +240,7 @@ async fn an_agent_saved_late_gets_what_they_hold() {
 async fn what_was_stored_before_the_counts_is_counted() {
     let Some(options) = options() else { return };
     let store = options.open().await.unwrap();
-    migrate::run_up_to(&store, 2).await.unwrap();
+    migrate::run_up_to(&store, 2, Duration::from_mins(1)).await.unwrap();
     let population = trials::population(&mut TestRunner::deterministic(), 150);
     let (before, after) = population.split_at(100);
     insert(&store, before).await;
@@ -259,7 +261,7 @@ async fn what_an_earlier_library_indexed_is_indexed_anew() {
     for before in [3, 5] {
         let Some(options) = options() else { return };
         let store = options.open().await.unwrap();
-        migrate::run_up_to(&store, before).await.unwrap();
+        migrate::run_up_to(&store, before, Duration::from_mins(1)).await.unwrap();
         let population = trials::population(&mut TestRunner::deterministic(), 60);
         let damaged = complaint(900);
         insert(&store, &population).await;
@@ -358,6 +360,34 @@ async fn daily_work_scans_no_table() {
         assert!(!plan.iter().any(scans), "{name}: {plan:#?}\n{sql}");
         tx.execute("DEALLOCATE explained").await.unwrap();
     }
+}
+
+#[tokio::test]
+async fn a_migration_does_not_wait_for_ever() {
+    let Some(options) = options() else { return };
+    let store = options.open().await.unwrap();
+    let lock = super::complaints::lock_key(store.schema(), "migration", "");
+    let mut other = store.pool().begin().await.unwrap();
+    sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(lock).execute(&mut *other).await.unwrap();
+    let waited = migrate::run_up_to(&store, 1, Duration::from_millis(1)).await.unwrap_err();
+    let why = std::error::Error::source(&waited).unwrap().to_string();
+    assert!(waited.is_transient() && why.contains("another server migrates it"), "{waited:?}");
+    other.rollback().await.unwrap();
+    store.migrate().await.unwrap();
+}
+
+/// Counting everything has a time of its own, and leaves the daily one as it was.
+#[tokio::test]
+async fn counting_everything_may_take_longer_than_daily_work() {
+    let Some(store) = fresh().await else { return };
+    store.commit(&Story::open(&Opening::numbered(1)).1).await.unwrap();
+    // Counts nothing in less time than that.
+    let hasty = "ALTER VIEW complaint_countable RENAME TO countable_at_all; CREATE VIEW complaint_countable AS \
+                 SELECT * FROM countable_at_all WHERE current_setting('statement_timeout') = '1h'";
+    execute(&store, hasty).await.unwrap();
+    assert_eq!(store.verify_all().await.unwrap().miscounts, []);
+    let shown: String = sqlx::query_scalar("SHOW statement_timeout").fetch_one(store.pool()).await.unwrap();
+    assert_eq!(shown, "1min");
 }
 
 #[tokio::test]

@@ -20,6 +20,7 @@ mod model;
 mod orders;
 #[cfg(feature = "postgres")]
 mod postgres;
+mod protected;
 #[cfg(feature = "postgres")]
 mod secured;
 mod sweepers;
