@@ -41,6 +41,7 @@ pub(super) fn migrations() -> Vec<Migration> {
         ("against", include_str!("../../migrations/postgres/0005_against.sql")),
         (FOLDING, include_str!("../../migrations/postgres/0006_folding.sql")),
         ("dead_letters", include_str!("../../migrations/postgres/0007_dead_letters.sql")),
+        ("kinds", include_str!("../../migrations/postgres/0008_kinds.sql")),
     ])
 }
 

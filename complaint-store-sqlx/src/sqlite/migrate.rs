@@ -44,6 +44,7 @@ pub(super) fn migrations() -> Vec<Migration> {
         ("against", include_str!("../../migrations/sqlite/0007_against.sql")),
         (FOLDING, include_str!("../../migrations/sqlite/0008_folding.sql")),
         ("dead_letters", include_str!("../../migrations/sqlite/0009_dead_letters.sql")),
+        ("kinds", include_str!("../../migrations/sqlite/0010_kinds.sql")),
     ])
 }
 
