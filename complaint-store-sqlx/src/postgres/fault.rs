@@ -7,7 +7,17 @@ use crate::error::{Fault, nothing_happened};
 
 /// The meaning of an error after which nothing happened.
 pub(super) fn meaning(error: sqlx::Error) -> StoreError {
-    nothing_happened(error, classify)
+    match &error {
+        // Not there, or there already under this name: a statement was prepared on another connection than it is used on.
+        sqlx::Error::Database(said) if matches!(&*code(said.as_ref()), "26000" | "42P05") => {
+            StoreError::Unusable(format!(
+                "{}: a proxy that pools transactions has to keep prepared statements (PgBouncer from 1.21 on, with \
+             max_prepared_statements above 0), or to pool sessions",
+                said.message()
+            ))
+        }
+        _ => nothing_happened(error, classify),
+    }
 }
 
 /// The meaning of an error of a statement that commits by itself.
