@@ -90,6 +90,8 @@ pub enum TokenPurpose {
     VerifyEmail,
     /// Lets an invited person choose a password.
     Invitation,
+    /// Lets somebody who forgot their password choose another.
+    ResetPassword,
     /// Makes the first admin.
     SetupAdmin,
 }
@@ -100,9 +102,47 @@ impl TokenPurpose {
         match self {
             Self::VerifyEmail => "verify_email",
             Self::Invitation => "invitation",
+            Self::ResetPassword => "reset_password",
             Self::SetupAdmin => "setup_admin",
         }
     }
+}
+
+/// A one-time token of an account, about to be mailed.
+#[derive(Debug, Clone)]
+pub struct NewToken {
+    /// Of the token in the link.
+    pub hash: SecretHash,
+    /// What it is for.
+    pub purpose: TokenPurpose,
+    /// Whose.
+    pub account_id: String,
+    /// Until when the link works.
+    pub expires_at: DateTime<Utc>,
+    /// The code that can be typed in instead of the link, if there is one.
+    pub code: Option<NewCode>,
+}
+
+/// The code beside a link.
+#[derive(Debug, Clone, Copy)]
+pub struct NewCode {
+    /// Of the code; see [`super::secret::Code::hash`].
+    pub hash: SecretHash,
+    /// Until when it works.
+    pub expires_at: DateTime<Utc>,
+}
+
+/// A mail that somebody asks for who says an address and is not known: whether there is such an account, nobody learns.
+#[derive(Debug, Clone, Copy)]
+pub struct AskedMail<'a> {
+    /// Which mail.
+    pub kind: AccountMailKind,
+    /// To the enabled account that has this address and confirmed it, if there is one.
+    pub email: &'a EmailAddress,
+    /// The most of this kind to an account within the window.
+    pub most: u32,
+    /// How far back they count.
+    pub window: TimeDelta,
 }
 
 /// A session to be opened.
@@ -183,11 +223,16 @@ pub enum AccountMailKind {
     AlreadyRegistered,
     /// Choose a password for the account made for you.
     Invitation,
+    /// Choose another password.
+    ResetPassword,
+    /// Your password is another one now.
+    PasswordChanged,
 }
 
 impl AccountMailKind {
     /// All kinds.
-    pub const ALL: [Self; 3] = [Self::VerifyEmail, Self::AlreadyRegistered, Self::Invitation];
+    pub const ALL: [Self; 5] =
+        [Self::VerifyEmail, Self::AlreadyRegistered, Self::Invitation, Self::ResetPassword, Self::PasswordChanged];
 
     /// The stored name.
     pub fn as_str(self) -> &'static str {
@@ -195,6 +240,8 @@ impl AccountMailKind {
             Self::VerifyEmail => "verify_email",
             Self::AlreadyRegistered => "already_registered",
             Self::Invitation => "invitation",
+            Self::ResetPassword => "reset_password",
+            Self::PasswordChanged => "password_changed",
         }
     }
 }
@@ -208,6 +255,8 @@ pub struct MailJob {
     pub account: Account,
     /// Which mail.
     pub kind: AccountMailKind,
+    /// Where to, if not to the account's own address.
+    pub sent_to: Option<String>,
     /// Tries before this one.
     pub attempts: u32,
     /// When it was asked for.
@@ -386,15 +435,18 @@ pub trait Accounts: Send + Sync {
     /// Whether an enabled admin exists.
     async fn has_admin(&self) -> Result<bool, AccountsError>;
 
-    /// Keeps a one-time token for an account.
-    async fn add_token(
+    /// Keeps a one-time token for an account, and the code beside it.
+    async fn add_token(&self, new: &NewToken, now: DateTime<Utc>) -> Result<(), AccountsError>;
+    /// The hash of the token whose code this is, if both work now. A wrong code counts against every code of the account for this
+    /// purpose, and after `tries` of them a code works no longer, also among many at once. The token is not used up.
+    async fn token_of_code(
         &self,
-        hash: SecretHash,
-        purpose: TokenPurpose,
         account_id: &str,
+        purpose: TokenPurpose,
+        code: SecretHash,
+        tries: u32,
         now: DateTime<Utc>,
-        expires_at: DateTime<Utc>,
-    ) -> Result<(), AccountsError>;
+    ) -> Result<Option<SecretHash>, AccountsError>;
     /// Whose token this is, if it is good now: looked at before a password is hashed.
     async fn token_is_good(
         &self,
@@ -412,10 +464,12 @@ pub trait Accounts: Send + Sync {
         chosen: Option<&Chosen>,
         now: DateTime<Utc>,
     ) -> Result<Confirmation, AccountsError>;
-    /// Uses up a token, stores the password, confirms the address (the link was mailed there) and ends all sessions and API tokens.
-    async fn accept_invitation(
+    /// Uses up a token, stores the password, confirms the address (the link was mailed there) and ends everything that opens the account:
+    /// sessions, API tokens, other links and codes.
+    async fn set_password(
         &self,
         hash: SecretHash,
+        purpose: TokenPurpose,
         password_hash: &str,
         now: DateTime<Utc>,
     ) -> Result<Option<Account>, AccountsError>;
@@ -468,13 +522,15 @@ pub trait Accounts: Send + Sync {
     /// Revokes an API token.
     async fn revoke_api_token(&self, hash: SecretHash, now: DateTime<Utc>) -> Result<(), AccountsError>;
 
-    /// Counts a try, or refuses it; counting and refusing are one step, so parallel tries cannot slip through.
+    /// Counts a try, or refuses it; counting and refusing are one step, so parallel tries cannot slip through. A mail that is asked for
+    /// with it is queued in the same step, by the same statements and with the same wait for the disk whether anybody gets it or not.
     async fn admit_attempt(
         &self,
         kind: AttemptKind,
         subject: SecretHash,
         address: &str,
         limits: AttemptLimits,
+        mail: Option<AskedMail<'_>>,
         now: DateTime<Utc>,
     ) -> Result<Admission, AccountsError>;
     /// Takes a counted try back: it was right.

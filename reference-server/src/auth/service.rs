@@ -8,13 +8,13 @@ use thiserror::Error;
 use url::Url;
 
 use super::accounts::{
-    Account, AccountChange, AccountFilter, AccountMailKind, Accounts, AccountsError, Admission, Asked, AttemptKind,
-    AttemptLimits, Chosen, Confirmation, HeldKey, Made, MailJob, MailOutcome, NewAccount, NewSession,
-    SignUp as SignUpOutcome, TokenPurpose,
+    Account, AccountChange, AccountFilter, AccountMailKind, Accounts, AccountsError, Admission, Asked, AskedMail,
+    AttemptKind, AttemptLimits, Chosen, Confirmation, HeldKey, Made, MailJob, MailOutcome, NewAccount, NewCode,
+    NewSession, NewToken, SignUp as SignUpOutcome, TokenPurpose,
 };
-use super::mail::{AccountMail, AccountMailError, compose};
+use super::mail::{AccountMail, AccountMailError, Occasion, compose};
 use super::password::{Comparison, PASSWORD_MAX, PasswordError, Passwords, judge};
-use super::secret::{Secret, SecretHash, draw_account_id, hash_of};
+use super::secret::{Code, Secret, SecretHash, draw_account_id, hash_of};
 use super::values::{EmailAddress, Fault, FullName, Phone, Role};
 use crate::clock::Clock;
 use crate::error::{chain, printable};
@@ -24,6 +24,12 @@ use crate::texts::TextsError;
 pub const VERIFY_EMAIL_FOR: TimeDelta = TimeDelta::hours(24);
 /// How long an invitation works, from the moment its mail is sent.
 pub const INVITATION_FOR: TimeDelta = TimeDelta::days(7);
+/// How long a link to choose another password works, from the moment its mail is sent.
+pub const RESET_PASSWORD_FOR: TimeDelta = TimeDelta::minutes(30);
+/// How long a code works, from the moment its mail is sent.
+pub const CODE_FOR: TimeDelta = TimeDelta::minutes(10);
+/// After so many wrong codes an account's codes work no longer; the links beside them do.
+pub const CODE_TRIES: u32 = 5;
 /// How long a set-up link works; every start without an admin prints a new one.
 pub const SETUP_FOR: TimeDelta = TimeDelta::hours(24);
 /// How long an API token works.
@@ -38,6 +44,9 @@ const SIGN_UP_LIMITS: AttemptLimits =
     AttemptLimits { per_subject: None, per_address: 200, window: TimeDelta::minutes(15) };
 /// A session's use is written down at most this often: reading a page must not cost a write each time.
 const TOUCH_EVERY: TimeDelta = TimeDelta::minutes(1);
+/// The most mails with a link or code that a confirmed account gets within [`ASKED_WITHIN`], whoever asks for them.
+const ASKED_MOST: u32 = 3;
+const ASKED_WITHIN: TimeDelta = TimeDelta::hours(1);
 const MAIL_LEASE: TimeDelta = TimeDelta::minutes(5);
 const MAIL_BATCH: u32 = 20;
 const MAIL_ERROR_MAX: usize = 500;
@@ -63,6 +72,41 @@ pub enum Recalled {
     Same(Made),
     /// It was used with another request.
     Other,
+}
+
+/// What somebody holds of a mail that was sent to them.
+#[derive(Debug, Clone, Copy)]
+pub enum Mailed<'a> {
+    /// The token of its link.
+    Link(&'a str),
+    /// The address it was sent to, and its code.
+    Code {
+        /// As typed.
+        email: &'a str,
+        /// As typed.
+        code: &'a str,
+    },
+}
+
+impl<'a> Mailed<'a> {
+    /// What came in three fields: a token, or address and code.
+    ///
+    /// # Errors
+    /// [`AuthError::Invalid`] naming what is missing or too much.
+    pub fn of(token: Option<&'a str>, email: Option<&'a str>, code: Option<&'a str>) -> Result<Self, AuthError> {
+        let wrong =
+            |field, code, message| AuthError::Invalid(vec![FieldFault { field, fault: Fault::new(code, message) }]);
+        match (token, email, code) {
+            (Some(token), None, None) => Ok(Self::Link(token)),
+            (None, Some(email), Some(code)) => Ok(Self::Code { email, code }),
+            (None, None, None) => {
+                Err(wrong("token", "missing", "Give the token of the link, or e-mail address and code."))
+            }
+            (None, Some(_), None) => Err(wrong("code", "missing", "Please give the code that was mailed.")),
+            (None, None, Some(_)) => Err(wrong("email", "missing", "Please give the address the code was mailed to.")),
+            (Some(_), ..) => Err(wrong("code", "unknown_field", "With a token neither address nor code is needed.")),
+        }
+    }
 }
 
 /// Why something about an account was not done.
@@ -269,23 +313,58 @@ impl AccountService {
         Ok(self.accounts.account_of_owner(new, self.clock.now()).await?)
     }
 
+    /// The hash of the token behind what somebody holds, looked at before a password is hashed: that is work which strangers must not
+    /// cause. A code counts as a try to log in until it was right.
+    async fn token_of(
+        &self,
+        mailed: Mailed<'_>,
+        purpose: TokenPurpose,
+        address: IpAddr,
+        now: DateTime<Utc>,
+    ) -> Result<(SecretHash, Account), AuthError> {
+        let hash = match mailed {
+            Mailed::Link(token) => hash_of(token),
+            Mailed::Code { email, code } => {
+                let (email, code) = checked_code(email, code)?;
+                let attempt = self.admit(AttemptKind::LogIn, &email, address, LOGIN_LIMITS, now).await?;
+                let known = self.accounts.by_email(&email).await?;
+                // Nobody has the empty id: the same is asked of the database for an unknown address.
+                let id = known.map(|known| known.account.id).unwrap_or_default();
+                let found = self.accounts.token_of_code(&id, purpose, code.hash(&id), CODE_TRIES, now).await?;
+                let Some(hash) = found else { return Err(wrong_code()) };
+                self.accounts.forgive_attempt(attempt).await?;
+                hash
+            }
+        };
+        let account = self.good_token(hash, purpose, now).await?;
+        Ok((hash, account))
+    }
+
+    async fn good_token(
+        &self,
+        hash: SecretHash,
+        purpose: TokenPurpose,
+        now: DateTime<Utc>,
+    ) -> Result<Account, AuthError> {
+        self.accounts.token_is_good(hash, purpose, now).await?.ok_or(AuthError::InvalidToken)
+    }
+
     /// What must be given with the token of a confirmation link.
     pub async fn confirmation(&self, token: &str) -> Result<Asked, AuthError> {
         self.accounts.confirmation(hash_of(token), self.clock.now()).await?.ok_or(AuthError::InvalidToken)
     }
 
-    /// Uses up the token of a confirmation link. Name and password, given together, take the place of what was said at sign-up; after
+    /// Uses up a confirmation link or its code. Name and password, given together, take the place of what was said at sign-up; after
     /// sign-ups with different passwords they must be given, see [`AccountService::sign_up`].
     pub async fn confirm_email(
         &self,
-        token: &str,
+        mailed: Mailed<'_>,
         name: Option<&str>,
         password: Option<&str>,
+        address: IpAddr,
     ) -> Result<Account, AuthError> {
-        let (hash, now) = (hash_of(token), self.clock.now());
-        // The token first: hashing is work that strangers must not cause.
-        let account =
-            self.accounts.token_is_good(hash, TokenPurpose::VerifyEmail, now).await?.ok_or(AuthError::InvalidToken)?;
+        let now = self.clock.now();
+        let (hash, account) = self.token_of(mailed, TokenPurpose::VerifyEmail, address, now).await?;
         let chosen = match (name, password) {
             (None, None) => None,
             (Some(name), Some(password)) => {
@@ -302,6 +381,47 @@ impl AccountService {
             Confirmation::Asks => Err(AuthError::Invalid(["name", "password"].map(needed).into())),
             Confirmation::NotGood => Err(AuthError::InvalidToken),
         }
+    }
+
+    /// Mails a link and a code to choose another password, to whoever has confirmed this address: customers and staff alike. Succeeds alike
+    /// for known and unknown addresses, after the same work; three mails an hour at most.
+    pub async fn forgot_password(&self, email: &str, address: IpAddr) -> Result<(), AuthError> {
+        let email = EmailAddress::parse(email)
+            .map_err(|fault| AuthError::Invalid(vec![FieldFault { field: "email", fault }]))?;
+        self.ask_for_mail(AccountMailKind::ResetPassword, &email, address).await
+    }
+
+    /// Whether [`AccountService::reset_password`] would take this token now.
+    pub async fn reset_is_good(&self, token: &str) -> Result<bool, AuthError> {
+        let found = self.accounts.token_is_good(hash_of(token), TokenPurpose::ResetPassword, self.clock.now()).await?;
+        Ok(found.is_some())
+    }
+
+    /// Uses up a link or code and sets the password. Sessions, API tokens and every other link and code of the account end; its owner is
+    /// told by mail.
+    pub async fn reset_password(
+        &self,
+        mailed: Mailed<'_>,
+        password: &str,
+        address: IpAddr,
+    ) -> Result<Account, AuthError> {
+        let purpose = TokenPurpose::ResetPassword;
+        let (hash, account) = self.token_of(mailed, purpose, address, self.clock.now()).await?;
+        self.choose_password(hash, &account, purpose, password).await
+    }
+
+    async fn choose_password(
+        &self,
+        hash: SecretHash,
+        account: &Account,
+        purpose: TokenPurpose,
+        password: &str,
+    ) -> Result<Account, AuthError> {
+        judge(password, &account.name, &account.email)
+            .map_err(|fault| AuthError::Invalid(vec![FieldFault { field: "password", fault }]))?;
+        let password_hash = self.passwords.hash(password).await?;
+        let set = self.accounts.set_password(hash, purpose, &password_hash, self.clock.now()).await?;
+        set.ok_or(AuthError::InvalidToken)
     }
 
     /// Opens a session; `replaces` is the cookie the browser came with, which ends.
@@ -436,11 +556,11 @@ impl AccountService {
         Ok(self.accounts.insert(new, mail, self.clock.now()).await?)
     }
 
-    /// Whether an admin can be made of this.
+    /// Whether an account can be made of this.
     ///
     /// # Errors
     /// Every fault that needs no look at other accounts.
-    pub fn checked_admin(name: &str, email: &str, password: &str) -> Result<(), AuthError> {
+    pub fn checked_person(name: &str, email: &str, password: &str) -> Result<(), AuthError> {
         checked_person(name, email, Some(password)).map(|_| ())
     }
 
@@ -524,14 +644,9 @@ impl AccountService {
 
     /// Uses up the token of an invitation and sets the password.
     pub async fn accept_invitation(&self, token: &str, password: &str) -> Result<Account, AuthError> {
-        let now = self.clock.now();
-        let hash = hash_of(token);
-        let account =
-            self.accounts.token_is_good(hash, TokenPurpose::Invitation, now).await?.ok_or(AuthError::InvalidToken)?;
-        judge(password, &account.name, &account.email)
-            .map_err(|fault| AuthError::Invalid(vec![FieldFault { field: "password", fault }]))?;
-        let password_hash = self.passwords.hash(password).await?;
-        self.accounts.accept_invitation(hash, &password_hash, now).await?.ok_or(AuthError::InvalidToken)
+        let (hash, purpose) = (hash_of(token), TokenPurpose::Invitation);
+        let account = self.good_token(hash, purpose, self.clock.now()).await?;
+        self.choose_password(hash, &account, purpose, password).await
     }
 
     /// The account with this id.
@@ -585,21 +700,33 @@ impl AccountService {
             delivered.dropped += 1;
             return Ok(self.accounts.settle_mail(job.id, MailOutcome::Done, now).await?);
         }
-        // The token is drawn only now: between asking and sending no secret lies in the database.
-        let link = match job.kind {
-            AccountMailKind::VerifyEmail => Some(("verify", TokenPurpose::VerifyEmail, VERIFY_EMAIL_FOR)),
-            AccountMailKind::Invitation => Some(("invitation", TokenPurpose::Invitation, INVITATION_FOR)),
-            AccountMailKind::AlreadyRegistered => None,
-        };
-        let link = match link {
-            Some((page, purpose, valid_for)) => {
-                let secret = Secret::draw();
-                self.accounts.add_token(secret.hash(), purpose, &job.account.id, now, now + valid_for).await?;
-                Some(self.link(page, &secret))
+        // Link and code are drawn only now: between asking and sending no secret lies in the database.
+        let (link, code) = match way_in(job.kind) {
+            Some(way) => {
+                let (secret, code) = (Secret::draw(), way.with_code.then(Code::draw));
+                let token = NewToken {
+                    hash: secret.hash(),
+                    purpose: way.purpose,
+                    account_id: job.account.id.clone(),
+                    expires_at: now + way.valid_for,
+                    code: code
+                        .as_ref()
+                        .map(|code| NewCode { hash: code.hash(&job.account.id), expires_at: now + CODE_FOR }),
+                };
+                self.accounts.add_token(&token, now).await?;
+                (Some(self.link(way.page, &secret)), code)
             }
-            None => None,
+            None => (None, None),
         };
-        let message = compose(job.id, &job.account.email, job.kind, &self.base_url, link.as_deref(), job.asked_at);
+        let message = compose(&Occasion {
+            id: job.id,
+            to: job.sent_to.as_deref().unwrap_or(&job.account.email),
+            kind: job.kind,
+            base_url: &self.base_url,
+            link: link.as_deref(),
+            code: code.as_ref(),
+            asked_at: job.asked_at,
+        });
         let outcome = match mail.send(&message).await {
             Ok(()) => {
                 delivered.sent += 1;
@@ -662,8 +789,26 @@ impl AccountService {
         now: DateTime<Utc>,
     ) -> Result<i64, AuthError> {
         let subject: SecretHash = hash_of(&email.normalised());
-        match self.accounts.admit_attempt(kind, subject, &network_of(address), limits, now).await? {
+        match self.accounts.admit_attempt(kind, subject, &network_of(address), limits, None, now).await? {
             Admission::Admitted { attempt } => Ok(attempt),
+            Admission::Refused { until } => Err(wait_until(until, now)),
+        }
+    }
+
+    /// Queues a mail for whoever has confirmed this address, without a word on whether anybody has.
+    async fn ask_for_mail(
+        &self,
+        kind: AccountMailKind,
+        email: &EmailAddress,
+        address: IpAddr,
+    ) -> Result<(), AuthError> {
+        let (now, subject) = (self.clock.now(), hash_of(&email.normalised()));
+        let mail = AskedMail { kind, email, most: ASKED_MOST, window: ASKED_WITHIN };
+        let network = network_of(address);
+        let asked =
+            self.accounts.admit_attempt(AttemptKind::SignUp, subject, &network, SIGN_UP_LIMITS, Some(mail), now);
+        match asked.await? {
+            Admission::Admitted { .. } => Ok(()),
             Admission::Refused { until } => Err(wait_until(until, now)),
         }
     }
@@ -704,6 +849,42 @@ fn checked_person(name: &str, email: &str, password: Option<&str>) -> Result<(Fu
     }
 }
 
+fn checked_code(email: &str, code: &str) -> Result<(EmailAddress, Code), AuthError> {
+    match (EmailAddress::parse(email), Code::parse(code)) {
+        (Ok(email), Ok(code)) => Ok((email, code)),
+        (email, code) => {
+            let faults = [("email", email.err()), ("code", code.err())];
+            let faults = faults.into_iter().filter_map(|(field, fault)| Some(FieldFault { field, fault: fault? }));
+            Err(AuthError::Invalid(faults.collect()))
+        }
+    }
+}
+
+/// The same for a code that is another one, that works no longer, and for an address nobody has.
+fn wrong_code() -> AuthError {
+    let fault = Fault::new("not_good", "This is not the code we sent to this address, or it works no longer.");
+    AuthError::Invalid(vec![FieldFault { field: "code", fault }])
+}
+
+/// What a mail lets its reader do.
+struct WayIn {
+    page: &'static str,
+    purpose: TokenPurpose,
+    /// The link; a code beside it works for [`CODE_FOR`].
+    valid_for: TimeDelta,
+    with_code: bool,
+}
+
+fn way_in(kind: AccountMailKind) -> Option<WayIn> {
+    let way = |page, purpose, valid_for, with_code| Some(WayIn { page, purpose, valid_for, with_code });
+    match kind {
+        AccountMailKind::VerifyEmail => way("verify", TokenPurpose::VerifyEmail, VERIFY_EMAIL_FOR, true),
+        AccountMailKind::Invitation => way("invitation", TokenPurpose::Invitation, INVITATION_FOR, false),
+        AccountMailKind::ResetPassword => way("reset", TokenPurpose::ResetPassword, RESET_PASSWORD_FOR, true),
+        AccountMailKind::AlreadyRegistered | AccountMailKind::PasswordChanged => None,
+    }
+}
+
 fn needed(field: &'static str) -> FieldFault {
     let message = "There was more than one sign-up with this address: name and password must come with the link.";
     FieldFault { field, fault: Fault::new("missing", message) }
@@ -733,7 +914,9 @@ fn is_still_needed(job: &MailJob) -> bool {
             AccountMailKind::VerifyEmail => job.account.email_verified_at.is_none(),
             // A customer who is invited has shown already whose address it is.
             AccountMailKind::Invitation => job.account.email_verified_at.is_none() || !job.account.role.is_staff(),
-            AccountMailKind::AlreadyRegistered => true,
+            AccountMailKind::AlreadyRegistered | AccountMailKind::ResetPassword | AccountMailKind::PasswordChanged => {
+                true
+            }
         }
 }
 

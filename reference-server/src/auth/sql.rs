@@ -11,9 +11,9 @@ use uuid::Uuid;
 
 use super::{CLAIM_MAIL, Connection, Kept, Row, fault};
 use crate::auth::accounts::{
-    Account, AccountChange, AccountFilter, AccountMailKind, Accounts, AccountsError, Admission, Asked, AttemptKind,
-    AttemptLimits, Chosen, Confirmation, Credentials, HeldKey, Made, MailJob, MailOutcome, NewAccount, NewSession,
-    PhoneCode, PhoneLimits, PolicyVersion, PolicyVersions, SessionView, SignUp, TokenPurpose,
+    Account, AccountChange, AccountFilter, AccountMailKind, Accounts, AccountsError, Admission, Asked, AskedMail,
+    AttemptKind, AttemptLimits, Chosen, Confirmation, Credentials, HeldKey, Made, MailJob, MailOutcome, NewAccount,
+    NewSession, NewToken, PhoneCode, PhoneLimits, PolicyVersion, PolicyVersions, SessionView, SignUp, TokenPurpose,
 };
 use crate::auth::secret::SecretHash;
 use crate::auth::values::{EmailAddress, Phone, Role};
@@ -47,7 +47,15 @@ const CONFIRMATION: &str = "SELECT a.sign_ups_differ FROM server_one_time_tokens
     WHERE t.hash = $1 AND t.purpose = 'verify_email' AND t.used_at IS NULL AND t.expires_at > $2 AND a.disabled_at IS NULL";
 const COUNT_ADMINS: &str = "SELECT count(*) FROM server_accounts WHERE role = 'admin' AND disabled_at IS NULL";
 
-const INSERT_TOKEN: &str = "INSERT INTO server_one_time_tokens (hash, purpose, account_id, created_at, expires_at) VALUES ($1, $2, $3, $4, $5)";
+const INSERT_TOKEN: &str =
+    "INSERT INTO server_one_time_tokens (hash, purpose, account_id, created_at, expires_at, code_hash, code_expires_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7)";
+const INSERT_SETUP_TOKEN: &str =
+    "INSERT INTO server_one_time_tokens (hash, purpose, created_at, expires_at) VALUES ($1, 'setup_admin', $2, $3)";
+const TRY_CODE: &str =
+    "UPDATE server_one_time_tokens SET tries = tries + CASE WHEN code_hash = $3 THEN 0 ELSE 1 END
+    WHERE account_id = $1 AND purpose = $2 AND used_at IS NULL AND expires_at > $4 AND code_expires_at > $4 AND tries < $5
+    RETURNING hash, code_hash";
 const GOOD_TOKEN: &str =
     "SELECT a.id, a.name, a.email, a.phone, a.role, a.email_verified_at, a.disabled_at, a.created_at
     FROM server_one_time_tokens t JOIN server_accounts a ON a.id = t.account_id
@@ -55,6 +63,7 @@ const GOOD_TOKEN: &str =
 const USE_TOKEN: &str = "UPDATE server_one_time_tokens SET used_at = $3 WHERE hash = $1 AND purpose = $2 AND used_at IS NULL AND expires_at > $3 RETURNING account_id";
 const END_TOKENS: &str =
     "UPDATE server_one_time_tokens SET used_at = $3 WHERE account_id = $1 AND purpose = $2 AND used_at IS NULL";
+const END_TOKENS_OF: &str = "UPDATE server_one_time_tokens SET used_at = $2 WHERE account_id = $1 AND used_at IS NULL";
 const END_SETUP_TOKENS: &str = "DELETE FROM server_one_time_tokens WHERE purpose = 'setup_admin'";
 const GOOD_SETUP_TOKEN: &str = "SELECT count(*) FROM server_one_time_tokens WHERE hash = $1 AND purpose = 'setup_admin' AND used_at IS NULL AND expires_at > $2";
 
@@ -96,6 +105,11 @@ const SET_PHONE: &str = "UPDATE server_accounts SET phone = $2 WHERE id = $1";
 
 const INSERT_MAIL: &str =
     "INSERT INTO server_mail_outbox (id, account_id, kind, created_at, next_try_at) VALUES ($1, $2, $3, $4, $4)";
+// One statement, whether there is such an account or not: the time it takes must not tell.
+const ASK_FOR_MAIL: &str = "INSERT INTO server_mail_outbox (id, account_id, kind, created_at, next_try_at)
+    SELECT $1, a.id, $3, $4, $4 FROM server_accounts a
+    WHERE a.email_normalised = $2 AND a.disabled_at IS NULL AND a.email_verified_at IS NOT NULL
+    AND $6 > (SELECT count(*) FROM server_mail_outbox m WHERE m.account_id = a.id AND m.kind = $3 AND m.created_at > $5)";
 const RECENT_MAIL: &str =
     "SELECT count(*) FROM server_mail_outbox WHERE account_id = $1 AND kind = $2 AND created_at > $3";
 const MAIL_DONE: &str = "UPDATE server_mail_outbox SET sent_at = $2, attempts = attempts + 1, last_error = NULL WHERE id = $1 AND sent_at IS NULL";
@@ -320,21 +334,46 @@ impl Accounts for Kept {
         Ok(count_admins(&mut connection).await? > 0)
     }
 
-    async fn add_token(
-        &self,
-        hash: SecretHash,
-        purpose: TokenPurpose,
-        account_id: &str,
-        now: DateTime<Utc>,
-        expires_at: DateTime<Utc>,
-    ) -> Result<(), AccountsError> {
+    async fn add_token(&self, new: &NewToken, now: DateTime<Utc>) -> Result<(), AccountsError> {
         let insert = sqlx::query(INSERT_TOKEN)
-            .bind(hash.to_vec())
-            .bind(purpose.as_str())
-            .bind(account_id)
+            .bind(new.hash.to_vec())
+            .bind(new.purpose.as_str())
+            .bind(&new.account_id)
             .bind(micros(now))
-            .bind(micros(expires_at));
+            .bind(micros(new.expires_at))
+            .bind(new.code.map(|code| code.hash.to_vec()))
+            .bind(new.code.map(|code| micros(code.expires_at)));
         insert.execute(&mut *self.connection().await?).await.map(drop).map_err(fault)
+    }
+
+    async fn token_of_code(
+        &self,
+        account_id: &str,
+        purpose: TokenPurpose,
+        code: SecretHash,
+        tries: u32,
+        now: DateTime<Utc>,
+    ) -> Result<Option<SecretHash>, AccountsError> {
+        let mut tx = self.begin(Turn::Accounts).await?;
+        let tried = sqlx::query(TRY_CODE)
+            .bind(account_id)
+            .bind(purpose.as_str())
+            .bind(code.to_vec())
+            .bind(micros(now))
+            .bind(i64::from(tries));
+        let rows = tried.fetch_all(&mut *tx).await.map_err(fault)?;
+        // The try is written down either way.
+        tx.commit().await.map_err(fault)?;
+        let bytes = |row: &Row, column| row.try_get::<Vec<u8>, _>(column).map_err(fault);
+        for row in &rows {
+            if bytes(row, "code_hash")? == code {
+                let hash = bytes(row, "hash")?.try_into();
+                return hash
+                    .map(Some)
+                    .map_err(|_| AccountsError::Corrupt { table: "server_one_time_tokens", column: "hash" });
+            }
+        }
+        Ok(None)
     }
 
     async fn token_is_good(
@@ -389,14 +428,15 @@ impl Accounts for Kept {
         Ok(Confirmation::Done(account))
     }
 
-    async fn accept_invitation(
+    async fn set_password(
         &self,
         hash: SecretHash,
+        purpose: TokenPurpose,
         password_hash: &str,
         now: DateTime<Utc>,
     ) -> Result<Option<Account>, AccountsError> {
         let mut tx = self.begin(Turn::Accounts).await?;
-        let Some(account) = use_token(&mut tx, hash, TokenPurpose::Invitation, now).await? else {
+        let Some(account) = use_token(&mut tx, hash, purpose, now).await? else {
             return Ok(None);
         };
         sqlx::query(SET_PASSWORD)
@@ -407,6 +447,10 @@ impl Accounts for Kept {
             .await
             .map_err(fault)?;
         end_access(&mut tx, &account.id, now).await?;
+        sqlx::query(END_TOKENS_OF).bind(&account.id).bind(micros(now)).execute(&mut *tx).await.map_err(fault)?;
+        if purpose == TokenPurpose::ResetPassword {
+            insert_mail(&mut tx, &account.id, AccountMailKind::PasswordChanged, now).await?;
+        }
         tx.commit().await.map_err(fault)?;
         Ok(Some(account))
     }
@@ -419,9 +463,8 @@ impl Accounts for Kept {
     ) -> Result<(), AccountsError> {
         let mut tx = self.begin(Turn::Accounts).await?;
         sqlx::query(END_SETUP_TOKENS).execute(&mut *tx).await.map_err(fault)?;
-        let insert =
-            sqlx::query(INSERT_TOKEN).bind(hash.to_vec()).bind(TokenPurpose::SetupAdmin.as_str()).bind(None::<String>);
-        insert.bind(micros(now)).bind(micros(expires_at)).execute(&mut *tx).await.map_err(fault)?;
+        let insert = sqlx::query(INSERT_SETUP_TOKEN).bind(hash.to_vec()).bind(micros(now)).bind(micros(expires_at));
+        insert.execute(&mut *tx).await.map_err(fault)?;
         tx.commit().await.map_err(fault)
     }
 
@@ -543,6 +586,7 @@ impl Accounts for Kept {
         subject: SecretHash,
         address: &str,
         limits: AttemptLimits,
+        mail: Option<AskedMail<'_>>,
         now: DateTime<Utc>,
     ) -> Result<Admission, AccountsError> {
         let since = micros(now - limits.window);
@@ -572,6 +616,18 @@ impl Accounts for Kept {
         let insert =
             sqlx::query(INSERT_ATTEMPT).bind(kind.as_str()).bind(subject.to_vec()).bind(address).bind(micros(now));
         let attempt = insert.fetch_one(&mut *tx).await.map_err(fault)?.try_get(0).map_err(fault)?;
+        if let Some(mail) = mail {
+            sqlx::query(ASK_FOR_MAIL)
+                .bind(RandomIds.next_id(now).to_string())
+                .bind(mail.email.normalised())
+                .bind(mail.kind.as_str())
+                .bind(micros(now))
+                .bind(micros(now - mail.window))
+                .bind(i64::from(mail.most))
+                .execute(&mut *tx)
+                .await
+                .map_err(fault)?;
+        }
         tx.commit().await.map_err(fault)?;
         Ok(Admission::Admitted { attempt })
     }
@@ -658,6 +714,7 @@ impl Accounts for Kept {
                     .into_iter()
                     .find(|known| known.as_str() == kind)
                     .ok_or(AccountsError::Corrupt { table: "server_mail_outbox", column: "kind" })?,
+                sent_to: row.try_get("sent_to").map_err(fault)?,
                 attempts: u32::try_from(row.try_get::<i64, _>("attempts").map_err(fault)?)
                     .map_err(|_| AccountsError::Corrupt { table: "server_mail_outbox", column: "attempts" })?,
                 asked_at: instant(row, "server_mail_outbox", "created_at")?,

@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use axum::routing::get;
 use serde::Deserialize;
 
-use super::account::faults_of;
+use super::account::{code_field, faults_of};
 use super::form::{Control, Fault, Field, Summary, Typed, filled};
 use super::{Answer, Me, Person, page, see};
 use crate::auth::AuthError;
@@ -100,12 +100,7 @@ fn account_page(
         .required()
         .autocomplete("tel")
         .max(40);
-    let code = Field::line("code", "Code")
-        .hint("Eight digits. It works for ten minutes.")
-        .required()
-        .autocomplete("one-time-code")
-        .max(20);
-    let fields = filled(vec![number, code], typed, faults);
+    let fields = filled(vec![number, code_field()], typed, faults);
     let summary = Summary::of(faults, &fields);
     let [number, code] = fields.try_into().unwrap_or_else(|_| unreachable!("two went in"));
     page(

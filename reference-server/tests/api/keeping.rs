@@ -5,7 +5,8 @@ use futures_util::future::join_all;
 use reference_server::auth::Role;
 use reference_server::auth::accounts::{
     AccountChange, AccountFilter, AccountMailKind, Accounts, AccountsError, Admission, Asked, AttemptKind,
-    AttemptLimits, Chosen, Confirmation, Made, MailOutcome, NewAccount, NewSession, SignUp, TokenPurpose,
+    AttemptLimits, Chosen, Confirmation, Made, MailOutcome, NewAccount, NewCode, NewSession, NewToken, SignUp,
+    TokenPurpose,
 };
 use reference_server::auth::values::{EmailAddress, FullName};
 use reference_server::config::DatabaseUrl;
@@ -65,6 +66,8 @@ on_each_engine! {
     of_racing_sign_ups_one_makes_the_account
     a_link_is_used_once_however_many_use_it_at_once
     tries_at_once_do_not_slip_under_the_limit
+    a_code_leads_to_its_link_until_it_was_guessed_at_too_often
+    of_many_resets_at_once_one_counts_and_ends_the_rest
     couriers_at_once_never_hold_the_same_mail
     of_two_last_admins_who_go_at_once_one_stays
     of_versions_at_once_one_is_added
@@ -91,6 +94,11 @@ fn person(id: &str, email: &str, role: Role) -> NewAccount {
         role,
         email_verified: role.is_staff(),
     }
+}
+
+/// A link for an hour.
+fn token(hash: [u8; 32], purpose: TokenPurpose, account_id: &str) -> NewToken {
+    NewToken { hash, purpose, account_id: account_id.to_owned(), expires_at: now() + TimeDelta::hours(1), code: None }
 }
 
 fn email_of(text: &str) -> EmailAddress {
@@ -121,8 +129,8 @@ async fn a_link_is_used_once_however_many_use_it_at_once(two: Two) {
     accounts.insert(person("u_john", "john@example.org", Role::Customer), None, now()).await.expect("made");
     let agent = NewAccount { email_verified: false, ..person("u_sarah", "sarah@example.org", Role::Agent) };
     accounts.insert(agent, None, now()).await.expect("made");
-    accounts.add_token([1; 32], TokenPurpose::VerifyEmail, "u_john", now(), expires).await.expect("kept");
-    accounts.add_token([2; 32], TokenPurpose::Invitation, "u_sarah", now(), expires).await.expect("kept");
+    accounts.add_token(&token([1; 32], TokenPurpose::VerifyEmail, "u_john"), now()).await.expect("kept");
+    accounts.add_token(&token([2; 32], TokenPurpose::Invitation, "u_sarah"), now()).await.expect("kept");
     accounts.replace_setup_token([9; 32], now(), expires).await.expect("kept");
     accounts.replace_setup_token([3; 32], now(), expires).await.expect("kept");
 
@@ -134,7 +142,11 @@ async fn a_link_is_used_once_however_many_use_it_at_once(two: Two) {
 
     let accepted = two
         .at_once(8, |server, at| async move {
-            server.accounts.accept_invitation([2; 32], &format!("hash {at}"), now()).await.expect("answers")
+            server
+                .accounts
+                .set_password([2; 32], TokenPurpose::Invitation, &format!("hash {at}"), now())
+                .await
+                .expect("answers")
         })
         .await;
     assert_eq!(count(&accepted, Option::is_some), 1, "{accepted:?}");
@@ -160,7 +172,7 @@ async fn tries_at_once_do_not_slip_under_the_limit(two: Two) {
             let subject = [u8::from(at % 3 == 0); 32];
             server
                 .accounts
-                .admit_attempt(AttemptKind::LogIn, subject, "203.0.113.7", LIMITS, now())
+                .admit_attempt(AttemptKind::LogIn, subject, "203.0.113.7", LIMITS, None, now())
                 .await
                 .expect("asks")
         })
@@ -176,10 +188,84 @@ async fn tries_at_once_do_not_slip_under_the_limit(two: Two) {
         })
         .collect();
     assert_eq!(admitted.len(), 9, "of both subjects from one address");
-    let again = || two.accounts().admit_attempt(AttemptKind::LogIn, [7; 32], "203.0.113.7", LIMITS, now());
+    let again = || two.accounts().admit_attempt(AttemptKind::LogIn, [7; 32], "203.0.113.7", LIMITS, None, now());
     assert!(matches!(again().await, Ok(Admission::Refused { .. })));
     two.accounts().forgive_attempt(admitted[0]).await.expect("forgives");
     assert!(matches!(again().await, Ok(Admission::Admitted { .. })));
+}
+
+async fn a_code_leads_to_its_link_until_it_was_guessed_at_too_often(two: Two) {
+    let accounts = two.accounts();
+    for name in ["john", "mary"] {
+        let new = person(&format!("u_{name}"), &format!("{name}@example.org"), Role::Customer);
+        accounts.insert(new, None, now()).await.expect("made");
+    }
+    let soon = now() + TimeDelta::minutes(10);
+    let with_code = |hash, code: u8| NewToken {
+        code: Some(NewCode { hash: [code; 32], expires_at: soon }),
+        ..token(hash, TokenPurpose::ResetPassword, "u_john")
+    };
+    accounts.add_token(&with_code([1; 32], 101), now()).await.expect("kept");
+    let tried = async |account: &str, purpose, code: u8, at| {
+        accounts.token_of_code(account, purpose, [code; 32], 5, at).await.expect("answers")
+    };
+    let reset = TokenPurpose::ResetPassword;
+    assert_eq!(tried("u_mary", reset, 101, now()).await, None, "another's");
+    assert_eq!(tried("", reset, 101, now()).await, None, "nobody's");
+    assert_eq!(tried("u_john", TokenPurpose::VerifyEmail, 101, now()).await, None, "for something else");
+    for _ in 0..9 {
+        assert_eq!(tried("u_john", reset, 101, now()).await, Some([1; 32]), "what is right costs no try");
+    }
+    assert_eq!(tried("u_john", reset, 101, soon).await, None, "too late");
+    // Guesses at once, at both servers: after five it is dead.
+    let guessed = two
+        .at_once(100, |server, at| async move {
+            let code = u8::try_from(at).expect("few");
+            server.accounts.token_of_code("u_john", TokenPurpose::ResetPassword, [code; 32], 5, now()).await
+        })
+        .await;
+    assert!(guessed.iter().all(|answer| matches!(answer, Ok(None))), "{guessed:?}");
+    assert_eq!(tried("u_john", reset, 101, now()).await, None, "guessed at too often");
+    // The next mail has one of its own, and four wrong ones leave it good.
+    accounts.add_token(&with_code([2; 32], 102), now()).await.expect("kept");
+    for _ in 0..4 {
+        assert_eq!(tried("u_john", reset, 9, now()).await, None);
+    }
+    assert_eq!(tried("u_john", reset, 101, now()).await, None, "the former is dead");
+    assert_eq!(tried("u_john", reset, 102, now()).await, None, "and that was the fifth");
+    accounts.add_token(&with_code([3; 32], 103), now()).await.expect("kept");
+    assert_eq!(tried("u_john", reset, 103, now()).await, Some([3; 32]));
+    accounts.set_password([3; 32], reset, "another hash", now()).await.expect("answers").expect("set");
+    assert_eq!(tried("u_john", reset, 103, now()).await, None, "once");
+}
+
+async fn of_many_resets_at_once_one_counts_and_ends_the_rest(two: Two) {
+    let accounts = two.accounts();
+    accounts.insert(person("u_sarah", "sarah@example.org", Role::Agent), None, now()).await.expect("made");
+    let later = now() + TimeDelta::hours(1);
+    let reset = TokenPurpose::ResetPassword;
+    for hash in [[1; 32], [2; 32]] {
+        accounts.add_token(&token(hash, reset, "u_sarah"), now()).await.expect("kept");
+    }
+    accounts.add_token(&token([3; 32], TokenPurpose::Invitation, "u_sarah"), now()).await.expect("kept");
+    let session = NewSession { hash: [4; 32], account_id: "u_sarah".into(), idle_expires_at: later, expires_at: later };
+    accounts.open_session(session, None, now()).await.expect("opened");
+    accounts.add_api_token([5; 32], "u_sarah", now(), later).await.expect("kept");
+
+    let set = two
+        .at_once(50, |server, at| async move {
+            let hash = [if at % 3 == 0 { 1 } else { 2 }; 32];
+            server.accounts.set_password(hash, TokenPurpose::ResetPassword, &format!("hash {at}"), now()).await
+        })
+        .await;
+    assert_eq!(count(&set, |answer| matches!(answer, Ok(Some(_)))), 1, "{set:?}");
+    assert_eq!(count(&set, |answer| matches!(answer, Ok(None))), 49, "{set:?}");
+    assert!(accounts.session([4; 32], now()).await.expect("reads").is_none());
+    assert!(accounts.api_token([5; 32], now()).await.expect("reads").is_none());
+    let invited = accounts.token_is_good([3; 32], TokenPurpose::Invitation, now()).await.expect("reads");
+    assert!(invited.is_none(), "what else opens the account ended with it");
+    let mails = accounts.claim_mail(now(), TimeDelta::minutes(5), 9).await.expect("claims");
+    assert_eq!(mails.iter().map(|job| job.kind).collect::<Vec<_>>(), [AccountMailKind::PasswordChanged]);
 }
 
 async fn couriers_at_once_never_hold_the_same_mail(two: Two) {
@@ -361,7 +447,7 @@ async fn sign_ups_with_different_passwords_ask_for_name_and_password(two: Two) {
     let (accounts, expires) = (two.accounts(), now() + TimeDelta::hours(1));
     let new = |id| person(id, "john@example.org", Role::Customer);
     assert_eq!(accounts.sign_up(new("u_1"), now()).await.expect("signs up"), SignUp::Made);
-    accounts.add_token([1; 32], TokenPurpose::VerifyEmail, "u_1", now(), expires).await.expect("kept");
+    accounts.add_token(&token([1; 32], TokenPurpose::VerifyEmail, "u_1"), now()).await.expect("kept");
     assert_eq!(accounts.confirmation([1; 32], now()).await.expect("reads"), Some(Asked::Nothing));
     let again = accounts.sign_up(new("u_2"), now()).await.expect("signs up");
     assert_eq!(again, SignUp::Unconfirmed { id: "u_1".into() });
@@ -397,13 +483,13 @@ async fn what_was_made_is_kept_and_what_expired_goes(two: Two) {
     let kept = accounts.made_under_key("u_ada", "key").await.expect("reads");
     assert_eq!(kept, Some(("print".into(), made)));
 
-    accounts.add_token([1; 32], TokenPurpose::Invitation, "u_ada", now(), expires).await.expect("kept");
+    accounts.add_token(&token([1; 32], TokenPurpose::Invitation, "u_ada"), now()).await.expect("kept");
     accounts.add_api_token([2; 32], "u_ada", now(), expires).await.expect("kept");
     let session =
         NewSession { hash: [3; 32], account_id: "u_ada".into(), idle_expires_at: expires, expires_at: expires };
     accounts.open_session(session, None, now()).await.expect("opened");
     let limits = AttemptLimits { per_subject: None, per_address: 9, window: TimeDelta::minutes(15) };
-    accounts.admit_attempt(AttemptKind::SignUp, [4; 32], "203.0.113.7", limits, now()).await.expect("asks");
+    accounts.admit_attempt(AttemptKind::SignUp, [4; 32], "203.0.113.7", limits, None, now()).await.expect("asks");
     assert_eq!(accounts.purge(now()).await.expect("purges"), 0);
     assert_eq!(accounts.purge(expires).await.expect("purges"), 3);
     assert_eq!(accounts.purge(now() + TimeDelta::days(1)).await.expect("purges"), 1);

@@ -11,6 +11,7 @@ mod database;
 mod description;
 mod doors;
 mod files;
+mod forgotten;
 mod headers;
 mod house;
 mod intake;

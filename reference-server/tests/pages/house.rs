@@ -109,7 +109,17 @@ impl House {
         let link = self.server.setup_link().expect("a set-up link");
         let mut browser = self.visitor();
         browser.open(path_of(link)).await;
-        browser.press("/setup", &[("name", "Ada Root"), ("email", "ada@example.org"), ("password", PASSWORD)]).await;
+        browser
+            .press(
+                "/setup",
+                &[
+                    ("name", "Ada Root"),
+                    ("email", "ada@example.org"),
+                    ("password", PASSWORD),
+                    ("password_again", PASSWORD),
+                ],
+            )
+            .await;
         assert!(browser.says("The first administrator is made"), "{}", browser.text());
         self.browser_of("ada@example.org").await
     }
@@ -148,7 +158,9 @@ impl House {
     pub(crate) async fn customer(&self, name: &str, email: &str) -> Browser<'_> {
         let mut browser = self.visitor();
         browser.open("/signup").await;
-        browser.press("/signup", &[("name", name), ("email", email), ("password", PASSWORD)]).await;
+        browser
+            .press("/signup", &[("name", name), ("email", email), ("password", PASSWORD), ("password_again", PASSWORD)])
+            .await;
         assert!(browser.says("Please look at your mail"), "{}", browser.text());
         let link = self.mailed_link().await;
         browser.open(path_of(&link)).await;
