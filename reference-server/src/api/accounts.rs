@@ -87,6 +87,13 @@ pub(super) struct Reset {
     password: String,
 }
 
+/// The token of the link that was mailed to the new address.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewEmail {
+    token: String,
+}
+
 /// A password somebody thinks of, and what else is known of them.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -211,6 +218,22 @@ pub(super) async fn reset_password(
     let mailed = Mailed::of(body.token.as_deref(), body.email.as_deref(), body.code.as_deref())?;
     let account = state.accounts.reset_password(mailed, &body.password, address).await?;
     tracing::info!(account = %account.id, "a password was reset");
+    state.poke();
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Make the address that a link was mailed to the account's. Sessions stay; both addresses are told.
+#[utoipa::path(post, path = "/api/v1/accounts/email", tag = "accounts", request_body = NewEmail, responses(
+    (status = 204),
+    (status = 400, body = Problem, content_type = "application/problem+json", description = "`idempotency_key_not_supported`: an `Idempotency-Key` is refused, because no answer is kept to be given again"),
+    (status = 422, body = Problem, content_type = "application/problem+json", description = "`invalid_token`: used, expired or unknown"),
+))]
+pub(super) async fn change_email(
+    State(state): State<AppState>,
+    ApiJson(body): ApiJson<NewEmail>,
+) -> Result<StatusCode, Problem> {
+    let account = state.accounts.change_email(&body.token).await?;
+    tracing::info!(account = %account.id, "an e-mail address was changed");
     state.poke();
     Ok(StatusCode::NO_CONTENT)
 }

@@ -2,9 +2,12 @@
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
+use serde::Serialize;
 use thiserror::Error;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::documents::{Acceptance, DocumentKind};
 use super::secret::SecretHash;
 use super::values::{EmailAddress, FullName, Phone, Role};
 
@@ -27,6 +30,8 @@ pub struct Account {
     pub disabled_at: Option<DateTime<Utc>>,
     /// When it was made.
     pub created_at: DateTime<Utc>,
+    /// Since when its owner wants it deleted.
+    pub deletion_asked_at: Option<DateTime<Utc>>,
 }
 
 /// An account with what is compared at login.
@@ -92,6 +97,10 @@ pub enum TokenPurpose {
     Invitation,
     /// Lets somebody who forgot their password choose another.
     ResetPassword,
+    /// Makes another e-mail address the account's.
+    ChangeEmail,
+    /// Logs a customer in.
+    LogIn,
     /// Makes the first admin.
     SetupAdmin,
 }
@@ -103,6 +112,8 @@ impl TokenPurpose {
             Self::VerifyEmail => "verify_email",
             Self::Invitation => "invitation",
             Self::ResetPassword => "reset_password",
+            Self::ChangeEmail => "change_email",
+            Self::LogIn => "log_in",
             Self::SetupAdmin => "setup_admin",
         }
     }
@@ -117,6 +128,8 @@ pub struct NewToken {
     pub purpose: TokenPurpose,
     /// Whose.
     pub account_id: String,
+    /// Where it is sent, if not to the account's own address.
+    pub sent_to: Option<String>,
     /// Until when the link works.
     pub expires_at: DateTime<Utc>,
     /// The code that can be typed in instead of the link, if there is one.
@@ -139,10 +152,102 @@ pub struct AskedMail<'a> {
     pub kind: AccountMailKind,
     /// To the enabled account that has this address and confirmed it, if there is one.
     pub email: &'a EmailAddress,
+    /// Only if it has this role.
+    pub role: Option<Role>,
     /// The most of this kind to an account within the window.
     pub most: u32,
     /// How far back they count.
     pub window: TimeDelta,
+}
+
+/// How somebody showed who they are when they logged in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Door {
+    /// By their password.
+    Password,
+    /// By a link or code that was mailed.
+    Code,
+    /// A program got an API token by their password.
+    ApiToken,
+}
+
+impl Door {
+    /// All doors.
+    pub const ALL: [Self; 3] = [Self::Password, Self::Code, Self::ApiToken];
+
+    /// The stored name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Password => "password",
+            Self::Code => "code",
+            Self::ApiToken => "api_token",
+        }
+    }
+}
+
+/// From where, and with what, somebody logs in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// A kind of program and of machine, as in "Firefox on Linux"; empty: unknown. Never as it calls itself: that is anybody's text.
+    pub device: String,
+    /// The network address.
+    pub address: String,
+    /// Of the cookie by which a browser is known again, if it brought one or was given one.
+    pub browser: Option<SecretHash>,
+}
+
+/// A log-in that succeeded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogIn {
+    /// Counts up.
+    pub id: i64,
+    /// When.
+    pub at: DateTime<Utc>,
+    /// How.
+    pub door: Door,
+    /// See [`Origin::device`].
+    pub device: String,
+    /// The network address.
+    pub address: String,
+}
+
+/// A session of somebody, for the list of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenSession {
+    /// Of the cookie value: opens nothing, so it does for a name.
+    pub hash: SecretHash,
+    /// Since when.
+    pub created_at: DateTime<Utc>,
+    /// When it was last used, as far as written down.
+    pub last_seen_at: DateTime<Utc>,
+    /// Ends at this instant whatever happens.
+    pub expires_at: DateTime<Utc>,
+    /// See [`Origin::device`].
+    pub device: String,
+    /// The network address it was opened from.
+    pub address: String,
+}
+
+/// What keeps open when everything else of an account is shut: what the request was made with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeptOpen {
+    /// The session with this hash.
+    Session(SecretHash),
+    /// The API token with this hash.
+    ApiToken(SecretHash),
+}
+
+/// What asking for another e-mail address did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EmailAsked {
+    /// Mail is on its way, whether the address can be had or not.
+    Asked,
+    /// So many were asked for lately; not before this instant.
+    Refused {
+        /// When the oldest that counts leaves the window.
+        until: DateTime<Utc>,
+    },
 }
 
 /// A session to be opened.
@@ -156,6 +261,10 @@ pub struct NewSession {
     pub idle_expires_at: DateTime<Utc>,
     /// Ends at this instant whatever happens.
     pub expires_at: DateTime<Utc>,
+    /// How it is opened.
+    pub door: Door,
+    /// From where.
+    pub origin: Origin,
 }
 
 /// An open session, with the account as it is now.
@@ -227,12 +336,35 @@ pub enum AccountMailKind {
     ResetPassword,
     /// Your password is another one now.
     PasswordChanged,
+    /// Confirm that this is your new address; goes there.
+    ChangeEmail,
+    /// Somebody asked for another address; goes to the present one.
+    EmailChangeAsked,
+    /// Your address is another one now; goes to both.
+    EmailChanged,
+    /// Log in with this link or code.
+    LogIn,
+    /// Somebody logged in from where nobody had before.
+    NewDevice,
+    /// You asked to have your account deleted.
+    DeletionAsked,
 }
 
 impl AccountMailKind {
     /// All kinds.
-    pub const ALL: [Self; 5] =
-        [Self::VerifyEmail, Self::AlreadyRegistered, Self::Invitation, Self::ResetPassword, Self::PasswordChanged];
+    pub const ALL: [Self; 11] = [
+        Self::VerifyEmail,
+        Self::AlreadyRegistered,
+        Self::Invitation,
+        Self::ResetPassword,
+        Self::PasswordChanged,
+        Self::ChangeEmail,
+        Self::EmailChangeAsked,
+        Self::EmailChanged,
+        Self::LogIn,
+        Self::NewDevice,
+        Self::DeletionAsked,
+    ];
 
     /// The stored name.
     pub fn as_str(self) -> &'static str {
@@ -242,6 +374,12 @@ impl AccountMailKind {
             Self::Invitation => "invitation",
             Self::ResetPassword => "reset_password",
             Self::PasswordChanged => "password_changed",
+            Self::ChangeEmail => "change_email",
+            Self::EmailChangeAsked => "email_change_asked",
+            Self::EmailChanged => "email_changed",
+            Self::LogIn => "log_in",
+            Self::NewDevice => "new_device",
+            Self::DeletionAsked => "deletion_asked",
         }
     }
 }
@@ -257,6 +395,8 @@ pub struct MailJob {
     pub kind: AccountMailKind,
     /// Where to, if not to the account's own address.
     pub sent_to: Option<String>,
+    /// What it says beside its kind, in words of ours.
+    pub about: Option<String>,
     /// Tries before this one.
     pub attempts: u32,
     /// When it was asked for.
@@ -473,6 +613,56 @@ pub trait Accounts: Send + Sync {
         password_hash: &str,
         now: DateTime<Utc>,
     ) -> Result<Option<Account>, AccountsError>;
+    /// Uses up a token that does nothing but show who holds it.
+    async fn take_token(
+        &self,
+        hash: SecretHash,
+        purpose: TokenPurpose,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Account>, AccountsError>;
+    /// Stores another password and ends everything that opens the account but what is `kept`: sessions, API tokens, links and codes. Its
+    /// owner is told.
+    async fn replace_password(
+        &self,
+        id: &str,
+        password_hash: &str,
+        kept: KeptOpen,
+        now: DateTime<Utc>,
+    ) -> Result<(), AccountsError>;
+    /// Queues a link and a code to `email`, and a word of it to the present address; links and codes for other addresses end. If somebody
+    /// else has confirmed `email`, they are told in its place, at most once a day, as when it is signed up with. At most `most` within the
+    /// window.
+    async fn ask_for_email(
+        &self,
+        id: &str,
+        email: &EmailAddress,
+        most: u32,
+        window: TimeDelta,
+        now: DateTime<Utc>,
+    ) -> Result<EmailAsked, AccountsError>;
+    /// Uses up a token, makes the address it was sent to the account's and ends its other links and codes; both addresses are told.
+    /// [`AccountsError::EmailTaken`] if somebody else has it by now.
+    async fn change_email(&self, hash: SecretHash, now: DateTime<Utc>) -> Result<Option<Account>, AccountsError>;
+    /// The postal addresses of an account, as JSON.
+    async fn postal_addresses(&self, id: &str) -> Result<String, AccountsError>;
+    /// Keeps the postal addresses of an account.
+    async fn set_postal_addresses(&self, id: &str, json: &str) -> Result<(), AccountsError>;
+
+    /// What somebody accepted, in the order of acceptance.
+    async fn acceptances(&self, id: &str) -> Result<Vec<Acceptance>, AccountsError>;
+    /// Notes that somebody accepts a document; of the same version the first time stands.
+    async fn accept(
+        &self,
+        id: &str,
+        kind: DocumentKind,
+        version: &str,
+        now: DateTime<Utc>,
+    ) -> Result<(), AccountsError>;
+    /// Notes that its owner wants an account deleted, and mails them so; asked again, the first time stands.
+    async fn ask_for_deletion(&self, id: &str, now: DateTime<Utc>) -> Result<(), AccountsError>;
+    /// Takes that back.
+    async fn withdraw_deletion(&self, id: &str) -> Result<(), AccountsError>;
+
     /// Replaces every earlier set-up token by this one.
     async fn replace_setup_token(
         &self,
@@ -490,7 +680,8 @@ pub trait Accounts: Send + Sync {
         now: DateTime<Utc>,
     ) -> Result<Option<Account>, AccountsError>;
 
-    /// Opens a session and closes the one it replaces.
+    /// Opens a session and closes the one it replaces; notes the log-in, and tells the owner if neither browser nor device with network
+    /// were seen at a former one.
     async fn open_session(
         &self,
         new: NewSession,
@@ -508,12 +699,21 @@ pub trait Accounts: Send + Sync {
     ) -> Result<(), AccountsError>;
     /// Closes a session; closing one that is not open is fine.
     async fn close_session(&self, hash: SecretHash) -> Result<(), AccountsError>;
+    /// The open sessions of an account, the one last used first.
+    async fn sessions_of(&self, account_id: &str, now: DateTime<Utc>) -> Result<Vec<OpenSession>, AccountsError>;
+    /// Closes a session of this account; whether there was one.
+    async fn close_session_of(&self, account_id: &str, hash: SecretHash) -> Result<bool, AccountsError>;
+    /// Closes every session of an account but one; how many there were.
+    async fn close_other_sessions(&self, account_id: &str, kept: Option<SecretHash>) -> Result<u64, AccountsError>;
+    /// The latest log-ins of an account before the one with this id, newest first.
+    async fn log_ins_of(&self, account_id: &str, before: Option<i64>, limit: u32) -> Result<Vec<LogIn>, AccountsError>;
 
-    /// Keeps an API token.
+    /// Keeps an API token; the log-in is noted as that of a session is.
     async fn add_api_token(
         &self,
         hash: SecretHash,
         account_id: &str,
+        origin: &Origin,
         now: DateTime<Utc>,
         expires_at: DateTime<Utc>,
     ) -> Result<(), AccountsError>;

@@ -58,6 +58,8 @@ pub(crate) struct Occasion<'a> {
     pub link: Option<&'a str>,
     /// To be typed in instead of opening the link.
     pub code: Option<&'a Code>,
+    /// What happened, in words of ours.
+    pub about: Option<&'a str>,
     /// When it was asked for: the one thing by which a person can tell what they did from what somebody else did.
     pub asked_at: DateTime<Utc>,
 }
@@ -109,6 +111,59 @@ pub(crate) fn compose(occasion: &Occasion<'_>) -> AccountMessage {
             ],
             vec!["If it was not you, press “Forgotten your password?” there at once, and tell us.".into()],
         ),
+        AccountMailKind::ChangeEmail => (
+            "Please confirm your new e-mail address",
+            vec![
+                format!("On {at} somebody asked to make this e-mail address that of their account."),
+                "If that was you, open this link and press the button to confirm:".into(),
+            ],
+            vec![
+                "The link works once, for 24 hours.".into(),
+                "If it was not you, do nothing: without the confirmation nothing changes.".into(),
+            ],
+        ),
+        AccountMailKind::EmailChangeAsked => (
+            "Another e-mail address was asked for",
+            vec![
+                format!("On {at} somebody who is logged in to your account asked to give it another e-mail address. Until that is confirmed, this one stays."),
+                "If that was you, there is nothing to do here. If it was not you, log in and choose another password, which ends it:".into(),
+            ],
+            Vec::new(),
+        ),
+        AccountMailKind::EmailChanged => (
+            "Your e-mail address was changed",
+            vec![
+                format!("Your account got another e-mail address on {at}. Both addresses get this mail; from now on you log in with the new one:"),
+            ],
+            vec!["If it was not you, tell us at once.".into()],
+        ),
+        AccountMailKind::LogIn => (
+            "Your code to log in",
+            vec![
+                format!("Somebody asked on {at} to log in with this e-mail address."),
+                "If that was you, open this link and press the button:".into(),
+            ],
+            vec![
+                "The link works once, for 10 minutes.".into(),
+                "If it was not you, do nothing, and give the code to nobody: we never ask for it.".into(),
+            ],
+        ),
+        AccountMailKind::NewDevice => (
+            "Somebody logged in to your account",
+            vec![
+                format!("On {at} somebody logged in to your account from where nobody had before: {}.", occasion.about.unwrap_or("an unknown program")),
+                "If that was you, there is nothing to do. If it was not you, log in, choose another password, and look at your sessions:".into(),
+            ],
+            Vec::new(),
+        ),
+        AccountMailKind::DeletionAsked => (
+            "You asked to have your account deleted",
+            vec![
+                format!("On {at} somebody who is logged in to your account asked to have it deleted. An administrator has been asked to see to it; until then everything stays as it is."),
+                "You can take it back on the page of your account. If it was not you, do so, and choose another password:".into(),
+            ],
+            Vec::new(),
+        ),
     };
     let login = format!("{}/login", occasion.base_url);
     let link = occasion.link.unwrap_or(&login);
@@ -158,8 +213,10 @@ mod tests {
             let link = (kind != AccountMailKind::AlreadyRegistered).then_some("https://c.example/verify?token=abc");
             let code = Code::parse("0123 4567").expect("a code");
             let code = (kind == AccountMailKind::VerifyEmail).then_some(&code);
+            let about = (kind == AccountMailKind::NewDevice)
+                .then_some("Firefox on Linux, from the network address 203.0.113.7");
             let (id, to, base_url) = (Uuid::nil(), "j@example.org", "https://c.example");
-            let message = compose(&Occasion { id, to, kind, base_url, link, code, asked_at });
+            let message = compose(&Occasion { id, to, kind, base_url, link, code, about, asked_at });
             assert!(message.subject.is_ascii() && !message.subject.contains(['\r', '\n']));
             assert!(
                 message.html.contains(link.unwrap_or("https://c.example/login")) && message.html.ends_with("</html>\n")

@@ -9,13 +9,14 @@ use url::Url;
 
 use super::accounts::{
     Account, AccountChange, AccountFilter, AccountMailKind, Accounts, AccountsError, Admission, Asked, AskedMail,
-    AttemptKind, AttemptLimits, Chosen, Confirmation, HeldKey, Made, MailJob, MailOutcome, NewAccount, NewCode,
-    NewSession, NewToken, SignUp as SignUpOutcome, TokenPurpose,
+    AttemptKind, AttemptLimits, Chosen, Confirmation, Door, EmailAsked, HeldKey, KeptOpen, LogIn, Made, MailJob,
+    MailOutcome, NewAccount, NewCode, NewSession, NewToken, OpenSession, Origin, SignUp as SignUpOutcome, TokenPurpose,
 };
+use super::documents::{Acceptance, DocumentKind};
 use super::mail::{AccountMail, AccountMailError, Occasion, compose};
 use super::password::{Comparison, PASSWORD_MAX, PasswordError, Passwords, judge};
 use super::secret::{Code, Secret, SecretHash, draw_account_id, hash_of};
-use super::values::{EmailAddress, Fault, FullName, Phone, Role};
+use super::values::{EmailAddress, Fault, FullName, Phone, PostalAddress, Role};
 use crate::clock::Clock;
 use crate::error::{chain, printable};
 use crate::texts::TextsError;
@@ -182,6 +183,23 @@ pub struct OpenedSession {
     pub account: Account,
     /// Ends at this instant whatever happens.
     pub expires_at: DateTime<Utc>,
+}
+
+/// Where somebody comes from who logs in.
+#[derive(Debug, Clone)]
+pub struct Visit {
+    /// The network address.
+    pub address: IpAddr,
+    /// See [`Origin::device`].
+    pub device: &'static str,
+    /// See [`Origin::browser`].
+    pub browser: Option<SecretHash>,
+}
+
+impl Visit {
+    fn origin(&self) -> Origin {
+        Origin { device: self.device.to_owned(), address: network_of(self.address), browser: self.browser }
+    }
 }
 
 /// An API token just made: its value exists only here.
@@ -388,7 +406,7 @@ impl AccountService {
     pub async fn forgot_password(&self, email: &str, address: IpAddr) -> Result<(), AuthError> {
         let email = EmailAddress::parse(email)
             .map_err(|fault| AuthError::Invalid(vec![FieldFault { field: "email", fault }]))?;
-        self.ask_for_mail(AccountMailKind::ResetPassword, &email, address).await
+        self.ask_for_mail(AccountMailKind::ResetPassword, &email, None, address).await
     }
 
     /// Whether [`AccountService::reset_password`] would take this token now.
@@ -429,10 +447,47 @@ impl AccountService {
         &self,
         email: &str,
         password: &str,
-        address: IpAddr,
+        visit: &Visit,
         replaces: Option<&str>,
     ) -> Result<OpenedSession, AuthError> {
-        let account = self.authenticate(email, password, address).await?;
+        let account = self.authenticate(email, password, visit.address).await?;
+        self.open_session(account, Door::Password, visit, replaces).await
+    }
+
+    /// Mails a link and a code to log in with to the customer who has confirmed this address. Succeeds alike for known and unknown
+    /// addresses, and for staff, whose mailbox alone must not let anybody in; three mails an hour at most.
+    pub async fn ask_to_log_in(&self, email: &str, address: IpAddr) -> Result<(), AuthError> {
+        let email = EmailAddress::parse(email)
+            .map_err(|fault| AuthError::Invalid(vec![FieldFault { field: "email", fault }]))?;
+        self.ask_for_mail(AccountMailKind::LogIn, &email, Some(Role::Customer), address).await
+    }
+
+    /// Whether [`AccountService::log_in_by_mail`] would take this token now.
+    pub async fn log_in_is_good(&self, token: &str) -> Result<bool, AuthError> {
+        let found = self.accounts.token_is_good(hash_of(token), TokenPurpose::LogIn, self.clock.now()).await?;
+        Ok(found.is_some())
+    }
+
+    /// Uses up a link or code of [`AccountService::ask_to_log_in`] and opens a session.
+    pub async fn log_in_by_mail(
+        &self,
+        mailed: Mailed<'_>,
+        visit: &Visit,
+        replaces: Option<&str>,
+    ) -> Result<OpenedSession, AuthError> {
+        let (purpose, now) = (TokenPurpose::LogIn, self.clock.now());
+        let (hash, _) = self.token_of(mailed, purpose, visit.address, now).await?;
+        let account = self.accounts.take_token(hash, purpose, now).await?.ok_or(AuthError::InvalidToken)?;
+        self.open_session(account, Door::Code, visit, replaces).await
+    }
+
+    async fn open_session(
+        &self,
+        account: Account,
+        door: Door,
+        visit: &Visit,
+        replaces: Option<&str>,
+    ) -> Result<OpenedSession, AuthError> {
         let now = self.clock.now();
         let (idle, absolute) = session_lengths(account.role);
         let secret = Secret::draw();
@@ -441,6 +496,8 @@ impl AccountService {
             account_id: account.id.clone(),
             idle_expires_at: now + idle,
             expires_at: now + absolute,
+            door,
+            origin: visit.origin(),
         };
         self.accounts.open_session(new, replaces.map(hash_of), now).await?;
         Ok(OpenedSession { secret, account, expires_at: now + absolute })
@@ -472,16 +529,11 @@ impl AccountService {
     }
 
     /// Makes an API token for a program.
-    pub async fn issue_api_token(
-        &self,
-        email: &str,
-        password: &str,
-        address: IpAddr,
-    ) -> Result<IssuedToken, AuthError> {
-        let account = self.authenticate(email, password, address).await?;
+    pub async fn issue_api_token(&self, email: &str, password: &str, visit: &Visit) -> Result<IssuedToken, AuthError> {
+        let account = self.authenticate(email, password, visit.address).await?;
         let now = self.clock.now();
         let (secret, expires_at) = (Secret::draw_with_prefix("cpl_"), now + API_TOKEN_FOR);
-        self.accounts.add_api_token(secret.hash(), &account.id, now, expires_at).await?;
+        self.accounts.add_api_token(secret.hash(), &account.id, &visit.origin(), now, expires_at).await?;
         Ok(IssuedToken { secret, expires_at })
     }
 
@@ -585,6 +637,174 @@ impl AccountService {
                 Err(AuthError::Invalid(faults))
             }
         }
+    }
+
+    /// Sets another password for somebody who says their present one. What is `kept` stays open, everything else of the account ends, and
+    /// its owner is told by mail.
+    ///
+    /// # Errors
+    /// [`AuthError::Invalid`] naming `current_password` or `password`; [`AuthError::TooMany`] as at the log-in.
+    pub async fn change_password(
+        &self,
+        id: &str,
+        current: &str,
+        password: &str,
+        kept: KeptOpen,
+        address: IpAddr,
+    ) -> Result<(), AuthError> {
+        let account = self.account(id).await?;
+        judge(password, &account.name, &account.email)
+            .map_err(|fault| AuthError::Invalid(vec![FieldFault { field: "password", fault }]))?;
+        self.must_know(&account, current, address).await?;
+        let password_hash = self.passwords.hash(password).await?;
+        Ok(self.accounts.replace_password(id, &password_hash, kept, self.clock.now()).await?)
+    }
+
+    /// Mails a link and a code to an address that shall be the account's, and tells the present one. Nothing changes before the new one
+    /// is confirmed; whether somebody else has it, nobody learns.
+    ///
+    /// # Errors
+    /// [`AuthError::Invalid`] naming `current_password` or `email`; [`AuthError::TooMany`] as at the log-in, and after three in an hour.
+    pub async fn ask_for_email(&self, id: &str, email: &str, current: &str, address: IpAddr) -> Result<(), AuthError> {
+        let wrong = |fault| AuthError::Invalid(vec![FieldFault { field: "email", fault }]);
+        let email = EmailAddress::parse(email).map_err(wrong)?;
+        let account = self.account(id).await?;
+        if account.email == email.as_str() {
+            return Err(wrong(Fault::new("unchanged", "This is your e-mail address already.")));
+        }
+        self.must_know(&account, current, address).await?;
+        let now = self.clock.now();
+        match self.accounts.ask_for_email(id, &email, ASKED_MOST, ASKED_WITHIN, now).await? {
+            EmailAsked::Asked => Ok(()),
+            EmailAsked::Refused { until } => Err(wait_until(until, now)),
+        }
+    }
+
+    /// Whether [`AccountService::change_email`] would take this token now.
+    pub async fn email_change_is_good(&self, token: &str) -> Result<bool, AuthError> {
+        let found = self.accounts.token_is_good(hash_of(token), TokenPurpose::ChangeEmail, self.clock.now()).await?;
+        Ok(found.is_some())
+    }
+
+    /// Makes the address that a link was mailed to the account's. Sessions stay; other links and codes end; both addresses are told.
+    pub async fn change_email(&self, token: &str) -> Result<Account, AuthError> {
+        self.changed_email(hash_of(token)).await
+    }
+
+    /// As [`AccountService::change_email`], for somebody logged in who types the code.
+    pub async fn change_email_by_code(&self, id: &str, code: &str, address: IpAddr) -> Result<Account, AuthError> {
+        let account = self.account(id).await?;
+        let purpose = TokenPurpose::ChangeEmail;
+        let mailed = Mailed::Code { email: &account.email, code };
+        let (hash, _) = self.token_of(mailed, purpose, address, self.clock.now()).await?;
+        self.changed_email(hash).await
+    }
+
+    async fn changed_email(&self, hash: SecretHash) -> Result<Account, AuthError> {
+        match self.accounts.change_email(hash, self.clock.now()).await {
+            Ok(Some(account)) => Ok(account),
+            // Somebody else confirmed it meanwhile, which is nobody's business here.
+            Ok(None) | Err(AccountsError::EmailTaken) => Err(AuthError::InvalidToken),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Asks for the password of somebody who is logged in already: a session that was left open must not be enough.
+    async fn must_know(&self, account: &Account, current: &str, address: IpAddr) -> Result<(), AuthError> {
+        match self.authenticate(&account.email, current, address).await {
+            Ok(_) => Ok(()),
+            Err(AuthError::InvalidCredentials) => {
+                let fault = Fault::new("wrong", "This is not your present password.");
+                Err(AuthError::Invalid(vec![FieldFault { field: "current_password", fault }]))
+            }
+            Err(AuthError::Invalid(faults)) => {
+                let own = faults.into_iter().map(|wrong| FieldFault { field: "current_password", ..wrong });
+                Err(AuthError::Invalid(own.collect()))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// What somebody accepted, in the order of acceptance.
+    pub async fn acceptances(&self, id: &str) -> Result<Vec<Acceptance>, AuthError> {
+        Ok(self.accounts.acceptances(id).await?)
+    }
+
+    /// Notes that somebody accepts a document; of the same version the first time stands.
+    pub async fn accept(&self, id: &str, kind: DocumentKind, version: &str) -> Result<(), AuthError> {
+        Ok(self.accounts.accept(id, kind, version, self.clock.now()).await?)
+    }
+
+    /// Notes that a customer wants their account deleted. Nothing is deleted by it: admins see the wish.
+    ///
+    /// # Errors
+    /// [`AuthError::Invalid`] naming `current_password`; [`AuthError::TooMany`] as at the log-in.
+    pub async fn ask_for_deletion(&self, id: &str, current: &str, address: IpAddr) -> Result<Account, AuthError> {
+        let account = self.account(id).await?;
+        self.must_know(&account, current, address).await?;
+        self.accounts.ask_for_deletion(id, self.clock.now()).await?;
+        self.account(id).await
+    }
+
+    /// Takes the wish back.
+    pub async fn withdraw_deletion(&self, id: &str) -> Result<Account, AuthError> {
+        self.accounts.withdraw_deletion(id).await?;
+        self.account(id).await
+    }
+
+    /// Where somebody lives.
+    pub async fn postal_addresses(&self, id: &str) -> Result<Vec<PostalAddress>, AuthError> {
+        let json = self.accounts.postal_addresses(id).await?;
+        let corrupt = |_| AccountsError::Corrupt { table: "server_accounts", column: "postal_addresses" };
+        Ok(serde_json::from_str(&json).map_err(corrupt)?)
+    }
+
+    /// Changes name or postal addresses; what is none stays.
+    ///
+    /// # Errors
+    /// [`AuthError::Invalid`] naming every fault.
+    pub async fn change_profile(
+        &self,
+        id: &str,
+        name: Option<&str>,
+        addresses: Option<Vec<PostalAddress>>,
+    ) -> Result<Account, AuthError> {
+        let name = name.map(FullName::parse).transpose();
+        let addresses = addresses.map(PostalAddress::checked).transpose();
+        let (name, addresses) = match (name, addresses) {
+            (Ok(name), Ok(addresses)) => (name, addresses),
+            (name, addresses) => {
+                let faults = [("name", name.err()), ("postal_addresses", addresses.err())];
+                let faults = faults.into_iter().filter_map(|(field, fault)| Some(FieldFault { field, fault: fault? }));
+                return Err(AuthError::Invalid(faults.collect()));
+            }
+        };
+        if let Some(addresses) = addresses {
+            let corrupt = |_| AccountsError::Corrupt { table: "server_accounts", column: "postal_addresses" };
+            let json = serde_json::to_string(&addresses).map_err(corrupt)?;
+            self.accounts.set_postal_addresses(id, &json).await?;
+        }
+        self.change(id, AccountChange { name, ..AccountChange::default() }).await
+    }
+
+    /// The open sessions of an account, the one last used first.
+    pub async fn sessions_of(&self, id: &str) -> Result<Vec<OpenSession>, AuthError> {
+        Ok(self.accounts.sessions_of(id, self.clock.now()).await?)
+    }
+
+    /// Ends a session of an account, by the hash it is listed under; whether there was one.
+    pub async fn end_session(&self, id: &str, hash: SecretHash) -> Result<bool, AuthError> {
+        Ok(self.accounts.close_session_of(id, hash).await?)
+    }
+
+    /// Ends every session of an account but one; how many there were.
+    pub async fn end_other_sessions(&self, id: &str, kept: Option<SecretHash>) -> Result<u64, AuthError> {
+        Ok(self.accounts.close_other_sessions(id, kept).await?)
+    }
+
+    /// The latest log-ins of an account before the one with this id, newest first.
+    pub async fn log_ins_of(&self, id: &str, before: Option<i64>, limit: u32) -> Result<Vec<LogIn>, AuthError> {
+        Ok(self.accounts.log_ins_of(id, before, limit).await?)
     }
 
     /// The account under an address.
@@ -708,6 +928,7 @@ impl AccountService {
                     hash: secret.hash(),
                     purpose: way.purpose,
                     account_id: job.account.id.clone(),
+                    sent_to: job.sent_to.clone(),
                     expires_at: now + way.valid_for,
                     code: code
                         .as_ref()
@@ -725,6 +946,7 @@ impl AccountService {
             base_url: &self.base_url,
             link: link.as_deref(),
             code: code.as_ref(),
+            about: job.about.as_deref(),
             asked_at: job.asked_at,
         });
         let outcome = match mail.send(&message).await {
@@ -800,10 +1022,11 @@ impl AccountService {
         &self,
         kind: AccountMailKind,
         email: &EmailAddress,
+        role: Option<Role>,
         address: IpAddr,
     ) -> Result<(), AuthError> {
         let (now, subject) = (self.clock.now(), hash_of(&email.normalised()));
-        let mail = AskedMail { kind, email, most: ASKED_MOST, window: ASKED_WITHIN };
+        let mail = AskedMail { kind, email, role, most: ASKED_MOST, window: ASKED_WITHIN };
         let network = network_of(address);
         let asked =
             self.accounts.admit_attempt(AttemptKind::SignUp, subject, &network, SIGN_UP_LIMITS, Some(mail), now);
@@ -881,7 +1104,14 @@ fn way_in(kind: AccountMailKind) -> Option<WayIn> {
         AccountMailKind::VerifyEmail => way("verify", TokenPurpose::VerifyEmail, VERIFY_EMAIL_FOR, true),
         AccountMailKind::Invitation => way("invitation", TokenPurpose::Invitation, INVITATION_FOR, false),
         AccountMailKind::ResetPassword => way("reset", TokenPurpose::ResetPassword, RESET_PASSWORD_FOR, true),
-        AccountMailKind::AlreadyRegistered | AccountMailKind::PasswordChanged => None,
+        AccountMailKind::ChangeEmail => way("email", TokenPurpose::ChangeEmail, VERIFY_EMAIL_FOR, true),
+        AccountMailKind::LogIn => way("login/link", TokenPurpose::LogIn, CODE_FOR, true),
+        AccountMailKind::AlreadyRegistered
+        | AccountMailKind::PasswordChanged
+        | AccountMailKind::EmailChangeAsked
+        | AccountMailKind::EmailChanged
+        | AccountMailKind::NewDevice
+        | AccountMailKind::DeletionAsked => None,
     }
 }
 
@@ -914,9 +1144,7 @@ fn is_still_needed(job: &MailJob) -> bool {
             AccountMailKind::VerifyEmail => job.account.email_verified_at.is_none(),
             // A customer who is invited has shown already whose address it is.
             AccountMailKind::Invitation => job.account.email_verified_at.is_none() || !job.account.role.is_staff(),
-            AccountMailKind::AlreadyRegistered | AccountMailKind::ResetPassword | AccountMailKind::PasswordChanged => {
-                true
-            }
+            _ => true,
         }
 }
 

@@ -11,8 +11,9 @@ use serde::Deserialize;
 
 use super::form::{Control, Fault, Field, Summary, Typed, filled};
 use super::{Answer, Me, local_address, page, see, start_of};
-use crate::auth::viewer::{ClientAddress, new_session_cookie, no_session_cookie, session_cookie};
-use crate::auth::{AccountService, AuthError, MaybeViewer};
+use crate::auth::service::Mailed;
+use crate::auth::viewer::{ClientAddress, log_in_cookies, mark_browser, no_session_cookie, session_cookie};
+use crate::auth::{AccountService, AuthError, MaybeViewer, Visit};
 use crate::error::Problem;
 use crate::extract::ApiQuery;
 use crate::state::AppState;
@@ -25,6 +26,8 @@ pub fn routes() -> Router<AppState> {
         .route("/signup", get(show_sign_up).post(sign_up))
         .route("/signup/again", post(send_again))
         .route("/login", get(show_log_in).post(log_in))
+        .route("/login/code", get(show_code).post(ask_for_code))
+        .route("/login/link", get(show_link).post(log_in_by_mail))
         .route("/forgotten", get(show_forgotten).post(forgotten))
         .route("/logout", post(log_out))
 }
@@ -58,6 +61,7 @@ pub(super) enum Below {
     LogIn,
     SignUp,
     SendAgain,
+    Account,
 }
 
 /// A page that says that something is done.
@@ -82,6 +86,12 @@ struct TrackQuery {
 struct LogInQuery {
     #[serde(default)]
     next: String,
+}
+
+#[derive(Deserialize)]
+struct LinkQuery {
+    #[serde(default)]
+    token: String,
 }
 
 async fn home(State(state): State<AppState>, MaybeViewer(viewer): MaybeViewer) -> Answer {
@@ -289,20 +299,16 @@ async fn show_log_in(
     }
 }
 
-async fn log_in(
-    State(state): State<AppState>,
-    ClientAddress(address): ClientAddress,
-    headers: HeaderMap,
-    typed: Typed,
-) -> Answer {
+async fn log_in(State(state): State<AppState>, mut visit: Visit, headers: HeaderMap, typed: Typed) -> Answer {
     typed.exactly(&["email", "password", "next?"])?;
     let before = session_cookie(&headers, &state.config);
     let next = typed.raw("next");
-    match state.accounts.log_in(typed.raw("email"), typed.raw("password"), address, before.as_deref()).await {
+    let browser = mark_browser(&mut visit, &state.config);
+    match state.accounts.log_in(typed.raw("email"), typed.raw("password"), &visit, before.as_deref()).await {
         Ok(opened) => {
-            let cookie = new_session_cookie(&opened.secret, opened.expires_at, state.clock.now(), &state.config);
+            state.poke();
             let to = local_address(next).unwrap_or(start_of(opened.account.role));
-            Ok((CookieJar::new().add(cookie), see(to)).into_response())
+            Ok((log_in_cookies(&opened, browser, &state), see(to)).into_response())
         }
         Err(AuthError::Invalid(faults)) => {
             log_in_page(&state, StatusCode::UNPROCESSABLE_ENTITY, next, Some(&typed), &faults_of(faults), Below::SignUp)
@@ -318,6 +324,97 @@ async fn log_in(
         }
         Err(error) => Err(error.into()),
     }
+}
+
+async fn show_code(State(state): State<AppState>, MaybeViewer(viewer): MaybeViewer) -> Answer {
+    match viewer {
+        Some(viewer) => Ok(see(start_of(viewer.role))),
+        None => code_asked_page(&state, StatusCode::OK, None, &[]),
+    }
+}
+
+async fn ask_for_code(State(state): State<AppState>, ClientAddress(address): ClientAddress, typed: Typed) -> Answer {
+    typed.exactly(&["email"])?;
+    match state.accounts.ask_to_log_in(typed.raw("email"), address).await {
+        Ok(()) => {
+            state.poke();
+            mailed_page(&state, StatusCode::OK, ByWhich::Code(typed.raw("email")), &[])
+        }
+        Err(AuthError::Invalid(faults)) => {
+            code_asked_page(&state, StatusCode::UNPROCESSABLE_ENTITY, Some(&typed), &faults_of(faults))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn show_link(State(state): State<AppState>, ApiQuery(link): ApiQuery<LinkQuery>) -> Answer {
+    if !state.accounts.log_in_is_good(&link.token).await? {
+        return Err(AuthError::InvalidToken.into());
+    }
+    mailed_page(&state, StatusCode::OK, ByWhich::Link(&link.token), &[])
+}
+
+async fn log_in_by_mail(State(state): State<AppState>, mut visit: Visit, headers: HeaderMap, typed: Typed) -> Answer {
+    typed.exactly(&["token?", "email?", "code?"])?;
+    let mailed = Mailed::of(typed.sent("token"), typed.sent("email"), typed.sent("code"))?;
+    let before = session_cookie(&headers, &state.config);
+    let browser = mark_browser(&mut visit, &state.config);
+    match state.accounts.log_in_by_mail(mailed, &visit, before.as_deref()).await {
+        Ok(opened) => {
+            state.poke();
+            Ok((log_in_cookies(&opened, browser, &state), see(start_of(opened.account.role))).into_response())
+        }
+        Err(AuthError::Invalid(faults)) => {
+            let by = ByWhich::Code(typed.raw("email"));
+            mailed_page(&state, StatusCode::UNPROCESSABLE_ENTITY, by, &faults_of(faults))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn code_asked_page(state: &AppState, status: StatusCode, typed: Option<&Typed>, faults: &[Fault]) -> Answer {
+    let fields = filled(vec![email_field()], typed, faults);
+    page(
+        status,
+        &FormPage {
+            me: Me::nobody(state),
+            title: "Log in without a password",
+            intro: "For customers: we send a link and a code to your address, with which you log in.",
+            action: "/login/code",
+            button: "Send the mail",
+            hidden: &[],
+            summary: Summary::of(faults, &fields),
+            fields,
+            below: Below::LogIn,
+        },
+    )
+}
+
+fn mailed_page(state: &AppState, status: StatusCode, by: ByWhich<'_>, faults: &[Fault]) -> Answer {
+    let (title, intro, hidden, asked) = match by {
+        ByWhich::Link(token) => ("Log in", "One press, and you are logged in.", ("token", token), None),
+        ByWhich::Code(email) => (
+            "Please look at your mail",
+            "If a customer has confirmed this address, a mail is on its way to it. Open the link in it, or type in its code here.",
+            ("email", email),
+            Some(code_field()),
+        ),
+    };
+    let fields = filled(asked.into_iter().collect(), None, faults);
+    page(
+        status,
+        &FormPage {
+            me: Me::nobody(state),
+            title,
+            intro,
+            action: "/login/link",
+            button: "Log in",
+            hidden: &[hidden],
+            summary: Summary::of(faults, &fields),
+            fields,
+            below: Below::LogIn,
+        },
+    )
 }
 
 async fn log_out(State(state): State<AppState>, headers: HeaderMap) -> Answer {
@@ -336,7 +433,11 @@ fn sign_up_page(state: &AppState, status: StatusCode, typed: Option<&Typed>, fau
         &FormPage {
             me: Me::nobody(state),
             title: "Sign up",
-            intro: "With an account you hand in complaints, see at any time how they stand, and answer our questions.",
+            intro: if state.config.documents.is_empty() {
+                "With an account you hand in complaints, see at any time how they stand, and answer our questions."
+            } else {
+                "With an account you hand in complaints, see at any time how they stand, and answer our questions. After the first log-in we show you what applies here, to be accepted."
+            },
             action: "/signup",
             button: "Sign up",
             hidden: &[],

@@ -5,7 +5,8 @@
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::IntoResponse as _;
 use axum::routing::get;
 use serde::Deserialize;
 
@@ -13,18 +14,19 @@ use super::account::{
     Below, ByWhich, DonePage, FormPage, differs, email_field, faults_of, new_passwords, reset_page, verify_code_page,
 };
 use super::form::{Fault, Field, Summary, Typed, filled};
-use super::{Answer, Me, page};
+use super::{Answer, Me, page, see, start_of};
 use crate::auth::service::Mailed;
-use crate::auth::viewer::ClientAddress;
-use crate::auth::{Asked, AuthError};
+use crate::auth::viewer::{ClientAddress, log_in_cookies, mark_browser, session_cookie};
+use crate::auth::{Asked, AuthError, Visit};
 use crate::extract::ApiQuery;
 use crate::state::AppState;
 
-/// `/verify`, `/reset`, `/invitation` and `/setup`.
+/// `/verify`, `/reset`, `/email`, `/invitation` and `/setup`.
 pub fn routes() -> Router<AppState> {
     Router::new()
         .route("/verify", get(show_verify).post(verify))
         .route("/reset", get(show_reset).post(reset))
+        .route("/email", get(show_email).post(change_email))
         .route("/invitation", get(show_invitation).post(accept_invitation))
         .route("/setup", get(show_setup).post(set_up))
 }
@@ -91,6 +93,32 @@ async fn reset(State(state): State<AppState>, ClientAddress(address): ClientAddr
     }
 }
 
+async fn show_email(State(state): State<AppState>, ApiQuery(link): ApiQuery<Link>) -> Answer {
+    if !state.accounts.email_change_is_good(&link.token).await? {
+        return Err(AuthError::InvalidToken.into());
+    }
+    let form = FormPage {
+        me: Me::nobody(&state),
+        title: "Confirm your new e-mail address",
+        intro: "One press, and you log in with this address from now on.",
+        action: "/email",
+        button: "Confirm",
+        hidden: &[("token", &link.token)],
+        summary: Summary::default(),
+        fields: Vec::new(),
+        below: Below::Nothing,
+    };
+    page(StatusCode::OK, &form)
+}
+
+async fn change_email(State(state): State<AppState>, typed: Typed) -> Answer {
+    typed.exactly(&["token"])?;
+    let account = state.accounts.change_email(typed.raw("token")).await?;
+    tracing::info!(account = %account.id, "an e-mail address was changed");
+    state.poke();
+    done(&state, "Your e-mail address is changed")
+}
+
 async fn show_invitation(State(state): State<AppState>, ApiQuery(link): ApiQuery<Link>) -> Answer {
     if !state.accounts.invitation_is_good(&link.token).await? {
         return Err(AuthError::InvalidToken.into());
@@ -98,14 +126,30 @@ async fn show_invitation(State(state): State<AppState>, ApiQuery(link): ApiQuery
     invitation_page(&state, StatusCode::OK, &link.token, &[])
 }
 
-async fn accept_invitation(State(state): State<AppState>, typed: Typed) -> Answer {
+/// Whoever accepts is logged in with the password they have just chosen.
+async fn accept_invitation(
+    State(state): State<AppState>,
+    mut visit: Visit,
+    headers: HeaderMap,
+    typed: Typed,
+) -> Answer {
     typed.exactly(&["token", "password", "password_again"])?;
     let token = typed.raw("token");
     if let Some(differs) = differs(&typed) {
         return invitation_page(&state, StatusCode::UNPROCESSABLE_ENTITY, token, &[differs]);
     }
     match state.accounts.accept_invitation(token, typed.raw("password")).await {
-        Ok(_) => done(&state, "Your password is set"),
+        Ok(account) => {
+            let before = session_cookie(&headers, &state.config);
+            let browser = mark_browser(&mut visit, &state.config);
+            match state.accounts.log_in(&account.email, typed.raw("password"), &visit, before.as_deref()).await {
+                Ok(opened) => {
+                    Ok((log_in_cookies(&opened, browser, &state), see(start_of(account.role))).into_response())
+                }
+                // The password is set all the same.
+                Err(_) => done(&state, "Your password is set"),
+            }
+        }
         Err(AuthError::Invalid(faults)) => {
             invitation_page(&state, StatusCode::UNPROCESSABLE_ENTITY, token, &faults_of(faults))
         }

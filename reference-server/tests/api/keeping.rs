@@ -5,8 +5,8 @@ use futures_util::future::join_all;
 use reference_server::auth::Role;
 use reference_server::auth::accounts::{
     AccountChange, AccountFilter, AccountMailKind, Accounts, AccountsError, Admission, Asked, AttemptKind,
-    AttemptLimits, Chosen, Confirmation, Made, MailOutcome, NewAccount, NewCode, NewSession, NewToken, SignUp,
-    TokenPurpose,
+    AttemptLimits, Chosen, Confirmation, Door, EmailAsked, KeptOpen, Made, MailOutcome, NewAccount, NewCode,
+    NewSession, NewToken, Origin, SignUp, TokenPurpose,
 };
 use reference_server::auth::values::{EmailAddress, FullName};
 use reference_server::config::DatabaseUrl;
@@ -74,6 +74,9 @@ on_each_engine! {
     accounts_are_found_and_listed_in_order
     what_ends_access_ends_it
     sessions_and_tokens_open_until_they_end
+    a_log_in_from_elsewhere_is_told_once
+    of_many_changes_of_address_at_once_one_counts
+    another_password_shuts_everything_but_what_it_was_changed_with
     a_mail_comes_back_until_it_is_settled
     sign_ups_with_different_passwords_ask_for_name_and_password
     what_was_made_is_kept_and_what_expired_goes
@@ -98,7 +101,29 @@ fn person(id: &str, email: &str, role: Role) -> NewAccount {
 
 /// A link for an hour.
 fn token(hash: [u8; 32], purpose: TokenPurpose, account_id: &str) -> NewToken {
-    NewToken { hash, purpose, account_id: account_id.to_owned(), expires_at: now() + TimeDelta::hours(1), code: None }
+    NewToken {
+        hash,
+        purpose,
+        account_id: account_id.to_owned(),
+        expires_at: now() + TimeDelta::hours(1),
+        sent_to: None,
+        code: None,
+    }
+}
+
+fn here(browser: Option<[u8; 32]>) -> Origin {
+    Origin { device: "Firefox on Linux".to_owned(), address: "203.0.113.7".to_owned(), browser }
+}
+
+fn session(hash: [u8; 32], account_id: &str, idle: DateTime<Utc>, expires: DateTime<Utc>) -> NewSession {
+    NewSession {
+        hash,
+        account_id: account_id.to_owned(),
+        idle_expires_at: idle,
+        expires_at: expires,
+        door: Door::Password,
+        origin: here(None),
+    }
 }
 
 fn email_of(text: &str) -> EmailAddress {
@@ -248,9 +273,8 @@ async fn of_many_resets_at_once_one_counts_and_ends_the_rest(two: Two) {
         accounts.add_token(&token(hash, reset, "u_sarah"), now()).await.expect("kept");
     }
     accounts.add_token(&token([3; 32], TokenPurpose::Invitation, "u_sarah"), now()).await.expect("kept");
-    let session = NewSession { hash: [4; 32], account_id: "u_sarah".into(), idle_expires_at: later, expires_at: later };
-    accounts.open_session(session, None, now()).await.expect("opened");
-    accounts.add_api_token([5; 32], "u_sarah", now(), later).await.expect("kept");
+    accounts.open_session(session([4; 32], "u_sarah", later, later), None, now()).await.expect("opened");
+    accounts.add_api_token([5; 32], "u_sarah", &here(None), now(), later).await.expect("kept");
 
     let set = two
         .at_once(50, |server, at| async move {
@@ -370,13 +394,12 @@ async fn what_ends_access_ends_it(two: Two) {
         (AccountChange { role: Some(Role::Auditor), ..AccountChange::default() }, true),
         (AccountChange { disabled: Some(true), ..AccountChange::default() }, true),
     ] {
-        let session =
-            NewSession { hash: [1; 32], account_id: "u_sarah".into(), idle_expires_at: later, expires_at: later };
+        let session = session([1; 32], "u_sarah", later, later);
         accounts.open_session(session, Some([1; 32]), now()).await.expect("opened");
         let token = [if ends { 2 } else { 3 }; 32];
         accounts.revoke_api_token(token, now()).await.expect("revoked");
         if !ends {
-            accounts.add_api_token(token, "u_sarah", now(), later).await.expect("kept");
+            accounts.add_api_token(token, "u_sarah", &here(None), now(), later).await.expect("kept");
         }
         let changed = accounts.change("u_sarah", change.clone(), now()).await.expect("changed");
         assert_eq!(Some(changed), accounts.by_id("u_sarah").await.expect("reads"), "{change:?}");
@@ -392,7 +415,7 @@ async fn sessions_and_tokens_open_until_they_end(two: Two) {
     let accounts = two.accounts();
     accounts.insert(person("u_john", "john@example.org", Role::Customer), None, now()).await.expect("made");
     let at = |minutes| now() + TimeDelta::minutes(minutes);
-    let session = |hash| NewSession { hash, account_id: "u_john".into(), idle_expires_at: at(10), expires_at: at(25) };
+    let session = |hash| session(hash, "u_john", at(10), at(25));
     let is_open = async |hash, minutes| accounts.session(hash, at(minutes)).await.expect("reads").is_some();
     accounts.open_session(session([1; 32]), None, now()).await.expect("opened");
     assert!(is_open([1; 32], 9).await && !is_open([1; 32], 10).await);
@@ -410,11 +433,151 @@ async fn sessions_and_tokens_open_until_they_end(two: Two) {
     accounts.close_session([2; 32]).await.expect("closed");
     assert!(!is_open([2; 32], 1).await);
 
-    accounts.add_api_token([3; 32], "u_john", now(), at(10)).await.expect("kept");
+    accounts.add_api_token([3; 32], "u_john", &here(None), now(), at(10)).await.expect("kept");
     let whose = async |minutes| accounts.api_token([3; 32], at(minutes)).await.expect("reads").map(|john| john.id);
     assert_eq!((whose(9).await.as_deref(), whose(10).await), (Some("u_john"), None));
     accounts.revoke_api_token([3; 32], at(1)).await.expect("revoked");
     assert_eq!(whose(9).await, None);
+}
+
+async fn a_log_in_from_elsewhere_is_told_once(two: Two) {
+    let accounts = two.accounts();
+    let later = now() + TimeDelta::hours(1);
+    for name in ["john", "mary"] {
+        let new = person(&format!("u_{name}"), &format!("{name}@example.org"), Role::Customer);
+        accounts.insert(new, None, now()).await.expect("made");
+    }
+    let elsewhere = |browser| Origin { address: "198.51.100.1".to_owned(), ..here(browser) };
+    let told = async |at: u8, account: &str, origin: Origin| {
+        let new = NewSession { origin, ..session([at; 32], account, later, later) };
+        accounts.open_session(new, None, now()).await.expect("opened");
+        let jobs = accounts.claim_mail(now(), TimeDelta::minutes(5), 9).await.expect("claims");
+        for job in &jobs {
+            accounts.settle_mail(job.id, MailOutcome::Done, now()).await.expect("settled");
+        }
+        jobs.into_iter().map(|job| (job.kind, job.about.unwrap_or_default())).collect::<Vec<_>>()
+    };
+    assert_eq!(told(1, "u_john", here(Some([7; 32]))).await, [], "the first of all");
+    assert_eq!(told(2, "u_john", here(None)).await, [], "the same device in the same network");
+    assert_eq!(told(3, "u_john", elsewhere(Some([7; 32]))).await, [], "the same browser elsewhere");
+    let phone = Origin { device: "Safari on iOS".to_owned(), ..here(Some([8; 32])) };
+    let about = "Safari on iOS, from the network address 203.0.113.7".to_owned();
+    assert_eq!(told(4, "u_john", phone.clone()).await, [(AccountMailKind::NewDevice, about)]);
+    assert_eq!(told(5, "u_john", phone.clone()).await, [], "told once");
+    assert_eq!(told(6, "u_mary", phone).await, [], "her first");
+    assert_eq!(told(7, "u_mary", Origin { device: String::new(), ..elsewhere(None) }).await.len(), 1);
+    accounts.add_api_token([9; 32], "u_mary", &here(Some([7; 32])), now(), later).await.expect("kept");
+    let jobs = accounts.claim_mail(now(), TimeDelta::minutes(5), 9).await.expect("claims");
+    assert_eq!(jobs.len(), 1, "his browser is not hers, and a program's log-in is one too");
+
+    let open = accounts.sessions_of("u_john", now()).await.expect("lists");
+    assert_eq!((open.len(), open[0].device.as_str(), open[0].address.as_str()), (5, "Firefox on Linux", "203.0.113.7"));
+    let hash = open[0].hash;
+    assert!(!accounts.close_session_of("u_mary", hash).await.expect("answers"), "another's");
+    assert!(accounts.close_session_of("u_john", hash).await.expect("answers"));
+    assert!(accounts.session(hash, now()).await.expect("reads").is_none());
+    let kept = open[1].hash;
+    assert_eq!(accounts.close_other_sessions("u_john", Some(kept)).await.expect("closes"), 3);
+    let left = accounts.sessions_of("u_john", now()).await.expect("lists");
+    assert_eq!(left.iter().map(|session| session.hash).collect::<Vec<_>>(), [kept]);
+    assert_eq!(accounts.sessions_of("u_mary", now()).await.expect("lists").len(), 2);
+
+    let first = accounts.log_ins_of("u_john", None, 2).await.expect("lists");
+    assert_eq!(first.iter().map(|log_in| log_in.device.as_str()).collect::<Vec<_>>(), ["Safari on iOS"; 2]);
+    let rest = accounts.log_ins_of("u_john", Some(first[1].id), 9).await.expect("lists");
+    assert_eq!((rest.len(), rest[2].door, rest[2].at), (3, Door::Password, now()));
+    assert_eq!(accounts.log_ins_of("u_mary", None, 9).await.expect("lists")[0].door, Door::ApiToken);
+}
+
+async fn of_many_changes_of_address_at_once_one_counts(two: Two) {
+    let accounts = two.accounts();
+    let ask = async |id: &str, email: &str| {
+        accounts.ask_for_email(id, &email_of(email), 3, TimeDelta::hours(1), now()).await.expect("answers")
+    };
+    for name in ["john", "mary"] {
+        let new = NewAccount {
+            email_verified: true,
+            ..person(&format!("u_{name}"), &format!("{name}@example.org"), Role::Customer)
+        };
+        accounts.insert(new, None, now()).await.expect("made");
+    }
+    accounts.insert(person("u_new", "new@example.org", Role::Customer), None, now()).await.expect("made");
+    let mails = async || {
+        let jobs = accounts.claim_mail(now(), TimeDelta::minutes(5), 9).await.expect("claims");
+        let mut told: Vec<_> =
+            jobs.into_iter().map(|job| (job.account.id, job.kind.as_str(), job.sent_to.unwrap_or_default())).collect();
+        told.sort();
+        told
+    };
+    let told = |id: &str, kind: &'static str, to: &str| (id.to_owned(), kind, to.to_owned());
+    assert_eq!(ask("u_john", "J@home.example").await, EmailAsked::Asked);
+    let asked = || told("u_john", "email_change_asked", "");
+    assert_eq!(mails().await, [told("u_john", "change_email", "J@home.example"), asked()]);
+    // Neither is told apart from one that can be had.
+    assert_eq!(ask("u_john", "mary@example.org").await, EmailAsked::Asked);
+    assert_eq!(mails().await, [asked(), told("u_mary", "already_registered", "")]);
+    assert_eq!(ask("u_john", "new@example.org").await, EmailAsked::Asked);
+    assert_eq!(mails().await, [asked()]);
+    let until = now() + TimeDelta::hours(1);
+    assert_eq!(ask("u_john", "other@example.org").await, EmailAsked::Refused { until });
+    assert_eq!(mails().await, []);
+
+    let change = |hash, id: &str, to: &str| NewToken {
+        sent_to: Some(to.to_owned()),
+        ..token(hash, TokenPurpose::ChangeEmail, id)
+    };
+    for new in [change([1; 32], "u_john", "Same@home.example"), change([2; 32], "u_mary", "same@HOME.example")] {
+        accounts.add_token(&new, now()).await.expect("kept");
+    }
+    accounts.add_token(&token([3; 32], TokenPurpose::ResetPassword, "u_john"), now()).await.expect("kept");
+    let changed = two.at_once(8, |server, at| async move {
+        server.accounts.change_email([if at < 4 { 1 } else { 2 }; 32], now()).await
+    });
+    let changed = changed.await;
+    assert_eq!(count(&changed, |answer| matches!(answer, Ok(Some(_)))), 1, "{changed:?}");
+    assert!(count(&changed, |answer| matches!(answer, Err(AccountsError::EmailTaken))) >= 1, "{changed:?}");
+    let holder = accounts.by_email(&email_of("same@home.example")).await.expect("reads").expect("known").account;
+    let before = if holder.id == "u_john" { "john@example.org" } else { "mary@example.org" };
+    assert_eq!(mails().await, [told(&holder.id, "email_changed", ""), told(&holder.id, "email_changed", before)]);
+    if holder.id == "u_john" {
+        let reset = accounts.token_is_good([3; 32], TokenPurpose::ResetPassword, now()).await.expect("reads");
+        assert!(reset.is_none(), "what was sent to the former address works no longer");
+    }
+}
+
+async fn another_password_shuts_everything_but_what_it_was_changed_with(two: Two) {
+    let (accounts, later) = (two.accounts(), now() + TimeDelta::hours(1));
+    accounts.insert(person("u_john", "john@example.org", Role::Customer), None, now()).await.expect("made");
+    for (kept, tokens, link) in [
+        (KeptOpen::Session([1; 32]), [[5; 32], [6; 32]], [8; 32]),
+        (KeptOpen::ApiToken([3; 32]), [[3; 32], [4; 32]], [9; 32]),
+    ] {
+        accounts.close_other_sessions("u_john", None).await.expect("closed");
+        for hash in [[1; 32], [2; 32]] {
+            accounts.open_session(session(hash, "u_john", later, later), None, now()).await.expect("opened");
+        }
+        for hash in tokens {
+            accounts.add_api_token(hash, "u_john", &here(None), now(), later).await.expect("kept");
+        }
+        accounts.add_token(&token(link, TokenPurpose::ChangeEmail, "u_john"), now()).await.expect("kept");
+        accounts.replace_password("u_john", "newer", kept, now()).await.expect("replaced");
+        let mut open = Vec::new();
+        for hash in [[1; 32], [2; 32]] {
+            if accounts.session(hash, now()).await.expect("reads").is_some() {
+                open.push(KeptOpen::Session(hash));
+            }
+        }
+        for hash in [[3; 32], [4; 32], [5; 32], [6; 32]] {
+            if accounts.api_token(hash, now()).await.expect("reads").is_some() {
+                open.push(KeptOpen::ApiToken(hash));
+            }
+        }
+        assert_eq!(open, [kept]);
+        let begun = accounts.token_is_good(link, TokenPurpose::ChangeEmail, now()).await.expect("reads");
+        assert!(begun.is_none(), "a change that was begun ends");
+    }
+    let mails = accounts.claim_mail(now(), TimeDelta::minutes(5), 9).await.expect("claims");
+    assert_eq!(mails.iter().map(|job| job.kind).collect::<Vec<_>>(), [AccountMailKind::PasswordChanged; 2]);
 }
 
 async fn a_mail_comes_back_until_it_is_settled(two: Two) {
@@ -484,15 +647,18 @@ async fn what_was_made_is_kept_and_what_expired_goes(two: Two) {
     assert_eq!(kept, Some(("print".into(), made)));
 
     accounts.add_token(&token([1; 32], TokenPurpose::Invitation, "u_ada"), now()).await.expect("kept");
-    accounts.add_api_token([2; 32], "u_ada", now(), expires).await.expect("kept");
-    let session =
-        NewSession { hash: [3; 32], account_id: "u_ada".into(), idle_expires_at: expires, expires_at: expires };
-    accounts.open_session(session, None, now()).await.expect("opened");
+    accounts.add_api_token([2; 32], "u_ada", &here(None), now(), expires).await.expect("kept");
+    accounts.open_session(session([3; 32], "u_ada", expires, expires), None, now()).await.expect("opened");
     let limits = AttemptLimits { per_subject: None, per_address: 9, window: TimeDelta::minutes(15) };
     accounts.admit_attempt(AttemptKind::SignUp, [4; 32], "203.0.113.7", limits, None, now()).await.expect("asks");
     assert_eq!(accounts.purge(now()).await.expect("purges"), 0);
     assert_eq!(accounts.purge(expires).await.expect("purges"), 3);
     assert_eq!(accounts.purge(now() + TimeDelta::days(1)).await.expect("purges"), 1);
+    assert_eq!(
+        accounts.purge(now() + TimeDelta::days(365)).await.expect("purges"),
+        2,
+        "log-ins of the session and of the token"
+    );
 }
 
 async fn an_id_that_cannot_be_kept_is_nobodys(two: Two) {

@@ -129,16 +129,12 @@ async fn the_invitation_page_sets_a_password() {
         submit(&it, "/invitation", &format!("token={token}&password=short&password_again=short")).await.status,
         422
     );
-    assert_eq!(
-        submit(
-            &it,
-            "/invitation",
-            &format!("token={token}&password={0}&password_again={0}", PASSWORD.replace(' ', "+"))
-        )
-        .await
-        .status,
-        200
-    );
+    let form = format!("token={token}&password={0}&password_again={0}", PASSWORD.replace(' ', "+"));
+    let differs = form.replace("again=copper", "again=paper");
+    assert!(submit(&it, "/invitation", &differs).await.text.contains("The two passwords differ"));
+    let accepted = submit(&it, "/invitation", &form).await;
+    assert_eq!((accepted.status.as_u16(), accepted.header("location")), (303, "/work"));
+    assert_eq!(it.get("/api/v1/me", &With::cookie(&accepted.cookie())).await.json()["name"], "Ben", "and is in");
     assert_eq!(it.log_in("ben@example.org").await.status, 200);
     let used = it.get(&format!("/invitation?token={token}"), &With::default()).await;
     assert_eq!(used.problem(), (422, "invalid_token".into()));

@@ -169,11 +169,24 @@ impl House {
         self.browser_of(email).await
     }
 
-    /// The link in the only mail about an account that is due.
-    pub(crate) async fn mailed_link(&self) -> String {
+    /// The mails about accounts that are due.
+    pub(crate) async fn mails(&self) -> Vec<AccountMessage> {
         let state = self.server.state();
         state.accounts.deliver_account_mail(state.clock.now(), self.mail.as_ref()).await.expect("delivers");
-        let mails = std::mem::take(&mut *self.mail.0.lock().unwrap_or_else(PoisonError::into_inner));
+        std::mem::take(&mut *self.mail.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The code in the mail to somebody, which is due.
+    pub(crate) async fn mailed_code(&self, to: &str) -> String {
+        let mails = self.mails().await;
+        let mail = mails.iter().find(|mail| mail.to == to).unwrap_or_else(|| panic!("{mails:?}"));
+        let is_code = |line: &&str| line.len() == 9 && line.chars().all(|c| c.is_ascii_digit() || c == ' ');
+        mail.text.lines().find(is_code).expect("a code").to_owned()
+    }
+
+    /// The link in the only mail about an account that is due.
+    pub(crate) async fn mailed_link(&self) -> String {
+        let mails = self.mails().await;
         let [mail] = &mails[..] else { panic!("{mails:?}") };
         let start = mail.text.find("http://").expect("a link");
         mail.text[start..].split_whitespace().next().expect("a link").to_owned()
@@ -212,7 +225,7 @@ pub(crate) async fn complain(browser: &mut Browser<'_>, subject: &str) -> String
     browser.reference()
 }
 
-fn path_of(link: &str) -> &str {
+pub(crate) fn path_of(link: &str) -> &str {
     let host = link.find("//").expect("a link") + 2;
     &link[host + link[host..].find('/').expect("a path")..]
 }
