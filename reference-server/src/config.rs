@@ -16,6 +16,8 @@ use secrecy::{ExposeSecret as _, SecretString};
 use thiserror::Error;
 use url::{Host, Url};
 
+use crate::auth::documents::{Document, DocumentKind};
+
 /// Variable that holds the relay's URL where a password must not stand on the command line.
 pub const SMTP_VARIABLE: &str = "COMPLAINT_SMTP";
 /// Variable that holds the token that opens `/metrics`; never an argument, because arguments can be read by every user of a machine.
@@ -147,6 +149,13 @@ pub struct ServeArgs {
     /// Gateway for text messages, described in TOML as below; without one, none are sent. Every server on one database needs the same.
     #[arg(long, value_name = "FILE")]
     pub sms: Option<PathBuf>,
+    /// Terms of service that customers accept before they go on: a text file whose first line is the version. With another version they are
+    /// asked anew.
+    #[arg(long, value_name = "FILE")]
+    pub terms: Option<PathBuf>,
+    /// The privacy notice that customers say they have read, as --terms.
+    #[arg(long, value_name = "FILE")]
+    pub privacy: Option<PathBuf>,
     /// Address at which complaints come by mail, as in complaints@example.org; mail to it must reach `intake` or `POST /api/v1/intake/mail`,
     /// with anything behind a + as well. Letters are then sent from it, and can be answered. Without it, no mail is taken in.
     #[arg(long, value_name = "EMAIL")]
@@ -385,6 +394,8 @@ pub struct Config {
     pub smtp: Option<SecretString>,
     /// Where text messages leave; none: none are sent.
     pub sms: Option<Arc<Gateway>>,
+    /// What customers accept before they go on; shared, because they are long.
+    pub documents: Arc<[Document]>,
     /// Networks of the house that webhooks may lead to.
     pub webhook_networks: Networks,
     /// What links start with; none until the port is known, see [`Config::bound_to`].
@@ -461,6 +472,13 @@ impl Config {
             .map_err(|fault| faults.push(fault))
             .ok();
         let sms = args.sms.as_deref().map(sms_gateway).transpose().map_err(|more| faults.extend(more)).ok();
+        let documents = [(DocumentKind::Terms, &args.terms), (DocumentKind::Privacy, &args.privacy)];
+        let documents = documents.into_iter().filter_map(|(kind, file)| {
+            let file = file.as_deref()?;
+            let wrong = |why| faults.push(format!("--{} {}: {why}", kind.as_str(), file.display()));
+            Document::read(kind, file).map_err(wrong).ok()
+        });
+        let documents: Vec<Document> = documents.collect();
         let base_url = args.base_url.as_deref().map(base_url).transpose().map_err(|fault| faults.push(fault)).ok();
         let webhook_networks = args.webhook_network.join(",").parse::<Networks>();
         let webhook_networks =
@@ -483,6 +501,7 @@ impl Config {
                 database,
                 smtp,
                 sms,
+                documents: documents.into(),
                 webhook_networks,
                 base_url,
                 trusted_proxies,

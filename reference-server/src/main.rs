@@ -110,7 +110,7 @@ async fn admin_create(args: AdminCreateArgs) -> Result<ExitCode, AnyError> {
     };
     let password = line.strip_suffix('\n').map_or(line.as_str(), |line| line.strip_suffix('\r').unwrap_or(line));
     // Before anything is made: who is refused must not leave an empty data folder behind.
-    if let Err(AuthError::Invalid(faults)) = AccountService::checked_admin(&args.name, &args.email, password) {
+    if let Err(AuthError::Invalid(faults)) = AccountService::checked_person(&args.name, &args.email, password) {
         for wrong in faults {
             eprintln!("{}: {}", wrong.field, wrong.fault.message);
         }

@@ -221,7 +221,9 @@ impl House {
         let admin = self.person(true).await;
         let token = self.server.setup_token.as_deref().expect("a set-up link");
         admin.open(&format!("/setup?token={token}")).await;
-        for (name, value) in [("name", "Ada Admin"), ("email", "ada@shop.example"), ("password", PASSWORD)] {
+        for (name, value) in
+            [("name", "Ada Admin"), ("email", "ada@shop.example"), ("password", PASSWORD), ("password_again", PASSWORD)]
+        {
             admin.fill("/setup", name, value).await;
         }
         admin.send("/setup").await;
@@ -252,6 +254,7 @@ impl House {
             let invited = self.person(true).await;
             invited.open(&format!("/invitation?token={token}")).await;
             invited.fill("/invitation", "password", PASSWORD).await;
+            invited.fill("/invitation", "password_again", PASSWORD).await;
             invited.send("/invitation").await;
             invited.leave().await;
         }
@@ -262,7 +265,12 @@ impl House {
     async fn john(&self, script: bool) -> Person {
         let john = self.person(script).await;
         john.open("/signup").await;
-        for (name, value) in [("name", "John Field"), ("email", "john@home.example"), ("password", PASSWORD)] {
+        for (name, value) in [
+            ("name", "John Field"),
+            ("email", "john@home.example"),
+            ("password", PASSWORD),
+            ("password_again", PASSWORD),
+        ] {
             john.fill("/signup", name, value).await;
         }
         john.send("/signup").await;

@@ -332,6 +332,13 @@ pub(crate) async fn follow_account(state: &AppState, account: &Account) -> Resul
     keep(state, agent).await
 }
 
+/// Takes an account out of the routing that is to be no agent's any more.
+pub(crate) async fn leave(state: &AppState, account: &Account) -> Result<(), Problem> {
+    let id = AgentId::new(account.id.as_str()).map_err(|error| Problem::internal(&error))?;
+    let agent = stored(state, &id, account).await?;
+    keep(state, Agent { enabled: false, ..agent }).await
+}
+
 /// Keeps an agent, gives them what waits for them and takes from them what they can no longer do.
 async fn keep(state: &AppState, agent: Agent) -> Result<(), Problem> {
     state.desk.enrol(agent).await?;

@@ -16,6 +16,7 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use super::documents::must_have_accepted;
 use super::query::{cursor, encoded, is_known, limit, page, parameters, wrong};
 use super::view::submission::BY_HAND;
 use super::view::{
@@ -73,6 +74,7 @@ pub(super) async fn submit(
     viewer: Viewer,
     request: Repeatable,
 ) -> Result<Response, Problem> {
+    must_have_accepted(&state, &viewer).await?;
     let acting = keyed(state.acting(&viewer).await?, &request)?;
     let submission = submission(&state, &viewer, &request).await?;
     let receipt = acting.submit(submission).await?;

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::agents::follow_account;
+use super::agents::{follow_account, leave};
 use super::making::{made, once};
 use super::query::{page, wrong};
 use crate::auth::accounts::{AccountFilter, Made};
@@ -42,6 +42,8 @@ pub(crate) struct User {
     enabled: bool,
     email_verified: bool,
     created_at: DateTime<Utc>,
+    /// Since when its owner wants it deleted.
+    deletion_asked_at: Option<DateTime<Utc>>,
 }
 
 /// A new account.
@@ -66,6 +68,9 @@ pub(crate) struct UserChange {
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<String>)]
     phone: Option<Option<String>>,
+    /// Of staff, another role of staff: it ends their sessions. A new agent starts at the first level; the complaints of who is no
+    /// agent any more go to others.
+    role: Option<Role>,
     /// `false` ends their sessions; an agent's complaints go to others.
     enabled: Option<bool>,
 }
@@ -162,7 +167,7 @@ pub(crate) fn check_new(body: &NewUser) -> Result<(), Problem> {
     wrong.reduce(|all, more| all.and_more(Some(more))).map_or(Ok(()), Err)
 }
 
-/// Change, disable or enable an account; never one's own. The last admin stays.
+/// Change, disable or enable an account, or give it another role; never one's own. The last admin stays.
 #[utoipa::path(patch, path = "/api/v1/users/{id}", tag = "staff", request_body = UserChange, security(("bearer" = []), ("cookie" = [])),
     params(("id" = String, Path)), responses(
     (status = 200, body = User),
@@ -180,11 +185,60 @@ pub(crate) async fn change(
     if id == viewer.id {
         return Err(Problem::new(StatusCode::FORBIDDEN, "not_yourself", "Somebody else must change your account."));
     }
-    let change = account_change(body.name.as_deref(), body.phone.as_ref(), body.enabled)?;
+    let before = state.accounts.account(&id).await?;
+    let change = account_change(body.name.as_deref(), body.phone.as_ref(), body.enabled);
+    let role = body.role.map_or(Ok(()), |role| fits(before.role, role));
+    let change = match (change, role) {
+        (Ok(change), Ok(())) => AccountChange { role: body.role, ..change },
+        (change, role) => {
+            let faults = [change.err(), role.err()].into_iter().flatten();
+            return Err(faults.reduce(Problem::and).unwrap_or_else(Problem::invalid));
+        }
+    };
+    // Out of the routing first, into it last: nobody may get work who is no agent. Either half can fail, and the same request then
+    // finishes it.
+    if before.role == Role::Agent && body.role.is_some_and(|role| role != Role::Agent) {
+        leave(&state, &before).await?;
+    }
     let account = state.accounts.change(&id, change).await?;
     follow_account(&state, &account).await?;
     tracing::info!(by = %viewer.id, account = %account.id, "an account was changed");
     Ok(Json(User::from(account)))
+}
+
+/// Mail another invitation to a member of staff who has not accepted one yet. The former link works until one is used.
+#[utoipa::path(post, path = "/api/v1/users/{id}/invitation", tag = "staff", security(("bearer" = []), ("cookie" = [])),
+    params(("id" = String, Path)), responses(
+    (status = 202, description = "It is on its way"),
+    (status = 400, body = Problem, content_type = "application/problem+json", description = "`idempotency_key_not_supported`: an `Idempotency-Key` is refused, because no answer is kept to be given again"),
+    (status = 403, body = Problem, content_type = "application/problem+json"),
+    (status = 404, body = Problem, content_type = "application/problem+json"),
+    (status = 409, body = Problem, content_type = "application/problem+json", description = "`not_invited`: a customer, disabled, or it was accepted"),
+))]
+pub(crate) async fn invite_again(
+    State(state): State<AppState>,
+    Admin(viewer): Admin,
+    ApiPath(id): ApiPath<String>,
+) -> Result<StatusCode, Problem> {
+    let account = state.accounts.account(&id).await?;
+    state.accounts.invite_again(&account.id).await.map_err(|error| match error {
+        AuthError::NoSuchAccount => {
+            Problem::new(StatusCode::CONFLICT, "not_invited", "This account does not wait for an invitation.")
+        }
+        error => error.into(),
+    })?;
+    state.poke();
+    tracing::info!(by = %viewer.id, account = %account.id, "an invitation was sent again");
+    Ok(StatusCode::ACCEPTED)
+}
+
+/// Customers stay customers, and staff staff: what they did stands under what they were.
+fn fits(before: Role, role: Role) -> Result<(), Problem> {
+    if before.is_staff() && role.is_staff() || before == role {
+        return Ok(());
+    }
+    let message = "Customers and staff have accounts of their own; make another one.";
+    Err(Problem::invalid().field("role", "invalid", message))
 }
 
 /// What is to change about an account; every fault is named.
@@ -224,6 +278,7 @@ impl From<Account> for User {
             enabled: account.disabled_at.is_none(),
             email_verified: account.email_verified_at.is_some(),
             created_at: account.created_at,
+            deletion_asked_at: account.deletion_asked_at,
         }
     }
 }

@@ -38,7 +38,7 @@ const SCHEMA_TABLE: &str = "server_schema";
 /// Writers take turns, so nobody else claims in between.
 const CLAIM_MAIL: &str = "UPDATE server_mail_outbox SET next_try_at = $2 WHERE id IN (
         SELECT id FROM server_mail_outbox WHERE sent_at IS NULL AND given_up_at IS NULL AND next_try_at <= $1 ORDER BY next_try_at, id LIMIT $3)
-    RETURNING id, account_id, kind, attempts, created_at";
+    RETURNING id, account_id, kind, sent_to, about, attempts, created_at";
 
 static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
     let migration = |version, name: &'static str, sql: &'static str| {
@@ -53,6 +53,9 @@ static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
         migration(6, "inbound mail", include_str!("../../migrations/sqlite/0006_inbound_mail.sql")),
         migration(7, "preferences", include_str!("../../migrations/sqlite/0007_preferences.sql")),
         migration(8, "let in", include_str!("../../migrations/sqlite/0008_let_in.sql")),
+        migration(9, "links and codes", include_str!("../../migrations/sqlite/0009_links_and_codes.sql")),
+        migration(10, "people", include_str!("../../migrations/sqlite/0010_people.sql")),
+        migration(11, "acceptances", include_str!("../../migrations/sqlite/0011_acceptances.sql")),
     ]);
     migrator.dangerous_set_table_name(SCHEMA_TABLE);
     migrator

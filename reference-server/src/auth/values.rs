@@ -105,6 +105,76 @@ impl Phone {
     }
 }
 
+/// The most postal addresses of an account.
+pub const POSTAL_ADDRESSES_MAX: usize = 5;
+
+/// Where somebody gets parcels and letters.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PostalAddress {
+    /// Street, house, floor, as they stand on a letter: 1 to 5 lines of at most 200 characters.
+    #[schema(example = json!(["12 Mill Lane"]), min_items = 1, max_items = 5)]
+    pub lines: Vec<String>,
+    /// At most 20 characters; may be empty, since not every country has them.
+    #[serde(default)]
+    #[schema(example = "AB1 2CD", max_length = 20)]
+    pub postcode: String,
+    /// 1 to 200 characters.
+    #[schema(example = "Millbrook", min_length = 1, max_length = 200)]
+    pub town: String,
+    /// Two capital letters of ISO 3166-1.
+    #[schema(example = "GB", min_length = 2, max_length = 2)]
+    pub country: String,
+}
+
+impl PostalAddress {
+    /// These addresses without blanks around their parts.
+    ///
+    /// # Errors
+    /// The first fault, naming the address by its place in the list.
+    pub fn checked(addresses: Vec<Self>) -> Result<Vec<Self>, Fault> {
+        if addresses.len() > POSTAL_ADDRESSES_MAX {
+            return Err(Fault::new("too_many", format!("At most {POSTAL_ADDRESSES_MAX} postal addresses.")));
+        }
+        addresses.into_iter().zip(1..).map(|(address, at)| address.check(at)).collect()
+    }
+
+    fn check(self, at: usize) -> Result<Self, Fault> {
+        let line = |text: &str, what: &str, most: usize| {
+            let text = text.trim();
+            if text.chars().any(is_hidden) {
+                let message = format!("{what} of postal address {at} contains characters that cannot be shown.");
+                return Err(Fault::new("control_character", message));
+            }
+            if text.chars().count() > most {
+                return Err(Fault::new(
+                    "too_long",
+                    format!("{what} of postal address {at} may have at most {most} characters."),
+                ));
+            }
+            Ok(text.to_owned())
+        };
+        let lines = self.lines.iter().map(|text| line(text, "A line", NAME_MAX)).collect::<Result<Vec<_>, _>>()?;
+        if !(1..=5).contains(&lines.len()) || lines.iter().any(String::is_empty) {
+            return Err(Fault::new(
+                "invalid",
+                format!("Postal address {at} needs one to five lines, none of them empty."),
+            ));
+        }
+        let postcode = line(&self.postcode, "The postcode", 20)?;
+        let town = line(&self.town, "The town", NAME_MAX)?;
+        if town.is_empty() {
+            return Err(Fault::new("missing", format!("Postal address {at} needs a town.")));
+        }
+        let country = self.country.trim().to_owned();
+        if country.len() != 2 || !country.bytes().all(|b| b.is_ascii_uppercase()) {
+            let message = format!("The country of postal address {at} is given by two capital letters, as in GB.");
+            return Err(Fault::new("invalid", message));
+        }
+        Ok(Self { lines, postcode, town, country })
+    }
+}
+
 /// What an account may be used for. How high an agent stands in the ladder is the core's matter, not the account's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]

@@ -58,6 +58,8 @@ pub fn routes() -> Router<AppState> {
         .route("/admin/users", get(list_users))
         .route("/admin/users/new", get(new_user).post(add_user))
         .route("/admin/users/{id}/enabled", get(|| async { see("/admin/users") }).post(enable_user))
+        .route("/admin/users/{id}/role", get(|| async { see("/admin/users") }).post(change_role))
+        .route("/admin/users/{id}/invitation", get(|| async { see("/admin/users") }).post(invite_again))
         .route("/admin/policy", get(show_policy))
 }
 
@@ -159,6 +161,9 @@ struct UserRow {
     since: When,
     myself: bool,
     enabled: bool,
+    invited: bool,
+    /// For staff.
+    roles: Option<Field>,
 }
 
 #[derive(Template)]
@@ -540,6 +545,31 @@ async fn enable_user(
     typed.exactly(&["enabled"])?;
     let body = body_of(&json!({ "enabled": typed.machine::<bool>("enabled")? }))?;
     let _changed = users::change(State(state), Admin(person.0), ApiPath(id), ApiJson(body)).await?;
+    Ok(see("/admin/users"))
+}
+
+async fn change_role(
+    State(state): State<AppState>,
+    person: Person,
+    ApiPath(id): ApiPath<String>,
+    typed: Typed,
+) -> Answer {
+    person.must_be(&[Role::Admin])?;
+    typed.exactly(&["role"])?;
+    let body = body_of(&json!({ "role": typed.raw("role") }))?;
+    let _changed = users::change(State(state), Admin(person.0), ApiPath(id), ApiJson(body)).await?;
+    Ok(see("/admin/users"))
+}
+
+async fn invite_again(
+    State(state): State<AppState>,
+    person: Person,
+    ApiPath(id): ApiPath<String>,
+    typed: Typed,
+) -> Answer {
+    person.must_be(&[Role::Admin])?;
+    typed.exactly(&[])?;
+    let _sent = users::invite_again(State(state), Admin(person.0), ApiPath(id)).await?;
     Ok(see("/admin/users"))
 }
 
@@ -965,12 +995,18 @@ fn user_page(state: &AppState, person: &Person, status: StatusCode, typed: Optio
 fn user_row(account: Account, me: &str) -> UserRow {
     let state = match (account.disabled_at, account.email_verified_at) {
         (Some(_), _) => Tag::new("end", "Disabled"),
+        (None, _) if account.deletion_asked_at.is_some() => Tag::new("wait", "Asks to be deleted"),
         (None, None) if account.role.is_staff() => Tag::new("wait", "Invited"),
         (None, None) => Tag::new("wait", "Not confirmed"),
         (None, Some(_)) => Tag::new("done", "Active"),
     };
+    let roles = [Role::Agent, Role::Admin, Role::Auditor];
+    let choices = roles.into_iter().map(|role| Choice::new(role.as_str(), role_name(role), account.role.as_str()));
+    let roles = Field::new("role", "Role", Control::Select(choices.collect())).required().within(&account.id);
     UserRow {
         myself: account.id == me,
+        invited: account.role.is_staff() && account.email_verified_at.is_none() && account.disabled_at.is_none(),
+        roles: account.role.is_staff().then_some(roles),
         enabled: account.disabled_at.is_none(),
         id: account.id,
         name: account.name,

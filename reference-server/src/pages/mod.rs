@@ -7,6 +7,7 @@ pub mod commands;
 pub mod complaint;
 pub mod customer;
 pub mod dead_letters;
+pub mod documents;
 mod ended;
 pub mod form;
 pub mod links;
@@ -51,6 +52,8 @@ pub fn routes(state: &AppState) -> Router<AppState> {
         .merge(mail::routes())
         .merge(dead_letters::routes())
         .merge(preferences::routes())
+        .merge(documents::routes())
+        .route_layer(from_fn_with_state(state.clone(), documents::accepted_first))
         .route_layer(from_fn_with_state(state.clone(), ended::session));
     Router::new()
         .route("/static/{digest}/{name}", get(assets::serve))
@@ -58,6 +61,7 @@ pub fn routes(state: &AppState) -> Router<AppState> {
         .merge(mail::links())
         .merge(unsubscribe::routes())
         .merge(account::routes())
+        .merge(documents::texts())
         .merge(for_people)
 }
 

@@ -2,7 +2,7 @@ use std::time::{Duration, Instant};
 
 use axum::http::Method;
 use chrono::TimeDelta;
-use reference_server::auth::{AccountChange, Role};
+use reference_server::auth::{AccountChange, Role, Visit};
 use serde_json::json;
 
 use crate::support::{Harness, OTHER_PASSWORD, PASSWORD, With};
@@ -117,9 +117,9 @@ async fn unknown_accounts_are_locked_alike_and_success_does_not_count() {
 async fn fifty_failures_lock_the_address() {
     let it = Harness::new().await;
     let state = it.server.state();
-    let address = "203.0.113.5".parse().expect("an address");
+    let visit = Visit { address: "203.0.113.5".parse().expect("an address"), device: "", browser: None };
     for n in 0..50 {
-        let failed = state.accounts.log_in(&format!("p{n}@example.org"), OTHER_PASSWORD, address, None).await;
+        let failed = state.accounts.log_in(&format!("p{n}@example.org"), OTHER_PASSWORD, &visit, None).await;
         assert!(matches!(failed, Err(reference_server::auth::AuthError::InvalidCredentials)));
     }
     assert_eq!(it.log_in("other@example.org").await.status, 429);

@@ -1,7 +1,7 @@
 use crate::house::{House, PASSWORD};
 
 /// Every address that can be opened without knowing an id.
-const ADDRESSES: [&str; 31] = [
+const ADDRESSES: [&str; 44] = [
     "/",
     "/signup",
     "/login",
@@ -26,6 +26,19 @@ const ADDRESSES: [&str; 31] = [
     "/admin/policy",
     "/account",
     "/account/notices",
+    "/account/profile",
+    "/account/email",
+    "/account/password",
+    "/account/sessions",
+    "/account/deletion",
+    "/accept",
+    "/terms",
+    "/privacy",
+    "/login/code",
+    "/login/link?token=x",
+    "/forgotten",
+    "/reset?token=x",
+    "/email?token=x",
     "/admin/dead-letters",
     "/admin/webhooks",
     "/admin/webhooks/new",
