@@ -269,3 +269,24 @@ fn what_can_be_switched_off_is_off_for_that_group_and_channel_alone() {
         }
     }
 }
+
+#[test]
+fn whoever_is_told_can_be_told_why_now() {
+    let now: DateTime<Utc> = "2026-11-23T12:00:00Z".parse().unwrap();
+    let all = Preferences::default();
+    for (kind, because, words) in [
+        (NoticeKind::Decision, Because::Mandatory, "nobody can switch it off"),
+        (NoticeKind::AssignedCustomer, Because::Wanted, "it is not switched off"),
+    ] {
+        let timing = all.timing(&notice(kind, NoticeChannel::Email, now), now);
+        assert_eq!((timing.when, timing.because), (When::Now, because), "{kind:?}");
+        assert_eq!(timing.because.to_string(), words);
+    }
+    // Once a day comes by mail what nobody has to have at once.
+    let spec =
+        PreferencesSpec { zone: Some("UTC".into()), digest_at: Some("18:00".into()), ..PreferencesSpec::default() };
+    let daily = Preferences::new(&spec).unwrap();
+    let when = |kind| daily.timing(&notice(kind, NoticeChannel::Email, now), now).when;
+    assert_eq!(when(NoticeKind::Decision), When::Now);
+    assert_eq!(when(NoticeKind::AssignedCustomer), When::Digest(now + TimeDelta::hours(6)));
+}
