@@ -208,6 +208,8 @@ mod tests {
         assert_eq!("12.5 eur".parse::<Money>().unwrap().to_string(), "12.50 EUR");
         assert_eq!("7 JPY".parse::<Money>().unwrap().to_string(), "7 JPY");
         assert_eq!("1.5 KWD".parse::<Money>().unwrap().to_string(), "1.500 KWD");
+        assert_eq!("1.5 CLF".parse::<Money>().unwrap().to_string(), "1.5000 CLF");
+        assert_eq!(String::from(Currency::new("KWD").unwrap()), "KWD");
         for most in ["90071992547409.91 EUR", "9007199254740991 JPY", "9007199254740.991 KWD"] {
             let money: Money = most.parse().unwrap();
             assert_eq!((money.minor_units(), money.to_string().as_str()), (Money::MAX, most));

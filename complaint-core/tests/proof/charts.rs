@@ -258,3 +258,123 @@ fn the_way_of_a_complaint_has_order_and_time() {
     assert!(walked("escalate") && walked("assign") && walked("begin"));
     assert!(!walked("release hand_back") && !walked("decline release"));
 }
+
+fn list(value: &serde_json::Value) -> Vec<serde_json::Value> {
+    value.as_array().unwrap().clone()
+}
+
+#[test]
+fn the_json_lists_the_whole_table_and_what_the_policy_makes_of_it() {
+    let policy = policy();
+    let json = Lifecycle::of(&policy).to_json();
+    let statuses: Vec<_> = list(&json["statuses"])
+        .iter()
+        .map(|it| (it["name"].as_str().unwrap().to_owned(), it["open"] == true, it["end"] == true))
+        .collect();
+    let expected: Vec<_> = Status::ALL.map(|it| (it.name().to_owned(), it.is_open(), it.is_end())).into();
+    assert_eq!(statuses, expected);
+
+    // A row of the specification: a step up, a step down, and none.
+    let commands = list(&json["commands"]);
+    assert_eq!(commands.len(), complaint_core::lifecycle::TABLE.len());
+    let command = |name: C| commands.iter().find(|it| it["name"] == name.name()).unwrap();
+    for (name, level) in [(C::Escalate, 1), (C::Contest, 1), (C::HandBack, -1), (C::Reopen, 0)] {
+        assert_eq!(command(name)["level"], level, "{name}");
+        let mut changes = list(&json["changes"]).into_iter().filter(|it| it["command"] == name.name());
+        assert!(changes.all(|it| it["level"] == level), "{name}");
+    }
+    assert_eq!(command(C::Begin)["from"], serde_json::json!(["assigned"]));
+    assert_eq!(
+        (&command(C::FollowUp)["new_complaint"], &command(C::Begin)["new_complaint"]),
+        (&true.into(), &false.into())
+    );
+
+    let levels: Vec<_> = list(&json["levels"]).iter().map(|it| (it["level"].clone(), it["name"].clone())).collect();
+    let names = ["Representative", "Supervisor", "Manager"];
+    assert_eq!(levels, (1..).zip(names).map(|(at, name)| (at.into(), name.into())).collect::<Vec<(_, _)>>());
+    let clocks: Vec<_> = list(&json["clocks"]).iter().map(|it| (it["name"].clone(), it["asks_for"].clone())).collect();
+    assert_eq!(clocks.len(), complaint_core::deadline::ClockKind::ALL.len());
+    for (clock, asks_for) in [("level", Some("escalate")), ("auto_close", Some("close")), ("contest_window", None)] {
+        assert!(clocks.contains(&(clock.into(), asks_for.into())), "{clock}: {clocks:?}");
+    }
+}
+
+/// What nobody can do under a policy is drawn nowhere, and listed with the reason.
+#[test]
+fn what_a_policy_closes_is_listed_with_who_is_barred_by_what() {
+    let mut policy = policy();
+    assert_eq!(Lifecycle::of(&policy).to_json()["closed"], serde_json::json!([]));
+    policy.levels.truncate(1);
+    policy.four_eyes = true;
+    let json = Lifecycle::of(&policy).to_json();
+    let closed = list(&json["closed"]);
+    let of = |name: C| closed.iter().find(|it| it["command"] == name.name());
+    let resolve = of(C::Resolve).unwrap();
+    assert_eq!((&resolve["from"], &resolve["to"]), (&"in_progress".into(), &"resolved".into()));
+    assert_eq!(resolve["barred"][0]["guard"], "no_second_person_needed");
+    assert!(of(C::Escalate).is_some() && of(C::HandBack).is_some(), "{closed:?}");
+    assert!(of(C::Begin).is_none());
+    assert!(list(&json["changes"]).iter().all(|it| it["command"] != "escalate" && it["command"] != "resolve"));
+}
+
+#[test]
+fn the_graph_groups_the_statuses_and_climbs_the_ladder_step_by_step() {
+    let policy = policy();
+    let dot = Lifecycle::of(&policy).to_dot();
+    let mut groups = std::collections::BTreeMap::<&str, Vec<&str>>::new();
+    let mut group = "";
+    for line in dot.lines() {
+        if let Some(rest) = line.trim().strip_prefix("subgraph cluster_") {
+            group = rest.split(' ').next().unwrap();
+        } else if line.starts_with("        ") && !line.contains("->") {
+            groups.entry(group).or_default().push(line.trim().split(' ').next().unwrap());
+        }
+    }
+    let of = |is: fn(&Status) -> bool| Status::ALL.into_iter().filter(is).map(Status::name).collect::<Vec<_>>();
+    assert_eq!(groups["open"], of(|it| it.is_open()));
+    assert_eq!(groups["finished"], of(|it| it.is_end()));
+    assert_eq!(groups["settled"], ["resolved"]);
+    assert_eq!(groups["levels"], ["level_1", "level_2", "level_3"]);
+    for text in [dot.replace("->", "-->"), Lifecycle::of(&policy).to_mermaid()] {
+        let steps: Vec<(&str, &str)> = text
+            .lines()
+            .filter_map(|line| {
+                let (from, to) = line.trim().strip_prefix("level_")?.split_once(" --> level_")?;
+                Some((from, &to[..1]))
+            })
+            .collect();
+        assert_eq!(steps, [("1", "2"), ("2", "1"), ("2", "3"), ("3", "2")], "{text}");
+        assert!(text.contains("hand_back") && text.contains("5 working days"), "{text}");
+    }
+}
+
+/// A limit is the policy's: with others, other ones stand beside the same arrows.
+#[test]
+fn each_arrow_says_the_limit_that_the_policy_sets() {
+    let limits = |policy: &Policy, command: C| -> BTreeSet<String> {
+        let json = Lifecycle::of(policy).to_json();
+        let of_it = |it: &serde_json::Value| it["command"] == command.name();
+        let changes = list(&json["changes"]).into_iter().filter(of_it);
+        changes.filter_map(|it| it["limit"].as_str().map(str::to_owned)).collect()
+    };
+    let standard = policy();
+    let mut other = Policy { four_eyes: true, third_party_pauses: true, ..policy() };
+    other.levels.truncate(1);
+    let mut two = policy();
+    two.levels.truncate(2);
+    for (command, [usual, changed, of_two]) in [
+        (C::Release, ["when not begun in 8 working hours", "", "when not begun in 8 working hours"]),
+        (C::Hold, ["clocks run on", "clocks pause", "clocks run on"]),
+        (C::Propose, ["over own authority", "always: four eyes", "over own authority"]),
+        (C::Contest, ["within 30 days", "within 30 days, with new evidence", "within 30 days"]),
+        (C::Escalate, ["to level 3 at most", "", "to level 2 at most"]),
+        (C::Ask, ["clocks pause"; 3]),
+        (C::Reinstate, ["within 30 days"; 3]),
+    ] {
+        for (policy, wanted) in [(&standard, usual), (&other, changed), (&two, of_two)] {
+            let found: Vec<String> = limits(policy, command).into_iter().collect();
+            let wanted = Some(wanted).filter(|it| !it.is_empty());
+            assert_eq!(found, wanted.into_iter().collect::<Vec<_>>(), "{command}");
+        }
+    }
+}

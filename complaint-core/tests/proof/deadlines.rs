@@ -814,3 +814,27 @@ fn each_cause_of_a_pause_is_told_in_words() {
         assert_eq!(cause.label(), words);
     }
 }
+
+/// What is as it is for everybody is not written down; what is not, comes back.
+#[test]
+fn a_promise_that_counts_from_the_next_opening_is_written_and_read_as_such() {
+    let mut policy = policy();
+    let promise = policy.statutory.values_mut().next().unwrap();
+    let plain = serde_json::to_value(&*promise).unwrap();
+    assert!(plain.get("day_zero").is_none(), "{plain}");
+    promise.day_zero = DayZero::NextOpening;
+    let written = serde_json::to_value(&*promise).unwrap();
+    assert_eq!(written["day_zero"], "next_opening");
+    let read: complaint_core::policy::StatutoryPromise = serde_json::from_value(written).unwrap();
+    assert_eq!(&read, promise);
+    let house = serde_json::to_value(&policy).unwrap();
+    assert!(house.get("rights").is_none(), "nothing is said of rights where there are none: {house}");
+}
+
+#[test]
+fn a_pack_says_what_it_is_as_of_which_day_and_what_it_leaves_to_the_house() {
+    let pack = Policy::pack("uk-fca-disp").unwrap();
+    assert_eq!((pack.name(), pack.as_of().to_string().as_str()), ("uk-fca-disp", "2026-06-01"));
+    assert!(pack.title().starts_with("United Kingdom: FCA Handbook"), "{}", pack.title());
+    assert!(pack.notes().contains("`payment-services`"), "{}", pack.notes());
+}

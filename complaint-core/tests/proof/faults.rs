@@ -207,6 +207,7 @@ async fn due_work_past_the_first_hundred_is_not_starved() {
     house.clock.advance(TimeDelta::days(3));
     let swept = house.desk.sweep().await.unwrap();
     assert_eq!(swept.escalated, 230);
+    assert!(swept.clocked >= swept.escalated, "{swept:?}");
     for id in ids {
         assert_eq!(house.state(id).await.level, level(2), "{id} was left behind");
     }

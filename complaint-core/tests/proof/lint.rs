@@ -363,6 +363,98 @@ fn machines() -> Vec<(Code, &'static str, Machine)> {
     ]
 }
 
+/// Each bound belongs to what is allowed.
+#[test]
+fn what_stands_at_its_bound_is_no_fault() {
+    for (text, fault) in [
+        (standard(&[("complaint = 1000", "complaint = 20")], ""), None),
+        (standard(&[("low_rating = 2", "low_rating = 5")], ""), None),
+        (standard(&[], &format!("{WATER}weight = 1000\n")), None),
+        // As much as the level below.
+        (standard(&[("\"1000.00 EUR\"", "\"100.00 EUR\"")], ""), None),
+        (standard(&[("\"1000.00 EUR\"", "\"99.99 EUR\"")], ""), Some(Code::AuthorityFalls)),
+        (format!("{STANDARD}\n# {}", "x".repeat(256 * 1024 - STANDARD.len() - 3)), None),
+        (format!("{STANDARD}\n# {}", "x".repeat(256 * 1024 - STANDARD.len() - 2)), Some(Code::OutOfBounds)),
+    ] {
+        let found = Policy::check(&text);
+        let wrong = [Code::OutOfBounds, Code::AuthorityFalls];
+        let codes: Vec<Code> = found.iter().map(|it| it.code).filter(|code| wrong.contains(code)).collect();
+        assert_eq!(codes, fault.into_iter().collect::<Vec<_>>(), "{found:?}");
+    }
+}
+
+#[test]
+fn a_level_that_may_decide_less_than_the_one_below_is_told_how_much() {
+    let told = |limits: &str| -> String {
+        let below = ("authority = [\"100.00 EUR\", \"100.00 USD\", \"100.00 GBP\", \"100.00 CHF\"]\n", "");
+        let text = standard(&[below], "");
+        let above = "authority = [\"1000.00 EUR\", \"1000.00 USD\", \"1000.00 GBP\", \"1000.00 CHF\"]";
+        let found = Policy::check(&text.replace(above, limits));
+        found.into_iter().find(|it| it.code == Code::AuthorityFalls).map(|it| it.message).unwrap_or_default()
+    };
+    let some = told("authority = [\"5.00 EUR\", \"6.00 USD\"]");
+    assert!(some.contains("up to 5.00 EUR, 6.00 USD, and the level below any amount"), "{some}");
+    let none = told("authority = []");
+    assert!(none.contains("no money, and the level below any amount"), "{none}");
+}
+
+/// Whoever reads a finding about a shape is told which move or status is at fault.
+#[test]
+fn a_finding_about_a_machine_names_what_is_in_the_way() {
+    let message = |code: Code, machine: &Machine| {
+        machine.check().into_iter().find(|it| it.code == code).map(|it| it.message).unwrap_or_default()
+    };
+    let lost = |change: Option<Move>| {
+        let machine = Machine::starting_at("open")
+            .with_state("lost")
+            .with_end("closed")
+            .with_move(Move::named("close", ["open", "lost"], "closed").by(["agent"]));
+        let machine = change.into_iter().fold(machine, Machine::with_move);
+        message(Code::UnreachableStatus, &machine)
+    };
+    let into = || Move::named("lose", ["open"], "lost");
+    for (change, why) in [
+        (None, "no move leads there"),
+        (Some(into().barred("courier", "there is none")), "`lose` is closed to `courier`, since there is none"),
+        (Some(into()), "nobody may `lose`"),
+        (Some(Move::named("lose", ["lost"], "lost").by(["agent"])), "`lose` starts where nobody can get"),
+    ] {
+        let message = lost(change);
+        assert!(message.ends_with(why), "{message}");
+    }
+
+    let never = Machine::starting_at("open")
+        .with_end("closed")
+        .with_move(Move::named("close", ["open"], "closed").by(["agent"]))
+        .with_move(Move::named("approve", ["open"], "closed").barred("approver", "the group is empty"))
+        .with_move(Move::named("check", ["open"], "closed").barred("clerk", "the desk is closed"));
+    let acts_not = message(Code::RoleNeverActs, &never);
+    assert_eq!(acts_not, "`approver` can never act: the group is empty");
+
+    let clock = |name: &str, runs_in: &[&str]| MachineClock {
+        name: name.into(),
+        runs_in: runs_in.iter().map(|it| (*it).to_owned()).collect(),
+        stopped_by: vec!["stop".into()],
+        makes: None,
+        is_window: false,
+    };
+    let runs = |machine: Machine| message(Code::ClockNeverStops, &machine);
+    let closing = Machine::starting_at("open")
+        .with_end("closed")
+        .with_move(Move::named("close", ["open"], "closed").by(["agent"]))
+        .with_clock(clock("target", &["open", "closed"]));
+    assert!(runs(closing.clone()).starts_with("`target` runs in `closed`, `open` and nothing"), "{}", runs(closing));
+    // A move elsewhere that has its name stops nothing, and one from here of another name neither.
+    let elsewhere = Machine::starting_at("open")
+        .with_state("away")
+        .with_end("closed")
+        .with_move(Move::named("leave", ["open"], "away").by(["agent"]))
+        .with_move(Move::named("close", ["open"], "closed").by(["agent"]))
+        .with_move(Move::named("stop", ["away"], "closed").by(["agent"]))
+        .with_clock(clock("target", &["closed"]));
+    assert!(runs(elsewhere).starts_with("`target` runs in `closed` and nothing"));
+}
+
 /// One roster for each finding about the staff, beside the policy of the house.
 fn staffs() -> Vec<(Code, &'static str, Policy, Roster)> {
     let with = |change: &dyn Fn(&mut Agent)| {

@@ -246,3 +246,47 @@ fn the_same_letters_reach_whoever_chose_nothing() {
         assert_eq!(timing.when, When::Now, "{kind:?}");
     }
 }
+
+#[test]
+fn each_group_of_notices_has_a_name_that_is_read_back_and_words() {
+    let mut words = BTreeSet::new();
+    for group in NoticeGroup::ALL {
+        assert_eq!(group.name().parse::<NoticeGroup>().unwrap(), group);
+        assert_eq!(group.to_string(), group.name());
+        assert!(!group.label().is_empty() && words.insert(group.label()), "{group}");
+    }
+    assert_eq!(NoticeGroup::Handling.name(), "handling");
+    assert!("nonsense".parse::<NoticeGroup>().is_err());
+}
+
+#[test]
+fn what_can_be_switched_off_is_off_for_that_group_and_channel_alone() {
+    let less = Preferences::default().without(NoticeGroup::Handling, NoticeChannel::Email);
+    for group in NoticeGroup::ALL {
+        for channel in [NoticeChannel::Email, NoticeChannel::Sms] {
+            let off = group == NoticeGroup::Handling && channel == NoticeChannel::Email;
+            assert_eq!(less.is_off(group, channel), off, "{group} by {}", channel.label());
+        }
+    }
+}
+
+#[test]
+fn whoever_is_told_can_be_told_why_now() {
+    let now: DateTime<Utc> = "2026-11-23T12:00:00Z".parse().unwrap();
+    let all = Preferences::default();
+    for (kind, because, words) in [
+        (NoticeKind::Decision, Because::Mandatory, "nobody can switch it off"),
+        (NoticeKind::AssignedCustomer, Because::Wanted, "it is not switched off"),
+    ] {
+        let timing = all.timing(&notice(kind, NoticeChannel::Email, now), now);
+        assert_eq!((timing.when, timing.because), (When::Now, because), "{kind:?}");
+        assert_eq!(timing.because.to_string(), words);
+    }
+    // Once a day comes by mail what nobody has to have at once.
+    let spec =
+        PreferencesSpec { zone: Some("UTC".into()), digest_at: Some("18:00".into()), ..PreferencesSpec::default() };
+    let daily = Preferences::new(&spec).unwrap();
+    let when = |kind| daily.timing(&notice(kind, NoticeChannel::Email, now), now).when;
+    assert_eq!(when(NoticeKind::Decision), When::Now);
+    assert_eq!(when(NoticeKind::AssignedCustomer), When::Digest(now + TimeDelta::hours(6)));
+}

@@ -4,12 +4,12 @@ use chrono::TimeDelta;
 use complaint_core::complaint::{Remedy, RemedyKind};
 use complaint_core::deadline::{ClockKind as K, due_commands};
 use complaint_core::lifecycle::{
-    Command, CommandName as C, Context, FailedGuard, Field, Input, REMEDIES_MAX, RefusalCategory, Status, evolve,
+    Command, CommandName as C, Context, FailedGuard, Field, Input, REMEDIES_MAX, RefusalCategory, Status,
 };
 use complaint_core::text::TEXT_MAX;
 use complaint_core::{Actor, Complaint};
 
-use crate::house::{World, agent, customer, decision, file, input, level, policy, replacement, submission};
+use crate::house::{World, agent, customer, decision, input, policy, replacement, submission};
 
 fn refused(world: &World, complaint: &Complaint, actor: &Actor, command: &Command) -> Vec<FailedGuard> {
     world.decide(complaint, actor, command, None).err().map(|refusal| refusal.failed).unwrap_or_default()
