@@ -1,7 +1,8 @@
 //! What daily lists and counts cost as closed complaints pile up.
 //!
 //! A store grows from one size to the next and is measured at each: medians, and ratios to those at 10 000 complaints in
-//! the same run. 95 of 100 complaints are closed; the open ones are shared by 32 agents, and a customer has five. Each
+//! the same run. 95 of 100 complaints are closed; the open ones are shared by 32 agents, and a customer has five. One in 128 is of a
+//! category that is never open, and one in 1 024 was escalated. Each
 //! complaint is one change with its whole log, committed by the store's own `commit_in`, two hundred to a transaction: state,
 //! chain, words, workloads and counts are what they would be had each step been committed when it happened. What differs is
 //! that nothing waits for the disk meanwhile.
@@ -10,7 +11,7 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use complaint_core::conformance::{Opening, Story, agent_id, second};
-use complaint_core::id::{CustomerId, Level};
+use complaint_core::id::{CategoryKey, CustomerId, Level};
 use complaint_core::lifecycle::Status;
 use complaint_core::store::{Change, ComplaintStore as _, Query, Reach, Scope, Sort, Store, StoreError};
 use complaint_store_sqlx::SqliteStore;
@@ -39,6 +40,14 @@ fn agent(number: u32) -> String {
     format!("agent-{}", number % AGENTS)
 }
 
+fn is_open(number: u32) -> bool {
+    number.is_multiple_of(20)
+}
+
+fn category(key: &str) -> CategoryKey {
+    CategoryKey::new(key).expect("a key")
+}
+
 /// The complaint of a number.
 fn told(number: u32) -> Change {
     const WORDS: [&str; 7] = ["kettle", "parcel", "invoice", "courier", "lamp", "refund", "bicycle"];
@@ -50,6 +59,7 @@ fn told(number: u32) -> Change {
         order_number: Some(format!("order{number}")),
         received_at: second(i64::from(number)),
         due_at: Some(second(i64::from(number) + 1_000_000)),
+        category: category(if is_open(number) || !number.is_multiple_of(128) { "damaged" } else { "late" }),
         against: number.is_multiple_of(997).then(|| agent_id(&agent(number / 997))),
         ..Opening::numbered(number)
     });
@@ -62,6 +72,9 @@ fn told(number: u32) -> Change {
             story.begin();
         }
         other => {
+            if number % 1_024 == 1 {
+                story.escalate();
+            }
             story.assign(&handler, None);
             story.begin();
             story.resolve();
@@ -79,6 +92,7 @@ async fn measured(store: &dyn Store, size: u32) -> BTreeMap<&'static str, f64> {
     let mut medians = BTreeMap::new();
     let me = |round: u32, reach| Scope::Agent { id: agent_id(&agent(round)), reach };
     let found = |text: String| Query { text: Some(text), sort: Sort::Relevance, ..Query::within(Scope::All) };
+    let (all, late) = (|| Query::within(Scope::All), || Some(category("late")));
     for name in [
         "agents_queue",
         "my_complaints",
@@ -86,6 +100,15 @@ async fn measured(store: &dyn Store, size: u32) -> BTreeMap<&'static str, f64> {
         "search_rare",
         "search_common",
         "search_newest",
+        "level",
+        "rare_level",
+        "promised",
+        "category_by_deadline",
+        "queued_in_no_category",
+        "handler_by_deadline",
+        "handler_in_category",
+        "closed_in_category",
+        "oldest",
         "counts_all",
         "counts_of_an_agent",
         "counts_but_against",
@@ -109,6 +132,28 @@ async fn measured(store: &dyn Store, size: u32) -> BTreeMap<&'static str, f64> {
                 "search_rare" => search(store, found(format!("order{number}"))).await,
                 "search_common" => search(store, found("kettle".into())).await,
                 "search_newest" => search(store, Query { sort: Sort::Newest, ..found("par".into()) }).await,
+                "level" => search(store, Query { level: Some(Level::FIRST), ..all() }).await,
+                "rare_level" => search(store, Query { level: Level::new(2).ok(), ..all() }).await,
+                "promised" => search(store, Query { promised_before: Some(second(1_000_100)), ..all() }).await,
+                "category_by_deadline" => {
+                    search(store, Query { category: late(), sort: Sort::Deadline, ..all() }).await
+                }
+                "queued_in_no_category" => {
+                    let query = Query { category: late(), statuses: vec![Status::Queued], ..all() };
+                    search(store, query).await.map(|found| found + 1)
+                }
+                "handler_by_deadline" => {
+                    let handlers = vec![agent_id(&agent(round))];
+                    search(store, Query { handlers, sort: Sort::Deadline, ..all() }).await
+                }
+                "handler_in_category" => {
+                    let handlers = vec![agent_id(&agent(round))];
+                    search(store, Query { handlers, category: late(), ..all() }).await.map(|found| found + 1)
+                }
+                "closed_in_category" => {
+                    search(store, Query { category: late(), statuses: vec![Status::Closed], ..all() }).await
+                }
+                "oldest" => search(store, Query { sort: Sort::Oldest, ..all() }).await,
                 "counts_all" => count(store, Scope::All).await,
                 "counts_of_an_agent" => count(store, me(round, Reach::Queue(Level::FIRST))).await,
                 _ => count(store, me(round, Reach::Everything)).await,

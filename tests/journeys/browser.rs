@@ -689,3 +689,35 @@ async fn words_stay_in_their_boxes_and_forms_off_the_paper() {
         person.leave().await;
     }
 }
+
+/// How many lines the head of a page takes, and whether the page is wider than its window.
+const HEAD: &str = r"
+    const tops = new Set([...document.querySelectorAll('.top > div > *')].map((it) => {
+      const box = it.getBoundingClientRect();
+      return Math.round((box.top + box.height / 2) / 20);
+    }));
+    return [tops.size, document.documentElement.scrollWidth > document.documentElement.clientWidth ? 1 : 0];
+";
+
+#[tokio::test]
+async fn the_navigation_of_admins_stands_on_one_line() {
+    let Some(house) = House::open() else { return };
+    house.server.founded().await;
+    let admin = house.logged_in("ada@shop.example", true).await;
+    for (width, height, address, lines) in [
+        (1280, 900, "/admin", Some(1)),
+        (1280, 900, "/admin/policy", Some(1)),
+        // Those that one label stands for come below.
+        (1280, 900, "/admin/webhooks", Some(2)),
+        (390, 844, "/admin", None),
+        (390, 844, "/admin/dead-letters", None),
+    ] {
+        admin.browser.set_window_rect(0, 0, width, height).await.expect("resized");
+        admin.open(address).await;
+        admin.find("nav[aria-label='Main'] [aria-current]").await;
+        let head = admin.browser.execute(HEAD, vec![]).await.expect("runs").convert::<Vec<usize>>().expect("figures");
+        assert!(lines.is_none_or(|lines| head[0] == lines), "{address} at {width}: {head:?}");
+        assert_eq!(head[1], 0, "{address} at {width} is wider than its window");
+    }
+    admin.leave().await;
+}

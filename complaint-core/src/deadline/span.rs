@@ -211,4 +211,10 @@ mod tests {
             assert!(bad.parse::<Span>().is_err(), "{bad:?}");
         }
     }
+
+    #[test]
+    fn the_largest_number_is_that_of_the_minutes_of_ten_years() {
+        assert!("5270400 minutes".parse::<Span>().is_ok());
+        assert!("5270401 minutes".parse::<Span>().is_err());
+    }
 }

@@ -450,6 +450,34 @@ async fn the_courier_waits_as_long_as_it_is_asked_to() {
     }
 }
 
+/// Operators read why a notice was given up, down to what lies beneath.
+#[tokio::test]
+async fn a_dead_letter_says_what_was_the_matter_and_why() {
+    use complaint_core::{Notifier, NotifyError};
+    #[derive(Debug, thiserror::Error)]
+    #[error("the relay hung up")]
+    struct HungUp(#[source] std::io::Error);
+    struct Broken;
+    #[async_trait::async_trait]
+    impl Notifier for Broken {
+        async fn deliver(&self, _: &Notice) -> Result<(), NotifyError> {
+            Err(NotifyError::Later(HungUp(std::io::Error::other("the cable is cut")).into()))
+        }
+    }
+    let house = House::with(policy(), agents()).await;
+    let desk = house.desk.clone().notifying(Broken);
+    house.submit().await;
+    for _ in 0..64 {
+        desk.deliver().await.unwrap();
+        house.clock.advance(TimeDelta::hours(6));
+    }
+    let dead = complaint_core::store::Outbox::dead(&*house.store, None, 10).await.unwrap();
+    assert!(!dead.is_empty());
+    for letter in &dead {
+        assert_eq!(letter.why, "the notice could not be delivered now: the relay hung up: the cable is cut");
+    }
+}
+
 #[test]
 fn no_notice_to_a_customer_carries_internal_words() {
     let secret = "SECRET";
@@ -614,6 +642,17 @@ fn no_longer_yours_says_why() {
     assert_eq!(by(&mia, &input(C::Reassign, reassign)).as_deref(), Some("He knows it."));
     let ground = Input { reason: Some("spam".into()), text: Some("To you.".into()), ..Input::default() };
     assert_eq!(by(&mia, &input(C::Dismiss, ground)).as_deref(), Some("It was not taken up."));
+    let settled = Input { explanation: Some("Settled.".into()), ..Input::default() };
+    let settled = by(&mia, &input(C::ResolveAtSource, settled));
+    assert_eq!(settled.as_deref(), Some("A colleague has settled it with the customer."));
+    let refer = Input { body: Some("The city".into()), text: Some("It is theirs.".into()), ..Input::default() };
+    let referred = by(&mia, &input(C::Refer, refer));
+    assert_eq!(referred.as_deref(), Some("It was passed to the body that is responsible."));
+    let other = world.clone().submitted();
+    let into = Input { into: Some(other.reference.to_string()), ..Input::default() };
+    let joined = world.decide(&assigned, &mia, &input(C::Merge, into), Some(&other)).unwrap();
+    let joined = why(&assigned, &joined[..1], &world.policy);
+    assert_eq!(joined.as_deref(), Some("It was joined to another complaint."));
     world.now = assigned.deadline(ClockKind::Acceptance).unwrap().due_at.unwrap();
     let released = due_commands(&assigned, &world.policy, world.now).remove(0);
     let entries = world.decide(&assigned, &Actor::system(), &released, None).unwrap();
@@ -645,6 +684,117 @@ fn read_of(world: &World, before: &Complaint, actor: &Actor, command: &Command, 
     let after = entries.iter().filter(|it| it.complaint == before.id).fold(before.clone(), evolve);
     let notices = announce(Some(before), &after, &entries, &world.policy);
     notices.into_iter().find(|notice| notice.kind == kind).unwrap()
+}
+
+#[test]
+fn letters_repeat_the_words_that_they_are_about() {
+    let mut world = World::new(policy());
+    let (sarah, mia, john) = (agent("sarah"), agent("mia"), customer("john"));
+    let begun = world.begun("sarah");
+    let told = |world: &World, it: &Complaint, actor: &Actor, command: &Command, kind| {
+        read_of(world, it, actor, command, kind).text.unwrap_or_default()
+    };
+    assert_eq!(told(&world, &begun, &sarah, &text(C::Ask), K::Question), "Some words.");
+    let ground = Input { reason: Some("spam".into()), text: Some("It is not for us.".into()), ..Input::default() };
+    assert_eq!(told(&world, &begun, &mia, &input(C::Dismiss, ground), K::Dismissed), "It is not for us.");
+    let until = Some(world.now.date_naive() + TimeDelta::days(9));
+    let hold = input(C::Hold, Input { party: Some("The courier".into()), until, ..Input::default() });
+    assert_eq!(told(&world, &begun, &sarah, &hold, K::OnHold), "The courier");
+
+    let owing = world.resolved(&begun, vec![Remedy::replacement()]);
+    let given = Input { remedy: Some(1), evidence: Some("Parcel 17".into()), ..Input::default() };
+    let given = input(C::FulfilRemedy, given);
+    assert_eq!(told(&world, &owing, &sarah, &given, K::RemedyFulfilled), "Replacement. Parcel 17");
+    let withdraw = Command::plain(C::Withdraw);
+    assert!(told(&world, &owing, &john, &withdraw, K::WithdrawnCustomer).contains("Replacement"));
+    assert_eq!(
+        told(&world, &owing, &john, &withdraw, K::WithdrawnHandler),
+        "",
+        "what fell is theirs to know, not to read"
+    );
+
+    // Whose word it is stands beside what was typed.
+    let delivered = world.act(&owing, &sarah, &given);
+    let fails = Input { remedy: Some(1), reason: Some("Nothing came.".into()), ..Input::default() };
+    let fails = input(C::FailRemedy, fails);
+    let by_john = told(&world, &delivered, &john, &fails, K::RemedyFailedHandler);
+    assert!(by_john.ends_with("The customer says that it did not arrive: Nothing came."), "{by_john}");
+    let by_mia = told(&world, &owing, &mia, &fails, K::RemedyFailedHandler);
+    assert!(by_mia.ends_with("\n\nNothing came."), "{by_mia}");
+    let accept = input(C::Accept, Input { reason: Some("On the phone.".into()), ..Input::default() });
+    let recorded = told(&world, &owing, &mia, &accept, K::AcceptedHandler);
+    assert_eq!(recorded, "Recorded in the customer's name: On the phone.");
+    let own = told(&world, &owing, &john, &accept, K::AcceptedHandler);
+    assert_eq!(own, "On the phone.");
+}
+
+#[test]
+fn a_remedy_that_is_late_is_named_to_whoever_owes_it() {
+    let mut world = World::new(policy());
+    let begun = world.begun("sarah");
+    let owing = world.resolved(&begun, vec![Remedy::replacement()]);
+    let clock = owing.deadline(ClockKind::Remedy).unwrap().clone();
+    for (now, name, kind) in [
+        (clock.warn_at.unwrap()[0], C::Warn, K::Warning(ClockKind::Remedy)),
+        (clock.due_at.unwrap(), C::Alarm, K::Missed(ClockKind::Remedy)),
+    ] {
+        world.now = now;
+        let mut asked = complaint_core::deadline::due_commands(&owing, &world.policy, now).into_iter();
+        let of_it =
+            |it: &Command| it.name() == name && it.input().clocks.iter().any(|(of, _)| *of == ClockKind::Remedy);
+        let notice = read_of(&world, &owing, &Actor::system(), &asked.find(of_it).unwrap(), kind);
+        assert!(notice.text.as_deref().is_some_and(|text| text.contains("Replacement")), "{notice:?}");
+        assert!(notice.due_on.is_some() && notice.next_at.is_none(), "{notice:?}");
+    }
+}
+
+/// How long a level has is no promise: nothing is held out in its stead.
+#[test]
+fn what_was_no_promise_is_not_followed_by_another_date() {
+    let mut world = World::new(policy());
+    let begun = world.begun_at(3);
+    let begun = world.text(&begun, &agent("omar"), C::Post);
+    world.now = begun.deadline(ClockKind::Level).unwrap().due_at.unwrap();
+    let mut asked = complaint_core::deadline::due_commands(&begun, &world.policy, world.now).into_iter();
+    let alarm = asked.find(|it| it.input().clocks.iter().any(|(clock, _)| *clock == ClockKind::Level)).unwrap();
+    let missed = read_of(&world, &begun, &Actor::system(), &alarm, K::Missed(ClockKind::Level));
+    assert!(begun.promised(world.now).is_some() && missed.next_at.is_none(), "{missed:?}");
+}
+
+#[test]
+fn a_promise_that_was_broken_is_said_to_be_one() {
+    let mut world = World::new(policy());
+    let begun = world.begun("sarah");
+    world.now = begun.deadline(ClockKind::FirstResponse).unwrap().due_at.unwrap();
+    let up = complaint_core::deadline::due_commands(&begun, &world.policy, world.now).remove(0);
+    let notice = read_of(&world, &begun, &Actor::system(), &up, K::EscalatedCustomer);
+    let sorry = "We did not keep the time that we promised you. We are sorry about that.";
+    assert_eq!((up.name(), notice.text.as_deref()), (C::Escalate, Some(sorry)));
+}
+
+/// Until when the answer is waited for, the work is to be begun, and the proposal to be decided on: the dates of their own clocks,
+/// and no days that anybody named.
+#[test]
+fn what_is_asked_of_somebody_has_the_date_of_its_own_clock() {
+    let mut world = World::new(policy());
+    let (sarah, mia) = (agent("sarah"), agent("mia"));
+    let begun = world.begun("sarah");
+    let clock = |it: &Complaint, clock| it.deadline(clock).unwrap().due_at;
+    let asked = read_of(&world, &begun, &sarah, &text(C::Ask), K::Question);
+    assert_eq!(
+        (asked.due_at, asked.due_on),
+        (clock(&world.clone().text(&begun, &sarah, C::Ask), ClockKind::Silence), None)
+    );
+    let propose = decision(C::Propose, Vec::new());
+    let wanted = read_of(&world, &begun, &sarah, &propose, K::ApprovalWanted);
+    assert_eq!(
+        (wanted.due_at, wanted.due_on),
+        (clock(&world.clone().act(&begun, &sarah, &propose), ClockKind::Approval), None)
+    );
+    let queued = world.submitted();
+    let assign = input(C::Assign, Input { agent: Some(agent_id("sarah")), ..Input::default() });
+    let given = read_of(&world, &queued, &mia, &assign, K::AssignedHandler);
+    assert_eq!((given.due_at, given.due_on), (clock(&world.act(&queued, &mia, &assign), ClockKind::Acceptance), None));
 }
 
 #[test]
@@ -767,6 +917,31 @@ async fn a_handler_is_told_why_it_comes_to_them() {
     let holder = house.handler(id).await;
     holder.perform(id, Command::with_reason(C::Decline, "No time.")).await.unwrap();
     assert_eq!(given(&house).as_deref(), Some(contested));
+
+    // By others than whoever handled it, and opened again.
+    let id = house.submit().await.id;
+    let mia = house.as_actor(agent("mia"));
+    mia.escalate(id, "It is one for us.").await.unwrap();
+    let by_mia = "It was escalated from level 1 by a supervisor.\n\nIt is one for us.";
+    assert_eq!(given(&house).as_deref(), Some(by_mia));
+    let ground = Input { reason: Some("spam".into()), text: Some("No.".into()), ..Input::default() };
+    mia.perform(id, input(C::Dismiss, ground)).await.unwrap();
+    mia.perform(id, Command::with_reason(C::Reopen, "It was none.")).await.unwrap();
+    assert_eq!(given(&house).as_deref(), Some("It was opened again.\n\nIt was none."));
+    let id = house.submit().await.id;
+    house.clock.set(house.state(id).await.promised_at().unwrap() + TimeDelta::seconds(1));
+    let late = Command::with_reason(C::Escalate, "You promised.");
+    house.as_actor(customer("john")).perform(id, late).await.unwrap();
+    let by_john = "It was escalated from level 1 by the customer.\n\nYou promised.";
+    assert_eq!(given(&house).as_deref(), Some(by_john));
+    let id = house.submit().await.id;
+    house.clock.set(house.state(id).await.deadline(ClockKind::FirstResponse).unwrap().due_at.unwrap());
+    house.desk.sweep().await.unwrap();
+    let changes = house.changes.0.lock().unwrap();
+    let mut notices = changes.iter().rev().flat_map(|it| it.notices().to_vec());
+    let of_it = notices.find(|it| it.kind == K::AssignedHandler && it.complaint == id).unwrap();
+    let text = of_it.text.unwrap();
+    assert!(text.starts_with("It was escalated from level 1 because time ran out: first response"), "{text}");
 }
 
 #[test]

@@ -4,14 +4,18 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use complaint_core::complaint::{Event, Outcome, Priority, ReleaseCause, Remedy};
-use complaint_core::deadline::{ClockKind as K, Deadline, Ending, due_commands, next_action_at};
-use complaint_core::id::PromiseKey;
-use complaint_core::lifecycle::{Command, CommandName as C, Context, Input, Status, decide, evolve};
+use complaint_core::complaint::{Channel, Event, Outcome, Priority, ReleaseCause, Remedy};
+use complaint_core::deadline::{ClockKind as K, Deadline, Ending, Milestone, due_commands, next_action_at};
+use complaint_core::id::{ComplaintId, PromiseKey};
+use complaint_core::lifecycle::{Command, CommandName as C, Context, Input, Status, begin, decide, evolve, submit};
 use complaint_core::notice::{Recipient, announce};
+use complaint_core::policy::{DayZero, StatutoryPromise};
+use complaint_core::reference::Reference;
 use complaint_core::{Actor, Complaint, Policy};
 
-use crate::house::{World, agent, agent_id, customer, decision, input, level, policy, replacement, submission, tag};
+use crate::house::{
+    World, admin, agent, agent_id, customer, decision, input, john, level, policy, replacement, submission, tag, uuid,
+};
 
 fn at(text: &str) -> DateTime<Utc> {
     text.parse().unwrap()
@@ -127,6 +131,18 @@ fn each_warning_is_given_once() {
     }
     assert_eq!((count(&world, 75), count(&world, 90)), (1, 1));
     assert!(due_commands(&complaint, &world.policy, world.now).is_empty());
+}
+
+#[test]
+fn a_warning_that_was_given_is_not_asked_for_again() {
+    let begun = World::new(policy()).begun("sarah");
+    let law = begun.deadline(K::Statutory).unwrap();
+    let [early, late] = law.warn_at.unwrap();
+    for (warned, now, asked) in [(0, early, Some(75)), (75, early, None), (75, late, Some(90)), (90, late, None)] {
+        let alone = Complaint { deadlines: vec![Arc::new(Deadline { warned, ..law.clone() })], ..begun.clone() };
+        let percents: Vec<_> = due_commands(&alone, &policy(), now).iter().map(|it| it.input().percent).collect();
+        assert_eq!(percents, asked.into_iter().collect::<Vec<u8>>(), "after {warned} % at {now}");
+    }
 }
 
 #[test]
@@ -365,6 +381,34 @@ fn a_clock_that_became_a_little_longer_gives_only_the_last_warning_anew() {
     assert_eq!(world.tick(longer).deadline(K::Level).unwrap().warned, 90);
 }
 
+/// A warning is given again only where it lies ahead again: what is due at this very instant was given.
+#[test]
+fn a_warning_that_is_still_behind_is_not_given_anew() {
+    for (before, after_hours, hours, given, kept) in [
+        // 75 % of 48 hours are 36, and 90 % are ahead.
+        (40, 36, 48, 90, 75),
+        // 90 % of 40 hours are 36 as well.
+        (38, 36, 40, 90, 90),
+        (38, 37, 40, 90, 90),
+        // 75 % of 40 hours are ahead.
+        (32, 29, 40, 90, 0),
+    ] {
+        let span = |hours: i64| format!("{hours} hours").parse().unwrap();
+        let mut policy = policy();
+        policy.targets.resolution = span(before);
+        let mut world = World::new(policy);
+        let start = world.now;
+        let begun = world.begun("sarah");
+        world.now = start + TimeDelta::hours(after_hours);
+        let warned = world.tick(begun);
+        assert_eq!(warned.deadline(K::Resolution).unwrap().warned, given, "{before} h after {after_hours}");
+        world.policy.targets.resolution = span(hours);
+        let rebased = world.reason(&warned, &admin(), C::Rebase);
+        assert_eq!(due(&rebased, K::Resolution), Some(start + TimeDelta::hours(hours)));
+        assert_eq!(rebased.deadline(K::Resolution).unwrap().warned, kept, "{hours} h after {after_hours}");
+    }
+}
+
 #[test]
 fn the_next_look_is_at_the_next_warning_and_then_at_the_end() {
     let begun = World::new(policy()).begun("sarah");
@@ -520,10 +564,20 @@ fn an_earlier_receipt_moves_the_law_of_the_survivor_earlier() {
     assert_eq!((statutory.due_at, statutory.started_at), (due(&first, K::Statutory), first.received_at));
     assert_eq!(due(&survivor, K::Resolution), due(&second, K::Resolution), "what we promise ourselves stays");
     explained(statutory, world.now);
-    // Joined the other way round, nothing moves.
+    // Joined the other way round, nothing moves; not even where the same promise would end earlier by now.
     let into = input(C::Merge, Input { into: Some(first.reference.to_string()), ..Input::default() });
-    let entries = world.decide(&second, &agent("mia"), &into, Some(&first)).unwrap();
-    assert_eq!(evolve(first.clone(), &entries[1]).deadlines, first.deadlines);
+    for day_zero in [DayZero::Receipt, DayZero::NextOpening] {
+        let mut policy = world.policy.clone();
+        policy.statutory.values_mut().for_each(|promise| promise.day_zero = day_zero);
+        let mut world = World::new(policy);
+        world.now = at("2026-11-21T12:00:00Z");
+        let first = world.begun("sarah");
+        world.policy.statutory.values_mut().for_each(|promise| promise.day_zero = DayZero::Receipt);
+        world.later(TimeDelta::days(7));
+        let second = world.begun("ben");
+        let entries = world.decide(&second, &agent("mia"), &into, Some(&first)).unwrap();
+        assert_eq!(evolve(first.clone(), &entries[1]).deadlines, first.deadlines, "{day_zero:?}");
+    }
 }
 
 #[test]
@@ -628,11 +682,36 @@ fn a_question_that_stays_open_keeps_its_clock_whoever_holds_the_complaint() {
     assert!(!due_commands(&after, &world.policy, world.now).iter().any(is_its));
 }
 
+/// Whoever sent it to where it comes from was told there that it has arrived.
+#[test]
+fn what_was_brought_over_needs_no_acknowledgement_not_even_by_the_law() {
+    let mut policy = policy();
+    let receipt = PromiseKey::new("receipt").unwrap();
+    let mut promise = policy.statutory[&PromiseKey::new("final-response").unwrap()].clone();
+    promise.kept_by = Milestone::Acknowledgement;
+    policy.statutory.insert(receipt.clone(), promise);
+    let mut world = World::new(policy);
+    for (channel, runs) in [(Channel::Phone, true), (Channel::Import, false)] {
+        world.drawn += 1;
+        let (id, reference) = (ComplaintId::from_uuid(uuid(world.drawn)), Reference::from_entropy(world.drawn));
+        let about = submission().on_behalf_of(john(), channel);
+        let entry = submit(id, reference, &about, &Actor::system(), &Context::new(&world.policy, world.now)).unwrap();
+        let fresh = begin(&entry).unwrap();
+        assert_eq!(fresh.promise(&receipt).is_some(), runs, "{channel:?}");
+        assert_eq!(fresh.deadline(K::Acknowledgement).is_some(), runs, "{channel:?}");
+        assert!(fresh.deadline(K::Statutory).is_some(), "the final response is owed all the same");
+        if runs {
+            let told = world.plain(&fresh, &agent("mia"), C::Acknowledge);
+            assert!(told.promise(&receipt).is_none(), "kept");
+        }
+    }
+}
+
 #[test]
 fn joining_loses_no_promise_of_the_law() {
     // Late deliveries have the eight weeks of all, and a fortnight of their own.
     let mut policy = policy();
-    let (all, own) = (PromiseKey::new("final-response").unwrap(), PromiseKey::new("fortnight").unwrap());
+    let (all, own) = (PromiseKey::new("final-response").unwrap(), PromiseKey::new("a-fortnight").unwrap());
     let mut promise = policy.statutory[&all].clone();
     promise.within = "2 weeks".parse().unwrap();
     promise.categories = BTreeSet::from(["late-delivery".parse().unwrap()]);
@@ -655,7 +734,7 @@ fn joining_loses_no_promise_of_the_law() {
     assert_eq!(due(&joined, &own), due(&late, &own), "what only the other one promised");
     assert_eq!(due(&joined, &all), due(&ordinary, &all), "of both the earlier");
     explained(joined.promise(&own).unwrap(), world.now);
-    // It goes on as any other: warned, kept.
+    // It goes on as any other, under a number of its own, though there both had the first: warned, kept.
     let instances: Vec<u32> =
         joined.deadlines.iter().filter(|it| it.clock == K::Statutory).map(|it| it.instance).collect();
     assert_eq!(instances, [1, 2]);
@@ -674,6 +753,31 @@ fn joining_loses_no_promise_of_the_law() {
     let joined = entries[1..].iter().fold(ordinary.clone(), evolve);
     assert_eq!(joined.promise(&own).unwrap().missed_at, missed.promise(&own).unwrap().missed_at);
     assert!(!due_commands(&joined, &world.policy, world.now).iter().any(asks));
+}
+
+/// An opportunity is the house's own: the joined complaint's is none of the survivor's. Nor is what was kept there.
+#[test]
+fn joining_brings_neither_an_opportunity_nor_what_was_kept() {
+    let mut policy = policy();
+    let (summary, word) = (PromiseKey::new("summary").unwrap(), PromiseKey::new("a-first-word").unwrap());
+    let mut own = policy.statutory[&PromiseKey::new("final-response").unwrap()].clone();
+    own.categories = BTreeSet::from(["late-delivery".parse().unwrap()]);
+    policy.statutory.insert(summary.clone(), StatutoryPromise { lapses: true, ..own.clone() });
+    policy.statutory.insert(word.clone(), StatutoryPromise { kept_by: Milestone::FirstResponse, ..own });
+    let mut world = World::new(policy);
+    let survivor = world.begun("sarah");
+    let mut about = submission();
+    about.category = "late-delivery".parse().unwrap();
+    let late = world.submitted_with(&about);
+    let late = world.given(&late, "ben");
+    let late = world.plain(&late, &agent("ben"), C::Begin);
+    let told = world.text(&late, &agent("ben"), C::Post);
+    assert!(told.promise(&summary).is_some() && told.promise(&word).is_none());
+    assert!(survivor.first_response_at.is_none());
+    let into = input(C::Merge, Input { into: Some(survivor.reference.to_string()), ..Input::default() });
+    let entries = world.decide(&told, &agent("mia"), &into, Some(&survivor)).unwrap();
+    let joined = entries[1..].iter().fold(survivor.clone(), evolve);
+    assert_eq!(joined.deadlines, survivor.deadlines);
 }
 
 #[test]
@@ -765,6 +869,39 @@ fn a_promised_day_is_kept_until_it_is_over() {
     let resolved = world.act(&begun, &agent("sarah"), &input(C::Resolve, decided));
     let remedy = resolved.deadline(K::Remedy).unwrap();
     assert_eq!((remedy.due_at, &remedy.calendar), (Some(at("2026-11-27T00:00:00Z")), &None));
+}
+
+/// The day is the customer's, not the office's: neither its hours nor the time that a remedy has otherwise count.
+#[test]
+fn a_promised_day_is_measured_by_the_clock_on_the_wall_and_counts_once() {
+    let mut policy = policy();
+    policy.targets.remedy = "10 working days".parse().unwrap();
+    let mut world = World::new(policy);
+    // In London it is Tuesday; twelve hours behind it is Monday, and a promise for Monday still one for today.
+    world.now = at("2026-11-24T10:00:00Z");
+    let begun = world.begun("sarah");
+    let on = |day: &str| vec![Remedy::replacement().due_on(day.parse().unwrap())];
+    let over_here = world.resolved(&begun, on("2026-11-23"));
+    assert_eq!(due(&over_here, K::Remedy), Some(at("2026-11-24T00:00:00Z")), "not the ten days of any other");
+
+    let resolved = world.resolved(&begun, on("2026-11-26"));
+    let remedy = resolved.deadline(K::Remedy).unwrap();
+    let end = at("2026-11-27T00:00:00Z");
+    assert_eq!((remedy.due_at, &remedy.calendar), (Some(end), &None));
+    assert_eq!(i64::try_from(remedy.total_micros).ok(), (end - world.now).num_microseconds());
+
+    // It was brought, and taken back as never arrived when the day was just over: what is owed again is owed anew.
+    let delivered = Input {
+        remedy: Some(1),
+        evidence: Some("Parcel 17".into()),
+        on: Some(world.now.date_naive()),
+        ..Input::default()
+    };
+    let delivered = world.act(&resolved, &agent("sarah"), &input(C::FulfilRemedy, delivered));
+    world.now = end;
+    let never_came = Input { remedy: Some(1), reason: Some("It never came.".into()), ..Input::default() };
+    let owed = world.act(&delivered, &customer("john"), &input(C::FailRemedy, never_came));
+    assert_eq!(due(&owed, K::Remedy), Some(at("2026-12-11T17:00:00Z")));
 }
 
 #[test]

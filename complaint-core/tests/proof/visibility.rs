@@ -501,6 +501,21 @@ async fn what_was_joined_by_consent_outlives_the_withdrawal_of_somebody_else() {
     assert!(told.contains(&of_john(NoticeKind::Unmerged)) && told.contains(&of_john(NoticeKind::AssignedCustomer)));
 }
 
+/// What comes back together is given out as if one came after the other: who got the first has it in hand.
+#[tokio::test]
+async fn what_comes_back_together_is_given_to_different_hands() {
+    let house = House::new(policy()).await;
+    let (john, jane) = joined_by_consent(&house).await;
+    let joan = house.as_actor(customer("joan")).submit(submission()).await.unwrap().id();
+    let (into, consent) = (Some(house.state(jane).await.reference.to_string()), Some("On the phone.".into()));
+    let join = input(C::Merge, Input { into, reason: Some("One delivery.".into()), consent, ..Input::default() });
+    house.as_actor(agent("mia")).perform(joan, join).await.unwrap();
+    house.as_actor(customer("jane")).perform(jane, Command::plain(C::Withdraw)).await.unwrap();
+    let [one, other] = [house.state(john).await.handler, house.state(joan).await.handler];
+    assert!(one.is_some() && other.is_some() && one != other, "{one:?} {other:?}");
+    house.workloads_add_up().await;
+}
+
 #[tokio::test]
 async fn consent_can_be_taken_back_and_what_ended_elsewhere_can_be_followed_up() {
     let house = House::new(policy()).await;
@@ -543,6 +558,43 @@ async fn what_was_joined_to_what_was_joined_is_read_by_whoever_handles_the_last(
         assert_eq!(last.read(joined.id).await.unwrap().id, joined.id);
         for former in [&first, &middle] {
             assert!(matches!(former.read(joined.id).await, Err(DeskError::NotFound)), "{:?}", former.actor());
+        }
+    }
+}
+
+/// Whatever a query says it looks at, whoever asks sees what is theirs.
+#[tokio::test]
+async fn nobody_sees_more_by_asking_for_everything() {
+    let house = House::new(policy()).await;
+    let id = house.submit().await.id;
+    let handler = house.state(id).await.handler.unwrap();
+    let everything = || complaint_core::store::Query::within(complaint_core::store::Scope::All);
+    for (actor, sees) in [
+        (customer("john"), true),
+        (customer("jane"), false),
+        (agent(handler.as_str()), true),
+        (agent("omar"), true),
+        // It is against her.
+        (agent("zoe"), false),
+        (auditor(), true),
+    ] {
+        let page = house.as_actor(actor.clone()).list(everything()).await.unwrap();
+        assert_eq!(!page.items.is_empty(), sees, "{:?}", actor.party());
+    }
+}
+
+/// Staff read what was joined with what it was joined to. The customer whose complaint goes on with both is no staff.
+#[tokio::test]
+async fn what_was_joined_to_somebody_s_complaint_is_read_by_whoever_goes_on_with_it_alone() {
+    let house = House::new(policy()).await;
+    let (john, jane) = joined_by_consent(&house).await;
+    let holder = house.handler(jane).await;
+    assert!(holder.read(john).await.is_ok() && house.as_actor(customer("john")).read(john).await.is_ok());
+    // It is against her, as the other one is.
+    for actor in [customer("jane"), agent("zoe"), agent("sue")] {
+        if holder.actor() != &actor {
+            let read = house.as_actor(actor.clone()).read(john).await;
+            assert!(matches!(read, Err(DeskError::NotFound)), "{:?}", actor.party());
         }
     }
 }

@@ -9,8 +9,14 @@ use crate::error::{Fault, nothing_happened};
 pub(super) fn meaning(error: sqlx::Error) -> StoreError {
     let sqlx::Error::Database(database) = error else { return nothing_happened(error, classify) };
     let fault = classify(database.as_ref());
+    // Not there, or there already under this name: a statement was prepared on another connection than it is used on.
+    let is_pooled = matches!(&*code(database.as_ref()), "26000" | "42P05");
     let said = Said(database);
     match fault {
+        _ if is_pooled => StoreError::Unusable(format!(
+            "{said}: a proxy that pools transactions has to keep prepared statements (PgBouncer from 1.21 on, with \
+             max_prepared_statements above 0), or to pool sessions"
+        )),
         Fault::Passing => StoreError::Unavailable(Box::new(said)),
         Fault::Lasting => StoreError::Unusable(said.to_string()),
     }

@@ -16,9 +16,11 @@ pub(super) fn dialect(schema: &str) -> Dialect {
     Dialect {
         states: within(schema, "complaint_state"),
         countable: within(schema, "complaint_countable"),
+        counted_handler: "handler COLLATE \"default\"",
         counted: within(schema, "complaint_counted"),
         row: "id",
         join: "JOIN",
+        among: ("id = ANY (ARRAY(", "))"),
         is_open: "is_open",
         is_not_open: "NOT is_open",
         has_missed: "has_missed_deadline",

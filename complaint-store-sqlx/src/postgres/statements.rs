@@ -49,6 +49,10 @@ statements! {
 
     log = "SELECT codec, entry, words FROM complaint_log WHERE complaint = $1 AND seq > $2 ORDER BY seq LIMIT $3";
 
+    // Nothing is claimed here, and no row locked: what is due is planned by the core, outside of any transaction, and committed against
+    // the version it was planned for. Of several servers that sweep at once one commits, the others lose by the version and go on;
+    // a lock would have to be held open for as long as they plan, and its skipped rows would be due still. `tests/store/sweepers.rs`
+    // proves that each clock fires once.
     due = "SELECT id FROM complaint_state WHERE next_action_at <= $1 ORDER BY next_action_at, id LIMIT $2";
 
     states_from = "SELECT id, reference, version, customer, against, category, status, is_open, level, handler, weight, \

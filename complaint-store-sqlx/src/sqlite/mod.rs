@@ -37,6 +37,11 @@ pub const IMMEDIATE: &str = "BEGIN IMMEDIATE";
 /// at once share a transaction and its way to the disk, and none is sunk by the refusal of another. Every acknowledged
 /// commit survives a killed process and power loss (`synchronous=FULL`). Several processes may use one
 /// file on one machine. Cloning is cheap and shares the connections.
+///
+/// Every table, index, view and trigger is called `complaint_…`, so that a host's own tables fit beside them. That prefix is not to be
+/// chosen: a change in a [transaction of the host](commit_in) is asked of its connection, which knows of no store. A host that has
+/// such names already gives complaints a file of their own, and reads both in one statement after `ATTACH 'complaints.db' AS
+/// complaints`; on PostgreSQL it names a schema.
 #[derive(Debug, Clone)]
 pub struct SqliteStore {
     writer: SqlitePool,

@@ -19,6 +19,8 @@ mod migrations;
 mod model;
 mod orders;
 #[cfg(feature = "postgres")]
+mod pooled;
+#[cfg(feature = "postgres")]
 mod postgres;
 mod protected;
 #[cfg(feature = "postgres")]

@@ -249,14 +249,18 @@ pub(super) async fn submission(state: &AppState, viewer: &Viewer, request: &Repe
     let mut submission: Submission = request.parse_without(of_agents)?;
     submission.category = category_named(&state.desk.policy(), submission.category, &given["category"]);
     if viewer.role == Role::Agent {
-        if !BY_HAND.contains(&submission.channel) {
-            return Err(Problem::invalid().detail("channel: how did it reach you?").field(
+        let channel = (!BY_HAND.contains(&submission.channel)).then(|| {
+            Problem::invalid().detail("channel: how did it reach you?").field(
                 "channel",
                 if given["channel"].is_null() { "missing" } else { "unknown_value" },
                 "One of phone, counter, letter, social_media.",
-            ));
-        }
-        submission.customer = Some(known_customer(state, submission.customer.as_ref()).await?);
+            )
+        });
+        submission.customer = match (channel, known_customer(state, submission.customer.as_ref()).await) {
+            (None, Ok(customer)) => Some(customer),
+            (Some(channel), customer) => return Err(channel.and_more(customer.err())),
+            (None, Err(problem)) => return Err(problem),
+        };
         return Ok(submission);
     }
     for field in of_agents {

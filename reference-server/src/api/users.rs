@@ -14,7 +14,7 @@ use super::query::{page, wrong};
 use crate::auth::accounts::{AccountFilter, Made};
 use crate::auth::service::FieldFault;
 use crate::auth::values::{FullName, Phone};
-use crate::auth::{Account, AccountChange, Admin, AuthError, NewStaff, Role, Viewer};
+use crate::auth::{Account, AccountChange, AccountService, Admin, AuthError, NewStaff, Role, Viewer};
 use crate::error::Problem;
 use crate::extract::{ApiJson, ApiPath, Repeatable, given};
 use crate::state::AppState;
@@ -124,37 +124,42 @@ pub(super) async fn add(
 
 /// Makes an account, for whichever door it was asked at.
 pub(crate) async fn make(state: &AppState, viewer: &Viewer, body: NewUser) -> Result<Made, Problem> {
-    let account = match body.role {
-        Role::Agent => {
-            return Err(Problem::invalid().detail("role: agents are made by POST /api/v1/agents.").field(
-                "role",
-                "invalid",
-                "Agents are made by POST /api/v1/agents.",
-            ));
-        }
-        Role::Customer => {
-            if body.phone.is_some() {
-                return Err(Problem::invalid().field("phone", "unknown_field", "Only staff have a phone number here."));
-            }
-            let Some(password) = &body.password else {
-                return Err(Problem::invalid().field("password", "missing", "A customer needs a password."));
-            };
-            state.accounts.create_customer(&body.name, &body.email, password).await?
-        }
-        role => {
-            let staff = NewStaff {
-                name: &body.name,
-                email: &body.email,
-                phone: body.phone.as_deref(),
-                role,
-                password: body.password.as_deref(),
-            };
-            state.accounts.create_staff(staff).await?
-        }
+    check_new(&body)?;
+    let account = match (body.role, &body.password) {
+        (Role::Customer, Some(password)) => state.accounts.create_customer(&body.name, &body.email, password).await?,
+        _ => state.accounts.create_staff(staff_of(&body)).await?,
     };
     tracing::info!(by = %viewer.id, account = %account.id, role = account.role.as_str(), "an account was made");
     state.poke();
     made(format!("/api/v1/users/{}", account.id), &User::from(account))
+}
+
+fn staff_of(body: &NewUser) -> NewStaff<'_> {
+    NewStaff {
+        name: &body.name,
+        email: &body.email,
+        phone: body.phone.as_deref(),
+        role: body.role,
+        password: body.password.as_deref(),
+    }
+}
+
+/// Everything that is wrong with an account that is asked for; it is not made.
+pub(crate) fn check_new(body: &NewUser) -> Result<(), Problem> {
+    let of_role = match body.role {
+        Role::Agent => Some(("role", "invalid", "Agents are made by POST /api/v1/agents.")),
+        Role::Customer if body.phone.is_some() => {
+            Some(("phone", "unknown_field", "Only staff have a phone number here."))
+        }
+        Role::Customer if body.password.is_none() => Some(("password", "missing", "A customer needs a password.")),
+        _ => None,
+    };
+    let of_role = of_role
+        .map(|(field, code, said)| Problem::invalid().detail(format!("{field}: {said}")).field(field, code, said));
+    // Who is made at which door is said above; all else is the same for everybody.
+    let person = AccountService::checked_staff(&NewStaff { role: Role::Admin, ..staff_of(body) }).err();
+    let wrong = of_role.into_iter().chain(person.map(Problem::from));
+    wrong.reduce(|all, more| all.and_more(Some(more))).map_or(Ok(()), Err)
 }
 
 /// Change, disable or enable an account; never one's own. The last admin stays.

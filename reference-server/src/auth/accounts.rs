@@ -148,10 +148,16 @@ impl AttemptKind {
     }
 }
 
+/// How long it is known from where a subject was let in.
+pub const KNOWN_FOR: TimeDelta = TimeDelta::days(30);
+
 /// How many tries are let through within a window.
 #[derive(Debug, Clone, Copy)]
 pub struct AttemptLimits {
-    /// Per subject (an e-mail address); none: no such limit.
+    /// Per subject (an e-mail address) from one network address; none: no such limit.
+    pub per_subject_and_address: Option<u32>,
+    /// Per subject from everywhere; none: no such limit. It does not hold where the subject was let in before, so that the failures of
+    /// strangers elsewhere do not keep them out.
     pub per_subject: Option<u32>,
     /// Per network address.
     pub per_address: u32,
@@ -477,8 +483,10 @@ pub trait Accounts: Send + Sync {
         limits: AttemptLimits,
         now: DateTime<Utc>,
     ) -> Result<Admission, AccountsError>;
-    /// Takes a counted try back: it was right.
+    /// Takes a counted try back: no guess was made, or it was right.
     async fn forgive_attempt(&self, attempt: i64) -> Result<(), AccountsError>;
+    /// Notes for [`KNOWN_FOR`] that a subject was let in from a network address.
+    async fn let_in(&self, subject: SecretHash, address: &str, now: DateTime<Utc>) -> Result<(), AccountsError>;
 
     /// Keeps a code that is about to be sent to a telephone; former ones of the account work no longer. Refused once the account, or the
     /// number, had as many as there may be. Counting and keeping are one step.

@@ -31,11 +31,21 @@ pub const API_TOKEN_FOR: TimeDelta = TimeDelta::days(30);
 /// Tries per mail before it is given up.
 pub const MAIL_TRIES: u32 = 8;
 
-const LOGIN_LIMITS: AttemptLimits =
-    AttemptLimits { per_subject: Some(10), per_address: 50, window: TimeDelta::minutes(15) };
+/// Whoever guesses is slowed down where they are, and everybody who was never let in before when guesses come from many places. The
+/// owner goes on where they have logged in before: that strangers keep somebody out by ten wrong passwords would be an attack, too.
+const LOGIN_LIMITS: AttemptLimits = AttemptLimits {
+    per_subject_and_address: Some(10),
+    per_subject: Some(50),
+    per_address: 50,
+    window: TimeDelta::minutes(15),
+};
 /// Generous: a whole company may sit behind one address; the outbox has its own limit per mailbox.
-const SIGN_UP_LIMITS: AttemptLimits =
-    AttemptLimits { per_subject: None, per_address: 200, window: TimeDelta::minutes(15) };
+const SIGN_UP_LIMITS: AttemptLimits = AttemptLimits {
+    per_subject_and_address: None,
+    per_subject: None,
+    per_address: 200,
+    window: TimeDelta::minutes(15),
+};
 /// A session's use is written down at most this often: reading a page must not cost a write each time.
 const TOUCH_EVERY: TimeDelta = TimeDelta::minutes(1);
 const MAIL_LEASE: TimeDelta = TimeDelta::minutes(5);
@@ -621,12 +631,15 @@ impl AccountService {
 
     /// Compares a password, with the same answer and the same work whether the account is unknown, disabled or the password is wrong.
     async fn authenticate(&self, email: &str, password: &str, address: IpAddr) -> Result<Account, AuthError> {
-        if password.chars().count() > PASSWORD_MAX {
+        let email = EmailAddress::parse(email).map_err(|fault| FieldFault { field: "email", fault });
+        let long = (password.chars().count() > PASSWORD_MAX).then(|| {
             let fault = Fault::new("too_long", format!("The password may have at most {PASSWORD_MAX} characters."));
-            return Err(AuthError::Invalid(vec![FieldFault { field: "password", fault }]));
-        }
-        let email = EmailAddress::parse(email)
-            .map_err(|fault| AuthError::Invalid(vec![FieldFault { field: "email", fault }]))?;
+            FieldFault { field: "password", fault }
+        });
+        let email = match (email, long) {
+            (Ok(email), None) => email,
+            (email, long) => return Err(AuthError::Invalid(email.err().into_iter().chain(long).collect())),
+        };
         let now = self.clock.now();
         let attempt = self.admit(AttemptKind::LogIn, &email, address, LOGIN_LIMITS, now).await?;
         let known = self.accounts.by_email(&email).await?;
@@ -647,6 +660,7 @@ impl AccountService {
         if known.account.email_verified_at.is_none() {
             return Err(AuthError::EmailUnverified);
         }
+        self.accounts.let_in(hash_of(&email.normalised()), &network_of(address), now).await?;
         if let (Comparison::RightRehashed(renewed), Some(old)) = (comparison, &known.password_hash) {
             self.accounts.renew_password_hash(&known.account.id, old, &renewed).await?;
         }

@@ -12,8 +12,8 @@ use uuid::Uuid;
 use super::{CLAIM_MAIL, Connection, Kept, Row, fault};
 use crate::auth::accounts::{
     Account, AccountChange, AccountFilter, AccountMailKind, Accounts, AccountsError, Admission, Asked, AttemptKind,
-    AttemptLimits, Chosen, Confirmation, Credentials, HeldKey, Made, MailJob, MailOutcome, NewAccount, NewSession,
-    PhoneCode, PhoneLimits, PolicyVersion, PolicyVersions, SessionView, SignUp, TokenPurpose,
+    AttemptLimits, Chosen, Confirmation, Credentials, HeldKey, KNOWN_FOR, Made, MailJob, MailOutcome, NewAccount,
+    NewSession, PhoneCode, PhoneLimits, PolicyVersion, PolicyVersions, SessionView, SignUp, TokenPurpose,
 };
 use crate::auth::secret::SecretHash;
 use crate::auth::values::{EmailAddress, Phone, Role};
@@ -79,10 +79,14 @@ const REVOKE_API_TOKENS_OF: &str =
 // The n-th newest try within the window decides: while it is inside, the limit is used up, and it says until when.
 const LIMITING_BY_SUBJECT: &str =
     "SELECT at FROM server_attempts WHERE kind = $1 AND subject = $2 AND at > $3 ORDER BY at DESC LIMIT 1 OFFSET $4";
+const LIMITING_BY_BOTH: &str = "SELECT at FROM server_attempts WHERE kind = $1 AND subject = $2 AND address = $3 AND at > $4 ORDER BY at DESC LIMIT 1 OFFSET $5";
 const LIMITING_BY_ADDRESS: &str =
     "SELECT at FROM server_attempts WHERE kind = $1 AND address = $2 AND at > $3 ORDER BY at DESC LIMIT 1 OFFSET $4";
 const INSERT_ATTEMPT: &str =
     "INSERT INTO server_attempts (kind, subject, address, at) VALUES ($1, $2, $3, $4) RETURNING id";
+const WAS_LET_IN: &str = "SELECT 1 FROM server_let_in WHERE subject = $1 AND address = $2 AND at > $3";
+const LET_IN: &str = "INSERT INTO server_let_in (subject, address, at) VALUES ($1, $2, $3)
+    ON CONFLICT (subject, address) DO UPDATE SET at = excluded.at WHERE server_let_in.at < excluded.at";
 const FORGIVE_ATTEMPT: &str = "DELETE FROM server_attempts WHERE id = $1";
 
 const LIMITING_CODE_OF_ACCOUNT: &str = "SELECT made_at FROM server_phone_codes WHERE account_id = $1 AND made_at > $2 ORDER BY made_at DESC LIMIT 1 OFFSET $3";
@@ -105,6 +109,7 @@ const MAIL_GIVEN_UP: &str = "UPDATE server_mail_outbox SET given_up_at = $2, att
 const PURGE_SESSIONS: &str = "DELETE FROM server_sessions WHERE expires_at <= $1 OR idle_expires_at <= $1";
 const PURGE_TOKENS: &str = "DELETE FROM server_one_time_tokens WHERE expires_at <= $1";
 const PURGE_API_TOKENS: &str = "DELETE FROM server_api_tokens WHERE expires_at <= $1";
+const PURGE_LET_IN: &str = "DELETE FROM server_let_in WHERE at <= $1";
 const PURGE_ATTEMPTS: &str = "DELETE FROM server_attempts WHERE at <= $1";
 const PURGE_PHONE_CODES: &str = "DELETE FROM server_phone_codes WHERE made_at <= $1";
 const PURGE_MAIL: &str =
@@ -548,7 +553,18 @@ impl Accounts for Kept {
         let since = micros(now - limits.window);
         let mut tx = self.begin(Turn::Attempts).await?;
         let mut limiting = Vec::new();
-        if let Some(most) = limits.per_subject {
+        if let Some(most) = limits.per_subject_and_address {
+            let query = sqlx::query(LIMITING_BY_BOTH)
+                .bind(kind.as_str())
+                .bind(subject.to_vec())
+                .bind(address)
+                .bind(since)
+                .bind(i64::from(most.saturating_sub(1)));
+            limiting.extend(query.fetch_optional(&mut *tx).await.map_err(fault)?);
+        }
+        let before = sqlx::query(WAS_LET_IN).bind(subject.to_vec()).bind(address).bind(micros(now - KNOWN_FOR));
+        let is_known = before.fetch_optional(&mut *tx).await.map_err(fault)?.is_some();
+        if let Some(most) = limits.per_subject.filter(|_| !is_known) {
             let query = sqlx::query(LIMITING_BY_SUBJECT)
                 .bind(kind.as_str())
                 .bind(subject.to_vec())
@@ -583,6 +599,11 @@ impl Accounts for Kept {
             .await
             .map(drop)
             .map_err(fault)
+    }
+
+    async fn let_in(&self, subject: SecretHash, address: &str, now: DateTime<Utc>) -> Result<(), AccountsError> {
+        let note = sqlx::query(LET_IN).bind(subject.to_vec()).bind(address).bind(micros(now));
+        note.execute(&mut *self.connection().await?).await.map(drop).map_err(fault)
     }
 
     async fn add_phone_code(
@@ -708,6 +729,7 @@ impl Accounts for Kept {
             (PURGE_TOKENS, now),
             (PURGE_API_TOKENS, now),
             (PURGE_ATTEMPTS, now - ONE_DAY),
+            (PURGE_LET_IN, now - KNOWN_FOR),
             (PURGE_PHONE_CODES, now - ONE_DAY),
             (PURGE_MAIL, now - MAIL_KEPT),
         ] {

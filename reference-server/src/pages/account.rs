@@ -3,6 +3,7 @@
 use askama::Template;
 use axum::Router;
 use axum::extract::State;
+use axum::http::header::RETRY_AFTER;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
@@ -219,6 +220,16 @@ async fn log_in(
             let fault =
                 Fault::of("email", "Please confirm your e-mail address first: open the link in the mail we sent you.");
             log_in_page(&state, StatusCode::FORBIDDEN, next, Some(&typed), &[fault], Below::SendAgain)
+        }
+        Err(AuthError::TooMany { retry_after_seconds }) => {
+            let minutes = retry_after_seconds.div_ceil(60);
+            let unit = if minutes == 1 { "minute" } else { "minutes" };
+            let said = format!("There were too many tries. Please wait {minutes} {unit} and try again.");
+            let faults = [Fault::of("", said)];
+            let status = StatusCode::TOO_MANY_REQUESTS;
+            let mut answer = log_in_page(&state, status, next, Some(&typed), &faults, Below::Nothing)?;
+            answer.headers_mut().insert(RETRY_AFTER, retry_after_seconds.into());
+            Ok(answer)
         }
         Err(error) => Err(error.into()),
     }

@@ -5,7 +5,7 @@ use futures_util::future::join_all;
 use reference_server::auth::Role;
 use reference_server::auth::accounts::{
     AccountChange, AccountFilter, AccountMailKind, Accounts, AccountsError, Admission, Asked, AttemptKind,
-    AttemptLimits, Chosen, Confirmation, Made, MailOutcome, NewAccount, NewSession, SignUp, TokenPurpose,
+    AttemptLimits, Chosen, Confirmation, KNOWN_FOR, Made, MailOutcome, NewAccount, NewSession, SignUp, TokenPurpose,
 };
 use reference_server::auth::values::{EmailAddress, FullName};
 use reference_server::config::DatabaseUrl;
@@ -153,8 +153,12 @@ async fn a_link_is_used_once_however_many_use_it_at_once(two: Two) {
 }
 
 async fn tries_at_once_do_not_slip_under_the_limit(two: Two) {
-    const LIMITS: AttemptLimits =
-        AttemptLimits { per_subject: Some(5), per_address: 9, window: TimeDelta::minutes(15) };
+    const LIMITS: AttemptLimits = AttemptLimits {
+        per_subject_and_address: Some(5),
+        per_subject: None,
+        per_address: 9,
+        window: TimeDelta::minutes(15),
+    };
     let tried = two
         .at_once(30, |server, at| async move {
             let subject = [u8::from(at % 3 == 0); 32];
@@ -402,11 +406,21 @@ async fn what_was_made_is_kept_and_what_expired_goes(two: Two) {
     let session =
         NewSession { hash: [3; 32], account_id: "u_ada".into(), idle_expires_at: expires, expires_at: expires };
     accounts.open_session(session, None, now()).await.expect("opened");
-    let limits = AttemptLimits { per_subject: None, per_address: 9, window: TimeDelta::minutes(15) };
+    let limits = AttemptLimits {
+        per_subject_and_address: None,
+        per_subject: None,
+        per_address: 9,
+        window: TimeDelta::minutes(15),
+    };
     accounts.admit_attempt(AttemptKind::SignUp, [4; 32], "203.0.113.7", limits, now()).await.expect("asks");
     assert_eq!(accounts.purge(now()).await.expect("purges"), 0);
     assert_eq!(accounts.purge(expires).await.expect("purges"), 3);
     assert_eq!(accounts.purge(now() + TimeDelta::days(1)).await.expect("purges"), 1);
+    accounts.let_in([4; 32], "203.0.113.7", now()).await.expect("noted");
+    accounts.let_in([4; 32], "203.0.113.7", now() + TimeDelta::days(1)).await.expect("noted once");
+    accounts.let_in([4; 32], "203.0.113.7", now()).await.expect("late");
+    assert_eq!(accounts.purge(now() + KNOWN_FOR).await.expect("purges"), 0, "the last time counts");
+    assert_eq!(accounts.purge(now() + TimeDelta::days(1) + KNOWN_FOR).await.expect("purges"), 1);
 }
 
 async fn an_id_that_cannot_be_kept_is_nobodys(two: Two) {

@@ -58,3 +58,20 @@ async fn no_page_fails_for_anybody() {
         }
     }
 }
+
+#[tokio::test]
+async fn the_navigation_shows_where_one_is() {
+    let house = House::furnished().await;
+    let mut admin = house.browser_of("ada@example.org").await;
+    for address in ["/admin", "/admin/agents", "/admin/categories", "/admin/users", "/admin/policy"] {
+        admin.open(address).await;
+        assert!(admin.has(&format!("nav[aria-label=Main] a[href='{address}'][aria-current=page]")), "{address}");
+        assert!(!admin.has("nav.within"), "{address}");
+    }
+    for address in ["/admin/mail", "/admin/webhooks", "/admin/webhooks/new", "/admin/dead-letters"] {
+        admin.open(address).await;
+        assert!(admin.has("nav[aria-label=Main] a[href='/admin/mail'][aria-current=true]"), "{address}");
+        let section = address.trim_end_matches("/new");
+        assert!(admin.has(&format!("nav.within a[href='{section}'][aria-current=page]")), "{address}");
+    }
+}

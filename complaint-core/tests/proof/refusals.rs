@@ -1,0 +1,177 @@
+//! What whoever is refused reads: the reason, the way on, and what kind of thing is wrong.
+
+use chrono::TimeDelta;
+use complaint_core::complaint::{Remedy, RemedyKind};
+use complaint_core::deadline::{ClockKind as K, due_commands};
+use complaint_core::lifecycle::{
+    Command, CommandName as C, Context, FailedGuard, Field, Input, REMEDIES_MAX, RefusalCategory, Status, evolve,
+};
+use complaint_core::text::TEXT_MAX;
+use complaint_core::{Actor, Complaint};
+
+use crate::house::{World, agent, customer, decision, file, input, level, policy, replacement, submission};
+
+fn refused(world: &World, complaint: &Complaint, actor: &Actor, command: &Command) -> Vec<FailedGuard> {
+    world.decide(complaint, actor, command, None).err().map(|refusal| refusal.failed).unwrap_or_default()
+}
+
+fn codes(failed: &[FailedGuard]) -> Vec<&'static str> {
+    failed.iter().map(|it| it.code).collect()
+}
+
+#[test]
+fn whoever_may_not_is_told_who_may() {
+    let mut world = World::new(policy());
+    let assigned = world.assigned("sarah");
+    let remedy = |name, who: &str| refused(&world, &assigned, &agent(who), &Command::plain(name))[0].remedy.clone();
+    assert_eq!(remedy(C::Begin, "ben"), "the handler must do it");
+    assert!(remedy(C::Approve, "ben").starts_with("one of these must do it: "), "{}", remedy(C::Approve, "ben"));
+}
+
+#[test]
+fn what_is_wrong_with_the_input_is_told_apart_from_how_things_stand() {
+    let mut world = World::new(policy());
+    let begun = world.begun("sarah");
+    let kind = |actor: &Actor, command: &Command| world.decide(&begun, actor, command, None).unwrap_err().category();
+    assert_eq!(kind(&customer("john"), &Command::with_text(C::Post, " ")), RefusalCategory::Input);
+    assert_eq!(kind(&customer("john"), &Command::with_text(C::Answer, " ")), RefusalCategory::State, "and no question");
+    assert_eq!(kind(&agent("ben"), &Command::with_text(C::Ask, " ")), RefusalCategory::Forbidden, "before all else");
+}
+
+#[test]
+fn a_message_may_be_empty_with_a_file_and_is_told_so_only_where_it_is_empty() {
+    let mut world = World::new(policy());
+    let begun = world.begun("sarah");
+    let told = |text: &str| refused(&world, &begun, &customer("john"), &Command::with_text(C::Post, text))[0].clone();
+    let (empty, long) = (told(" "), told(&"x".repeat(TEXT_MAX + 1)));
+    assert_eq!((empty.code, empty.message.as_str()), ("missing", "must not be empty where no file is sent"));
+    assert_eq!(long.code, "too_long");
+    assert!(!long.message.contains("file") && long.remedy == "shorten it", "{long:?}");
+}
+
+#[test]
+fn a_comment_that_need_not_be_given_is_bounded_where_it_is() {
+    let mut world = World::new(policy());
+    let begun = world.begun("sarah");
+    let resolved = world.resolved(&begun, Vec::new());
+    let rate =
+        |comment: &str| input(C::Rate, Input { score: Some(4), comment: Some(comment.into()), ..Input::default() });
+    let long = refused(&world, &resolved, &customer("john"), &rate(&"x".repeat(TEXT_MAX + 1)));
+    assert_eq!((codes(&long), long[0].field.as_deref()), (vec!["too_long"], Some("comment")));
+    assert_eq!(refused(&world, &resolved, &customer("john"), &rate(" ")), []);
+}
+
+#[test]
+fn as_many_remedies_as_allowed_can_be_promised_and_not_one_more() {
+    let mut world = World::new(policy());
+    let begun = world.begun("sarah");
+    let remedies = |count| decision(C::Resolve, vec![Remedy::of(RemedyKind::Replacement); count]);
+    assert_eq!(refused(&world, &begun, &agent("sarah"), &remedies(REMEDIES_MAX)), []);
+    assert_eq!(codes(&refused(&world, &begun, &agent("sarah"), &remedies(REMEDIES_MAX + 1))), ["too_many"]);
+}
+
+#[test]
+fn a_third_party_may_be_waited_for_until_the_day_that_is_still_today_somewhere() {
+    let mut world = World::new(policy());
+    let begun = world.begun("sarah");
+    let hold = |days: i64| {
+        let until = Some(world.now.date_naive() + TimeDelta::days(days));
+        input(C::Hold, Input { party: Some("The courier".into()), until, ..Input::default() })
+    };
+    assert_eq!(refused(&world, &begun, &agent("sarah"), &hold(-1)), [], "twelve hours behind it is yesterday");
+    assert_eq!(codes(&refused(&world, &begun, &agent("sarah"), &hold(-2))), ["in_the_past"]);
+}
+
+#[test]
+fn what_cannot_fail_says_why() {
+    let mut world = World::new(policy());
+    let begun = world.begun("sarah");
+    let owing = world.resolved(&begun, replacement());
+    let fails = input(C::FailRemedy, Input { remedy: Some(1), reason: Some("Lost.".into()), ..Input::default() });
+    let failed = world.act(&owing, &agent("sarah"), &fails);
+    let told = refused(&world, &failed, &agent("sarah"), &fails);
+    assert_eq!(told[0].message, "no remedy is outstanding that has not failed already, or delivered");
+}
+
+#[test]
+fn a_customer_who_let_it_be_joined_is_told_the_way_apart() {
+    let mut world = World::new(policy());
+    let begun = world.begun("sarah");
+    for (joined_by_consent, way) in
+        [(true, "take it apart to have it handled on its own"), (false, "turn to the complaint that it was joined to")]
+    {
+        let merged = Complaint { status: Status::Merged, joined_by_consent, ..begun.clone() };
+        let failed = refused(&world, &merged, &customer("john"), &Command::with_text(C::Post, "And now?"));
+        assert!(failed[0].remedy.starts_with(way), "{failed:?}");
+    }
+}
+
+#[test]
+fn the_system_is_told_which_clock_asks_for_nothing() {
+    let mut world = World::new(policy());
+    let begun = world.begun("sarah");
+    let available = begun.available_commands(&Actor::system(), &Context::new(&world.policy, world.now));
+    let told = |name| codes(&available.iter().find(|it| it.command == name).unwrap().failed);
+    assert_eq!(told(C::Warn), ["warning_not_due"]);
+    assert_eq!(told(C::Alarm), ["clock_not_run_out"]);
+}
+
+#[test]
+fn a_warning_comes_neither_twice_nor_after_the_end() {
+    let mut world = World::new(policy());
+    let begun = world.begun("sarah");
+    world.now = begun.deadline(K::Level).unwrap().warn_at.unwrap()[0];
+    let mut asked = due_commands(&begun, &world.policy, world.now).into_iter();
+    let warn = asked.find(|it| it.name() == C::Warn && it.input().clocks.iter().any(|(clock, _)| *clock == K::Level));
+    let warn = warn.unwrap();
+    let warned = world.act(&begun, &Actor::system(), &warn);
+    assert_eq!(codes(&refused(&world, &warned, &Actor::system(), &warn)), ["warning_not_due"], "given");
+    let escalated = world.reason(&begun, &agent("sarah"), C::Escalate);
+    assert_eq!(codes(&refused(&world, &escalated, &Actor::system(), &warn)), ["warning_not_due"], "over");
+}
+
+#[test]
+fn what_a_command_asks_for_depends_on_the_policy_and_on_what_is_open() {
+    let mut world = World::new(policy());
+    let begun = world.begun("sarah");
+    let asked = world.text(&begun, &agent("sarah"), C::Ask);
+    let requires = |it: &Complaint, name, field, policy: &_| it.requires(name, field, &agent("sarah"), policy);
+    assert!(requires(&asked, C::Resume, Field::OptionalReason, &world.policy), "a question is open");
+    assert!(!requires(&begun, C::Resume, Field::OptionalReason, &world.policy));
+    let mut strict = policy();
+    strict.cause_required = true;
+    assert!(requires(&begun, C::Resolve, Field::Cause, &strict));
+    assert!(!requires(&begun, C::Resolve, Field::Cause, &world.policy));
+    for (field, is_required) in [(Field::Reason, true), (Field::OptionalReason, false), (Field::OptionalFiles, false)] {
+        assert_eq!(field.is_required(), is_required, "{}", field.label());
+    }
+}
+
+#[test]
+fn a_customer_reads_which_complaint_theirs_was_joined_to_unless_it_is_somebody_else_s() {
+    let mut world = World::new(policy());
+    let begun = world.begun("sarah");
+    let survivor = Some(begun.reference);
+    for (joined_by_consent, words) in
+        [(false, format!("Joined to {}", begun.reference)), (true, "Joined to another complaint".to_owned())]
+    {
+        let merged = Complaint { status: Status::Merged, joined_by_consent, ..begun.clone() };
+        assert_eq!(merged.status_for_customer(None, survivor), words);
+    }
+}
+
+#[test]
+fn an_answer_of_blanks_is_none() {
+    let mut world = World::new(policy());
+    let mut about = submission();
+    about.description = "The lid.".into();
+    let mut asks = world.policy.categories[0].clone();
+    asks.questions = ["serial", "shop"]
+        .map(|key| complaint_core::policy::CategoryQuestion { key: key.into(), label: key.into(), required: false })
+        .into();
+    world.policy.categories[0] = asks;
+    about.answers = [("serial", "K-17"), ("shop", " ")].map(|(key, it)| (key.to_owned(), it.to_owned())).into();
+    world.submitted_with(&about);
+    let words = &world.log[0].words;
+    assert_eq!((words.get("answer.serial"), words.get("answer.shop")), (Some("K-17"), None));
+}
