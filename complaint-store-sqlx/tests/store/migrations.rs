@@ -104,10 +104,10 @@ async fn a_running_store_finds_out(engine: &Engine, run: impl AsyncFn(&str)) {
     let store = engine.store();
     let (known, opened) = Story::open(&Opening::numbered(1));
     store.commit(&opened).await.unwrap();
-    let (story, opened) = Story::open(&Opening::numbered(2));
+    let (coming, opened) = Story::open(&Opening::numbered(2));
     let refused = |what: &str, answer: Result<(), StoreError>| match answer {
         Err(StoreError::Unusable(why)) => {
-            assert!(why.contains("is at version 99") && why.contains("use a newer one"), "{what}: {why}")
+            assert!(why.contains("is at version 99") && why.contains("use a newer one"), "{what}: {why}");
         }
         other => panic!("{what}: {other:?} instead of unusable"),
     };
@@ -124,11 +124,11 @@ async fn a_running_store_finds_out(engine: &Engine, run: impl AsyncFn(&str)) {
         refused("save", store.save(&Agent::named("asha", "Asha").unwrap()).await);
         refused("settle", store.settle(opened.notices()[0].id, Settlement::Delivered, second(1)).await);
         run("DELETE FROM complaint_schema WHERE version = 99").await;
-        assert_eq!(store.load(story.id()).await.unwrap(), None, "{found_out_by}: nothing of it was committed");
+        assert_eq!(store.load(coming.id()).await.unwrap(), None, "{found_out_by}: nothing of it was committed");
         assert_eq!(store.load(known.id()).await.unwrap().as_ref(), Some(known.state()));
     }
     store.commit(&opened).await.unwrap();
-    assert_eq!(store.load(story.id()).await.unwrap().as_ref(), Some(story.state()));
+    assert_eq!(store.load(coming.id()).await.unwrap().as_ref(), Some(coming.state()));
 }
 
 mod sqlite {

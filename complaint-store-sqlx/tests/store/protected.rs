@@ -49,10 +49,10 @@ async fn a_process_bound_by_protection() {
     store.close().await;
 
     for (number, is_tried) in [(2, false), (3, true)] {
-        let (story, opened) = Story::open(&Opening::numbered(number));
+        let (coming, opened) = Story::open(&Opening::numbered(number));
         protect(0o444);
         let store = open().await;
-        assert!(store.due(story.state().received_at, 10).await.is_ok(), "it can be read");
+        assert!(store.due(coming.state().received_at, 10).await.is_ok(), "it can be read");
         if is_tried {
             refused(store.commit(&opened).await);
             refused(store.save(&Agent::named("asha", "Asha").unwrap()).await);
@@ -62,7 +62,7 @@ async fn a_process_bound_by_protection() {
         store.save(&Agent::named("asha", "Asha").unwrap()).await.unwrap();
         // What the first of these processes left beside the file is as open as the file.
         let another = open().await;
-        assert_eq!(another.load(story.id()).await.unwrap().as_ref(), Some(story.state()));
+        assert_eq!(another.load(coming.id()).await.unwrap().as_ref(), Some(coming.state()));
         another.commit(&Story::open(&Opening::numbered(number + 10)).1).await.unwrap();
         another.close().await;
         store.close().await;
