@@ -9,6 +9,13 @@ CREATE INDEX complaint_state_kinds_of_handler_by_receipt
     ON complaint_state (handler, level, category, status, received_at DESC, id, against) WHERE is_open = 0;
 CREATE INDEX complaint_state_kinds_of_handler_by_promise
     ON complaint_state (handler, level, category, status, promised_at, id, against) WHERE is_open = 0;
+-- What is open is gone through in its order, and what else is asked of it seen here, without a look at each complaint.
+DROP INDEX complaint_state_open_by_receipt;
+DROP INDEX complaint_state_open_by_promise;
+CREATE INDEX complaint_state_open_by_receipt
+    ON complaint_state (received_at DESC, id, level, category, status, handler, against) WHERE is_open = 1;
+CREATE INDEX complaint_state_open_by_promise
+    ON complaint_state (promised_at, id, level, category, status, handler, against) WHERE is_open = 1;
 -- What is still promised is few.
 CREATE INDEX complaint_state_promised ON complaint_state (promised_at, id) WHERE promised_at < 9223372036854775807;
 CREATE INDEX complaint_state_promised_by_receipt ON complaint_state (received_at DESC, id, promised_at)
