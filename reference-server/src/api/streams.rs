@@ -6,6 +6,7 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::sse::{Event, KeepAlive, Sse};
+use chrono::{DateTime, TimeDelta, Utc};
 use complaint_core::complaint::Complaint;
 use complaint_core::id::{ComplaintId, Version};
 use complaint_core::store::{Reach, Scope};
@@ -31,7 +32,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 /// Who follows more than one complaint is told so often to look again, whatever was heard: who changed something may have died before
 /// they could tell, or be a program beside the server.
-const MISSED_EVERY: Duration = Duration::from_secs(30);
+const MISSED_EVERY: TimeDelta = TimeDelta::seconds(30);
 
 /// What a browser that has too many streams is told to wait, in seconds.
 const RETRY_AFTER_SECONDS: u64 = 30;
@@ -88,7 +89,8 @@ struct Watching {
     customer: Option<String>,
     first: Option<Event>,
     look: Interval,
-    missed: Interval,
+    /// When it was told last that something may have been missed.
+    missed_at: DateTime<Utc>,
     _place: Place,
 }
 
@@ -121,13 +123,10 @@ fn follow(
         }
     })?;
     let customer = (viewer.role == Role::Customer).then(|| viewer.id.clone());
-    let every = |time: Duration| {
-        let mut every = interval_at(Instant::now() + time, time);
-        every.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        every
-    };
-    let (look, missed) = (every(LOOK_EVERY), every(MISSED_EVERY));
-    let watching = Watching { state, headers, changes, only, customer, first, look, missed, _place: place };
+    let mut look = interval_at(Instant::now() + LOOK_EVERY, LOOK_EVERY);
+    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let missed_at = state.clock.now();
+    let watching = Watching { state, headers, changes, only, customer, first, look, missed_at, _place: place };
     let events = unfold(watching, |mut watching| async move {
         loop {
             match watching.next().await {
@@ -152,7 +151,6 @@ impl Watching {
         tokio::select! {
             () = stopped => Next::End,
             _ = self.look.tick() => self.look().await,
-            _ = self.missed.tick(), if self.only.is_none() => missed(),
             change = self.changes.recv() => match change {
                 Ok(Told::Changed(change)) => self.tell(&change).await,
                 Ok(Told::Missed) | Err(RecvError::Lagged(_)) => missed(),
@@ -191,7 +189,14 @@ impl Watching {
     /// tell, or be a program beside the server.
     async fn look(&mut self) -> Next {
         let Some(viewer) = self.look_again().await else { return Next::End };
-        let Some(only) = &self.only else { return Next::Skip };
+        let Some(only) = &self.only else {
+            let now = self.state.clock.now();
+            if now - self.missed_at < MISSED_EVERY {
+                return Next::Skip;
+            }
+            self.missed_at = now;
+            return missed();
+        };
         let Ok(acting) = self.state.acting(&viewer).await else { return Next::End };
         match acting.read(only.complaint).await {
             Ok(complaint) if complaint.version_for(acting.actor()) > only.version => {

@@ -77,6 +77,7 @@ async fn who_follows_lists_looks_again_from_time_to_time() {
     let house = House::new().await;
     house.submitted().await;
     let mut all = Stream::open(&house, "/api/v1/live", &house.john).await;
+    house.it.clock.advance(TimeDelta::seconds(30));
     assert_eq!(all.next().await, Some(("missed".to_owned(), json!({}))));
 }
 
