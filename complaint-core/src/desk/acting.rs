@@ -96,16 +96,46 @@ impl Acting {
         self.once(CommandName::Submit.name(), Box::pin(self.hand_in(submission))).await
     }
 
+    /// What [`Acting::submit`] would refuse in a submission, without handing it in: for a form that is looked at before it is sent, or that
+    /// waits for something else. How many complaints the customer has open is not counted.
+    ///
+    /// ```
+    /// # use complaint_core::{Actor, Complaint, Desk, DeskError, Policy, policy::Category, store::MemoryStore};
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// # let desk = Desk::new(MemoryStore::new(), Policy::standard().with_category(Category::named("Water supply")?));
+    /// # let john = desk.acting_as(Actor::customer("john")?);
+    /// let silent = Complaint::about("Water supply", "No water", "")?;
+    /// let Err(DeskError::Refused(refusal)) = john.check(&silent).await else { panic!("refused") };
+    /// assert_eq!(refusal.failed[0].field.as_deref(), Some("description"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`DeskError::Refused`] with every fault.
+    pub async fn check(&self, submission: &Submission) -> Result<(), DeskError> {
+        self.is_against_an_agent(submission).await?;
+        let policy = self.desk.policy();
+        let context = Context::new(&policy, self.desk.now());
+        submit(self.desk.fresh_id(), self.desk.fresh_reference(), submission, &self.actor, &context)?;
+        Ok(())
+    }
+
+    /// A mistyped id would let the complaint go to the very agent it is against.
+    async fn is_against_an_agent(&self, submission: &Submission) -> Result<(), DeskError> {
+        let Some(agent) = &submission.against else { return Ok(()) };
+        if self.desk.store.find(agent).await?.is_some() {
+            return Ok(());
+        }
+        let failed =
+            FailedGuard::input("unknown_agent", "against", "is no agent", "give an agent's id, or leave it out");
+        Err(refusal(CommandName::Submit, None, vec![failed]).into())
+    }
+
     async fn hand_in(&self, submission: Submission) -> Result<Complaint, DeskError> {
         let policy = self.desk.policy();
-        if let Some(agent) = &submission.against
-            && self.desk.store.find(agent).await?.is_none()
-        {
-            // A mistyped id would let the complaint go to the very agent it is against.
-            let failed =
-                FailedGuard::input("unknown_agent", "against", "is no agent", "give an agent's id, or leave it out");
-            return Err(refusal(CommandName::Submit, None, vec![failed]).into());
-        }
+        self.is_against_an_agent(&submission).await?;
         // What nobody can reach is not counted: who brings complaints over may bring any number in one name.
         let is_limited = policy.open_complaints_per_customer < u32::MAX;
         let customer = self.actor.customer_id().or(submission.customer.as_ref()).filter(|_| is_limited).cloned();

@@ -52,12 +52,13 @@ const APPLIED: &str = "SELECT version, hash FROM server_schema ORDER BY version"
 const RECORD: &str = "INSERT INTO server_schema (version, name, hash) VALUES ($1, $2, $3)";
 
 /// Numbered from 1, in order; one that was released is never edited.
-const MIGRATIONS: [(&str, &str); 5] = [
+const MIGRATIONS: [(&str, &str); 6] = [
     ("accounts", include_str!("../../migrations/postgres/0001_accounts.sql")),
     ("phone codes", include_str!("../../migrations/postgres/0002_phone_codes.sql")),
     ("webhooks", include_str!("../../migrations/postgres/0003_webhooks.sql")),
     ("inbound mail", include_str!("../../migrations/postgres/0004_inbound_mail.sql")),
     ("preferences", include_str!("../../migrations/postgres/0005_preferences.sql")),
+    ("guests", include_str!("../../migrations/postgres/0006_guests.sql")),
 ];
 
 /// Accounts and policy versions in a schema of a PostgreSQL database, beside the complaint store's tables.

@@ -52,6 +52,7 @@ static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
         migration(5, "webhooks", include_str!("../../migrations/sqlite/0005_webhooks.sql")),
         migration(6, "inbound mail", include_str!("../../migrations/sqlite/0006_inbound_mail.sql")),
         migration(7, "preferences", include_str!("../../migrations/sqlite/0007_preferences.sql")),
+        migration(8, "guests", include_str!("../../migrations/sqlite/0008_guests.sql")),
     ]);
     migrator.dangerous_set_table_name(SCHEMA_TABLE);
     migrator

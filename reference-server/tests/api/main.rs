@@ -4,6 +4,7 @@
 
 mod apart;
 mod bad_input;
+mod batch;
 mod catalogue;
 mod command_line;
 mod consent;
@@ -11,6 +12,7 @@ mod database;
 mod description;
 mod doors;
 mod files;
+mod guests;
 mod headers;
 mod house;
 mod intake;

@@ -1,7 +1,7 @@
 use crate::house::{House, PASSWORD};
 
 /// Every address that can be opened without knowing an id.
-const ADDRESSES: [&str; 31] = [
+const ADDRESSES: [&str; 36] = [
     "/",
     "/signup",
     "/login",
@@ -32,6 +32,11 @@ const ADDRESSES: [&str; 31] = [
     "/admin/mail",
     "/admin/mail?all=true&below=9",
     "/mail/confirm?token=x",
+    "/guest",
+    "/guest/new?category=late-delivery",
+    "/track?reference=C7KQ-2M9X-B",
+    "/track/C7KQ-2M9X-B?key=x",
+    "/work/batch",
     "/nowhere",
 ];
 
