@@ -123,6 +123,7 @@ pub(super) struct Only {
         (status = 200, body = BatchView, description = "Every row was looked at; `state` says of each what became of it"),
         (status = 400, body = Problem, content_type = "application/problem+json", description = "`idempotency_key_not_supported`: each row has a key of its own; `malformed_table`"),
         (status = 403, body = Problem, content_type = "application/problem+json"),
+        (status = 409, body = Problem, content_type = "application/problem+json", description = "Others were faster again and again; send all of it once more"),
         (status = 422, body = Problem, content_type = "application/problem+json", description = "No rows, too many, or a column that no complaint has"),
         (status = 503, body = Problem, content_type = "application/problem+json", description = "Send all of it once more: what was handed in already is known by its key"),
     ))]
@@ -346,38 +347,4 @@ fn row() -> AllOfBuilder {
         .description(Some("The sender's own: under it the row is handed in once"));
     let keyed = ObjectBuilder::new().property("key", key).required("key");
     AllOfBuilder::new().item(Ref::from_schema_name("SubmissionBody")).item(keyed)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read(text: &str) -> Result<Vec<(Value, bool)>, Problem> {
-        let rows = rows_of_table(text.as_bytes())?;
-        Ok(rows.into_iter().map(|row| (Value::Object(row.values), row.fault.is_some())).collect())
-    }
-
-    #[test]
-    fn a_table_says_what_a_list_says() {
-        let rows = read("\u{feff}key, subject ,contact.email,answers.size\n1,\"A, b\nc\",a@example.org,\n2,D,,XL\n3\n")
-            .expect("a table");
-        let expected = [
-            (serde_json::json!({"key": "1", "subject": "A, b\nc", "contact": {"email": "a@example.org"}}), false),
-            (serde_json::json!({"key": "2", "subject": "D", "answers": {"size": "XL"}}), false),
-            (serde_json::json!({"key": "3"}), true),
-        ];
-        assert_eq!(rows, expected);
-    }
-
-    #[test]
-    fn every_column_at_fault_is_named() {
-        let problem = read("key,color,key,status\n1,2,3,4\n").expect_err("refused");
-        let named: Vec<(&str, &str)> =
-            problem.errors.iter().map(|error| (error.field.as_str(), error.code.as_str())).collect();
-        assert_eq!(named, [("color", "unknown_field"), ("key", "duplicate"), ("status", "unknown_field")]);
-        assert_eq!(
-            rows_of_table(b"key\n\xff\n").err().map(|problem| problem.code.into_string()),
-            Some("malformed_table".into())
-        );
-    }
 }

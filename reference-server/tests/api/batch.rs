@@ -138,10 +138,9 @@ async fn it_is_for_agents_and_within_limits() {
     }
     let refused = house.it.post_with(DOOR, json!({"rows": [], "more": 1}), &house.sarah).await;
     assert_eq!(refused.fields(), [("more".to_owned(), "unknown_field".to_owned())]);
-    assert_eq!(
-        table(&house, "key,color\n1,red\n", &house.sarah).await.fields(),
-        [("color".into(), "unknown_field".into())]
-    );
+    let columns = table(&house, "\u{feff}key,color,key,status\n1,2,3,4\n", &house.sarah).await;
+    let all = [("color", "unknown_field"), ("key", "duplicate"), ("status", "unknown_field")];
+    assert_eq!(columns.fields(), all.map(|(column, code)| (column.to_owned(), code.to_owned())), "{}", columns.text);
     for (kind, body, status) in [
         ("text/plain", "key\n", 415),
         ("text/csv", "key\n\u{0}", 200),
