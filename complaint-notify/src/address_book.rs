@@ -20,6 +20,8 @@ pub struct Addressee {
     pub language: Option<String>,
     /// Their time zone, an IANA name such as `Europe/Berlin`; dates are written in UTC without it.
     pub zone: Option<String>,
+    /// Whether they have nothing to log in with: their letters lead to the complaint by [links](crate::SignedLinks) that let them in.
+    pub is_guest: bool,
 }
 
 impl Addressee {

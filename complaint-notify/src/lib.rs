@@ -38,6 +38,7 @@
 //! - It is in the language of whoever it is for where there is such a letter, else in English; a host brings [`Letters`] of its own.
 //!   English is complete, German and Arabic are samples.
 //! - What need not be sent names a link where it is [stopped](StopLinks), for mail programs, too (RFC 2369, RFC 8058).
+//! - Whoever has no account is led to their complaint by [links](SignedLinks) that the host signs.
 //! - `Auto-Submitted: auto-generated` (RFC 3834), so that no vacation reply answers.
 //! - Over SMTP the certificate is verified, and there is no message without the TLS that was asked for.
 //!
@@ -79,7 +80,7 @@ pub use folder::MailFolder;
 pub use language::Phrases;
 pub use letter::{Letter, Letters};
 pub use mail::{Mail, Mailer, PlainMail};
-pub use notifier::{EmailNotifier, StopLinks};
+pub use notifier::{EmailNotifier, SignedLinks, StopLinks};
 pub use outgoing::{InvalidAddress, InvalidNetwork, Networks};
 pub use settings::{InvalidSetting, Settings};
 pub use sms::gateway::{Gateway, InvalidGateway};

@@ -24,6 +24,13 @@ pub trait StopLinks: Send + Sync {
     fn link(&self, recipient: &Recipient, group: Option<NoticeGroup>) -> Option<String>;
 }
 
+/// Links that let whoever has no account see one complaint. Implemented by the host, which signs them.
+pub trait SignedLinks: Send + Sync {
+    /// The link to the complaint of a notice, for its customer alone. The same for the same notice: a letter that is sent again is the
+    /// same letter.
+    fn link(&self, notice: &Notice) -> String;
+}
+
 /// Delivers notices as e-mail.
 ///
 /// Delivery is **at least once**. A notice for a level becomes one message for each agent there; if some of them could
@@ -35,6 +42,7 @@ pub struct EmailNotifier {
     only_known_people: bool,
     letters: Option<Arc<dyn Letters>>,
     stop: Option<Arc<dyn StopLinks>>,
+    signed: Option<Arc<dyn SignedLinks>>,
 }
 
 impl EmailNotifier {
@@ -50,7 +58,7 @@ impl EmailNotifier {
 
     /// A notifier that shares a mailer with other parts of the host.
     pub fn with_mailer(mailer: Mailer, book: Arc<dyn AddressBook>) -> Self {
-        Self { mailer, book, only_known_people: false, letters: None, stop: None }
+        Self { mailer, book, only_known_people: false, letters: None, stop: None, signed: None }
     }
 
     /// Writes only to people whom the address book knows, never to an address that was typed into a complaint.
@@ -77,6 +85,12 @@ impl EmailNotifier {
         self
     }
 
+    /// Leads [guests](Addressee::is_guest) to their complaints by links that let them in.
+    pub fn letting_guests_in(mut self, links: Arc<dyn SignedLinks>) -> Self {
+        self.signed = Some(links);
+        self
+    }
+
     /// Sends one letter that lists what several notices to one person tell, each by its subject line: no words of people are in it.
     /// `id` as in [`PlainMail::id`]. Nobody known is [`NotifyError::Nobody`].
     ///
@@ -100,7 +114,7 @@ impl EmailNotifier {
         let settings = self.mailer.settings();
         let mut listed = Vec::with_capacity(notices.len());
         for notice in notices {
-            listed.push((notice, self.handler(notice).await?, complaint_link(settings, notice)));
+            listed.push((notice, self.handler(notice).await?, self.complaint_link(&person, notice)));
         }
         let letter = Letter::listing(&listed, &person)?;
         let stop = self.stop.as_ref().and_then(|links| links.link(recipient, None));
@@ -145,6 +159,14 @@ impl EmailNotifier {
         match &notice.recipient {
             to @ (Recipient::Customer(_) | Recipient::Agent(_)) => self.stop.as_ref()?.link(to, Some(group)),
             Recipient::Level { .. } | Recipient::Admins | Recipient::Endpoint(_) => None,
+        }
+    }
+
+    /// The way to the complaint for whoever a letter goes to.
+    fn complaint_link(&self, person: &Addressee, notice: &Notice) -> String {
+        match &self.signed {
+            Some(links) if person.is_guest && matches!(notice.recipient, Recipient::Customer(_)) => links.link(notice),
+            _ => format!("{}/complaints/{}", self.mailer.settings().base_url, notice.reference),
         }
     }
 
@@ -200,7 +222,7 @@ impl EmailNotifier {
         let (text, html) = letter.render(&Ways {
             name,
             quoted: notice.text.as_deref().unwrap_or_default(),
-            link: &complaint_link(settings, notice),
+            link: &self.complaint_link(person, notice),
             reference: Some(notice.reference),
             organisation: &settings.organisation,
             stop: stop.as_deref(),
@@ -274,10 +296,6 @@ fn greeting_of(person: &Addressee) -> Result<Option<&str>, NotifyError> {
         header::check(name).map_err(|fault| fault.of("recipient's name"))?;
     }
     Ok(name)
-}
-
-fn complaint_link(settings: &Settings, notice: &Notice) -> String {
-    format!("{}/complaints/{}", settings.base_url, notice.reference)
 }
 
 /// What admins are told where nobody works at a level: somebody must know of it. They do not read what people wrote. That

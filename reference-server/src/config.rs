@@ -12,6 +12,9 @@ use complaint_notify::inbound::ReplyAddress;
 use complaint_notify::{Gateway, Networks, Smtp};
 use complaint_store_sqlx::postgres::PostgresOptions;
 use percent_encoding::percent_decode_str;
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
 use secrecy::{ExposeSecret as _, SecretString};
 use thiserror::Error;
 use url::{Host, Url};
@@ -171,6 +174,10 @@ pub struct ServeArgs {
     /// customers are asked first whether a new complaint by mail is theirs.
     #[arg(long, value_name = "HOST")]
     pub intake_authserv: Option<String>,
+    /// Certificates of the house's own authorities, in one PEM file: relay and mailbox are believed if one of these has signed theirs, as
+    /// well as the authorities that browsers know.
+    #[arg(long, value_name = "FILE")]
+    pub ca_file: Option<PathBuf>,
     /// What links in mails start with [default: http:// and the address listened on].
     #[arg(long, value_name = "URL")]
     pub base_url: Option<String>,
@@ -392,6 +399,8 @@ pub struct Config {
     pub database: DatabaseUrl,
     /// The relay; none: mail goes into [`Config::mail_folder`]. May hold a password, hence not printable.
     pub smtp: Option<SecretString>,
+    /// Authorities whose certificates are believed beside those that browsers know.
+    pub authorities: Option<Authorities>,
     /// Where text messages leave; none: none are sent.
     pub sms: Option<Arc<Gateway>>,
     /// What customers accept before they go on; shared, because they are long.
@@ -457,6 +466,13 @@ impl fmt::Display for ConfigFaults {
     }
 }
 
+/// Authorities of the house whose certificates are believed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Authorities {
+    pem: Vec<u8>,
+    certificates: Vec<CertificateDer<'static>>,
+}
+
 impl Config {
     /// Checks every argument and reports all faults together. `smtp_variable` is the value of [`SMTP_VARIABLE`].
     pub fn from_args(args: &ServeArgs, smtp_variable: Option<String>) -> Result<Self, ConfigFaults> {
@@ -483,6 +499,8 @@ impl Config {
         let webhook_networks = args.webhook_network.join(",").parse::<Networks>();
         let webhook_networks =
             webhook_networks.map_err(|wrong| faults.push(format!("--webhook-network: {wrong}"))).unwrap_or_default();
+        let authorities = args.ca_file.as_deref().map(Authorities::read).transpose();
+        let authorities = authorities.map_err(|fault| faults.push(fault)).unwrap_or_default();
         let intake = intake(args).map_err(|more| faults.extend(more)).unwrap_or_default();
         let mut trusted_proxies = Vec::new();
         for proxy in &args.trusted_proxy {
@@ -500,6 +518,7 @@ impl Config {
                 data: args.data.clone(),
                 database,
                 smtp,
+                authorities,
                 sms,
                 documents: documents.into(),
                 webhook_networks,
@@ -735,6 +754,34 @@ fn socket_address(text: &str) -> Result<SocketAddr, String> {
         .ok()
         .or_else(|| text.to_socket_addrs().ok()?.next())
         .ok_or_else(|| format!("--listen {text:?}: not an address and port, as in 127.0.0.1:8080"))
+}
+
+impl Authorities {
+    /// Reads a PEM file with at least one certificate, and nothing that is none.
+    fn read(file: &Path) -> Result<Self, String> {
+        let wrong = |why: &str| format!("--ca-file {}: {why}", file.display());
+        let pem = std::fs::read(file).map_err(|error| wrong(&error.to_string()))?;
+        let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
+        let certificates = certificates.map_err(|_| wrong("cannot be read as certificates in PEM form"))?;
+        if certificates.is_empty() {
+            return Err(wrong("holds no certificate in PEM form"));
+        }
+        let mut store = RootCertStore::empty();
+        for certificate in &certificates {
+            store.add(certificate.clone()).map_err(|_| wrong("holds something that is no certificate"))?;
+        }
+        Ok(Self { pem, certificates })
+    }
+
+    /// The file.
+    pub fn pem(&self) -> &[u8] {
+        &self.pem
+    }
+
+    /// What is in it.
+    pub fn certificates(&self) -> &[CertificateDer<'static>] {
+        &self.certificates
+    }
 }
 
 fn smtp_url(text: &str) -> Result<SecretString, String> {

@@ -66,6 +66,11 @@ pub struct Repeatable {
 }
 
 impl Repeatable {
+    /// One of several that came in one body, each to be read as if it had come alone.
+    pub fn one_of(value: &Value) -> Self {
+        Self { body: value.to_string().into(), key: None }
+    }
+
     /// Reads the body as [`ApiJson`] does.
     pub fn parse<T: DeserializeOwned>(&self) -> Result<T, Problem> {
         self.parse_without(&[])
@@ -157,7 +162,7 @@ pub fn hex(bytes: &[u8]) -> String {
     })
 }
 
-async fn whole_body<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Problem> {
+pub(crate) async fn whole_body<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Problem> {
     let body = Bytes::from_request(request, state).await.map_err(|rejection| {
         if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
             too_large()

@@ -20,6 +20,7 @@ pub mod files;
 pub mod heads;
 pub mod import;
 pub mod intake;
+pub mod links;
 pub mod live;
 pub mod mail;
 pub mod open311;
@@ -61,6 +62,7 @@ use crate::config::{Config, DatabaseUrl};
 use crate::database::{Database, DatabaseError};
 use crate::files::{Attachments, FilesError};
 use crate::intake::MailIntake;
+use crate::links::ComplaintLinks;
 use crate::live::Live;
 use crate::mail::{AccountLetters, AccountsBook};
 use crate::preferences::{AsPreferred, PreferencesService};
@@ -146,6 +148,10 @@ pub struct Server {
 /// Puts the server together with the machine's clock and the mail the configuration names.
 pub async fn build(config: Config) -> Result<Server, BuildError> {
     let transport = Transport::from_config(config.smtp.as_ref().map(ExposeSecret::expose_secret), config.mail_folder())
+        .and_then(|transport| match (transport, &config.authorities) {
+            (Transport::Smtp(smtp), Some(authorities)) => smtp.trusting(authorities.pem()).map(Transport::Smtp),
+            (transport, _) => Ok(transport),
+        })
         .map_err(|error| BuildError::Mail(Box::new(error)))?;
     if config.smtp.is_none() {
         // Letters hold links that open accounts.
@@ -191,7 +197,9 @@ pub async fn build_with(config: Config, parts: Parts) -> Result<Server, BuildErr
     let preferences = preferences.map_err(|error| BuildError::Accounts(error.into()))?;
     let book = Arc::new(AccountsBook::over(accounts.clone(), Arc::clone(&store), preferences.clone()));
     let email = EmailNotifier::with_mailer(mailer.clone(), book.clone());
-    let email = email.only_known_people().stopped_at(preferences.links());
+    let key = database.inbox.key(links::PURPOSE, rand::random()).await.map_err(BuildError::Intake)?;
+    let links = Arc::new(ComplaintLinks::new(key, &config.base_url()));
+    let email = email.only_known_people().stopped_at(preferences.links()).letting_guests_in(links.clone());
     let mut notifier = ByChannel::new().carrying(NoticeChannel::Email, email.clone());
     if let Some(gateway) = &config.sms {
         notifier = notifier
@@ -223,6 +231,7 @@ pub async fn build_with(config: Config, parts: Parts) -> Result<Server, BuildErr
         texts,
         webhooks,
         intake,
+        links,
         preferences,
         email,
         mailer: mailer.clone(),

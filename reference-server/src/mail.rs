@@ -103,9 +103,14 @@ impl AccountsBook {
     /// Somebody as they are written to, if they may be.
     async fn addressee(&self, account: Account) -> Result<Option<Addressee>, NotifyError> {
         let id = account.id.clone();
+        let is_guest = match account.role {
+            Role::Customer => self.accounts.guest(&id).await.map_err(|error| NotifyError::Later(Box::new(error)))?,
+            _ => None,
+        }
+        .is_some();
         let Some(person) = addressee(account) else { return Ok(None) };
         let (_, chosen) = self.preferences.of(&id).await.map_err(|error| NotifyError::Later(Box::new(error)))?;
-        Ok(Some(Addressee { language: chosen.language(), zone: chosen.zone().map(str::to_owned), ..person }))
+        Ok(Some(Addressee { language: chosen.language(), zone: chosen.zone().map(str::to_owned), is_guest, ..person }))
     }
 
     async fn person(&self, id: &str) -> Result<Vec<Addressee>, NotifyError> {

@@ -19,6 +19,7 @@ use crate::figures::KeptFigures;
 use crate::files::Attachments;
 use crate::intake::imap::ImapError;
 use crate::intake::{IntakeError, MailIntake};
+use crate::links::ComplaintLinks;
 use crate::live::Live;
 use crate::preferences::PreferencesService;
 use crate::texts::Texts;
@@ -52,6 +53,8 @@ pub struct AppState {
     pub webhooks: Webhooks,
     /// Mail that comes in.
     pub intake: MailIntake,
+    /// Links with which customers without a password see their complaints.
+    pub links: Arc<ComplaintLinks>,
     /// What people chose about the notices to them.
     pub preferences: PreferencesService,
     /// Where letters about complaints leave.

@@ -485,6 +485,69 @@ async fn nobody_acts_and_the_customer_sees_it_escalated() {
 }
 
 #[tokio::test]
+async fn mary_complains_without_an_account_and_later_signs_up() {
+    let Some(house) = House::open() else { return };
+    house.found().await.leave().await;
+    let (email, mail) = ("mary@home.example", &house.server.mail);
+    let mary = house.person(true).await;
+    mary.open("/").await;
+    mary.follow("Complain without an account").await;
+    mary.follow("Damaged goods").await;
+    let typed = [
+        ("subject", "The kettle came with a cracked lid"),
+        ("description", "I opened the parcel today and the lid of the kettle is cracked."),
+        ("contact.name", "Mary Poe"),
+        ("contact.email", email),
+    ];
+    for (name, value) in typed {
+        mary.fill("/guest/new", name, value).await;
+    }
+    mary.send("/guest/new").await;
+    mary.sees("One step is left").await;
+    let question = mail.wait_for(email, "").await;
+    assert!(!question.text.contains("kettle"), "nobody knows yet whose address it is: {}", question.text);
+    mary.open(&format!("/mail/confirm?token={}", question.token().expect("a link"))).await;
+    mary.sees("cracked lid").await;
+    mary.send("/mail/confirm").await;
+    mary.sees("We have your complaint").await;
+    let reference = mary.find(".reference").await.text().await.expect("a reference").trim().to_owned();
+    mary.follow("Go to the complaint").await;
+    mary.sees("Sarah Stone").await;
+
+    let sarah = house.logged_in("sarah@shop.example", true).await;
+    sarah.open(&format!("/complaints/{reference}")).await;
+    sarah.command("begin", &[]).await;
+    sarah.command("ask", &[("text", "Which shop was it?")]).await;
+    let link = mail.wait_for(email, "Which shop was it?").await.link("/track/").expect("a link");
+    let (_, key) = link.split_once('?').expect("a key");
+    // On the telephone, where nobody is logged in and no script runs.
+    let telephone = house.person(false).await;
+    telephone.open(&link).await;
+    telephone.command(&format!("answer?{key}"), &[("text", "The one in Mill Lane.")]).await;
+    telephone.sees("The one in Mill Lane.").await;
+    sarah.sees("The one in Mill Lane.").await;
+
+    mary.open("/signup").await;
+    for (name, value) in [("name", "Mary Poe"), ("email", email), ("password", PASSWORD)] {
+        mary.fill("/signup", name, value).await;
+    }
+    mary.send("/signup").await;
+    let token = mail.wait_for(email, "choose a password").await.token().expect("a link");
+    mary.open(&format!("/invitation?token={token}")).await;
+    mary.fill("/invitation", "password", PASSWORD).await;
+    mary.send("/invitation").await;
+    telephone.open(&link).await;
+    telephone.sees("does not work any more").await;
+    mary.log_in(email).await;
+    mary.open(&format!("/complaints/{reference}")).await;
+    mary.sees("The one in Mill Lane.").await;
+    house.server.replays().await;
+    for person in [mary, sarah, telephone] {
+        person.leave().await;
+    }
+}
+
+#[tokio::test]
 async fn what_one_may_not_see_any_more_leaves_the_open_page() {
     let Some(house) = House::open() else { return };
     let server = &house.server;

@@ -30,6 +30,14 @@ impl Letter {
     }
 }
 
+impl Letter {
+    /// The end of the first link in it that leads below `path`, from there on.
+    pub(crate) fn link(&self, path: &str) -> Option<String> {
+        let rest = &self.text[self.text.find(path)?..];
+        rest.split_whitespace().next().map(str::to_owned)
+    }
+}
+
 impl Mailbox {
     pub(crate) fn new(folder: PathBuf) -> Self {
         Self { folders: vec![folder] }

@@ -96,7 +96,7 @@ pub(super) async fn receive(
         (status = 403, body = Problem, content_type = "application/problem+json"),
         (status = 404, body = Problem, content_type = "application/problem+json"),
     ))]
-pub(super) async fn download(
+pub(crate) async fn download(
     State(state): State<AppState>,
     viewer: Viewer,
     ApiPath((id, aid)): ApiPath<(String, String)>,

@@ -245,12 +245,8 @@ pub(super) fn keyed(acting: Acting, request: &Repeatable) -> Result<Acting, Prob
 
 /// Reads a submission: what the server knows better than the caller is set here.
 pub(super) async fn submission(state: &AppState, viewer: &Viewer, request: &Repeatable) -> Result<Submission, Problem> {
-    let given: Value = request.parse()?;
-    require(&given, &["category", "subject", "description"])?;
-    let of_agents: &[&str] = if viewer.role == Role::Agent { &[] } else { &["channel", "customer"] };
-    let mut submission: Submission = request.parse_without(of_agents)?;
-    submission.category = category_named(&state.desk.policy(), submission.category, &given["category"]);
     if viewer.role == Role::Agent {
+        let (mut submission, given) = read(state, request, &[])?;
         let channel = (!BY_HAND.contains(&submission.channel)).then(|| {
             Problem::invalid().detail("channel: how did it reach you?").field(
                 "channel",
@@ -265,7 +261,19 @@ pub(super) async fn submission(state: &AppState, viewer: &Viewer, request: &Repe
         };
         return Ok(submission);
     }
-    for field in of_agents {
+    let mut submission = of_customer(state, request)?;
+    submission.channel = match viewer.shown_by {
+        ShownBy::Session | ShownBy::Link(_) => Channel::Web,
+        ShownBy::ApiToken => Channel::Api,
+    };
+    Ok(submission)
+}
+
+/// What somebody says who complains themself.
+pub(super) fn of_customer(state: &AppState, request: &Repeatable) -> Result<Submission, Problem> {
+    const OF_AGENTS: &[&str] = &["channel", "customer"];
+    let (submission, given) = read(state, request, OF_AGENTS)?;
+    for field in OF_AGENTS {
         if given.get(field).is_some() {
             return Err(Problem::invalid().detail(format!("{field}: There is no such field.")).field(
                 *field,
@@ -274,11 +282,15 @@ pub(super) async fn submission(state: &AppState, viewer: &Viewer, request: &Repe
             ));
         }
     }
-    submission.channel = match viewer.shown_by {
-        ShownBy::Session => Channel::Web,
-        ShownBy::ApiToken => Channel::Api,
-    };
     Ok(submission)
+}
+
+fn read(state: &AppState, request: &Repeatable, without: &[&str]) -> Result<(Submission, Value), Problem> {
+    let given: Value = request.parse()?;
+    require(&given, &["category", "subject", "description"])?;
+    let mut submission: Submission = request.parse_without(without)?;
+    submission.category = category_named(&state.desk.policy(), submission.category, &given["category"]);
+    Ok((submission, given))
 }
 
 /// 201 with the new complaint.

@@ -45,9 +45,13 @@ pub(super) struct TakenIn {
 pub(super) struct MailView {
     #[schema(example = "01900000-0000-7000-8000-000000000007")]
     id: String,
+    /// Whether a visitor handed it in by a form, and it is no mail.
+    by_form: bool,
     received_at: DateTime<Utc>,
-    /// Bytes of the whole message.
+    /// Bytes that are kept of it: the whole message, or else the beginning of a larger one.
     size: u64,
+    /// Bytes of the whole message, where only its beginning is here; null where all of it is.
+    whole_size: Option<u64>,
     /// The address it says it is from.
     sender: Option<String>,
     subject: Option<String>,
@@ -184,7 +188,7 @@ pub(super) async fn show(
         let mail = MailView::of(mail, viewer.role);
         return Ok(Json(WholeMail { mail, text: None, quoted: None, files: None }));
     }
-    let MailText { text, quoted, files } = state.intake.text(mail.id).await?;
+    let MailText { text, quoted, files } = state.intake.text(&mail).await?;
     tracing::info!(by = %viewer.id, mail = %mail.id, "mail was looked at");
     let mail = MailView::of(mail, viewer.role);
     Ok(Json(WholeMail { mail, text: Some(text), quoted: Some(quoted), files: Some(files) }))
@@ -268,8 +272,10 @@ impl MailView {
         Self {
             withheld,
             id: mail.id.to_string(),
+            by_form: mail.by_form,
             received_at: mail.received_at,
             size: mail.size,
+            whole_size: mail.whole_size,
             sender: mail.sender,
             subject: mail.subject.filter(|_| !withheld),
             state: mail.state,

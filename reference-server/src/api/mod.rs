@@ -4,6 +4,7 @@ mod accounts;
 pub(crate) mod agents;
 mod answers;
 pub(crate) mod attachments;
+pub(crate) mod batch;
 pub(crate) mod categories;
 mod clock;
 pub(crate) mod commands;
@@ -11,6 +12,7 @@ pub(crate) mod complaints;
 pub(crate) mod dead_letters;
 pub(crate) mod documents;
 pub(crate) mod figures;
+mod guest;
 mod health;
 pub(crate) mod intake;
 mod invitations;
@@ -74,7 +76,10 @@ pub fn routes(state: &AppState) -> OpenApiRouter<AppState> {
         .routes(routes!(categories::list, categories::add))
         .routes(routes!(categories::change))
         .routes(routes!(lifecycle::show))
+        .routes(routes!(guest::hand_in))
+        .routes(routes!(guest::send_link))
         .routes(routes!(complaints::list, complaints::submit))
+        .routes(routes!(batch::submit))
         .routes(routes!(complaints::show))
         .routes(routes!(complaints::log))
         .routes(routes!(complaints::messages))

@@ -548,7 +548,8 @@ pub trait Accounts: Send + Sync {
         now: DateTime<Utc>,
     ) -> Result<Account, AccountsError>;
     /// Makes an account for a stranger and queues the confirmation; if the address is taken by a confirmed account, queues
-    /// [`AccountMailKind::AlreadyRegistered`] instead, at most once a day; if by an unconfirmed one, does nothing.
+    /// [`AccountMailKind::AlreadyRegistered`] instead, or [`AccountMailKind::Invitation`] where its customer has no password yet, each at
+    /// most once a day; if by an unconfirmed one, does nothing.
     async fn sign_up(&self, new: NewAccount, now: DateTime<Utc>) -> Result<SignUp, AccountsError>;
     /// A second sign-up for an unconfirmed account, or a wish for its mail. `other_password` is the hash of a password that is not the
     /// former one: from then on the links, those sent before too, stand for none of the sign-ups, see [`Accounts::confirm_email`].
@@ -561,9 +562,9 @@ pub trait Accounts: Send + Sync {
         now: DateTime<Utc>,
     ) -> Result<(), AccountsError>;
 
-    /// The account of somebody who has shown that an address is theirs without signing up. There was none: this one is made. An unconfirmed
-    /// one is theirs from now on, and what strangers may have chosen for it, name and password, is forgotten. In both cases an invitation to
-    /// choose a password is queued. Any other account is returned as it is.
+    /// The account of somebody who has shown that an address is theirs without signing up. There was none: this one is made, without a
+    /// password. An unconfirmed one is theirs from now on, and what strangers may have chosen for it, name and password, is forgotten;
+    /// somebody wanted to log in, so an invitation to choose a password is queued. Any other account is returned as it is.
     async fn account_of_owner(&self, new: NewAccount, now: DateTime<Utc>) -> Result<Account, AccountsError>;
 
     /// The account with this id.

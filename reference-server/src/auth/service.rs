@@ -323,8 +323,9 @@ impl AccountService {
         Ok(self.accounts.by_email(email).await?.map(|known| known.account))
     }
 
-    /// The account of whoever has shown that an address is theirs by a link that was mailed there, made if need be. Without a password of
-    /// their own, they are invited to choose one. What does for a name is taken, else the address before its `@`.
+    /// The account of whoever has shown that an address is theirs by a link that was mailed there, made if need be; see
+    /// [`Accounts::account_of_owner`]. Without a password of their own they are a [guest](AccountService::guest), until they sign up.
+    /// What does for a name is taken, else the address before its `@`.
     pub async fn account_of_owner(&self, email: &EmailAddress, name: Option<&str>) -> Result<Account, AuthError> {
         let local = email.as_str().split('@').next().unwrap_or_default();
         let name = name.and_then(|name| FullName::parse(name).ok()).map_or_else(|| FullName::parse(local), Ok);
@@ -884,6 +885,20 @@ impl AccountService {
         self.accounts.by_id(id).await?.ok_or(AuthError::NoSuchAccount)
     }
 
+    /// The account with this id, if it is a guest's: a customer whose address is known to be theirs, and who has chosen no password.
+    pub async fn guest(&self, id: &str) -> Result<Option<Account>, AuthError> {
+        let Some(account) = self.accounts.by_id(id).await?.filter(is_open_customer) else { return Ok(None) };
+        let Ok(email) = EmailAddress::parse(&account.email) else { return Ok(None) };
+        let known = self.accounts.by_email(&email).await?;
+        let known = known.filter(|known| known.account.id == account.id && known.password_hash.is_none());
+        Ok(known.map(|known| known.account))
+    }
+
+    /// Counts a visitor's wish for mail to an address as a sign-up, or refuses it.
+    pub async fn admit_visitor(&self, email: &EmailAddress, address: IpAddr) -> Result<(), AuthError> {
+        self.admit(AttemptKind::SignUp, email, address, SIGN_UP_LIMITS, self.clock.now()).await.map(drop)
+    }
+
     /// Accounts in order of their ids, at most 100.
     pub async fn list(&self, filter: AccountFilter) -> Result<Vec<Account>, AuthError> {
         Ok(self.accounts.list(filter).await?)
@@ -1127,6 +1142,10 @@ fn way_in(kind: AccountMailKind) -> Option<WayIn> {
         | AccountMailKind::NewDevice
         | AccountMailKind::DeletionAsked => None,
     }
+}
+
+fn is_open_customer(account: &Account) -> bool {
+    account.role == Role::Customer && account.disabled_at.is_none() && account.email_verified_at.is_some()
 }
 
 fn needed(field: &'static str) -> FieldFault {

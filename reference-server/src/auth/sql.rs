@@ -219,7 +219,14 @@ impl Accounts for Kept {
             Some(account) if is_unconfirmed_customer(&account) => SignUp::Unconfirmed { id: account.id },
             Some(account) => {
                 if account.disabled_at.is_none() && account.email_verified_at.is_some() {
-                    insert_mail_once_a_day(&mut tx, &account.id, AccountMailKind::AlreadyRegistered, now).await?;
+                    // A customer without a password has only complained so far; whoever reads their mail may choose one.
+                    let password: Option<String> = match &found {
+                        Some(row) => row.try_get("password_hash").map_err(fault)?,
+                        None => None,
+                    };
+                    let is_guest = account.role == Role::Customer && password.is_none();
+                    let kind = if is_guest { AccountMailKind::Invitation } else { AccountMailKind::AlreadyRegistered };
+                    insert_mail_once_a_day(&mut tx, &account.id, kind, now).await?;
                 }
                 SignUp::Known
             }
@@ -251,7 +258,11 @@ impl Accounts for Kept {
         let found =
             sqlx::query(ACCOUNT_BY_EMAIL).bind(new.email.normalised()).fetch_optional(&mut *tx).await.map_err(fault)?;
         let owned = match found.as_ref().map(account).transpose()? {
-            None => insert_account(&mut tx, &new, now).await?,
+            None => {
+                let made = insert_account(&mut tx, &new, now).await?;
+                tx.commit().await.map_err(fault)?;
+                return Ok(made);
+            }
             Some(known) if is_unconfirmed_customer(&known) => {
                 let taken = sqlx::query(TAKE_OVER).bind(&known.id).bind(micros(now)).bind(new.name.as_str());
                 taken.execute(&mut *tx).await.map_err(fault)?;

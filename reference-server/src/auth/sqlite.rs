@@ -56,6 +56,7 @@ static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
         migration(9, "links and codes", include_str!("../../migrations/sqlite/0009_links_and_codes.sql")),
         migration(10, "people", include_str!("../../migrations/sqlite/0010_people.sql")),
         migration(11, "acceptances", include_str!("../../migrations/sqlite/0011_acceptances.sql")),
+        migration(12, "guests", include_str!("../../migrations/sqlite/0012_guests.sql")),
     ]);
     migrator.dangerous_set_table_name(SCHEMA_TABLE);
     migrator

@@ -19,12 +19,14 @@ use crate::error::Problem;
 use crate::state::AppState;
 
 /// How somebody showed who they are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ShownBy {
     /// A browser's session cookie.
     Session,
     /// A program's bearer token.
     ApiToken,
+    /// The key of a signed link, which is for one complaint and no session; see [`crate::links`].
+    Link(String),
 }
 
 /// Somebody logged in. Refuses with 401 otherwise.
@@ -142,6 +144,11 @@ fn device_of(headers: &HeaderMap) -> &'static str {
 }
 
 impl Viewer {
+    /// The guest whom the key of a signed link is for.
+    pub fn by_link(account: Account, key: &str) -> Self {
+        Self::of(account, ShownBy::Link(key.to_owned()))
+    }
+
     fn of(account: Account, shown_by: ShownBy) -> Self {
         let Account { id, role, name, email, phone, .. } = account;
         Self { id, role, name, email, phone, shown_by }

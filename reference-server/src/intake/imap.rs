@@ -19,9 +19,10 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
+use super::kept::Came;
 use super::work::quarantined;
 use super::{IntakeError, MAIL_MAX, MailIntake};
-use crate::config::ImapConfig;
+use crate::config::{Authorities, ImapConfig};
 use crate::state::AppState;
 
 /// How long one look into the mailbox may take.
@@ -65,7 +66,8 @@ impl MailIntake {
         let stream = TcpStream::connect((imap.host.as_str(), imap.port)).await?;
         if imap.tls {
             let name = ServerName::try_from(imap.host.clone()).map_err(std::io::Error::other)?;
-            let stream = TlsConnector::from(Arc::new(tls()?)).connect(name, stream).await?;
+            let stream =
+                TlsConnector::from(Arc::new(tls(state.config.authorities.as_ref())?)).connect(name, stream).await?;
             self.unread(state, imap, stream).await
         } else {
             self.unread(state, imap, stream).await
@@ -113,18 +115,22 @@ impl MailIntake {
     /// Keeps a message, or the beginning of one that is too large, for staff to see that it is there.
     async fn kept_from(&self, state: &AppState, raw: &[u8], size: usize) -> Result<(), IntakeError> {
         // In one step: for a moment, somebody might take the beginning for the whole.
+        let came = Came { whole_size: (size > MAIL_MAX).then_some(size as u64), ..Came::default() };
         let settled = (size > MAIL_MAX).then(|| {
             let why =
                 format!("It has {size} bytes, and only its beginning is here; the whole of it is in the mailbox.");
             quarantined("too_large", &why)
         });
         let (id, now) = (state.desk.draw_id(), state.clock.now());
-        super::keep(self.kept.as_ref(), id, raw, settled.as_ref(), now).await.map(drop)
+        super::keep(self.kept.as_ref(), id, raw, came, settled.as_ref(), now).await.map(drop)
     }
 }
 
-fn tls() -> Result<ClientConfig, rustls::Error> {
-    let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+fn tls(authorities: Option<&Authorities>) -> Result<ClientConfig, rustls::Error> {
+    let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    for certificate in authorities.map(Authorities::certificates).unwrap_or_default() {
+        roots.add(certificate.clone())?;
+    }
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
     Ok(config.with_root_certificates(roots).with_no_client_auth())

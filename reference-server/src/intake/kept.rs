@@ -67,10 +67,14 @@ pub struct InboundMail {
     pub place: i64,
     /// Its id.
     pub id: Uuid,
+    /// Whether a visitor handed it in by a form, and it is no mail.
+    pub by_form: bool,
     /// When it came.
     pub received_at: DateTime<Utc>,
-    /// Bytes of the whole message.
+    /// Bytes that are kept of it: the whole message, or else the beginning of a larger one.
     pub size: u64,
+    /// Bytes of the whole message, where only its beginning is here.
+    pub whole_size: Option<u64>,
     /// The address it says it is from, in lower case.
     pub sender: Option<String>,
     /// Its subject, cut where it is long.
@@ -107,6 +111,15 @@ impl InboundMail {
     }
 }
 
+/// How something came in.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Came {
+    /// By a form, and not by mail.
+    pub by_form: bool,
+    /// Bytes of the whole message, where only its beginning is here.
+    pub whole_size: Option<u64>,
+}
+
 /// What a message is known by.
 #[derive(Debug, Clone)]
 pub struct Identity {
@@ -133,13 +146,15 @@ pub struct Settled {
     pub complaint: Option<String>,
 }
 
-/// The question to an address whether mail is theirs.
+/// A letter to an address: the question whether mail is theirs, or the link to a complaint that somebody asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Question {
     /// Its id; its token is made of it.
     pub id: Uuid,
     /// To whom, in lower case.
     pub address: String,
+    /// Of the complaint that a link is wanted to. Nobody has looked yet whether there is one, and whose.
+    pub reference: Option<String>,
     /// How often it was tried to send it.
     pub attempts: u32,
 }
@@ -160,6 +175,7 @@ pub trait Inbox: Send + Sync {
         &self,
         id: Uuid,
         raw: &[u8],
+        came: Came,
         settled: Option<&Settled>,
         now: DateTime<Utc>,
     ) -> Result<InboundMail, AccountsError>;
@@ -169,8 +185,8 @@ pub trait Inbox: Send + Sync {
     async fn raw(&self, id: Uuid) -> Result<Option<Vec<u8>>, AccountsError>;
     /// Messages in a state, or all, newest first, those below a place.
     async fn mails(&self, state: Option<MailState>, below: i64, limit: u32) -> Result<Vec<InboundMail>, AccountsError>;
-    /// Messages that wait and are due, oldest first.
-    async fn due(&self, now: DateTime<Utc>, limit: u32) -> Result<Vec<Uuid>, AccountsError>;
+    /// Messages that wait and are due, oldest first; only forms, or mail as well.
+    async fn due(&self, now: DateTime<Utc>, only_forms: bool, limit: u32) -> Result<Vec<Uuid>, AccountsError>;
     /// Takes a message that is due, for nobody else until `until`, and counts the try. Of any number of simultaneous calls exactly one gets
     /// it.
     async fn claim(
@@ -199,7 +215,8 @@ pub trait Inbox: Send + Sync {
     /// Unconfirmed messages of a sender, oldest first.
     async fn unconfirmed(&self, sender: &str, limit: u32) -> Result<Vec<InboundMail>, AccountsError>;
 
-    /// Keeps a question that is to be sent, unless the address has had one since `since`; returns whether it was kept. Looking and keeping
+    /// Keeps a letter that is to be sent, unless the address has had one since `since`, about the same reference if there is one; returns
+    /// whether it was kept. Looking and keeping
     /// are one step.
     async fn ask(
         &self,

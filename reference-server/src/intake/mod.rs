@@ -1,9 +1,10 @@
-//! Mail that comes in: kept as it came, then looked into, by whatever door it came.
+//! Mail that comes in, and what visitors hand in by a form: kept as it came, then looked into, by whatever door it came.
 //!
 //! A message is safe before anybody looks into it: whoever hands it over may forget it. What becomes of it is written down with it, and
 //! whatever fails on the way is tried again, or waits in quarantine for staff; no message holds up another one. [`kept`] says what is kept,
-//! `work` what is done with one message.
+//! `work` what is done with one message, `form` with what came by a form.
 
+mod form;
 pub mod imap;
 pub mod kept;
 mod work;
@@ -13,7 +14,9 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, TimeDelta, Utc};
+use complaint_core::complaint::Complaint;
 use complaint_core::policy::{Category, Policy};
+use complaint_core::reference::Reference;
 use complaint_core::{DeskError, NotifyError};
 use complaint_notify::PlainMail;
 use complaint_notify::inbound::{Inbound, Limits, ReplyAddress};
@@ -23,12 +26,14 @@ use thiserror::Error;
 use uuid::Uuid;
 
 use crate::auth::secret::{SecretHash, hash_of};
-use crate::auth::{AccountsError, AuthError};
+use crate::auth::values::EmailAddress;
+use crate::auth::{Account, AccountsError, AuthError};
 use crate::config::{Config, IntakeConfig};
 use crate::error::chain;
+use crate::links::LINK_FOR;
 use crate::mail::organisation;
 use crate::state::AppState;
-use kept::{InboundMail, Inbox, MailState, Question, Settled};
+use kept::{Came, InboundMail, Inbox, MailState, Question, Settled};
 
 /// The most bytes of a message, as for [`Limits`].
 pub const MAIL_MAX: usize = 25 << 20;
@@ -38,6 +43,8 @@ pub const REPLIES_FOR_DAYS: u32 = 180;
 pub const CONFIRM_FOR: TimeDelta = TimeDelta::days(7);
 /// To one address there is one question in this time.
 pub const ONE_QUESTION_IN: TimeDelta = TimeDelta::days(1);
+/// To one address there is one link to a complaint in this time, if it is asked for.
+pub const ONE_LINK_IN: TimeDelta = TimeDelta::hours(1);
 /// How long a message is kept after something became of it; from then on a copy of it is new.
 pub const SETTLED_KEPT: TimeDelta = TimeDelta::days(30);
 /// How long a message is kept in quarantine.
@@ -86,13 +93,14 @@ pub enum IntakeError {
 #[derive(Clone)]
 pub struct MailIntake {
     kept: Arc<dyn Inbox>,
+    /// The key of which tokens of questions are made.
+    confirmations: [u8; 32],
     open: Option<Arc<Open>>,
 }
 
-/// What there is where mail is taken in.
+/// What there is where mail is taken in. Forms are taken in everywhere.
 struct Open {
     replies: ReplyAddress,
-    confirmations: [u8; 32],
     config: IntakeConfig,
 }
 
@@ -105,11 +113,11 @@ impl MailIntake {
                 let key = kept.key(REPLIES, rand::random()).await?;
                 let replies = ReplyAddress::new(&config.address, &key, REPLIES_FOR_DAYS)
                     .map_err(|error| AccountsError::Failed(Box::new(error)))?;
-                let confirmations = kept.key(CONFIRMATIONS, rand::random()).await?;
-                Some(Arc::new(Open { replies, confirmations, config: config.clone() }))
+                Some(Arc::new(Open { replies, config: config.clone() }))
             }
         };
-        Ok(Self { kept, open })
+        let confirmations = kept.key(CONFIRMATIONS, rand::random()).await?;
+        Ok(Self { kept, confirmations, open })
     }
 
     /// The address for replies, where mail is taken in.
@@ -135,15 +143,15 @@ impl MailIntake {
         if self.open.is_none() {
             return Err(IntakeError::Closed);
         }
-        let mail = keep(self.kept.as_ref(), state.desk.draw_id(), raw, None, state.clock.now()).await?;
+        let mail =
+            keep(self.kept.as_ref(), state.desk.draw_id(), raw, Came::default(), None, state.clock.now()).await?;
         self.look_into(state, mail.id).await
     }
 
     /// Looks into what waits, then sends questions that are due.
     pub async fn round(&self, state: &AppState) -> Result<(), IntakeError> {
-        let Some(open) = &self.open else { return Ok(()) };
         loop {
-            let due = self.kept.due(state.clock.now(), BATCH).await?;
+            let due = self.kept.due(state.clock.now(), self.open.is_none(), BATCH).await?;
             if due.is_empty() {
                 break;
             }
@@ -151,7 +159,7 @@ impl MailIntake {
                 self.look_into(state, id).await?;
             }
         }
-        self.send_questions(state, open).await
+        self.send_questions(state).await
     }
 
     /// Messages in a state, or all, newest first, below a place.
@@ -170,9 +178,12 @@ impl MailIntake {
     }
 
     /// What a message says, as text; where it cannot be read, its beginning as it stands there. It is whoever wrote it that speaks.
-    pub async fn text(&self, id: Uuid) -> Result<MailText, IntakeError> {
+    pub async fn text(&self, mail: &InboundMail) -> Result<MailText, IntakeError> {
         const SHOWN_MAX: usize = 64 << 10;
-        let raw = self.kept.raw(id).await?.ok_or(IntakeError::NotFound)?;
+        let raw = self.kept.raw(mail.id).await?.ok_or(IntakeError::NotFound)?;
+        if let Some(form) = mail.by_form.then(|| form::Form::read(&raw)).flatten() {
+            return Ok(MailText { text: form.submission.description, quoted: String::new(), files: Vec::new() });
+        }
         if let Ok(mail) = Inbound::read(&raw, &limits()) {
             return Ok(MailText {
                 text: mail.text().to_owned(),
@@ -188,7 +199,7 @@ impl MailIntake {
 
     /// Looks once more into a message that is in quarantine, with the word of staff that a person wrote it and meant it.
     pub async fn retry(&self, state: &AppState, by: &str, id: Uuid) -> Result<InboundMail, IntakeError> {
-        if self.open.is_none() {
+        if self.open.is_none() && !self.find(id).await?.by_form {
             return Err(IntakeError::Closed);
         }
         if !self.kept.release(id, by, state.clock.now()).await? {
@@ -252,15 +263,37 @@ impl MailIntake {
     }
 
     /// Has an address asked whether mail is theirs, unless it was asked today.
-    async fn ask(&self, state: &AppState, open: &Open, address: &str) -> Result<(), IntakeError> {
+    async fn ask(&self, state: &AppState, address: &str) -> Result<(), IntakeError> {
+        self.write_to(state, address, None, ONE_QUESTION_IN).await
+    }
+
+    /// Has the link to a complaint sent to an address that somebody typed, if it is that of its customer and they have no password. Whether
+    /// it is, whoever asks does not learn: it is looked at when the letter would be sent.
+    pub async fn send_link(
+        &self,
+        state: &AppState,
+        reference: Reference,
+        address: &EmailAddress,
+    ) -> Result<(), IntakeError> {
+        self.write_to(state, &address.normalised(), Some(reference), ONE_LINK_IN).await
+    }
+
+    async fn write_to(
+        &self,
+        state: &AppState,
+        address: &str,
+        reference: Option<Reference>,
+        once_in: TimeDelta,
+    ) -> Result<(), IntakeError> {
         let now = state.clock.now();
-        let question = Question { id: state.desk.draw_id(), address: address.to_owned(), attempts: 0 };
-        let token: SecretHash = hash_of(&token(open, question.id));
-        self.kept.ask(&question, token, now - ONE_QUESTION_IN, now, now + CONFIRM_FOR).await?;
+        let reference = reference.map(|reference| reference.to_string());
+        let question = Question { id: state.desk.draw_id(), address: address.to_owned(), reference, attempts: 0 };
+        let token: SecretHash = hash_of(&self.token(question.id));
+        self.kept.ask(&question, token, now - once_in, now, now + CONFIRM_FOR).await?;
         Ok(())
     }
 
-    async fn send_questions(&self, state: &AppState, open: &Open) -> Result<(), IntakeError> {
+    async fn send_questions(&self, state: &AppState) -> Result<(), IntakeError> {
         loop {
             let now = state.clock.now();
             let due = self.kept.claim_questions(now, now + LEASE, BATCH).await?;
@@ -269,7 +302,11 @@ impl MailIntake {
             }
             for question in due {
                 let attempts = question.attempts;
-                match state.mailer.send_plain(&letter(state, open, &question)).await {
+                let Some(letter) = self.letter(state, &question).await? else {
+                    self.kept.asked(question.id).await?;
+                    continue;
+                };
+                match state.mailer.send_plain(&letter).await {
                     Err(NotifyError::Later(error)) if attempts + 1 < TRIES => {
                         tracing::warn!(question = %question.id, error = %chain(error.as_ref()), "a question could not be sent");
                         self.kept.postpone_question(question.id, now + pause_after(attempts)).await?;
@@ -284,6 +321,68 @@ impl MailIntake {
             }
         }
     }
+
+    /// The token of a question: the same on every try, and nowhere kept.
+    fn token(&self, question: Uuid) -> String {
+        let mut mac = <Hmac<Sha256>>::new_from_slice(&self.confirmations).expect("HMAC takes keys of every length");
+        mac.update(question.as_bytes());
+        URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes())
+    }
+
+    /// What is written to an address, if anything is.
+    async fn letter(&self, state: &AppState, question: &Question) -> Result<Option<PlainMail>, IntakeError> {
+        let policy = state.desk.policy();
+        let organisation = organisation(&policy);
+        let (subject, text, id) = match &question.reference {
+            None => ("Is this message yours?", self.question(state, question), "mail-question"),
+            Some(reference) => match self.wanted(state, reference, &question.address).await? {
+                Some(complaint) => ("The link to your complaint", link_letter(state, &complaint), "complaint-link"),
+                None => return Ok(None),
+            },
+        };
+        Ok(Some(PlainMail {
+            to: question.address.clone(),
+            name: None,
+            subject: subject.to_owned(),
+            text: format!("Hello,\n\n{text}\n\nKind regards\n{organisation}\n"),
+            html: None,
+            id: format!("{id}.{}", question.id.simple()),
+        }))
+    }
+
+    /// In words of ours only: nobody knows yet whether the address is that of whoever wrote.
+    fn question(&self, state: &AppState, question: &Question) -> String {
+        let base_url = state.config.base_url();
+        let link =
+            format!("{}/mail/confirm?token={}", base_url.as_str().trim_end_matches('/'), self.token(question.id));
+        format!(
+            "we got a message that says it is from this e-mail address. Before we take it for a complaint, we ask you whether it is \
+yours. Open this link and say so:\n\n{link}\n\nThe link works for {} days. If you did not write to us, do nothing: then nothing follows. \
+Today you get no second question, whatever else comes from this address.",
+            CONFIRM_FOR.num_days()
+        )
+    }
+
+    /// The complaint of a reference, if its customer has this address and no password.
+    async fn wanted(&self, state: &AppState, reference: &str, address: &str) -> Result<Option<Complaint>, IntakeError> {
+        let Ok(reference) = reference.parse() else { return Ok(None) };
+        let found = state.desk.store().by_reference(reference).await.map_err(DeskError::from)?;
+        let Some(complaint) = found else { return Ok(None) };
+        let guest = state.accounts.guest(complaint.customer.as_str()).await?;
+        let is_theirs =
+            |guest: &Account| EmailAddress::parse(&guest.email).is_ok_and(|own| own.normalised() == address);
+        Ok(guest.filter(is_theirs).map(|_| complaint))
+    }
+}
+
+fn link_letter(state: &AppState, complaint: &Complaint) -> String {
+    format!(
+        "here is the link to your complaint {}:\n\n{}\n\nIt shows how the complaint stands, and lets you write to us and answer our \
+decision. It works for {} days; keep it to yourself. If you did not ask for it, there is nothing to do.",
+        complaint.reference,
+        state.links.whole(complaint, state.clock.now()),
+        LINK_FOR.num_days()
+    )
 }
 
 /// What a message says.
@@ -305,13 +404,14 @@ pub async fn leave(kept: &dyn Inbox, id: Uuid, raw: &[u8], now: DateTime<Utc>) -
     if !kept.has_key(REPLIES).await? {
         return Err(IntakeError::Closed);
     }
-    keep(kept, id, raw, None, now).await
+    keep(kept, id, raw, Came::default(), None, now).await
 }
 
 async fn keep(
     kept: &dyn Inbox,
     id: Uuid,
     raw: &[u8],
+    came: Came,
     settled: Option<&Settled>,
     now: DateTime<Utc>,
 ) -> Result<InboundMail, IntakeError> {
@@ -322,39 +422,11 @@ async fn keep(
     if raw.len() > MAIL_MAX {
         return Err(Unreadable::TooLarge { max: MAIL_MAX }.into());
     }
-    Ok(kept.keep(id, raw, settled, now).await?)
+    Ok(kept.keep(id, raw, came, settled, now).await?)
 }
 
 fn limits() -> Limits {
     Limits { size: MAIL_MAX, ..Limits::default() }
-}
-
-/// The token of a question: the same on every try, and nowhere kept.
-fn token(open: &Open, question: Uuid) -> String {
-    let mut mac = <Hmac<Sha256>>::new_from_slice(&open.confirmations).expect("HMAC takes keys of every length");
-    mac.update(question.as_bytes());
-    URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes())
-}
-
-/// In words of ours only: nobody knows yet whether the address is that of whoever wrote.
-fn letter(state: &AppState, open: &Open, question: &Question) -> PlainMail {
-    let base_url = state.config.base_url();
-    let link = format!("{}/mail/confirm?token={}", base_url.as_str().trim_end_matches('/'), token(open, question.id));
-    let policy = state.desk.policy();
-    PlainMail {
-        to: question.address.clone(),
-        name: None,
-        subject: "Is this message yours?".to_owned(),
-        text: format!(
-            "Hello,\n\nwe got a message that says it is from this e-mail address. Before we take it for a complaint, we ask you whether it is \
-yours. Open this link and say so:\n\n{link}\n\nThe link works for {} days. If you did not write to us, do nothing: then nothing follows. \
-Today you get no second question, whatever else comes from this address.\n\nKind regards\n{}\n",
-            CONFIRM_FOR.num_days(),
-            organisation(&policy)
-        ),
-        html: None,
-        id: format!("mail-question.{}", question.id.simple()),
-    }
 }
 
 fn pause_after(attempts: u32) -> TimeDelta {

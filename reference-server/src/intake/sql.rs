@@ -10,29 +10,29 @@ use super::sql::{Turn, instant, micros, optional_instant};
 use super::{Kept, Row, fault};
 use crate::auth::AccountsError;
 use crate::auth::secret::SecretHash;
-use crate::intake::kept::{Identity, InboundMail, Inbox, MailState, Question, Settled};
+use crate::intake::kept::{Came, Identity, InboundMail, Inbox, MailState, Question, Settled};
 
 const TABLE: &str = "server_inbound_mail";
 
 const KEEP_KEY: &str = "INSERT INTO server_keys (purpose, secret) VALUES ($1, $2) ON CONFLICT (purpose) DO NOTHING";
 const KEY: &str = "SELECT secret FROM server_keys WHERE purpose = $1";
 
-const KEEP: &str = "INSERT INTO server_inbound_mail (id, raw, raw_hash, size, received_at, next_try_at, state, why, detail, settled_at)
-    VALUES ($1, $2, $3, $4, $5, $5, $6, $7, $8, $9) ON CONFLICT (raw_hash) DO NOTHING";
+const KEEP: &str = "INSERT INTO server_inbound_mail (id, raw, raw_hash, size, received_at, next_try_at, state, why, detail, settled_at, by_form, whole_size)
+    VALUES ($1, $2, $3, $4, $5, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (raw_hash) DO NOTHING";
 const BY_BYTES: &str =
-    "SELECT place, id, received_at, size, sender, subject, state, why, detail, complaint, released, confirmed,
+    "SELECT place, id, by_form, whole_size, received_at, size, sender, subject, state, why, detail, complaint, released, confirmed,
     attempts, settled_at, settled_by FROM server_inbound_mail WHERE raw_hash = $1";
 const ONE: &str =
-    "SELECT place, id, received_at, size, sender, subject, state, why, detail, complaint, released, confirmed,
+    "SELECT place, id, by_form, whole_size, received_at, size, sender, subject, state, why, detail, complaint, released, confirmed,
     attempts, settled_at, settled_by FROM server_inbound_mail WHERE id = $1";
 const RAW: &str = "SELECT raw FROM server_inbound_mail WHERE id = $1";
 const ALL: &str =
-    "SELECT place, id, received_at, size, sender, subject, state, why, detail, complaint, released, confirmed,
+    "SELECT place, id, by_form, whole_size, received_at, size, sender, subject, state, why, detail, complaint, released, confirmed,
     attempts, settled_at, settled_by FROM server_inbound_mail WHERE place < $1 ORDER BY place DESC LIMIT $2";
-const IN_STATE: &str = "SELECT place, id, received_at, size, sender, subject, state, why, detail, complaint, released, confirmed,
+const IN_STATE: &str = "SELECT place, id, by_form, whole_size, received_at, size, sender, subject, state, why, detail, complaint, released, confirmed,
     attempts, settled_at, settled_by FROM server_inbound_mail WHERE state = $3 AND place < $1 ORDER BY place DESC LIMIT $2";
 const DUE: &str = "SELECT id FROM server_inbound_mail WHERE state = 'waiting' AND next_try_at <= $1
-    ORDER BY next_try_at, place LIMIT $2";
+    AND (by_form OR NOT $3) ORDER BY next_try_at, place LIMIT $2";
 const CLAIM: &str = "UPDATE server_inbound_mail SET next_try_at = $3, attempts = attempts + 1
     WHERE id = $1 AND state = 'waiting' AND next_try_at <= $2";
 const SAME: &str =
@@ -47,19 +47,20 @@ const RELEASE: &str = "UPDATE server_inbound_mail SET state = 'waiting', release
     WHERE id = $1 AND state = 'quarantined'";
 const CONFIRM: &str = "UPDATE server_inbound_mail SET state = 'waiting', confirmed = TRUE, why = NULL, detail = NULL, attempts = 0, next_try_at = $3
     WHERE id = $1 AND sender = $2 AND state = 'unconfirmed'";
-const UNCONFIRMED: &str = "SELECT place, id, received_at, size, sender, subject, state, why, detail, complaint, released,
+const UNCONFIRMED: &str = "SELECT place, id, by_form, whole_size, received_at, size, sender, subject, state, why, detail, complaint, released,
     confirmed, attempts, settled_at, settled_by FROM server_inbound_mail WHERE state = 'unconfirmed' AND sender = $1 ORDER BY place LIMIT $2";
 
-const RECENT_QUESTION: &str = "SELECT count(*) FROM server_mail_confirmations WHERE address = $1 AND made_at > $2";
-const ASK: &str = "INSERT INTO server_mail_confirmations (id, address, token_hash, made_at, expires_at, next_try_at) VALUES ($1, $2, $3, $4, $5, $4)";
+const RECENT_QUESTION: &str = "SELECT count(*) FROM server_mail_confirmations WHERE address = $1 AND made_at > $2 AND coalesce(reference, '') = $3";
+const ASK: &str = "INSERT INTO server_mail_confirmations (id, address, token_hash, made_at, expires_at, next_try_at, reference) VALUES ($1, $2, $3, $4, $5, $4, $6)";
 const DUE_QUESTIONS: &str =
-    "SELECT id, address, attempts FROM server_mail_confirmations WHERE NOT done AND next_try_at <= $1
+    "SELECT id, address, reference, attempts FROM server_mail_confirmations WHERE NOT done AND next_try_at <= $1
     ORDER BY next_try_at, id LIMIT $2";
 const CLAIM_QUESTION: &str = "UPDATE server_mail_confirmations SET next_try_at = $3, attempts = attempts + 1
     WHERE id = $1 AND NOT done AND next_try_at <= $2";
 const ASKED: &str = "UPDATE server_mail_confirmations SET done = TRUE WHERE id = $1";
 const POSTPONE_QUESTION: &str = "UPDATE server_mail_confirmations SET next_try_at = $2 WHERE id = $1 AND NOT done";
-const ADDRESS: &str = "SELECT address FROM server_mail_confirmations WHERE token_hash = $1 AND expires_at > $2";
+const ADDRESS: &str =
+    "SELECT address FROM server_mail_confirmations WHERE token_hash = $1 AND expires_at > $2 AND reference IS NULL";
 
 const PURGE_SETTLED: &str =
     "DELETE FROM server_inbound_mail WHERE settled_at < $1 AND state NOT IN ('waiting', 'quarantined')";
@@ -89,6 +90,7 @@ impl Inbox for Kept {
         &self,
         id: Uuid,
         raw: &[u8],
+        came: Came,
         settled: Option<&Settled>,
         now: DateTime<Utc>,
     ) -> Result<InboundMail, AccountsError> {
@@ -100,7 +102,9 @@ impl Inbox for Kept {
             .bind(settled.map_or(MailState::Waiting, |it| it.state).as_str())
             .bind(settled.and_then(|it| it.why))
             .bind(settled.and_then(|it| it.detail.as_deref()))
-            .bind(settled.map(|_| micros(now)));
+            .bind(settled.map(|_| micros(now)))
+            .bind(came.by_form)
+            .bind(came.whole_size.and_then(|size| i64::try_from(size).ok()));
         row.execute(&mut *connection).await.map_err(fault)?;
         mail(&sqlx::query(BY_BYTES).bind(&hash).fetch_one(&mut *connection).await.map_err(fault)?)
     }
@@ -124,8 +128,8 @@ impl Inbox for Kept {
         rows.iter().map(mail).collect()
     }
 
-    async fn due(&self, now: DateTime<Utc>, limit: u32) -> Result<Vec<Uuid>, AccountsError> {
-        let rows = sqlx::query(DUE).bind(micros(now)).bind(i64::from(limit));
+    async fn due(&self, now: DateTime<Utc>, only_forms: bool, limit: u32) -> Result<Vec<Uuid>, AccountsError> {
+        let rows = sqlx::query(DUE).bind(micros(now)).bind(i64::from(limit)).bind(only_forms);
         let rows = rows.fetch_all(&mut *self.connection().await?).await.map_err(fault)?;
         rows.iter().map(|row| id_of(row, TABLE)).collect()
     }
@@ -215,12 +219,14 @@ impl Inbox for Kept {
     ) -> Result<bool, AccountsError> {
         let mut tx = self.begin(Turn::Mail).await?;
         let recent = sqlx::query_scalar(RECENT_QUESTION).bind(&question.address).bind(micros(since));
+        let recent = recent.bind(question.reference.as_deref().unwrap_or_default());
         let recent: i64 = recent.fetch_one(&mut *tx).await.map_err(fault)?;
         if recent > 0 {
             return Ok(false);
         }
         let row = sqlx::query(ASK).bind(question.id.to_string()).bind(&question.address).bind(token.to_vec());
-        row.bind(micros(now)).bind(micros(expires_at)).execute(&mut *tx).await.map_err(fault)?;
+        let row = row.bind(micros(now)).bind(micros(expires_at)).bind(&question.reference);
+        row.execute(&mut *tx).await.map_err(fault)?;
         tx.commit().await.map_err(fault)?;
         Ok(true)
     }
@@ -242,6 +248,7 @@ impl Inbox for Kept {
                 claimed.push(Question {
                     id,
                     address: row.try_get("address").map_err(fault)?,
+                    reference: row.try_get("reference").map_err(fault)?,
                     attempts: count(&row, "server_mail_confirmations", "attempts")?,
                 });
             }
@@ -287,8 +294,13 @@ fn mail(row: &Row) -> Result<InboundMail, AccountsError> {
     Ok(InboundMail {
         place: row.try_get("place").map_err(fault)?,
         id: id_of(row, TABLE)?,
+        by_form: row.try_get("by_form").map_err(fault)?,
         received_at: instant(row, TABLE, "received_at")?,
         size: count(row, TABLE, "size")?.into(),
+        whole_size: row
+            .try_get::<Option<i64>, _>("whole_size")
+            .map_err(fault)?
+            .and_then(|size| u64::try_from(size).ok()),
         sender: text("sender")?,
         subject: text("subject")?,
         state: MailState::from_name(&state).ok_or(AccountsError::Corrupt { table: TABLE, column: "state" })?,

@@ -17,7 +17,7 @@ use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use super::kept::{Identity, InboundMail, MailState, Settled};
-use super::{IntakeError, LEASE, MailIntake, Open, TRIES, limits, pause_after};
+use super::{IntakeError, LEASE, MAIL_MAX, MailIntake, Open, TRIES, limits, pause_after};
 use crate::api::attachments::{FormFiles, Taken, attach, send};
 use crate::auth::values::EmailAddress;
 use crate::auth::{Account, Role};
@@ -34,11 +34,11 @@ impl MailIntake {
     /// Looks into a message that waits, unless somebody else does. Whatever happens on the way is written down with it.
     pub(super) async fn look_into(&self, state: &AppState, id: Uuid) -> Result<InboundMail, IntakeError> {
         let now = state.clock.now();
-        if let Some(open) = &self.open
-            && let Some(mail) = self.kept.claim(id, now, now + LEASE).await?
-        {
+        // Mail of a server that took mail in once waits until one does again.
+        let can_be = self.open.is_some() || self.find(id).await?.by_form;
+        if can_be && let Some(mail) = self.kept.claim(id, now, now + LEASE).await? {
             // A message that breaks the reader must not break it for all others. Boxed, or it would lie in the futures of all callers.
-            let settled = AssertUnwindSafe(Box::pin(self.settled(state, open, &mail))).catch_unwind().await;
+            let settled = AssertUnwindSafe(Box::pin(self.settled(state, &mail))).catch_unwind().await;
             let settled = settled.unwrap_or_else(|_| Ok(quarantined("failed", "The message could not be read.")));
             match settled {
                 Ok(settled) => {
@@ -60,8 +60,12 @@ impl MailIntake {
         self.find(id).await
     }
 
-    async fn settled(&self, state: &AppState, open: &Open, kept: &InboundMail) -> Result<Settled, IntakeError> {
+    async fn settled(&self, state: &AppState, kept: &InboundMail) -> Result<Settled, IntakeError> {
         let raw = self.kept.raw(kept.id).await?.ok_or(IntakeError::NotFound)?;
+        if kept.by_form {
+            return self.form_settled(state, kept, &raw).await;
+        }
+        let open = self.open.as_deref().ok_or(IntakeError::Closed)?;
         let mail = match Inbound::read(&raw, &limits()) {
             Ok(mail) => mail,
             Err(why) => return Ok(quarantined("unreadable", &why.to_string())),
@@ -90,14 +94,14 @@ impl MailIntake {
             Intake::Ignore(why) => Ok(ignored(why)),
             Intake::Quarantine(suspicion) => Ok(suspected(suspicion)),
             Intake::Append { complaint: reference } => match (complaint, account) {
-                (Some(complaint), Some(account)) => self.append(state, &mail, kept.id, complaint, &account).await,
+                (Some(complaint), Some(account)) => self.append(state, &mail, kept, complaint, &account).await,
                 _ => Ok(suspected(Suspicion::TokenOfAnother(reference))),
             },
             Intake::Open { confirmed, mentions } => match sends(address) {
                 Err(suspicion) => Ok(suspected(suspicion)),
-                Ok(address) if confirmed => self.open(state, &mail, kept.id, &address, mentions).await,
+                Ok(address) if confirmed => self.open(state, &mail, kept, &address, mentions).await,
                 Ok(address) => {
-                    self.ask(state, open, &address.normalised()).await?;
+                    self.ask(state, &address.normalised()).await?;
                     Ok(Settled { state: MailState::Unconfirmed, why: None, detail: None, complaint: None })
                 }
             },
@@ -109,13 +113,14 @@ impl MailIntake {
         &self,
         state: &AppState,
         mail: &Inbound<'_>,
-        id: Uuid,
+        kept: &InboundMail,
         complaint: Complaint,
         account: &Account,
     ) -> Result<Settled, IntakeError> {
+        let id = kept.id;
         let complaint = survivor(state, complaint).await?;
         let posting = acting(state, id, account, "post")?;
-        let Written { text, files, names } = written(state, mail, false).await?;
+        let Written { text, files, names } = written(state, mail, kept, false).await?;
         let text_only = with_remarks(&text, names.iter().map(|name| remark(name, "the complaint has no room for it")));
         let command = Command::with_text(CommandName::Post, text);
         let command = command.carrying(files.iter().map(Taken::facts).collect()).map_err(unforeseen)?;
@@ -130,7 +135,7 @@ impl MailIntake {
         match posted {
             Ok(after) => Ok(became(MailState::Appended, after.reference)),
             Err(DeskError::Refused(refusal)) if refusal.has("wrong_status") => {
-                match self.submission(state, mail, account, None, Some(&complaint)).await? {
+                match self.submission(state, mail, kept, account, None, Some(&complaint)).await? {
                     Some((submission, files)) => {
                         let following = acting(state, id, account, "follow-up")?;
                         let made = following.follow_up(complaint.id, submission).await;
@@ -153,19 +158,19 @@ impl MailIntake {
         &self,
         state: &AppState,
         mail: &Inbound<'_>,
-        id: Uuid,
+        kept: &InboundMail,
         address: &EmailAddress,
         mentions: Option<Reference>,
     ) -> Result<Settled, IntakeError> {
         let account = state.accounts.account_of_owner(address, mail.sender_name()).await?;
-        let Some((submission, files)) = self.submission(state, mail, &account, mentions, None).await? else {
+        let Some((submission, files)) = self.submission(state, mail, kept, &account, mentions, None).await? else {
             return Ok(quarantined(
                 "no_category",
                 "No category takes what comes by mail: name one with --intake-category.",
             ));
         };
-        let made = acting(state, id, &account, "submit")?.submit(submission).await;
-        opened(state, id, &account, made, files).await
+        let made = acting(state, kept.id, &account, "submit")?.submit(submission).await;
+        opened(state, kept.id, &account, made, files).await
     }
 
     /// What is submitted, with its files; none without a category that takes mail.
@@ -173,6 +178,7 @@ impl MailIntake {
         &self,
         state: &AppState,
         mail: &Inbound<'_>,
+        kept: &InboundMail,
         account: &Account,
         mentions: Option<Reference>,
         follows: Option<&Complaint>,
@@ -181,7 +187,7 @@ impl MailIntake {
         let former = follows.and_then(|complaint| policy.category(&complaint.category));
         let former = former.filter(|it| it.active && !it.questions.iter().any(|question| question.required));
         let Some(category) = former.or_else(|| self.category(&policy)) else { return Ok(None) };
-        let Written { text, files, .. } = written(state, mail, true).await?;
+        let Written { text, files, .. } = written(state, mail, kept, true).await?;
         let (subject, is_cut) = subject_of(mail);
         let description = match (text.trim().is_empty(), is_cut) {
             (true, _) => mail.subject().to_owned(),
@@ -213,7 +219,7 @@ fn identity(mail: &Inbound<'_>) -> Identity {
     Identity { sender: mail.sender().map(str::to_owned), subject, message, content: mail.content_hash() }
 }
 
-fn sender(account: Option<&Account>) -> Sender {
+pub(super) fn sender(account: Option<&Account>) -> Sender {
     match account {
         None => Sender::Stranger,
         Some(account) if account.disabled_at.is_some() => Sender::Disabled,
@@ -266,14 +272,14 @@ async fn survivor(state: &AppState, mut complaint: Complaint) -> Result<Complain
 }
 
 /// The desk in the customer's hands. Tried again, what was done is done once.
-fn acting(state: &AppState, id: Uuid, account: &Account, step: &str) -> Result<Acting, IntakeError> {
+pub(super) fn acting(state: &AppState, id: Uuid, account: &Account, step: &str) -> Result<Acting, IntakeError> {
     let customer = CustomerId::new(account.id.as_str()).map_err(DeskError::from)?;
     let acting = state.desk.acting_as(Actor::customer(customer.as_str()).map_err(DeskError::from)?);
     Ok(acting.under_key(&format!("mail-{id}-{step}"), "mail").map_err(DeskError::from)?)
 }
 
 /// Adds the files of a complaint that was made; it stands without them as well.
-async fn opened(
+pub(super) async fn opened(
     state: &AppState,
     id: Uuid,
     account: &Account,
@@ -309,7 +315,12 @@ struct Written {
 
 /// Takes the files of a message in by the door that all files come in by. What is not taken is named below the text, so that nothing
 /// goes without a word. Of what begins a complaint, what was quoted comes along as a file: nobody here has written it before.
-async fn written(state: &AppState, mail: &Inbound<'_>, begins: bool) -> Result<Written, IntakeError> {
+async fn written(
+    state: &AppState,
+    mail: &Inbound<'_>,
+    kept: &InboundMail,
+    begins: bool,
+) -> Result<Written, IntakeError> {
     let mut own: Vec<(&str, String)> = Vec::new();
     let mut text = mail.text().to_owned();
     let mut remarks = Vec::new();
@@ -318,6 +329,12 @@ async fn written(state: &AppState, mail: &Inbound<'_>, begins: bool) -> Result<W
         own.push(("message.txt", text.clone()));
         text.truncate(end);
         remarks.push("[The message goes on; the whole of it is in the file message.txt.]".to_owned());
+    }
+    if let Some(size) = kept.whole_size {
+        // Whoever reads it, customer and staff, must know that there is more.
+        remarks.push(format!(
+            "[Only the beginning of this message is here: it has {size} bytes, and at most {MAIL_MAX} are taken in.]"
+        ));
     }
     let below = [mail.signature(), mail.quoted()].join("\n").trim().to_owned();
     if begins && !below.is_empty() {
@@ -422,7 +439,7 @@ fn ignored(why: Ignored) -> Settled {
     Settled { state: MailState::Ignored, why: Some(why), detail: None, complaint: None }
 }
 
-fn suspected(suspicion: Suspicion) -> Settled {
+pub(super) fn suspected(suspicion: Suspicion) -> Settled {
     let (why, complaint) = match suspicion {
         Suspicion::NoSender => ("no_sender", None),
         Suspicion::ForgedSender => ("forged_sender", None),

@@ -15,15 +15,13 @@ use super::{Answer, Me, local_address, page, see, start_of};
 use crate::auth::service::Mailed;
 use crate::auth::viewer::{ClientAddress, log_in_cookies, mark_browser, no_session_cookie, session_cookie};
 use crate::auth::{AccountService, AuthError, MaybeViewer, Visit};
-use crate::error::Problem;
 use crate::extract::ApiQuery;
 use crate::state::AppState;
 
-/// `/`, `/track`, `/signup`, `/login`, `/forgotten`, `/logout`.
+/// `/`, `/signup`, `/login`, `/forgotten`, `/logout`.
 pub fn routes() -> Router<AppState> {
     Router::new()
         .route("/", get(home))
-        .route("/track", get(track))
         .route("/signup", get(show_sign_up).post(sign_up))
         .route("/signup/again", post(send_again))
         .route("/login", get(show_log_in).post(log_in))
@@ -75,14 +73,6 @@ pub(super) struct DonePage<'a> {
     pub(super) below: Below,
 }
 
-const NO_REFERENCE: &str = "No reference looks like this. Please compare it with the message we sent you.";
-
-#[derive(Deserialize)]
-struct TrackQuery {
-    #[serde(default)]
-    reference: String,
-}
-
 #[derive(Deserialize)]
 struct LogInQuery {
     #[serde(default)]
@@ -102,29 +92,13 @@ async fn home(State(state): State<AppState>, MaybeViewer(viewer): MaybeViewer) -
     home_page(&state, StatusCode::OK, "", &[])
 }
 
-fn home_page(state: &AppState, status: StatusCode, typed: &str, faults: &[Fault]) -> Answer {
+pub(super) fn home_page(state: &AppState, status: StatusCode, typed: &str, faults: &[Fault]) -> Answer {
     let track = Field::line("reference", "Reference")
         .hint("It looks like C7KQ-2M9X-B and stands in every message we send you.")
         .required()
         .max(40)
         .filled(Some(&Typed::default().with("reference", typed)), faults);
     page(status, &HomePage { me: Me::nobody(state), track })
-}
-
-/// Leads to the complaint, through the login where one is needed. Whether there is one, only its page says.
-async fn track(
-    State(state): State<AppState>,
-    MaybeViewer(viewer): MaybeViewer,
-    ApiQuery(query): ApiQuery<TrackQuery>,
-) -> Answer {
-    match query.reference.parse::<complaint_core::reference::Reference>() {
-        Ok(reference) => Ok(see(&format!("/complaints/{reference}"))),
-        Err(_) if viewer.is_some() => Err(Problem::not_found().detail(NO_REFERENCE)),
-        Err(_) => {
-            let fault = Fault::of("reference", NO_REFERENCE);
-            home_page(&state, StatusCode::UNPROCESSABLE_ENTITY, &query.reference, &[fault])
-        }
-    }
 }
 
 async fn show_sign_up(State(state): State<AppState>, MaybeViewer(viewer): MaybeViewer) -> Answer {

@@ -17,9 +17,10 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::form::{Choice, Control, Fault, Field, Kept, Summary, Typed, filled};
-use super::upload;
 use super::words::{Names, fault_of, sentence, unfit};
+use super::{complaint_address, upload};
 use crate::api::commands::in_our_words;
+use crate::auth::Viewer;
 use crate::error::Problem;
 
 /// How many remedies a form offers to fill in. More are added by sending the complaint through the API.
@@ -83,6 +84,8 @@ pub struct Scene<'a> {
     pub policy: &'a Policy,
     /// Who would act.
     pub actor: &'a Actor,
+    /// The same, as who looks at the page.
+    pub reader: &'a Viewer,
     /// The agents there are.
     pub roster: &'a Roster,
     /// Who people are called.
@@ -119,9 +122,9 @@ impl Scene<'_> {
             label: self.label(command),
             intro: self.intro(command),
             action: if command == CommandName::Attach {
-                format!("/complaints/{reference}/attachments")
+                complaint_address(self.reader, reference, "/attachments", &[])
             } else {
-                format!("/complaints/{reference}/commands/{command}")
+                complaint_address(self.reader, reference, &format!("/commands/{command}"), &[])
             },
             version: minds_version(command).then(|| self.complaint.version_for(self.actor).get()),
             key: self.page.map(|page| format!("{page}-{command}")),

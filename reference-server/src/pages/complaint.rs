@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use askama::Template;
-use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::routing::get;
+use axum::{Extension, Router};
 use chrono::{DateTime, Utc};
 use complaint_core::actor::Party;
 use complaint_core::complaint::{Attachment, Complaint, Entry, Event, RemedyPromise, RemedyState, RemedyStep};
@@ -27,9 +27,10 @@ use super::words::{
     CUSTOMER, Day, LogLine, Names, Tag, When, came_in, category_name, customer_status, deadline_name, left, log_line,
     outcome_tag, owed, sentence, staff_status, time_left, unfit,
 };
-use super::{Answer, Me, Person, ended, page, see, start_of, upload};
+use super::{Answer, Me, Person, complaint_address, ended, page, see, start_of, upload};
 use crate::api::attachments::{Taken, attach as attach_files, carrying, send};
 use crate::api::view::cause_name;
+use crate::auth::viewer::ShownBy;
 use crate::auth::{Role, Viewer};
 use crate::error::Problem;
 use crate::extract::{ApiPath, ApiQuery};
@@ -40,15 +41,21 @@ const SHOWN_MAX: usize = 50;
 
 /// `/complaints/{reference}` and what is posted from it.
 pub fn routes() -> Router<AppState> {
+    routes_below("/complaints")
+}
+
+/// The same below another root.
+pub(super) fn routes_below(root: &str) -> Router<AppState> {
     Router::new()
-        .route("/complaints/{reference}", get(show))
-        .route("/complaints/{reference}/commands/{name}", get(back).post(command))
-        .route("/complaints/{reference}/attachments", get(back_from_files).post(attach))
+        .route(&format!("{root}/{{reference}}"), get(show))
+        .route(&format!("{root}/{{reference}}/commands/{{name}}"), get(back).post(command))
+        .route(&format!("{root}/{{reference}}/attachments"), get(back_from_files).post(attach))
 }
 
 /// A complaint with everything its pages show.
 pub(super) struct Loaded {
     pub(super) acting: Acting,
+    reader: Viewer,
     pub(super) complaint: Complaint,
     pub(super) log: Vec<Entry>,
     pub(super) available: Vec<Availability>,
@@ -222,6 +229,8 @@ struct Fact {
 #[template(path = "customer/complaint.html")]
 struct CustomerPage {
     me: Me,
+    /// Whether a signed link shows it, by which nothing else can be seen.
+    guest: bool,
     reference: String,
     id: String,
     subject: String,
@@ -319,13 +328,16 @@ async fn show(
 }
 
 /// Whoever reloads the answer to a refused form by typing its address gets the page it came from.
-async fn back(ApiPath((reference, _)): ApiPath<(String, String)>) -> Answer {
+async fn back(guest: Option<Extension<Person>>, ApiPath((reference, _)): ApiPath<(String, String)>) -> Answer {
     let reference: Reference = reference.parse().map_err(|_| Problem::not_found())?;
-    Ok(see(&format!("/complaints/{reference}")))
+    Ok(see(&match guest {
+        Some(Extension(Person(guest))) => complaint_address(&guest, reference, "", &[]),
+        None => format!("/complaints/{reference}"),
+    }))
 }
 
-async fn back_from_files(ApiPath(reference): ApiPath<String>) -> Answer {
-    back(ApiPath((reference, String::new()))).await
+async fn back_from_files(guest: Option<Extension<Person>>, ApiPath(reference): ApiPath<String>) -> Answer {
+    back(guest, ApiPath((reference, String::new()))).await
 }
 
 /// Every command of the lifecycle, by its name in the table.
@@ -455,7 +467,7 @@ async fn answer(
             let reference = after.reference;
             // Whoever gives it away may not see it any more.
             Ok(see(&if loaded.acting.scope().admits(&after) {
-                format!("/complaints/{reference}?done={name}")
+                complaint_address(viewer, reference, "", &[("done", name.name())])
             } else {
                 format!("{}?done={name}&reference={reference}", start_of(viewer.role))
             }))
@@ -521,7 +533,8 @@ pub(super) async fn load(state: &AppState, viewer: &Viewer, reference: &str) -> 
     let without_promise = !acting.without_promise(std::slice::from_ref(&complaint)).await?.is_empty();
     let places = Places::default();
     let page = state.desk.draw_id();
-    Ok(Loaded { acting, complaint, log, available, roster, names, policy, now, without_promise, places, page })
+    let reader = viewer.clone();
+    Ok(Loaded { acting, reader, complaint, log, available, roster, names, policy, now, without_promise, places, page })
 }
 
 /// What every agent is called.
@@ -535,6 +548,7 @@ impl Loaded {
             complaint: &self.complaint,
             policy: &self.policy,
             actor: self.acting.actor(),
+            reader: &self.reader,
             roster: &self.roster,
             names: &self.names,
             now: self.now,
@@ -722,14 +736,10 @@ impl Loaded {
         found.truncate(SHOWN_MAX);
         found.reverse();
         let link = |places: Places| {
-            let mut query = url::form_urlencoded::Serializer::new(String::new());
-            for (name, place) in [("messages_before", places.messages), ("log_before", places.log)] {
-                if let Some(place) = place {
-                    query.append_pair(name, &place.to_string());
-                }
-            }
-            let (reference, query) = (self.complaint.reference, query.finish());
-            format!("/complaints/{reference}{}{query}#{name}", if query.is_empty() { "" } else { "?" })
+            let places = [("messages_before", places.messages), ("log_before", places.log)];
+            let places = places.map(|(name, place)| (name, place.map(|place| place.to_string())));
+            let query: Vec<_> = places.iter().filter_map(|(name, place)| Some((*name, place.as_deref()?))).collect();
+            format!("{}#{name}", complaint_address(&self.reader, self.complaint.reference, "", &query))
         };
         let first = found.first().map(|(seq, _)| *seq);
         let is_latest = places(None) == self.places;
@@ -818,7 +828,12 @@ impl Loaded {
     fn file(&self, file: &Attachment) -> File {
         File {
             name: file.file_name.clone(),
-            href: format!("/api/v1/complaints/{}/attachments/{}", self.complaint.id, file.id),
+            href: match self.reader.shown_by {
+                ShownBy::Link(_) => {
+                    complaint_address(&self.reader, self.complaint.reference, &format!("/attachments/{}", file.id), &[])
+                }
+                _ => format!("/api/v1/complaints/{}/attachments/{}", self.complaint.id, file.id),
+            },
             kind: file.media_type.clone(),
             size: match file.size {
                 small if small < 1024 => format!("{small} bytes"),
@@ -1114,6 +1129,7 @@ fn customer_page(
         && complaint.resolution().is_some_and(|it| it.accepted_at.is_some() && it.recorded_by.is_none());
     CustomerPage {
         me: Me::of(viewer, Some(&loaded.acting), state, "/complaints"),
+        guest: matches!(viewer.shown_by, ShownBy::Link(_)),
         reference: complaint.reference.to_string(),
         id: complaint.id.to_string(),
         subject: complaint.subject.clone(),

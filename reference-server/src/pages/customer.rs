@@ -37,7 +37,7 @@ use crate::state::AppState;
 const WAITING_MAX: usize = 25;
 
 /// The fields of the form for a new complaint, beside the category's own questions.
-const FIELDS: &[&str] = &[
+pub(super) const FIELDS: &[&str] = &[
     "category",
     "key",
     "follows",
@@ -90,6 +90,8 @@ struct ListPage {
 #[template(path = "customer/choose.html")]
 struct ChoosePage {
     me: Me,
+    /// The address of the form.
+    form: &'static str,
     categories: Vec<(String, String, String)>,
     follows: String,
 }
@@ -98,8 +100,11 @@ struct ChoosePage {
 #[template(path = "customer/new.html")]
 struct NewPage {
     me: Me,
-    /// The address that mail goes to.
-    account: String,
+    /// The address that mail goes to; none for a guest, who types one.
+    account: Option<String>,
+    /// The address of the form, and of where its category is chosen.
+    form: &'static str,
+    choice: &'static str,
     category: Option<Category>,
     follows: String,
     key: String,
@@ -108,7 +113,8 @@ struct NewPage {
     questions: Vec<Field>,
     details: Vec<Field>,
     contact: Vec<Field>,
-    files: Field,
+    /// Not for a guest: files of strangers are not kept before anybody has confirmed.
+    files: Option<Field>,
     files_lost: bool,
 }
 
@@ -222,14 +228,23 @@ async fn show_new(State(state): State<AppState>, person: Person, ApiQuery(query)
     let policy = state.desk.policy();
     let follows = followed(&query.follows);
     if let Some(category) = category(&policy, &query.category) {
-        return new_page(&state, &person.0, StatusCode::OK, Some(category), &follows, None, &[], false);
+        return new_page(&state, Some(&person.0), StatusCode::OK, Some(category), &follows, None, &[], false);
     }
+    choose_page(&state, Some(&person.0), follows)
+}
+
+/// Where a category is chosen.
+pub(super) fn choose_page(state: &AppState, viewer: Option<&Viewer>, follows: String) -> Answer {
+    let policy = state.desk.policy();
     let categories = policy.categories.iter().filter(|category| category.active);
     let categories = categories
         .map(|category| (category.key.to_string(), category.name.clone(), category.description.clone()))
         .collect();
-    let me = Me::of(&person.0, None, &state, "/complaints/new");
-    page(StatusCode::OK, &ChoosePage { me, categories, follows })
+    let (me, form) = match viewer {
+        Some(viewer) => (Me::of(viewer, None, state, "/complaints/new"), "/complaints/new"),
+        None => (Me::nobody(state), "/guest/new"),
+    };
+    page(StatusCode::OK, &ChoosePage { me, form, categories, follows })
 }
 
 async fn submit(State(state): State<AppState>, person: Person, request: Request) -> Answer {
@@ -241,7 +256,7 @@ async fn submit(State(state): State<AppState>, person: Person, request: Request)
     let Some(category) = category(&policy, typed.raw("category")) else {
         typed.only(|name| FIELDS.contains(&name) || name.starts_with("answers."))?;
         let lost = !sent.files.is_empty() || !sent.faults.is_empty();
-        return choose_anew(&state, &person.0, &policy, &follows, typed, lost);
+        return choose_anew(&state, Some(&person.0), &policy, &follows, typed, lost);
     };
     typed.only(|name| {
         let question = |key| category.questions.iter().any(|question| question.key == key);
@@ -249,7 +264,7 @@ async fn submit(State(state): State<AppState>, person: Person, request: Request)
     })?;
     let chosen = !sent.files.is_empty() || !sent.faults.is_empty();
     let again = |status, faults: &[Fault]| {
-        new_page(&state, &person.0, status, Some(category), &follows, Some(typed), faults, chosen)
+        new_page(&state, Some(&person.0), status, Some(category), &follows, Some(typed), faults, chosen)
     };
     let acting = state.acting(&person.0).await?;
     let (submission, mut faults) = submission(category, typed);
@@ -288,9 +303,9 @@ async fn submit(State(state): State<AppState>, person: Person, request: Request)
 
 /// The form again, to choose a category that is offered: one that went out of use takes no words along. Other categories ask other
 /// questions, so the answers go where they stay, behind the description.
-fn choose_anew(
+pub(super) fn choose_anew(
     state: &AppState,
-    viewer: &Viewer,
+    viewer: Option<&Viewer>,
     policy: &Policy,
     follows: &str,
     typed: &Typed,
@@ -389,7 +404,7 @@ fn waits_for_customer(complaint: &Complaint, customer: &Actor, context: &Context
     }
 }
 
-fn category<'a>(policy: &'a Policy, key: &str) -> Option<&'a Category> {
+pub(super) fn category<'a>(policy: &'a Policy, key: &str) -> Option<&'a Category> {
     let key = CategoryKey::new(key).ok()?;
     policy.category(&key).filter(|category| category.active)
 }
@@ -404,9 +419,9 @@ fn followed(typed: &str) -> String {
     clippy::too_many_arguments,
     reason = "the form as it is shown first and as it comes back differ in all of them"
 )]
-fn new_page(
+pub(super) fn new_page(
     state: &AppState,
-    viewer: &Viewer,
+    viewer: Option<&Viewer>,
     status: StatusCode,
     category: Option<&Category>,
     follows: &str,
@@ -448,27 +463,43 @@ fn new_page(
         Field::date("incident_date", "When it went wrong"),
         Field::new("wish", "What would put it right?", Control::Select(wishes)),
     ];
+    let name = Field::line("contact.name", "Name").autocomplete("name");
+    let email = Field::new("contact.email", "E-mail address", Control::Line("email")).autocomplete("email").max(254);
+    let (name, email) = match viewer {
+        Some(viewer) => (
+            name.value(&viewer.name),
+            email
+                .hint(
+                    "For whoever deals with it. Our mails go to the address of your account, which you have confirmed.",
+                )
+                .value(&viewer.email),
+        ),
+        None => (
+            name.required(),
+            email
+                .hint("A mail goes there with a link. We begin once you have opened it and said that it is you.")
+                .required(),
+        ),
+    };
     let contact = vec![
-        Field::line("contact.name", "Name").autocomplete("name").value(&viewer.name),
-        Field::new("contact.email", "E-mail address", Control::Line("email"))
-            .autocomplete("email")
-            .hint("For whoever deals with it. Our mails go to the address of your account, which you have confirmed.")
-            .max(254)
-            .value(&viewer.email),
+        name,
+        email,
         Field::new("contact.phone", "Phone", Control::Line("tel")).autocomplete("tel").max(200),
         Field::area("contact.address", "Postal address").autocomplete("street-address"),
     ];
     let files = upload::field("files", "Photos and documents");
     let fill = |fields| filled(fields, typed, faults);
     let (about, questions, details, contact) = (fill(about), fill(questions), fill(details), fill(contact));
-    let files = files.filled(typed, faults);
-    let all: Vec<Field> = [&about[..], &questions, &details, &contact, std::slice::from_ref(&files)].concat();
+    let files = viewer.map(|_| files.filled(typed, faults));
+    let all: Vec<Field> = [&about[..], &questions, &details, &contact, files.as_slice()].concat();
     // Sending the same form twice makes one complaint; after a refusal for that very reason it gets a new key.
     let reused = status == StatusCode::CONFLICT;
     let key = typed.and_then(|typed| typed.get("key")).filter(|_| !reused).map(str::to_owned);
     let template = NewPage {
-        me: Me::of(viewer, None, state, "/complaints/new"),
-        account: viewer.email.clone(),
+        me: viewer.map_or_else(|| Me::nobody(state), |viewer| Me::of(viewer, None, state, "/complaints/new")),
+        account: viewer.map(|viewer| viewer.email.clone()),
+        form: if viewer.is_some() { "/complaints/new" } else { "/guest/new" },
+        choice: if viewer.is_some() { "/complaints/new" } else { "/guest" },
         category: category.cloned(),
         follows: follows.to_owned(),
         key: key.unwrap_or_else(|| state.desk.draw_id().to_string()),
@@ -483,7 +514,7 @@ fn new_page(
     page(status, &template)
 }
 
-fn submission(category: &Category, typed: &Typed) -> (Submission, Vec<Fault>) {
+pub(super) fn submission(category: &Category, typed: &Typed) -> (Submission, Vec<Fault>) {
     let mut faults = Vec::new();
     let given = |name: &str| typed.get(name).map(str::to_owned);
     let mut day = |name: &str| -> Option<NaiveDate> {
@@ -534,7 +565,7 @@ fn submission(category: &Category, typed: &Typed) -> (Submission, Vec<Fault>) {
     (submission, faults)
 }
 
-fn label_of(category: &Category, field: &str) -> String {
+pub(super) fn label_of(category: &Category, field: &str) -> String {
     if let Some(key) = field.strip_prefix("answers.") {
         let question = category.questions.iter().find(|question| question.key == key);
         return question.map_or_else(|| key.to_owned(), |question| format!("“{}”", question.label));

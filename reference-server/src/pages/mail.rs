@@ -6,6 +6,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::get;
+use complaint_core::DeskError;
 use serde::Deserialize;
 use uuid::Uuid;
 
@@ -71,6 +72,8 @@ struct MailPage {
     complaint: Option<String>,
     detail: Option<String>,
     size: u64,
+    /// KB of the whole message, where only its beginning is here.
+    whole: Option<u64>,
     /// None where this reader may not read it.
     says: Option<MailText>,
     /// Whether something can be done with it by this reader.
@@ -143,7 +146,7 @@ async fn show(State(state): State<AppState>, person: Person, ApiPath(id): ApiPat
     let mail = state.intake.find(mail_id(&id)?).await?;
     let says = if mail.can_be_read_by(person.0.role) {
         tracing::info!(by = %person.0.id, mail = %mail.id, "mail was looked at");
-        Some(state.intake.text(mail.id).await?)
+        Some(state.intake.text(&mail).await?)
     } else {
         None
     };
@@ -156,6 +159,7 @@ async fn show(State(state): State<AppState>, person: Person, ApiPath(id): ApiPat
             complaint: mail.complaint,
             detail: mail.detail,
             size: mail.size.div_ceil(1024),
+            whole: mail.whole_size.map(|size| size.div_ceil(1024)),
             says,
         },
     )
@@ -180,7 +184,7 @@ async fn discard(State(state): State<AppState>, person: Person, ApiPath(id): Api
 async fn show_unconfirmed(State(state): State<AppState>, ApiQuery(link): ApiQuery<Link>) -> Answer {
     let mut mails = Vec::new();
     for mail in state.intake.unconfirmed(&link.token, state.clock.now()).await? {
-        let says = state.intake.text(mail.id).await?;
+        let says = state.intake.text(&mail).await?;
         mails.push(Theirs {
             id: mail.id,
             subject: subject_of(&mail),
@@ -192,16 +196,20 @@ async fn show_unconfirmed(State(state): State<AppState>, ApiQuery(link): ApiQuer
     page(StatusCode::OK, &UnconfirmedPage { me: Me::nobody(&state), token: link.token, mails, days })
 }
 
+#[derive(Template)]
+#[template(path = "public/opened.html")]
+struct OpenedPage {
+    me: Me,
+    reference: String,
+    /// The page of the complaint, by a signed link for a guest.
+    address: String,
+    guest: bool,
+}
+
 async fn confirm(State(state): State<AppState>, typed: Typed) -> Answer {
     let mail = answer(&state, &typed, true).await?;
     let (title, text) = match (mail.state, mail.complaint) {
-        (MailState::Opened, Some(reference)) => (
-            "We have your complaint",
-            format!(
-                "It has the reference {reference}. A receipt comes by mail, and you can answer it. If you have not chosen a password here \
-yet, another mail has a link for that."
-            ),
-        ),
+        (MailState::Opened, Some(reference)) => return opened(&state, reference).await,
         (MailState::Appended, Some(reference)) => {
             ("We have your message", format!("It belongs to your complaint {reference} now."))
         }
@@ -209,6 +217,21 @@ yet, another mail has a link for that."
         _ => ("We have your message", "Somebody will look at it before it becomes a complaint.".to_owned()),
     };
     done(&state, title, &text)
+}
+
+/// Whoever has no password goes on to their complaint at once: they have just shown whose it is.
+async fn opened(state: &AppState, reference: String) -> Answer {
+    let mut page_of =
+        OpenedPage { me: Me::nobody(state), address: format!("/complaints/{reference}"), reference, guest: false };
+    let parsed = page_of.reference.parse().map_err(|error| Problem::internal(&error))?;
+    let complaint = state.desk.store().by_reference(parsed).await.map_err(DeskError::from)?;
+    if let Some(complaint) = complaint
+        && state.accounts.guest(complaint.customer.as_str()).await?.is_some()
+    {
+        page_of.address = state.links.address(&complaint, state.clock.now());
+        page_of.guest = true;
+    }
+    page(StatusCode::OK, &page_of)
 }
 
 async fn disown(State(state): State<AppState>, typed: Typed) -> Answer {

@@ -3,6 +3,7 @@
 pub mod account;
 pub mod admin;
 pub mod assets;
+pub mod batch;
 pub mod commands;
 pub mod complaint;
 pub mod customer;
@@ -10,6 +11,7 @@ pub mod dead_letters;
 pub mod documents;
 mod ended;
 pub mod form;
+pub mod guest;
 pub mod links;
 pub mod mail;
 pub mod myself;
@@ -31,8 +33,10 @@ use axum::routing::get;
 use complaint_core::complaint::Complaint;
 use complaint_core::desk::Acting;
 use complaint_core::id::Level;
+use complaint_core::reference::Reference;
 use complaint_core::store::{Cursor, PAGE_MAX, Query};
 
+use crate::auth::viewer::ShownBy;
 use crate::auth::{MaybeViewer, Role, Viewer};
 use crate::error::Problem;
 use crate::mail::organisation;
@@ -46,6 +50,7 @@ pub fn routes(state: &AppState) -> Router<AppState> {
     let for_people = customer::routes()
         .merge(complaint::routes())
         .merge(staff::routes())
+        .merge(batch::routes())
         .merge(myself::routes())
         .merge(admin::routes())
         .merge(webhooks::routes())
@@ -60,6 +65,7 @@ pub fn routes(state: &AppState) -> Router<AppState> {
         .merge(links::routes())
         .merge(mail::links())
         .merge(unsubscribe::routes())
+        .merge(guest::routes(state))
         .merge(account::routes())
         .merge(documents::texts())
         .merge(for_people)
@@ -67,6 +73,18 @@ pub fn routes(state: &AppState) -> Router<AppState> {
 
 /// A page, or the problem shown in its place.
 pub type Answer = Result<Response, Problem>;
+
+/// The address of a complaint's page, or of what is `below` it, for this reader: guests carry the key of their link along.
+pub fn complaint_address(reader: &Viewer, reference: Reference, below: &str, query: &[(&str, &str)]) -> String {
+    let (root, key) = match &reader.shown_by {
+        ShownBy::Link(key) => ("track", Some(("key", key.as_str()))),
+        ShownBy::Session | ShownBy::ApiToken => ("complaints", None),
+    };
+    let mut pairs = url::form_urlencoded::Serializer::new(String::new());
+    pairs.extend_pairs(key.iter().chain(query));
+    let query = pairs.finish();
+    format!("/{root}/{reference}{below}{}{query}", if query.is_empty() { "" } else { "?" })
+}
 
 /// Renders a page.
 pub fn page(status: StatusCode, template: &impl Template) -> Answer {
@@ -137,8 +155,11 @@ impl Me {
         }
     }
 
-    /// Somebody logged in, in a section.
+    /// Somebody logged in, in a section. Guests are nobody here: a link to one complaint opens nothing else.
     pub fn of(viewer: &Viewer, acting: Option<&Acting>, state: &AppState, here: &'static str) -> Self {
+        if matches!(viewer.shown_by, ShownBy::Link(_)) {
+            return Self::nobody(state);
+        }
         let level = acting.and_then(|acting| acting.actor().level());
         let role_name = match (viewer.role, level) {
             (Role::Agent, Some(level)) => state.desk.policy().level_name(level).to_owned(),
@@ -184,6 +205,7 @@ impl Me {
                     links.push(Link::to("/team", "Team"));
                 }
                 links.push(Link::to("/search", "Search"));
+                links.push(Link::to("/work/batch", "Several at once"));
                 links
             }
             Some(Role::Admin) => vec![

@@ -27,7 +27,7 @@ use super::words::{
 use super::{Answer, Found, Me, Person, look_through, page, see};
 use crate::api::figures::FiguresView;
 use crate::api::reports::covers;
-use crate::auth::Role;
+use crate::auth::{Role, Viewer};
 use crate::error::Problem;
 use crate::extract::ApiQuery;
 use crate::state::AppState;
@@ -222,6 +222,7 @@ impl SearchQuery {
 /// What every list of this file needs.
 struct Floor {
     acting: Acting,
+    reader: Viewer,
     roster: Roster,
     names: Names,
     policy: std::sync::Arc<Policy>,
@@ -233,7 +234,7 @@ async fn floor(state: &AppState, person: &Person) -> Result<Floor, Problem> {
     let members = state.desk.store().roster().await.map_err(DeskError::from)?;
     let roster = Roster::of(members, &state.desk.policy());
     let names = Names { agents: agent_names(&roster), ..Names::default() };
-    Ok(Floor { acting, roster, names, policy: state.desk.policy(), now: state.desk.now() })
+    Ok(Floor { acting, reader: person.0.clone(), roster, names, policy: state.desk.policy(), now: state.desk.now() })
 }
 
 impl Floor {
@@ -325,6 +326,7 @@ impl Floor {
             complaint,
             policy: &self.policy,
             actor,
+            reader: &self.reader,
             roster: &self.roster,
             names: &self.names,
             now: self.now,

@@ -6,8 +6,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::TimeDelta;
 use complaint_core::notice::{
     Notice, NoticeChannel, NoticeGroup, Preferences, PreferencesFaults, PreferencesProblem, PreferencesSpec,
@@ -15,13 +13,12 @@ use complaint_core::notice::{
 };
 use complaint_core::{Notifier, NotifyError};
 use complaint_notify::{EmailNotifier, StopLinks};
-use hmac::{Hmac, KeyInit as _, Mac as _};
-use sha2::Sha256;
 use url::Url;
 use uuid::Uuid;
 
 use crate::auth::AccountsError;
 use crate::auth::accounts::MailOutcome;
+use crate::auth::secret::Seal;
 use crate::clock::Clock;
 use crate::error::{chain, printable};
 use kept::{DeadDigest, KeptPreferences};
@@ -72,7 +69,10 @@ impl PreferencesService {
         base_url: &Url,
     ) -> Result<Self, AccountsError> {
         let key = kept.key(PURPOSE, rand::random()).await?;
-        let links = UnsubscribeLinks { key, base_url: base_url.as_str().trim_end_matches('/').to_owned() };
+        let links = UnsubscribeLinks {
+            seal: Seal::new(key, PURPOSE),
+            base_url: base_url.as_str().trim_end_matches('/').to_owned(),
+        };
         Ok(Self { kept, clock, links: Arc::new(links) })
     }
 
@@ -208,32 +208,20 @@ fn listed(notice: &Notice) -> Notice {
 
 /// Links of ours that stop letters: whose and which, signed. They open nothing else, so they do not end.
 struct UnsubscribeLinks {
-    key: [u8; 32],
+    seal: Seal,
     base_url: String,
 }
 
 impl UnsubscribeLinks {
     fn token(&self, stopped: &Unsubscription) -> String {
-        let said = said(stopped);
-        let signature = self.signed(&said).finalize().into_bytes();
-        format!("{}.{}", URL_SAFE_NO_PAD.encode(&said), URL_SAFE_NO_PAD.encode(signature))
+        self.seal.token(&said(stopped))
     }
 
     fn read(&self, token: &str) -> Option<Unsubscription> {
-        let (said, signature) = token.split_once('.')?;
-        let said = String::from_utf8(URL_SAFE_NO_PAD.decode(said).ok()?).ok()?;
-        self.signed(&said).verify_slice(&URL_SAFE_NO_PAD.decode(signature).ok()?).ok()?;
+        let said = self.seal.read(token)?;
         let (group, account_id) = said.split_once(' ')?;
         let group = if group == ALL { None } else { Some(group.parse().ok()?) };
         Some(Unsubscription { account_id: account_id.to_owned(), group })
-    }
-
-    fn signed(&self, said: &str) -> Hmac<Sha256> {
-        let mut mac = Hmac::<Sha256>::new_from_slice(&self.key).expect("a key of any length will do");
-        mac.update(PURPOSE.as_bytes());
-        mac.update(b" ");
-        mac.update(said.as_bytes());
-        mac
     }
 }
 
@@ -323,7 +311,7 @@ mod tests {
     use super::*;
 
     fn links() -> UnsubscribeLinks {
-        UnsubscribeLinks { key: [7; 32], base_url: "https://help.example.org".to_owned() }
+        UnsubscribeLinks { seal: Seal::new([7; 32], PURPOSE), base_url: "https://help.example.org".to_owned() }
     }
 
     #[test]
@@ -332,7 +320,7 @@ mod tests {
             let stopped = Unsubscription { account_id: "u_john doe".to_owned(), group };
             let token = links().token(&stopped);
             assert_eq!(links().read(&token), Some(stopped));
-            let other = UnsubscribeLinks { key: [8; 32], ..links() };
+            let other = UnsubscribeLinks { seal: Seal::new([8; 32], PURPOSE), ..links() };
             assert_eq!(other.read(&token), None, "signed by somebody else");
             for at in 0..token.len() {
                 let mut spoilt = token.clone().into_bytes();

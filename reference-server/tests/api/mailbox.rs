@@ -1,12 +1,14 @@
-//! Mail fetched from a mailbox. The mailbox is pymap's, which stands beside the interpreter that `COMPLAINT_TEST_PYTHON` names.
+//! Mail fetched from a mailbox: pymap's, which stands beside the interpreter that `COMPLAINT_TEST_PYTHON` names, and over TLS Dovecot's.
 
+use std::fs;
 use std::net::{TcpListener, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use async_imap::{Client, Session};
 use futures_util::TryStreamExt as _;
 use serde_json::json;
+use tempfile::TempDir;
 use tokio::net::TcpStream as Stream;
 
 use crate::house::House;
@@ -54,6 +56,153 @@ impl Drop for Pymap {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
+}
+
+/// Dovecot with one mailbox, by TLS alone, and with a certificate that only the house knows. Ended when this is dropped.
+struct Dovecot {
+    program: Child,
+    port: u16,
+    folder: TempDir,
+}
+
+const CERTIFICATE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../complaint-notify/tests/scripted/relay-cert.pem");
+const SERVER: &str = "/usr/sbin/dovecot";
+
+impl Dovecot {
+    fn start() -> Option<Self> {
+        if !Path::new(SERVER).exists() {
+            let why = "there is no Dovecot: apt-get install dovecot-imapd";
+            assert!(std::env::var("COMPLAINT_REQUIRE_DOVECOT").as_deref() != Ok("1"), "{why}");
+            eprintln!("skipped: {why}");
+            return None;
+        }
+        // It keeps nobody's mail as root: whoever runs the tests, or else nobody.
+        let mut owner = [said("id", &["-un"]), said("id", &["-u"]), said("id", &["-gn"]), said("id", &["-g"])];
+        let is_root = owner[1] == "0";
+        if is_root {
+            owner = [
+                "nobody".into(),
+                said("id", &["-u", "nobody"]),
+                said("id", &["-gn", "nobody"]),
+                said("id", &["-g", "nobody"]),
+            ];
+        }
+        let [user, uid, group, gid] = owner;
+        let port = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("its address").port();
+        let folder = tempfile::tempdir().expect("a folder");
+        let here = folder.path();
+        for name in ["cur", "new", "tmp"] {
+            fs::create_dir_all(here.join("mail").join(name)).expect("a mailbox");
+        }
+        fs::copy(CERTIFICATE, here.join("cert.pem")).expect("a certificate");
+        fs::copy(CERTIFICATE.replace("cert.pem", "key.pem"), here.join("key.pem")).expect("a key");
+        let text = format!(
+            "protocols = imap\nbase_dir = {here}/run\nstate_dir = {here}/state\nlog_path = {here}/log\n\
+            mail_location = maildir:{here}/mail\ndefault_internal_user = {user}\ndefault_internal_group = {group}\n\
+            default_login_user = {user}\nfirst_valid_uid = 1\nssl = required\nssl_cert = <{here}/cert.pem\nssl_key = <{here}/key.pem\n\
+            passdb {{\n driver = static\n args = password=hush\n}}\n\
+            userdb {{\n driver = static\n args = uid={uid} gid={gid} home={here}/mail\n}}\n\
+            service imap-login {{\n chroot =\n inet_listener imap {{\n port = 0\n }}\n inet_listener imaps {{\n address = 127.0.0.1\n port = {port}\n ssl = yes\n }}\n}}\n\
+            service anvil {{\n chroot =\n}}\nservice stats {{\n chroot =\n}}\n",
+            here = here.display()
+        );
+        let settings = here.join("dovecot.conf");
+        fs::write(&settings, text).expect("its settings");
+        let mut program = if is_root {
+            said("chown", &["-R", &format!("{uid}:{gid}"), &here.display().to_string()]);
+            let mut program = Command::new("setpriv");
+            program.args([&format!("--reuid={uid}"), &format!("--regid={gid}"), "--clear-groups", SERVER]);
+            program
+        } else {
+            Command::new(SERVER)
+        };
+        program.args(["-F", "-c"]).arg(&settings);
+        let mut program = program.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("Dovecot starts");
+        while TcpStream::connect(("127.0.0.1", port)).is_err() {
+            assert!(program.try_wait().expect("asked").is_none(), "Dovecot ended");
+            std::thread::yield_now();
+        }
+        Some(Self { program, port, folder })
+    }
+
+    /// A message that was delivered here and nobody has read.
+    fn deliver(&self, name: &str, raw: &str) {
+        let file = self.folder.path().join("mail/new").join(name);
+        fs::write(&file, raw).expect("there");
+        if said("id", &["-u"]) == "0" {
+            said("chown", &["nobody", &file.display().to_string()]);
+        }
+    }
+
+    /// The messages that are marked as read, as a maildir marks them.
+    fn read(&self) -> Vec<String> {
+        let files = fs::read_dir(self.folder.path().join("mail/cur")).expect("a mailbox");
+        let names = files.map(|file| file.expect("a file").file_name().to_string_lossy().into_owned());
+        let mut read: Vec<String> = names
+            .filter_map(|name| {
+                name.split_once(":2,").filter(|(_, flags)| flags.contains('S')).map(|it| it.0.to_owned())
+            })
+            .collect();
+        read.sort();
+        read
+    }
+
+    async fn house(&self, host: &str, password: &str, known: bool) -> House {
+        let url = format!("imaps://user:{password}@{host}:{}/INBOX", self.port);
+        let it = Harness::with_args(|args| {
+            args.intake_address = Some(ADDRESS.to_owned());
+            args.intake_imap = Some(url);
+            args.ca_file = known.then(|| CERTIFICATE.into());
+        });
+        House::over(it.await).await
+    }
+}
+
+impl Drop for Dovecot {
+    fn drop(&mut self) {
+        // By a signal that it can hear: its own processes end with it.
+        said("kill", &[&self.program.id().to_string()]);
+        let _ = self.program.wait();
+    }
+}
+
+/// What a small program says.
+fn said(program: &str, arguments: &[&str]) -> String {
+    let done = Command::new(program).args(arguments).output().expect("it runs");
+    assert!(done.status.success(), "{program} {arguments:?}: {}", String::from_utf8_lossy(&done.stderr));
+    String::from_utf8_lossy(&done.stdout).trim().to_owned()
+}
+
+#[tokio::test]
+async fn a_mailbox_over_tls_is_believed_if_an_authority_of_the_house_knows_it() {
+    let Some(mailbox) = Dovecot::start() else { return };
+    for (name, from) in [("1.a", "mary@elsewhere.example"), ("2.b", "paul@elsewhere.example")] {
+        mailbox.deliver(
+            name,
+            &format!("From: {from}\r\nTo: {ADDRESS}\r\nSubject: No water {name}\r\n\r\nSince Monday.\r\n"),
+        );
+    }
+    for (host, password, known, why) in [
+        ("localhost", "hush", false, "an authority that nobody named"),
+        ("127.0.0.1", "hush", true, "a certificate for another name"),
+        ("localhost", "wrong-secret", true, "the wrong password"),
+    ] {
+        let house = mailbox.house(host, password, known).await;
+        let refused = house.it.server.state().fetch_mail().await.expect_err(why);
+        let said = reference_server::error::chain(&refused);
+        assert!(!said.contains("hush") && !said.contains("wrong-secret"), "{said}");
+    }
+    assert!(mailbox.read().is_empty(), "nothing was touched");
+    let house = mailbox.house("localhost", "hush", true).await;
+    let state = house.it.server.state();
+    assert_eq!(state.fetch_mail().await.expect("fetches"), 2);
+    assert_eq!(state.fetch_mail().await.expect("fetches"), 0, "once");
+    assert_eq!(mailbox.read(), ["1.a", "2.b"], "marked as read, and nothing is removed");
+    state.take_in_mail().await.expect("looks into it");
+    let mails = house.read("/api/v1/intake/mail", &house.admin).await;
+    let senders: Vec<&str> =
+        mails["items"].as_array().expect("items").iter().map(|it| it["sender"].as_str().expect("one")).collect();
+    assert_eq!(senders, ["paul@elsewhere.example", "mary@elsewhere.example"], "in their order");
 }
 
 async fn house(mailbox: &Pymap, password: &str) -> House {
@@ -129,11 +278,21 @@ async fn of_what_is_too_large_the_beginning_waits_for_staff() {
     assert_eq!((&mail["state"], &mail["why"]), (&json!("quarantined"), &json!("too_large")), "{mail}");
     assert_eq!(mail["size"], 64 << 10, "its beginning");
     let said = mail["detail"].as_str().expect("a detail");
-    assert!(said.contains(&(head.len() + film.len()).to_string()), "{said}");
+    let size = (head.len() + film.len()).to_string();
+    assert!(said.contains(&size), "{said}");
     state.take_in_mail().await.expect("looks into the rest");
     assert_eq!(newest().await, mail, "nobody takes it for the whole");
     session.noop().await.expect("looks again");
     assert!(session.search("UNSEEN").await.expect("counts").is_empty(), "and it is marked");
+
+    // Released by somebody who has looked at it, it says to everybody that it is not the whole.
+    let id = mail["id"].as_str().expect("an id");
+    let released = house.it.post_with(&format!("/api/v1/intake/mail/{id}/retry"), json!({}), &house.admin).await;
+    assert_eq!((released.status.as_u16(), &released.json()["state"]), (200, &json!("opened")), "{}", released.text);
+    let reference = newest().await["complaint"].as_str().expect("a complaint").to_owned();
+    let made = house.read(&format!("/api/v1/complaints/{reference}"), &house.sarah).await;
+    let said = made["description"].as_str().expect("a text");
+    assert!(said.contains("Only the beginning of this message is here") && said.contains(&size), "{said}");
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@
 
 mod apart;
 mod bad_input;
+mod batch;
 mod catalogue;
 mod command_line;
 mod consent;
@@ -13,6 +14,7 @@ mod documents;
 mod doors;
 mod files;
 mod forgotten;
+mod guests;
 mod headers;
 mod house;
 mod intake;

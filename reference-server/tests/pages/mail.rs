@@ -82,13 +82,17 @@ async fn whoever_is_asked_says_what_is_theirs() {
     assert!(mary.says("No water <b>") && mary.says("Cheap."), "{}", mary.text());
     mary.press("/mail/confirm", &[]).await;
     assert!(mary.says("We have your complaint"), "{}", mary.text());
-    let invitation = house.mailed_link().await;
+    assert!(mary.attribute("main a.button", "href").is_some_and(|href| href.starts_with("/track/")), "{}", mary.html());
     mary.open(&link).await;
     assert!(!mary.says("No water") && mary.says("Pills"), "{}", mary.text());
     mary.press("/mail/disown", &[]).await;
     assert!(mary.says("Nothing follows from it"), "{}", mary.text());
     mary.open(&link).await;
     assert!(mary.says("Nothing waits for your answer any more"), "{}", mary.text());
+    mary.open("/signup").await;
+    let typed = [("name", "Mary"), ("email", "mary@elsewhere.example"), ("password", PASSWORD)];
+    mary.press("/signup", &typed).await;
+    let invitation = house.mailed_link().await;
     let start = invitation.find("/invitation").expect("an invitation");
     mary.open(&invitation[start..]).await;
     mary.press("/invitation", &[("password", PASSWORD), ("password_again", PASSWORD)]).await;

@@ -5,6 +5,7 @@
 
 mod bad_input;
 mod browser;
+mod guests;
 mod house;
 mod inert;
 mod long;

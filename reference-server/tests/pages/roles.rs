@@ -1,7 +1,7 @@
 use crate::house::{House, PASSWORD};
 
 /// Every address that can be opened without knowing an id.
-const ADDRESSES: [&str; 44] = [
+const ADDRESSES: [&str; 49] = [
     "/",
     "/signup",
     "/login",
@@ -45,6 +45,11 @@ const ADDRESSES: [&str; 44] = [
     "/admin/mail",
     "/admin/mail?all=true&below=9",
     "/mail/confirm?token=x",
+    "/guest",
+    "/guest/new?category=late-delivery",
+    "/track?reference=C7KQ-2M9X-B",
+    "/track/C7KQ-2M9X-B?key=x",
+    "/work/batch",
     "/nowhere",
 ];
 
