@@ -40,6 +40,9 @@ fn main() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
         let part = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
+        if part.as_deref() == Some("opened") {
+            return lists::opened().await;
+        }
         let wanted = |name| part.as_deref().is_none_or(|part| part == name);
         if wanted("changes") {
             let changes = submissions(sized("COMPLAINT_BENCH_SUBMISSIONS", SUBMISSIONS)).await;
@@ -440,7 +443,7 @@ mod postgres {
             }
             tx.commit().await.expect("commit");
         };
-        let rest = async || {
+        let rest = async |_| {
             // As the server does by itself, sooner or later.
             for table in ["state", "search", "log", "counts", "count_changes"] {
                 let vacuum = format!("VACUUM ANALYZE {}.complaint_{table}", store.schema());

@@ -1,7 +1,8 @@
 //! What daily lists and counts cost as closed complaints pile up.
 //!
 //! A store grows from one size to the next and is measured at each: medians, and ratios to those at 10 000 complaints in
-//! the same run. 95 of 100 complaints are closed; the open ones are shared by 32 agents, and a customer has five. Each
+//! the same run. 95 of 100 complaints are closed; the open ones are shared by 32 agents, and a customer has five. One in 128 is of a
+//! category that is never open, and one in 1 024 was escalated. Each
 //! complaint is one change with its whole log, committed by the store's own `commit_in`, two hundred to a transaction: state,
 //! chain, words, workloads and counts are what they would be had each step been committed when it happened. What differs is
 //! that nothing waits for the disk meanwhile.
@@ -10,9 +11,9 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use complaint_core::conformance::{Opening, Story, agent_id, second};
-use complaint_core::id::{CustomerId, Level};
+use complaint_core::id::{CategoryKey, CustomerId, Level};
 use complaint_core::lifecycle::Status;
-use complaint_core::store::{Change, Query, Reach, Scope, Sort, Store, StoreError};
+use complaint_core::store::{Change, ComplaintStore as _, Query, Reach, Scope, Sort, Store, StoreError};
 use complaint_store_sqlx::SqliteStore;
 use complaint_store_sqlx::sqlite::{IMMEDIATE, commit_in};
 use sqlx::Executor;
@@ -39,6 +40,14 @@ fn agent(number: u32) -> String {
     format!("agent-{}", number % AGENTS)
 }
 
+fn is_open(number: u32) -> bool {
+    number.is_multiple_of(20)
+}
+
+fn category(key: &str) -> CategoryKey {
+    CategoryKey::new(key).expect("a key")
+}
+
 /// The complaint of a number.
 fn told(number: u32) -> Change {
     const WORDS: [&str; 7] = ["kettle", "parcel", "invoice", "courier", "lamp", "refund", "bicycle"];
@@ -50,6 +59,7 @@ fn told(number: u32) -> Change {
         order_number: Some(format!("order{number}")),
         received_at: second(i64::from(number)),
         due_at: Some(second(i64::from(number) + 1_000_000)),
+        category: category(if is_open(number) || !number.is_multiple_of(128) { "damaged" } else { "late" }),
         against: number.is_multiple_of(997).then(|| agent_id(&agent(number / 997))),
         ..Opening::numbered(number)
     });
@@ -62,6 +72,9 @@ fn told(number: u32) -> Change {
             story.begin();
         }
         other => {
+            if number % 1_024 == 1 {
+                story.escalate();
+            }
             story.assign(&handler, None);
             story.begin();
             story.resolve();
@@ -79,6 +92,7 @@ async fn measured(store: &dyn Store, size: u32) -> BTreeMap<&'static str, f64> {
     let mut medians = BTreeMap::new();
     let me = |round: u32, reach| Scope::Agent { id: agent_id(&agent(round)), reach };
     let found = |text: String| Query { text: Some(text), sort: Sort::Relevance, ..Query::within(Scope::All) };
+    let (all, late) = (|| Query::within(Scope::All), || Some(category("late")));
     for name in [
         "agents_queue",
         "my_complaints",
@@ -86,6 +100,15 @@ async fn measured(store: &dyn Store, size: u32) -> BTreeMap<&'static str, f64> {
         "search_rare",
         "search_common",
         "search_newest",
+        "level",
+        "rare_level",
+        "promised",
+        "category_by_deadline",
+        "queued_in_no_category",
+        "handler_by_deadline",
+        "handler_in_category",
+        "closed_in_category",
+        "oldest",
         "counts_all",
         "counts_of_an_agent",
         "counts_but_against",
@@ -109,6 +132,28 @@ async fn measured(store: &dyn Store, size: u32) -> BTreeMap<&'static str, f64> {
                 "search_rare" => search(store, found(format!("order{number}"))).await,
                 "search_common" => search(store, found("kettle".into())).await,
                 "search_newest" => search(store, Query { sort: Sort::Newest, ..found("par".into()) }).await,
+                "level" => search(store, Query { level: Some(Level::FIRST), ..all() }).await,
+                "rare_level" => search(store, Query { level: Level::new(2).ok(), ..all() }).await,
+                "promised" => search(store, Query { promised_before: Some(second(1_000_100)), ..all() }).await,
+                "category_by_deadline" => {
+                    search(store, Query { category: late(), sort: Sort::Deadline, ..all() }).await
+                }
+                "queued_in_no_category" => {
+                    let query = Query { category: late(), statuses: vec![Status::Queued], ..all() };
+                    search(store, query).await.map(|found| found + 1)
+                }
+                "handler_by_deadline" => {
+                    let handlers = vec![agent_id(&agent(round))];
+                    search(store, Query { handlers, sort: Sort::Deadline, ..all() }).await
+                }
+                "handler_in_category" => {
+                    let handlers = vec![agent_id(&agent(round))];
+                    search(store, Query { handlers, category: late(), ..all() }).await.map(|found| found + 1)
+                }
+                "closed_in_category" => {
+                    search(store, Query { category: late(), statuses: vec![Status::Closed], ..all() }).await
+                }
+                "oldest" => search(store, Query { sort: Sort::Oldest, ..all() }).await,
                 "counts_all" => count(store, Scope::All).await,
                 "counts_of_an_agent" => count(store, me(round, Reach::Queue(Level::FIRST))).await,
                 _ => count(store, me(round, Reach::Everything)).await,
@@ -131,7 +176,7 @@ async fn count(store: &dyn Store, scope: Scope) -> Result<usize, StoreError> {
 
 /// Grows a store from size to size and tells what it costs at each. `fill` commits changes together; `rest` does what an
 /// engine does when it has time.
-pub(crate) async fn measure(engine: &str, store: &dyn Store, fill: impl AsyncFn(Vec<Change>), rest: impl AsyncFn()) {
+pub(crate) async fn measure(engine: &str, store: &dyn Store, fill: impl AsyncFn(Vec<Change>), rest: impl AsyncFn(u32)) {
     for number in 0..AGENTS {
         let agent = complaint_core::Agent::named(agent(number), "Agent").expect("a name");
         store.save(&agent).await.expect("save");
@@ -144,7 +189,7 @@ pub(crate) async fn measure(engine: &str, store: &dyn Store, fill: impl AsyncFn(
             fill((filled + 1..=up_to).map(told).collect()).await;
             filled = up_to;
         }
-        rest().await;
+        rest(size).await;
         figure(&format!("{engine}_filled_{size}"), begun.elapsed().as_secs_f64(), "s");
         let medians = measured(store, size).await;
         for (name, micros) in &medians {
@@ -176,7 +221,34 @@ pub(crate) async fn sqlite() {
             }
             tx.commit().await.expect("commit");
         },
-        async || {},
+        async |size| {
+            if let Some(mebibytes) = peak_of_opening(&url) {
+                figure(&format!("sqlite_peak_memory_of_opening_{size}"), mebibytes, "MiB");
+            }
+        },
     )
     .await;
+}
+
+/// Set in a process of its own: which store it opens.
+const OPENED: &str = "COMPLAINT_BENCH_OPENED";
+
+/// The most memory in MiB that a process has had once it has opened the store and looked at what is due; this one has had more
+/// for filling it. Where the system does not say it, nothing.
+fn peak_of_opening(url: &str) -> Option<f64> {
+    let this = std::env::current_exe().expect("a path");
+    let ended = std::process::Command::new(this).arg("opened").env(OPENED, url).output().expect("starts");
+    assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+    let kibibytes: f64 = String::from_utf8(ended.stdout).expect("UTF-8").trim().parse().ok()?;
+    Some(kibibytes / 1024.0)
+}
+
+/// What that process does: says its peak in KiB.
+pub(crate) async fn opened() {
+    let url = std::env::var(OPENED).expect("the one who started it names a store");
+    let store = SqliteStore::open(&url).await.expect("open");
+    store.due(second(10_000_000), 100).await.expect("due");
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB"));
+    println!("{}", peak.unwrap_or_default());
 }

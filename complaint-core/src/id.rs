@@ -302,6 +302,21 @@ slug!(
     "pt-BR" is "pt-br"
 );
 
+impl Language {
+    /// Whether it is written as BCP 47 wants it. Those stored before this was asked of new ones are read all the same.
+    ///
+    /// ```
+    /// use complaint_core::id::Language;
+    ///
+    /// assert!(Language::new("pt-BR")?.is_tag());
+    /// assert!(!Language::new("Plattdüütsch")?.is_tag());
+    /// # Ok::<(), complaint_core::id::InvalidId>(())
+    /// ```
+    pub fn is_tag(&self) -> bool {
+        crate::text::language(self.as_str()).is_some()
+    }
+}
+
 fn slugged(text: &str) -> Option<String> {
     let mut slug = String::with_capacity(text.len());
     for c in text.trim().chars() {

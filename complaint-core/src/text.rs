@@ -1,6 +1,8 @@
 //! What people type, checked once at the edge.
 //!
-//! Examples: [`text()`], [`line()`].
+//! Examples: [`text()`], [`line()`], [`is_phone()`].
+
+use unic_langid::LanguageIdentifier;
 
 /// Longest subject line, in characters.
 pub const SUBJECT_MAX: usize = 200;
@@ -94,6 +96,37 @@ pub fn line(input: &str, max: usize) -> Result<String, TextFault> {
     Ok(trimmed.to_owned())
 }
 
+/// Whether it is a telephone number as people write it, national or international, with an extension or without: 3 to 40 digits, blanks
+/// and `+ ( ) - . /`, white space around it aside. Nobody can tell whether somebody answers there: this keeps out what cannot be dialled.
+///
+/// ```
+/// use complaint_core::text::is_phone;
+///
+/// assert!(is_phone("+44 (0)20 7946-0000 ext. 12"));
+/// assert!(!is_phone("after six"));
+/// ```
+pub fn is_phone(input: &str) -> bool {
+    let number = input.trim();
+    let (dialled, extension) = match number.find(|c: char| c.is_alphabetic() || c == '#') {
+        Some(at) => number.split_at(at),
+        None => (number, ""),
+    };
+    let written = extension.to_lowercase();
+    let inner = ["extension", "ext", "x", "#"].iter().find_map(|mark| written.strip_prefix(mark));
+    let inner = inner.map(|inner| inner.trim_start_matches(['.', ':', ' ']));
+    let is_inner = |inner: &str| !inner.is_empty() && inner.chars().all(char::is_numeric);
+    let is_extended = extension.is_empty() || inner.is_some_and(is_inner);
+    let digits = dialled.chars().filter(|c| c.is_numeric()).count();
+    let is_dialled = digits >= 3 && dialled.chars().all(|c| c.is_numeric() || " +()-./".contains(c));
+    number.chars().count() <= 40 && is_dialled && is_extended
+}
+
+/// A tag of at most 35 characters, which RFC 5646 (4.4.1) wants room for, in its canonical writing.
+pub(crate) fn language(tag: &str) -> Option<LanguageIdentifier> {
+    let fits = tag.len() <= 35 && tag.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    tag.parse::<LanguageIdentifier>().ok().filter(|read| fits && !read.language.is_empty())
+}
+
 /// Whether nothing of it can be seen: white space, and characters that only steer or join others. A subject of these would
 /// be a link without anything to click.
 fn is_blank(text: &str) -> bool {
@@ -124,5 +157,27 @@ mod tests {
         assert_eq!(line("a\nb", 10), Err(TextFault::LineEnd));
         assert!(line(&"ü".repeat(200), 200).is_ok());
         assert!(line(&"ü".repeat(201), 200).is_err());
+    }
+
+    #[test]
+    fn numbers_can_be_dialled() {
+        for good in ["112", " +49 (0)30 / 1234-56 ", "020 7946 0000 x12", "555-0100 EXT: 7", "0800.1234#9", "٠٢٠ ٧٩٤٦"]
+        {
+            assert!(is_phone(good), "{good}");
+        }
+        for bad in [
+            "",
+            "12",
+            "call me",
+            "+++---",
+            "555 0100 ext.",
+            "555 0100 or 0101",
+            "x12",
+            "<b>112</b>",
+            "112\n113",
+            &"1".repeat(41),
+        ] {
+            assert!(!is_phone(bad), "{bad}");
+        }
     }
 }

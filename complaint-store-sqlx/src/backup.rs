@@ -6,57 +6,71 @@ use std::path::{Path, PathBuf};
 
 use complaint_core::store::StoreError;
 
-/// A file that is being written beside its place. Dropped, it leaves nothing.
+/// A file that is being written in a [folder of its own](Scratch) beside its place. Dropped, it leaves nothing; what is left of one that
+/// was killed goes with the next beside it.
 pub(crate) struct Aside {
     place: PathBuf,
     path: PathBuf,
+    _scratch: Scratch,
 }
 
 impl Aside {
     /// Makes it, empty and readable by its owner alone: it will hold what customers wrote.
     pub(crate) fn of(place: &Path) -> Result<Self, StoreError> {
         if place.exists() {
-            return Err(StoreError::Unusable(format!("{} is there already", place.display())));
+            return Err(there_already(place));
         }
-        let mut name = place.as_os_str().to_owned();
-        name.push(format!(".{:016x}.part", rand::random::<u64>()));
-        let path = PathBuf::from(name);
+        let scratch = Scratch::within(folder_of(place))?;
+        let path = scratch.path().join(place.file_name().unwrap_or(place.as_os_str()));
         let mut options = OpenOptions::new();
         options.write(true).create_new(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         options.open(&path).map_err(|fault| cannot("write", &path, &fault))?;
-        Ok(Self { place: place.to_owned(), path })
+        Ok(Self { place: place.to_owned(), path, _scratch: scratch })
     }
 
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Puts it in its place, on the disk with all it holds.
+    /// Puts it in its place, on the disk with all it holds. Of two that are written for one place, the second is refused.
     pub(crate) async fn keep(self) -> Result<(), StoreError> {
         blocking(move || {
             let kept = || {
                 File::open(&self.path)?.sync_all()?;
-                fs::rename(&self.path, &self.place)?;
-                let folder = self.place.parent().filter(|folder| !folder.as_os_str().is_empty());
+                named(&self.path, &self.place)?;
                 // A new name in a folder is on the disk when the folder is; elsewhere folders cannot be opened.
-                if cfg!(unix) { File::open(folder.unwrap_or(Path::new(".")))?.sync_all() } else { Ok(()) }
+                if cfg!(unix) { File::open(folder_of(&self.place))?.sync_all() } else { Ok(()) }
             };
-            kept().map_err(|fault: io::Error| cannot("write", &self.place, &fault))
+            kept().map_err(|fault: io::Error| match fault.kind() {
+                io::ErrorKind::AlreadyExists => there_already(&self.place),
+                _ => cannot("write", &self.place, &fault),
+            })
         })
         .await
     }
 }
 
-impl Drop for Aside {
-    fn drop(&mut self) {
-        // Gone already if it was kept.
-        let _ = fs::remove_file(&self.path);
+/// Gives a file its name, and never takes that from another: renaming would.
+fn named(path: &Path, place: &Path) -> io::Result<()> {
+    match fs::hard_link(path, place) {
+        Err(fault) if fault.kind() != io::ErrorKind::AlreadyExists => {}
+        linked => return linked,
     }
+    // Not every file system lets a file have two names.
+    if place.exists() { Err(io::ErrorKind::AlreadyExists.into()) } else { fs::rename(path, place) }
 }
 
-/// A folder for what is tried, which nobody else may look into. Dropped, it is gone with all that is in it.
+fn folder_of(place: &Path) -> &Path {
+    place.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+fn there_already(place: &Path) -> StoreError {
+    StoreError::Unusable(format!("{} is there already", place.display()))
+}
+
+/// A folder for what is tried or not whole yet, which nobody else may look into. Dropped, it is gone with all that is in it.
 ///
 /// What a program leaves because it was killed, the next one beside it removes: whoever is alive holds a lock in their folder, and
 /// the operating system lets go of it however they end.
@@ -79,7 +93,7 @@ pub struct Scratch {
 
 impl Scratch {
     /// What they are called; behind it stand sixteen digits drawn at random.
-    const NAMED: &str = "complaint-drill-";
+    const NAMED: &str = "complaint-scratch-";
     const LOCK: &str = "alive";
 
     /// Makes one in a folder that is there, and removes there what others of its kind left.
@@ -180,22 +194,25 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let place = |name: &str| folder.path().join(name);
         let alive = Scratch::within(folder.path()).unwrap();
-        let held =
-            ["complaint-drill-0123456789abcdef", "complaint-drill-0123456789abcde", "complaint-trial-0123456789abcdef"];
+        let held = [
+            "complaint-scratch-0123456789abcdef",
+            "complaint-scratch-0123456789abcde",
+            "complaint-trial-0123456789abcdef",
+        ];
         for name in held {
             fs::create_dir(place(name)).unwrap();
             fs::write(place(name).join(Scratch::LOCK), "").unwrap();
         }
         // Not made by one of these: it has no lock.
-        fs::create_dir(place("complaint-drill-fedcba9876543210")).unwrap();
+        fs::create_dir(place("complaint-scratch-fedcba9876543210")).unwrap();
         #[cfg(unix)]
-        std::os::unix::fs::symlink(place(held[2]), place("complaint-drill-aaaaaaaaaaaaaaaa")).unwrap();
+        std::os::unix::fs::symlink(place(held[2]), place("complaint-scratch-aaaaaaaaaaaaaaaa")).unwrap();
         let other = Scratch::within(folder.path()).unwrap();
         assert!(!place(held[0]).exists(), "it was left");
-        for name in [held[1], held[2], "complaint-drill-fedcba9876543210"] {
+        for name in [held[1], held[2], "complaint-scratch-fedcba9876543210"] {
             assert!(place(name).exists(), "{name} is somebody else's");
         }
-        assert!(cfg!(not(unix)) || place("complaint-drill-aaaaaaaaaaaaaaaa").is_symlink());
+        assert!(cfg!(not(unix)) || place("complaint-scratch-aaaaaaaaaaaaaaaa").is_symlink());
         assert!(alive.path().exists() && other.path().exists());
     }
 }

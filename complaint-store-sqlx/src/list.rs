@@ -1,4 +1,13 @@
 //! Lists: scope, filters, order and pages as one statement. Engines differ in a few words of it.
+//!
+//! What is settled only ever grows, so nothing may be looked for among it. Every list is a merge of ranges of indexes, each cut to
+//! a page:
+//! - what is few has an index of its own, and whatever else is asked of it is seen in passing: a customer's, what missed a
+//!   deadline, what is still promised, what words find;
+//! - open work is few as well;
+//! - what is settled stands in its index kind by kind, and which kinds there are is known from the counts: a list by handler,
+//!   level, category or status, or by any of them together, takes a page from each kind that it is made of;
+//! - a list of everything needs its order alone, unless that is by deadline: nothing is promised of most that is settled.
 
 #[cfg(test)]
 pub(crate) mod trials;
@@ -7,20 +16,20 @@ use std::fmt::Write as _;
 
 use complaint_core::complaint::Complaint;
 use complaint_core::id::{AgentId, CustomerId, Level};
+use complaint_core::lifecycle::Status;
 use complaint_core::store::{Cursor, PAGE_MAX, Page, Query, RANKS, Reach, Scope, Sort, StoreError, search_words};
 use uuid::Uuid;
 
-use crate::codec::{HEADING, Place};
+use crate::codec::{self, HEADING};
 use crate::read::{StoredRow, complaint, get};
-
-/// The most handlers whose complaints are merged instead of sorted.
-const APART: usize = 16;
 
 /// In which words an engine is told.
 #[derive(Debug)]
 pub(crate) struct Dialect {
     /// The table of states.
     pub(crate) states: String,
+    /// The handler of a count, compared as that of a state is.
+    pub(crate) counted_handler: &'static str,
     /// What a state counts as.
     pub(crate) countable: String,
     /// The counts that are kept.
@@ -29,6 +38,8 @@ pub(crate) struct Dialect {
     pub(crate) row: &'static str,
     /// Joins the pages to the states without reading more of these.
     pub(crate) join: &'static str,
+    /// Before and behind a statement for rows, in a condition on them that looks each up.
+    pub(crate) among: (&'static str, &'static str),
     /// As the partial indexes have it, because the planner must see that one fits.
     pub(crate) is_open: &'static str,
     /// Likewise.
@@ -118,10 +129,13 @@ pub(crate) async fn search(store: &impl Answers, query: &Query) -> Result<Page, 
             items = few;
             break;
         }
-        let mut stretch = if is_common { STRETCH * (limit + 1) } else { 0 };
-        while stretch > 0 && items.len() <= limit {
+        let mut stretch = is_common.then_some(STRETCH * (limit + 1));
+        while items.len() <= limit {
             let asked = limit + 1 - items.len();
-            let rows = store.rows(walk(dialect, query, &found, after, stretch, asked)).await?;
+            let rows = match stretch {
+                Some(stretch) => store.rows(walk(dialect, query, &found, after, stretch, asked)).await?,
+                None => store.rows(page(dialect, query, &found, after, asked)).await?,
+            };
             let before = items.len();
             for (at, row) in rows.iter().enumerate() {
                 let seen = complaint(row)?;
@@ -132,23 +146,14 @@ pub(crate) async fn search(store: &impl Answers, query: &Query) -> Result<Page, 
                     items.push(seen);
                 }
             }
-            let is_worth_it = (items.len() - before) * 8 >= asked || found.reaches(store, MANY).await?;
-            stretch = if rows.is_empty() || !is_worth_it { 0 } else { (stretch * 2).min(STRETCH_MAX) };
-        }
-        while items.len() <= limit {
-            let asked = limit + 1 - items.len();
-            let rows = store.rows(page(dialect, query, &found, after, asked)).await?;
-            for (at, row) in rows.iter().enumerate() {
-                let found = complaint(row)?;
-                if at + 1 == rows.len() {
-                    after = Some(query.place_of(&found));
+            match stretch {
+                None if rows.len() < asked => break,
+                Some(_) if rows.is_empty() => break,
+                None => {}
+                Some(walked) => {
+                    let is_worth_it = (items.len() - before) * 8 >= asked || found.reaches(store, MANY).await?;
+                    stretch = is_worth_it.then_some((walked * 2).min(STRETCH_MAX));
                 }
-                if is_found(&found) {
-                    items.push(found);
-                }
-            }
-            if rows.len() < asked {
-                break;
             }
         }
     }
@@ -183,7 +188,7 @@ async fn few(store: &impl Answers, query: &Query, sought: &Sought) -> Result<Opt
     Ok(Some(placed.into_iter().map(|(_, seen)| seen).collect()))
 }
 
-const SEARCH: Place = Place { table: "complaint_search", column: "words" };
+const SEARCH: codec::Place = codec::Place { table: "complaint_search", column: "words" };
 
 /// The words a text asks for.
 #[derive(Default)]
@@ -241,7 +246,7 @@ impl Sought {
 /// What is found, in its order.
 fn page(dialect: &Dialect, query: &Query, found: &Found<'_>, after: Option<Cursor>, limit: usize) -> Statement {
     let Dialect { states, row, join, .. } = dialect;
-    let mut sql = Statement::begin("SELECT s.codec, s.state FROM (");
+    let mut sql = Statement::begin("SELECT s.codec, s.state, TRUE FROM (");
     push_order(&mut sql, dialect, query, Some(found), after, limit);
     sql.push(&format!(") AS found {join} {states} AS s ON s.{row} = found.here ORDER BY found.place, found.id LIMIT "));
     sql.count(limit);
@@ -272,7 +277,7 @@ fn walk(
     sql
 }
 
-/// Each arm in its own order, cut to so many, for a merge: no arm reads more.
+/// Each part in its own order, cut to so many, for a merge: none reads more.
 fn push_order(
     sql: &mut Statement,
     dialect: &Dialect,
@@ -281,36 +286,46 @@ fn push_order(
     after: Option<Cursor>,
     limit: usize,
 ) {
-    let (key, order) = match query.sort {
+    let ordered = match query.sort {
         Sort::Newest | Sort::Relevance => ("-received_at", "received_at DESC, id"),
         Sort::Oldest => ("received_at", "received_at, id"),
         Sort::Deadline => ("promised_at", "promised_at, id"),
     };
+    // To no engine this looks like the order of an index, so that it takes the one by which there are few.
+    let sorted = match query.sort {
+        Sort::Newest | Sort::Relevance => ("-received_at", "place, id"),
+        Sort::Oldest => ("received_at + 0", "place, id"),
+        Sort::Deadline => ("promised_at + 0", "place, id"),
+    };
     let Dialect { states, row, .. } = dialect;
+    let found = found.filter(|found| !found.sought.words.is_empty());
+    let arms: Vec<Arm<'_>> = Arm::all(query).collect();
+    let parts = arms.iter().flat_map(|arm| arm.parts(query, found.is_some()).iter().map(move |part| (arm, *part)));
     let mut pushed = 0;
-    let handlers = sorted(&query.handlers);
-    let groups = groups(&handlers);
-    let arms = arms(&query.scope);
-    for (arm, group) in arms.iter().flat_map(|arm| groups.iter().map(move |group| (arm, *group))) {
-        if arm.is_empty_for(group) {
-            continue;
-        }
-        if pushed > 0 {
-            sql.push(" UNION ALL ");
-        }
+    for (arm, part) in parts {
+        sql.push(if pushed > 0 { " UNION ALL " } else { "" });
         pushed += 1;
-        sql.push(&format!("SELECT * FROM (SELECT {row} AS here, {key} AS place, id FROM {states} WHERE "));
-        arm.push(sql);
-        push_handlers(sql, group);
-        push_filters(sql, dialect, query);
-        if let Some(found) = found.filter(|found| !found.sought.words.is_empty()) {
+        let (key, order) = if part == Part::Few { sorted } else { ordered };
+        sql.push(&format!("SELECT * FROM (SELECT {row} AS here, {key} AS place, id FROM "));
+        if part == Part::Settled {
+            arm.push_kinds(sql, dialect, query);
+            sql.push(&format!(" AS kind CROSS JOIN {states} AS theirs WHERE theirs.{}", dialect.among.0));
+            sql.push(&format!("SELECT {row} FROM {states} WHERE {}", dialect.is_not_open));
+            arm.push_kind(sql);
+        } else {
+            sql.push(&format!("{states} WHERE {}", if part == Part::Open { dialect.is_open } else { "1 = 1" }));
+            arm.push_conditions(sql, query);
+        }
+        push_rest(sql, dialect, query, arm);
+        if let Some(found) = found {
             sql.push(" AND ");
             found.push(sql, dialect, &dialect.found_by);
         }
-        if let Some(after) = after {
-            push_after(sql, query.sort, after);
+        push_after(sql, query.sort, (part == Part::Few).then_some(key), after);
+        if part == Part::Settled {
+            sql.push(&format!(" ORDER BY {order} LIMIT ")).count(limit).push(dialect.among.1);
         }
-        sql.push(" ORDER BY ").push(order).push(" LIMIT ").count(limit).push(") AS arm");
+        sql.push(&format!(" ORDER BY {order} LIMIT ")).count(limit).push(") AS part");
     }
     if pushed == 0 {
         sql.push(&format!("SELECT {row} AS here, 0 AS place, id FROM {states} WHERE 1 = 0"));
@@ -351,138 +366,159 @@ impl Statement {
     }
 }
 
-/// A part of a scope that one index can answer in order. The arms of one scope never overlap.
-enum Arm<'a> {
-    All,
+/// How a part of a list is come by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    /// Whatever its order, which is then sorted.
+    Few,
+    /// In its order, by an index of all or of what is few.
+    Whole,
+    /// What is open, in its order.
+    Open,
+    /// What is settled, kind by kind.
+    Settled,
+}
+
+/// A part of a scope. Those of one scope never overlap.
+struct Arm<'a> {
+    /// Only these handlers', each once; empty: everybody's and nobody's.
+    handlers: Vec<&'a AgentId>,
+    place: Place<'a>,
+}
+
+/// Where the complaints of an arm are.
+enum Place<'a> {
+    Anywhere,
+    /// A customer's.
     Of(&'a CustomerId),
-    /// What the agent holds.
-    Held(&'a AgentId),
-    /// What waits at a level, and the agent does not hold.
-    Queue(&'a AgentId, Level),
-    /// What is not above a level, and the agent does not hold.
-    UpTo(&'a AgentId, Level),
-    /// What is not against the agent.
-    NotAgainst(&'a AgentId),
+    /// What the agent holds, beyond what the reach adds anyway.
+    Held(&'a AgentId, Reach),
+    /// What the reach adds.
+    Reached(&'a AgentId, Reach),
 }
 
-/// [`Scope::admits`] as arms.
-fn arms(scope: &Scope) -> Vec<Arm<'_>> {
-    match scope {
-        Scope::All => vec![Arm::All],
-        Scope::Customer(id) => vec![Arm::Of(id)],
-        Scope::Agent { id, reach: Reach::Own } => vec![Arm::Held(id)],
-        Scope::Agent { id, reach: Reach::Queue(level) } => vec![Arm::Held(id), Arm::Queue(id, *level)],
-        Scope::Agent { id, reach: Reach::UpTo(level) } => vec![Arm::Held(id), Arm::UpTo(id, *level)],
-        Scope::Agent { id, reach: Reach::Everything } => vec![Arm::NotAgainst(id)],
+impl<'a> Arm<'a> {
+    /// [`Scope::admits`], and the handlers that are asked for, as arms.
+    fn all(query: &'a Query) -> impl Iterator<Item = Self> {
+        let places = match &query.scope {
+            Scope::All => vec![Place::Anywhere],
+            Scope::Customer(id) => vec![Place::Of(id)],
+            Scope::Agent { id, reach: Reach::Own } => vec![Place::Held(id, Reach::Own)],
+            Scope::Agent { id, reach: Reach::Everything } => vec![Place::Reached(id, Reach::Everything)],
+            Scope::Agent { id, reach } => vec![Place::Held(id, *reach), Place::Reached(id, *reach)],
+        };
+        let mut handlers: Vec<&AgentId> = query.handlers.iter().collect();
+        handlers.sort_unstable();
+        handlers.dedup();
+        places.into_iter().filter_map(move |place| match place {
+            Place::Held(id, _) if handlers.is_empty() || handlers.contains(&id) => {
+                Some(Self { handlers: vec![id], place })
+            }
+            Place::Held(..) => None,
+            place => Some(Self { handlers: handlers.clone(), place }),
+        })
     }
-}
 
-impl Arm<'_> {
-    fn push(&self, sql: &mut Statement) {
-        match self {
-            Self::All => {
-                sql.push("1 = 1");
-            }
-            Self::Of(customer) => {
-                sql.push("customer = ").text(customer.as_str());
-            }
-            Self::Held(agent) => {
-                sql.push("handler = ").text(agent.as_str());
-                not_against(sql, agent);
-            }
-            Self::Queue(agent, at) => {
-                // Written out, not bound, because the planner must see that the partial index fits.
-                sql.push("status = 'queued' AND level = ").level(*at);
-                not_held(sql, agent);
-                not_against(sql, agent);
-            }
-            Self::UpTo(agent, at) => {
-                sql.push("level <= ").level(*at);
-                not_held(sql, agent);
-                not_against(sql, agent);
-            }
-            Self::NotAgainst(agent) => {
-                sql.push("1 = 1");
-                not_against(sql, agent);
-            }
+    fn parts(&self, query: &Query, is_found: bool) -> &'static [Part] {
+        let is_whole = query.sort != Sort::Deadline
+            && query.statuses.is_empty()
+            && query.category.is_none()
+            && query.level.is_none()
+            && self.handlers.is_empty()
+            && matches!(self.place, Place::Anywhere | Place::Reached(_, Reach::Everything));
+        let are_open = query.statuses.iter().filter(|status| status.is_open()).count();
+        if query.customer.is_some() || matches!(self.place, Place::Of(_)) {
+            &[Part::Few]
+        } else if is_found || query.missed || query.promised_before.is_some() || is_whole {
+            &[Part::Whole]
+        } else if matches!(self.place, Place::Reached(_, Reach::Queue(_))) {
+            &[Part::Open]
+        } else if query.statuses.is_empty() || (1..query.statuses.len()).contains(&are_open) {
+            &[Part::Open, Part::Settled]
+        } else if are_open > 0 {
+            &[Part::Open]
+        } else {
+            &[Part::Settled]
         }
     }
 
-    /// Whether a filter by handlers leaves nothing of this arm.
-    fn is_empty_for(&self, handlers: &[&AgentId]) -> bool {
-        match self {
-            Self::Held(agent) => !handlers.is_empty() && !handlers.contains(agent),
-            Self::Queue(agent, _) | Self::UpTo(agent, _) => handlers == [*agent],
-            Self::All | Self::Of(_) | Self::NotAgainst(_) => false,
+    /// What a kind is told from others by: the columns that the counts have as well.
+    fn push_conditions(&self, sql: &mut Statement, query: &Query) {
+        push_each(sql, "handler", self.handlers.iter().map(|handler| handler.as_str()));
+        push_each(sql, "status", query.statuses.iter().map(|status| status.name()));
+        if let Some(category) = &query.category {
+            sql.push(" AND category = ").text(category.as_str());
         }
+        if let Some(level) = query.level {
+            sql.push(" AND level = ").level(level);
+        }
+        match self.place {
+            // Written out, not bound, because the planner must see that the partial index fits.
+            Place::Reached(_, Reach::Queue(level)) => sql.push(" AND status = 'queued' AND level = ").level(level),
+            Place::Held(_, Reach::Queue(level)) => {
+                sql.push(" AND NOT (status = 'queued' AND level = ").level(level).push(")")
+            }
+            Place::Reached(_, Reach::UpTo(level)) => sql.push(" AND level <= ").level(level),
+            Place::Held(_, Reach::UpTo(level)) => sql.push(" AND level > ").level(level),
+            _ => sql,
+        };
     }
-}
 
-fn not_held(sql: &mut Statement, agent: &AgentId) {
-    sql.push(" AND handler IS DISTINCT FROM ").text(agent.as_str());
-}
-
-fn not_against(sql: &mut Statement, agent: &AgentId) {
-    sql.push(" AND against IS DISTINCT FROM ").text(agent.as_str());
-}
-
-/// Each once, so that arms do not overlap.
-fn sorted(handlers: &[AgentId]) -> Vec<&AgentId> {
-    let mut sorted: Vec<&AgentId> = handlers.iter().collect();
-    sorted.sort_unstable();
-    sorted.dedup();
-    sorted
-}
-
-/// The handlers of an arm each: an index has the complaints of one in order. Those of many are sorted instead, because
-/// an engine takes only so many arms.
-fn groups<'h>(handlers: &'h [&'h AgentId]) -> Vec<&'h [&'h AgentId]> {
-    match handlers.len() {
-        0 => vec![&[]],
-        1..=APART => handlers.chunks(1).collect(),
-        _ => vec![handlers],
-    }
-}
-
-fn push_handlers(sql: &mut Statement, handlers: &[&AgentId]) {
-    for (at, handler) in handlers.iter().enumerate() {
-        sql.push(if at == 0 { " AND handler IN (" } else { ", " }).text(handler.as_str());
-    }
-    if !handlers.is_empty() {
+    /// The kinds that the settled part is made of, and some that nothing is of any more.
+    fn push_kinds(&self, sql: &mut Statement, dialect: &Dialect, query: &Query) {
+        let Dialect { counted, counted_handler, .. } = dialect;
+        let whose = if self.handlers.is_empty() { String::new() } else { format!("{counted_handler} AS handler, ") };
+        sql.push(&format!("(SELECT DISTINCT {whose}level, category, status FROM {counted} WHERE status NOT IN ("));
+        for (at, status) in Status::OPEN.iter().enumerate() {
+            sql.push(if at == 0 { "'" } else { ", '" }).push(status.name()).push("'");
+        }
+        sql.push(if self.handlers.is_empty() { ") AND handler = ''" } else { ")" });
+        self.push_conditions(sql, query);
         sql.push(")");
     }
+
+    /// Of the kind.
+    fn push_kind(&self, sql: &mut Statement) {
+        // The first is the condition of an index, see the migration.
+        sql.push(if self.handlers.is_empty() { " AND level > 0" } else { " AND handler = kind.handler" });
+        sql.push(" AND level = kind.level AND category = kind.category AND status = kind.status");
+    }
 }
 
-fn push_filters(sql: &mut Statement, dialect: &Dialect, query: &Query) {
-    if !query.statuses.is_empty() {
-        if query.statuses.iter().all(|status| status.is_open()) {
-            sql.push(" AND ").push(dialect.is_open);
-        } else if query.statuses.iter().all(|status| !status.is_open()) {
-            sql.push(" AND ").push(dialect.is_not_open);
-        }
-        for (at, status) in query.statuses.iter().enumerate() {
-            sql.push(if at == 0 { " AND status IN (" } else { ", " }).text(status.name());
-        }
-        sql.push(")");
+fn push_each<'v>(sql: &mut Statement, column: &str, values: impl Iterator<Item = &'v str>) {
+    let mut pushed = 0;
+    for value in values {
+        sql.push(&if pushed == 0 { format!(" AND {column} IN (") } else { ", ".to_owned() }).text(value);
+        pushed += 1;
     }
-    if let Some(category) = &query.category {
-        sql.push(" AND category = ").text(category.as_str());
+    sql.push(if pushed == 0 { "" } else { ")" });
+}
+
+/// What counts do not tell apart.
+fn push_rest(sql: &mut Statement, dialect: &Dialect, query: &Query, arm: &Arm<'_>) {
+    match arm.place {
+        Place::Anywhere => {}
+        Place::Of(customer) => {
+            sql.push(" AND customer = ").text(customer.as_str());
+        }
+        Place::Held(agent, _) | Place::Reached(agent, _) => {
+            sql.push(" AND against IS DISTINCT FROM ").text(agent.as_str());
+        }
     }
     if let Some(customer) = &query.customer {
         sql.push(" AND customer = ").text(customer.as_str());
     }
-    if let Some(level) = query.level {
-        sql.push(" AND level = ").level(level);
-    }
-    for (bound, instant) in [
-        (" AND received_at >= ", query.received_from),
-        (" AND received_at < ", query.received_before),
-        // What is never promised stands behind every instant.
-        (" AND promised_at < ", query.promised_before),
-    ] {
+    for (bound, instant) in
+        [(" AND received_at >= ", query.received_from), (" AND received_at < ", query.received_before)]
+    {
         if let Some(instant) = instant {
             sql.push(bound).number(instant.timestamp_micros());
         }
+    }
+    if let Some(instant) = query.promised_before {
+        // What is never promised stands behind every instant. The second condition is that of the partial index.
+        sql.push(" AND promised_at < ").number(instant.timestamp_micros());
+        sql.push(&format!(" AND promised_at < {}", i64::MAX));
     }
     if query.missed {
         sql.push(" AND ").push(dialect.has_missed);
@@ -535,16 +571,29 @@ impl Found<'_> {
     }
 }
 
-/// Behind a place in the order. The first condition is a range on the index, the second cuts ties.
-fn push_after(sql: &mut Statement, sort: Sort, after: Cursor) {
-    let (column, reaches, passes, key) = match sort {
-        // A key is negated in a newest-first order; the least number has no negative, and nothing was received then.
-        Sort::Newest => ("received_at", " <= ", " < ", after.key.checked_neg().unwrap_or(i64::MAX)),
-        Sort::Relevance => ("received_at", " <= ", " < ", Query::unranked(after.key).1),
-        Sort::Oldest => ("received_at", " >= ", " > ", after.key),
-        Sort::Deadline => ("promised_at", " >= ", " > ", after.key),
+/// Behind a place in the order, or in that of what is sorted by the key. A first page is behind the least place there is: with a
+/// range to begin at, every engine takes the index for it.
+fn push_after(sql: &mut Statement, sort: Sort, sorted: Option<&str>, after: Option<Cursor>) {
+    let key = match after {
+        Some(after) if sort == Sort::Relevance => -Query::unranked(after.key).1,
+        Some(after) => after.key,
+        None => i64::MIN,
     };
-    sql.push(" AND ").push(column).push(reaches).number(key);
-    sql.push(" AND (").push(column).push(passes).number(key);
-    sql.push(" OR id > ").bind(Value::Id(after.id.as_uuid())).push(")");
+    let id = after.map_or(Uuid::nil(), |after| after.id.as_uuid());
+    let (reaches, passes, key) = match (sorted, sort) {
+        // Of most that is settled nothing is promised: ties as long as the list. One range of the index cuts them, which it
+        // can where all columns are in one direction.
+        (Some(_), _) | (None, Sort::Deadline) => {
+            let column = sorted.unwrap_or("promised_at");
+            sql.push(&format!(" AND ({column}, id) > (")).number(key).push(", ").bind(Value::Id(id)).push(")");
+            return;
+        }
+        // A key is negated in a newest-first order; the least number has no negative, and nothing was received then.
+        (None, Sort::Newest | Sort::Relevance) => (" <= ", " < ", key.checked_neg().unwrap_or(i64::MAX)),
+        (None, Sort::Oldest) => (" >= ", " > ", key),
+    };
+    // The first condition is a range on the index, the second cuts ties.
+    sql.push(" AND received_at").push(reaches).number(key);
+    sql.push(" AND (received_at").push(passes).number(key);
+    sql.push(" OR id > ").bind(Value::Id(id)).push(")");
 }

@@ -30,15 +30,17 @@ impl Standing {
                         "migration {version} of the complaint schema is not the one this library knows"
                     )));
                 }
-                _ => {
-                    return Err(StoreError::Unusable(format!(
-                        "the complaint schema is at version {version}, this library knows up to {}: use a newer one",
-                        known.len()
-                    )));
-                }
+                _ => return Err(Self::newer(*version, known.len())),
             }
         }
         Ok(if recorded.len() == known.len() { Self::Current } else { Self::Behind(recorded.len()) })
+    }
+
+    /// What to say of a schema that a later library has brought further.
+    pub(crate) fn newer(version: i64, known: usize) -> StoreError {
+        StoreError::Unusable(format!(
+            "the complaint schema is at version {version}, this library knows up to {known}: use a newer one"
+        ))
     }
 
     /// What to say to whoever uses a store that is not migrated.

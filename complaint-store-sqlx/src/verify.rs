@@ -1,5 +1,7 @@
 //! Whether logs and states are as they were committed: a walk along the chain, the same on every engine.
 
+mod heads;
+
 use std::collections::VecDeque;
 use std::fmt;
 
@@ -12,15 +14,18 @@ use uuid::Uuid;
 
 use crate::chain::{BEGINNING, EntryFacts, Hash, link, words_digest};
 use crate::codec::{LOG_ENTRY, STATE, StateColumns, decode, decode_entry};
+use heads::Head;
+pub use heads::Heads;
 
 /// How many broken complaints are named; more are only counted.
 const NAMED: usize = 100;
 
 /// What a walk along the chain found.
 ///
-/// The chain has no key: who may write to the database *and* computes all hashes behind a change anew, with the state that
-/// fits, makes another chain that holds. Nor is a complaint missed that is gone altogether, log and state, or the end of a log
-/// whose state was put back to where it ends now. Against that stands what is kept elsewhere, a backup or a copy of the log.
+/// The chain has no key, and references are drawn, not counted: who may write to the database *and* computes all hashes behind a
+/// change anew, with the state that fits, makes another chain that holds. Nor does the database alone miss a complaint that is
+/// gone altogether, log and state, or the end of a log whose state was put back to where it ends now. All three are found by
+/// [heads](Heads) that were kept elsewhere, as far as those reach.
 ///
 /// ```
 /// # use complaint_store_sqlx::{SqliteStore, verify::Verified};
@@ -103,6 +108,10 @@ pub enum Tampering {
     State(&'static str),
     /// There is a log without a complaint.
     NoState,
+    /// The log up to this entry holds, but it is not the one whose [head](Heads) was kept.
+    NotKept,
+    /// There is neither state nor log of a complaint whose [head](Heads) was kept.
+    Gone,
 }
 
 impl Verified {
@@ -122,6 +131,8 @@ impl fmt::Display for Breach {
             Tampering::Unreadable => f.write_str("cannot be read"),
             Tampering::State(column) => write!(f, "the log does not lead to what complaint_state.{column} holds"),
             Tampering::NoState => f.write_str("a log without a complaint"),
+            Tampering::NotKept => f.write_str("the log up to here is not the one whose head was kept"),
+            Tampering::Gone => f.write_str("gone with its state and all of its log, and its head was kept"),
         }
     }
 }
@@ -155,8 +166,8 @@ pub(crate) struct StoredState {
 }
 
 /// Goes through complaints in the order of ids, and through the log of each.
-#[derive(Default)]
-pub(crate) struct Walk {
+pub(crate) struct Walk<'a> {
+    heads: Heads<'a>,
     found: Verified,
     waiting: VecDeque<StoredState>,
     current: Option<Chain>,
@@ -168,10 +179,16 @@ struct Chain {
     seq: i64,
     head: Hash,
     replayed: Option<Complaint>,
+    known: Option<Head>,
     broken: Option<(i64, Tampering)>,
 }
 
-impl Walk {
+impl<'a> Walk<'a> {
+    pub(crate) fn with(mut heads: Heads<'a>) -> Result<Self, StoreError> {
+        heads.begin()?;
+        Ok(Self { heads, found: Verified::default(), waiting: VecDeque::new(), current: None })
+    }
+
     /// The states of the next portion, in order. All entries of complaints up to the last of them must follow.
     pub(crate) fn states(&mut self, states: Vec<StoredState>) {
         self.waiting.extend(states);
@@ -183,11 +200,11 @@ impl Walk {
         if self.current.as_ref().is_none_or(|chain| chain.complaint != complaint) {
             self.close()?;
             while let Some(state) = self.waiting.pop_front_if(|state| state.columns.id.as_uuid() < complaint) {
-                self.current = Some(Chain::of(state.columns.id.as_uuid(), Some(state)));
+                self.open(state.columns.id, Some(state))?;
                 self.close()?;
             }
             let state = self.waiting.pop_front_if(|state| state.columns.id.as_uuid() == complaint);
-            self.current = Some(Chain::of(complaint, state));
+            self.open(ComplaintId::from_uuid(complaint), state)?;
         }
         self.found.entries += 1;
         self.found.erased += u64::from(entry.words.is_none() && entry.words_digest.is_some());
@@ -201,36 +218,68 @@ impl Walk {
     pub(crate) fn end_of_portion(&mut self) -> Result<(), StoreError> {
         self.close()?;
         while let Some(state) = self.waiting.pop_front() {
-            self.current = Some(Chain::of(state.columns.id.as_uuid(), Some(state)));
+            self.open(state.columns.id, Some(state))?;
             self.close()?;
         }
         Ok(())
     }
 
     /// All portions were seen.
-    pub(crate) fn result(self) -> Verified {
-        self.found
+    pub(crate) fn result(mut self) -> Result<Verified, StoreError> {
+        self.miss(None)?;
+        self.heads.end()?;
+        Ok(self.found)
+    }
+
+    fn open(&mut self, complaint: ComplaintId, state: Option<StoredState>) -> Result<(), StoreError> {
+        self.miss(Some(complaint))?;
+        let known = self.heads.of(complaint)?;
+        self.current = Some(Chain {
+            complaint: complaint.as_uuid(),
+            state,
+            seq: 0,
+            head: BEGINNING,
+            replayed: None,
+            known,
+            broken: None,
+        });
+        Ok(())
     }
 
     fn close(&mut self) -> Result<(), StoreError> {
         let Some(chain) = self.current.take() else { return Ok(()) };
         let complaint = ComplaintId::from_uuid(chain.complaint);
         self.found.complaints += 1;
-        if let Some((seq, what)) = chain.end()? {
-            self.found.broken += 1;
-            if self.found.breaches.len() < NAMED {
-                self.found.breaches.push(Breach { complaint, seq, what });
-            }
+        let (known, now) = (chain.known, Head { complaint, entries: chain.seq, hash: chain.head });
+        let broken = chain.end()?;
+        // Of what is not as it was committed, only what was known before is worth keeping.
+        if let Some(head) = if broken.is_some() { known } else { Some(now) } {
+            self.heads.keep(head)?;
+        }
+        if let Some((seq, what)) = broken {
+            self.name(Breach { complaint, seq, what });
         }
         Ok(())
+    }
+
+    /// Names the complaints below one that are known and were not come by.
+    fn miss(&mut self, complaint: Option<ComplaintId>) -> Result<(), StoreError> {
+        while let Some(head) = self.heads.below(complaint)? {
+            self.heads.keep(head)?;
+            self.name(Breach { complaint: head.complaint, seq: 1, what: Tampering::Gone });
+        }
+        Ok(())
+    }
+
+    fn name(&mut self, breach: Breach) {
+        self.found.broken += 1;
+        if self.found.breaches.len() < NAMED {
+            self.found.breaches.push(breach);
+        }
     }
 }
 
 impl Chain {
-    fn of(complaint: Uuid, state: Option<StoredState>) -> Self {
-        Self { complaint, state, seq: 0, head: BEGINNING, replayed: None, broken: None }
-    }
-
     fn follow(&mut self, stored: &StoredEntry) {
         if self.broken.is_some() {
             return;
@@ -259,6 +308,9 @@ impl Chain {
         if self.head[..] != stored.hash[..] {
             return Err(Tampering::Altered);
         }
+        if self.known.is_some_and(|known| known.entries == self.seq && known.hash != self.head) {
+            return Err(Tampering::NotKept);
+        }
         match (&stored.words, &stored.salt, sealed) {
             (Some(words), Some(salt), Some(sealed)) if words_digest(salt, words) == sealed => {}
             // Never typed, or erased: then the salt must be gone as well.
@@ -276,7 +328,8 @@ impl Chain {
         if self.broken.is_some() {
             return Ok(self.broken);
         }
-        let Some(replayed) = self.replayed else {
+        let cut = self.known.is_some_and(|known| known.entries > self.seq);
+        let Some(replayed) = self.replayed.filter(|_| !cut) else {
             return Ok(Some((self.seq + 1, Tampering::Missing)));
         };
         let expected = StateColumns::of(&replayed, next_action_at(&replayed))?;

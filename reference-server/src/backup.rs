@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use chrono::{DateTime, Utc};
-use complaint_store_sqlx::verify::Verified;
+use complaint_store_sqlx::verify::{Heads, Verified};
 use complaint_store_sqlx::{Scratch, SqliteStore};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -21,6 +21,7 @@ use crate::clock::{Clock as _, SystemClock};
 use crate::config::{BackupArgs, DatabaseUrl, DrillArgs, RestoreArgs};
 use crate::database::{self, file_of, verified_json};
 use crate::extract::hex;
+use crate::heads::with_heads;
 use crate::make_private_folder;
 
 type AnyError = Box<dyn Error + Send + Sync>;
@@ -92,6 +93,8 @@ pub async fn restore(args: RestoreArgs) -> Result<ExitCode, AnyError> {
     let Some(url) = url(args.database.as_deref(), &args.data) else { return Ok(ExitCode::from(WRONG_ARGUMENTS)) };
     let manifest = checked(&args.from, &url)?;
     make_private_folder(&args.data)?;
+    // Of two at once the second would take away what the first has put there, and a server must not find half of it.
+    let _alone = crate::lock(&args.data, true)?;
     let into = args.data.join(ATTACHMENTS);
     if into.is_dir() && fs::read_dir(&into)?.next().is_some() {
         return Err(format!("{} is not empty", into.display()).into());
@@ -135,10 +138,13 @@ pub async fn drill(args: DrillArgs) -> Result<ExitCode, AnyError> {
     let manifest = checked(&folder, &url)?;
     sound_attachments(&folder.join(ATTACHMENTS), manifest.attachments)?;
     let file = folder.join(manifest.engine.file());
-    let verified: Verified = match &url {
-        DatabaseUrl::Sqlite(_) => SqliteStore::drill(&file, scratch.path()).await?,
-        DatabaseUrl::Postgres(url) => url.options.drill(&file).await?,
+    let drilled = async |heads: Heads<'_>| -> Result<Verified, AnyError> {
+        Ok(match &url {
+            DatabaseUrl::Sqlite(_) => SqliteStore::drill_with(&file, scratch.path(), heads).await?,
+            DatabaseUrl::Postgres(url) => url.options.drill_with(&file, heads).await?,
+        })
     };
+    let verified = with_heads(&args.heads, drilled).await?;
     let age = SystemClock.now().signed_duration_since(manifest.at).num_seconds();
     let seconds = begun.elapsed().as_secs_f64();
     if args.json {
@@ -178,33 +184,39 @@ async fn take(url: &DatabaseUrl, data: &Path, to: &Path) -> Result<Manifest, Any
         // Only looking must not make one.
         database::existing(url)?;
     }
-    make_private_folder(to)?;
-    let taken = async {
-        let at = SystemClock.now();
-        let file = to.join(engine.file());
-        match url {
-            DatabaseUrl::Sqlite(url) => {
-                let store = SqliteStore::open(url).await?;
-                let backed_up = store.back_up(&file).await;
-                store.close().await;
-                backed_up?;
-            }
-            DatabaseUrl::Postgres(url) => url.options.back_up(&file).await?,
+    let parent = to.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    make_private_folder(parent)?;
+    // Beside its place until it is whole: what is left of one that was killed goes with the next.
+    let scratch = Scratch::within(parent)?;
+    let folder = scratch.path().join("backup");
+    make_private_folder(&folder)?;
+    let at = SystemClock.now();
+    let file = folder.join(engine.file());
+    match url {
+        DatabaseUrl::Sqlite(url) => {
+            let store = SqliteStore::open(url).await?;
+            let backed_up = store.back_up(&file).await;
+            store.close().await;
+            backed_up?;
         }
-        let attachments = backed_up_attachments(&data.join(ATTACHMENTS), &to.join(ATTACHMENTS))?;
-        let (bytes, sha256) = digest(&file)?;
-        let manifest = Manifest { version: VERSION, at, engine, bytes, sha256, attachments };
-        let mut written = File::create_new(to.join(MANIFEST))?;
-        written.write_all(serde_json::to_string(&manifest)?.as_bytes())?;
-        written.sync_all()?;
-        Ok::<_, AnyError>(manifest)
-    };
-    let taken = taken.await;
-    if taken.is_err() {
-        // Made by this call, and of no use.
-        let _ = fs::remove_dir_all(to);
+        DatabaseUrl::Postgres(url) => url.options.back_up(&file).await?,
     }
-    taken
+    let attachments = backed_up_attachments(&data.join(ATTACHMENTS), &folder.join(ATTACHMENTS))?;
+    let (bytes, sha256) = digest(&file)?;
+    let manifest = Manifest { version: VERSION, at, engine, bytes, sha256, attachments };
+    let mut written = File::create_new(folder.join(MANIFEST))?;
+    written.write_all(serde_json::to_string(&manifest)?.as_bytes())?;
+    written.sync_all()?;
+    if to.exists() {
+        return Err(format!("{} is there already", to.display()).into());
+    }
+    // A folder that somebody made meanwhile is refused by this as well, unless it is empty.
+    fs::rename(&folder, to).map_err(|fault| format!("cannot write {}: {fault}", to.display()))?;
+    #[cfg(unix)]
+    for folder in [to, parent] {
+        File::open(folder)?.sync_all()?;
+    }
+    Ok(manifest)
 }
 
 /// What a backup says of itself, once its database file is known to be the one that was written.

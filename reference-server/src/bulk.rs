@@ -1,7 +1,6 @@
 //! The commands `export` and `copy`: all complaints at once.
 
 use std::error::Error;
-use std::fs::{self, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 use std::process::ExitCode;
@@ -12,6 +11,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::{CopyArgs, DatabaseUrl, ExportArgs};
 use crate::database::{self, Database};
+use crate::heads::written_whole;
 
 type AnyError = Box<dyn Error + Send + Sync>;
 
@@ -33,25 +33,14 @@ pub async fn export(args: ExportArgs) -> Result<ExitCode, AnyError> {
     let exported = if args.out == Path::new("-") {
         write(&mut BufWriter::new(io::stdout())).await
     } else {
-        let mut options = OpenOptions::new();
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let file = options.open(&args.out).map_err(|fault| format!("cannot write {}: {fault}", args.out.display()))?;
-        let exported = write(&mut BufWriter::new(&file)).await;
-        let exported = exported.and_then(|exported| Ok(file.sync_all().map(|()| exported)?));
-        if exported.is_err() {
-            // Half of it is of no use, and would be in the way of the next try.
-            let _ = fs::remove_file(&args.out);
-        }
-        exported
+        written_whole(&args.out, write).await
     };
     progress.finish_and_clear();
-    let Exported { agents, complaints, entries, notices } = exported?;
+    let Exported { agents, complaints, entries, notices, given_up } = exported?;
     eprintln!("Complaints  {complaints}");
     eprintln!("Entries     {entries}");
     eprintln!("Agents      {agents}");
-    eprintln!("Notices     {notices}");
+    eprintln!("Notices     {notices}, and {given_up} given up");
     Ok(ExitCode::SUCCESS)
 }
 
@@ -76,6 +65,7 @@ pub async fn copy(args: CopyArgs) -> Result<ExitCode, AnyError> {
     let copied = copied?;
     println!("Complaints  {}", copied.seen);
     println!("Copied      {}, with {} entries and {} notices", copied.complaints, copied.entries, copied.notices);
+    println!("Given up    {} notices", copied.given_up);
     println!("There       {}", copied.there);
     println!("Agents      {}", copied.agents);
     println!("Differing   {}", copied.differing);

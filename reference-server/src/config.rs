@@ -16,6 +16,8 @@ use secrecy::{ExposeSecret as _, SecretString};
 use thiserror::Error;
 use url::{Host, Url};
 
+use crate::auth::documents::{Document, DocumentKind};
+
 /// Variable that holds the relay's URL where a password must not stand on the command line.
 pub const SMTP_VARIABLE: &str = "COMPLAINT_SMTP";
 /// Variable that holds the token that opens `/metrics`; never an argument, because arguments can be read by every user of a machine.
@@ -67,17 +69,23 @@ the moment, try it again (no database, or no server was started with --intake-ad
     )]
     Intake(IntakeArgs),
     /// Look whether the logs of all complaints, and what they led to, are as they were committed.
-    #[command(after_help = "Ends with 0 if they are, with 1 if any is not or the database cannot be read.")]
-    Verify(VerifyArgs),
-    /// Write all complaints with their logs, agents and waiting notices as JSON Lines.
     #[command(
-        after_help = "Accounts, policy, mail that came in and attachments are not part of it; `backup` has them. May run beside the server."
+        after_help = "Whoever can write to the database can also take a complaint out with all that belongs to it, cut the end of a log off and \
+put the state back to match, or tell a log anew. That shows only in heads that were kept elsewhere: write them with --keep-heads, look for \
+them with --heads. A head that is missed is kept on.\n\
+Ends with 0 if they are, with 1 if any is not or the database cannot be read."
+    )]
+    Verify(VerifyArgs),
+    /// Write all complaints with their logs, agents and notices that wait or were given up as JSON Lines.
+    #[command(
+        after_help = "Accounts with what people chose about notices and their letters of the day, the policy, mail that came in, endpoints of \
+webhooks, notices that were delivered and attachments are not part of it; `backup` has them. May run beside the server."
     )]
     Export(ExportArgs),
-    /// Carry all complaints with their logs, agents and waiting notices over to another database.
+    /// Carry all complaints with their logs, agents and notices that wait or were given up over to another database.
     #[command(
         after_help = "Stop the servers first. Given up, it may be begun again: what is there with the same log is passed over.\n\
-NOT carried over: accounts with their sessions and tokens, the policy, mail that came in (nor the key by which letters are answered), what people chose about notices, notices that were given up, endpoints of webhooks, and what was asked under an Idempotency-Key. Attachments stay in \
+NOT carried over: accounts with their sessions and tokens, the policy, mail that came in (nor the key by which letters are answered), what people chose about notices, their letters of the day, endpoints of webhooks with what was sent there, notices that were delivered, and what was asked under an Idempotency-Key. Attachments stay in \
 the data folder. From then on only one of the two may have a server, or people are told twice.\n\
 Ends with 0 if logs, agents and counts are the same in both afterwards, with 1 if any is not."
     )]
@@ -141,6 +149,13 @@ pub struct ServeArgs {
     /// Gateway for text messages, described in TOML as below; without one, none are sent. Every server on one database needs the same.
     #[arg(long, value_name = "FILE")]
     pub sms: Option<PathBuf>,
+    /// Terms of service that customers accept before they go on: a text file whose first line is the version. With another version they are
+    /// asked anew.
+    #[arg(long, value_name = "FILE")]
+    pub terms: Option<PathBuf>,
+    /// The privacy notice that customers say they have read, as --terms.
+    #[arg(long, value_name = "FILE")]
+    pub privacy: Option<PathBuf>,
     /// Address at which complaints come by mail, as in complaints@example.org; mail to it must reach `intake` or `POST /api/v1/intake/mail`,
     /// with anything behind a + as well. Letters are then sent from it, and can be answered. Without it, no mail is taken in.
     #[arg(long, value_name = "EMAIL")]
@@ -265,9 +280,23 @@ pub struct VerifyArgs {
     /// Database URL, as for `serve`.
     #[arg(long, value_name = "URL")]
     pub database: Option<String>,
+    /// Heads that were kept earlier, and those to keep.
+    #[command(flatten)]
+    pub heads: HeadsArgs,
     /// Answer as JSON, in one line.
     #[arg(long)]
     pub json: bool,
+}
+
+/// Heads of chains, for `verify` and `drill`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct HeadsArgs {
+    /// Heads that --keep-heads kept earlier: each must still be on its chain.
+    #[arg(long, value_name = "FILE")]
+    pub heads: Option<PathBuf>,
+    /// New file for the heads of all chains; put it where whoever can write to the database cannot.
+    #[arg(long, value_name = "FILE")]
+    pub keep_heads: Option<PathBuf>,
 }
 
 /// Arguments of `export`.
@@ -344,6 +373,9 @@ pub struct DrillArgs {
     /// Folder with room for all of it; what is made there is removed again [default: the system's folder for such files].
     #[arg(long, value_name = "DIR")]
     pub scratch: Option<PathBuf>,
+    /// Heads that were kept earlier, and those to keep.
+    #[command(flatten)]
+    pub heads: HeadsArgs,
     /// Answer as JSON, in one line.
     #[arg(long)]
     pub json: bool,
@@ -362,6 +394,8 @@ pub struct Config {
     pub smtp: Option<SecretString>,
     /// Where text messages leave; none: none are sent.
     pub sms: Option<Arc<Gateway>>,
+    /// What customers accept before they go on; shared, because they are long.
+    pub documents: Arc<[Document]>,
     /// Networks of the house that webhooks may lead to.
     pub webhook_networks: Networks,
     /// What links start with; none until the port is known, see [`Config::bound_to`].
@@ -438,6 +472,13 @@ impl Config {
             .map_err(|fault| faults.push(fault))
             .ok();
         let sms = args.sms.as_deref().map(sms_gateway).transpose().map_err(|more| faults.extend(more)).ok();
+        let documents = [(DocumentKind::Terms, &args.terms), (DocumentKind::Privacy, &args.privacy)];
+        let documents = documents.into_iter().filter_map(|(kind, file)| {
+            let file = file.as_deref()?;
+            let wrong = |why| faults.push(format!("--{} {}: {why}", kind.as_str(), file.display()));
+            Document::read(kind, file).map_err(wrong).ok()
+        });
+        let documents: Vec<Document> = documents.collect();
         let base_url = args.base_url.as_deref().map(base_url).transpose().map_err(|fault| faults.push(fault)).ok();
         let webhook_networks = args.webhook_network.join(",").parse::<Networks>();
         let webhook_networks =
@@ -460,6 +501,7 @@ impl Config {
                 database,
                 smtp,
                 sms,
+                documents: documents.into(),
                 webhook_networks,
                 base_url,
                 trusted_proxies,
@@ -584,7 +626,11 @@ impl DatabaseUrl {
     /// What `--database` names, or the file in the data folder.
     pub fn of(given: Option<&str>, data: &Path) -> Result<Self, String> {
         match given {
-            None => Ok(Self::Sqlite(format!("sqlite://{}", data.join("complaints.db").display()))),
+            // A folder may be called what means something else in a URL.
+            None => {
+                let file = data.join("complaints.db").display().to_string();
+                Ok(Self::Sqlite(format!("sqlite://{}", file.replace('%', "%25").replace('?', "%3F"))))
+            }
             Some(url) if url.starts_with("sqlite:") && url.len() > "sqlite:".len() => {
                 if url.contains(":memory:") || url.contains("mode=memory") {
                     Err("--database: a database in memory would lose everything at the end; name a file, as in sqlite:complaints.db".into())
@@ -612,10 +658,13 @@ impl DatabaseUrl {
 
 impl fmt::Display for DatabaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Sqlite(url) => url.strip_prefix("sqlite://").or_else(|| url.strip_prefix("sqlite:")).unwrap_or(url),
-            Self::Postgres(url) => &url.shown,
-        })
+        match self {
+            Self::Sqlite(url) => {
+                let file = url.strip_prefix("sqlite://").or_else(|| url.strip_prefix("sqlite:")).unwrap_or(url);
+                f.write_str(&file.replace("%3F", "?").replace("%25", "%"))
+            }
+            Self::Postgres(url) => f.write_str(&url.shown),
+        }
     }
 }
 
@@ -924,6 +973,11 @@ mod tests {
             assert!(serve(&["--database", bad]).is_err(), "{bad}");
         }
         assert_eq!(serve(&["--database", "sqlite:/srv/c.db"]).expect("fine").database.to_string(), "/srv/c.db");
+        let folder = Path::new("/srv/a%41b?c");
+        let url = DatabaseUrl::of(None, folder).expect("fine");
+        let DatabaseUrl::Sqlite(named) = &url else { panic!("{url}") };
+        assert_eq!(crate::database::file_of(named).expect("fine"), folder.join("complaints.db"));
+        assert_eq!(url.to_string(), "/srv/a%41b?c/complaints.db");
     }
 
     #[test]

@@ -1,12 +1,13 @@
 //! The database: which engine keeps complaints and accounts.
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::str::FromStr as _;
 use std::sync::Arc;
 
 use complaint_core::store::{Store, StoreError};
 use complaint_store_sqlx::postgres::PostgresOptions;
-use complaint_store_sqlx::verify::Verified;
+use complaint_store_sqlx::verify::{Heads, Verified};
 use complaint_store_sqlx::{PostgresStore, SqliteStore};
 use sqlx::sqlite::SqliteConnectOptions;
 use thiserror::Error;
@@ -24,6 +25,9 @@ pub enum DatabaseError {
     /// There is none; only looking must not make one.
     #[error("there is no database {}", .0.display())]
     Missing(PathBuf),
+    /// Whether there is one cannot be seen, e.g. in a folder of somebody else.
+    #[error("the database {} cannot be looked at", .0.display())]
+    OutOfSight(PathBuf, #[source] std::io::Error),
     /// The tables of accounts cannot be opened or brought up to date.
     #[error("the accounts in the database cannot be opened")]
     Accounts(#[from] AccountsError),
@@ -112,14 +116,16 @@ impl Database {
 }
 
 /// Whether states and logs of all complaints in a database are as they were committed. Changes nothing, not even an old schema.
-pub async fn verify(url: &DatabaseUrl) -> Result<Verified, DatabaseError> {
+///
+/// `heads` are those that were kept elsewhere, and where to keep those of now.
+pub async fn verify(url: &DatabaseUrl, heads: Heads<'_>) -> Result<Verified, DatabaseError> {
     Ok(match url {
         DatabaseUrl::Sqlite(url) => {
             existing(url)?;
-            SqliteStore::open(url).await?.verify_all().await?
+            SqliteStore::open(url).await?.verify_with(heads).await?
         }
         // Whether the server could lose something is no matter for whoever only reads.
-        DatabaseUrl::Postgres(url) => opened(url.options.clone(), false).await?.verify_all().await?,
+        DatabaseUrl::Postgres(url) => opened(url.options.clone(), false).await?.verify_with(heads).await?,
     })
 }
 
@@ -158,9 +164,30 @@ pub fn file_of(url: &str) -> Result<PathBuf, DatabaseError> {
 /// Refuses a file that is not there, which opening would make.
 pub fn existing(url: &str) -> Result<(), DatabaseError> {
     let file = file_of(url)?;
-    if file.is_file() { Ok(()) } else { Err(DatabaseError::Missing(file)) }
+    match std::fs::metadata(&file) {
+        Ok(known) if known.is_file() => Ok(()),
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(DatabaseError::OutOfSight(file, error)),
+        _ => Err(DatabaseError::Missing(file)),
+    }
 }
 
 async fn opened(options: PostgresOptions, durable: bool) -> Result<PostgresStore, StoreError> {
     if durable { options.open().await } else { options.not_durable().open().await }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_seen_is_not_called_missing() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let at = |inner: &str| format!("sqlite:{}/{inner}", folder.path().display());
+        std::fs::write(folder.path().join("file"), "").expect("written");
+        assert!(existing(&at("file")).is_ok());
+        assert!(matches!(existing(&at("none")), Err(DatabaseError::Missing(_))));
+        // As in a folder of somebody else, which tests that run as root may look into.
+        let error = existing(&at("file/complaints.db")).expect_err("a file is no folder");
+        assert!(matches!(error, DatabaseError::OutOfSight(..)), "{error}");
+    }
 }

@@ -118,6 +118,20 @@ impl Problem {
         self
     }
 
+    /// This and what else is wrong, but for fields that are named already.
+    #[must_use]
+    pub fn and_more(mut self, other: Option<Self>) -> Self {
+        let Some(other) = other else { return self };
+        let mut more = other.errors;
+        more.retain(|error| self.errors.iter().all(|known| known.field != error.field));
+        if let Some(said) = other.detail.filter(|_| !more.is_empty()) {
+            let before = self.detail.map(|before| format!("{before} ")).unwrap_or_default();
+            self.detail = Some(format!("{before}{said}").into());
+        }
+        self.errors.extend(more);
+        self
+    }
+
     /// Adds a member of its own; the standard members cannot be overwritten.
     #[must_use]
     pub fn with(mut self, member: &str, value: impl Into<serde_json::Value>) -> Self {
@@ -208,11 +222,11 @@ impl From<AuthError> for Problem {
     fn from(error: AuthError) -> Self {
         match error {
             AuthError::Invalid(faults) => {
-                let detail = faults.first().map(|first| first.fault.message.as_str().into());
-                let problem = faults.into_iter().fold(Self::invalid(), |problem, wrong| {
-                    problem.field(wrong.field, wrong.fault.code, wrong.fault.message)
-                });
-                Self { detail, ..problem }
+                let said: Vec<&str> = faults.iter().map(|wrong| wrong.fault.message.as_str()).collect();
+                let problem = Self::invalid().detail(said.join(" "));
+                faults
+                    .into_iter()
+                    .fold(problem, |problem, wrong| problem.field(wrong.field, wrong.fault.code, wrong.fault.message))
             }
             AuthError::InvalidCredentials => {
                 Self::new(StatusCode::UNAUTHORIZED, "invalid_credentials", "E-mail address or password is wrong.")

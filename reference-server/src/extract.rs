@@ -207,17 +207,19 @@ fn with_the_rest<T: DeserializeOwned>(text: &str, first: Problem, untold: &[&str
     for _ in 0..2 * FAULTS_MAX {
         let Some(at) = fault.filter(|it| !top_of(it).is_empty() && faults.len() < FAULTS_MAX) else { break };
         let top = top_of(&at).to_owned();
-        fault = if at.code == "unknown_field" && at.field == top {
-            body.as_object_mut().and_then(|object| object.remove(&top));
+        let place: Vec<&str> = at.field.split('.').collect();
+        fault = if at.code == "unknown_field" {
+            if let Some((name, object)) = place.split_last()
+                && let Some(members) = below(&mut body, object).and_then(Value::as_object_mut)
+            {
+                members.remove(*name);
+            }
             fault_in::<T>(&body, untold)
         } else {
-            let mended = mends(&at).into_iter().find_map(|mend| {
-                body[&top] = mend;
-                let next = fault_in::<T>(&body, untold);
-                (next.as_ref().map(top_of) != Some(&top)).then_some(next)
-            });
-            // Nothing else is wrong, or no value of ours will do.
-            mended.flatten()
+            // The value gives way, or, where none of ours will do there, all of the member that it is in. If nothing does, what else is
+            // wrong stays unknown.
+            let value = mended::<T>(&mut body, &place, &at, untold);
+            value.or_else(|| mended::<T>(&mut body, &[&top], &at, untold)).flatten()
         };
         if let Some(next) = &fault
             && faults.iter().all(|known| known.field != next.field)
@@ -238,13 +240,56 @@ fn fault_in<T: DeserializeOwned>(body: &Value, untold: &[&str]) -> Option<FieldE
     field_problem(&dotted(error.path()), &error.inner().to_string(), untold).errors.into_iter().next()
 }
 
+/// Puts a value of ours in a place and says what is wrong next, or `None` if that place stays at fault whatever stands there.
+fn mended<T: DeserializeOwned>(
+    body: &mut Value,
+    place: &[&str],
+    at: &FieldError,
+    untold: &[&str],
+) -> Option<Option<FieldError>> {
+    let whole = place.join(".");
+    let before = below(body, place)?.clone();
+    for mend in mends(at) {
+        *below(body, place)? = mend;
+        let next = fault_in::<T>(body, untold);
+        // A fault of what it is in is one of this place, too.
+        let here = |next: &FieldError| {
+            let within = |inner: &str, outer: &str| inner == outer || inner.starts_with(&format!("{outer}."));
+            within(&next.field, &whole) || within(&whole, &next.field)
+        };
+        if !next.as_ref().is_some_and(here) {
+            return Some(next);
+        }
+    }
+    *below(body, place)? = before;
+    None
+}
+
+/// What is there in a document; a missing member of an object is made.
+fn below<'a>(body: &'a mut Value, path: &[&str]) -> Option<&'a mut Value> {
+    path.iter().try_fold(body, |at, step| match at {
+        Value::Object(members) => Some(members.entry(*step).or_insert(Value::Null)),
+        Value::Array(items) => items.get_mut(step.parse::<usize>().ok()?),
+        _ => None,
+    })
+}
+
 fn top_of(fault: &FieldError) -> &str {
     fault.field.split('.').next().unwrap_or_default()
 }
 
 /// Values of every kind a body has; where it must be one of a list, the refusal itself names some.
 fn mends(fault: &FieldError) -> Vec<Value> {
-    let plain = [json!(null), json!("a"), json!(1), json!(false), json!([]), json!({}), json!("2026-11-30")];
+    let plain = [
+        json!(null),
+        json!("a"),
+        json!(1),
+        json!(false),
+        json!([]),
+        json!({}),
+        json!("2026-11-30"),
+        json!("2026-11-30T00:00:00Z"),
+    ];
     let named = fault.message.split([' ', ',', '.', ';']).filter(|word| !word.is_empty()).map(|word| json!(word));
     plain.into_iter().chain(named).collect()
 }

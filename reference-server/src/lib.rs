@@ -17,6 +17,7 @@ pub mod error;
 pub mod extract;
 mod figures;
 pub mod files;
+pub mod heads;
 pub mod import;
 pub mod intake;
 pub mod live;
@@ -85,7 +86,7 @@ pub enum BuildError {
     },
     /// Another server works on the data folder.
     #[error(
-        "another server is running on the data folder {}; stop it first, or give --data another folder", .0.display()
+        "another server is running on the data folder {}, or a restore; stop it first, or give --data another folder", .0.display()
     )]
     InUse(PathBuf),
     /// The database cannot be opened or brought up to date.
@@ -163,7 +164,7 @@ pub async fn build(config: Config) -> Result<Server, BuildError> {
 /// Puts the server together with parts of the caller's choice.
 pub async fn build_with(config: Config, parts: Parts) -> Result<Server, BuildError> {
     make_private_folder(&config.data)?;
-    let lock = lock(&config.data, &config.database)?;
+    let lock = lock(&config.data, matches!(config.database, DatabaseUrl::Sqlite(_)))?;
     make_private_folder(&config.attachments_folder())?;
     let (clock, movable_clock): (Arc<dyn Clock>, _) = if config.movable_clock {
         let movable = MovableClock::over(parts.clock, &config.data).map_err(BuildError::Clock)?;
@@ -361,16 +362,12 @@ fn is_open_to_others(folder: &Path) -> bool {
 
 /// Takes the data folder for this server alone: live updates and uploads are known to the process that made them. Servers on one PostgreSQL
 /// tell each other and share the folder, but with none that has its database there. `admin create` and `import` ask for no lock, since they
-/// only write to the database.
-fn lock(folder: &Path, database: &DatabaseUrl) -> Result<File, BuildError> {
+/// only write to the database. `restore` takes it alone on either engine.
+pub(crate) fn lock(folder: &Path, alone: bool) -> Result<File, BuildError> {
     let fault = |source| BuildError::Folder { folder: folder.to_owned(), source };
     let file = File::options().create(true).truncate(false).write(true).open(folder.join("server.lock"));
     let file = file.map_err(fault)?;
-    let locked = match database {
-        DatabaseUrl::Sqlite(_) => file.try_lock(),
-        DatabaseUrl::Postgres(_) => file.try_lock_shared(),
-    };
-    match locked {
+    match if alone { file.try_lock() } else { file.try_lock_shared() } {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(BuildError::InUse(folder.to_owned())),
         Err(TryLockError::Error(source)) => Err(fault(source)),

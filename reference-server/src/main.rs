@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use clap::Parser as _;
 use complaint_core::clock::{Clock as _, IdSource as _, RandomIds};
+use complaint_store_sqlx::verify::{Heads, Verified};
 use reference_server::auth::password::Passwords;
 use reference_server::auth::{AccountService, AuthError};
 use reference_server::clock::SystemClock;
@@ -17,6 +18,7 @@ use reference_server::config::{
 };
 use reference_server::database::{self, Database, verified_json};
 use reference_server::error::{chain, printable};
+use reference_server::heads::with_heads;
 use reference_server::intake::{IntakeError, MAIL_MAX};
 use reference_server::{backup, build, bulk, demo, import, intake, make_private_folder};
 use tokio::net::TcpListener;
@@ -108,7 +110,7 @@ async fn admin_create(args: AdminCreateArgs) -> Result<ExitCode, AnyError> {
     };
     let password = line.strip_suffix('\n').map_or(line.as_str(), |line| line.strip_suffix('\r').unwrap_or(line));
     // Before anything is made: who is refused must not leave an empty data folder behind.
-    if let Err(AuthError::Invalid(faults)) = AccountService::checked_admin(&args.name, &args.email, password) {
+    if let Err(AuthError::Invalid(faults)) = AccountService::checked_person(&args.name, &args.email, password) {
         for wrong in faults {
             eprintln!("{}: {}", wrong.field, wrong.fault.message);
         }
@@ -176,7 +178,8 @@ async fn verify(args: VerifyArgs) -> Result<ExitCode, AnyError> {
         }
     };
     let begun = Instant::now();
-    let verified = database::verify(&url).await?;
+    let walk = async |heads: Heads<'_>| -> Result<Verified, AnyError> { Ok(database::verify(&url, heads).await?) };
+    let verified = with_heads(&args.heads, walk).await?;
     let seconds = begun.elapsed().as_secs_f64();
     if args.json {
         let mut answer = verified_json(&verified);
@@ -189,6 +192,9 @@ async fn verify(args: VerifyArgs) -> Result<ExitCode, AnyError> {
         println!("Broken      {}", verified.broken);
         for breach in &verified.breaches {
             println!("  {breach}");
+        }
+        for miscount in &verified.miscounts {
+            println!("  {miscount}");
         }
     }
     Ok(if verified.is_intact() { ExitCode::SUCCESS } else { ExitCode::FAILURE })

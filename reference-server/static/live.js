@@ -171,3 +171,40 @@
   addEventListener("pagehide", rest);
   addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
 })();
+
+// Says while a new password is typed what the server will say of it. Without script it says so when the form is sent.
+(() => {
+  const password = document.querySelector("input[name=password][autocomplete=new-password]");
+  const form = password?.form;
+  if (!form) return;
+  const said = document.createElement("span");
+  said.className = "hint";
+  said.setAttribute("role", "status");
+  password.after(said);
+  const again = form.elements.namedItem("password_again");
+  const typed = (name) => form.elements.namedItem(name)?.value ?? "";
+  let waiting = 0;
+  let asked = 0;
+  async function ask() {
+    const mine = ++asked;
+    if (!password.value) { said.textContent = ""; return; }
+    try {
+      const answer = await fetch("/api/v1/accounts/password/verdict", {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify({ password: password.value, name: typed("name"), email: typed("email") }),
+      });
+      if (!answer.ok || mine !== asked) return;
+      said.textContent = (await answer.json()).message;
+    } catch {
+      // Off line: it is said when the form is sent.
+    }
+  }
+  const compare = () => again?.setCustomValidity(again.value === password.value ? "" : "The two passwords differ.");
+  password.addEventListener("input", () => {
+    compare();
+    clearTimeout(waiting);
+    waiting = setTimeout(ask, 300);
+  });
+  again?.addEventListener("input", compare);
+})();

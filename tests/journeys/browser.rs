@@ -221,7 +221,9 @@ impl House {
         let admin = self.person(true).await;
         let token = self.server.setup_token.as_deref().expect("a set-up link");
         admin.open(&format!("/setup?token={token}")).await;
-        for (name, value) in [("name", "Ada Admin"), ("email", "ada@shop.example"), ("password", PASSWORD)] {
+        for (name, value) in
+            [("name", "Ada Admin"), ("email", "ada@shop.example"), ("password", PASSWORD), ("password_again", PASSWORD)]
+        {
             admin.fill("/setup", name, value).await;
         }
         admin.send("/setup").await;
@@ -252,6 +254,7 @@ impl House {
             let invited = self.person(true).await;
             invited.open(&format!("/invitation?token={token}")).await;
             invited.fill("/invitation", "password", PASSWORD).await;
+            invited.fill("/invitation", "password_again", PASSWORD).await;
             invited.send("/invitation").await;
             invited.leave().await;
         }
@@ -262,7 +265,12 @@ impl House {
     async fn john(&self, script: bool) -> Person {
         let john = self.person(script).await;
         john.open("/signup").await;
-        for (name, value) in [("name", "John Field"), ("email", "john@home.example"), ("password", PASSWORD)] {
+        for (name, value) in [
+            ("name", "John Field"),
+            ("email", "john@home.example"),
+            ("password", PASSWORD),
+            ("password_again", PASSWORD),
+        ] {
             john.fill("/signup", name, value).await;
         }
         john.send("/signup").await;
@@ -688,4 +696,36 @@ async fn words_stay_in_their_boxes_and_forms_off_the_paper() {
     for person in [john, sarah] {
         person.leave().await;
     }
+}
+
+/// How many lines the head of a page takes, and whether the page is wider than its window.
+const HEAD: &str = r"
+    const tops = new Set([...document.querySelectorAll('.top > div > *')].map((it) => {
+      const box = it.getBoundingClientRect();
+      return Math.round((box.top + box.height / 2) / 20);
+    }));
+    return [tops.size, document.documentElement.scrollWidth > document.documentElement.clientWidth ? 1 : 0];
+";
+
+#[tokio::test]
+async fn the_navigation_of_admins_stands_on_one_line() {
+    let Some(house) = House::open() else { return };
+    house.server.founded().await;
+    let admin = house.logged_in("ada@shop.example", true).await;
+    for (width, height, address, lines) in [
+        (1280, 900, "/admin", Some(1)),
+        (1280, 900, "/admin/policy", Some(1)),
+        // Those that one label stands for come below.
+        (1280, 900, "/admin/webhooks", Some(2)),
+        (390, 844, "/admin", None),
+        (390, 844, "/admin/dead-letters", None),
+    ] {
+        admin.browser.set_window_rect(0, 0, width, height).await.expect("resized");
+        admin.open(address).await;
+        admin.find("nav[aria-label='Main'] [aria-current]").await;
+        let head = admin.browser.execute(HEAD, vec![]).await.expect("runs").convert::<Vec<usize>>().expect("figures");
+        assert!(lines.is_none_or(|lines| head[0] == lines), "{address} at {width}: {head:?}");
+        assert_eq!(head[1], 0, "{address} at {width} is wider than its window");
+    }
+    admin.leave().await;
 }

@@ -108,6 +108,8 @@ pub(super) enum Fault {
     ForgetsWhy,
     RevivesNothing,
     RevivesLeases,
+    BuriesAnew,
+    BuriesTheLiving,
 }
 
 #[derive(Debug, Default)]
@@ -128,6 +130,7 @@ pub(super) struct Calls {
     pub(super) waiting: AtomicUsize,
     pub(super) dead: AtomicUsize,
     pub(super) revive: AtomicUsize,
+    pub(super) bury: AtomicUsize,
 }
 
 /// The model with one fault.
@@ -638,6 +641,21 @@ impl Outbox for Broken {
                 Ok(revived)
             }
             _ => self.model.revive(id, now).await,
+        }
+    }
+
+    async fn bury(&self, dead: &DeadNotice) -> Result<bool, StoreError> {
+        self.count(|c| &c.bury);
+        match self.fault {
+            Fault::BuriesAnew => self.model.bury(&DeadNotice { attempts: 0, ..dead.clone() }).await,
+            Fault::BuriesTheLiving => {
+                let buried = self.model.bury(dead).await?;
+                // As a statement that replaces what is there.
+                let fate = Settlement::Dead { why: dead.why.clone() };
+                self.model.settle(dead.notice.id, fate, dead.given_up_at).await?;
+                Ok(buried)
+            }
+            _ => self.model.bury(dead).await,
         }
     }
 }

@@ -792,6 +792,33 @@ pub(super) async fn what_was_given_up_can_be_revived(store: &dyn Store) {
     assert_eq!(claimed, [ClaimedNotice { notice: whole, attempt: 1 }], "not as a new one, or not it alone");
 }
 
+pub(super) async fn what_was_given_up_elsewhere_is_kept(store: &dyn Store) {
+    let planned = plan_notices(store, 2).await;
+    let claimed = claim_at(store, second(10_000), second(10_060), ALL).await;
+    store.settle(planned[0], Settlement::Delivered, second(10_001)).await.expect("settle");
+    let notice = Notice { id: NoticeId::from_uuid(uuid::Uuid::from_u128(77)), ..claimed[1].notice.clone() };
+    let elsewhere = DeadNotice { notice, attempts: 9, given_up_at: second(5), why: "No such mailbox.".into() };
+    assert!(store.bury(&elsewhere).await.expect("bury"), "it was not taken over");
+    assert_eq!(store.dead(None, ALL).await.expect("dead"), std::slice::from_ref(&elsewhere), "not as it was given up");
+    let of =
+        |notice: &Notice| DeadNotice { notice: notice.clone(), why: "Another reason.".into(), ..elsewhere.clone() };
+    for here in claimed.iter().map(|claimed| &claimed.notice).chain([&elsewhere.notice]) {
+        assert!(!store.bury(&of(here)).await.expect("bury"), "one that is here was taken over");
+    }
+    assert_eq!(
+        store.dead(None, ALL).await.expect("dead"),
+        std::slice::from_ref(&elsewhere),
+        "what is here was changed"
+    );
+    assert!(store.revive(elsewhere.notice.id, second(10_070)).await.expect("revive"));
+    let claimed = claim_at(store, second(10_070), second(10_080), ALL).await;
+    let claimed: Vec<NoticeId> = claimed.iter().map(|claimed| claimed.notice.id).collect();
+    assert!(
+        claimed.len() == 2 && claimed.contains(&planned[1]) && claimed.contains(&elsewhere.notice.id),
+        "{claimed:?}"
+    );
+}
+
 const SORTS: [Sort; 4] = [Sort::Newest, Sort::Oldest, Sort::Deadline, Sort::Relevance];
 
 async fn load(store: &dyn Store, story: &Story) -> Option<Complaint> {

@@ -158,6 +158,7 @@ macro_rules! __each_store_promise {
             what_is_held_back_keeps_its_tries: "A notice that is held back is not claimed before that instant, and the look at it counts as no attempt.",
             what_was_given_up_is_listed: "What was given up is listed once, from the highest id down, whole and with the reason.",
             what_was_given_up_can_be_revived: "A notice that was given up waits again once it is revived, as a new one does; nothing else is changed by that.",
+            what_was_given_up_elsewhere_is_kept: "A notice that was given up in another store is kept as it was given up there, unless one with its id is here.",
         }
     };
 }

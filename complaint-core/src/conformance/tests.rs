@@ -135,11 +135,20 @@ const FOUND: &[(Fault, &str)] = &[
     (Fault::ForgetsWhy, "what_was_given_up_is_listed"),
     (Fault::RevivesNothing, "what_was_given_up_can_be_revived"),
     (Fault::RevivesLeases, "what_was_given_up_can_be_revived"),
+    (Fault::BuriesAnew, "what_was_given_up_elsewhere_is_kept"),
+    (Fault::BuriesTheLiving, "what_was_given_up_elsewhere_is_kept"),
 ];
 
 /// Which of equally many notices a claim takes is left to a store, so a sequence asks for all of them, and at no moment before
-/// they are planned; agents are looked up by the roster.
-const BY_CASES_ALONE: &[Fault] = &[Fault::ClaimsTheNewest, Fault::IgnoresTheClaimLimit, Fault::FindsNobody];
+/// they are planned; agents are looked up by the roster, and nothing
+/// comes from another store.
+const BY_CASES_ALONE: &[Fault] = &[
+    Fault::ClaimsTheNewest,
+    Fault::IgnoresTheClaimLimit,
+    Fault::FindsNobody,
+    Fault::BuriesAnew,
+    Fault::BuriesTheLiving,
+];
 
 #[tokio::test]
 async fn each_promise_broken_on_purpose_is_found() {
@@ -152,7 +161,7 @@ async fn each_promise_broken_on_purpose_is_found() {
 
 #[tokio::test]
 async fn together_the_cases_reach_every_method() {
-    let methods: [fn(&Calls) -> &AtomicUsize; 16] = [
+    let methods: [fn(&Calls) -> &AtomicUsize; 17] = [
         |c| &c.load,
         |c| &c.by_reference,
         |c| &c.commit,
@@ -169,6 +178,7 @@ async fn together_the_cases_reach_every_method() {
         |c| &c.waiting,
         |c| &c.dead,
         |c| &c.revive,
+        |c| &c.bury,
     ];
     let calls = Arc::new(Calls::default());
     for case in CASES {

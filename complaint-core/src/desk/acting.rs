@@ -4,13 +4,15 @@ use std::collections::BTreeSet;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
+
 use super::plan::Plan;
 use super::{Desk, DeskError, Receipt, Resolution};
 use crate::actor::{Actor, Party};
 use crate::complaint::{Channel, Complaint, Entry, Rating, Submission};
 use crate::id::{ComplaintId, CustomerId, InvalidId, Level, Version};
 use crate::lifecycle::{
-    Availability, Command, CommandName, Context, FailedGuard, Input, Status, decide, refusal, submit,
+    Availability, Command, CommandName, Context, FailedGuard, Input, Refusal, Status, decide, refusal, submit,
 };
 use crate::notice::Holder;
 use crate::policy::Policy;
@@ -98,30 +100,14 @@ impl Acting {
 
     async fn hand_in(&self, submission: Submission) -> Result<Complaint, DeskError> {
         let policy = self.desk.policy();
-        if let Some(agent) = &submission.against
-            && self.desk.store.find(agent).await?.is_none()
-        {
-            // A mistyped id would let the complaint go to the very agent it is against.
-            let failed =
-                FailedGuard::input("unknown_agent", "against", "is no agent", "give an agent's id, or leave it out");
-            return Err(refusal(CommandName::Submit, None, vec![failed]).into());
-        }
-        // What nobody can reach is not counted: who brings complaints over may bring any number in one name.
-        let is_limited = policy.open_complaints_per_customer < u32::MAX;
-        let customer = self.actor.customer_id().or(submission.customer.as_ref()).filter(|_| is_limited).cloned();
+        let limited = self.limited(&submission, &policy);
         let mut current = Version::NONE;
         for _ in 0..ATTEMPTS {
-            let open = match &customer {
-                Some(customer) => self.desk.open_complaints(customer).await?,
-                None => 0,
-            };
             let now = self.desk.now();
-            let context = Context::new(&policy, now).open_complaints(open);
-            let (id, reference) = (self.desk.fresh_id(), self.desk.fresh_reference());
-            let first = submit(id, reference, &submission, &self.actor, &context)?;
+            let first = self.first_entry(&submission, &policy, now).await?;
             let mut plan = Plan::new(now);
             plan.add(vec![first]);
-            if let Some(customer) = &customer {
+            if let Some(customer) = &limited {
                 plan.open_limit(customer.clone(), policy.open_complaints_per_customer);
             }
             // Before the acknowledgement, which states the times that apply.
@@ -135,6 +121,58 @@ impl Acting {
             }
         }
         Err(DeskError::Contended { current })
+    }
+
+    /// Whose open complaints are counted. What nobody can reach is not counted: who brings complaints over may bring any number in one name.
+    fn limited(&self, submission: &Submission, policy: &Policy) -> Option<CustomerId> {
+        let customer = self.actor.customer_id().or(submission.customer.as_ref());
+        customer.filter(|_| policy.open_complaints_per_customer < u32::MAX).cloned()
+    }
+
+    async fn first_entry(
+        &self,
+        submission: &Submission,
+        policy: &Policy,
+        now: DateTime<Utc>,
+    ) -> Result<Entry, DeskError> {
+        let open = match self.limited(submission, policy) {
+            Some(customer) => self.desk.open_complaints(&customer).await?,
+            None => 0,
+        };
+        let context = Context::new(policy, now).open_complaints(open);
+        let (id, reference) = (self.desk.fresh_id(), self.desk.fresh_reference());
+        let first = submit(id, reference, submission, &self.actor, &context);
+        let Some(agent) = &submission.against else { return Ok(first?) };
+        if self.desk.store.find(agent).await?.is_some() {
+            return Ok(first?);
+        }
+        // A mistyped id would let the complaint go to the very agent it is against.
+        let failed =
+            FailedGuard::input("unknown_agent", "against", "is no agent", "give an agent's id, or leave it out");
+        let mut refused = first.err().unwrap_or_else(|| refusal(CommandName::Submit, None, Vec::new()));
+        refused.failed.push(failed);
+        Err(refused.into())
+    }
+
+    /// Why a submission would be refused now, without handing it in; `None` if it would not be. For forms that found faults of their own
+    /// in what was typed, so that people are told everything at once.
+    ///
+    /// ```
+    /// # use complaint_core::{Actor, Complaint, Desk, Policy, policy::Category, store::MemoryStore};
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// # let desk = Desk::new(MemoryStore::new(), Policy::standard().with_category(Category::named("Water supply")?));
+    /// # let john = desk.acting_as(Actor::customer("john")?);
+    /// let empty = Complaint::about("Water supply", "", "")?;
+    /// let refusal = john.would_refuse_submission(&empty).await?.expect("nothing is said");
+    /// assert_eq!(refusal.failed.len(), 2);
+    /// let about = Complaint::about("Water supply", "No water", "Since Monday.")?;
+    /// assert_eq!(john.would_refuse_submission(&about).await?, None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub async fn would_refuse_submission(&self, submission: &Submission) -> Result<Option<Refusal>, DeskError> {
+        refusal_in(self.first_entry(submission, &self.desk.policy(), self.desk.now()).await)
     }
 
     /// Files a new complaint after a finished one.
@@ -202,6 +240,35 @@ impl Acting {
     ) -> Result<Complaint, DeskError> {
         let what = format!("{} {id}", command.name());
         Ok(self.once(&what, Box::pin(self.change(id, &command, seen, &what))).await?.complaint)
+    }
+
+    /// Why a command would be refused now, without giving it; `None` if it would not be. For forms that found faults of their own in what
+    /// was typed, so that people are told everything at once.
+    ///
+    /// ```
+    /// use complaint_core::lifecycle::{Command, CommandName};
+    /// # use complaint_core::{Actor, Agent, Complaint, Desk, Policy, policy::Category, store::MemoryStore};
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// # let desk = Desk::new(MemoryStore::new(), Policy::standard().with_category(Category::named("Water supply")?));
+    /// # let asha = desk.enrol(Agent::named("asha", "Asha Rao")?.skilled_in(["water supply"])).await?;
+    /// # let john = desk.acting_as(Actor::customer("john")?);
+    /// # let receipt = john.submit(Complaint::about("Water supply", "No water", "Since Monday.")?).await?;
+    ///
+    /// let refusal = john.would_refuse(receipt.id(), &Command::plain(CommandName::Contest), None).await?;
+    /// assert!(refusal.expect("nothing is decided yet").has("wrong_status"));
+    /// assert_eq!(john.would_refuse(receipt.id(), &Command::plain(CommandName::Withdraw), None).await?, None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub async fn would_refuse(
+        &self,
+        id: ComplaintId,
+        command: &Command,
+        seen: Option<Version>,
+    ) -> Result<Option<Refusal>, DeskError> {
+        let before = self.whole(id).await?;
+        refusal_in(self.plan(before, command, seen, &self.desk.policy()).await)
     }
 
     async fn change(
@@ -677,6 +744,14 @@ impl Acting {
 enum Retry {
     Again(Version),
     Never(DeskError),
+}
+
+fn refusal_in<T>(tried: Result<T, DeskError>) -> Result<Option<Refusal>, DeskError> {
+    match tried {
+        Ok(_) => Ok(None),
+        Err(DeskError::Refused(refusal)) => Ok(Some(refusal)),
+        Err(error) => Err(error),
+    }
 }
 
 impl Desk {

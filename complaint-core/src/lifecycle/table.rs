@@ -97,7 +97,20 @@ pub enum Who {
 }
 
 impl Who {
-    /// What people read.
+    /// Several of them, as they stand in a sentence.
+    pub(crate) fn in_words(self) -> &'static str {
+        match self {
+            Self::Customer => "the customer",
+            Self::Handler => "the handler",
+            Self::Agent => "agents",
+            Self::Supervisor => "supervisors and those above them",
+            Self::Proposer => "whoever proposed it",
+            Self::Admin => "admins",
+            Self::System => "the system",
+        }
+    }
+
+    /// A short name for tables.
     pub fn label(self) -> &'static str {
         match self {
             Self::Customer => "customer",

@@ -13,6 +13,7 @@ use unic_langid::LanguageIdentifier;
 
 use super::{Notice, NoticeChannel, NoticeKind, Recipient};
 use crate::deadline::ClockKind;
+use crate::text::language;
 
 /// Notices that are switched on and off together.
 ///
@@ -601,12 +602,6 @@ fn time_of_day(text: &str) -> Option<Time> {
 
 fn written(time: Time) -> String {
     format!("{:02}:{:02}", time.hour(), time.minute())
-}
-
-/// A tag of at most 35 characters, which RFC 5646 (4.4.1) wants room for, in its canonical writing.
-fn language(tag: &str) -> Option<LanguageIdentifier> {
-    let fits = tag.len() <= 35 && tag.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
-    tag.parse::<LanguageIdentifier>().ok().filter(|read| fits && !read.language.is_empty())
 }
 
 #[cfg(test)]

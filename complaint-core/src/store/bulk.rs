@@ -13,7 +13,7 @@ use crate::agent::{Agent, Member};
 use crate::complaint::{Complaint, Entry};
 use crate::id::{AgentId, ComplaintId, Version};
 use crate::lifecycle::replay;
-use crate::notice::Notice;
+use crate::notice::{DeadNotice, Notice};
 
 /// The version of what [`export`] writes. Fields may come, none goes or changes its meaning within a version.
 pub const EXPORT_VERSION: u32 = 1;
@@ -40,6 +40,8 @@ pub struct Exported {
     pub entries: u64,
     /// Notices that wait.
     pub notices: u64,
+    /// Notices that were given up.
+    pub given_up: u64,
 }
 
 /// Why not everything was exported.
@@ -65,12 +67,14 @@ enum Line<'a> {
     Complaint { complaint: &'a Complaint },
     Entry { entry: &'a Entry },
     Notice { notice: &'a Notice },
+    GivenUp { notice: &'a Notice, attempts: u32, given_up_at: DateTime<Utc>, why: &'a str },
     End(Exported),
 }
 
 /// Writes what a store keeps as JSON Lines: a line with the version, the agents, each complaint with the entries of its log
-/// behind it, the notices that wait, and a line with how many of each there were. Without that last line an export is cut
-/// off. Notices that were given up are not in it, nor what was asked under which key.
+/// behind it, the notices that wait, those that were given up, and a line with how many of each there were. Without that last
+/// line an export is cut off. Notices that were delivered are not in it, which are in the log of whoever delivered them, nor
+/// what was asked under which key, which is over once it was answered.
 ///
 /// It goes on beside writers: each complaint is of one moment, all of them together are not. `told` hears of it after each
 /// page.
@@ -128,6 +132,16 @@ pub async fn export<S: Store + ?Sized>(
             exported.notices += 1;
         }
     }
+    let mut below = None;
+    loop {
+        let dead = store.dead(below, PORTION).await?;
+        let Some(last) = dead.last() else { break };
+        below = Some(last.notice.id);
+        for DeadNotice { notice, attempts, given_up_at, why } in &dead {
+            write(to, &Line::GivenUp { notice, attempts: *attempts, given_up_at: *given_up_at, why })?;
+            exported.given_up += 1;
+        }
+    }
     write(to, &Line::End(exported))?;
     to.flush()?;
     Ok(exported)
@@ -151,6 +165,8 @@ pub struct Copied {
     pub entries: u64,
     /// Notices that wait for them.
     pub notices: u64,
+    /// Notices about complaints of the source that were given up.
+    pub given_up: u64,
     /// Agents that were carried over.
     pub agents: u64,
     /// Complaints that were there already, with the same log.
@@ -195,7 +211,8 @@ pub enum Difference {
 }
 
 impl Copied {
-    /// Whether the target has now what the source has: equal logs, agents and counts.
+    /// Whether the target has now what the source has: equal logs, agents and counts, and what waits or was given up of those
+    /// complaints.
     pub fn is_whole(&self) -> bool {
         self.differing == 0
     }
@@ -224,12 +241,13 @@ impl fmt::Display for Difference {
     }
 }
 
-/// Carries agents, complaints with their logs, and notices that wait over to another store, whichever engine keeps either.
+/// Carries agents, complaints with their logs, and notices that wait or were given up over to another store, whichever engine
+/// keeps either.
 ///
 /// May be given up and begun again: what the target has already with the same log is passed over, and what it has otherwise
 /// is named and left as it is. Nobody should write to the source meanwhile: what changes there behind the copy's back is a
-/// difference the next time. From then on only one of the two may deliver, or people are told twice. Idempotency keys are
-/// not carried over. `told` hears of it after each page.
+/// difference the next time. From then on only one of the two may deliver, or people are told twice. Idempotency keys and
+/// notices that were delivered are not carried over. `told` hears of it after each page.
 ///
 /// # Errors
 /// [`StoreError`] of either store. What was carried over before is at the target whole, complaint by complaint.
@@ -296,6 +314,7 @@ pub async fn copy<S: Store + ?Sized, T: Store + ?Sized>(
         load.commit(to, &assigned_at, &mut copied).await?;
         told(&copied);
     }
+    copy_given_up(from, to, &mut copied).await?;
     keep_turns(to, assigned_at).await?;
     if from.summary(&Scope::All).await? != to.summary(&Scope::All).await? {
         copied.differ(Difference::Counts);
@@ -313,6 +332,26 @@ async fn copy_agent<T: Store + ?Sized>(agent: &Agent, to: &T, copied: &mut Copie
         Some(_) => copied.differ(Difference::Agent { agent: agent.id.clone() }),
     }
     Ok(())
+}
+
+async fn copy_given_up<S: Store + ?Sized, T: Store + ?Sized>(
+    from: &S,
+    to: &T,
+    copied: &mut Copied,
+) -> Result<(), StoreError> {
+    let mut below = None;
+    loop {
+        let dead = from.dead(below, PORTION).await?;
+        let Some(last) = dead.last() else { return Ok(()) };
+        below = Some(last.notice.id);
+        for dead in &dead {
+            // Of a complaint that was not carried over, nothing is.
+            let is_there = !to.log(dead.notice.complaint, 0, 1).await?.is_empty();
+            if is_there && to.bury(dead).await? {
+                copied.given_up += 1;
+            }
+        }
+    }
 }
 
 /// Who was given the last complaint longest ago is given the next one: that holds at the target as well, for those who hold

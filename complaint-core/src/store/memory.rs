@@ -317,4 +317,16 @@ impl Outbox for MemoryStore {
         (parcel.fate, parcel.attempts, parcel.free_from) = (Fate::Waiting, 0, now);
         Ok(true)
     }
+
+    async fn bury(&self, dead: &DeadNotice) -> Result<bool, StoreError> {
+        let mut shelves = self.shelves();
+        let DeadNotice { notice, attempts, given_up_at, why } = dead.clone();
+        if shelves.outbox.values().any(|parcel| parcel.notice.id == notice.id) {
+            return Ok(false);
+        }
+        let fate = Fate::Dead { at: given_up_at, why };
+        let (at, id) = (notice.planned_at, notice.id);
+        shelves.outbox.insert((at, id), Parcel { notice, attempts, free_from: at, fate });
+        Ok(true)
+    }
 }

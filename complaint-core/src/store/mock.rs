@@ -64,5 +64,6 @@ mockall::mock! {
         async fn waiting(&self, behind: Option<NoticeId>, limit: u32) -> Result<Vec<Notice>, StoreError>;
         async fn dead(&self, below: Option<NoticeId>, limit: u32) -> Result<Vec<DeadNotice>, StoreError>;
         async fn revive(&self, id: NoticeId, now: DateTime<Utc>) -> Result<bool, StoreError>;
+        async fn bury(&self, dead: &DeadNotice) -> Result<bool, StoreError>;
     }
 }

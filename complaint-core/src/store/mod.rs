@@ -182,6 +182,12 @@ pub trait Outbox: Send + Sync {
     /// # Correctness
     /// What waits or was delivered is left as it is, and what cannot be read stays given up.
     async fn revive(&self, id: NoticeId, now: DateTime<Utc>) -> Result<bool, StoreError>;
+
+    /// Takes over a notice that was given up in another store; returns whether it did.
+    ///
+    /// # Correctness
+    /// It is kept as [`dead`](Self::dead) gives it there. One with its id that is here already, waiting or settled, is left as it is.
+    async fn bury(&self, dead: &DeadNotice) -> Result<bool, StoreError>;
 }
 
 /// All that the desk needs of storage.

@@ -57,6 +57,8 @@ pub enum Method {
     Dead,
     /// [`Outbox::revive`].
     Revive,
+    /// [`Outbox::bury`].
+    Bury,
     /// [`Notifier::deliver`].
     Deliver,
 }
@@ -454,6 +456,10 @@ impl Outbox for FaultyStore {
 
     async fn revive(&self, id: NoticeId, now: DateTime<Utc>) -> Result<bool, StoreError> {
         self.through(Method::Revive, || self.store.revive(id, now)).await
+    }
+
+    async fn bury(&self, dead: &DeadNotice) -> Result<bool, StoreError> {
+        self.through(Method::Bury, || self.store.bury(dead)).await
     }
 }
 

@@ -308,6 +308,9 @@ mod clogged {
         async fn revive(&self, id: NoticeId, now: DateTime<Utc>) -> Result<bool, StoreError> {
             self.store.revive(id, now).await
         }
+        async fn bury(&self, dead: &DeadNotice) -> Result<bool, StoreError> {
+            self.store.bury(dead).await
+        }
     }
 }
 

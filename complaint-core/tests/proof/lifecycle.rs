@@ -646,7 +646,7 @@ fn refusals_are_worded_for_whoever_reads_them() {
     let wanted = ("it is “In progress”".to_owned(), "it must be: “Resolved”".to_owned());
     assert_eq!((said(&to_john), to_john.status), (wanted, Some(Status::InProgress)));
     let foreign = refused(&customer("john"), C::Note);
-    assert_eq!(foreign.failed[0].message, "“Add a note” is for: agent");
+    assert_eq!(foreign.failed[0].message, "“Add a note” is for: agents");
     for actor in [customer("john"), agent("mia"), agent("sarah"), admin()] {
         for name in C::ALL.iter().filter(|name| **name != C::Submit) {
             let Err(refusal) = world.decide(&proposed, &actor, &Command::plain(*name), None) else { continue };

@@ -36,7 +36,7 @@ fn area(number: u32) -> Area {
 }
 
 fn language(number: u32) -> Language {
-    Language::new(format!("l{number}")).unwrap()
+    Language::new(format!("en-{number:03}")).unwrap()
 }
 
 fn concern(number: u32) -> Concern {

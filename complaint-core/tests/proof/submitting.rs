@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use chrono::{NaiveDate, TimeDelta};
 use complaint_core::complaint::{Channel, Item, Submission};
-use complaint_core::id::{CategoryKey, ComplaintId, CustomerId};
+use complaint_core::id::{CategoryKey, ComplaintId, CustomerId, Language};
 use complaint_core::lifecycle::{CommandName as C, Context, FailedGuard, Guard, Status, begin, submit};
 use complaint_core::policy::{Category, CategoryQuestion};
 use complaint_core::reference::Reference;
@@ -64,6 +64,10 @@ fn faults(it: &Submission, category: Option<&Category>, actor: &Actor) -> Vec<Fa
         ("order_number", &it.order_number),
     ];
     faults.extend(lines.into_iter().filter_map(|(field, value)| line(field, Some(&given(value)?))));
+    let is_number = |phone: &str| phone.chars().filter(char::is_ascii_digit).count() >= 3 && !phone.contains("six");
+    if given(&it.contact.phone).is_some_and(|phone| phone.len() <= 200 && !is_number(&phone)) {
+        faults.push(("not_a_phone_number", "contact.phone".into()));
+    }
     faults.extend(given(&it.contact.address).and_then(|address| text("contact.address", Some(&address))));
     let is_mail = |mail: String| {
         let mut parts = mail.split('@');
@@ -72,6 +76,10 @@ fn faults(it: &Submission, category: Option<&Category>, actor: &Actor) -> Vec<Fa
     };
     if given(&it.contact.email).is_some_and(|mail| !is_mail(mail)) {
         faults.push(("not_an_email", "contact.email".into()));
+    }
+    // Two or three letters, where the tests have any.
+    if it.language.as_ref().is_some_and(|language| language.as_str().split('-').count() > 2) {
+        faults.push(("not_a_language", "language".into()));
     }
     // Somewhere on Earth it is the next day already: the tests submit in the morning of a Monday.
     let today = monday().date_naive();
@@ -148,7 +156,9 @@ fn spoiled(case: &Case, guard: Guard, actor: &Actor) -> Vec<Case> {
                 Box::new(|it| it.description = "a bell \u{7}".into()),
                 Box::new(|it| it.contact.name = Some("one\ntwo".into())),
                 Box::new(|it| it.contact.email = Some("nobody".into())),
-                Box::new(|it| it.contact.phone = Some("x".repeat(201))),
+                Box::new(|it| it.contact.phone = Some("1".repeat(201))),
+                Box::new(|it| it.contact.phone = Some("after six".into())),
+                Box::new(|it| it.language = Language::new("of the hills").ok()),
                 Box::new(|it| it.contact.address = Some("a bell \u{7}".into())),
                 Box::new(|it| it.product = Some("x".repeat(201))),
                 Box::new(|it| it.order_number = Some("one\ntwo".into())),

@@ -12,7 +12,7 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 
-use super::{Dialect, Found, Sought, page, walk};
+use super::{Dialect, Found, STRETCH, Sought, Statement, page, walk};
 use crate::counts;
 
 fn instant(seconds: i64) -> DateTime<Utc> {
@@ -264,8 +264,9 @@ pub(crate) async fn words_beyond_what_the_index_keeps_are_told_apart(
 }
 
 /// Everything that pages, sweeps and dashboards ask for, which must cost the same however many complaints are closed: in
-/// each scope and order, as a page of it begins behind another one.
-pub(crate) fn daily_work(dialect: &Dialect) -> Vec<(String, String)> {
+/// each scope, filter and order, as a page of it begins behind another one. Values are those of complaints that are
+/// numbered and received a second apart, of which twenty thousand and more are there.
+pub(crate) fn daily_work(dialect: &Dialect) -> Vec<(String, Statement)> {
     let level = |number| Level::new(number).unwrap();
     let john = Scope::Customer(CustomerId::new("john@example.org").unwrap());
     let asha = |reach| Scope::Agent { id: agent("asha"), reach };
@@ -273,52 +274,82 @@ pub(crate) fn daily_work(dialect: &Dialect) -> Vec<(String, String)> {
         [Reach::Own, Reach::Queue(Level::FIRST), Reach::UpTo(level(2)), Reach::Everything].map(asha).into_iter();
     let staff: Vec<Scope> = reaches.chain([Scope::All]).collect();
     let whole = |scope: &Scope, sort| Query { sort, ..Query::within(scope.clone()) };
-    let me = || vec![agent("asha")];
+    let at = |second| DateTime::from_timestamp(second, 0);
+    let late = || Some(CategoryKey::new("late").unwrap());
+    let (open, queued, closed) = (|| Status::OPEN.to_vec(), || vec![Status::Queued], || vec![Status::Closed]);
+    let (me, us) = (|| vec![agent("asha")], || vec![agent("asha"), agent("ben")]);
 
     let mut asked: Vec<(&str, Query)> = vec![
         ("my complaints", whole(&john, Sort::Newest)),
-        ("my open complaints", Query { statuses: Status::OPEN.to_vec(), ..whole(&john, Sort::Newest) }),
-        ("what they held", whole(&asha(Reach::Own), Sort::Newest)),
+        ("my open complaints", Query { statuses: open(), ..whole(&john, Sort::Newest) }),
+        ("my settled complaints", Query { statuses: closed(), ..whole(&john, Sort::Deadline) }),
     ];
     for scope in &staff {
         for sort in [Sort::Newest, Sort::Oldest, Sort::Deadline] {
-            // What agents hold altogether is in the order of receipts.
-            if *scope != asha(Reach::Own) {
-                asked.push(("missed", Query { missed: true, ..whole(scope, sort) }));
-                asked.push(("closed", Query { statuses: vec![Status::Closed], ..whole(scope, sort) }));
-                asked.push(("resolved", Query { statuses: vec![Status::Resolved], ..whole(scope, sort) }));
+            let whole = || whole(scope, sort);
+            asked.extend([
+                ("everything", whole()),
+                ("missed", Query { missed: true, ..whole() }),
+                ("missed by one", Query { missed: true, handlers: me(), ..whole() }),
+                ("missed in a category", Query { missed: true, category: late(), ..whole() }),
+                ("closed", Query { statuses: closed(), ..whole() }),
+                ("resolved", Query { statuses: vec![Status::Resolved], ..whole() }),
+                ("open", Query { statuses: open(), ..whole() }),
+                ("of a status", Query { statuses: queued(), ..whole() }),
+                ("of a status that nothing is in", Query { statuses: vec![Status::PendingApproval], ..whole() }),
+                ("of two statuses", Query { statuses: vec![Status::Queued, Status::Closed], ..whole() }),
+                ("queue", Query { statuses: queued(), level: Some(Level::FIRST), ..whole() }),
+                ("work", Query { statuses: open(), handlers: me(), ..whole() }),
+                ("settled work", Query { statuses: vec![Status::Resolved], handlers: me(), ..whole() }),
+                ("of a handler", Query { handlers: me(), ..whole() }),
+                ("a team's", Query { handlers: us(), ..whole() }),
+                ("a team's in a category", Query { handlers: us(), category: late(), ..whole() }),
+                ("of a level", Query { level: Some(Level::FIRST), ..whole() }),
+                ("of a level that is rare", Query { level: Some(level(3)), ..whole() }),
+                ("of a category", Query { category: late(), ..whole() }),
+                ("of a category in a level", Query { category: late(), level: Some(level(2)), ..whole() }),
+                ("closed in a category", Query { category: late(), statuses: closed(), ..whole() }),
+                ("queued in a category of none", Query { category: late(), statuses: queued(), ..whole() }),
+                ("of a customer", Query { customer: CustomerId::new("john@example.org").ok(), ..whole() }),
+                ("promised soon", Query { promised_before: at(1_001_000), ..whole() }),
+                (
+                    "promised soon at a level",
+                    Query { promised_before: at(1_001_000), level: Some(level(3)), ..whole() },
+                ),
+            ]);
+            if sort != Sort::Deadline {
+                let days = Query { received_from: at(5_000), received_before: at(7_000), ..whole() };
+                asked.push(("of some days in a category", Query { category: late(), ..days.clone() }));
+                asked.push(("of some days", days));
             }
-            asked.push(("open", Query { statuses: Status::OPEN.to_vec(), ..whole(scope, sort) }));
-            for status in [Status::Queued, Status::PendingApproval] {
-                asked.push(("of a status", Query { statuses: vec![status], ..whole(scope, sort) }));
-            }
-            let queue = Query { statuses: vec![Status::Queued], level: Some(Level::FIRST), ..whole(scope, sort) };
-            asked.push(("queue", queue));
-            asked.push(("work", Query { statuses: Status::OPEN.to_vec(), handlers: me(), ..whole(scope, sort) }));
         }
-        asked.push((
-            "settled work",
-            Query { statuses: vec![Status::Resolved], handlers: me(), ..whole(scope, Sort::Deadline) },
-        ));
-        asked.push(("a team's", Query { handlers: vec![agent("asha"), agent("ben")], ..whole(scope, Sort::Newest) }));
         asked.push(("search", Query { text: Some("kettle".into()), ..whole(scope, Sort::Relevance) }));
     }
     let mut statements = Vec::new();
     for (name, query) in asked {
-        let id = "00000000-0000-7000-8000-000000000001".parse().unwrap();
-        let after = Cursor { sort: query.sort, key: if query.sort == Sort::Newest { -5 } else { 5 }, id };
+        let id = "00000000-0000-0000-0000-000000002710".parse().unwrap();
+        let key = match query.sort {
+            Sort::Newest => -10_000_000_000,
+            Sort::Oldest => 10_000_000_000,
+            Sort::Deadline => i64::MAX,
+            Sort::Relevance => Query::ranked_key(0, 10_000_000_000),
+        };
+        let after = Cursor { sort: query.sort, key, id };
         let sought = Sought::of(&query, dialect);
         for rank in sought.ranks(&query) {
             let found = Found { sought: &sought, rank };
-            let told = |how: &str| format!("{name}, {:?}, {:?}, {rank:?}, {how}", query.scope, query.sort);
-            statements.push((told("collected"), page(dialect, &query, &found, Some(after), 26).sql));
-            if query.text.is_some() {
-                statements.push((told("walked"), walk(dialect, &query, &found, Some(after), 156, 26).sql));
+            for (page_of, after) in [("first", None), ("next", Some(after))] {
+                let told =
+                    |how: &str| format!("{name}, {:?}, {:?}, {rank:?}, {page_of}, {how}", query.scope, query.sort);
+                statements.push((told("collected"), page(dialect, &query, &found, after, 26)));
+                if query.text.is_some() {
+                    statements.push((told("walked"), walk(dialect, &query, &found, after, STRETCH * 26, 26)));
+                }
             }
         }
     }
     for scope in staff.iter().chain([&john]) {
-        statements.push((format!("counts, {scope:?}"), counts::of_scope(dialect, scope).sql));
+        statements.push((format!("counts, {scope:?}"), counts::of_scope(dialect, scope)));
     }
     statements
 }

@@ -11,7 +11,7 @@ use tokio::process::Command;
 
 use super::{PostgresOptions, fault};
 use crate::backup::{Aside, cannot, damaged, text};
-use crate::verify::Verified;
+use crate::verify::{Heads, Verified};
 
 impl PostgresOptions {
     /// Copies the schema, with the host's own tables in it, to a file where nothing is, by `pg_dump`. The copy is of one
@@ -57,6 +57,14 @@ impl PostgresOptions {
     /// # Errors
     /// As [`restore`](Self::restore), and [`StoreError::Unusable`] if the role may not make databases.
     pub async fn drill(&self, backup: &Path) -> Result<Verified, StoreError> {
+        self.drill_with(backup, Heads::default()).await
+    }
+
+    /// As [`drill`](Self::drill), with [heads](Heads) to look for in the backup and to keep of it.
+    ///
+    /// # Errors
+    /// As [`drill`](Self::drill) and [`PostgresStore::verify_with`](super::PostgresStore::verify_with).
+    pub async fn drill_with(&self, backup: &Path, heads: Heads<'_>) -> Result<Verified, StoreError> {
         let mut connection = self.connected(&self.connect).await?;
         let kind: String =
             sqlx::query_scalar(DRILLS_OF_THIS).fetch_one(&mut connection).await.map_err(fault::meaning)?;
@@ -73,7 +81,7 @@ impl PostgresOptions {
         })?;
         let mut scratch = self.clone();
         scratch.connect = scratch.connect.database(&name);
-        let verified = scratch.verified(backup).await;
+        let verified = scratch.verified(backup, heads).await;
         let dropped = drop_database(&mut connection, &name).await;
         let verified = verified?;
         dropped?;
@@ -81,12 +89,12 @@ impl PostgresOptions {
         Ok(verified)
     }
 
-    async fn verified(self, backup: &Path) -> Result<Verified, StoreError> {
+    async fn verified(self, backup: &Path, heads: Heads<'_>) -> Result<Verified, StoreError> {
         self.restore_to(backup, &self.connect).await?;
         let store = self.not_durable().open().await?;
         // It may be of an earlier version.
         store.migrate().await?;
-        let verified = store.verify_all().await;
+        let verified = store.verify_with(heads).await;
         store.close().await;
         verified
     }

@@ -6,10 +6,13 @@
 
 use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use complaint_core::id::{ComplaintId, Version};
 use complaint_core::store::StoreError;
-use sqlx::postgres::{PgListener, PgNotification, PgPool, PgPoolOptions};
+use sqlx::Executor;
+use sqlx::postgres::{PgConnectOptions, PgListener, PgNotification, PgPoolOptions};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::{PostgresStore, fault};
 use crate::rows::Rows;
@@ -52,9 +55,14 @@ pub enum Heard {
 /// ```
 #[derive(Debug)]
 pub struct Changes {
-    pool: PgPool,
+    connect: PgConnectOptions,
     channel: String,
     listener: Option<PgListener>,
+    /// When the server is asked whether it is still there, if nothing is heard until then: a network that lets nothing through any
+    /// more says so to nobody who only listens.
+    ask_at: Instant,
+    /// How long nothing may be heard, and how long an answer may take.
+    patience: Duration,
     /// Whose announcements are left out.
     own: Option<Arc<Announcer>>,
 }
@@ -63,16 +71,24 @@ impl PostgresStore {
     /// Listens from now on to what servers commit that were [told to announce it](super::PostgresOptions::announcing).
     /// What this store commits itself is left out, but not what its [host commits](Self::commit_in).
     pub async fn changes(&self) -> Result<Changes, StoreError> {
-        let options = (*self.pool.connect_options()).clone();
-        let pool = PgPoolOptions::new().max_connections(1).acquire_timeout(self.patience).connect_lazy_with(options);
-        let mut changes = Changes { pool, channel: channel(&self.schema), listener: None, own: self.announcer.clone() };
+        let mut changes = Changes {
+            connect: (*self.pool.connect_options()).clone(),
+            channel: channel(&self.schema),
+            listener: None,
+            ask_at: Instant::now(),
+            patience: self.patience,
+            own: self.announcer.clone(),
+        };
         changes.listen().await?;
         Ok(changes)
     }
 }
 
 impl Changes {
-    /// Waits for what is heard next. May be dropped and called again: nothing is lost by that.
+    /// Waits for what is heard next. May be dropped and called again: nothing is lost by that but what a [gap](Heard::Gap) tells of.
+    ///
+    /// A server of which nothing is heard for as long as it may take for a statement, and two seconds more, is asked whether it is
+    /// still there, and has as long again for its answer.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] while the server cannot be reached. Called again it tries again, and tells the
@@ -83,7 +99,12 @@ impl Changes {
                 self.listen().await?;
                 return Ok(Heard::Gap);
             };
-            match listener.try_recv().await {
+            let Ok(received) = timeout_at(self.ask_at, listener.try_recv()).await else {
+                self.ask().await?;
+                continue;
+            };
+            self.ask_at = Instant::now() + self.patience;
+            match received {
                 Ok(Some(told)) => {
                     if let Some(heard) = read(&told, self.own.as_deref()) {
                         return Ok(heard);
@@ -99,9 +120,24 @@ impl Changes {
         }
     }
 
+    /// Whether the server is still there. Who drops this has no listener any more: half an answer is of no use.
+    async fn ask(&mut self) -> Result<(), StoreError> {
+        let Some(mut listener) = self.listener.take() else { return Ok(()) };
+        let answered = timeout(self.patience, listener.execute("SELECT 1")).await;
+        answered.unwrap_or_else(|_| Err(fault::no_answer())).map_err(fault::meaning)?;
+        self.ask_at = Instant::now() + self.patience;
+        self.listener = Some(listener);
+        Ok(())
+    }
+
     async fn listen(&mut self) -> Result<(), StoreError> {
-        let mut listener = PgListener::connect_with(&self.pool).await.map_err(fault::meaning)?;
-        listener.listen(&self.channel).await.map_err(fault::meaning)?;
+        // One of its own each time: the driver takes leave on a connection that is given up, and on a silent one that never ends.
+        let pool = PgPoolOptions::new().max_connections(1).acquire_timeout(self.patience);
+        let pool = pool.connect_lazy_with(self.connect.clone());
+        let mut listener = PgListener::connect_with(&pool).await.map_err(fault::meaning)?;
+        let listening = timeout(self.patience, listener.listen(&self.channel)).await;
+        listening.unwrap_or_else(|_| Err(fault::no_answer())).map_err(fault::meaning)?;
+        self.ask_at = Instant::now() + self.patience;
         self.listener = Some(listener);
         Ok(())
     }

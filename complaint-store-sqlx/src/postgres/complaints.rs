@@ -1,5 +1,7 @@
 //! Complaints and their logs.
 
+use std::sync::atomic::Ordering;
+
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use complaint_core::complaint::{Complaint, Entry};
@@ -12,7 +14,7 @@ use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::{Postgres, Transaction};
 
 use super::changes::{TELL, channel, payloads};
-use super::{PostgresStore, fault};
+use super::{PostgresStore, fault, migrate};
 use crate::chain::{EntryColumns, SealedWords};
 use crate::codec::{CODEC, Place, STATE, StateColumns, fnv};
 use crate::read::{complaint, complaint_id, entry, get, recalled, version};
@@ -41,7 +43,7 @@ impl ComplaintStore for PostgresStore {
             let mut connection = self.ready_connection().await?;
             match self.fetch_on(&mut connection, self.committing(&rows)).await {
                 Ok(answer) => {
-                    accepted(&rows, &answer)?;
+                    self.accepted(&rows, &answer).await?;
                     if let Some(announcer) = &self.announcer {
                         announcer.tell(self, &rows);
                     }
@@ -65,8 +67,11 @@ impl ComplaintStore for PostgresStore {
     }
 
     async fn due(&self, at: DateTime<Utc>, limit: u32) -> Result<Vec<ComplaintId>, StoreError> {
+        let mut connection = self.ready_connection().await?;
+        // Asked regularly, also where nobody commits.
+        self.look_for_later(&mut connection).await?;
         let query = sqlx::query(self.sql.due.clone()).bind(at.timestamp_micros()).bind(i64::from(limit));
-        let rows = self.read(query).await?;
+        let rows = self.fetch_on(&mut connection, query).await.map_err(fault::meaning)?;
         rows.iter().map(complaint_id).collect()
     }
 
@@ -92,13 +97,21 @@ impl PostgresStore {
         let answer = self.fetch(tx, self.committing(&rows)).await.map_err(|error| {
             if fault::is_negative_workload(&error) { WORKLOAD.corrupt(error) } else { fault::meaning(error) }
         })?;
-        accepted(&rows, &answer)?;
+        self.accepted(&rows, &answer).await?;
         if self.announcer.is_some() {
             // Here in the transaction, for only the host knows when it commits.
             let tell = sqlx::query(TELL).bind(channel(&self.schema)).bind(payloads(&rows));
             self.fetch(tx, tell).await.map_err(fault::meaning)?;
         }
         Ok(())
+    }
+
+    async fn accepted(&self, rows: &Rows, answer: &[PgRow]) -> Result<(), StoreError> {
+        if answer.is_empty() {
+            self.ready.store(false, Ordering::Release);
+            self.look_at_schema().await?;
+        }
+        accepted(rows, answer)
     }
 
     /// The one statement that commits a change.
@@ -155,6 +168,7 @@ impl PostgresStore {
             .bind(each(&rows.workload, |delta| delta.delta))
             .bind(each(&rows.workload, |delta| delta.assigned_at.map(|at| at.timestamp_micros())))
             .bind(each(&rows.workload, |delta| delta.ceiling.map(i64::from)))
+            .bind(migrate::known())
     }
 
     /// What a change must hold alone, in the order in which everybody takes it.

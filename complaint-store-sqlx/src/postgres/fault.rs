@@ -7,8 +7,25 @@ use crate::error::{Fault, nothing_happened};
 
 /// The meaning of an error after which nothing happened.
 pub(super) fn meaning(error: sqlx::Error) -> StoreError {
-    nothing_happened(error, classify)
+    let sqlx::Error::Database(database) = error else { return nothing_happened(error, classify) };
+    let fault = classify(database.as_ref());
+    // Not there, or there already under this name: a statement was prepared on another connection than it is used on.
+    let is_pooled = matches!(&*code(database.as_ref()), "26000" | "42P05");
+    let said = Said(database);
+    match fault {
+        _ if is_pooled => StoreError::Unusable(format!(
+            "{said}: a proxy that pools transactions has to keep prepared statements (PgBouncer from 1.21 on, with \
+             max_prepared_statements above 0), or to pool sessions"
+        )),
+        Fault::Passing => StoreError::Unavailable(Box::new(said)),
+        Fault::Lasting => StoreError::Unusable(said.to_string()),
+    }
 }
+
+/// What the server said. The driver would add a line number, which is one of the server's own source.
+#[derive(Debug, thiserror::Error)]
+#[error("the database says: {}", .0.message())]
+struct Said(Box<dyn DatabaseError>);
 
 /// The meaning of an error of a statement that commits by itself.
 pub(super) fn commit_meaning(error: sqlx::Error) -> StoreError {
@@ -30,6 +47,11 @@ pub(super) fn is_worth_another_try(error: &sqlx::Error) -> bool {
 pub(super) fn is_negative_workload(error: &sqlx::Error) -> bool {
     let sqlx::Error::Database(database) = error else { return false };
     database.constraint() == Some("complaint_agents_workload")
+}
+
+/// Whether a lock could not be had in time.
+pub(super) fn is_lock_not_had(error: &sqlx::Error) -> bool {
+    matches!(error, sqlx::Error::Database(database) if code(database.as_ref()) == "55P03")
 }
 
 /// What a server that does not answer is called.

@@ -115,6 +115,14 @@ impl Given {
             sqlx::Error::Database(said) if self.password.is_none() && said.code().as_deref() == Some("28P01") => {
                 StoreError::Unusable(format!("the URL names no password, and the database says: {}", said.message()))
             }
+            // As a proxy says it.
+            sqlx::Error::Database(said) if said.message().contains("startup parameter") => {
+                StoreError::Unusable(format!(
+                    "{}: a proxy has to let the startup parameters through, or to ignore them (PgBouncer: \
+                 ignore_startup_parameters = options, extra_float_digits); then set the time-outs of the role",
+                    said.message()
+                ))
+            }
             _ => fault::meaning(error),
         }
     }

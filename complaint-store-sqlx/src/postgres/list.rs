@@ -1,8 +1,9 @@
 //! Lists, and how PostgreSQL is asked for them.
 
 use complaint_core::store::StoreError;
-use sqlx::AssertSqlSafe;
-use sqlx::postgres::PgRow;
+use sqlx::postgres::{PgArguments, PgRow};
+use sqlx::query::Query;
+use sqlx::{AssertSqlSafe, Postgres};
 
 use super::PostgresStore;
 use super::statements::within;
@@ -15,9 +16,11 @@ pub(super) fn dialect(schema: &str) -> Dialect {
     Dialect {
         states: within(schema, "complaint_state"),
         countable: within(schema, "complaint_countable"),
+        counted_handler: "handler COLLATE \"default\"",
         counted: within(schema, "complaint_counted"),
         row: "id",
         join: "JOIN",
+        among: ("id = ANY (ARRAY(", "))"),
         is_open: "is_open",
         is_not_open: "NOT is_open",
         has_missed: "has_missed_deadline",
@@ -75,16 +78,21 @@ impl Answers for PostgresStore {
     }
 
     async fn rows(&self, statement: Statement) -> Result<Vec<PgRow>, StoreError> {
-        let mut query = sqlx::query(AssertSqlSafe(statement.sql));
-        for value in statement.values {
-            query = match value {
-                Value::Text(text) => query.bind(text),
-                Value::Number(number) => query.bind(number),
-                Value::Id(id) => query.bind(id),
-            };
-        }
-        self.read(query).await
+        self.read(bound(statement)).await
     }
+}
+
+/// A statement with its values.
+pub(super) fn bound(statement: Statement) -> Query<'static, Postgres, PgArguments> {
+    let mut query = sqlx::query(AssertSqlSafe(statement.sql));
+    for value in statement.values {
+        query = match value {
+            Value::Text(text) => query.bind(text),
+            Value::Number(number) => query.bind(number),
+            Value::Id(id) => query.bind(id),
+        };
+    }
+    query
 }
 
 /// Words as a tsquery: each quoted, because an unquoted one could be an operator.

@@ -3,6 +3,8 @@
 //! An own runner, for its bookkeeping is `complaint_schema`, so that a host's migrations can live in the same schema,
 //! and its lock lasts for a transaction: one that lasts for a session is lost behind a proxy that pools transactions.
 
+use std::time::Duration;
+
 use complaint_core::complaint::Complaint;
 use complaint_core::store::StoreError;
 use sqlx::migrate::Migration;
@@ -23,6 +25,9 @@ const APPLIED: &str = "SELECT version, hash FROM complaint_schema ORDER BY versi
 const RECORD: &str = "INSERT INTO complaint_schema (version, name, hash, applied_at) \
                       VALUES ($1, $2, $3, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint)";
 
+/// How long to wait for another server that migrates, and for whoever holds the tables.
+const WAIT: Duration = Duration::from_mins(5);
+
 /// The steps that have a part in code.
 const HEADINGS: &str = "headings";
 const FOLDING: &str = "folding";
@@ -32,33 +37,42 @@ const MARK: &str = "UPDATE complaint_search AS s SET words = array_to_tsvector(s
 const MARKED: &str = "UPDATE complaint_state AS s SET words_hash = marked.hash \
                       FROM unnest($1::uuid[], $2::bigint[]) AS marked (id, hash) WHERE s.id = marked.id";
 
+const TEXTS: [(&str, &str); 8] = [
+    ("init", include_str!("../../migrations/postgres/0001_init.sql")),
+    ("lists", include_str!("../../migrations/postgres/0002_lists.sql")),
+    ("counts", include_str!("../../migrations/postgres/0003_counts.sql")),
+    (HEADINGS, include_str!("../../migrations/postgres/0004_headings.sql")),
+    ("against", include_str!("../../migrations/postgres/0005_against.sql")),
+    (FOLDING, include_str!("../../migrations/postgres/0006_folding.sql")),
+    ("dead_letters", include_str!("../../migrations/postgres/0007_dead_letters.sql")),
+    ("kinds", include_str!("../../migrations/postgres/0008_kinds.sql")),
+];
+
+/// The version of the schema that this library knows.
+pub(super) fn known() -> i64 {
+    i64::try_from(TEXTS.len()).unwrap_or(i64::MAX)
+}
+
 pub(super) fn migrations() -> Vec<Migration> {
-    in_order(&[
-        ("init", include_str!("../../migrations/postgres/0001_init.sql")),
-        ("lists", include_str!("../../migrations/postgres/0002_lists.sql")),
-        ("counts", include_str!("../../migrations/postgres/0003_counts.sql")),
-        (HEADINGS, include_str!("../../migrations/postgres/0004_headings.sql")),
-        ("against", include_str!("../../migrations/postgres/0005_against.sql")),
-        (FOLDING, include_str!("../../migrations/postgres/0006_folding.sql")),
-        ("dead_letters", include_str!("../../migrations/postgres/0007_dead_letters.sql")),
-    ])
+    in_order(&TEXTS)
 }
 
 /// Applies what is missing, each migration in its own transaction. Safe to call from several servers at once.
 pub(super) async fn run(store: &PostgresStore) -> Result<(), StoreError> {
-    run_up_to(store, migrations().len()).await
+    run_up_to(store, migrations().len(), WAIT).await
 }
 
 /// Applies what is missing up to a version, as an earlier library did.
-pub(super) async fn run_up_to(store: &PostgresStore, version: usize) -> Result<(), StoreError> {
+pub(super) async fn run_up_to(store: &PostgresStore, version: usize, wait: Duration) -> Result<(), StoreError> {
     let migrations = migrations();
     let schema = &store.schema;
     loop {
         let mut tx = store.pool.begin().await.map_err(fault::meaning)?;
-        // Building an index may take longer than any daily statement; so may waiting for a server that does.
-        tx.execute("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0").await.map_err(fault::meaning)?;
+        // Building an index may take longer than any daily statement; so may waiting for a server that does, but not for ever.
+        let patient = format!("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = {}", wait.as_millis());
+        tx.execute(AssertSqlSafe(patient)).await.map_err(fault::meaning)?;
         let lock = sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(lock_key(schema, "migration", ""));
-        lock.execute(&mut *tx).await.map_err(fault::meaning)?;
+        lock.execute(&mut *tx).await.map_err(|error| waited(error, wait))?;
         // Asked under the lock, because another server may have been faster.
         let Standing::Behind(applied) = standing(store, &mut tx).await? else {
             return Ok(());
@@ -74,7 +88,8 @@ pub(super) async fn run_up_to(store: &PostgresStore, version: usize) -> Result<(
         let path = AssertSqlSafe(format!("SET LOCAL search_path = \"{schema}\""));
         tx.execute(path).await.map_err(fault::meaning)?;
         tx.execute(CREATE_SCHEMA).await.map_err(fault::meaning)?;
-        sqlx::raw_sql(migration.sql.clone()).execute(&mut *tx).await.map_err(fault::meaning)?;
+        let done = sqlx::raw_sql(migration.sql.clone()).execute(&mut *tx).await;
+        done.map_err(|error| waited(error, wait))?;
         if [HEADINGS, FOLDING].contains(&&*migration.description) {
             index_the_words_anew(&mut tx).await?;
         }
@@ -88,6 +103,21 @@ pub(super) async fn run_up_to(store: &PostgresStore, version: usize) -> Result<(
         tx.commit().await.map_err(fault::commit_meaning)?;
         tracing::info!(version = migration.version, name = %migration.description, "migrated the complaint schema");
     }
+}
+
+/// What to say when a lock could not be had.
+fn waited(error: sqlx::Error, wait: Duration) -> StoreError {
+    if !fault::is_lock_not_had(&error) {
+        return fault::meaning(error);
+    }
+    StoreError::Unavailable(
+        format!(
+            "the complaint schema could not be migrated within {} seconds: another server migrates it, or something holds its tables, \
+             as a backup does",
+            wait.as_secs()
+        )
+        .into(),
+    )
 }
 
 /// The part of `0004_headings.sql` and `0006_folding.sql` that needs the core.

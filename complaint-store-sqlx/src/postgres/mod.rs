@@ -56,6 +56,9 @@ impl PostgresStore {
     ///
     /// # Errors
     /// As [`PostgresOptions::new`] and [`PostgresOptions::open`].
+    ///
+    /// Later, too: once a newer library has migrated the schema, the next commit and the next look at what is due find it out, and
+    /// from then on every call is refused as opening would be.
     pub async fn open(url: &str) -> Result<Self, StoreError> {
         PostgresOptions::new(url)?.open().await
     }
@@ -76,7 +79,8 @@ impl PostgresStore {
     /// servers at once.
     ///
     /// # Errors
-    /// [`StoreError::Unusable`] for a schema newer than this library, or a role that may not make tables.
+    /// [`StoreError::Unusable`] for a schema newer than this library, or a role that may not make tables;
+    /// [`StoreError::Unavailable`] if another server migrates, or something holds the tables, for more than five minutes.
     pub async fn migrate(&self) -> Result<(), StoreError> {
         migrate::run(self).await?;
         self.ready.store(true, Ordering::Release);
@@ -118,6 +122,17 @@ impl PostgresStore {
             }
         }
         self.hold().await
+    }
+
+    /// A running store finds out as well that a newer library has migrated the schema: from then on it refuses everything, as
+    /// opening it would.
+    async fn look_for_later(&self, connection: &mut Held) -> Result<(), StoreError> {
+        let later = sqlx::query(self.sql.later.clone()).bind(migrate::known());
+        if self.fetch_on(connection, later).await.map_err(fault::meaning)?.is_empty() {
+            return Ok(());
+        }
+        self.ready.store(false, Ordering::Release);
+        self.look_at_schema().await.map(drop)
     }
 
     async fn look_at_schema(&self) -> Result<Standing, StoreError> {

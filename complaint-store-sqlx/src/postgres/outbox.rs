@@ -9,7 +9,7 @@ use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
 use super::PostgresStore;
-use crate::codec::Place;
+use crate::codec::{CODEC, Place, encode};
 use crate::read::{dead_notice, get, notice};
 
 const ID: Place = Place { table: "complaint_outbox", column: "id" };
@@ -101,6 +101,19 @@ impl Outbox for PostgresStore {
         dead_notice(row)?;
         let revive = sqlx::query(self.sql.revive.clone()).bind(id.as_uuid()).bind(now.timestamp_micros());
         Ok(!self.write(revive).await?.is_empty())
+    }
+
+    async fn bury(&self, dead: &DeadNotice) -> Result<bool, StoreError> {
+        let bury = sqlx::query(self.sql.bury.clone())
+            .bind(dead.notice.id.as_uuid())
+            .bind(dead.notice.complaint.as_uuid())
+            .bind(dead.notice.planned_at.timestamp_micros())
+            .bind(i64::from(dead.attempts))
+            .bind(dead.given_up_at.timestamp_micros())
+            .bind(kept(&dead.why))
+            .bind(CODEC)
+            .bind(encode(&dead.notice)?);
+        Ok(!self.write(bury).await?.is_empty())
     }
 }
 

@@ -21,9 +21,16 @@ const GRACE: Duration = Duration::from_secs(2);
 
 /// How a store on PostgreSQL is opened.
 ///
-/// Behind a proxy that pools transactions: prepared statements must be kept (`PgBouncer` 1.21 or later with
-/// `max_prepared_statements`), the startup parameter `options` must be let through or ignored (then set the time-outs of
-/// the role), and nothing else is needed: no session state is used, but by `drill`, which needs the server itself.
+/// Behind a proxy that pools transactions:
+/// - it has to keep prepared statements: `PgBouncer` from 1.21 on with `max_prepared_statements` above 0. A statement is prepared in
+///   one exchange and used in the next, so an earlier one loses it whatever the driver is told;
+/// - the startup parameters must be let through or ignored (`ignore_startup_parameters = options, extra_float_digits`). If they are
+///   ignored, the role has to have the time-outs: `ALTER ROLE app SET statement_timeout = '10s'`, `lock_timeout = '5s'`,
+///   `idle_in_transaction_session_timeout = '1min'`, and no other `default_transaction_isolation` than `read committed`;
+/// - [`changes`](PostgresStore::changes) hears nothing, and `drill` cannot make its database: let these connect to the server itself.
+///
+/// Nothing else is needed: statements name the schema, locks last for a transaction. What a proxy refuses is told at
+/// [`open`](Self::open), or with the first statement that is lost, with what to set there.
 ///
 /// ```no_run
 /// # async fn f() -> Result<(), complaint_core::store::StoreError> {
@@ -77,9 +84,13 @@ impl PostgresOptions {
     /// The schema that holds the tables, `public` unless said; `migrate` makes it if it is missing.
     ///
     /// # Errors
-    /// [`StoreError::Unusable`] unless it is 1 to 40 lower-case letters, digits and underscores, a letter first.
+    /// [`StoreError::Unusable`] unless it is 1 to 40 lower-case letters, digits and underscores, a letter first, and none
+    /// of those that are PostgreSQL's own (`pg_…`, `information_schema`).
     pub fn in_schema(self, schema: &str) -> Result<Self, StoreError> {
         let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+        if ["pg_", "information_schema"].iter().any(|own| schema.starts_with(own)) {
+            return Err(StoreError::Unusable(format!("the schema {schema:?} is PostgreSQL's own")));
+        }
         if schema.len() > 40 || !schema.bytes().all(fits) || !schema.starts_with(|c: char| c.is_ascii_lowercase()) {
             return Err(StoreError::Unusable(format!(
                 "{schema:?} is no name for a schema: 1 to 40 lower-case letters, digits and underscores, a letter first"
@@ -225,7 +236,19 @@ mod tests {
         for good in ["c", "complaints", "app_2", &"c".repeat(40)] {
             assert!(options().in_schema(good).is_ok(), "{good}");
         }
-        for bad in ["", "C", "2c", "_c", "a b", "a\"; DROP", "ä", &"c".repeat(41)] {
+        for bad in [
+            "",
+            "C",
+            "2c",
+            "_c",
+            "a b",
+            "a\"; DROP",
+            "ä",
+            &"c".repeat(41),
+            "pg_catalog",
+            "pg_mine",
+            "information_schema",
+        ] {
             assert!(matches!(options().in_schema(bad), Err(StoreError::Unusable(_))), "{bad}");
         }
     }

@@ -6,9 +6,9 @@ use complaint_core::store::StoreError;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _};
 
-use super::{SqliteStore, fault};
+use super::{SqliteStore, fault, settings};
 use crate::backup::{Aside, Scratch, blocking, cannot, damaged, text};
-use crate::verify::Verified;
+use crate::verify::{Heads, Verified};
 
 /// What the engine keeps beside a file. Left there by another database, it would be taken for this one's.
 const BESIDE: [&str; 3] = ["-wal", "-shm", "-journal"];
@@ -18,7 +18,7 @@ impl SqliteStore {
     /// go on meanwhile.
     ///
     /// # Errors
-    /// [`StoreError::Unusable`] if something is there or it cannot be written; [`StoreError::Unavailable`] where trying
+    /// [`StoreError::Unusable`] if something is there, also if it came there meanwhile, or it cannot be written; [`StoreError::Unavailable`] where trying
     /// again can help, as with a full disk. Nothing is left then.
     ///
     /// ```
@@ -65,13 +65,22 @@ impl SqliteStore {
     /// # Errors
     /// As [`restore`](Self::restore), and as [`open`](Self::open).
     pub async fn drill(backup: &Path, scratch: &Path) -> Result<Verified, StoreError> {
+        Self::drill_with(backup, scratch, Heads::default()).await
+    }
+
+    /// As [`drill`](Self::drill), with [heads](Heads) to look for in the backup and to keep of it.
+    ///
+    /// # Errors
+    /// As [`drill`](Self::drill) and [`verify_with`](Self::verify_with).
+    pub async fn drill_with(backup: &Path, scratch: &Path, heads: Heads<'_>) -> Result<Verified, StoreError> {
         let scratch = Scratch::within(scratch)?;
         let restored = scratch.path().join("restored.db");
         Self::restore(backup, &restored).await?;
-        let store = Self::open(&format!("sqlite://{}", text(&restored)?)).await?;
+        // By its path: in a URL some of what a folder may be called means something else.
+        let store = Self::open_as(settings::kept(SqliteConnectOptions::new().filename(&restored))).await?;
         // It may be of an earlier version.
         store.migrate().await?;
-        let verified = store.verify_all().await;
+        let verified = store.verify_with(heads).await;
         store.close().await;
         verified
     }
@@ -93,6 +102,21 @@ async fn look_at(backup: &Path, copy: &Path) -> Result<(), StoreError> {
     match ours {
         Some(_) => Ok(()),
         None => Err(StoreError::Unusable(format!("{} holds no complaints", backup.display()))),
+    }
+}
+
+/// Lets what the engine made beside a file be written to as the file itself. It makes them as protected as the file is at that moment,
+/// and leaves them so when that is over: nothing could ever be written again.
+pub(super) fn as_open_as_the_file(file: &Path) {
+    let Ok(its) = std::fs::metadata(file) else { return };
+    if its.permissions().readonly() {
+        return;
+    }
+    for left in beside(file) {
+        if std::fs::metadata(&left).is_ok_and(|left| left.permissions().readonly()) {
+            // If it cannot be, the engine goes on saying what is wrong.
+            let _ = std::fs::set_permissions(&left, its.permissions());
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{Sqlite, Transaction};
 use uuid::Uuid;
 
-use super::{SqliteStore, fault, statements as sql};
+use super::{SqliteStore, fault, migrate, statements as sql};
 use crate::chain::{BEGINNING, EntryColumns, Hash, link};
 use crate::codec::{CODEC, LOG_ENTRY, Place, STATE, StateColumns};
 use crate::read::{complaint, complaint_id, entry, get, recalled, version};
@@ -35,8 +35,7 @@ impl ComplaintStore for SqliteStore {
     async fn commit(&self, change: &Change) -> Result<(), StoreError> {
         // Everything that needs no lock is done before it is taken.
         let rows = Rows::of(change)?;
-        self.ready().await?;
-        self.line.commit(&self.writer, rows).await
+        self.line.commit(self, rows).await
     }
 
     async fn log(&self, id: ComplaintId, after: u32, limit: u32) -> Result<Vec<Entry>, StoreError> {
@@ -54,11 +53,11 @@ impl ComplaintStore for SqliteStore {
     }
 
     async fn due(&self, at: DateTime<Utc>, limit: u32) -> Result<Vec<ComplaintId>, StoreError> {
-        let rows = sqlx::query(sql::DUE)
-            .bind(at.timestamp_micros())
-            .bind(i64::from(limit))
-            .fetch_all(self.reading().await?)
-            .await;
+        let mut reader = self.reading().await?.acquire().await.map_err(fault::meaning)?;
+        // Asked regularly, also where nobody writes.
+        self.expect_none(migrate::later(&mut reader, sql::LATER).await)?;
+        let rows =
+            sqlx::query(sql::DUE).bind(at.timestamp_micros()).bind(i64::from(limit)).fetch_all(&mut *reader).await;
         rows.map_err(fault::meaning)?.iter().map(complaint_id).collect()
     }
 
@@ -80,7 +79,9 @@ impl ComplaintStore for SqliteStore {
 /// As [`ComplaintStore::commit`]. Nothing of the change is left in the transaction then, and the host may go on with
 /// it, unless the engine itself rolled it back (disk full, I/O error): then its commit fails too.
 pub async fn commit_in(tx: &mut Transaction<'_, Sqlite>, change: &Change) -> Result<(), StoreError> {
-    write_whole(tx, &Rows::of(change)?).await
+    let rows = Rows::of(change)?;
+    migrate::is_known(migrate::later(tx, sql::LATER).await)?;
+    write_whole(tx, &rows).await
 }
 
 /// Writes a change into a transaction that goes on whatever becomes of it.

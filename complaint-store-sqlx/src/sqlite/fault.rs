@@ -8,6 +8,7 @@ use crate::error::{Fault, nothing_happened};
 const BUSY: u32 = 5;
 const LOCKED: u32 = 6;
 const NO_MEMORY: u32 = 7;
+const READ_ONLY: u32 = 8;
 const INTERRUPTED: u32 = 9;
 const IO: u32 = 10;
 const FULL: u32 = 13;
@@ -30,6 +31,11 @@ pub(super) fn commit_meaning(error: sqlx::Error) -> StoreError {
 /// Whether another connection held the lock for too long.
 pub(super) fn is_busy(error: &dyn DatabaseError) -> bool {
     primary_code(error) == Some(BUSY)
+}
+
+/// Whether the file was write-protected when the connection was made, or is.
+pub(super) fn is_read_only(error: &sqlx::Error) -> bool {
+    matches!(error, sqlx::Error::Database(database) if primary_code(database.as_ref()) == Some(READ_ONLY))
 }
 
 fn classify(error: &dyn DatabaseError) -> Fault {

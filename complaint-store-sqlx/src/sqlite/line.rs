@@ -9,12 +9,11 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use complaint_core::store::StoreError;
-use sqlx::sqlite::SqlitePool;
 use tokio::sync::oneshot;
 
 use super::complaints::{write, write_whole};
 use super::outbox::Settled;
-use super::{begin, fault};
+use super::{SqliteStore, fault};
 use crate::rows::Rows;
 
 /// The most that go together. More gain nothing: the way to the disk is a small part of their time by then, and the
@@ -46,16 +45,16 @@ enum Work {
 
 impl Line {
     /// Commits a change, with whatever else waits.
-    pub(super) async fn commit(self: &Arc<Self>, writer: &SqlitePool, rows: Rows) -> Result<(), StoreError> {
-        self.join(writer, Work::Change(Box::new(rows))).await
+    pub(super) async fn commit(self: &Arc<Self>, store: &SqliteStore, rows: Rows) -> Result<(), StoreError> {
+        self.join(store, Work::Change(Box::new(rows))).await
     }
 
     /// Commits how a delivery ended, with whatever else waits.
-    pub(super) async fn settle(self: &Arc<Self>, writer: &SqlitePool, settled: Settled) -> Result<(), StoreError> {
-        self.join(writer, Work::Settlement(settled)).await
+    pub(super) async fn settle(self: &Arc<Self>, store: &SqliteStore, settled: Settled) -> Result<(), StoreError> {
+        self.join(store, Work::Settlement(settled)).await
     }
 
-    async fn join(self: &Arc<Self>, writer: &SqlitePool, work: Work) -> Result<(), StoreError> {
+    async fn join(self: &Arc<Self>, store: &SqliteStore, work: Work) -> Result<(), StoreError> {
         let (answer, answered) = oneshot::channel();
         let serve = {
             let mut waiting = self.waiting();
@@ -65,7 +64,7 @@ impl Line {
         if serve {
             // Not in the future of a caller: if that is dropped, the others' changes must not stay where they are.
             let serving = Serving { line: Arc::clone(self), ended: false };
-            tokio::spawn(serving.take_until_empty(writer.clone()));
+            tokio::spawn(serving.take_until_empty(store.clone()));
         }
         // Only if the runtime ends meanwhile.
         answered.await.unwrap_or_else(|gone| Err(StoreError::OutcomeUnknown(Box::new(gone))))
@@ -84,7 +83,7 @@ struct Serving {
 }
 
 impl Serving {
-    async fn take_until_empty(mut self, writer: SqlitePool) {
+    async fn take_until_empty(mut self, store: SqliteStore) {
         loop {
             let together: Vec<One> = {
                 let mut waiting = self.line.waiting();
@@ -97,7 +96,7 @@ impl Serving {
                 }
                 waiting.line.drain(..many).collect()
             };
-            commit_together(&writer, together).await;
+            commit_together(&store, together).await;
         }
     }
 }
@@ -114,8 +113,8 @@ impl Drop for Serving {
     }
 }
 
-async fn commit_together(writer: &SqlitePool, mut together: Vec<One>) {
-    let mut tx = match begin(writer).await {
+async fn commit_together(store: &SqliteStore, mut together: Vec<One>) {
+    let mut tx = match store.begin().await {
         Ok(tx) => tx,
         Err(error) => return tell_all(together, &Trouble::from(error)),
     };
@@ -136,7 +135,7 @@ async fn commit_together(writer: &SqlitePool, mut together: Vec<One>) {
                 if alone {
                     tell_all(together, &Trouble::from(error));
                 } else {
-                    commit_apart(writer, together).await;
+                    commit_apart(store, together).await;
                 }
                 return;
             }
@@ -162,10 +161,10 @@ async fn commit_together(writer: &SqlitePool, mut together: Vec<One>) {
 }
 
 /// Each by itself, so that the trouble is told to the one who has it.
-async fn commit_apart(writer: &SqlitePool, together: Vec<One>) {
+async fn commit_apart(store: &SqliteStore, together: Vec<One>) {
     for one in together {
         // Boxed, because it comes back to where it was called; never twice, for one alone is not taken apart.
-        Box::pin(commit_together(writer, vec![one])).await;
+        Box::pin(commit_together(store, vec![one])).await;
     }
 }
 

@@ -12,10 +12,12 @@ use crate::list::{Answers, Dialect, Statement, Value, Walking};
 pub(super) static DIALECT: LazyLock<Dialect> = LazyLock::new(|| Dialect {
     states: "complaint_state".into(),
     countable: "complaint_countable".into(),
+    counted_handler: "handler",
     counted: "complaint_counts".into(),
     row: "row",
     // Keeps the order of the tables: the page first.
     join: "CROSS JOIN",
+    among: ("row IN (", ")"),
     is_open: "is_open = 1",
     is_not_open: "is_open = 0",
     has_missed: "has_missed_deadline = 1",

@@ -5,7 +5,7 @@
 
 use complaint_core::store::StoreError;
 use sqlx::migrate::Migration;
-use sqlx::sqlite::{SqliteConnection, SqlitePool};
+use sqlx::sqlite::{SqliteConnection, SqlitePool, SqliteRow};
 
 use super::complaints::{head, insert_entry, reindex};
 use super::{begin, fault};
@@ -22,6 +22,7 @@ const RECORD: &str = "INSERT INTO complaint_schema (version, name, hash, applied
                       VALUES ($1, $2, $3, CAST(unixepoch('subsec') * 1000000 AS INTEGER))";
 
 const ROW: Place = Place { column: "row", ..LOG_ENTRY };
+const VERSION: Place = Place { table: "complaint_schema", column: "version" };
 const STATE_ROW: Place = Place { column: "row", ..STATE };
 
 /// The steps that have a part in code.
@@ -33,18 +34,21 @@ const UNCHAINED: &str = "SELECT row, complaint, seq, version, at, codec, entry F
 const UNMARKED: &str = "SELECT codec, state, row FROM complaint_state WHERE row > $1 ORDER BY row LIMIT 500";
 const MARKED: &str = "UPDATE complaint_state SET words_hash = $2 WHERE row = $1";
 
+const TEXTS: [(&str, &str); 10] = [
+    ("init", include_str!("../../migrations/sqlite/0001_init.sql")),
+    ("open_by_customer", include_str!("../../migrations/sqlite/0002_open_by_customer.sql")),
+    (CHAIN, include_str!("../../migrations/sqlite/0003_chain.sql")),
+    ("lists", include_str!("../../migrations/sqlite/0004_lists.sql")),
+    ("counts", include_str!("../../migrations/sqlite/0005_counts.sql")),
+    (HEADINGS, include_str!("../../migrations/sqlite/0006_headings.sql")),
+    ("against", include_str!("../../migrations/sqlite/0007_against.sql")),
+    (FOLDING, include_str!("../../migrations/sqlite/0008_folding.sql")),
+    ("dead_letters", include_str!("../../migrations/sqlite/0009_dead_letters.sql")),
+    ("kinds", include_str!("../../migrations/sqlite/0010_kinds.sql")),
+];
+
 pub(super) fn migrations() -> Vec<Migration> {
-    in_order(&[
-        ("init", include_str!("../../migrations/sqlite/0001_init.sql")),
-        ("open_by_customer", include_str!("../../migrations/sqlite/0002_open_by_customer.sql")),
-        (CHAIN, include_str!("../../migrations/sqlite/0003_chain.sql")),
-        ("lists", include_str!("../../migrations/sqlite/0004_lists.sql")),
-        ("counts", include_str!("../../migrations/sqlite/0005_counts.sql")),
-        (HEADINGS, include_str!("../../migrations/sqlite/0006_headings.sql")),
-        ("against", include_str!("../../migrations/sqlite/0007_against.sql")),
-        (FOLDING, include_str!("../../migrations/sqlite/0008_folding.sql")),
-        ("dead_letters", include_str!("../../migrations/sqlite/0009_dead_letters.sql")),
-    ])
+    in_order(&TEXTS)
 }
 
 /// Applies what is missing, each migration in its own transaction. Safe to call from several processes at once.
@@ -129,6 +133,25 @@ fn split(document: String) -> (String, Option<String>) {
     let Ok(serde_json::Value::Object(mut facts)) = serde_json::from_str(&document) else { return (document, None) };
     let words = facts.remove("words").map(|words| words.to_string());
     (serde_json::Value::Object(facts).to_string(), words)
+}
+
+/// What a later library has done to the file of a running store, asked by one of the two statements for that.
+pub(super) async fn later(
+    connection: &mut SqliteConnection,
+    statement: &'static str,
+) -> Result<Option<SqliteRow>, sqlx::Error> {
+    sqlx::query(statement).bind(i64::try_from(TEXTS.len()).unwrap_or(i64::MAX)).fetch_optional(connection).await
+}
+
+/// Whether that is nothing.
+///
+/// # Errors
+/// [`StoreError::Unusable`] if it is something.
+pub(super) fn is_known(later: Result<Option<SqliteRow>, sqlx::Error>) -> Result<(), StoreError> {
+    match later.map_err(fault::meaning)? {
+        Some(row) => Err(Standing::newer(get(&row, 0, VERSION)?, TEXTS.len())),
+        None => Ok(()),
+    }
 }
 
 /// Compares a file with the migrations this library knows.

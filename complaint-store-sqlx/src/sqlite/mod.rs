@@ -19,12 +19,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use complaint_core::store::StoreError;
 use sqlx::query::Query;
-use sqlx::sqlite::{SqliteArguments, SqlitePool};
+use sqlx::sqlite::{SqliteArguments, SqliteConnectOptions, SqlitePool, SqliteRow};
 use sqlx::{Sqlite, Transaction};
 
 use crate::schema::Standing;
 pub use complaints::commit_in;
 use line::Line;
+use statements as sql;
 
 /// Begins a transaction that writes. A deferred one that turns to writing later is refused at once when another
 /// writer was faster, however long the busy timeout is.
@@ -36,6 +37,11 @@ pub const IMMEDIATE: &str = "BEGIN IMMEDIATE";
 /// at once share a transaction and its way to the disk, and none is sunk by the refusal of another. Every acknowledged
 /// commit survives a killed process and power loss (`synchronous=FULL`). Several processes may use one
 /// file on one machine. Cloning is cheap and shares the connections.
+///
+/// Every table, index, view and trigger is called `complaint_…`, so that a host's own tables fit beside them. That prefix is not to be
+/// chosen: a change in a [transaction of the host](commit_in) is asked of its connection, which knows of no store. A host that has
+/// such names already gives complaints a file of their own, and reads both in one statement after `ATTACH 'complaints.db' AS
+/// complaints`; on PostgreSQL it names a schema.
 #[derive(Debug, Clone)]
 pub struct SqliteStore {
     writer: SqlitePool,
@@ -54,8 +60,14 @@ impl SqliteStore {
     /// [`StoreError::Unusable`] for a database in memory, a file that cannot be opened or does not take the durable
     /// settings, an engine with known faults, or a schema newer than this library.
     /// [`StoreError::Unavailable`] while another process holds the file.
+    ///
+    /// Later, too: once a newer library has migrated the file, every call is refused as this one would be. A file that was
+    /// write-protected is written to again as soon as it is not.
     pub async fn open(url: &str) -> Result<Self, StoreError> {
-        let options = settings::options(url)?;
+        Self::open_as(settings::options(url)?).await
+    }
+
+    async fn open_as(options: SqliteConnectOptions) -> Result<Self, StoreError> {
         settings::probe(&options).await?;
         let store = Self {
             writer: settings::writer(options.clone()),
@@ -73,7 +85,11 @@ impl SqliteStore {
     /// # Errors
     /// [`StoreError::Unusable`] for a schema newer than this library, or a file that is read-only.
     pub async fn migrate(&self) -> Result<(), StoreError> {
-        migrate::run(&self.writer).await?;
+        if let Err(error) = migrate::run(&self.writer).await {
+            // Tried again, it finds the file as it is then, and not as it was when the connection was made.
+            self.open_anew().await;
+            return Err(error);
+        }
         self.ready.store(true, Ordering::Release);
         Ok(())
     }
@@ -101,15 +117,51 @@ impl SqliteStore {
         Ok(&self.readers)
     }
 
-    /// The writer, once the schema is known to be fit.
-    async fn writing(&self) -> Result<&SqlitePool, StoreError> {
+    /// Begins a transaction that writes, under a schema that is known to be fit.
+    async fn begin(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
         self.ready().await?;
-        Ok(&self.writer)
+        let mut tx = begin(&self.writer).await?;
+        let mut later = migrate::later(&mut tx, sql::LATER_TO_WRITE).await;
+        if later.as_ref().is_err_and(fault::is_read_only) {
+            drop(tx);
+            self.open_anew().await;
+            tx = begin(&self.writer).await?;
+            later = migrate::later(&mut tx, sql::LATER_TO_WRITE).await;
+        }
+        self.expect_none(later)?;
+        Ok(tx)
+    }
+
+    /// A running store finds out as well that a newer library has migrated the file: from then on it refuses everything, as
+    /// [`open`](Self::open) would.
+    fn expect_none(&self, later: Result<Option<SqliteRow>, sqlx::Error>) -> Result<(), StoreError> {
+        let known = migrate::is_known(later);
+        if matches!(known, Err(StoreError::Unusable(_))) {
+            // If it was something else, the next call finds the schema fit.
+            self.ready.store(false, Ordering::Release);
+        }
+        known
+    }
+
+    /// Closes every connection, for others to be made: one that was made while the file was write-protected would say so for ever.
+    /// All of them, because they share what the engine knows of the write-ahead log.
+    async fn open_anew(&self) {
+        for pool in [&self.writer, &self.readers] {
+            let mut held = Vec::new();
+            while held.len() < pool.size() as usize {
+                let Ok(connection) = pool.acquire().await else { break };
+                held.push(connection);
+            }
+            for connection in held {
+                let _ = connection.close().await;
+            }
+        }
+        backup::as_open_as_the_file(self.writer.connect_options().get_filename());
     }
 
     /// One statement in a transaction of its own, so that its failure can be told from that of COMMIT.
     async fn write(&self, statement: Query<'static, Sqlite, SqliteArguments>) -> Result<(), StoreError> {
-        let mut tx = begin(self.writing().await?).await?;
+        let mut tx = self.begin().await?;
         statement.execute(&mut *tx).await.map_err(fault::meaning)?;
         tx.commit().await.map_err(fault::commit_meaning)
     }

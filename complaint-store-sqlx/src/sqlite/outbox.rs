@@ -8,8 +8,8 @@ use complaint_core::store::{Outbox, StoreError};
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use uuid::Uuid;
 
-use super::{SqliteStore, begin, fault, statements as sql};
-use crate::codec::Place;
+use super::{SqliteStore, fault, statements as sql};
+use crate::codec::{CODEC, Place, encode};
 use crate::read::{dead_notice, get, notice};
 
 const ID: Place = Place { table: "complaint_outbox", column: "id" };
@@ -31,7 +31,7 @@ impl Outbox for SqliteStore {
         if any.is_none() || limit == 0 {
             return Ok(Vec::new());
         }
-        let mut tx = begin(self.writing().await?).await?;
+        let mut tx = self.begin().await?;
         let waiting = sqlx::query(sql::WAITING)
             .bind(now.timestamp_micros())
             .bind(i64::from(limit))
@@ -72,8 +72,7 @@ impl Outbox for SqliteStore {
     }
 
     async fn settle(&self, id: NoticeId, settlement: Settlement, now: DateTime<Utc>) -> Result<(), StoreError> {
-        self.ready().await?;
-        self.line.settle(&self.writer, Settled { id, settlement, now }).await
+        self.line.settle(self, Settled { id, settlement, now }).await
     }
 
     async fn waiting(&self, behind: Option<NoticeId>, limit: u32) -> Result<Vec<Notice>, StoreError> {
@@ -107,11 +106,28 @@ impl Outbox for SqliteStore {
         let dead = sqlx::query(sql::DEAD).bind(id.as_uuid()).fetch_optional(self.reading().await?).await;
         let Some(row) = dead.map_err(fault::meaning)? else { return Ok(false) };
         dead_notice(&row)?;
-        let mut tx = begin(self.writing().await?).await?;
+        let mut tx = self.begin().await?;
         let revive = sqlx::query(sql::REVIVE).bind(id.as_uuid()).bind(now.timestamp_micros());
         let revived = revive.execute(&mut *tx).await.map_err(fault::meaning)?;
         tx.commit().await.map_err(fault::commit_meaning)?;
         Ok(revived.rows_affected() > 0)
+    }
+
+    async fn bury(&self, dead: &DeadNotice) -> Result<bool, StoreError> {
+        let notice = encode(&dead.notice)?;
+        let mut tx = self.begin().await?;
+        let bury = sqlx::query(sql::BURY)
+            .bind(dead.notice.id.as_uuid())
+            .bind(dead.notice.complaint.as_uuid())
+            .bind(dead.notice.planned_at.timestamp_micros())
+            .bind(i64::from(dead.attempts))
+            .bind(dead.given_up_at.timestamp_micros())
+            .bind(&dead.why)
+            .bind(CODEC)
+            .bind(notice);
+        let buried = bury.execute(&mut *tx).await.map_err(fault::meaning)?;
+        tx.commit().await.map_err(fault::commit_meaning)?;
+        Ok(buried.rows_affected() > 0)
     }
 }
 

@@ -40,8 +40,12 @@ pub(super) fn options(url: &str) -> Result<SqliteConnectOptions, StoreError> {
     if parameters.contains("immutable") || parameters.contains("cache=shared") {
         return Err(unusable("immutable and cache=shared break what the store promises".into()));
     }
-    let options = if parameters.contains("mode=") { parsed } else { parsed.create_if_missing(true) };
-    Ok(options
+    Ok(kept(if parameters.contains("mode=") { parsed } else { parsed.create_if_missing(true) }))
+}
+
+/// What every connection to a file must be told.
+pub(super) fn kept(options: SqliteConnectOptions) -> SqliteConnectOptions {
+    options
         .busy_timeout(BUSY_TIMEOUT)
         .foreign_keys(true)
         .journal_mode(SqliteJournalMode::Wal)
@@ -51,7 +55,7 @@ pub(super) fn options(url: &str) -> Result<SqliteConnectOptions, StoreError> {
         .pragma("checkpoint_fullfsync", "ON")
         .pragma("journal_size_limit", WAL_BYTES_KEPT.to_string())
         // The upper pages of every tree of a million complaints; with the usual 2 MB they are read again and again.
-        .pragma("cache_size", format!("-{CACHE_KIB}")))
+        .pragma("cache_size", format!("-{CACHE_KIB}"))
 }
 
 /// Makes sure, on a connection of its own, that the file and the engine can keep the store's promises. A pool would

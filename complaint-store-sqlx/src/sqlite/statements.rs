@@ -11,6 +11,11 @@ macro_rules! statements {
 }
 
 statements! {
+    LATER = "SELECT version FROM complaint_schema WHERE version > $1 ORDER BY version DESC LIMIT 1";
+
+    // The same of whoever will write: in a file that is write-protected a transaction begins all the same, and this is refused.
+    LATER_TO_WRITE = "UPDATE complaint_schema SET version = version WHERE version > $1 RETURNING version";
+
     LOAD = "SELECT codec, state FROM complaint_state WHERE id = $1";
 
     BY_REFERENCE = "SELECT codec, state FROM complaint_state WHERE reference = $1";
@@ -103,6 +108,9 @@ statements! {
 
     REVIVE = "UPDATE complaint_outbox SET state = 'waiting', available_at = $2, attempts = 0, settled_at = NULL, last_error = NULL \
               WHERE id = $1 AND state = 'dead'";
+
+    BURY = "INSERT INTO complaint_outbox (id, complaint, state, planned_at, available_at, attempts, settled_at, last_error, codec, notice) \
+            VALUES ($1, $2, 'dead', $3, $3, $4, $5, $6, $7, $8) ON CONFLICT (id) DO NOTHING";
 
     SETTLE_DEAD = "UPDATE complaint_outbox SET state = 'dead', settled_at = $2, last_error = $3 \
                    WHERE id = $1 AND state = 'waiting'";

@@ -438,7 +438,8 @@ async fn words_beyond_what_the_index_keeps_are_told_apart() {
 #[tokio::test]
 async fn daily_work_scans_no_table() {
     let scratch = Scratch::new().await;
-    let mut statements = trials::daily_work(&list::DIALECT);
+    let daily = trials::daily_work(&list::DIALECT);
+    let mut statements: Vec<_> = daily.into_iter().map(|(name, statement)| (name, statement.sql)).collect();
     let fixed = ["SCHEMA", "ROSTER"];
     statements.extend(
         statements::ALL
@@ -466,9 +467,16 @@ async fn daily_work_scans_no_table() {
             "{name}: {plan:#?}\n{sql}"
         );
         // What is received in one microsecond is sorted among itself; an index that is read backwards has it backwards.
-        let sorts = plan.iter().filter(|step| step.contains("TEMP B-TREE FOR ORDER BY")).count();
-        // A search sorts what matches, in each of two arms.
-        let allowed = usize::from(sql.contains("found")) + if sql.contains("MATCH") { 2 } else { 0 };
-        assert!(sorts <= allowed, "{name} sorts more than its page: {plan:#?}\n{sql}");
+        // Pages are merged. What is few is sorted, and what a search finds.
+        let parents: Vec<i64> = rows.iter().map(|row| row.get(1)).collect();
+        let steps = || parents.iter().zip(&plan);
+        let reads = |of: &i64| steps().any(|(parent, step)| parent == of && step.starts_with("SEARCH complaint_state"));
+        let is_few = ["missed", "my ", "promised", "work", "a team's", "of a customer"];
+        assert!(
+            is_few.iter().any(|few| name.starts_with(few))
+                || sql.contains("MATCH")
+                || !steps().any(|(parent, step)| step.ends_with("TEMP B-TREE FOR ORDER BY") && reads(parent)),
+            "{name} sorts more than its page: {plan:#?}\n{sql}"
+        );
     }
 }

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::{SqliteStore, fault, statements as sql};
 use crate::counts;
 use crate::read::{stored_entry, stored_state};
-use crate::verify::{StoredEntry, StoredState, Verified, Walk};
+use crate::verify::{Heads, StoredEntry, StoredState, Verified, Walk};
 
 /// How much is looked at in one read transaction: while one lasts, the write-ahead log cannot be folded in.
 const PORTION: u32 = 500;
@@ -17,18 +17,27 @@ impl SqliteStore {
     /// Whether state and log of one complaint are as they were committed. Of one that was never committed nothing is
     /// found and nothing is broken.
     pub async fn verify(&self, id: ComplaintId) -> Result<Verified, StoreError> {
-        self.walk(id.as_uuid(), id.as_uuid()).await
+        self.walk(id.as_uuid(), id.as_uuid(), Heads::default()).await
     }
 
     /// Whether states and logs of all complaints are as they were committed, and the counts what there is. Goes on
     /// beside writers.
     pub async fn verify_all(&self) -> Result<Verified, StoreError> {
-        let miscounts = counts::miscounts(self.reading().await?).await?;
-        Ok(Verified { miscounts, ..self.walk(Uuid::nil(), Uuid::max()).await? })
+        self.verify_with(Heads::default()).await
     }
 
-    async fn walk(&self, first: Uuid, last: Uuid) -> Result<Verified, StoreError> {
-        let mut walk = Walk::default();
+    /// As [`verify_all`](Self::verify_all), and whether every head that was kept elsewhere is still on its chain; keeps those of
+    /// now.
+    ///
+    /// # Errors
+    /// [`StoreError::Unusable`] as well for heads that cannot be read or written. What was kept of them by then is of no use.
+    pub async fn verify_with(&self, heads: Heads<'_>) -> Result<Verified, StoreError> {
+        let miscounts = counts::miscounts(self.reading().await?).await?;
+        Ok(Verified { miscounts, ..self.walk(Uuid::nil(), Uuid::max(), heads).await? })
+    }
+
+    async fn walk(&self, first: Uuid, last: Uuid, heads: Heads<'_>) -> Result<Verified, StoreError> {
+        let mut walk = Walk::with(heads)?;
         let mut next = Some(first);
         while let Some(first) = next {
             // One transaction, so that a complaint and its log are of one moment.
@@ -49,7 +58,7 @@ impl SqliteStore {
             walk.end_of_portion()?;
             next = if full { end.as_u128().checked_add(1).map(Uuid::from_u128) } else { None };
         }
-        Ok(walk.result())
+        walk.result()
     }
 }
 

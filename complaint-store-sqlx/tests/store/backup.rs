@@ -95,6 +95,39 @@ async fn a_file_is_backed_up_beside_a_writer_and_put_back() {
     assert!(why.contains("x.db is there already"), "{why}");
 }
 
+/// Of two backups, or two that are put back, that are for one place, one gets there and the other hears of it; what a killed one left
+/// goes; and a folder may have any name.
+#[tokio::test]
+async fn a_place_is_taken_once_and_nothing_is_left_beside_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path(), "c.db").await;
+    store.migrate().await.unwrap();
+    store.commit(&Story::open(&Opening::numbered(1)).1).await.unwrap();
+    let backups = tempfile::tempdir().unwrap();
+    let left = backups.path().join("complaint-scratch-0123456789abcdef");
+    std::fs::create_dir(&left).unwrap();
+    for name in ["alive", "b.db"] {
+        std::fs::write(left.join(name), "half of it").unwrap();
+    }
+    let refused = |one: Result<(), StoreError>, other: Result<(), StoreError>| {
+        assert!(one.is_ok() != other.is_ok(), "{one:?} and {other:?}");
+        let why = unusable(one.and(other));
+        assert!(why.contains("is there already"), "{why}");
+    };
+    let backup = backups.path().join("b.db");
+    let (one, other) = tokio::join!(store.back_up(&backup), store.back_up(&backup));
+    refused(one, other);
+    let restored = backups.path().join("r.db");
+    let (one, other) = tokio::join!(SqliteStore::restore(&backup, &restored), SqliteStore::restore(&backup, &restored));
+    refused(one, other);
+    assert_eq!(names(backups.path()), ["b.db", "r.db"]);
+
+    let strange = folder.path().join("a%41b?mode=memory");
+    std::fs::create_dir(&strange).unwrap();
+    let drilled = SqliteStore::drill(&backup, &strange).await.unwrap();
+    assert_eq!((drilled.complaints, drilled.is_intact()), (1, true));
+}
+
 #[tokio::test]
 async fn a_damaged_file_is_named() {
     let folder = tempfile::tempdir().unwrap();

@@ -45,6 +45,10 @@ async fn populate(store: &dyn Store) -> Vec<Story> {
     for claimed in store.claim(second(1_000_000), second(1_000_060), 40).await.unwrap() {
         store.settle(claimed.notice.id, Settlement::Delivered, second(1_000_001)).await.unwrap();
     }
+    for claimed in store.claim(second(1_000_000), second(1_000_060), 7).await.unwrap() {
+        let dead = Settlement::Dead { why: format!("No such mailbox: {}", claimed.notice.id) };
+        store.settle(claimed.notice.id, dead, second(1_000_002)).await.unwrap();
+    }
     stories
 }
 
@@ -62,6 +66,7 @@ async fn same(ours: &dyn Store, theirs: &dyn Store, stories: &[Story]) {
     assert_eq!(ours.roster().await.unwrap(), theirs.roster().await.unwrap());
     assert_eq!(ours.summary(&Scope::All).await.unwrap(), theirs.summary(&Scope::All).await.unwrap());
     assert_eq!(ours.waiting(None, 10_000).await.unwrap(), theirs.waiting(None, 10_000).await.unwrap());
+    assert_eq!(ours.dead(None, 10_000).await.unwrap(), theirs.dead(None, 10_000).await.unwrap());
     for story in stories {
         assert_eq!(theirs.load(story.id()).await.unwrap().as_ref(), Some(story.state()));
         assert_eq!(theirs.log(story.id(), 0, 1_000).await.unwrap(), story.log());
@@ -79,6 +84,7 @@ async fn carried_over(from: &dyn Store, to: &dyn Store) {
         complaints: u64::from(COMPLAINTS) + 1,
         entries: stories.iter().map(|story| story.log().len() as u64).sum(),
         notices: from.waiting(None, 10_000).await.unwrap().len() as u64,
+        given_up: 7,
         agents: 3,
         ..Copied::default()
     };
@@ -141,10 +147,11 @@ async fn an_export_has_its_kinds_in_order_and_says_that_it_ended() {
     let notices = store.waiting(None, 10_000).await.unwrap().len();
     let end = serde_json::json!({
         "kind": "end", "agents": 3, "complaints": COMPLAINTS + 1, "entries": entries, "notices": notices,
+        "given_up": 7,
     });
     assert_eq!(lines.last(), Some(&end));
     assert_eq!(exported.entries, entries as u64);
-    assert_eq!(lines.len(), 2 + 3 + stories.len() + entries + notices);
+    assert_eq!(lines.len(), 2 + 3 + stories.len() + entries + notices + 7);
 
     let kinds: Vec<&str> = lines.iter().map(|line| line["kind"].as_str().unwrap()).collect();
     assert_eq!(kinds[..7], ["export", "agent", "agent", "agent", "complaint", "entry", "complaint"]);
@@ -158,6 +165,7 @@ async fn an_export_has_its_kinds_in_order_and_says_that_it_ended() {
     assert_eq!(names("complaint"), ["complaint", "kind"]);
     assert_eq!(names("entry"), ["entry", "kind"]);
     assert_eq!(names("notice"), ["kind", "notice"]);
+    assert_eq!(names("given_up"), ["attempts", "given_up_at", "kind", "notice", "why"]);
     let waiting = store.waiting(None, 1).await.unwrap();
     assert_eq!(lines.iter().find(|line| line["kind"] == "notice").unwrap()["notice"], serde_json::json!(waiting[0]));
     for (at, line) in lines.iter().enumerate().filter(|(_, line)| line["kind"] == "entry") {
@@ -205,8 +213,18 @@ async fn what_was_tampered_with_is_named_and_left() {
                    UPDATE complaint_log SET words = replace(words, 'Parcel', 'Letter') WHERE seq = 1 AND complaint = x";
     let rewrite = sqlx::AssertSqlSafe(format!("{rewrite}'{id}'"));
     sqlx::raw_sql(rewrite).execute(from.store.writer()).await.unwrap();
+    let of_it = async |store: &SqliteStore| {
+        let dead = store.dead(None, 10_000).await.unwrap();
+        dead.iter().filter(|dead| dead.notice.complaint == stories[2].id()).count()
+    };
+    let mut dead = from.store.dead(None, 1).await.unwrap().remove(0);
+    dead.notice.id = "01900000-0000-7000-8000-00000000dead".parse().unwrap();
+    dead.notice.complaint = stories[2].id();
+    assert!(from.store.bury(&dead).await.unwrap());
+    assert_eq!(of_it(&from.store).await, 1);
     let copied = copy(&from.store, &to.store, |_| ()).await.unwrap();
     assert_eq!(copied.differences, [Difference::Broken { complaint: stories[2].id() }, Difference::Counts]);
+    assert_eq!(of_it(&to.store).await, 0, "nothing is told of a complaint that is not there");
     assert_eq!(to.store.load(stories[2].id()).await.unwrap(), None);
 }
 

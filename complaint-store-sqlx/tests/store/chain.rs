@@ -3,11 +3,12 @@
 #![expect(clippy::similar_names, reason = "a store and the story it keeps: both are the words for it")]
 
 use complaint_core::agent::Agent;
+use complaint_core::complaint::{Entry, Words};
 use complaint_core::conformance::{Opening, Story, agent_id, second};
 use complaint_core::id::ComplaintId;
-use complaint_core::store::Store;
+use complaint_core::store::{Store, StoreError};
 use complaint_store_sqlx::SqliteStore;
-use complaint_store_sqlx::verify::{Breach, Tampering, Verified};
+use complaint_store_sqlx::verify::{Breach, Heads, Tampering, Verified};
 use sqlx::{AssertSqlSafe, Executor};
 
 /// What both engines have beside the traits.
@@ -15,6 +16,7 @@ trait Tampered {
     fn store(&self) -> &dyn Store;
     async fn verify(&self, id: ComplaintId) -> Verified;
     async fn verify_all(&self) -> Verified;
+    async fn verify_with(&self, heads: Heads<'_>) -> Result<Verified, StoreError>;
     /// As somebody does it who may do everything: triggers and foreign keys are out of the way.
     async fn tamper(&self, sql: &str);
 }
@@ -238,6 +240,85 @@ async fn portions_are_put_together<T: Tampered>(fresh: impl AsyncFn() -> Option<
     assert_eq!(found.breaches[0].what, Tampering::NoState);
 }
 
+/// Takes a complaint out with everything that belongs to it, so that nothing in the database misses it. The triggers that
+/// count go on counting.
+fn wipe(id: &str, words: &str) -> String {
+    format!(
+        "DELETE FROM complaint_search WHERE {words}; DELETE FROM complaint_outbox WHERE complaint = {id}; \
+         DELETE FROM complaint_log WHERE complaint = {id}; DELETE FROM complaint_state WHERE id = {id}"
+    )
+}
+
+/// What the database alone cannot tell is told by heads that were kept elsewhere; what came later is left in peace.
+async fn what_no_chain_shows_is_shown_by_heads<T: Tampered>(
+    fresh: impl AsyncFn() -> Option<T>,
+    wiped: impl AsyncFn(&T, ComplaintId),
+) {
+    /// What becomes of the complaint that was wiped out.
+    type Then = fn(&[Entry]) -> Option<Story>;
+    let gone: Then = |_| None;
+    let cut: Then = |log| Story::resumed(log[..5].to_vec()).ok();
+    let retold: Then = |log| {
+        let mut log = log.to_vec();
+        log[5].words = Words::of("note", "Another story.");
+        Story::resumed(log).ok()
+    };
+    let told: [(Then, i64, Tampering); 3] =
+        [(gone, 1, Tampering::Gone), (cut, 6, Tampering::Missing), (retold, 6, Tampering::NotKept)];
+    for (then, seq, what) in told {
+        let Some(tampered) = fresh().await else { return };
+        let mut two = Two::in_store(tampered.store()).await;
+        let mut kept = Vec::new();
+        assert!(tampered.verify_with(Heads::default().kept_in(&mut kept)).await.unwrap().is_intact());
+        assert_eq!(String::from_utf8(kept.clone()).unwrap().lines().count(), 5, "{what:?}");
+
+        tampered.store().commit(&two.second.note("After the heads were kept.")).await.unwrap();
+        tampered.store().commit(&Story::open(&Opening::numbered(9)).1).await.unwrap();
+        let known = || Heads::default().known_from(kept.as_slice());
+        assert!(tampered.verify_with(known()).await.unwrap().is_intact(), "{what:?}");
+
+        wiped(&tampered, two.first.id()).await;
+        if let Some(story) = then(two.first.log()) {
+            tampered.store().commit(&story.told()).await.unwrap();
+        }
+        assert!(tampered.verify_all().await.is_intact(), "{what:?}: the database alone shows nothing");
+        let expected = Breach { complaint: two.first.id(), seq, what };
+        let mut again = Vec::new();
+        let found = tampered.verify_with(known().kept_in(&mut again)).await.unwrap();
+        assert_eq!((found.broken, found.breaches), (1, vec![expected.clone()]));
+        // What is missed is not forgotten by keeping heads anew.
+        let found = tampered.verify_with(Heads::default().known_from(again.as_slice())).await.unwrap();
+        assert_eq!(found.breaches, [expected]);
+    }
+}
+
+/// Heads that are not whole must not pass for few.
+async fn heads_that_are_damaged_are_refused<T: Tampered>(fresh: impl AsyncFn() -> Option<T>) {
+    let Some(tampered) = fresh().await else { return };
+    Two::in_store(tampered.store()).await;
+    let mut kept = Vec::new();
+    tampered.verify_with(Heads::default().kept_in(&mut kept)).await.unwrap();
+    let kept = String::from_utf8(kept).unwrap();
+    let lines: Vec<&str> = kept.lines().collect();
+    let swapped = [lines[0], lines[2], lines[1], lines[3], lines[4]].join("\n");
+    let fewer = [lines[0], lines[1], lines[3], lines[4]].join("\n");
+    for (damaged, line, why) in [
+        (lines[..3].join("\n"), 4, "cut off"),
+        (swapped, 3, "order of ids"),
+        (fewer, 4, "3 heads were kept, and 2 are here"),
+        (kept.replace("\"entries\":6", "\"entries\":0"), 2, "at least one entry"),
+        (kept.replace("\"hash\":\"", "\"hash\":\"0"), 2, "64 hexadecimal digits"),
+        (kept.replace("\"version\":1", "\"version\":2"), 1, "of version 2"),
+        (lines[1..].join("\n"), 1, "first line"),
+        ("no heads".into(), 1, "expected"),
+        (String::new(), 1, "cut off"),
+    ] {
+        let refused = tampered.verify_with(Heads::default().known_from(damaged.as_bytes())).await.unwrap_err();
+        let told = refused.to_string();
+        assert!(told.contains(&format!("line {line}: ")) && told.contains(why), "{why}: {told}");
+    }
+}
+
 mod sqlite {
     use super::*;
 
@@ -272,6 +353,10 @@ mod sqlite {
             self.store.verify_all().await.unwrap()
         }
 
+        async fn verify_with(&self, heads: Heads<'_>) -> Result<Verified, StoreError> {
+            self.store.verify_with(heads).await
+        }
+
         async fn tamper(&self, sql: &str) {
             let free = "PRAGMA foreign_keys = OFF; DROP TRIGGER IF EXISTS complaint_log_no_update; \
                         DROP TRIGGER IF EXISTS complaint_log_no_delete; DROP TRIGGER IF EXISTS complaint_log_no_replace;";
@@ -287,6 +372,21 @@ mod sqlite {
     #[tokio::test]
     async fn erased_words_break_nothing() {
         super::erased_words_break_nothing(fresh, id).await;
+    }
+
+    #[tokio::test]
+    async fn what_no_chain_shows_is_shown_by_heads() {
+        let wiped = async |tampered: &InFolder, complaint: ComplaintId| {
+            let id = id(complaint);
+            let words = format!("rowid = (SELECT row FROM complaint_state WHERE id = {id})");
+            tampered.tamper(&wipe(&id, &words)).await;
+        };
+        super::what_no_chain_shows_is_shown_by_heads(fresh, wiped).await;
+    }
+
+    #[tokio::test]
+    async fn heads_that_are_damaged_are_refused() {
+        super::heads_that_are_damaged_are_refused(fresh).await;
     }
 
     #[tokio::test]
@@ -322,6 +422,10 @@ mod postgres {
             self.verify_all().await.unwrap()
         }
 
+        async fn verify_with(&self, heads: Heads<'_>) -> Result<Verified, StoreError> {
+            self.verify_with(heads).await
+        }
+
         async fn tamper(&self, sql: &str) {
             let mut tx = self.pool().begin().await.unwrap();
             let free =
@@ -339,6 +443,27 @@ mod postgres {
     #[tokio::test]
     async fn erased_words_break_nothing() {
         super::erased_words_break_nothing(fresh, id).await;
+    }
+
+    #[tokio::test]
+    async fn what_no_chain_shows_is_shown_by_heads() {
+        let wiped = async |store: &PostgresStore, complaint: ComplaintId| {
+            let (id, schema) = (id(complaint), store.schema());
+            let wipe = wipe(&id, &format!("complaint = {id}"));
+            let wipe = format!(
+                "SET LOCAL search_path = {schema}; ALTER TABLE complaint_log DISABLE TRIGGER USER; {wipe}; \
+                 ALTER TABLE complaint_log ENABLE TRIGGER USER"
+            );
+            let mut tx = store.pool().begin().await.unwrap();
+            tx.execute(sqlx::raw_sql(AssertSqlSafe(wipe))).await.unwrap();
+            tx.commit().await.unwrap();
+        };
+        super::what_no_chain_shows_is_shown_by_heads(fresh, wiped).await;
+    }
+
+    #[tokio::test]
+    async fn heads_that_are_damaged_are_refused() {
+        super::heads_that_are_damaged_are_refused(fresh).await;
     }
 
     #[tokio::test]

@@ -19,7 +19,10 @@ mod migrations;
 mod model;
 mod orders;
 #[cfg(feature = "postgres")]
+mod pooled;
+#[cfg(feature = "postgres")]
 mod postgres;
+mod protected;
 #[cfg(feature = "postgres")]
 mod secured;
 mod sweepers;

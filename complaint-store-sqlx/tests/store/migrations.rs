@@ -6,7 +6,9 @@ use crate::books::{Books, Engine};
 use crate::process::SCHEMA;
 use crate::process::{Process, STORE, ready, told};
 use complaint_core::agent::Agent;
-use complaint_core::conformance::{Opening, Story, agent_id};
+use complaint_core::conformance::{Opening, Story, agent_id, second};
+use complaint_core::notice::Settlement;
+use complaint_core::store::StoreError;
 use complaint_store_sqlx::SqliteStore;
 use sqlx::migrate::{Migration, MigrationType};
 use sqlx::{AssertSqlSafe, SqlSafeStr};
@@ -95,10 +97,44 @@ fn meet(told: &[(&str, String)]) {
     }
 }
 
+/// Another process brings the schema further than this library knows, while a store runs: it finds out by itself, refuses what it
+/// can no longer be sure of, and goes on without being opened again when the schema is put back.
+async fn a_running_store_finds_out(engine: &Engine, run: impl AsyncFn(&str)) {
+    engine.migrate().await.unwrap();
+    let store = engine.store();
+    let (known, opened) = Story::open(&Opening::numbered(1));
+    store.commit(&opened).await.unwrap();
+    let (coming, opened) = Story::open(&Opening::numbered(2));
+    let refused = |what: &str, answer: Result<(), StoreError>| match answer {
+        Err(StoreError::Unusable(why)) => {
+            assert!(why.contains("is at version 99") && why.contains("use a newer one"), "{what}: {why}");
+        }
+        other => panic!("{what}: {other:?} instead of unusable"),
+    };
+    for found_out_by in ["a commit", "a look at what is due"] {
+        run("INSERT INTO complaint_schema (version, name, hash, applied_at) VALUES (99, 'later', {hash}, 0)").await;
+        let found_out = if found_out_by == "a commit" {
+            store.commit(&opened).await
+        } else {
+            store.due(second(0), 1).await.map(drop)
+        };
+        refused(found_out_by, found_out);
+        refused("load", store.load(known.id()).await.map(drop));
+        refused("commit", store.commit(&opened).await);
+        refused("save", store.save(&Agent::named("asha", "Asha").unwrap()).await);
+        refused("settle", store.settle(opened.notices()[0].id, Settlement::Delivered, second(1)).await);
+        run("DELETE FROM complaint_schema WHERE version = 99").await;
+        assert_eq!(store.load(coming.id()).await.unwrap(), None, "{found_out_by}: nothing of it was committed");
+        assert_eq!(store.load(known.id()).await.unwrap().as_ref(), Some(known.state()));
+    }
+    store.commit(&opened).await.unwrap();
+    assert_eq!(store.load(coming.id()).await.unwrap().as_ref(), Some(coming.state()));
+}
+
 mod sqlite {
     use std::path::Path;
 
-    use complaint_store_sqlx::sqlite::IMMEDIATE;
+    use complaint_store_sqlx::sqlite::{IMMEDIATE, commit_in};
     use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode};
     use sqlx::{ConnectOptions, Connection, Executor};
 
@@ -214,6 +250,22 @@ mod sqlite {
         let old = tempfile::tempdir().unwrap();
         let filled = from_before_the_chain(old.path()).await;
         killed_at_every_statement(old.path(), Some(filled), statements("sqlite", 2)).await;
+    }
+
+    #[tokio::test]
+    async fn a_running_store_finds_out_about_a_later_schema() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = open(folder.path()).await;
+        let other = open(folder.path()).await;
+        let run = async |sql: &str| {
+            let sql = AssertSqlSafe(sql.replace("{hash}", "x'00'"));
+            sqlx::raw_sql(sql).execute(other.writer()).await.unwrap();
+        };
+        a_running_store_finds_out(&Engine::Sqlite(store.clone()), run).await;
+        run("INSERT INTO complaint_schema (version, name, hash, applied_at) VALUES (99, 'later', {hash}, 0)").await;
+        let mut tx = store.writer().begin_with(IMMEDIATE).await.unwrap();
+        let refused = commit_in(&mut tx, &Story::open(&Opening::numbered(3)).1).await;
+        assert!(matches!(refused, Err(StoreError::Unusable(_))), "{refused:?}");
     }
 
     #[tokio::test]
@@ -364,6 +416,18 @@ mod postgres {
     #[tokio::test]
     async fn an_old_schema_is_migrated_wherever_the_connection_was_cut() {
         cut_at_every_statement(true, statements("postgres", 1)).await;
+    }
+
+    #[tokio::test]
+    async fn a_running_store_finds_out_about_a_later_schema() {
+        let Some(store) = crate::cluster::fresh().await else { return };
+        let store = *store;
+        let run = async |sql: &str| super::postgres::run(&store, &sql.replace("{hash}", "'later'")).await;
+        a_running_store_finds_out(&Engine::Postgres(store.clone()), run).await;
+        run("INSERT INTO complaint_schema (version, name, hash, applied_at) VALUES (99, 'later', {hash}, 0)").await;
+        let mut tx = store.pool().begin().await.unwrap();
+        let refused = store.commit_in(&mut tx, &Story::open(&Opening::numbered(3)).1).await;
+        assert!(matches!(refused, Err(StoreError::Unusable(_))), "{refused:?}");
     }
 
     #[tokio::test]

@@ -143,6 +143,11 @@ impl Outbox for Turns {
         self.gate.pass().await;
         self.store.revive(id, now).await
     }
+
+    async fn bury(&self, dead: &DeadNotice) -> Result<bool, StoreError> {
+        self.gate.pass().await;
+        self.store.bury(dead).await
+    }
 }
 
 fn asha() -> Agent {

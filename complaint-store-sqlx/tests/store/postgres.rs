@@ -360,6 +360,28 @@ async fn who_could_not_reach_the_server_is_told_of_the_gap() {
 }
 
 #[tokio::test]
+async fn who_listens_to_a_silent_network_is_told_of_the_gap() {
+    let Some((url, options)) = crate::cluster::url().zip(options()) else { return };
+    let here = options.announcing().open().await.unwrap();
+    here.migrate().await.unwrap();
+    let proxy = Proxy::before(&url);
+    let there = through(&proxy, here.schema()).open().await.unwrap();
+    let mut changes = there.changes().await.unwrap();
+    let mut story = opened(&here, 1).await;
+    let heard = changes.next().await.unwrap();
+    assert_eq!(heard, Heard::Changed { complaint: story.id(), version: story.state().version });
+
+    proxy.turn(Mode::Silent);
+    here.commit(&story.note("Nobody hears of it.")).await.unwrap();
+    let trouble = tokio::time::timeout(FOUND_WITHIN, changes.next()).await.expect("nothing is told").unwrap_err();
+    assert!(trouble.is_transient(), "{trouble:?}");
+    proxy.turn(Mode::Through);
+    assert_eq!(changes.next().await.unwrap(), Heard::Gap);
+    here.commit(&story.note("After the gap.")).await.unwrap();
+    assert_eq!(changes.next().await.unwrap(), Heard::Changed { complaint: story.id(), version: story.state().version });
+}
+
+#[tokio::test]
 async fn a_silence_while_others_are_told_passes() {
     let Some(url) = crate::cluster::url() else { return };
     let proxy = Proxy::before(&url);

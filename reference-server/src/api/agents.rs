@@ -161,30 +161,9 @@ pub(super) async fn add(
 
 /// Makes an agent, for whichever door it was asked at.
 pub(crate) async fn make(state: &AppState, viewer: &Viewer, body: NewAgent) -> Result<Made, Problem> {
-    // Everything about the agent is checked before the account is made: there is no half an agent. The id is drawn with the account.
-    let mut agent = Agent::named("new", "new").map_err(|error| Problem::internal(&error))?;
-    let level = body.level.map(Level::new).transpose();
-    agent.level = level.clone().ok().flatten().unwrap_or(agent.level);
-    agent.skills = body.skills;
-    agent.areas = body.areas;
-    agent.languages = body.languages;
-    agent.capacity = body.capacity.unwrap_or(agent.capacity);
-    agent.reports_to = body.reports_to;
-    let staff = NewStaff {
-        name: &body.name,
-        email: &body.email,
-        phone: body.phone.as_deref(),
-        role: Role::Agent,
-        password: body.password.as_deref(),
-    };
-    let wrong = [
-        AccountService::checked_staff(&staff).err().map(Problem::from),
-        level.err().map(|invalid| Problem::invalid().field("level", "invalid", invalid.to_string())),
-        check(state, &agent).await.err(),
-    ];
-    if let Some(problem) = wrong.into_iter().flatten().reduce(Problem::and) {
-        return Err(problem);
-    }
+    // Everything about the agent is checked before the account is made: there is no half an agent.
+    let mut agent = checked_new(state, &body).await?;
+    let staff = staff_of(&body);
     let account = match state.accounts.create_staff(staff).await {
         Ok(account) => account,
         Err(AuthError::EmailTaken) => half_made(state, &body.email).await?,
@@ -196,6 +175,39 @@ pub(crate) async fn make(state: &AppState, viewer: &Viewer, body: NewAgent) -> R
     let agent = state.desk.enrol(agent).await?;
     tracing::info!(by = %viewer.id, agent = %agent.id, "an agent was made");
     made(format!("/api/v1/agents/{}", agent.id), &shown(state, &agent.id, &account).await?)
+}
+
+fn staff_of(body: &NewAgent) -> NewStaff<'_> {
+    NewStaff {
+        name: &body.name,
+        email: &body.email,
+        phone: body.phone.as_deref(),
+        role: Role::Agent,
+        password: body.password.as_deref(),
+    }
+}
+
+/// The agent who is asked for, but for id and name, which are drawn and read with the account; or everything that is wrong.
+pub(crate) async fn checked_new(state: &AppState, body: &NewAgent) -> Result<Agent, Problem> {
+    let mut agent = Agent::named("new", "new").map_err(|error| Problem::internal(&error))?;
+    let level = body.level.map(Level::new).transpose();
+    agent.level = level.clone().ok().flatten().unwrap_or(agent.level);
+    agent.skills.clone_from(&body.skills);
+    agent.areas.clone_from(&body.areas);
+    agent.languages.clone_from(&body.languages);
+    agent.capacity = body.capacity.unwrap_or(agent.capacity);
+    agent.reports_to.clone_from(&body.reports_to);
+    all_of([
+        AccountService::checked_staff(&staff_of(body)).err().map(Problem::from),
+        level.err().map(|invalid| Problem::invalid().field("level", "invalid", invalid.to_string())),
+        check(state, &agent).await.err(),
+    ])?;
+    Ok(agent)
+}
+
+/// Every fault as one problem.
+fn all_of(wrong: impl IntoIterator<Item = Option<Problem>>) -> Result<(), Problem> {
+    wrong.into_iter().flatten().reduce(Problem::and).map_or(Ok(()), Err)
 }
 
 /// Change an agent.
@@ -212,28 +224,10 @@ pub(crate) async fn change(
     ApiPath(id): ApiPath<String>,
     ApiJson(body): ApiJson<AgentChange>,
 ) -> Result<Json<AgentView>, Problem> {
-    let account = state.accounts.account(&id).await?;
-    if account.role != Role::Agent {
-        return Err(Problem::not_found());
-    }
-    let id = AgentId::new(id).map_err(|_| Problem::not_found())?;
+    let (account, id) = account_of(&state, &id).await?;
     let mut agent = stored(&state, &id, &account).await?;
     let level_before = agent.level;
-    let account_change = account_change(body.name.as_deref(), body.phone.as_ref(), body.enabled)?;
-    if let Some(name) = &account_change.name {
-        name.as_str().clone_into(&mut agent.name);
-    }
-    agent.level = body.level.unwrap_or(agent.level);
-    agent.skills = body.skills.unwrap_or(agent.skills);
-    agent.areas = body.areas.unwrap_or(agent.areas);
-    agent.languages = body.languages.unwrap_or(agent.languages);
-    agent.capacity = body.capacity.unwrap_or(agent.capacity);
-    agent.enabled = body.enabled.unwrap_or(agent.enabled);
-    agent.reports_to = body.reports_to.unwrap_or(agent.reports_to);
-    if let Some(absence) = body.absence {
-        agent.absence = absence.map(|absence| Absence { from: absence.from, until: absence.until });
-    }
-    check(&state, &agent).await?;
+    let account_change = checked_change(&state, &mut agent, &body).await?;
     let account_change = AccountChange { ends_access: agent.level != level_before, ..account_change };
     // Either half can fail after the other, and the same request then finishes it. Meanwhile nobody may get work who cannot log in:
     // out of the routing first, into it last.
@@ -247,6 +241,52 @@ pub(crate) async fn change(
     };
     tracing::info!(by = %viewer.id, agent = %id, "an agent was changed");
     Ok(Json(shown(&state, &id, &account).await?))
+}
+
+/// Everything that is wrong with a change, which is not made.
+pub(crate) async fn check_change(state: &AppState, id: &str, body: &AgentChange) -> Result<(), Problem> {
+    let (account, id) = account_of(state, id).await?;
+    let mut agent = stored(state, &id, &account).await?;
+    checked_change(state, &mut agent, body).await.map(drop)
+}
+
+async fn account_of(state: &AppState, id: &str) -> Result<(Account, AgentId), Problem> {
+    let account = state.accounts.account(id).await?;
+    if account.role != Role::Agent {
+        return Err(Problem::not_found());
+    }
+    let id = AgentId::new(id).map_err(|_| Problem::not_found())?;
+    Ok((account, id))
+}
+
+/// The agent as changed, and what changes of the account; or everything that is wrong.
+async fn checked_change(state: &AppState, agent: &mut Agent, body: &AgentChange) -> Result<AccountChange, Problem> {
+    let account_change = account_change(body.name.as_deref(), body.phone.as_ref(), body.enabled);
+    if let Ok(AccountChange { name: Some(name), .. }) = &account_change {
+        name.as_str().clone_into(&mut agent.name);
+    }
+    agent.level = body.level.unwrap_or(agent.level);
+    agent.capacity = body.capacity.unwrap_or(agent.capacity);
+    agent.enabled = body.enabled.unwrap_or(agent.enabled);
+    if let Some(skills) = &body.skills {
+        agent.skills.clone_from(skills);
+    }
+    if let Some(areas) = &body.areas {
+        agent.areas.clone_from(areas);
+    }
+    if let Some(languages) = &body.languages {
+        agent.languages.clone_from(languages);
+    }
+    if let Some(superior) = &body.reports_to {
+        agent.reports_to.clone_from(superior);
+    }
+    if let Some(absence) = body.absence {
+        agent.absence = absence.map(|absence| Absence { from: absence.from, until: absence.until });
+    }
+    match (account_change, check(state, agent).await) {
+        (Ok(account_change), Ok(())) => Ok(account_change),
+        (account, agent) => Err(all_of([account.err(), agent.err()]).err().unwrap_or_else(Problem::invalid)),
+    }
 }
 
 /// Whether somebody may look at the whole staff and its numbers.
@@ -290,6 +330,13 @@ pub(crate) async fn follow_account(state: &AppState, account: &Account) -> Resul
     agent.enabled = account.disabled_at.is_none();
     agent.name.clone_from(&account.name);
     keep(state, agent).await
+}
+
+/// Takes an account out of the routing that is to be no agent's any more.
+pub(crate) async fn leave(state: &AppState, account: &Account) -> Result<(), Problem> {
+    let id = AgentId::new(account.id.as_str()).map_err(|error| Problem::internal(&error))?;
+    let agent = stored(state, &id, account).await?;
+    keep(state, Agent { enabled: false, ..agent }).await
 }
 
 /// Keeps an agent, gives them what waits for them and takes from them what they can no longer do.
@@ -341,8 +388,12 @@ async fn check(state: &AppState, agent: &Agent) -> Result<(), Problem> {
             problem = problem.field(field, "too_many", format!("At most {KEYS_MAX}."));
         }
     }
+    for (at, language) in agent.languages.iter().enumerate().filter(|(_, language)| !language.is_tag()) {
+        let said = format!("“{language}” is no tag of a language, as en, de and pt-br are.");
+        problem = problem.field(&format!("languages.{at}"), "not_a_language", said);
+    }
     if agent.absence.is_some_and(|absence| absence.until <= absence.from) {
-        problem = problem.field("absence.until", "out_of_range", "Must be after `from`.");
+        problem = problem.field("absence.until", "out_of_range", "Must be later than the beginning.");
     }
     if let Some(superior) = &agent.reports_to {
         let superior = state.desk.store().find(superior).await.map_err(DeskError::from)?;

@@ -123,23 +123,9 @@ pub(super) async fn add(
 
 /// Makes a category, for whichever door it was asked at.
 pub(crate) async fn make(state: &AppState, viewer: &Viewer, body: NewCategory) -> Result<Made, Problem> {
-    let mut category = Category::named(&body.name).map_err(|_| {
-        let wanted = "1 to 64 letters or digits, words joined by spaces or hyphens.";
-        let code = if body.name.trim().is_empty() { "missing" } else { "invalid" };
-        Problem::invalid().detail(format!("name: {wanted}")).field("name", code, wanted)
-    })?;
-    category.description = body.description.trim().to_owned();
-    category.skills = body.skills;
-    category.priority = body.priority.unwrap_or(category.priority);
-    category.weight = body.weight.unwrap_or(category.weight);
-    category.area = body.area;
-    category.questions = questions(body.questions);
-    category.targets = body.targets;
+    let category = category_of(body, &state.desk.policy())?;
     let category = catalogue::change(state.policies.as_ref(), &state.desk, &viewer.id, |policy| {
-        match policy.category(&category.key) {
-            Some(known) => Err(taken(known)),
-            None => checked(policy, category.clone()),
-        }
+        checked(policy, category.clone(), true)
     })
     .await?;
     let location = format!(
@@ -147,6 +133,37 @@ pub(crate) async fn make(state: &AppState, viewer: &Viewer, body: NewCategory) -
         url::form_urlencoded::byte_serialize(category.key.as_str().as_bytes()).collect::<String>()
     );
     made(location, &view::category(&category, true))
+}
+
+/// Everything that is wrong with a category that is asked for; it is not made.
+pub(crate) fn check_new(state: &AppState, body: NewCategory) -> Result<(), Problem> {
+    let policy = state.desk.policy();
+    let category = category_of(body, &policy)?;
+    checked(Policy::clone(&policy), category, true).map(drop)
+}
+
+fn category_of(body: NewCategory, policy: &Policy) -> Result<Category, Problem> {
+    let named = Category::named(&body.name).map_err(|_| {
+        let wanted = "1 to 64 letters or digits, words joined by spaces or hyphens.";
+        let code = if body.name.trim().is_empty() { "missing" } else { "invalid" };
+        Problem::invalid().detail(format!("name: {wanted}")).field("name", code, wanted)
+    });
+    // What else is wrong does not depend on the name: under any other it is told together with it.
+    let (mut category, unnamed) = match named {
+        Ok(category) => (category, None),
+        Err(problem) => (Category::named("new").map_err(|error| Problem::internal(&error))?, Some(problem)),
+    };
+    body.description.trim().clone_into(&mut category.description);
+    category.skills = body.skills;
+    category.priority = body.priority.unwrap_or(category.priority);
+    category.weight = body.weight.unwrap_or(category.weight);
+    category.area = body.area;
+    category.questions = questions(body.questions);
+    category.targets = body.targets;
+    match unnamed {
+        None => Ok(category),
+        Some(unnamed) => Err(unnamed.and_more(checked(policy.clone(), category, false).err())),
+    }
 }
 
 /// Change a category. Admins only; makes a new version of the policy. Its key stays.
@@ -167,29 +184,8 @@ pub(crate) async fn change(
     let key = CategoryKey::new(&key).map_err(|_| Problem::not_found())?;
     let asked = body.questions.take().map(questions);
     let changed = catalogue::change(state.policies.as_ref(), &state.desk, &viewer.id, |policy| {
-        let mut category = policy.category(&key).cloned().ok_or_else(Problem::not_found)?;
-        if let Some(name) = &body.name {
-            name.trim().clone_into(&mut category.name);
-        }
-        if let Some(description) = &body.description {
-            description.trim().clone_into(&mut category.description);
-        }
-        if let Some(skills) = &body.skills {
-            category.skills.clone_from(skills);
-        }
-        if let Some(area) = &body.area {
-            category.area.clone_from(area);
-        }
-        if let Some(questions) = &asked {
-            category.questions.clone_from(questions);
-        }
-        if let Some(targets) = &body.targets {
-            category.targets = targets.clone();
-        }
-        category.priority = body.priority.unwrap_or(category.priority);
-        category.weight = body.weight.unwrap_or(category.weight);
-        category.active = body.active.unwrap_or(category.active);
-        checked(policy, category)
+        let category = changed(policy.category(&key).ok_or_else(Problem::not_found)?, &body, asked.as_ref());
+        checked(policy, category, false)
     })
     .await?;
     Ok(Json(view::category(&changed, true)))
@@ -202,27 +198,64 @@ fn taken(by: &Category) -> Problem {
         .field("name", "taken", why)
 }
 
-/// The policy with the category, unless another one has its name or it has faults; they are named as fields of the request.
-fn checked(policy: Policy, category: Category) -> Result<(Policy, Category), Problem> {
-    let words = |name: &str| name.split_whitespace().map(str::to_lowercase).collect::<Vec<_>>();
-    let mut others = policy.categories.iter().filter(|known| known.key != category.key);
-    // Whoever chooses sees names; two that are the same are one to them.
-    if let Some(other) = others.find(|known| words(&known.name) == words(&category.name)) {
-        return Err(taken(other));
+/// Everything that is wrong with a change, which is not made.
+pub(crate) fn check_change(state: &AppState, key: &CategoryKey, mut body: CategoryChange) -> Result<(), Problem> {
+    let policy = state.desk.policy();
+    let asked = body.questions.take().map(questions);
+    let category = changed(policy.category(key).ok_or_else(Problem::not_found)?, &body, asked.as_ref());
+    checked(Policy::clone(&policy), category, false).map(drop)
+}
+
+fn changed(known: &Category, body: &CategoryChange, asked: Option<&Vec<CategoryQuestion>>) -> Category {
+    let mut category = known.clone();
+    if let Some(name) = &body.name {
+        name.trim().clone_into(&mut category.name);
     }
+    if let Some(description) = &body.description {
+        description.trim().clone_into(&mut category.description);
+    }
+    if let Some(skills) = &body.skills {
+        category.skills.clone_from(skills);
+    }
+    if let Some(area) = &body.area {
+        category.area.clone_from(area);
+    }
+    if let Some(questions) = asked {
+        category.questions.clone_from(questions);
+    }
+    if let Some(targets) = &body.targets {
+        category.targets = targets.clone();
+    }
+    category.priority = body.priority.unwrap_or(category.priority);
+    category.weight = body.weight.unwrap_or(category.weight);
+    category.active = body.active.unwrap_or(category.active);
+    category
+}
+
+/// The policy with the category, or everything that is wrong, as fields of the request: that another one has its name, and its faults.
+fn checked(policy: Policy, category: Category, is_new: bool) -> Result<(Policy, Category), Problem> {
+    let words = |name: &str| name.split_whitespace().map(str::to_lowercase).collect::<Vec<_>>();
+    // Whoever chooses sees names; two that are the same are one to them.
+    let is_taken = |known: &&Category| match known.key == category.key {
+        true => is_new,
+        false => words(&known.name) == words(&category.name),
+    };
+    let taken = policy.categories.iter().find(is_taken).map(taken);
     let policy = policy.with_category(category.clone());
     let at = policy.categories.iter().position(|known| known.key == category.key).unwrap_or_default();
     let prefix = format!("categories.{at}.");
     let mut findings = policy.faults();
-    if findings.is_empty() {
-        return Ok((policy, category));
-    }
     for finding in &mut findings {
         if let Some(field) = finding.path.strip_prefix(&prefix) {
             finding.path = field.to_owned();
         }
     }
-    Err(CatalogueError::from(PolicyError::Faulty(findings)).into())
+    let faulty = (!findings.is_empty()).then(|| Problem::from(CatalogueError::from(PolicyError::Faulty(findings))));
+    match (taken, faulty) {
+        (None, None) => Ok((policy, category)),
+        (Some(taken), faulty) => Err(taken.and_more(faulty)),
+        (None, Some(faulty)) => Err(faulty),
+    }
 }
 
 fn questions(asked: Vec<NewQuestion>) -> Vec<CategoryQuestion> {

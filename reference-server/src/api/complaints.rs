@@ -16,6 +16,7 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use super::documents::must_have_accepted;
 use super::query::{cursor, encoded, is_known, limit, page, parameters, wrong};
 use super::view::submission::BY_HAND;
 use super::view::{
@@ -73,6 +74,7 @@ pub(super) async fn submit(
     viewer: Viewer,
     request: Repeatable,
 ) -> Result<Response, Problem> {
+    must_have_accepted(&state, &viewer).await?;
     let acting = keyed(state.acting(&viewer).await?, &request)?;
     let submission = submission(&state, &viewer, &request).await?;
     let receipt = acting.submit(submission).await?;
@@ -249,14 +251,18 @@ pub(super) async fn submission(state: &AppState, viewer: &Viewer, request: &Repe
     let mut submission: Submission = request.parse_without(of_agents)?;
     submission.category = category_named(&state.desk.policy(), submission.category, &given["category"]);
     if viewer.role == Role::Agent {
-        if !BY_HAND.contains(&submission.channel) {
-            return Err(Problem::invalid().detail("channel: how did it reach you?").field(
+        let channel = (!BY_HAND.contains(&submission.channel)).then(|| {
+            Problem::invalid().detail("channel: how did it reach you?").field(
                 "channel",
                 if given["channel"].is_null() { "missing" } else { "unknown_value" },
                 "One of phone, counter, letter, social_media.",
-            ));
-        }
-        submission.customer = Some(known_customer(state, submission.customer.as_ref()).await?);
+            )
+        });
+        submission.customer = match (channel, known_customer(state, submission.customer.as_ref()).await) {
+            (None, Ok(customer)) => Some(customer),
+            (Some(channel), customer) => return Err(channel.and_more(customer.err())),
+            (None, Err(problem)) => return Err(problem),
+        };
         return Ok(submission);
     }
     for field in of_agents {

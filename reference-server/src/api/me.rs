@@ -6,6 +6,7 @@ use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::agents::follow_account;
 use crate::auth::{Account, Role, Viewer};
 use crate::error::Problem;
 use crate::extract::ApiJson;
@@ -40,12 +41,21 @@ pub(super) struct NewPhone {
     phone: String,
 }
 
-/// What came by text message.
+/// What to change of one's own.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct MyChange {
+    /// Full name, 1 to 200 characters.
+    #[schema(min_length = 1, max_length = 200)]
+    name: Option<String>,
+}
+
+/// What came by text message, or by mail.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Code {
     #[schema(example = "01234567")]
-    code: String,
+    pub(super) code: String,
 }
 
 /// Who the caller is.
@@ -56,6 +66,22 @@ pub(super) struct Code {
 pub(super) async fn show(viewer: Viewer) -> Json<Me> {
     let Viewer { id, name, email, phone, role, .. } = viewer;
     Json(Me { id, name, email, phone, role })
+}
+
+/// Change one's own name. What is left out stays.
+#[utoipa::path(patch, path = "/api/v1/me", tag = "accounts", request_body = MyChange, security(("bearer" = []), ("cookie" = [])), responses(
+    (status = 200, body = Me),
+    (status = 401, body = Problem, content_type = "application/problem+json"),
+    (status = 422, body = Problem, content_type = "application/problem+json"),
+))]
+pub(super) async fn change(
+    State(state): State<AppState>,
+    viewer: Viewer,
+    ApiJson(body): ApiJson<MyChange>,
+) -> Result<Json<Me>, Problem> {
+    let account = state.accounts.change_profile(&viewer.id, body.name.as_deref(), None).await?;
+    follow_account(&state, &account).await?;
+    Ok(Json(account.into()))
 }
 
 /// Send a code to a telephone number. With `POST /api/v1/me/phone/confirmation` text messages go there.

@@ -9,6 +9,7 @@ mod clock;
 pub(crate) mod commands;
 pub(crate) mod complaints;
 pub(crate) mod dead_letters;
+pub(crate) mod documents;
 pub(crate) mod figures;
 mod health;
 pub(crate) mod intake;
@@ -16,6 +17,7 @@ mod invitations;
 mod lifecycle;
 mod making;
 mod me;
+pub(crate) mod myself;
 mod preferences;
 pub(crate) mod query;
 pub(crate) mod reports;
@@ -43,11 +45,27 @@ pub fn routes(state: &AppState) -> OpenApiRouter<AppState> {
         .routes(routes!(accounts::sign_up))
         .routes(routes!(accounts::confirm))
         .routes(routes!(accounts::send_again))
+        .routes(routes!(accounts::forgot_password))
+        .routes(routes!(accounts::reset_password))
+        .routes(routes!(accounts::judge_password))
+        .routes(routes!(accounts::change_email))
+        .routes(routes!(sessions::ask_for_code))
+        .routes(routes!(sessions::log_in_by_mail))
         .routes(routes!(sessions::log_in))
         .routes(routes!(sessions::log_out))
         .routes(routes!(tokens::issue))
         .routes(routes!(tokens::revoke))
-        .routes(routes!(me::show))
+        .routes(routes!(me::show, me::change))
+        .routes(routes!(myself::addresses, myself::set_addresses))
+        .routes(routes!(myself::change_password))
+        .routes(routes!(myself::ask_for_email))
+        .routes(routes!(myself::confirm_email))
+        .routes(routes!(myself::sessions, myself::end_other_sessions))
+        .routes(routes!(myself::end_session))
+        .routes(routes!(myself::log_ins))
+        .routes(routes!(documents::list))
+        .routes(routes!(documents::accepted, documents::accept))
+        .routes(routes!(myself::deletion, myself::ask_for_deletion, myself::withdraw_deletion))
         .routes(routes!(me::ask_for_phone, me::forget_phone))
         .routes(routes!(me::confirm_phone))
         .routes(routes!(preferences::show, preferences::choose))
@@ -72,6 +90,7 @@ pub fn routes(state: &AppState) -> OpenApiRouter<AppState> {
         .routes(routes!(agents::change))
         .routes(routes!(users::list, users::add))
         .routes(routes!(users::change))
+        .routes(routes!(users::invite_again))
         .routes(routes!(webhooks::list, webhooks::add))
         .routes(routes!(webhooks::show, webhooks::change, webhooks::remove))
         .routes(routes!(webhooks::rotate))

@@ -8,7 +8,9 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::me::Me;
-use crate::auth::viewer::{ClientAddress, new_session_cookie, no_session_cookie, session_cookie};
+use crate::auth::Visit;
+use crate::auth::service::Mailed;
+use crate::auth::viewer::{ClientAddress, log_in_cookies, mark_browser, no_session_cookie, session_cookie};
 use crate::error::Problem;
 use crate::extract::ApiJson;
 use crate::state::AppState;
@@ -22,6 +24,28 @@ pub(super) struct LogIn {
     pub(super) password: String,
 }
 
+/// Who wants to log in without a password.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Asks {
+    #[schema(example = "john@example.org", max_length = 254)]
+    email: String,
+}
+
+/// The token of the link, or the address and the code in the mail.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Holds {
+    /// In the link; good for ten minutes.
+    token: Option<String>,
+    /// With `code`, instead of the token.
+    #[schema(example = "john@example.org", max_length = 254)]
+    email: Option<String>,
+    /// Eight digits, good for ten minutes.
+    #[schema(example = "0123 4567")]
+    code: Option<String>,
+}
+
 /// Log in. Sets the session cookie; a session the browser had before ends.
 #[utoipa::path(post, path = "/api/v1/sessions", tag = "accounts", request_body = LogIn, responses(
     (status = 200, body = Me),
@@ -32,14 +56,54 @@ pub(super) struct LogIn {
 ))]
 pub(super) async fn log_in(
     State(state): State<AppState>,
-    ClientAddress(address): ClientAddress,
+    mut visit: Visit,
     headers: HeaderMap,
     ApiJson(body): ApiJson<LogIn>,
-) -> Result<(CookieJar, Json<Me>), Problem> {
+) -> Result<((CookieJar, CookieJar), Json<Me>), Problem> {
     let before = session_cookie(&headers, &state.config);
-    let opened = state.accounts.log_in(&body.email, &body.password, address, before.as_deref()).await?;
-    let cookie = new_session_cookie(&opened.secret, opened.expires_at, state.clock.now(), &state.config);
-    Ok((CookieJar::new().add(cookie), Json(opened.account.into())))
+    let browser = mark_browser(&mut visit, &state.config);
+    let opened = state.accounts.log_in(&body.email, &body.password, &visit, before.as_deref()).await?;
+    state.poke();
+    Ok((log_in_cookies(&opened, browser, &state), Json(opened.account.into())))
+}
+
+/// Have a link and a code mailed to log in with: for customers who have confirmed the address. The answer does not tell whether it is
+/// known; three mails an hour go to an account at most.
+#[utoipa::path(post, path = "/api/v1/sessions/code", tag = "accounts", request_body = Asks, responses(
+    (status = 202, description = "If a customer has confirmed this address, a mail is on its way to it"),
+    (status = 400, body = Problem, content_type = "application/problem+json", description = "`idempotency_key_not_supported`: an `Idempotency-Key` is refused, because no answer is kept to be given again"),
+    (status = 422, body = Problem, content_type = "application/problem+json"),
+    (status = 429, body = Problem, content_type = "application/problem+json"),
+))]
+pub(super) async fn ask_for_code(
+    State(state): State<AppState>,
+    ClientAddress(address): ClientAddress,
+    ApiJson(body): ApiJson<Asks>,
+) -> Result<StatusCode, Problem> {
+    state.accounts.ask_to_log_in(&body.email, address).await?;
+    state.poke();
+    Ok(StatusCode::ACCEPTED)
+}
+
+/// Log in with the token of the mailed link, or with the code beside it. Sets the session cookie; a session the browser had before ends.
+#[utoipa::path(post, path = "/api/v1/sessions/mailed", tag = "accounts", request_body = Holds, responses(
+    (status = 200, body = Me),
+    (status = 400, body = Problem, content_type = "application/problem+json", description = "`idempotency_key_not_supported`: an `Idempotency-Key` is refused, because no answer is kept to be given again"),
+    (status = 422, body = Problem, content_type = "application/problem+json", description = "`invalid_token`: used, expired or unknown; `invalid_body` naming `code` if it is not good"),
+    (status = 429, body = Problem, content_type = "application/problem+json", description = "Too many codes that were wrong"),
+))]
+pub(super) async fn log_in_by_mail(
+    State(state): State<AppState>,
+    mut visit: Visit,
+    headers: HeaderMap,
+    ApiJson(body): ApiJson<Holds>,
+) -> Result<((CookieJar, CookieJar), Json<Me>), Problem> {
+    let mailed = Mailed::of(body.token.as_deref(), body.email.as_deref(), body.code.as_deref())?;
+    let before = session_cookie(&headers, &state.config);
+    let browser = mark_browser(&mut visit, &state.config);
+    let opened = state.accounts.log_in_by_mail(mailed, &visit, before.as_deref()).await?;
+    state.poke();
+    Ok((log_in_cookies(&opened, browser, &state), Json(opened.account.into())))
 }
 
 /// Log out. Fine to repeat.

@@ -29,6 +29,10 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// A stream ends at most this long after its session.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 
+/// Who follows more than one complaint is told so often to look again, whatever was heard: who changed something may have died before
+/// they could tell, or be a program beside the server.
+const MISSED_EVERY: Duration = Duration::from_secs(30);
+
 /// What a browser that has too many streams is told to wait, in seconds.
 const RETRY_AFTER_SECONDS: u64 = 30;
 
@@ -56,7 +60,8 @@ pub(super) async fn one(
 }
 
 /// Follow everything the caller may see: `changed` with `{complaint, reference, version, status}`; `gone` with
-/// `{complaint, reference}` when an agent sees a complaint no longer; `missed` when too much came at once.
+/// `{complaint, reference}` when an agent sees a complaint no longer; `missed` when too much came at once, and every half a minute, since
+/// a change may have been told to nobody: look at the lists again.
 #[utoipa::path(get, path = "/api/v1/live", tag = "live", security(("bearer" = []), ("cookie" = [])),
     responses(
         (status = 200, content_type = "text/event-stream", body = String),
@@ -83,6 +88,7 @@ struct Watching {
     customer: Option<String>,
     first: Option<Event>,
     look: Interval,
+    missed: Interval,
     _place: Place,
 }
 
@@ -115,9 +121,13 @@ fn follow(
         }
     })?;
     let customer = (viewer.role == Role::Customer).then(|| viewer.id.clone());
-    let mut look = interval_at(Instant::now() + LOOK_EVERY, LOOK_EVERY);
-    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let watching = Watching { state, headers, changes, only, customer, first, look, _place: place };
+    let every = |time: Duration| {
+        let mut every = interval_at(Instant::now() + time, time);
+        every.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        every
+    };
+    let (look, missed) = (every(LOOK_EVERY), every(MISSED_EVERY));
+    let watching = Watching { state, headers, changes, only, customer, first, look, missed, _place: place };
     let events = unfold(watching, |mut watching| async move {
         loop {
             match watching.next().await {
@@ -142,9 +152,10 @@ impl Watching {
         tokio::select! {
             () = stopped => Next::End,
             _ = self.look.tick() => self.look().await,
+            _ = self.missed.tick(), if self.only.is_none() => missed(),
             change = self.changes.recv() => match change {
                 Ok(Told::Changed(change)) => self.tell(&change).await,
-                Ok(Told::Missed) | Err(RecvError::Lagged(_)) => Next::Send(Event::default().event("missed").data("{}")),
+                Ok(Told::Missed) | Err(RecvError::Lagged(_)) => missed(),
                 Err(RecvError::Closed) => Next::End,
             },
         }
@@ -207,6 +218,10 @@ impl Watching {
 fn saw(scope: &Scope, change: &Changed) -> bool {
     let Scope::Agent { id, reach } = scope else { return false };
     change.concerned.contains(id) || change.taken_at.is_some_and(|level| *reach == Reach::Queue(level))
+}
+
+fn missed() -> Next {
+    Next::Send(Event::default().event("missed").data("{}"))
 }
 
 fn event(name: &str, complaint: &Complaint, viewer: &Actor) -> Event {

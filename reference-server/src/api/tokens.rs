@@ -8,7 +8,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::sessions::LogIn;
-use crate::auth::viewer::{ClientAddress, Viewer, bearer};
+use crate::auth::Visit;
+use crate::auth::viewer::{Viewer, bearer};
 use crate::error::Problem;
 use crate::extract::ApiJson;
 use crate::state::AppState;
@@ -31,10 +32,11 @@ pub(super) struct NewToken {
 ))]
 pub(super) async fn issue(
     State(state): State<AppState>,
-    ClientAddress(address): ClientAddress,
+    visit: Visit,
     ApiJson(body): ApiJson<LogIn>,
 ) -> Result<(StatusCode, Json<NewToken>), Problem> {
-    let issued = state.accounts.issue_api_token(&body.email, &body.password, address).await?;
+    let issued = state.accounts.issue_api_token(&body.email, &body.password, &visit).await?;
+    state.poke();
     Ok((
         StatusCode::CREATED,
         Json(NewToken { token: issued.secret.expose().to_owned(), expires_at: issued.expires_at }),

@@ -8,13 +8,13 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::agents::follow_account;
+use super::agents::{follow_account, leave};
 use super::making::{made, once};
 use super::query::{page, wrong};
 use crate::auth::accounts::{AccountFilter, Made};
 use crate::auth::service::FieldFault;
 use crate::auth::values::{FullName, Phone};
-use crate::auth::{Account, AccountChange, Admin, AuthError, NewStaff, Role, Viewer};
+use crate::auth::{Account, AccountChange, AccountService, Admin, AuthError, NewStaff, Role, Viewer};
 use crate::error::Problem;
 use crate::extract::{ApiJson, ApiPath, Repeatable, given};
 use crate::state::AppState;
@@ -42,6 +42,8 @@ pub(crate) struct User {
     enabled: bool,
     email_verified: bool,
     created_at: DateTime<Utc>,
+    /// Since when its owner wants it deleted.
+    deletion_asked_at: Option<DateTime<Utc>>,
 }
 
 /// A new account.
@@ -66,6 +68,9 @@ pub(crate) struct UserChange {
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<String>)]
     phone: Option<Option<String>>,
+    /// Of staff, another role of staff: it ends their sessions. A new agent starts at the first level; the complaints of who is no
+    /// agent any more go to others.
+    role: Option<Role>,
     /// `false` ends their sessions; an agent's complaints go to others.
     enabled: Option<bool>,
 }
@@ -124,40 +129,45 @@ pub(super) async fn add(
 
 /// Makes an account, for whichever door it was asked at.
 pub(crate) async fn make(state: &AppState, viewer: &Viewer, body: NewUser) -> Result<Made, Problem> {
-    let account = match body.role {
-        Role::Agent => {
-            return Err(Problem::invalid().detail("role: agents are made by POST /api/v1/agents.").field(
-                "role",
-                "invalid",
-                "Agents are made by POST /api/v1/agents.",
-            ));
-        }
-        Role::Customer => {
-            if body.phone.is_some() {
-                return Err(Problem::invalid().field("phone", "unknown_field", "Only staff have a phone number here."));
-            }
-            let Some(password) = &body.password else {
-                return Err(Problem::invalid().field("password", "missing", "A customer needs a password."));
-            };
-            state.accounts.create_customer(&body.name, &body.email, password).await?
-        }
-        role => {
-            let staff = NewStaff {
-                name: &body.name,
-                email: &body.email,
-                phone: body.phone.as_deref(),
-                role,
-                password: body.password.as_deref(),
-            };
-            state.accounts.create_staff(staff).await?
-        }
+    check_new(&body)?;
+    let account = match (body.role, &body.password) {
+        (Role::Customer, Some(password)) => state.accounts.create_customer(&body.name, &body.email, password).await?,
+        _ => state.accounts.create_staff(staff_of(&body)).await?,
     };
     tracing::info!(by = %viewer.id, account = %account.id, role = account.role.as_str(), "an account was made");
     state.poke();
     made(format!("/api/v1/users/{}", account.id), &User::from(account))
 }
 
-/// Change, disable or enable an account; never one's own. The last admin stays.
+fn staff_of(body: &NewUser) -> NewStaff<'_> {
+    NewStaff {
+        name: &body.name,
+        email: &body.email,
+        phone: body.phone.as_deref(),
+        role: body.role,
+        password: body.password.as_deref(),
+    }
+}
+
+/// Everything that is wrong with an account that is asked for; it is not made.
+pub(crate) fn check_new(body: &NewUser) -> Result<(), Problem> {
+    let of_role = match body.role {
+        Role::Agent => Some(("role", "invalid", "Agents are made by POST /api/v1/agents.")),
+        Role::Customer if body.phone.is_some() => {
+            Some(("phone", "unknown_field", "Only staff have a phone number here."))
+        }
+        Role::Customer if body.password.is_none() => Some(("password", "missing", "A customer needs a password.")),
+        _ => None,
+    };
+    let of_role = of_role
+        .map(|(field, code, said)| Problem::invalid().detail(format!("{field}: {said}")).field(field, code, said));
+    // Who is made at which door is said above; all else is the same for everybody.
+    let person = AccountService::checked_staff(&NewStaff { role: Role::Admin, ..staff_of(body) }).err();
+    let wrong = of_role.into_iter().chain(person.map(Problem::from));
+    wrong.reduce(|all, more| all.and_more(Some(more))).map_or(Ok(()), Err)
+}
+
+/// Change, disable or enable an account, or give it another role; never one's own. The last admin stays.
 #[utoipa::path(patch, path = "/api/v1/users/{id}", tag = "staff", request_body = UserChange, security(("bearer" = []), ("cookie" = [])),
     params(("id" = String, Path)), responses(
     (status = 200, body = User),
@@ -175,11 +185,60 @@ pub(crate) async fn change(
     if id == viewer.id {
         return Err(Problem::new(StatusCode::FORBIDDEN, "not_yourself", "Somebody else must change your account."));
     }
-    let change = account_change(body.name.as_deref(), body.phone.as_ref(), body.enabled)?;
+    let before = state.accounts.account(&id).await?;
+    let change = account_change(body.name.as_deref(), body.phone.as_ref(), body.enabled);
+    let role = body.role.map_or(Ok(()), |role| fits(before.role, role));
+    let change = match (change, role) {
+        (Ok(change), Ok(())) => AccountChange { role: body.role, ..change },
+        (change, role) => {
+            let faults = [change.err(), role.err()].into_iter().flatten();
+            return Err(faults.reduce(Problem::and).unwrap_or_else(Problem::invalid));
+        }
+    };
+    // Out of the routing first, into it last: nobody may get work who is no agent. Either half can fail, and the same request then
+    // finishes it.
+    if before.role == Role::Agent && body.role.is_some_and(|role| role != Role::Agent) {
+        leave(&state, &before).await?;
+    }
     let account = state.accounts.change(&id, change).await?;
     follow_account(&state, &account).await?;
     tracing::info!(by = %viewer.id, account = %account.id, "an account was changed");
     Ok(Json(User::from(account)))
+}
+
+/// Mail another invitation to a member of staff who has not accepted one yet. The former link works until one is used.
+#[utoipa::path(post, path = "/api/v1/users/{id}/invitation", tag = "staff", security(("bearer" = []), ("cookie" = [])),
+    params(("id" = String, Path)), responses(
+    (status = 202, description = "It is on its way"),
+    (status = 400, body = Problem, content_type = "application/problem+json", description = "`idempotency_key_not_supported`: an `Idempotency-Key` is refused, because no answer is kept to be given again"),
+    (status = 403, body = Problem, content_type = "application/problem+json"),
+    (status = 404, body = Problem, content_type = "application/problem+json"),
+    (status = 409, body = Problem, content_type = "application/problem+json", description = "`not_invited`: a customer, disabled, or it was accepted"),
+))]
+pub(crate) async fn invite_again(
+    State(state): State<AppState>,
+    Admin(viewer): Admin,
+    ApiPath(id): ApiPath<String>,
+) -> Result<StatusCode, Problem> {
+    let account = state.accounts.account(&id).await?;
+    state.accounts.invite_again(&account.id).await.map_err(|error| match error {
+        AuthError::NoSuchAccount => {
+            Problem::new(StatusCode::CONFLICT, "not_invited", "This account does not wait for an invitation.")
+        }
+        error => error.into(),
+    })?;
+    state.poke();
+    tracing::info!(by = %viewer.id, account = %account.id, "an invitation was sent again");
+    Ok(StatusCode::ACCEPTED)
+}
+
+/// Customers stay customers, and staff staff: what they did stands under what they were.
+fn fits(before: Role, role: Role) -> Result<(), Problem> {
+    if before.is_staff() && role.is_staff() || before == role {
+        return Ok(());
+    }
+    let message = "Customers and staff have accounts of their own; make another one.";
+    Err(Problem::invalid().field("role", "invalid", message))
 }
 
 /// What is to change about an account; every fault is named.
@@ -219,6 +278,7 @@ impl From<Account> for User {
             enabled: account.disabled_at.is_none(),
             email_verified: account.email_verified_at.is_some(),
             created_at: account.created_at,
+            deletion_asked_at: account.deletion_asked_at,
         }
     }
 }

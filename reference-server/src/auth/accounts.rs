@@ -2,9 +2,12 @@
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
+use serde::Serialize;
 use thiserror::Error;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::documents::{Acceptance, DocumentKind};
 use super::secret::SecretHash;
 use super::values::{EmailAddress, FullName, Phone, Role};
 
@@ -27,6 +30,8 @@ pub struct Account {
     pub disabled_at: Option<DateTime<Utc>>,
     /// When it was made.
     pub created_at: DateTime<Utc>,
+    /// Since when its owner wants it deleted.
+    pub deletion_asked_at: Option<DateTime<Utc>>,
 }
 
 /// An account with what is compared at login.
@@ -90,6 +95,12 @@ pub enum TokenPurpose {
     VerifyEmail,
     /// Lets an invited person choose a password.
     Invitation,
+    /// Lets somebody who forgot their password choose another.
+    ResetPassword,
+    /// Makes another e-mail address the account's.
+    ChangeEmail,
+    /// Logs a customer in.
+    LogIn,
     /// Makes the first admin.
     SetupAdmin,
 }
@@ -100,9 +111,143 @@ impl TokenPurpose {
         match self {
             Self::VerifyEmail => "verify_email",
             Self::Invitation => "invitation",
+            Self::ResetPassword => "reset_password",
+            Self::ChangeEmail => "change_email",
+            Self::LogIn => "log_in",
             Self::SetupAdmin => "setup_admin",
         }
     }
+}
+
+/// A one-time token of an account, about to be mailed.
+#[derive(Debug, Clone)]
+pub struct NewToken {
+    /// Of the token in the link.
+    pub hash: SecretHash,
+    /// What it is for.
+    pub purpose: TokenPurpose,
+    /// Whose.
+    pub account_id: String,
+    /// Where it is sent, if not to the account's own address.
+    pub sent_to: Option<String>,
+    /// Until when the link works.
+    pub expires_at: DateTime<Utc>,
+    /// The code that can be typed in instead of the link, if there is one.
+    pub code: Option<NewCode>,
+}
+
+/// The code beside a link.
+#[derive(Debug, Clone, Copy)]
+pub struct NewCode {
+    /// Of the code; see [`super::secret::Code::hash`].
+    pub hash: SecretHash,
+    /// Until when it works.
+    pub expires_at: DateTime<Utc>,
+}
+
+/// A mail that somebody asks for who says an address and is not known: whether there is such an account, nobody learns.
+#[derive(Debug, Clone, Copy)]
+pub struct AskedMail<'a> {
+    /// Which mail.
+    pub kind: AccountMailKind,
+    /// To the enabled account that has this address and confirmed it, if there is one.
+    pub email: &'a EmailAddress,
+    /// Only if it has this role.
+    pub role: Option<Role>,
+    /// The most of this kind to an account within the window.
+    pub most: u32,
+    /// How far back they count.
+    pub window: TimeDelta,
+}
+
+/// How somebody showed who they are when they logged in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Door {
+    /// By their password.
+    Password,
+    /// By a link or code that was mailed.
+    Code,
+    /// A program got an API token by their password.
+    ApiToken,
+}
+
+impl Door {
+    /// All doors.
+    pub const ALL: [Self; 3] = [Self::Password, Self::Code, Self::ApiToken];
+
+    /// The stored name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Password => "password",
+            Self::Code => "code",
+            Self::ApiToken => "api_token",
+        }
+    }
+}
+
+/// From where, and with what, somebody logs in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// A kind of program and of machine, as in "Firefox on Linux"; empty: unknown. Never as it calls itself: that is anybody's text.
+    pub device: String,
+    /// The network address.
+    pub address: String,
+    /// Of the cookie by which a browser is known again, if it brought one or was given one.
+    pub browser: Option<SecretHash>,
+}
+
+/// A log-in that succeeded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogIn {
+    /// Counts up.
+    pub id: i64,
+    /// When.
+    pub at: DateTime<Utc>,
+    /// How.
+    pub door: Door,
+    /// See [`Origin::device`].
+    pub device: String,
+    /// The network address.
+    pub address: String,
+}
+
+/// A session of somebody, for the list of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenSession {
+    /// Of the cookie value: opens nothing, so it does for a name.
+    pub hash: SecretHash,
+    /// Since when.
+    pub created_at: DateTime<Utc>,
+    /// When it was last used, as far as written down.
+    pub last_seen_at: DateTime<Utc>,
+    /// Ends at this instant whatever happens.
+    pub expires_at: DateTime<Utc>,
+    /// See [`Origin::device`].
+    pub device: String,
+    /// The network address it was opened from.
+    pub address: String,
+}
+
+/// What keeps open when everything else of an account is shut: what the request was made with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeptOpen {
+    /// The session with this hash.
+    Session(SecretHash),
+    /// The API token with this hash.
+    ApiToken(SecretHash),
+}
+
+/// What asking for another e-mail address did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EmailAsked {
+    /// Mail is on its way, whether the address can be had or not.
+    Asked,
+    /// So many were asked for lately; not before this instant.
+    Refused {
+        /// When the oldest that counts leaves the window.
+        until: DateTime<Utc>,
+    },
 }
 
 /// A session to be opened.
@@ -116,6 +261,10 @@ pub struct NewSession {
     pub idle_expires_at: DateTime<Utc>,
     /// Ends at this instant whatever happens.
     pub expires_at: DateTime<Utc>,
+    /// How it is opened.
+    pub door: Door,
+    /// From where.
+    pub origin: Origin,
 }
 
 /// An open session, with the account as it is now.
@@ -148,10 +297,16 @@ impl AttemptKind {
     }
 }
 
+/// How long it is known from where a subject was let in.
+pub const KNOWN_FOR: TimeDelta = TimeDelta::days(30);
+
 /// How many tries are let through within a window.
 #[derive(Debug, Clone, Copy)]
 pub struct AttemptLimits {
-    /// Per subject (an e-mail address); none: no such limit.
+    /// Per subject (an e-mail address) from one network address; none: no such limit.
+    pub per_subject_and_address: Option<u32>,
+    /// Per subject from everywhere; none: no such limit. It does not hold where the subject was let in before, so that the failures of
+    /// strangers elsewhere do not keep them out.
     pub per_subject: Option<u32>,
     /// Per network address.
     pub per_address: u32,
@@ -183,11 +338,39 @@ pub enum AccountMailKind {
     AlreadyRegistered,
     /// Choose a password for the account made for you.
     Invitation,
+    /// Choose another password.
+    ResetPassword,
+    /// Your password is another one now.
+    PasswordChanged,
+    /// Confirm that this is your new address; goes there.
+    ChangeEmail,
+    /// Somebody asked for another address; goes to the present one.
+    EmailChangeAsked,
+    /// Your address is another one now; goes to both.
+    EmailChanged,
+    /// Log in with this link or code.
+    LogIn,
+    /// Somebody logged in from where nobody had before.
+    NewDevice,
+    /// You asked to have your account deleted.
+    DeletionAsked,
 }
 
 impl AccountMailKind {
     /// All kinds.
-    pub const ALL: [Self; 3] = [Self::VerifyEmail, Self::AlreadyRegistered, Self::Invitation];
+    pub const ALL: [Self; 11] = [
+        Self::VerifyEmail,
+        Self::AlreadyRegistered,
+        Self::Invitation,
+        Self::ResetPassword,
+        Self::PasswordChanged,
+        Self::ChangeEmail,
+        Self::EmailChangeAsked,
+        Self::EmailChanged,
+        Self::LogIn,
+        Self::NewDevice,
+        Self::DeletionAsked,
+    ];
 
     /// The stored name.
     pub fn as_str(self) -> &'static str {
@@ -195,6 +378,14 @@ impl AccountMailKind {
             Self::VerifyEmail => "verify_email",
             Self::AlreadyRegistered => "already_registered",
             Self::Invitation => "invitation",
+            Self::ResetPassword => "reset_password",
+            Self::PasswordChanged => "password_changed",
+            Self::ChangeEmail => "change_email",
+            Self::EmailChangeAsked => "email_change_asked",
+            Self::EmailChanged => "email_changed",
+            Self::LogIn => "log_in",
+            Self::NewDevice => "new_device",
+            Self::DeletionAsked => "deletion_asked",
         }
     }
 }
@@ -208,6 +399,10 @@ pub struct MailJob {
     pub account: Account,
     /// Which mail.
     pub kind: AccountMailKind,
+    /// Where to, if not to the account's own address.
+    pub sent_to: Option<String>,
+    /// What it says beside its kind, in words of ours.
+    pub about: Option<String>,
     /// Tries before this one.
     pub attempts: u32,
     /// When it was asked for.
@@ -386,15 +581,18 @@ pub trait Accounts: Send + Sync {
     /// Whether an enabled admin exists.
     async fn has_admin(&self) -> Result<bool, AccountsError>;
 
-    /// Keeps a one-time token for an account.
-    async fn add_token(
+    /// Keeps a one-time token for an account, and the code beside it.
+    async fn add_token(&self, new: &NewToken, now: DateTime<Utc>) -> Result<(), AccountsError>;
+    /// The hash of the token whose code this is, if both work now. A wrong code counts against every code of the account for this
+    /// purpose, and after `tries` of them a code works no longer, also among many at once. The token is not used up.
+    async fn token_of_code(
         &self,
-        hash: SecretHash,
-        purpose: TokenPurpose,
         account_id: &str,
+        purpose: TokenPurpose,
+        code: SecretHash,
+        tries: u32,
         now: DateTime<Utc>,
-        expires_at: DateTime<Utc>,
-    ) -> Result<(), AccountsError>;
+    ) -> Result<Option<SecretHash>, AccountsError>;
     /// Whose token this is, if it is good now: looked at before a password is hashed.
     async fn token_is_good(
         &self,
@@ -412,13 +610,65 @@ pub trait Accounts: Send + Sync {
         chosen: Option<&Chosen>,
         now: DateTime<Utc>,
     ) -> Result<Confirmation, AccountsError>;
-    /// Uses up a token, stores the password, confirms the address (the link was mailed there) and ends all sessions and API tokens.
-    async fn accept_invitation(
+    /// Uses up a token, stores the password, confirms the address (the link was mailed there) and ends everything that opens the account:
+    /// sessions, API tokens, other links and codes.
+    async fn set_password(
         &self,
         hash: SecretHash,
+        purpose: TokenPurpose,
         password_hash: &str,
         now: DateTime<Utc>,
     ) -> Result<Option<Account>, AccountsError>;
+    /// Uses up a token that does nothing but show who holds it.
+    async fn take_token(
+        &self,
+        hash: SecretHash,
+        purpose: TokenPurpose,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Account>, AccountsError>;
+    /// Stores another password and ends everything that opens the account but what is `kept`: sessions, API tokens, links and codes. Its
+    /// owner is told.
+    async fn replace_password(
+        &self,
+        id: &str,
+        password_hash: &str,
+        kept: KeptOpen,
+        now: DateTime<Utc>,
+    ) -> Result<(), AccountsError>;
+    /// Queues a link and a code to `email`, and a word of it to the present address; links and codes for other addresses end. If somebody
+    /// else has confirmed `email`, they are told in its place, at most once a day, as when it is signed up with. At most `most` within the
+    /// window.
+    async fn ask_for_email(
+        &self,
+        id: &str,
+        email: &EmailAddress,
+        most: u32,
+        window: TimeDelta,
+        now: DateTime<Utc>,
+    ) -> Result<EmailAsked, AccountsError>;
+    /// Uses up a token, makes the address it was sent to the account's and ends its other links and codes; both addresses are told.
+    /// [`AccountsError::EmailTaken`] if somebody else has it by now.
+    async fn change_email(&self, hash: SecretHash, now: DateTime<Utc>) -> Result<Option<Account>, AccountsError>;
+    /// The postal addresses of an account, as JSON.
+    async fn postal_addresses(&self, id: &str) -> Result<String, AccountsError>;
+    /// Keeps the postal addresses of an account.
+    async fn set_postal_addresses(&self, id: &str, json: &str) -> Result<(), AccountsError>;
+
+    /// What somebody accepted, in the order of acceptance.
+    async fn acceptances(&self, id: &str) -> Result<Vec<Acceptance>, AccountsError>;
+    /// Notes that somebody accepts a document; of the same version the first time stands.
+    async fn accept(
+        &self,
+        id: &str,
+        kind: DocumentKind,
+        version: &str,
+        now: DateTime<Utc>,
+    ) -> Result<(), AccountsError>;
+    /// Notes that its owner wants an account deleted, and mails them so; asked again, the first time stands.
+    async fn ask_for_deletion(&self, id: &str, now: DateTime<Utc>) -> Result<(), AccountsError>;
+    /// Takes that back.
+    async fn withdraw_deletion(&self, id: &str) -> Result<(), AccountsError>;
+
     /// Replaces every earlier set-up token by this one.
     async fn replace_setup_token(
         &self,
@@ -436,7 +686,8 @@ pub trait Accounts: Send + Sync {
         now: DateTime<Utc>,
     ) -> Result<Option<Account>, AccountsError>;
 
-    /// Opens a session and closes the one it replaces.
+    /// Opens a session and closes the one it replaces; notes the log-in, and tells the owner if neither browser nor device with network
+    /// were seen at a former one.
     async fn open_session(
         &self,
         new: NewSession,
@@ -454,12 +705,21 @@ pub trait Accounts: Send + Sync {
     ) -> Result<(), AccountsError>;
     /// Closes a session; closing one that is not open is fine.
     async fn close_session(&self, hash: SecretHash) -> Result<(), AccountsError>;
+    /// The open sessions of an account, the one last used first.
+    async fn sessions_of(&self, account_id: &str, now: DateTime<Utc>) -> Result<Vec<OpenSession>, AccountsError>;
+    /// Closes a session of this account; whether there was one.
+    async fn close_session_of(&self, account_id: &str, hash: SecretHash) -> Result<bool, AccountsError>;
+    /// Closes every session of an account but one; how many there were.
+    async fn close_other_sessions(&self, account_id: &str, kept: Option<SecretHash>) -> Result<u64, AccountsError>;
+    /// The latest log-ins of an account before the one with this id, newest first.
+    async fn log_ins_of(&self, account_id: &str, before: Option<i64>, limit: u32) -> Result<Vec<LogIn>, AccountsError>;
 
-    /// Keeps an API token.
+    /// Keeps an API token; the log-in is noted as that of a session is.
     async fn add_api_token(
         &self,
         hash: SecretHash,
         account_id: &str,
+        origin: &Origin,
         now: DateTime<Utc>,
         expires_at: DateTime<Utc>,
     ) -> Result<(), AccountsError>;
@@ -468,17 +728,21 @@ pub trait Accounts: Send + Sync {
     /// Revokes an API token.
     async fn revoke_api_token(&self, hash: SecretHash, now: DateTime<Utc>) -> Result<(), AccountsError>;
 
-    /// Counts a try, or refuses it; counting and refusing are one step, so parallel tries cannot slip through.
+    /// Counts a try, or refuses it; counting and refusing are one step, so parallel tries cannot slip through. A mail that is asked for
+    /// with it is queued in the same step, by the same statements and with the same wait for the disk whether anybody gets it or not.
     async fn admit_attempt(
         &self,
         kind: AttemptKind,
         subject: SecretHash,
         address: &str,
         limits: AttemptLimits,
+        mail: Option<AskedMail<'_>>,
         now: DateTime<Utc>,
     ) -> Result<Admission, AccountsError>;
-    /// Takes a counted try back: it was right.
+    /// Takes a counted try back: no guess was made, or it was right.
     async fn forgive_attempt(&self, attempt: i64) -> Result<(), AccountsError>;
+    /// Notes for [`KNOWN_FOR`] that a subject was let in from a network address.
+    async fn let_in(&self, subject: SecretHash, address: &str, now: DateTime<Utc>) -> Result<(), AccountsError>;
 
     /// Keeps a code that is about to be sent to a telephone; former ones of the account work no longer. Refused once the account, or the
     /// number, had as many as there may be. Counting and keeping are one step.

@@ -8,6 +8,7 @@ use thiserror::Error;
 use uuid::Uuid;
 
 use super::accounts::AccountMailKind;
+use super::secret::Code;
 
 /// One mail about an account, ready to be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,22 +47,31 @@ pub trait AccountMail: Send + Sync {
     fn destination(&self) -> String;
 }
 
-/// Writes the mail of `kind`. Its text holds nothing a stranger chose: no name, no typed address.
-///
-/// `asked_at` is when the sign-up happened: the one thing by which a person can tell their own from somebody else's.
-pub(crate) fn compose(
-    id: Uuid,
-    to: &str,
-    kind: AccountMailKind,
-    base_url: &str,
-    link: Option<&str>,
-    asked_at: DateTime<Utc>,
-) -> AccountMessage {
-    let (subject, before, after): (&str, Vec<String>, Vec<String>) = match kind {
+/// What a mail is about.
+pub(crate) struct Occasion<'a> {
+    /// Of the mail; stable over all tries.
+    pub id: Uuid,
+    pub to: &'a str,
+    pub kind: AccountMailKind,
+    pub base_url: &'a str,
+    /// What its reader may do with it; without one, they are led to the log-in.
+    pub link: Option<&'a str>,
+    /// To be typed in instead of opening the link.
+    pub code: Option<&'a Code>,
+    /// What happened, in words of ours.
+    pub about: Option<&'a str>,
+    /// When it was asked for: the one thing by which a person can tell what they did from what somebody else did.
+    pub asked_at: DateTime<Utc>,
+}
+
+/// Writes a mail. Its text holds nothing a stranger chose: no name, no typed address.
+pub(crate) fn compose(occasion: &Occasion<'_>) -> AccountMessage {
+    let at = occasion.asked_at.format("%-d %B %Y at %H:%M UTC");
+    let (subject, before, after): (&str, Vec<String>, Vec<String>) = match occasion.kind {
         AccountMailKind::VerifyEmail => (
             "Please confirm your e-mail address",
             vec![
-                format!("An account was asked for with this e-mail address on {}.", asked_at.format("%-d %B %Y at %H:%M UTC")),
+                format!("An account was asked for with this e-mail address on {at}."),
                 "If that was you, open this link and press the button to confirm:".into(),
             ],
             vec![
@@ -82,9 +92,82 @@ pub(crate) fn compose(
             vec!["An account was made for you. To start, open this link and choose a password:".into()],
             vec!["The link works once, for 7 days. Whoever made the account can send a new one.".into()],
         ),
+        AccountMailKind::ResetPassword => (
+            "Choose another password",
+            vec![
+                format!("Another password was asked for on {at} for the account with this e-mail address."),
+                "If that was you, open this link and choose it:".into(),
+            ],
+            vec![
+                "The link works once, for 30 minutes. With the other password you are logged out everywhere.".into(),
+                "If it was not you, do nothing: your password stays as it is.".into(),
+            ],
+        ),
+        AccountMailKind::PasswordChanged => (
+            "Your password was changed",
+            vec![
+                format!("The password of your account was changed on {at}, and it was logged out everywhere else."),
+                "If that was you, there is nothing to do. You log in here:".into(),
+            ],
+            vec!["If it was not you, press “Forgotten your password?” there at once, and tell us.".into()],
+        ),
+        AccountMailKind::ChangeEmail => (
+            "Please confirm your new e-mail address",
+            vec![
+                format!("On {at} somebody asked to make this e-mail address that of their account."),
+                "If that was you, open this link and press the button to confirm:".into(),
+            ],
+            vec![
+                "The link works once, for 24 hours.".into(),
+                "If it was not you, do nothing: without the confirmation nothing changes.".into(),
+            ],
+        ),
+        AccountMailKind::EmailChangeAsked => (
+            "Another e-mail address was asked for",
+            vec![
+                format!("On {at} somebody who is logged in to your account asked to give it another e-mail address. Until that is confirmed, this one stays."),
+                "If that was you, there is nothing to do here. If it was not you, log in and choose another password, which ends it:".into(),
+            ],
+            Vec::new(),
+        ),
+        AccountMailKind::EmailChanged => (
+            "Your e-mail address was changed",
+            vec![
+                format!("Your account got another e-mail address on {at}. Both addresses get this mail; from now on you log in with the new one:"),
+            ],
+            vec!["If it was not you, tell us at once.".into()],
+        ),
+        AccountMailKind::LogIn => (
+            "Your code to log in",
+            vec![
+                format!("Somebody asked on {at} to log in with this e-mail address."),
+                "If that was you, open this link and press the button:".into(),
+            ],
+            vec![
+                "The link works once, for 10 minutes.".into(),
+                "If it was not you, do nothing, and give the code to nobody: we never ask for it.".into(),
+            ],
+        ),
+        AccountMailKind::NewDevice => (
+            "Somebody logged in to your account",
+            vec![
+                format!("On {at} somebody logged in to your account from where nobody had before: {}.", occasion.about.unwrap_or("an unknown program")),
+                "If that was you, there is nothing to do. If it was not you, log in, choose another password, and look at your sessions:".into(),
+            ],
+            Vec::new(),
+        ),
+        AccountMailKind::DeletionAsked => (
+            "You asked to have your account deleted",
+            vec![
+                format!("On {at} somebody who is logged in to your account asked to have it deleted. An administrator has been asked to see to it; until then everything stays as it is."),
+                "You can take it back on the page of your account. If it was not you, do so, and choose another password:".into(),
+            ],
+            Vec::new(),
+        ),
     };
-    let fallback = format!("{base_url}/login");
-    let link = link.unwrap_or(&fallback);
+    let login = format!("{}/login", occasion.base_url);
+    let link = occasion.link.unwrap_or(&login);
+    let code = occasion.code.map(|code| code.expose().split_at(4));
     let mut text = String::from("Hello,\n\n");
     let mut html = String::from("<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>");
     let _ = write!(html, "{}</title></head><body>\n<p>Hello,</p>\n", escaped(subject));
@@ -94,15 +177,20 @@ pub(crate) fn compose(
     }
     let _ = write!(text, "{link}\n\n");
     let _ = writeln!(html, "<p><a href=\"{0}\">{0}</a></p>", escaped(link));
+    if let Some((left, right)) = code {
+        const OR: &str = "Or type this code into the page where you asked for it; it works for 10 minutes:";
+        let _ = write!(text, "{OR}\n\n{left} {right}\n\n");
+        let _ = writeln!(html, "<p>{OR}</p>\n<p><b>{left} {right}</b></p>");
+    }
     for line in &after {
         let _ = write!(text, "{line}\n\n");
         let _ = writeln!(html, "<p>{}</p>", escaped(line));
     }
     html.push_str("</body></html>\n");
     AccountMessage {
-        id,
-        to: to.to_owned(),
-        kind,
+        id: occasion.id,
+        to: occasion.to.to_owned(),
+        kind: occasion.kind,
         subject: subject.to_owned(),
         text: text.trim_end().to_owned() + "\n",
         html,
@@ -123,7 +211,12 @@ mod tests {
         let mut all = String::new();
         for kind in AccountMailKind::ALL {
             let link = (kind != AccountMailKind::AlreadyRegistered).then_some("https://c.example/verify?token=abc");
-            let message = compose(Uuid::nil(), "j@example.org", kind, "https://c.example", link, asked_at);
+            let code = Code::parse("0123 4567").expect("a code");
+            let code = (kind == AccountMailKind::VerifyEmail).then_some(&code);
+            let about = (kind == AccountMailKind::NewDevice)
+                .then_some("Firefox on Linux, from the network address 203.0.113.7");
+            let (id, to, base_url) = (Uuid::nil(), "j@example.org", "https://c.example");
+            let message = compose(&Occasion { id, to, kind, base_url, link, code, about, asked_at });
             assert!(message.subject.is_ascii() && !message.subject.contains(['\r', '\n']));
             assert!(
                 message.html.contains(link.unwrap_or("https://c.example/login")) && message.html.ends_with("</html>\n")

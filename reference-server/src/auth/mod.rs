@@ -4,6 +4,7 @@
 //! [`viewer`] says who asks.
 
 pub mod accounts;
+pub mod documents;
 pub mod mail;
 pub mod password;
 pub mod phone;
@@ -19,7 +20,7 @@ pub use accounts::{
 };
 pub use mail::{AccountMail, AccountMailError, AccountMessage};
 pub use postgres::PostgresAccounts;
-pub use service::{AccountService, AuthError, NewStaff};
+pub use service::{AccountService, AuthError, NewStaff, Visit};
 pub use sqlite::SqliteAccounts;
 pub use values::Role;
 pub use viewer::{Admin, MaybeViewer, Onlooker, Staff, Viewer};

@@ -40,7 +40,7 @@ const CLAIM_MAIL: &str = "WITH due AS MATERIALIZED (
         SELECT id FROM server_mail_outbox WHERE sent_at IS NULL AND given_up_at IS NULL AND next_try_at <= $1
         ORDER BY next_try_at, id LIMIT $3 FOR UPDATE SKIP LOCKED)
     UPDATE server_mail_outbox AS mail SET next_try_at = $2 FROM due WHERE mail.id = due.id
-    RETURNING mail.id, mail.account_id, mail.kind, mail.attempts, mail.created_at";
+    RETURNING mail.id, mail.account_id, mail.kind, mail.sent_to, mail.about, mail.attempts, mail.created_at";
 
 /// Lasts for the transaction: one that lasts for a session is lost behind a proxy that pools transactions.
 const TAKE_TURN: &str = "SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || ' server ' || $1, 0))";
@@ -52,12 +52,16 @@ const APPLIED: &str = "SELECT version, hash FROM server_schema ORDER BY version"
 const RECORD: &str = "INSERT INTO server_schema (version, name, hash) VALUES ($1, $2, $3)";
 
 /// Numbered from 1, in order; one that was released is never edited.
-const MIGRATIONS: [(&str, &str); 5] = [
+const MIGRATIONS: [(&str, &str); 9] = [
     ("accounts", include_str!("../../migrations/postgres/0001_accounts.sql")),
     ("phone codes", include_str!("../../migrations/postgres/0002_phone_codes.sql")),
     ("webhooks", include_str!("../../migrations/postgres/0003_webhooks.sql")),
     ("inbound mail", include_str!("../../migrations/postgres/0004_inbound_mail.sql")),
     ("preferences", include_str!("../../migrations/postgres/0005_preferences.sql")),
+    ("let in", include_str!("../../migrations/postgres/0006_let_in.sql")),
+    ("links and codes", include_str!("../../migrations/postgres/0007_links_and_codes.sql")),
+    ("people", include_str!("../../migrations/postgres/0008_people.sql")),
+    ("acceptances", include_str!("../../migrations/postgres/0009_acceptances.sql")),
 ];
 
 /// Accounts and policy versions in a schema of a PostgreSQL database, beside the complaint store's tables.

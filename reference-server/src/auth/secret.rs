@@ -5,9 +5,12 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rand::Rng as _;
 use sha2::{Digest, Sha256};
 
+use super::values::Fault;
+
 /// SHA-256 of a secret: all the database ever sees of it.
 ///
-/// A plain hash is enough because the secrets hashed here are drawn at random with 256 bits; passwords go through argon2id.
+/// A plain hash is enough because the secrets hashed here are drawn at random with 256 bits, or are codes that work for minutes;
+/// passwords go through argon2id.
 pub type SecretHash = [u8; 32];
 
 /// A random value handed out once: a cookie, a bearer token, the token of a link.
@@ -43,6 +46,50 @@ impl Secret {
 impl std::fmt::Debug for Secret {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Secret(hidden)")
+    }
+}
+
+/// Digits of a code: 26 bits.
+const DIGITS: usize = 8;
+
+/// A code that is short enough to be typed in. It works for minutes and for few tries, since it could be guessed else.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Code(String);
+
+impl Code {
+    /// Draws one of 10⁸ from the operating system's generator.
+    pub fn draw() -> Self {
+        let drawn = rand::random::<u64>() % 10_u64.pow(8);
+        Self(format!("{drawn:0DIGITS$}"))
+    }
+
+    /// What somebody typed, blanks apart.
+    ///
+    /// # Errors
+    /// It is not eight digits.
+    pub fn parse(typed: &str) -> Result<Self, Fault> {
+        let code: String = typed.chars().filter(|c| !c.is_whitespace()).take(DIGITS + 1).collect();
+        if code.len() == DIGITS && code.bytes().all(|b| b.is_ascii_digit()) {
+            Ok(Self(code))
+        } else {
+            Err(Fault::new("invalid", "The code has eight digits."))
+        }
+    }
+
+    /// The digits, for the one who may have them.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// What is stored. Of one account: another's code with the same digits is another one.
+    pub fn hash(&self, account_id: &str) -> SecretHash {
+        hash_of(&format!("{account_id} {}", self.0))
+    }
+}
+
+impl std::fmt::Debug for Code {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Code(hidden)")
     }
 }
 

@@ -8,14 +8,15 @@ use thiserror::Error;
 use url::Url;
 
 use super::accounts::{
-    Account, AccountChange, AccountFilter, AccountMailKind, Accounts, AccountsError, Admission, Asked, AttemptKind,
-    AttemptLimits, Chosen, Confirmation, HeldKey, Made, MailJob, MailOutcome, NewAccount, NewSession,
-    SignUp as SignUpOutcome, TokenPurpose,
+    Account, AccountChange, AccountFilter, AccountMailKind, Accounts, AccountsError, Admission, Asked, AskedMail,
+    AttemptKind, AttemptLimits, Chosen, Confirmation, Door, EmailAsked, HeldKey, KeptOpen, LogIn, Made, MailJob,
+    MailOutcome, NewAccount, NewCode, NewSession, NewToken, OpenSession, Origin, SignUp as SignUpOutcome, TokenPurpose,
 };
-use super::mail::{AccountMail, AccountMailError, compose};
+use super::documents::{Acceptance, DocumentKind};
+use super::mail::{AccountMail, AccountMailError, Occasion, compose};
 use super::password::{Comparison, PASSWORD_MAX, PasswordError, Passwords, judge};
-use super::secret::{Secret, SecretHash, draw_account_id, hash_of};
-use super::values::{EmailAddress, Fault, FullName, Phone, Role};
+use super::secret::{Code, Secret, SecretHash, draw_account_id, hash_of};
+use super::values::{EmailAddress, Fault, FullName, Phone, PostalAddress, Role};
 use crate::clock::Clock;
 use crate::error::{chain, printable};
 use crate::texts::TextsError;
@@ -24,6 +25,12 @@ use crate::texts::TextsError;
 pub const VERIFY_EMAIL_FOR: TimeDelta = TimeDelta::hours(24);
 /// How long an invitation works, from the moment its mail is sent.
 pub const INVITATION_FOR: TimeDelta = TimeDelta::days(7);
+/// How long a link to choose another password works, from the moment its mail is sent.
+pub const RESET_PASSWORD_FOR: TimeDelta = TimeDelta::minutes(30);
+/// How long a code works, from the moment its mail is sent.
+pub const CODE_FOR: TimeDelta = TimeDelta::minutes(10);
+/// After so many wrong codes an account's codes work no longer; the links beside them do.
+pub const CODE_TRIES: u32 = 5;
 /// How long a set-up link works; every start without an admin prints a new one.
 pub const SETUP_FOR: TimeDelta = TimeDelta::hours(24);
 /// How long an API token works.
@@ -31,13 +38,26 @@ pub const API_TOKEN_FOR: TimeDelta = TimeDelta::days(30);
 /// Tries per mail before it is given up.
 pub const MAIL_TRIES: u32 = 8;
 
-const LOGIN_LIMITS: AttemptLimits =
-    AttemptLimits { per_subject: Some(10), per_address: 50, window: TimeDelta::minutes(15) };
+/// Whoever guesses is slowed down where they are, and everybody who was never let in before when guesses come from many places. The
+/// owner goes on where they have logged in before: that strangers keep somebody out by ten wrong passwords would be an attack, too.
+const LOGIN_LIMITS: AttemptLimits = AttemptLimits {
+    per_subject_and_address: Some(10),
+    per_subject: Some(50),
+    per_address: 50,
+    window: TimeDelta::minutes(15),
+};
 /// Generous: a whole company may sit behind one address; the outbox has its own limit per mailbox.
-const SIGN_UP_LIMITS: AttemptLimits =
-    AttemptLimits { per_subject: None, per_address: 200, window: TimeDelta::minutes(15) };
+const SIGN_UP_LIMITS: AttemptLimits = AttemptLimits {
+    per_subject_and_address: None,
+    per_subject: None,
+    per_address: 200,
+    window: TimeDelta::minutes(15),
+};
 /// A session's use is written down at most this often: reading a page must not cost a write each time.
 const TOUCH_EVERY: TimeDelta = TimeDelta::minutes(1);
+/// The most mails with a link or code that a confirmed account gets within [`ASKED_WITHIN`], whoever asks for them.
+const ASKED_MOST: u32 = 3;
+const ASKED_WITHIN: TimeDelta = TimeDelta::hours(1);
 const MAIL_LEASE: TimeDelta = TimeDelta::minutes(5);
 const MAIL_BATCH: u32 = 20;
 const MAIL_ERROR_MAX: usize = 500;
@@ -63,6 +83,41 @@ pub enum Recalled {
     Same(Made),
     /// It was used with another request.
     Other,
+}
+
+/// What somebody holds of a mail that was sent to them.
+#[derive(Debug, Clone, Copy)]
+pub enum Mailed<'a> {
+    /// The token of its link.
+    Link(&'a str),
+    /// The address it was sent to, and its code.
+    Code {
+        /// As typed.
+        email: &'a str,
+        /// As typed.
+        code: &'a str,
+    },
+}
+
+impl<'a> Mailed<'a> {
+    /// What came in three fields: a token, or address and code.
+    ///
+    /// # Errors
+    /// [`AuthError::Invalid`] naming what is missing or too much.
+    pub fn of(token: Option<&'a str>, email: Option<&'a str>, code: Option<&'a str>) -> Result<Self, AuthError> {
+        let wrong =
+            |field, code, message| AuthError::Invalid(vec![FieldFault { field, fault: Fault::new(code, message) }]);
+        match (token, email, code) {
+            (Some(token), None, None) => Ok(Self::Link(token)),
+            (None, Some(email), Some(code)) => Ok(Self::Code { email, code }),
+            (None, None, None) => {
+                Err(wrong("token", "missing", "Give the token of the link, or e-mail address and code."))
+            }
+            (None, Some(_), None) => Err(wrong("code", "missing", "Please give the code that was mailed.")),
+            (None, None, Some(_)) => Err(wrong("email", "missing", "Please give the address the code was mailed to.")),
+            (Some(_), ..) => Err(wrong("code", "unknown_field", "With a token neither address nor code is needed.")),
+        }
+    }
 }
 
 /// Why something about an account was not done.
@@ -138,6 +193,23 @@ pub struct OpenedSession {
     pub account: Account,
     /// Ends at this instant whatever happens.
     pub expires_at: DateTime<Utc>,
+}
+
+/// Where somebody comes from who logs in.
+#[derive(Debug, Clone)]
+pub struct Visit {
+    /// The network address.
+    pub address: IpAddr,
+    /// See [`Origin::device`].
+    pub device: &'static str,
+    /// See [`Origin::browser`].
+    pub browser: Option<SecretHash>,
+}
+
+impl Visit {
+    fn origin(&self) -> Origin {
+        Origin { device: self.device.to_owned(), address: network_of(self.address), browser: self.browser }
+    }
 }
 
 /// An API token just made: its value exists only here.
@@ -269,23 +341,58 @@ impl AccountService {
         Ok(self.accounts.account_of_owner(new, self.clock.now()).await?)
     }
 
+    /// The hash of the token behind what somebody holds, looked at before a password is hashed: that is work which strangers must not
+    /// cause. A code counts as a try to log in until it was right.
+    async fn token_of(
+        &self,
+        mailed: Mailed<'_>,
+        purpose: TokenPurpose,
+        address: IpAddr,
+        now: DateTime<Utc>,
+    ) -> Result<(SecretHash, Account), AuthError> {
+        let hash = match mailed {
+            Mailed::Link(token) => hash_of(token),
+            Mailed::Code { email, code } => {
+                let (email, code) = checked_code(email, code)?;
+                let attempt = self.admit(AttemptKind::LogIn, &email, address, LOGIN_LIMITS, now).await?;
+                let known = self.accounts.by_email(&email).await?;
+                // Nobody has the empty id: the same is asked of the database for an unknown address.
+                let id = known.map(|known| known.account.id).unwrap_or_default();
+                let found = self.accounts.token_of_code(&id, purpose, code.hash(&id), CODE_TRIES, now).await?;
+                let Some(hash) = found else { return Err(wrong_code()) };
+                self.accounts.forgive_attempt(attempt).await?;
+                hash
+            }
+        };
+        let account = self.good_token(hash, purpose, now).await?;
+        Ok((hash, account))
+    }
+
+    async fn good_token(
+        &self,
+        hash: SecretHash,
+        purpose: TokenPurpose,
+        now: DateTime<Utc>,
+    ) -> Result<Account, AuthError> {
+        self.accounts.token_is_good(hash, purpose, now).await?.ok_or(AuthError::InvalidToken)
+    }
+
     /// What must be given with the token of a confirmation link.
     pub async fn confirmation(&self, token: &str) -> Result<Asked, AuthError> {
         self.accounts.confirmation(hash_of(token), self.clock.now()).await?.ok_or(AuthError::InvalidToken)
     }
 
-    /// Uses up the token of a confirmation link. Name and password, given together, take the place of what was said at sign-up; after
+    /// Uses up a confirmation link or its code. Name and password, given together, take the place of what was said at sign-up; after
     /// sign-ups with different passwords they must be given, see [`AccountService::sign_up`].
     pub async fn confirm_email(
         &self,
-        token: &str,
+        mailed: Mailed<'_>,
         name: Option<&str>,
         password: Option<&str>,
+        address: IpAddr,
     ) -> Result<Account, AuthError> {
-        let (hash, now) = (hash_of(token), self.clock.now());
-        // The token first: hashing is work that strangers must not cause.
-        let account =
-            self.accounts.token_is_good(hash, TokenPurpose::VerifyEmail, now).await?.ok_or(AuthError::InvalidToken)?;
+        let now = self.clock.now();
+        let (hash, account) = self.token_of(mailed, TokenPurpose::VerifyEmail, address, now).await?;
         let chosen = match (name, password) {
             (None, None) => None,
             (Some(name), Some(password)) => {
@@ -304,15 +411,93 @@ impl AccountService {
         }
     }
 
+    /// Mails a link and a code to choose another password, to whoever has confirmed this address: customers and staff alike. Succeeds alike
+    /// for known and unknown addresses, after the same work; three mails an hour at most.
+    pub async fn forgot_password(&self, email: &str, address: IpAddr) -> Result<(), AuthError> {
+        let email = EmailAddress::parse(email)
+            .map_err(|fault| AuthError::Invalid(vec![FieldFault { field: "email", fault }]))?;
+        self.ask_for_mail(AccountMailKind::ResetPassword, &email, None, address).await
+    }
+
+    /// Whether [`AccountService::reset_password`] would take this token now.
+    pub async fn reset_is_good(&self, token: &str) -> Result<bool, AuthError> {
+        let found = self.accounts.token_is_good(hash_of(token), TokenPurpose::ResetPassword, self.clock.now()).await?;
+        Ok(found.is_some())
+    }
+
+    /// Uses up a link or code and sets the password. Sessions, API tokens and every other link and code of the account end; its owner is
+    /// told by mail.
+    pub async fn reset_password(
+        &self,
+        mailed: Mailed<'_>,
+        password: &str,
+        address: IpAddr,
+    ) -> Result<Account, AuthError> {
+        let purpose = TokenPurpose::ResetPassword;
+        let (hash, account) = self.token_of(mailed, purpose, address, self.clock.now()).await?;
+        self.choose_password(hash, &account, purpose, password).await
+    }
+
+    async fn choose_password(
+        &self,
+        hash: SecretHash,
+        account: &Account,
+        purpose: TokenPurpose,
+        password: &str,
+    ) -> Result<Account, AuthError> {
+        judge(password, &account.name, &account.email)
+            .map_err(|fault| AuthError::Invalid(vec![FieldFault { field: "password", fault }]))?;
+        let password_hash = self.passwords.hash(password).await?;
+        let set = self.accounts.set_password(hash, purpose, &password_hash, self.clock.now()).await?;
+        set.ok_or(AuthError::InvalidToken)
+    }
+
     /// Opens a session; `replaces` is the cookie the browser came with, which ends.
     pub async fn log_in(
         &self,
         email: &str,
         password: &str,
-        address: IpAddr,
+        visit: &Visit,
         replaces: Option<&str>,
     ) -> Result<OpenedSession, AuthError> {
-        let account = self.authenticate(email, password, address).await?;
+        let account = self.authenticate(email, password, visit.address).await?;
+        self.open_session(account, Door::Password, visit, replaces).await
+    }
+
+    /// Mails a link and a code to log in with to the customer who has confirmed this address. Succeeds alike for known and unknown
+    /// addresses, and for staff, whose mailbox alone must not let anybody in; three mails an hour at most.
+    pub async fn ask_to_log_in(&self, email: &str, address: IpAddr) -> Result<(), AuthError> {
+        let email = EmailAddress::parse(email)
+            .map_err(|fault| AuthError::Invalid(vec![FieldFault { field: "email", fault }]))?;
+        self.ask_for_mail(AccountMailKind::LogIn, &email, Some(Role::Customer), address).await
+    }
+
+    /// Whether [`AccountService::log_in_by_mail`] would take this token now.
+    pub async fn log_in_is_good(&self, token: &str) -> Result<bool, AuthError> {
+        let found = self.accounts.token_is_good(hash_of(token), TokenPurpose::LogIn, self.clock.now()).await?;
+        Ok(found.is_some())
+    }
+
+    /// Uses up a link or code of [`AccountService::ask_to_log_in`] and opens a session.
+    pub async fn log_in_by_mail(
+        &self,
+        mailed: Mailed<'_>,
+        visit: &Visit,
+        replaces: Option<&str>,
+    ) -> Result<OpenedSession, AuthError> {
+        let (purpose, now) = (TokenPurpose::LogIn, self.clock.now());
+        let (hash, _) = self.token_of(mailed, purpose, visit.address, now).await?;
+        let account = self.accounts.take_token(hash, purpose, now).await?.ok_or(AuthError::InvalidToken)?;
+        self.open_session(account, Door::Code, visit, replaces).await
+    }
+
+    async fn open_session(
+        &self,
+        account: Account,
+        door: Door,
+        visit: &Visit,
+        replaces: Option<&str>,
+    ) -> Result<OpenedSession, AuthError> {
         let now = self.clock.now();
         let (idle, absolute) = session_lengths(account.role);
         let secret = Secret::draw();
@@ -321,6 +506,8 @@ impl AccountService {
             account_id: account.id.clone(),
             idle_expires_at: now + idle,
             expires_at: now + absolute,
+            door,
+            origin: visit.origin(),
         };
         self.accounts.open_session(new, replaces.map(hash_of), now).await?;
         Ok(OpenedSession { secret, account, expires_at: now + absolute })
@@ -352,16 +539,11 @@ impl AccountService {
     }
 
     /// Makes an API token for a program.
-    pub async fn issue_api_token(
-        &self,
-        email: &str,
-        password: &str,
-        address: IpAddr,
-    ) -> Result<IssuedToken, AuthError> {
-        let account = self.authenticate(email, password, address).await?;
+    pub async fn issue_api_token(&self, email: &str, password: &str, visit: &Visit) -> Result<IssuedToken, AuthError> {
+        let account = self.authenticate(email, password, visit.address).await?;
         let now = self.clock.now();
         let (secret, expires_at) = (Secret::draw_with_prefix("cpl_"), now + API_TOKEN_FOR);
-        self.accounts.add_api_token(secret.hash(), &account.id, now, expires_at).await?;
+        self.accounts.add_api_token(secret.hash(), &account.id, &visit.origin(), now, expires_at).await?;
         Ok(IssuedToken { secret, expires_at })
     }
 
@@ -436,11 +618,11 @@ impl AccountService {
         Ok(self.accounts.insert(new, mail, self.clock.now()).await?)
     }
 
-    /// Whether an admin can be made of this.
+    /// Whether an account can be made of this.
     ///
     /// # Errors
     /// Every fault that needs no look at other accounts.
-    pub fn checked_admin(name: &str, email: &str, password: &str) -> Result<(), AuthError> {
+    pub fn checked_person(name: &str, email: &str, password: &str) -> Result<(), AuthError> {
         checked_person(name, email, Some(password)).map(|_| ())
     }
 
@@ -465,6 +647,174 @@ impl AccountService {
                 Err(AuthError::Invalid(faults))
             }
         }
+    }
+
+    /// Sets another password for somebody who says their present one. What is `kept` stays open, everything else of the account ends, and
+    /// its owner is told by mail.
+    ///
+    /// # Errors
+    /// [`AuthError::Invalid`] naming `current_password` or `password`; [`AuthError::TooMany`] as at the log-in.
+    pub async fn change_password(
+        &self,
+        id: &str,
+        current: &str,
+        password: &str,
+        kept: KeptOpen,
+        address: IpAddr,
+    ) -> Result<(), AuthError> {
+        let account = self.account(id).await?;
+        judge(password, &account.name, &account.email)
+            .map_err(|fault| AuthError::Invalid(vec![FieldFault { field: "password", fault }]))?;
+        self.must_know(&account, current, address).await?;
+        let password_hash = self.passwords.hash(password).await?;
+        Ok(self.accounts.replace_password(id, &password_hash, kept, self.clock.now()).await?)
+    }
+
+    /// Mails a link and a code to an address that shall be the account's, and tells the present one. Nothing changes before the new one
+    /// is confirmed; whether somebody else has it, nobody learns.
+    ///
+    /// # Errors
+    /// [`AuthError::Invalid`] naming `current_password` or `email`; [`AuthError::TooMany`] as at the log-in, and after three in an hour.
+    pub async fn ask_for_email(&self, id: &str, email: &str, current: &str, address: IpAddr) -> Result<(), AuthError> {
+        let wrong = |fault| AuthError::Invalid(vec![FieldFault { field: "email", fault }]);
+        let email = EmailAddress::parse(email).map_err(wrong)?;
+        let account = self.account(id).await?;
+        if account.email == email.as_str() {
+            return Err(wrong(Fault::new("unchanged", "This is your e-mail address already.")));
+        }
+        self.must_know(&account, current, address).await?;
+        let now = self.clock.now();
+        match self.accounts.ask_for_email(id, &email, ASKED_MOST, ASKED_WITHIN, now).await? {
+            EmailAsked::Asked => Ok(()),
+            EmailAsked::Refused { until } => Err(wait_until(until, now)),
+        }
+    }
+
+    /// Whether [`AccountService::change_email`] would take this token now.
+    pub async fn email_change_is_good(&self, token: &str) -> Result<bool, AuthError> {
+        let found = self.accounts.token_is_good(hash_of(token), TokenPurpose::ChangeEmail, self.clock.now()).await?;
+        Ok(found.is_some())
+    }
+
+    /// Makes the address that a link was mailed to the account's. Sessions stay; other links and codes end; both addresses are told.
+    pub async fn change_email(&self, token: &str) -> Result<Account, AuthError> {
+        self.changed_email(hash_of(token)).await
+    }
+
+    /// As [`AccountService::change_email`], for somebody logged in who types the code.
+    pub async fn change_email_by_code(&self, id: &str, code: &str, address: IpAddr) -> Result<Account, AuthError> {
+        let account = self.account(id).await?;
+        let purpose = TokenPurpose::ChangeEmail;
+        let mailed = Mailed::Code { email: &account.email, code };
+        let (hash, _) = self.token_of(mailed, purpose, address, self.clock.now()).await?;
+        self.changed_email(hash).await
+    }
+
+    async fn changed_email(&self, hash: SecretHash) -> Result<Account, AuthError> {
+        match self.accounts.change_email(hash, self.clock.now()).await {
+            Ok(Some(account)) => Ok(account),
+            // Somebody else confirmed it meanwhile, which is nobody's business here.
+            Ok(None) | Err(AccountsError::EmailTaken) => Err(AuthError::InvalidToken),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Asks for the password of somebody who is logged in already: a session that was left open must not be enough.
+    async fn must_know(&self, account: &Account, current: &str, address: IpAddr) -> Result<(), AuthError> {
+        match self.authenticate(&account.email, current, address).await {
+            Ok(_) => Ok(()),
+            Err(AuthError::InvalidCredentials) => {
+                let fault = Fault::new("wrong", "This is not your present password.");
+                Err(AuthError::Invalid(vec![FieldFault { field: "current_password", fault }]))
+            }
+            Err(AuthError::Invalid(faults)) => {
+                let own = faults.into_iter().map(|wrong| FieldFault { field: "current_password", ..wrong });
+                Err(AuthError::Invalid(own.collect()))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// What somebody accepted, in the order of acceptance.
+    pub async fn acceptances(&self, id: &str) -> Result<Vec<Acceptance>, AuthError> {
+        Ok(self.accounts.acceptances(id).await?)
+    }
+
+    /// Notes that somebody accepts a document; of the same version the first time stands.
+    pub async fn accept(&self, id: &str, kind: DocumentKind, version: &str) -> Result<(), AuthError> {
+        Ok(self.accounts.accept(id, kind, version, self.clock.now()).await?)
+    }
+
+    /// Notes that a customer wants their account deleted. Nothing is deleted by it: admins see the wish.
+    ///
+    /// # Errors
+    /// [`AuthError::Invalid`] naming `current_password`; [`AuthError::TooMany`] as at the log-in.
+    pub async fn ask_for_deletion(&self, id: &str, current: &str, address: IpAddr) -> Result<Account, AuthError> {
+        let account = self.account(id).await?;
+        self.must_know(&account, current, address).await?;
+        self.accounts.ask_for_deletion(id, self.clock.now()).await?;
+        self.account(id).await
+    }
+
+    /// Takes the wish back.
+    pub async fn withdraw_deletion(&self, id: &str) -> Result<Account, AuthError> {
+        self.accounts.withdraw_deletion(id).await?;
+        self.account(id).await
+    }
+
+    /// Where somebody lives.
+    pub async fn postal_addresses(&self, id: &str) -> Result<Vec<PostalAddress>, AuthError> {
+        let json = self.accounts.postal_addresses(id).await?;
+        let corrupt = |_| AccountsError::Corrupt { table: "server_accounts", column: "postal_addresses" };
+        Ok(serde_json::from_str(&json).map_err(corrupt)?)
+    }
+
+    /// Changes name or postal addresses; what is none stays.
+    ///
+    /// # Errors
+    /// [`AuthError::Invalid`] naming every fault.
+    pub async fn change_profile(
+        &self,
+        id: &str,
+        name: Option<&str>,
+        addresses: Option<Vec<PostalAddress>>,
+    ) -> Result<Account, AuthError> {
+        let name = name.map(FullName::parse).transpose();
+        let addresses = addresses.map(PostalAddress::checked).transpose();
+        let (name, addresses) = match (name, addresses) {
+            (Ok(name), Ok(addresses)) => (name, addresses),
+            (name, addresses) => {
+                let faults = [("name", name.err()), ("postal_addresses", addresses.err())];
+                let faults = faults.into_iter().filter_map(|(field, fault)| Some(FieldFault { field, fault: fault? }));
+                return Err(AuthError::Invalid(faults.collect()));
+            }
+        };
+        if let Some(addresses) = addresses {
+            let corrupt = |_| AccountsError::Corrupt { table: "server_accounts", column: "postal_addresses" };
+            let json = serde_json::to_string(&addresses).map_err(corrupt)?;
+            self.accounts.set_postal_addresses(id, &json).await?;
+        }
+        self.change(id, AccountChange { name, ..AccountChange::default() }).await
+    }
+
+    /// The open sessions of an account, the one last used first.
+    pub async fn sessions_of(&self, id: &str) -> Result<Vec<OpenSession>, AuthError> {
+        Ok(self.accounts.sessions_of(id, self.clock.now()).await?)
+    }
+
+    /// Ends a session of an account, by the hash it is listed under; whether there was one.
+    pub async fn end_session(&self, id: &str, hash: SecretHash) -> Result<bool, AuthError> {
+        Ok(self.accounts.close_session_of(id, hash).await?)
+    }
+
+    /// Ends every session of an account but one; how many there were.
+    pub async fn end_other_sessions(&self, id: &str, kept: Option<SecretHash>) -> Result<u64, AuthError> {
+        Ok(self.accounts.close_other_sessions(id, kept).await?)
+    }
+
+    /// The latest log-ins of an account before the one with this id, newest first.
+    pub async fn log_ins_of(&self, id: &str, before: Option<i64>, limit: u32) -> Result<Vec<LogIn>, AuthError> {
+        Ok(self.accounts.log_ins_of(id, before, limit).await?)
     }
 
     /// The account under an address.
@@ -524,14 +874,9 @@ impl AccountService {
 
     /// Uses up the token of an invitation and sets the password.
     pub async fn accept_invitation(&self, token: &str, password: &str) -> Result<Account, AuthError> {
-        let now = self.clock.now();
-        let hash = hash_of(token);
-        let account =
-            self.accounts.token_is_good(hash, TokenPurpose::Invitation, now).await?.ok_or(AuthError::InvalidToken)?;
-        judge(password, &account.name, &account.email)
-            .map_err(|fault| AuthError::Invalid(vec![FieldFault { field: "password", fault }]))?;
-        let password_hash = self.passwords.hash(password).await?;
-        self.accounts.accept_invitation(hash, &password_hash, now).await?.ok_or(AuthError::InvalidToken)
+        let (hash, purpose) = (hash_of(token), TokenPurpose::Invitation);
+        let account = self.good_token(hash, purpose, self.clock.now()).await?;
+        self.choose_password(hash, &account, purpose, password).await
     }
 
     /// The account with this id.
@@ -585,21 +930,35 @@ impl AccountService {
             delivered.dropped += 1;
             return Ok(self.accounts.settle_mail(job.id, MailOutcome::Done, now).await?);
         }
-        // The token is drawn only now: between asking and sending no secret lies in the database.
-        let link = match job.kind {
-            AccountMailKind::VerifyEmail => Some(("verify", TokenPurpose::VerifyEmail, VERIFY_EMAIL_FOR)),
-            AccountMailKind::Invitation => Some(("invitation", TokenPurpose::Invitation, INVITATION_FOR)),
-            AccountMailKind::AlreadyRegistered => None,
-        };
-        let link = match link {
-            Some((page, purpose, valid_for)) => {
-                let secret = Secret::draw();
-                self.accounts.add_token(secret.hash(), purpose, &job.account.id, now, now + valid_for).await?;
-                Some(self.link(page, &secret))
+        // Link and code are drawn only now: between asking and sending no secret lies in the database.
+        let (link, code) = match way_in(job.kind) {
+            Some(way) => {
+                let (secret, code) = (Secret::draw(), way.with_code.then(Code::draw));
+                let token = NewToken {
+                    hash: secret.hash(),
+                    purpose: way.purpose,
+                    account_id: job.account.id.clone(),
+                    sent_to: job.sent_to.clone(),
+                    expires_at: now + way.valid_for,
+                    code: code
+                        .as_ref()
+                        .map(|code| NewCode { hash: code.hash(&job.account.id), expires_at: now + CODE_FOR }),
+                };
+                self.accounts.add_token(&token, now).await?;
+                (Some(self.link(way.page, &secret)), code)
             }
-            None => None,
+            None => (None, None),
         };
-        let message = compose(job.id, &job.account.email, job.kind, &self.base_url, link.as_deref(), job.asked_at);
+        let message = compose(&Occasion {
+            id: job.id,
+            to: job.sent_to.as_deref().unwrap_or(&job.account.email),
+            kind: job.kind,
+            base_url: &self.base_url,
+            link: link.as_deref(),
+            code: code.as_ref(),
+            about: job.about.as_deref(),
+            asked_at: job.asked_at,
+        });
         let outcome = match mail.send(&message).await {
             Ok(()) => {
                 delivered.sent += 1;
@@ -621,12 +980,15 @@ impl AccountService {
 
     /// Compares a password, with the same answer and the same work whether the account is unknown, disabled or the password is wrong.
     async fn authenticate(&self, email: &str, password: &str, address: IpAddr) -> Result<Account, AuthError> {
-        if password.chars().count() > PASSWORD_MAX {
+        let email = EmailAddress::parse(email).map_err(|fault| FieldFault { field: "email", fault });
+        let long = (password.chars().count() > PASSWORD_MAX).then(|| {
             let fault = Fault::new("too_long", format!("The password may have at most {PASSWORD_MAX} characters."));
-            return Err(AuthError::Invalid(vec![FieldFault { field: "password", fault }]));
-        }
-        let email = EmailAddress::parse(email)
-            .map_err(|fault| AuthError::Invalid(vec![FieldFault { field: "email", fault }]))?;
+            FieldFault { field: "password", fault }
+        });
+        let email = match (email, long) {
+            (Ok(email), None) => email,
+            (email, long) => return Err(AuthError::Invalid(email.err().into_iter().chain(long).collect())),
+        };
         let now = self.clock.now();
         let attempt = self.admit(AttemptKind::LogIn, &email, address, LOGIN_LIMITS, now).await?;
         let known = self.accounts.by_email(&email).await?;
@@ -647,6 +1009,7 @@ impl AccountService {
         if known.account.email_verified_at.is_none() {
             return Err(AuthError::EmailUnverified);
         }
+        self.accounts.let_in(hash_of(&email.normalised()), &network_of(address), now).await?;
         if let (Comparison::RightRehashed(renewed), Some(old)) = (comparison, &known.password_hash) {
             self.accounts.renew_password_hash(&known.account.id, old, &renewed).await?;
         }
@@ -662,8 +1025,27 @@ impl AccountService {
         now: DateTime<Utc>,
     ) -> Result<i64, AuthError> {
         let subject: SecretHash = hash_of(&email.normalised());
-        match self.accounts.admit_attempt(kind, subject, &network_of(address), limits, now).await? {
+        match self.accounts.admit_attempt(kind, subject, &network_of(address), limits, None, now).await? {
             Admission::Admitted { attempt } => Ok(attempt),
+            Admission::Refused { until } => Err(wait_until(until, now)),
+        }
+    }
+
+    /// Queues a mail for whoever has confirmed this address, without a word on whether anybody has.
+    async fn ask_for_mail(
+        &self,
+        kind: AccountMailKind,
+        email: &EmailAddress,
+        role: Option<Role>,
+        address: IpAddr,
+    ) -> Result<(), AuthError> {
+        let (now, subject) = (self.clock.now(), hash_of(&email.normalised()));
+        let mail = AskedMail { kind, email, role, most: ASKED_MOST, window: ASKED_WITHIN };
+        let network = network_of(address);
+        let asked =
+            self.accounts.admit_attempt(AttemptKind::SignUp, subject, &network, SIGN_UP_LIMITS, Some(mail), now);
+        match asked.await? {
+            Admission::Admitted { .. } => Ok(()),
             Admission::Refused { until } => Err(wait_until(until, now)),
         }
     }
@@ -704,6 +1086,49 @@ fn checked_person(name: &str, email: &str, password: Option<&str>) -> Result<(Fu
     }
 }
 
+fn checked_code(email: &str, code: &str) -> Result<(EmailAddress, Code), AuthError> {
+    match (EmailAddress::parse(email), Code::parse(code)) {
+        (Ok(email), Ok(code)) => Ok((email, code)),
+        (email, code) => {
+            let faults = [("email", email.err()), ("code", code.err())];
+            let faults = faults.into_iter().filter_map(|(field, fault)| Some(FieldFault { field, fault: fault? }));
+            Err(AuthError::Invalid(faults.collect()))
+        }
+    }
+}
+
+/// The same for a code that is another one, that works no longer, and for an address nobody has.
+fn wrong_code() -> AuthError {
+    let fault = Fault::new("not_good", "This is not the code we sent to this address, or it works no longer.");
+    AuthError::Invalid(vec![FieldFault { field: "code", fault }])
+}
+
+/// What a mail lets its reader do.
+struct WayIn {
+    page: &'static str,
+    purpose: TokenPurpose,
+    /// The link; a code beside it works for [`CODE_FOR`].
+    valid_for: TimeDelta,
+    with_code: bool,
+}
+
+fn way_in(kind: AccountMailKind) -> Option<WayIn> {
+    let way = |page, purpose, valid_for, with_code| Some(WayIn { page, purpose, valid_for, with_code });
+    match kind {
+        AccountMailKind::VerifyEmail => way("verify", TokenPurpose::VerifyEmail, VERIFY_EMAIL_FOR, true),
+        AccountMailKind::Invitation => way("invitation", TokenPurpose::Invitation, INVITATION_FOR, false),
+        AccountMailKind::ResetPassword => way("reset", TokenPurpose::ResetPassword, RESET_PASSWORD_FOR, true),
+        AccountMailKind::ChangeEmail => way("email", TokenPurpose::ChangeEmail, VERIFY_EMAIL_FOR, true),
+        AccountMailKind::LogIn => way("login/link", TokenPurpose::LogIn, CODE_FOR, true),
+        AccountMailKind::AlreadyRegistered
+        | AccountMailKind::PasswordChanged
+        | AccountMailKind::EmailChangeAsked
+        | AccountMailKind::EmailChanged
+        | AccountMailKind::NewDevice
+        | AccountMailKind::DeletionAsked => None,
+    }
+}
+
 fn needed(field: &'static str) -> FieldFault {
     let message = "There was more than one sign-up with this address: name and password must come with the link.";
     FieldFault { field, fault: Fault::new("missing", message) }
@@ -733,7 +1158,7 @@ fn is_still_needed(job: &MailJob) -> bool {
             AccountMailKind::VerifyEmail => job.account.email_verified_at.is_none(),
             // A customer who is invited has shown already whose address it is.
             AccountMailKind::Invitation => job.account.email_verified_at.is_none() || !job.account.role.is_staff(),
-            AccountMailKind::AlreadyRegistered => true,
+            _ => true,
         }
 }
 

@@ -11,29 +11,46 @@ use uuid::Uuid;
 
 use super::{CLAIM_MAIL, Connection, Kept, Row, fault};
 use crate::auth::accounts::{
-    Account, AccountChange, AccountFilter, AccountMailKind, Accounts, AccountsError, Admission, Asked, AttemptKind,
-    AttemptLimits, Chosen, Confirmation, Credentials, HeldKey, Made, MailJob, MailOutcome, NewAccount, NewSession,
-    PhoneCode, PhoneLimits, PolicyVersion, PolicyVersions, SessionView, SignUp, TokenPurpose,
+    Account, AccountChange, AccountFilter, AccountMailKind, Accounts, AccountsError, Admission, Asked, AskedMail,
+    AttemptKind, AttemptLimits, Chosen, Confirmation, Credentials, Door, EmailAsked, HeldKey, KNOWN_FOR, KeptOpen,
+    LogIn, Made, MailJob, MailOutcome, NewAccount, NewSession, NewToken, OpenSession, Origin, PhoneCode, PhoneLimits,
+    PolicyVersion, PolicyVersions, SessionView, SignUp, TokenPurpose,
 };
+use crate::auth::documents::{Acceptance, DocumentKind};
 use crate::auth::secret::SecretHash;
 use crate::auth::values::{EmailAddress, Phone, Role};
 
 /// The most accounts at once: a page of 100, and one more to see whether there is another.
 const ACCOUNTS_MAX: u32 = 101;
 const ONE_DAY: TimeDelta = TimeDelta::days(1);
+/// How long log-ins are listed, and a device is known by them.
+const LOG_INS_KEPT: TimeDelta = TimeDelta::days(365);
 /// How long a mail that is done stays for the operator to look up.
 const MAIL_KEPT: TimeDelta = TimeDelta::days(30);
 
-const ACCOUNT: &str = "SELECT id, name, email, phone, role, email_verified_at, disabled_at, created_at, password_hash FROM server_accounts WHERE id = $1";
-const ACCOUNT_BY_EMAIL: &str = "SELECT id, name, email, phone, role, email_verified_at, disabled_at, created_at, password_hash FROM server_accounts WHERE email_normalised = $1";
+const ACCOUNT: &str = "SELECT id, name, email, phone, role, email_verified_at, disabled_at, created_at, deletion_asked_at, password_hash FROM server_accounts WHERE id = $1";
+const ACCOUNT_BY_EMAIL: &str = "SELECT id, name, email, phone, role, email_verified_at, disabled_at, created_at, deletion_asked_at, password_hash FROM server_accounts WHERE email_normalised = $1";
 const ACCOUNTS_AFTER: &str =
-    "SELECT id, name, email, phone, role, email_verified_at, disabled_at, created_at FROM server_accounts
+    "SELECT id, name, email, phone, role, email_verified_at, disabled_at, created_at, deletion_asked_at FROM server_accounts
     WHERE id > $1 AND ($2 IS NULL OR role = $2) ORDER BY id LIMIT $3";
 const INSERT_ACCOUNT: &str = "INSERT INTO server_accounts (id, name, email, email_normalised, phone, password_hash, role, email_verified_at, created_at)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
 const UPDATE_ACCOUNT: &str =
     "UPDATE server_accounts SET name = $2, phone = $3, role = $4, disabled_at = $5 WHERE id = $1";
 const SIGN_UPS_DIFFER: &str = "UPDATE server_accounts SET password_hash = $2, sign_ups_differ = TRUE WHERE id = $1";
+const REPLACE_PASSWORD: &str = "UPDATE server_accounts SET password_hash = $2 WHERE id = $1";
+const CHANGE_EMAIL: &str =
+    "UPDATE server_accounts SET email = $2, email_normalised = $3, email_verified_at = $4 WHERE id = $1";
+const TOKEN_SENT_TO: &str = "SELECT sent_to FROM server_one_time_tokens WHERE hash = $1";
+const POSTAL_ADDRESSES: &str = "SELECT postal_addresses FROM server_accounts WHERE id = $1";
+const SET_POSTAL_ADDRESSES: &str = "UPDATE server_accounts SET postal_addresses = $2 WHERE id = $1";
+const ACCEPTANCES: &str =
+    "SELECT document, version, at FROM server_acceptances WHERE account_id = $1 ORDER BY at, document, version";
+const ACCEPT: &str =
+    "INSERT INTO server_acceptances (account_id, document, version, at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING";
+const ASK_FOR_DELETION: &str =
+    "UPDATE server_accounts SET deletion_asked_at = $2 WHERE id = $1 AND deletion_asked_at IS NULL";
+const WITHDRAW_DELETION: &str = "UPDATE server_accounts SET deletion_asked_at = NULL WHERE id = $1";
 const RENEW_HASH: &str = "UPDATE server_accounts SET password_hash = $3 WHERE id = $1 AND password_hash = $2";
 const SET_PASSWORD: &str =
     "UPDATE server_accounts SET password_hash = $2, email_verified_at = coalesce(email_verified_at, $3) WHERE id = $1";
@@ -47,19 +64,41 @@ const CONFIRMATION: &str = "SELECT a.sign_ups_differ FROM server_one_time_tokens
     WHERE t.hash = $1 AND t.purpose = 'verify_email' AND t.used_at IS NULL AND t.expires_at > $2 AND a.disabled_at IS NULL";
 const COUNT_ADMINS: &str = "SELECT count(*) FROM server_accounts WHERE role = 'admin' AND disabled_at IS NULL";
 
-const INSERT_TOKEN: &str = "INSERT INTO server_one_time_tokens (hash, purpose, account_id, created_at, expires_at) VALUES ($1, $2, $3, $4, $5)";
+const INSERT_TOKEN: &str =
+    "INSERT INTO server_one_time_tokens (hash, purpose, account_id, created_at, expires_at, code_hash, code_expires_at, sent_to)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+const INSERT_SETUP_TOKEN: &str =
+    "INSERT INTO server_one_time_tokens (hash, purpose, created_at, expires_at) VALUES ($1, 'setup_admin', $2, $3)";
+const TRY_CODE: &str =
+    "UPDATE server_one_time_tokens SET tries = tries + CASE WHEN code_hash = $3 THEN 0 ELSE 1 END
+    WHERE account_id = $1 AND purpose = $2 AND used_at IS NULL AND expires_at > $4 AND code_expires_at > $4 AND tries < $5
+    RETURNING hash, code_hash";
 const GOOD_TOKEN: &str =
-    "SELECT a.id, a.name, a.email, a.phone, a.role, a.email_verified_at, a.disabled_at, a.created_at
+    "SELECT a.id, a.name, a.email, a.phone, a.role, a.email_verified_at, a.disabled_at, a.created_at, a.deletion_asked_at
     FROM server_one_time_tokens t JOIN server_accounts a ON a.id = t.account_id
     WHERE t.hash = $1 AND t.purpose = $2 AND t.used_at IS NULL AND t.expires_at > $3 AND a.disabled_at IS NULL";
 const USE_TOKEN: &str = "UPDATE server_one_time_tokens SET used_at = $3 WHERE hash = $1 AND purpose = $2 AND used_at IS NULL AND expires_at > $3 RETURNING account_id";
 const END_TOKENS: &str =
     "UPDATE server_one_time_tokens SET used_at = $3 WHERE account_id = $1 AND purpose = $2 AND used_at IS NULL";
+const END_TOKENS_OF: &str = "UPDATE server_one_time_tokens SET used_at = $2 WHERE account_id = $1 AND used_at IS NULL";
 const END_SETUP_TOKENS: &str = "DELETE FROM server_one_time_tokens WHERE purpose = 'setup_admin'";
 const GOOD_SETUP_TOKEN: &str = "SELECT count(*) FROM server_one_time_tokens WHERE hash = $1 AND purpose = 'setup_admin' AND used_at IS NULL AND expires_at > $2";
 
-const INSERT_SESSION: &str = "INSERT INTO server_sessions (hash, account_id, created_at, last_seen_at, idle_expires_at, expires_at) VALUES ($1, $2, $3, $3, $4, $5)";
-const SESSION: &str = "SELECT a.id, a.name, a.email, a.phone, a.role, a.email_verified_at, a.disabled_at, a.created_at, s.last_seen_at, s.expires_at
+const INSERT_SESSION: &str = "INSERT INTO server_sessions (hash, account_id, created_at, last_seen_at, idle_expires_at, expires_at, device, address) VALUES ($1, $2, $3, $3, $4, $5, $6, $7)";
+const SESSIONS_OF: &str = "SELECT hash, created_at, last_seen_at, expires_at, device, address FROM server_sessions
+    WHERE account_id = $1 AND idle_expires_at > $2 AND expires_at > $2 ORDER BY last_seen_at DESC, created_at DESC, hash LIMIT 100";
+const CLOSE_SESSION_OF: &str = "DELETE FROM server_sessions WHERE account_id = $1 AND hash = $2";
+const CLOSE_OTHER_SESSIONS: &str = "DELETE FROM server_sessions WHERE account_id = $1 AND ($2 IS NULL OR hash <> $2)";
+
+const INSERT_LOG_IN: &str =
+    "INSERT INTO server_log_ins (account_id, at, door, device, address, browser) VALUES ($1, $2, $3, $4, $5, $6)";
+// The first log-in of all is from nowhere new.
+const KNOWN_DEVICE: &str = "SELECT NOT EXISTS (SELECT 1 FROM server_log_ins WHERE account_id = $1)
+    OR EXISTS (SELECT 1 FROM server_log_ins WHERE account_id = $1 AND (browser = $2 OR (device = $3 AND address = $4)))";
+const LOG_INS_OF: &str = "SELECT id, at, door, device, address FROM server_log_ins
+    WHERE account_id = $1 AND ($2 IS NULL OR id < $2) ORDER BY id DESC LIMIT $3";
+const PURGE_LOG_INS: &str = "DELETE FROM server_log_ins WHERE at <= $1";
+const SESSION: &str = "SELECT a.id, a.name, a.email, a.phone, a.role, a.email_verified_at, a.disabled_at, a.created_at, a.deletion_asked_at, s.last_seen_at, s.expires_at
     FROM server_sessions s JOIN server_accounts a ON a.id = s.account_id
     WHERE s.hash = $1 AND s.idle_expires_at > $2 AND s.expires_at > $2 AND a.disabled_at IS NULL";
 const TOUCH_SESSION: &str = "UPDATE server_sessions SET last_seen_at = $2, idle_expires_at = CASE WHEN $3 < expires_at THEN $3 ELSE expires_at END WHERE hash = $1 AND last_seen_at < $2";
@@ -69,20 +108,25 @@ const CLOSE_SESSIONS_OF: &str = "DELETE FROM server_sessions WHERE account_id = 
 const INSERT_API_TOKEN: &str =
     "INSERT INTO server_api_tokens (hash, account_id, created_at, expires_at) VALUES ($1, $2, $3, $4)";
 const API_TOKEN: &str =
-    "SELECT a.id, a.name, a.email, a.phone, a.role, a.email_verified_at, a.disabled_at, a.created_at
+    "SELECT a.id, a.name, a.email, a.phone, a.role, a.email_verified_at, a.disabled_at, a.created_at, a.deletion_asked_at
     FROM server_api_tokens t JOIN server_accounts a ON a.id = t.account_id
     WHERE t.hash = $1 AND t.revoked_at IS NULL AND t.expires_at > $2 AND a.disabled_at IS NULL";
 const REVOKE_API_TOKEN: &str = "UPDATE server_api_tokens SET revoked_at = $2 WHERE hash = $1 AND revoked_at IS NULL";
 const REVOKE_API_TOKENS_OF: &str =
     "UPDATE server_api_tokens SET revoked_at = $2 WHERE account_id = $1 AND revoked_at IS NULL";
+const REVOKE_OTHER_API_TOKENS: &str = "UPDATE server_api_tokens SET revoked_at = $2 WHERE account_id = $1 AND revoked_at IS NULL AND ($3 IS NULL OR hash <> $3)";
 
 // The n-th newest try within the window decides: while it is inside, the limit is used up, and it says until when.
 const LIMITING_BY_SUBJECT: &str =
     "SELECT at FROM server_attempts WHERE kind = $1 AND subject = $2 AND at > $3 ORDER BY at DESC LIMIT 1 OFFSET $4";
+const LIMITING_BY_BOTH: &str = "SELECT at FROM server_attempts WHERE kind = $1 AND subject = $2 AND address = $3 AND at > $4 ORDER BY at DESC LIMIT 1 OFFSET $5";
 const LIMITING_BY_ADDRESS: &str =
     "SELECT at FROM server_attempts WHERE kind = $1 AND address = $2 AND at > $3 ORDER BY at DESC LIMIT 1 OFFSET $4";
 const INSERT_ATTEMPT: &str =
     "INSERT INTO server_attempts (kind, subject, address, at) VALUES ($1, $2, $3, $4) RETURNING id";
+const WAS_LET_IN: &str = "SELECT 1 FROM server_let_in WHERE subject = $1 AND address = $2 AND at > $3";
+const LET_IN: &str = "INSERT INTO server_let_in (subject, address, at) VALUES ($1, $2, $3)
+    ON CONFLICT (subject, address) DO UPDATE SET at = excluded.at WHERE server_let_in.at < excluded.at";
 const FORGIVE_ATTEMPT: &str = "DELETE FROM server_attempts WHERE id = $1";
 
 const LIMITING_CODE_OF_ACCOUNT: &str = "SELECT made_at FROM server_phone_codes WHERE account_id = $1 AND made_at > $2 ORDER BY made_at DESC LIMIT 1 OFFSET $3";
@@ -94,8 +138,13 @@ const TRY_PHONE_CODE: &str = "UPDATE server_phone_codes SET tries = tries + 1
     WHERE account_id = $1 AND NOT ended AND expires_at > $2 AND tries < $3 RETURNING phone, hash";
 const SET_PHONE: &str = "UPDATE server_accounts SET phone = $2 WHERE id = $1";
 
-const INSERT_MAIL: &str =
-    "INSERT INTO server_mail_outbox (id, account_id, kind, created_at, next_try_at) VALUES ($1, $2, $3, $4, $4)";
+const INSERT_MAIL: &str = "INSERT INTO server_mail_outbox (id, account_id, kind, created_at, next_try_at, sent_to, about) VALUES ($1, $2, $3, $4, $4, $5, $6)";
+const LIMITING_MAIL: &str = "SELECT created_at FROM server_mail_outbox WHERE account_id = $1 AND kind = $2 AND created_at > $3 ORDER BY created_at DESC LIMIT 1 OFFSET $4";
+// One statement, whether there is such an account or not: the time it takes must not tell.
+const ASK_FOR_MAIL: &str = "INSERT INTO server_mail_outbox (id, account_id, kind, created_at, next_try_at)
+    SELECT $1, a.id, $3, $4, $4 FROM server_accounts a
+    WHERE a.email_normalised = $2 AND a.disabled_at IS NULL AND a.email_verified_at IS NOT NULL
+    AND ($7 IS NULL OR a.role = $7) AND $6 > (SELECT count(*) FROM server_mail_outbox m WHERE m.account_id = a.id AND m.kind = $3 AND m.created_at > $5)";
 const RECENT_MAIL: &str =
     "SELECT count(*) FROM server_mail_outbox WHERE account_id = $1 AND kind = $2 AND created_at > $3";
 const MAIL_DONE: &str = "UPDATE server_mail_outbox SET sent_at = $2, attempts = attempts + 1, last_error = NULL WHERE id = $1 AND sent_at IS NULL";
@@ -105,6 +154,7 @@ const MAIL_GIVEN_UP: &str = "UPDATE server_mail_outbox SET given_up_at = $2, att
 const PURGE_SESSIONS: &str = "DELETE FROM server_sessions WHERE expires_at <= $1 OR idle_expires_at <= $1";
 const PURGE_TOKENS: &str = "DELETE FROM server_one_time_tokens WHERE expires_at <= $1";
 const PURGE_API_TOKENS: &str = "DELETE FROM server_api_tokens WHERE expires_at <= $1";
+const PURGE_LET_IN: &str = "DELETE FROM server_let_in WHERE at <= $1";
 const PURGE_ATTEMPTS: &str = "DELETE FROM server_attempts WHERE at <= $1";
 const PURGE_PHONE_CODES: &str = "DELETE FROM server_phone_codes WHERE made_at <= $1";
 const PURGE_MAIL: &str =
@@ -320,21 +370,47 @@ impl Accounts for Kept {
         Ok(count_admins(&mut connection).await? > 0)
     }
 
-    async fn add_token(
-        &self,
-        hash: SecretHash,
-        purpose: TokenPurpose,
-        account_id: &str,
-        now: DateTime<Utc>,
-        expires_at: DateTime<Utc>,
-    ) -> Result<(), AccountsError> {
+    async fn add_token(&self, new: &NewToken, now: DateTime<Utc>) -> Result<(), AccountsError> {
         let insert = sqlx::query(INSERT_TOKEN)
-            .bind(hash.to_vec())
-            .bind(purpose.as_str())
-            .bind(account_id)
+            .bind(new.hash.to_vec())
+            .bind(new.purpose.as_str())
+            .bind(&new.account_id)
             .bind(micros(now))
-            .bind(micros(expires_at));
+            .bind(micros(new.expires_at))
+            .bind(new.code.map(|code| code.hash.to_vec()))
+            .bind(new.code.map(|code| micros(code.expires_at)))
+            .bind(&new.sent_to);
         insert.execute(&mut *self.connection().await?).await.map(drop).map_err(fault)
+    }
+
+    async fn token_of_code(
+        &self,
+        account_id: &str,
+        purpose: TokenPurpose,
+        code: SecretHash,
+        tries: u32,
+        now: DateTime<Utc>,
+    ) -> Result<Option<SecretHash>, AccountsError> {
+        let mut tx = self.begin(Turn::Accounts).await?;
+        let tried = sqlx::query(TRY_CODE)
+            .bind(account_id)
+            .bind(purpose.as_str())
+            .bind(code.to_vec())
+            .bind(micros(now))
+            .bind(i64::from(tries));
+        let rows = tried.fetch_all(&mut *tx).await.map_err(fault)?;
+        // The try is written down either way.
+        tx.commit().await.map_err(fault)?;
+        let bytes = |row: &Row, column| row.try_get::<Vec<u8>, _>(column).map_err(fault);
+        for row in &rows {
+            if bytes(row, "code_hash")? == code {
+                let hash = bytes(row, "hash")?.try_into();
+                return hash
+                    .map(Some)
+                    .map_err(|_| AccountsError::Corrupt { table: "server_one_time_tokens", column: "hash" });
+            }
+        }
+        Ok(None)
     }
 
     async fn token_is_good(
@@ -389,14 +465,15 @@ impl Accounts for Kept {
         Ok(Confirmation::Done(account))
     }
 
-    async fn accept_invitation(
+    async fn set_password(
         &self,
         hash: SecretHash,
+        purpose: TokenPurpose,
         password_hash: &str,
         now: DateTime<Utc>,
     ) -> Result<Option<Account>, AccountsError> {
         let mut tx = self.begin(Turn::Accounts).await?;
-        let Some(account) = use_token(&mut tx, hash, TokenPurpose::Invitation, now).await? else {
+        let Some(account) = use_token(&mut tx, hash, purpose, now).await? else {
             return Ok(None);
         };
         sqlx::query(SET_PASSWORD)
@@ -407,8 +484,153 @@ impl Accounts for Kept {
             .await
             .map_err(fault)?;
         end_access(&mut tx, &account.id, now).await?;
+        sqlx::query(END_TOKENS_OF).bind(&account.id).bind(micros(now)).execute(&mut *tx).await.map_err(fault)?;
+        if purpose == TokenPurpose::ResetPassword {
+            insert_mail(&mut tx, &account.id, AccountMailKind::PasswordChanged, now).await?;
+        }
         tx.commit().await.map_err(fault)?;
         Ok(Some(account))
+    }
+
+    async fn take_token(
+        &self,
+        hash: SecretHash,
+        purpose: TokenPurpose,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Account>, AccountsError> {
+        let mut tx = self.begin(Turn::Accounts).await?;
+        let taken = use_token(&mut tx, hash, purpose, now).await?;
+        tx.commit().await.map_err(fault)?;
+        Ok(taken)
+    }
+
+    async fn replace_password(
+        &self,
+        id: &str,
+        password_hash: &str,
+        kept: KeptOpen,
+        now: DateTime<Utc>,
+    ) -> Result<(), AccountsError> {
+        let (session, token) = match kept {
+            KeptOpen::Session(hash) => (Some(hash.to_vec()), None),
+            KeptOpen::ApiToken(hash) => (None, Some(hash.to_vec())),
+        };
+        let mut tx = self.begin(Turn::Accounts).await?;
+        sqlx::query(REPLACE_PASSWORD).bind(id).bind(password_hash).execute(&mut *tx).await.map_err(fault)?;
+        sqlx::query(CLOSE_OTHER_SESSIONS).bind(id).bind(session).execute(&mut *tx).await.map_err(fault)?;
+        let revoke = sqlx::query(REVOKE_OTHER_API_TOKENS).bind(id).bind(micros(now)).bind(token);
+        revoke.execute(&mut *tx).await.map_err(fault)?;
+        sqlx::query(END_TOKENS_OF).bind(id).bind(micros(now)).execute(&mut *tx).await.map_err(fault)?;
+        insert_mail(&mut tx, id, AccountMailKind::PasswordChanged, now).await?;
+        tx.commit().await.map_err(fault)
+    }
+
+    async fn ask_for_email(
+        &self,
+        id: &str,
+        email: &EmailAddress,
+        most: u32,
+        window: TimeDelta,
+        now: DateTime<Utc>,
+    ) -> Result<EmailAsked, AccountsError> {
+        let mut tx = self.begin(Turn::Accounts).await?;
+        // Counted by what the present address is told: that happens each time.
+        let limiting = sqlx::query(LIMITING_MAIL)
+            .bind(id)
+            .bind(AccountMailKind::EmailChangeAsked.as_str())
+            .bind(micros(now - window))
+            .bind(i64::from(most.saturating_sub(1)));
+        if let Some(row) = limiting.fetch_optional(&mut *tx).await.map_err(fault)? {
+            let until = instant(&row, "server_mail_outbox", "created_at")? + window;
+            return Ok(EmailAsked::Refused { until });
+        }
+        end_tokens(&mut tx, id, TokenPurpose::ChangeEmail, now).await?;
+        let found =
+            sqlx::query(ACCOUNT_BY_EMAIL).bind(email.normalised()).fetch_optional(&mut *tx).await.map_err(fault)?;
+        let other = found.as_ref().map(account).transpose()?.filter(|other| other.id != id);
+        match other {
+            Some(other) if other.disabled_at.is_none() && other.email_verified_at.is_some() => {
+                insert_mail_once_a_day(&mut tx, &other.id, AccountMailKind::AlreadyRegistered, now).await?;
+            }
+            // Disabled, or not confirmed: nobody is there to be told.
+            Some(_) => {}
+            None => insert_mail_to(&mut tx, id, AccountMailKind::ChangeEmail, Some(email.as_str()), None, now).await?,
+        }
+        insert_mail(&mut tx, id, AccountMailKind::EmailChangeAsked, now).await?;
+        tx.commit().await.map_err(fault)?;
+        Ok(EmailAsked::Asked)
+    }
+
+    async fn change_email(&self, hash: SecretHash, now: DateTime<Utc>) -> Result<Option<Account>, AccountsError> {
+        let mut tx = self.begin(Turn::Accounts).await?;
+        let sent = sqlx::query(TOKEN_SENT_TO).bind(hash.to_vec()).fetch_optional(&mut *tx).await.map_err(fault)?;
+        let sent_to = sent.map(|row| row.try_get::<Option<String>, _>("sent_to")).transpose().map_err(fault)?.flatten();
+        let Some(before) = use_token(&mut tx, hash, TokenPurpose::ChangeEmail, now).await? else { return Ok(None) };
+        let corrupt = || AccountsError::Corrupt { table: "server_one_time_tokens", column: "sent_to" };
+        let email = EmailAddress::parse(&sent_to.ok_or_else(corrupt)?).map_err(|_| corrupt())?;
+        let found =
+            sqlx::query(ACCOUNT_BY_EMAIL).bind(email.normalised()).fetch_optional(&mut *tx).await.map_err(fault)?;
+        if found.as_ref().map(account).transpose()?.is_some_and(|other| other.id != before.id) {
+            return Err(AccountsError::EmailTaken);
+        }
+        let change = sqlx::query(CHANGE_EMAIL).bind(&before.id).bind(email.as_str()).bind(email.normalised());
+        change.bind(micros(now)).execute(&mut *tx).await.map_err(fault)?;
+        sqlx::query(END_TOKENS_OF).bind(&before.id).bind(micros(now)).execute(&mut *tx).await.map_err(fault)?;
+        let kind = AccountMailKind::EmailChanged;
+        insert_mail_to(&mut tx, &before.id, kind, Some(&before.email), None, now).await?;
+        insert_mail(&mut tx, &before.id, kind, now).await?;
+        tx.commit().await.map_err(fault)?;
+        let email_verified_at = Some(whole_micros(now));
+        Ok(Some(Account { email: email.as_str().to_owned(), email_verified_at, ..before }))
+    }
+
+    async fn postal_addresses(&self, id: &str) -> Result<String, AccountsError> {
+        let row = sqlx::query(POSTAL_ADDRESSES).bind(id).fetch_optional(&mut *self.connection().await?).await;
+        row.map_err(fault)?.ok_or(AccountsError::NoSuchAccount)?.try_get(0).map_err(fault)
+    }
+
+    async fn set_postal_addresses(&self, id: &str, json: &str) -> Result<(), AccountsError> {
+        let set = sqlx::query(SET_POSTAL_ADDRESSES).bind(id).bind(json);
+        set.execute(&mut *self.connection().await?).await.map(drop).map_err(fault)
+    }
+
+    async fn acceptances(&self, id: &str) -> Result<Vec<Acceptance>, AccountsError> {
+        let rows = sqlx::query(ACCEPTANCES).bind(id).fetch_all(&mut *self.connection().await?).await.map_err(fault)?;
+        let accepted = rows.iter().map(|row| {
+            let kind: String = row.try_get("document").map_err(fault)?;
+            let kind = DocumentKind::ALL.into_iter().find(|known| known.as_str() == kind);
+            Ok(Acceptance {
+                kind: kind.ok_or(AccountsError::Corrupt { table: "server_acceptances", column: "document" })?,
+                version: row.try_get("version").map_err(fault)?,
+                at: instant(row, "server_acceptances", "at")?,
+            })
+        });
+        accepted.collect()
+    }
+
+    async fn accept(
+        &self,
+        id: &str,
+        kind: DocumentKind,
+        version: &str,
+        now: DateTime<Utc>,
+    ) -> Result<(), AccountsError> {
+        let accept = sqlx::query(ACCEPT).bind(id).bind(kind.as_str()).bind(version).bind(micros(now));
+        accept.execute(&mut *self.connection().await?).await.map(drop).map_err(fault)
+    }
+
+    async fn ask_for_deletion(&self, id: &str, now: DateTime<Utc>) -> Result<(), AccountsError> {
+        let mut tx = self.begin(Turn::Accounts).await?;
+        let asked = sqlx::query(ASK_FOR_DELETION).bind(id).bind(micros(now)).execute(&mut *tx).await.map_err(fault)?;
+        if asked.rows_affected() > 0 {
+            insert_mail(&mut tx, id, AccountMailKind::DeletionAsked, now).await?;
+        }
+        tx.commit().await.map_err(fault)
+    }
+
+    async fn withdraw_deletion(&self, id: &str) -> Result<(), AccountsError> {
+        let withdraw = sqlx::query(WITHDRAW_DELETION).bind(id);
+        withdraw.execute(&mut *self.connection().await?).await.map(drop).map_err(fault)
     }
 
     async fn replace_setup_token(
@@ -419,9 +641,8 @@ impl Accounts for Kept {
     ) -> Result<(), AccountsError> {
         let mut tx = self.begin(Turn::Accounts).await?;
         sqlx::query(END_SETUP_TOKENS).execute(&mut *tx).await.map_err(fault)?;
-        let insert =
-            sqlx::query(INSERT_TOKEN).bind(hash.to_vec()).bind(TokenPurpose::SetupAdmin.as_str()).bind(None::<String>);
-        insert.bind(micros(now)).bind(micros(expires_at)).execute(&mut *tx).await.map_err(fault)?;
+        let insert = sqlx::query(INSERT_SETUP_TOKEN).bind(hash.to_vec()).bind(micros(now)).bind(micros(expires_at));
+        insert.execute(&mut *tx).await.map_err(fault)?;
         tx.commit().await.map_err(fault)
     }
 
@@ -462,7 +683,10 @@ impl Accounts for Kept {
             sqlx::query(CLOSE_SESSION).bind(old.to_vec()).execute(&mut *tx).await.map_err(fault)?;
         }
         let insert = sqlx::query(INSERT_SESSION).bind(new.hash.to_vec()).bind(&new.account_id).bind(micros(now));
-        insert.bind(micros(new.idle_expires_at)).bind(micros(new.expires_at)).execute(&mut *tx).await.map_err(fault)?;
+        let insert = insert.bind(micros(new.idle_expires_at)).bind(micros(new.expires_at));
+        let insert = insert.bind(&new.origin.device).bind(&new.origin.address);
+        insert.execute(&mut *tx).await.map_err(fault)?;
+        note_log_in(&mut tx, &new.account_id, new.door, &new.origin, now).await?;
         tx.commit().await.map_err(fault)
     }
 
@@ -502,19 +726,72 @@ impl Accounts for Kept {
             .map_err(fault)
     }
 
+    async fn sessions_of(&self, account_id: &str, now: DateTime<Utc>) -> Result<Vec<OpenSession>, AccountsError> {
+        let rows = sqlx::query(SESSIONS_OF).bind(account_id).bind(micros(now));
+        let rows = rows.fetch_all(&mut *self.connection().await?).await.map_err(fault)?;
+        let open = rows.iter().map(|row| {
+            let at = |column| instant(row, "server_sessions", column);
+            let hash: Vec<u8> = row.try_get("hash").map_err(fault)?;
+            Ok(OpenSession {
+                hash: hash
+                    .try_into()
+                    .map_err(|_| AccountsError::Corrupt { table: "server_sessions", column: "hash" })?,
+                created_at: at("created_at")?,
+                last_seen_at: at("last_seen_at")?,
+                expires_at: at("expires_at")?,
+                device: row.try_get("device").map_err(fault)?,
+                address: row.try_get("address").map_err(fault)?,
+            })
+        });
+        open.collect()
+    }
+
+    async fn close_session_of(&self, account_id: &str, hash: SecretHash) -> Result<bool, AccountsError> {
+        let close = sqlx::query(CLOSE_SESSION_OF).bind(account_id).bind(hash.to_vec());
+        let closed = close.execute(&mut *self.connection().await?).await.map_err(fault)?;
+        Ok(closed.rows_affected() > 0)
+    }
+
+    async fn close_other_sessions(&self, account_id: &str, kept: Option<SecretHash>) -> Result<u64, AccountsError> {
+        let close = sqlx::query(CLOSE_OTHER_SESSIONS).bind(account_id).bind(kept.map(|hash| hash.to_vec()));
+        let closed = close.execute(&mut *self.connection().await?).await.map_err(fault)?;
+        Ok(closed.rows_affected())
+    }
+
+    async fn log_ins_of(&self, account_id: &str, before: Option<i64>, limit: u32) -> Result<Vec<LogIn>, AccountsError> {
+        let rows = sqlx::query(LOG_INS_OF).bind(account_id).bind(before).bind(i64::from(limit));
+        let rows = rows.fetch_all(&mut *self.connection().await?).await.map_err(fault)?;
+        let listed = rows.iter().map(|row| {
+            let door: String = row.try_get("door").map_err(fault)?;
+            let door = Door::ALL.into_iter().find(|known| known.as_str() == door);
+            Ok(LogIn {
+                id: row.try_get("id").map_err(fault)?,
+                at: instant(row, "server_log_ins", "at")?,
+                door: door.ok_or(AccountsError::Corrupt { table: "server_log_ins", column: "door" })?,
+                device: row.try_get("device").map_err(fault)?,
+                address: row.try_get("address").map_err(fault)?,
+            })
+        });
+        listed.collect()
+    }
+
     async fn add_api_token(
         &self,
         hash: SecretHash,
         account_id: &str,
+        origin: &Origin,
         now: DateTime<Utc>,
         expires_at: DateTime<Utc>,
     ) -> Result<(), AccountsError> {
+        let mut tx = self.begin(Turn::Free).await?;
         let insert = sqlx::query(INSERT_API_TOKEN)
             .bind(hash.to_vec())
             .bind(account_id)
             .bind(micros(now))
             .bind(micros(expires_at));
-        insert.execute(&mut *self.connection().await?).await.map(drop).map_err(fault)
+        insert.execute(&mut *tx).await.map_err(fault)?;
+        note_log_in(&mut tx, account_id, Door::ApiToken, origin, now).await?;
+        tx.commit().await.map_err(fault)
     }
 
     async fn api_token(&self, hash: SecretHash, now: DateTime<Utc>) -> Result<Option<Account>, AccountsError> {
@@ -543,12 +820,24 @@ impl Accounts for Kept {
         subject: SecretHash,
         address: &str,
         limits: AttemptLimits,
+        mail: Option<AskedMail<'_>>,
         now: DateTime<Utc>,
     ) -> Result<Admission, AccountsError> {
         let since = micros(now - limits.window);
         let mut tx = self.begin(Turn::Attempts).await?;
         let mut limiting = Vec::new();
-        if let Some(most) = limits.per_subject {
+        if let Some(most) = limits.per_subject_and_address {
+            let query = sqlx::query(LIMITING_BY_BOTH)
+                .bind(kind.as_str())
+                .bind(subject.to_vec())
+                .bind(address)
+                .bind(since)
+                .bind(i64::from(most.saturating_sub(1)));
+            limiting.extend(query.fetch_optional(&mut *tx).await.map_err(fault)?);
+        }
+        let before = sqlx::query(WAS_LET_IN).bind(subject.to_vec()).bind(address).bind(micros(now - KNOWN_FOR));
+        let is_known = before.fetch_optional(&mut *tx).await.map_err(fault)?.is_some();
+        if let Some(most) = limits.per_subject.filter(|_| !is_known) {
             let query = sqlx::query(LIMITING_BY_SUBJECT)
                 .bind(kind.as_str())
                 .bind(subject.to_vec())
@@ -572,6 +861,19 @@ impl Accounts for Kept {
         let insert =
             sqlx::query(INSERT_ATTEMPT).bind(kind.as_str()).bind(subject.to_vec()).bind(address).bind(micros(now));
         let attempt = insert.fetch_one(&mut *tx).await.map_err(fault)?.try_get(0).map_err(fault)?;
+        if let Some(mail) = mail {
+            sqlx::query(ASK_FOR_MAIL)
+                .bind(RandomIds.next_id(now).to_string())
+                .bind(mail.email.normalised())
+                .bind(mail.kind.as_str())
+                .bind(micros(now))
+                .bind(micros(now - mail.window))
+                .bind(i64::from(mail.most))
+                .bind(mail.role.map(Role::as_str))
+                .execute(&mut *tx)
+                .await
+                .map_err(fault)?;
+        }
         tx.commit().await.map_err(fault)?;
         Ok(Admission::Admitted { attempt })
     }
@@ -583,6 +885,11 @@ impl Accounts for Kept {
             .await
             .map(drop)
             .map_err(fault)
+    }
+
+    async fn let_in(&self, subject: SecretHash, address: &str, now: DateTime<Utc>) -> Result<(), AccountsError> {
+        let note = sqlx::query(LET_IN).bind(subject.to_vec()).bind(address).bind(micros(now));
+        note.execute(&mut *self.connection().await?).await.map(drop).map_err(fault)
     }
 
     async fn add_phone_code(
@@ -658,6 +965,8 @@ impl Accounts for Kept {
                     .into_iter()
                     .find(|known| known.as_str() == kind)
                     .ok_or(AccountsError::Corrupt { table: "server_mail_outbox", column: "kind" })?,
+                sent_to: row.try_get("sent_to").map_err(fault)?,
+                about: row.try_get("about").map_err(fault)?,
                 attempts: u32::try_from(row.try_get::<i64, _>("attempts").map_err(fault)?)
                     .map_err(|_| AccountsError::Corrupt { table: "server_mail_outbox", column: "attempts" })?,
                 asked_at: instant(row, "server_mail_outbox", "created_at")?,
@@ -708,7 +1017,9 @@ impl Accounts for Kept {
             (PURGE_TOKENS, now),
             (PURGE_API_TOKENS, now),
             (PURGE_ATTEMPTS, now - ONE_DAY),
+            (PURGE_LET_IN, now - KNOWN_FOR),
             (PURGE_PHONE_CODES, now - ONE_DAY),
+            (PURGE_LOG_INS, now - LOG_INS_KEPT),
             (PURGE_MAIL, now - MAIL_KEPT),
         ] {
             purged += sqlx::query(statement)
@@ -799,6 +1110,7 @@ async fn insert_account(tx: &mut Connection, new: &NewAccount, now: DateTime<Utc
         email_verified_at: verified_at.map(whole_micros),
         disabled_at: None,
         created_at: whole_micros(now),
+        deletion_asked_at: None,
     })
 }
 
@@ -808,12 +1120,26 @@ async fn insert_mail(
     kind: AccountMailKind,
     now: DateTime<Utc>,
 ) -> Result<(), AccountsError> {
+    insert_mail_to(tx, account_id, kind, None, None, now).await
+}
+
+/// Queues a mail to another address than the account's, or that says something beside its kind.
+async fn insert_mail_to(
+    tx: &mut Connection,
+    account_id: &str,
+    kind: AccountMailKind,
+    sent_to: Option<&str>,
+    about: Option<&str>,
+    now: DateTime<Utc>,
+) -> Result<(), AccountsError> {
     let id = RandomIds.next_id(now).to_string();
     sqlx::query(INSERT_MAIL)
         .bind(id)
         .bind(account_id)
         .bind(kind.as_str())
         .bind(micros(now))
+        .bind(sent_to)
+        .bind(about)
         .execute(tx)
         .await
         .map(drop)
@@ -888,6 +1214,28 @@ async fn end_access(tx: &mut Connection, account_id: &str, now: DateTime<Utc>) -
     sqlx::query(REVOKE_API_TOKENS_OF).bind(account_id).bind(micros(now)).execute(tx).await.map(drop).map_err(fault)
 }
 
+/// Notes a log-in, and tells the owner if it is from nowhere known.
+async fn note_log_in(
+    tx: &mut Connection,
+    account_id: &str,
+    door: Door,
+    origin: &Origin,
+    now: DateTime<Utc>,
+) -> Result<(), AccountsError> {
+    let browser = origin.browser.map(|hash| hash.to_vec());
+    let known = sqlx::query(KNOWN_DEVICE).bind(account_id).bind(&browser).bind(&origin.device).bind(&origin.address);
+    let known: bool = known.fetch_one(&mut *tx).await.map_err(fault)?.try_get(0).map_err(fault)?;
+    let note = sqlx::query(INSERT_LOG_IN).bind(account_id).bind(micros(now)).bind(door.as_str());
+    let note = note.bind(&origin.device).bind(&origin.address).bind(browser);
+    note.execute(&mut *tx).await.map_err(fault)?;
+    if known {
+        return Ok(());
+    }
+    let device = if origin.device.is_empty() { "an unknown program" } else { &origin.device };
+    let about = format!("{device}, from the network address {}", origin.address);
+    insert_mail_to(tx, account_id, AccountMailKind::NewDevice, None, Some(&about), now).await
+}
+
 async fn count_admins(connection: &mut Connection) -> Result<i64, AccountsError> {
     sqlx::query(COUNT_ADMINS).fetch_one(connection).await.map_err(fault)?.try_get(0).map_err(fault)
 }
@@ -912,6 +1260,7 @@ fn account(row: &Row) -> Result<Account, AccountsError> {
         email_verified_at: optional_instant(row, "server_accounts", "email_verified_at")?,
         disabled_at: optional_instant(row, "server_accounts", "disabled_at")?,
         created_at: instant(row, "server_accounts", "created_at")?,
+        deletion_asked_at: optional_instant(row, "server_accounts", "deletion_asked_at")?,
     })
 }
 

@@ -15,8 +15,8 @@ mod webhooks;
 
 use std::path::Path;
 use std::str::FromStr as _;
-use std::sync::LazyLock;
-use std::time::Duration;
+use std::sync::{LazyLock, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::pool::PoolConnection;
@@ -38,7 +38,7 @@ const SCHEMA_TABLE: &str = "server_schema";
 /// Writers take turns, so nobody else claims in between.
 const CLAIM_MAIL: &str = "UPDATE server_mail_outbox SET next_try_at = $2 WHERE id IN (
         SELECT id FROM server_mail_outbox WHERE sent_at IS NULL AND given_up_at IS NULL AND next_try_at <= $1 ORDER BY next_try_at, id LIMIT $3)
-    RETURNING id, account_id, kind, attempts, created_at";
+    RETURNING id, account_id, kind, sent_to, about, attempts, created_at";
 
 static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
     let migration = |version, name: &'static str, sql: &'static str| {
@@ -52,6 +52,10 @@ static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
         migration(5, "webhooks", include_str!("../../migrations/sqlite/0005_webhooks.sql")),
         migration(6, "inbound mail", include_str!("../../migrations/sqlite/0006_inbound_mail.sql")),
         migration(7, "preferences", include_str!("../../migrations/sqlite/0007_preferences.sql")),
+        migration(8, "let in", include_str!("../../migrations/sqlite/0008_let_in.sql")),
+        migration(9, "links and codes", include_str!("../../migrations/sqlite/0009_links_and_codes.sql")),
+        migration(10, "people", include_str!("../../migrations/sqlite/0010_people.sql")),
+        migration(11, "acceptances", include_str!("../../migrations/sqlite/0011_acceptances.sql")),
     ]);
     migrator.dangerous_set_table_name(SCHEMA_TABLE);
     migrator
@@ -78,6 +82,7 @@ impl SqliteAccounts {
         let pool = SqlitePoolOptions::new()
             .max_connections(4)
             .acquire_timeout(Duration::from_secs(5))
+            .before_acquire(|_, its| Box::pin(async move { Ok(!is_bound(its.age)) }))
             .connect_with(options)
             .await
             .map_err(fault)?;
@@ -112,15 +117,29 @@ impl SqliteAccounts {
     }
 }
 
+/// When a file was last found to be write-protected. A connection that was made before says so for ever, also when it is not any more.
+static PROTECTED: Mutex<Option<Instant>> = Mutex::new(None);
+
+/// Whether a connection of this age may still be bound by a protection that is over.
+fn is_bound(age: Duration) -> bool {
+    let protected = *PROTECTED.lock().unwrap_or_else(PoisonError::into_inner);
+    protected.is_some_and(|at| at.elapsed() <= age)
+}
+
 /// Can trying again help? Locked, busy, full disks and lost connections pass; everything else is ours to mend.
 fn fault(error: sqlx::Error) -> AccountsError {
     // Primary result codes of SQLite: 5 BUSY, 6 LOCKED, 10 IOERR, 13 FULL, 14 CANTOPEN; the extended code carries them in its low byte.
+    let code = match &error {
+        sqlx::Error::Database(database) => database.code().and_then(|code| code.parse::<u32>().ok()),
+        _ => None,
+    };
+    // 8 READONLY.
+    if code.is_some_and(|code| code & 0xff == 8) {
+        *PROTECTED.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
     let passing = match &error {
         sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed | sqlx::Error::Io(_) => true,
-        sqlx::Error::Database(database) => database
-            .code()
-            .and_then(|code| code.parse::<u32>().ok())
-            .is_some_and(|code| matches!(code & 0xff, 5 | 6 | 10 | 13 | 14)),
+        sqlx::Error::Database(_) => code.is_some_and(|code| matches!(code & 0xff, 5 | 6 | 10 | 13 | 14)),
         _ => false,
     };
     if passing { AccountsError::Unavailable(Box::new(error)) } else { AccountsError::Failed(Box::new(error)) }

@@ -4,14 +4,15 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use axum::extract::{ConnectInfo, FromRequestParts};
-use axum::http::header::AUTHORIZATION;
+use axum::http::header::{AUTHORIZATION, USER_AGENT};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName};
 use axum_extra::extract::cookie::{Cookie, CookieJar, SameSite};
 use chrono::{DateTime, Utc};
 
-use super::accounts::Account;
-use super::secret::Secret;
+use super::accounts::{Account, KeptOpen};
+use super::secret::{Secret, hash_of};
+use super::service::{OpenedSession, Visit};
 use super::values::Role;
 use crate::config::Config;
 use crate::error::Problem;
@@ -61,6 +62,85 @@ pub struct Admin(pub Viewer);
 #[derive(Debug, Clone, Copy)]
 pub struct ClientAddress(pub IpAddr);
 
+impl FromRequestParts<AppState> for Visit {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Self::Rejection> {
+        let ClientAddress(address) = ClientAddress::from_request_parts(parts, state).await?;
+        let browser = CookieJar::from_headers(&parts.headers)
+            .get(browser_cookie_name(&state.config))
+            .map(|cookie| hash_of(cookie.value()));
+        Ok(Self { address, device: device_of(&parts.headers), browser })
+    }
+}
+
+/// The cookies of a session that was just opened; the one of the browser is there only if it is new.
+pub fn log_in_cookies(
+    opened: &OpenedSession,
+    browser: Option<Cookie<'static>>,
+    state: &AppState,
+) -> (CookieJar, CookieJar) {
+    let session = new_session_cookie(&opened.secret, opened.expires_at, state.clock.now(), &state.config);
+    // In jars of their own, because a jar has no order and the session comes first.
+    (CookieJar::new().add(session), browser.map_or_else(CookieJar::new, |cookie| CookieJar::new().add(cookie)))
+}
+
+/// What the browser is known by when its owner logs in again; of itself it opens nothing. Given with the first log-in, for a year.
+pub fn mark_browser(visit: &mut Visit, config: &Config) -> Option<Cookie<'static>> {
+    if visit.browser.is_some() {
+        return None;
+    }
+    let secret = Secret::draw();
+    visit.browser = Some(secret.hash());
+    let mut cookie = bare_cookie(browser_cookie_name(config), secret.expose().to_owned(), config);
+    keep_for(&mut cookie, BROWSER_KNOWN_FOR);
+    Some(cookie)
+}
+
+/// The kind of program and machine, from a closed list: what a program calls itself is anybody's text. Empty: unknown.
+fn device_of(headers: &HeaderMap) -> &'static str {
+    let name = headers.get(USER_AGENT).and_then(|name| name.to_str().ok()).unwrap_or_default();
+    // Each browser names those before it as well, and phones name the system of desks.
+    let first = |marks: [&str; 6]| marks.iter().position(|mark| name.contains(mark));
+    let browser = first(["Edg", "OPR/", "Firefox/", "Chrome/", "CriOS/", "Safari/"]);
+    let system = first(["Android", "iPhone", "iPad", "Windows", "Mac OS X", "Linux"]);
+    let system = match system {
+        Some(0) => 0,
+        Some(1 | 2) => 1,
+        Some(3) => 2,
+        Some(4) => 3,
+        Some(_) => 4,
+        None => 5,
+    };
+    let row = match browser {
+        Some(0) => ["Edge on Android", "Edge on iOS", "Edge on Windows", "Edge on macOS", "Edge on Linux", "Edge"],
+        Some(1) => {
+            ["Opera on Android", "Opera on iOS", "Opera on Windows", "Opera on macOS", "Opera on Linux", "Opera"]
+        }
+        Some(2) => [
+            "Firefox on Android",
+            "Firefox on iOS",
+            "Firefox on Windows",
+            "Firefox on macOS",
+            "Firefox on Linux",
+            "Firefox",
+        ],
+        Some(3 | 4) => {
+            ["Chrome on Android", "Chrome on iOS", "Chrome on Windows", "Chrome on macOS", "Chrome on Linux", "Chrome"]
+        }
+        Some(_) => [
+            "A browser on Android",
+            "Safari on iOS",
+            "A browser on Windows",
+            "Safari on macOS",
+            "A browser on Linux",
+            "A browser",
+        ],
+        None => ["", "", "", "", "", ""],
+    };
+    row[system]
+}
+
 impl Viewer {
     fn of(account: Account, shown_by: ShownBy) -> Self {
         let Account { id, role, name, email, phone, .. } = account;
@@ -71,6 +151,9 @@ impl Viewer {
 /// Somebody logged in, whose request is made by a program of ours and not by them: it does not count as use of their session.
 #[derive(Debug, Clone)]
 pub struct Onlooker(pub Viewer);
+
+/// How long a browser is known again by its cookie.
+const BROWSER_KNOWN_FOR: Duration = Duration::from_hours(365 * 24);
 
 /// What a page's script sends along when it reads by itself; see [`Onlooker`].
 const BACKGROUND: HeaderName = HeaderName::from_static("x-background");
@@ -161,6 +244,14 @@ impl FromRequestParts<AppState> for ClientAddress {
     }
 }
 
+/// What this request was made with, which stays open when all else of its account is shut; none without either.
+pub fn kept_open(headers: &HeaderMap, config: &Config) -> Result<Option<KeptOpen>, Problem> {
+    if let Some(token) = bearer(headers)? {
+        return Ok(Some(KeptOpen::ApiToken(hash_of(token))));
+    }
+    Ok(session_cookie(headers, config).map(|cookie| KeptOpen::Session(hash_of(&cookie))))
+}
+
 /// The token of `Authorization: Bearer`, if that header is there.
 pub fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
     let Some(value) = headers.get(AUTHORIZATION) else {
@@ -195,7 +286,7 @@ pub fn new_session_cookie(
     now: DateTime<Utc>,
     config: &Config,
 ) -> Cookie<'static> {
-    let mut cookie = bare_cookie(secret.expose().to_owned(), config);
+    let mut cookie = bare_cookie(cookie_name(config), secret.expose().to_owned(), config);
     // Max-Age, not Expires: a clock moved for a demonstration must not make browsers drop it.
     keep_for(&mut cookie, (expires_at - now).to_std().unwrap_or_default());
     cookie
@@ -203,7 +294,7 @@ pub fn new_session_cookie(
 
 /// The cookie that makes the browser forget its session.
 pub fn no_session_cookie(config: &Config) -> Cookie<'static> {
-    let mut cookie = bare_cookie(String::new(), config);
+    let mut cookie = bare_cookie(cookie_name(config), String::new(), config);
     keep_for(&mut cookie, Duration::ZERO);
     cookie
 }
@@ -215,8 +306,8 @@ fn keep_for(cookie: &mut Cookie<'static>, duration: Duration) {
     cookie.set_max_age(age);
 }
 
-fn bare_cookie(value: String, config: &Config) -> Cookie<'static> {
-    let mut cookie = Cookie::new(cookie_name(config), value);
+fn bare_cookie(name: &'static str, value: String, config: &Config) -> Cookie<'static> {
+    let mut cookie = Cookie::new(name, value);
     cookie.set_path("/");
     cookie.set_http_only(true);
     cookie.set_same_site(SameSite::Lax);
@@ -226,6 +317,10 @@ fn bare_cookie(value: String, config: &Config) -> Cookie<'static> {
 
 fn cookie_name(config: &Config) -> &'static str {
     if config.is_https() { "__Host-session" } else { "session" }
+}
+
+fn browser_cookie_name(config: &Config) -> &'static str {
+    if config.is_https() { "__Host-browser" } else { "browser" }
 }
 
 /// Reads `X-Forwarded-For` from the right, past listed proxies: what stands further left anybody could have written.
@@ -255,6 +350,35 @@ fn client_behind(peer: IpAddr, headers: &HeaderMap, trusted: &[IpAddr]) -> IpAdd
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn devices_are_named_from_a_closed_list() {
+        for (name, device) in [
+            ("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0", "Firefox on Linux"),
+            (
+                "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36 Edg/140.0.0.0",
+                "Edge on Windows",
+            ),
+            (
+                "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.0 Safari/605.1.15",
+                "Safari on macOS",
+            ),
+            (
+                "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) CriOS/140.0 Mobile/15E148 Safari/604.1",
+                "Chrome on iOS",
+            ),
+            (
+                "Mozilla/5.0 (Linux; Android 15) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Mobile Safari/537.36",
+                "Chrome on Android",
+            ),
+            ("curl/8.5.0", ""),
+            ("<script>alert(1)</script> WIN A PRIZE", ""),
+        ] {
+            let headers = HeaderMap::from_iter([(USER_AGENT, name.parse().expect("a value"))]);
+            assert_eq!(device_of(&headers), device, "{name}");
+        }
+        assert_eq!(device_of(&HeaderMap::new()), "");
+    }
 
     #[test]
     fn only_listed_proxies_are_believed() {

@@ -3,6 +3,7 @@
 use askama::Template;
 use axum::Router;
 use axum::extract::State;
+use axum::http::header::RETRY_AFTER;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
@@ -11,13 +12,14 @@ use serde::Deserialize;
 
 use super::form::{Control, Fault, Field, Summary, Typed, filled};
 use super::{Answer, Me, local_address, page, see, start_of};
-use crate::auth::viewer::{ClientAddress, new_session_cookie, no_session_cookie, session_cookie};
-use crate::auth::{AuthError, MaybeViewer};
+use crate::auth::service::Mailed;
+use crate::auth::viewer::{ClientAddress, log_in_cookies, mark_browser, no_session_cookie, session_cookie};
+use crate::auth::{AccountService, AuthError, MaybeViewer, Visit};
 use crate::error::Problem;
 use crate::extract::ApiQuery;
 use crate::state::AppState;
 
-/// `/`, `/track`, `/signup`, `/login`, `/logout`.
+/// `/`, `/track`, `/signup`, `/login`, `/forgotten`, `/logout`.
 pub fn routes() -> Router<AppState> {
     Router::new()
         .route("/", get(home))
@@ -25,6 +27,9 @@ pub fn routes() -> Router<AppState> {
         .route("/signup", get(show_sign_up).post(sign_up))
         .route("/signup/again", post(send_again))
         .route("/login", get(show_log_in).post(log_in))
+        .route("/login/code", get(show_code).post(ask_for_code))
+        .route("/login/link", get(show_link).post(log_in_by_mail))
+        .route("/forgotten", get(show_forgotten).post(forgotten))
         .route("/logout", post(log_out))
 }
 
@@ -57,6 +62,7 @@ pub(super) enum Below {
     LogIn,
     SignUp,
     SendAgain,
+    Account,
 }
 
 /// A page that says that something is done.
@@ -81,6 +87,12 @@ struct TrackQuery {
 struct LogInQuery {
     #[serde(default)]
     next: String,
+}
+
+#[derive(Deserialize)]
+struct LinkQuery {
+    #[serde(default)]
+    token: String,
 }
 
 async fn home(State(state): State<AppState>, MaybeViewer(viewer): MaybeViewer) -> Answer {
@@ -123,20 +135,21 @@ async fn show_sign_up(State(state): State<AppState>, MaybeViewer(viewer): MaybeV
 }
 
 async fn sign_up(State(state): State<AppState>, ClientAddress(address): ClientAddress, typed: Typed) -> Answer {
-    typed.exactly(&["name", "email", "password"])?;
+    typed.exactly(&["name", "email", "password", "password_again"])?;
     let (name, email, password) = (typed.raw("name"), typed.raw("email"), typed.raw("password"));
+    if let Some(differs) = differs(&typed) {
+        let others = AccountService::checked_person(name, email, password).err();
+        let mut faults = match others {
+            Some(AuthError::Invalid(faults)) => faults_of(faults),
+            _ => Vec::new(),
+        };
+        faults.push(differs);
+        return sign_up_page(&state, StatusCode::UNPROCESSABLE_ENTITY, Some(&typed), &faults);
+    }
     match state.accounts.sign_up(name, email, password, address).await {
         Ok(()) => {
             state.poke();
-            page(
-                StatusCode::OK,
-                &DonePage {
-                    me: Me::nobody(&state),
-                    title: "Please look at your mail",
-                    text: "If this address can be signed up, a mail is on its way to it. Open the link in it and press the button there; then you can log in.",
-                    below: Below::SendAgain,
-                },
-            )
+            verify_code_page(&state, StatusCode::OK, email, &[])
         }
         Err(AuthError::Invalid(faults)) => {
             sign_up_page(&state, StatusCode::UNPROCESSABLE_ENTITY, Some(&typed), &faults_of(faults))
@@ -182,6 +195,100 @@ async fn send_again(State(state): State<AppState>, ClientAddress(address): Clien
     }
 }
 
+/// Where the code in the mail to this address is typed in, by which it is confirmed.
+pub(super) fn verify_code_page(state: &AppState, status: StatusCode, email: &str, faults: &[Fault]) -> Answer {
+    let fields = filled(vec![code_field()], None, faults);
+    page(
+        status,
+        &FormPage {
+            me: Me::nobody(state),
+            title: "Please look at your mail",
+            intro: "If this address can be signed up, a mail is on its way to it. Open the link in it and press the button there, or type in its code here; then you can log in.",
+            action: "/verify",
+            button: "Confirm",
+            hidden: &[("email", email)],
+            summary: Summary::of(faults, &fields),
+            fields,
+            below: Below::SendAgain,
+        },
+    )
+}
+
+async fn show_forgotten(State(state): State<AppState>) -> Answer {
+    forgotten_page(&state, StatusCode::OK, None, &[])
+}
+
+async fn forgotten(State(state): State<AppState>, ClientAddress(address): ClientAddress, typed: Typed) -> Answer {
+    typed.exactly(&["email"])?;
+    match state.accounts.forgot_password(typed.raw("email"), address).await {
+        Ok(()) => {
+            state.poke();
+            reset_page(&state, StatusCode::OK, ByWhich::Code(typed.raw("email")), &[])
+        }
+        Err(AuthError::Invalid(faults)) => {
+            forgotten_page(&state, StatusCode::UNPROCESSABLE_ENTITY, Some(&typed), &faults_of(faults))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn forgotten_page(state: &AppState, status: StatusCode, typed: Option<&Typed>, faults: &[Fault]) -> Answer {
+    let fields = filled(vec![email_field()], typed, faults);
+    page(
+        status,
+        &FormPage {
+            me: Me::nobody(state),
+            title: "Forgotten your password?",
+            intro: "We send a mail to your address, with which you choose another one.",
+            action: "/forgotten",
+            button: "Send the mail",
+            hidden: &[],
+            summary: Summary::of(faults, &fields),
+            fields,
+            below: Below::LogIn,
+        },
+    )
+}
+
+/// By what somebody shows that the mail came to them.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum ByWhich<'a> {
+    /// The token of its link.
+    Link(&'a str),
+    /// The address; its code is asked for.
+    Code(&'a str),
+}
+
+/// Where another password is chosen.
+pub(super) fn reset_page(state: &AppState, status: StatusCode, by: ByWhich<'_>, faults: &[Fault]) -> Answer {
+    let (title, intro, hidden, asked) = match by {
+        ByWhich::Link(token) => {
+            ("Choose another password", "With it you are logged out everywhere.", ("token", token), None)
+        }
+        ByWhich::Code(email) => (
+            "Please look at your mail",
+            "If an account has confirmed this address, a mail is on its way to it. Open the link in it, or type in its code here with another password. With that you are logged out everywhere.",
+            ("email", email),
+            Some(code_field()),
+        ),
+    };
+    let fields = filled(asked.into_iter().chain(new_passwords()).collect(), None, faults);
+    page(
+        status,
+        &FormPage {
+            me: Me::nobody(state),
+            title,
+            intro,
+            action: "/reset",
+            button: "Set password",
+            hidden: &[hidden],
+            summary: Summary::of(faults, &fields),
+            fields,
+            below: Below::LogIn,
+        },
+    )
+}
+
 async fn show_log_in(
     State(state): State<AppState>,
     MaybeViewer(viewer): MaybeViewer,
@@ -193,20 +300,16 @@ async fn show_log_in(
     }
 }
 
-async fn log_in(
-    State(state): State<AppState>,
-    ClientAddress(address): ClientAddress,
-    headers: HeaderMap,
-    typed: Typed,
-) -> Answer {
+async fn log_in(State(state): State<AppState>, mut visit: Visit, headers: HeaderMap, typed: Typed) -> Answer {
     typed.exactly(&["email", "password", "next?"])?;
     let before = session_cookie(&headers, &state.config);
     let next = typed.raw("next");
-    match state.accounts.log_in(typed.raw("email"), typed.raw("password"), address, before.as_deref()).await {
+    let browser = mark_browser(&mut visit, &state.config);
+    match state.accounts.log_in(typed.raw("email"), typed.raw("password"), &visit, before.as_deref()).await {
         Ok(opened) => {
-            let cookie = new_session_cookie(&opened.secret, opened.expires_at, state.clock.now(), &state.config);
+            state.poke();
             let to = local_address(next).unwrap_or(start_of(opened.account.role));
-            Ok((CookieJar::new().add(cookie), see(to)).into_response())
+            Ok((log_in_cookies(&opened, browser, &state), see(to)).into_response())
         }
         Err(AuthError::Invalid(faults)) => {
             log_in_page(&state, StatusCode::UNPROCESSABLE_ENTITY, next, Some(&typed), &faults_of(faults), Below::SignUp)
@@ -220,8 +323,109 @@ async fn log_in(
                 Fault::of("email", "Please confirm your e-mail address first: open the link in the mail we sent you.");
             log_in_page(&state, StatusCode::FORBIDDEN, next, Some(&typed), &[fault], Below::SendAgain)
         }
+        Err(AuthError::TooMany { retry_after_seconds }) => {
+            let minutes = retry_after_seconds.div_ceil(60);
+            let unit = if minutes == 1 { "minute" } else { "minutes" };
+            let said = format!("There were too many tries. Please wait {minutes} {unit} and try again.");
+            let faults = [Fault::of("", said)];
+            let status = StatusCode::TOO_MANY_REQUESTS;
+            let mut answer = log_in_page(&state, status, next, Some(&typed), &faults, Below::Nothing)?;
+            answer.headers_mut().insert(RETRY_AFTER, retry_after_seconds.into());
+            Ok(answer)
+        }
         Err(error) => Err(error.into()),
     }
+}
+
+async fn show_code(State(state): State<AppState>, MaybeViewer(viewer): MaybeViewer) -> Answer {
+    match viewer {
+        Some(viewer) => Ok(see(start_of(viewer.role))),
+        None => code_asked_page(&state, StatusCode::OK, None, &[]),
+    }
+}
+
+async fn ask_for_code(State(state): State<AppState>, ClientAddress(address): ClientAddress, typed: Typed) -> Answer {
+    typed.exactly(&["email"])?;
+    match state.accounts.ask_to_log_in(typed.raw("email"), address).await {
+        Ok(()) => {
+            state.poke();
+            mailed_page(&state, StatusCode::OK, ByWhich::Code(typed.raw("email")), &[])
+        }
+        Err(AuthError::Invalid(faults)) => {
+            code_asked_page(&state, StatusCode::UNPROCESSABLE_ENTITY, Some(&typed), &faults_of(faults))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn show_link(State(state): State<AppState>, ApiQuery(link): ApiQuery<LinkQuery>) -> Answer {
+    if !state.accounts.log_in_is_good(&link.token).await? {
+        return Err(AuthError::InvalidToken.into());
+    }
+    mailed_page(&state, StatusCode::OK, ByWhich::Link(&link.token), &[])
+}
+
+async fn log_in_by_mail(State(state): State<AppState>, mut visit: Visit, headers: HeaderMap, typed: Typed) -> Answer {
+    typed.exactly(&["token?", "email?", "code?"])?;
+    let mailed = Mailed::of(typed.sent("token"), typed.sent("email"), typed.sent("code"))?;
+    let before = session_cookie(&headers, &state.config);
+    let browser = mark_browser(&mut visit, &state.config);
+    match state.accounts.log_in_by_mail(mailed, &visit, before.as_deref()).await {
+        Ok(opened) => {
+            state.poke();
+            Ok((log_in_cookies(&opened, browser, &state), see(start_of(opened.account.role))).into_response())
+        }
+        Err(AuthError::Invalid(faults)) => {
+            let by = ByWhich::Code(typed.raw("email"));
+            mailed_page(&state, StatusCode::UNPROCESSABLE_ENTITY, by, &faults_of(faults))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn code_asked_page(state: &AppState, status: StatusCode, typed: Option<&Typed>, faults: &[Fault]) -> Answer {
+    let fields = filled(vec![email_field()], typed, faults);
+    page(
+        status,
+        &FormPage {
+            me: Me::nobody(state),
+            title: "Log in without a password",
+            intro: "For customers: we send a link and a code to your address, with which you log in.",
+            action: "/login/code",
+            button: "Send the mail",
+            hidden: &[],
+            summary: Summary::of(faults, &fields),
+            fields,
+            below: Below::LogIn,
+        },
+    )
+}
+
+fn mailed_page(state: &AppState, status: StatusCode, by: ByWhich<'_>, faults: &[Fault]) -> Answer {
+    let (title, intro, hidden, asked) = match by {
+        ByWhich::Link(token) => ("Log in", "One press, and you are logged in.", ("token", token), None),
+        ByWhich::Code(email) => (
+            "Please look at your mail",
+            "If a customer has confirmed this address, a mail is on its way to it. Open the link in it, or type in its code here.",
+            ("email", email),
+            Some(code_field()),
+        ),
+    };
+    let fields = filled(asked.into_iter().collect(), None, faults);
+    page(
+        status,
+        &FormPage {
+            me: Me::nobody(state),
+            title,
+            intro,
+            action: "/login/link",
+            button: "Log in",
+            hidden: &[hidden],
+            summary: Summary::of(faults, &fields),
+            fields,
+            below: Below::LogIn,
+        },
+    )
 }
 
 async fn log_out(State(state): State<AppState>, headers: HeaderMap) -> Answer {
@@ -232,18 +436,19 @@ async fn log_out(State(state): State<AppState>, headers: HeaderMap) -> Answer {
 }
 
 fn sign_up_page(state: &AppState, status: StatusCode, typed: Option<&Typed>, faults: &[Fault]) -> Answer {
-    let fields = vec![
-        Field::line("name", "Full name").required().autocomplete("name"),
-        email_field(),
-        Field::password("Password", "new-password").hint("At least 15 characters; a few unrelated words do well."),
-    ];
+    let [password, again] = new_passwords();
+    let fields = vec![Field::line("name", "Full name").required().autocomplete("name"), email_field(), password, again];
     let fields = filled(fields, typed, faults);
     page(
         status,
         &FormPage {
             me: Me::nobody(state),
             title: "Sign up",
-            intro: "With an account you hand in complaints, see at any time how they stand, and answer our questions.",
+            intro: if state.config.documents.is_empty() {
+                "With an account you hand in complaints, see at any time how they stand, and answer our questions."
+            } else {
+                "With an account you hand in complaints, see at any time how they stand, and answer our questions. After the first log-in we show you what applies here, to be accepted."
+            },
             action: "/signup",
             button: "Sign up",
             hidden: &[],
@@ -287,6 +492,29 @@ pub(super) fn log_in_fields() -> Vec<Field> {
 /// The address somebody logs in with.
 pub(super) fn email_field() -> Field {
     Field::new("email", "E-mail address", Control::Line("email")).required().autocomplete("username").max(254)
+}
+
+/// The code that was mailed or sent as a text message.
+pub(super) fn code_field() -> Field {
+    Field::line("code", "Code")
+        .hint("Eight digits. It works for ten minutes.")
+        .required()
+        .autocomplete("one-time-code")
+        .max(20)
+}
+
+/// A password that is chosen, typed twice.
+pub(super) fn new_passwords() -> [Field; 2] {
+    let password =
+        Field::password("Password", "new-password").hint("At least 15 characters; a few unrelated words do well.");
+    let again = Field::new("password_again", "Password again", Control::Line("password"));
+    [password, again.autocomplete("new-password").required().max(crate::auth::password::PASSWORD_MAX)]
+}
+
+/// Whether a password was mistyped, the first time or the second.
+pub(super) fn differs(typed: &Typed) -> Option<Fault> {
+    let same = typed.raw("password") == typed.raw("password_again");
+    (!same).then(|| Fault::of("password_again", "The two passwords differ. Please type them again."))
 }
 
 /// What the account service found, as faults of a form.

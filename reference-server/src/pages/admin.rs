@@ -24,14 +24,14 @@ use super::account::{Below, FormPage};
 use super::commands::{list, listed};
 use super::complaint::agent_names;
 use super::form::{Choice, Control, Fault, Field, Summary, Typed, filled};
-use super::staff::{Load, loads, nobody_because};
+use super::staff::{Load, loads, nobody_because, skills_of};
 use super::words::{Names, Tag, When, category_name, sentence};
 use super::{Answer, Me, Person, page, see};
 use crate::api::figures::FiguresView;
 use crate::api::{agents, categories, reports, users};
 use crate::auth::accounts::AccountFilter;
 use crate::auth::{Account, Admin, Role};
-use crate::error::Problem;
+use crate::error::{FieldError, Problem};
 use crate::extract::{ApiJson, ApiPath, ApiQuery, parse_strictly};
 use crate::state::AppState;
 
@@ -58,6 +58,8 @@ pub fn routes() -> Router<AppState> {
         .route("/admin/users", get(list_users))
         .route("/admin/users/new", get(new_user).post(add_user))
         .route("/admin/users/{id}/enabled", get(|| async { see("/admin/users") }).post(enable_user))
+        .route("/admin/users/{id}/role", get(|| async { see("/admin/users") }).post(change_role))
+        .route("/admin/users/{id}/invitation", get(|| async { see("/admin/users") }).post(invite_again))
         .route("/admin/policy", get(show_policy))
 }
 
@@ -159,6 +161,9 @@ struct UserRow {
     since: When,
     myself: bool,
     enabled: bool,
+    invited: bool,
+    /// For staff.
+    roles: Option<Field>,
 }
 
 #[derive(Template)]
@@ -292,7 +297,7 @@ async fn list_agents(State(state): State<AppState>, person: Person) -> Answer {
                 id: agent.id.to_string(),
                 name: agent.name.clone(),
                 level: policy.level_name(agent.level).to_owned(),
-                skills: list(agent.skills.iter()),
+                skills: skills_of(agent),
                 load: format!("{} of {}", member.workload, agent.capacity),
                 state,
             };
@@ -313,8 +318,11 @@ async fn add_agent(State(state): State<AppState>, person: Person, typed: Typed) 
     person.must_be(&[Role::Admin])?;
     typed.only(|name| AGENT_FIELDS.contains(&name) || ["email", "password"].contains(&name))?;
     let added = async {
-        let body = body_of(&agent_body(&typed, false))?;
-        agents::make(&state, &person.0, body).await.map(drop)
+        match read(agent_body(&typed, false)) {
+            Read::Whole(body) => agents::make(&state, &person.0, body).await.map(drop),
+            Read::Part(wrong, None) => Err(wrong),
+            Read::Part(wrong, Some(rest)) => Err(wrong.and_more(agents::checked_new(&state, &rest).await.err())),
+        }
     };
     match added.await {
         Ok(()) => Ok(see("/admin/agents")),
@@ -345,10 +353,14 @@ async fn change_agent(
     person.must_be(&[Role::Admin])?;
     typed.only(|name| AGENT_FIELDS.contains(&name) || ["absence.from", "absence.until"].contains(&name))?;
     let changed = async {
-        let body = body_of(&agent_body(&typed, true))?;
-        agents::change(State(state.clone()), Admin(person.0.clone()), ApiPath(id.clone()), ApiJson(body))
-            .await
-            .map(drop)
+        match read(agent_body(&typed, true)) {
+            Read::Whole(body) => {
+                let (state, id) = (State(state.clone()), ApiPath(id.clone()));
+                agents::change(state, Admin(person.0.clone()), id, ApiJson(body)).await.map(drop)
+            }
+            Read::Part(wrong, None) => Err(wrong),
+            Read::Part(wrong, Some(rest)) => Err(wrong.and_more(agents::check_change(&state, &id, &rest).await.err())),
+        }
     };
     match changed.await {
         Ok(()) => Ok(see(&format!("/admin/agents/{id}?saved=1"))),
@@ -406,8 +418,11 @@ async fn add_category(State(state): State<AppState>, person: Person, typed: Type
     person.must_be(&[Role::Admin])?;
     typed.only(is_of_category)?;
     let added = async {
-        let body = body_of(&category_body(&typed, None)?)?;
-        categories::make(&state, &person.0, body).await.map(drop)
+        match read(category_body(&typed, None)?) {
+            Read::Whole(body) => categories::make(&state, &person.0, body).await.map(drop),
+            Read::Part(wrong, None) => Err(wrong),
+            Read::Part(wrong, Some(rest)) => Err(wrong.and_more(categories::check_new(&state, rest).err())),
+        }
     };
     match added.await {
         Ok(()) => Ok(see("/admin/categories")),
@@ -439,9 +454,16 @@ async fn change_category(
     typed.only(is_of_category)?;
     let category = category_of(&state.desk.policy(), &key)?;
     let changed = async {
-        let body = body_of(&category_body(&typed, Some(&category))?)?;
-        let key = ApiPath(category.key.to_string());
-        categories::change(State(state.clone()), Admin(person.0.clone()), key, ApiJson(body)).await.map(drop)
+        match read(category_body(&typed, Some(&category))?) {
+            Read::Whole(body) => {
+                let key = ApiPath(category.key.to_string());
+                categories::change(State(state.clone()), Admin(person.0.clone()), key, ApiJson(body)).await.map(drop)
+            }
+            Read::Part(wrong, None) => Err(wrong),
+            Read::Part(wrong, Some(rest)) => {
+                Err(wrong.and_more(categories::check_change(&state, &category.key, rest).err()))
+            }
+        }
     };
     match changed.await {
         Ok(()) => Ok(see(&format!("{}?saved=1", address_of(&category.key)))),
@@ -497,7 +519,10 @@ async fn add_user(State(state): State<AppState>, person: Person, typed: Typed) -
     person.must_be(&[Role::Admin])?;
     typed.exactly(&["name", "email", "role", "password?"])?;
     let added = async {
-        let body = texts(&typed, &["name", "email", "role", "password"]);
+        let mut body = texts(&typed, &["name", "email", "role", "password"]);
+        for name in ["name", "email"] {
+            body.entry(name).or_insert(json!(""));
+        }
         let body = body_of(&Value::Object(body))?;
         users::make(&state, &person.0, body).await.map(drop)
     };
@@ -520,6 +545,31 @@ async fn enable_user(
     typed.exactly(&["enabled"])?;
     let body = body_of(&json!({ "enabled": typed.machine::<bool>("enabled")? }))?;
     let _changed = users::change(State(state), Admin(person.0), ApiPath(id), ApiJson(body)).await?;
+    Ok(see("/admin/users"))
+}
+
+async fn change_role(
+    State(state): State<AppState>,
+    person: Person,
+    ApiPath(id): ApiPath<String>,
+    typed: Typed,
+) -> Answer {
+    person.must_be(&[Role::Admin])?;
+    typed.exactly(&["role"])?;
+    let body = body_of(&json!({ "role": typed.raw("role") }))?;
+    let _changed = users::change(State(state), Admin(person.0), ApiPath(id), ApiJson(body)).await?;
+    Ok(see("/admin/users"))
+}
+
+async fn invite_again(
+    State(state): State<AppState>,
+    person: Person,
+    ApiPath(id): ApiPath<String>,
+    typed: Typed,
+) -> Answer {
+    person.must_be(&[Role::Admin])?;
+    typed.exactly(&[])?;
+    let _sent = users::invite_again(State(state), Admin(person.0), ApiPath(id)).await?;
     Ok(see("/admin/users"))
 }
 
@@ -705,6 +755,10 @@ async fn agent_page(
 
 fn agent_body(typed: &Typed, known: bool) -> Value {
     let mut body = texts(typed, &["name", "email", "password", "phone", "reports_to"]);
+    // Empty ones are said too, so that what is missing is told with all else that is wrong.
+    for name in ["name", "email"] {
+        body.entry(name).or_insert(json!(""));
+    }
     for name in ["skills", "areas", "languages"] {
         body.insert(name.to_owned(), json!(listed(typed.raw(name))));
     }
@@ -903,7 +957,8 @@ fn category_label(field: &str) -> &str {
         "weight" => "The weight",
         "area" => "The area",
         "questions" => "The questions",
-        field if field.starts_with("targets") => "A time",
+        "targets.first_response" => "The time until a person answers",
+        field if field.starts_with("targets") => "The time until the decision",
         field if field.starts_with("questions") => "A question",
         other => other,
     }
@@ -940,12 +995,18 @@ fn user_page(state: &AppState, person: &Person, status: StatusCode, typed: Optio
 fn user_row(account: Account, me: &str) -> UserRow {
     let state = match (account.disabled_at, account.email_verified_at) {
         (Some(_), _) => Tag::new("end", "Disabled"),
+        (None, _) if account.deletion_asked_at.is_some() => Tag::new("wait", "Asks to be deleted"),
         (None, None) if account.role.is_staff() => Tag::new("wait", "Invited"),
         (None, None) => Tag::new("wait", "Not confirmed"),
         (None, Some(_)) => Tag::new("done", "Active"),
     };
+    let roles = [Role::Agent, Role::Admin, Role::Auditor];
+    let choices = roles.into_iter().map(|role| Choice::new(role.as_str(), role_name(role), account.role.as_str()));
+    let roles = Field::new("role", "Role", Control::Select(choices.collect())).required().within(&account.id);
     UserRow {
         myself: account.id == me,
+        invited: account.role.is_staff() && account.email_verified_at.is_none() && account.disabled_at.is_none(),
+        roles: account.role.is_staff().then_some(roles),
         enabled: account.disabled_at.is_none(),
         id: account.id,
         name: account.name,
@@ -971,13 +1032,48 @@ fn texts(typed: &Typed, names: &[&str]) -> Map<String, Value> {
 }
 
 /// A body as the API would have read it.
+enum Read<T> {
+    Whole(T),
+    /// What is wrong, and what could be read beside it, if anything.
+    Part(Problem, Option<T>),
+}
+
+fn read<T: DeserializeOwned>(mut body: Value) -> Read<T> {
+    let wrong = match body_of(&body) {
+        Ok(whole) => return Read::Whole(whole),
+        Err(wrong) => wrong,
+    };
+    for error in &wrong.errors {
+        let top = error.field.split('.').next().unwrap_or_default();
+        body.as_object_mut().and_then(|body| body.remove(top));
+    }
+    Read::Part(wrong, body_of(&body).ok())
+}
+
+/// A body as the API would have read it, or not at all.
 fn body_of<T: DeserializeOwned>(body: &Value) -> Result<T, Problem> {
     parse_strictly(body.to_string().as_bytes())
 }
 
-/// Whether a message has a subject of its own, as in `language must be …`.
-fn names_itself(message: &str) -> bool {
-    message.split_once(" must be ").is_some_and(|(what, _)| !what.starts_with("is ") && what != "it")
+/// What is wrong with a value, behind the name of its field. What has a subject of its own, as `span of time must be …`, gets that name in
+/// its place; what programs are told to expect, people are told that it must be.
+fn said_of(label: &str, error: &FieldError) -> String {
+    let message = &*error.message;
+    if error.code == "missing" {
+        return format!("{label} is missing.");
+    }
+    if let Some(wanted) = message.strip_prefix("Expected ").or_else(|| message.strip_prefix("Must be ")) {
+        return format!("{label} must be {wanted}");
+    }
+    match message.split_once(" must be ") {
+        Some((what, wanted))
+            if !message.starts_with(char::is_uppercase) && !what.starts_with("is ") && what != "it" =>
+        {
+            sentence(&format!("{label} must be {wanted}"))
+        }
+        _ if message.starts_with(char::is_uppercase) => format!("{label}: {message}"),
+        _ => sentence(&format!("{label} {message}")),
+    }
 }
 
 /// What the API would have answered, as faults of the form; what is no fault of values stays a problem.
@@ -993,14 +1089,7 @@ fn faults_of(problem: Problem, label: fn(&str) -> &str) -> Result<(StatusCode, V
             let listed =
                 ["skills", "areas", "languages"].into_iter().find(|name| error.field.starts_with(&format!("{name}.")));
             let field = listed.map_or_else(|| error.field.clone(), str::to_owned);
-            let whole = error.message.starts_with(char::is_uppercase);
-            let message = if whole && error.code == "taken" {
-                error.message.clone()
-            } else if whole || names_itself(&error.message) {
-                format!("{}: {}", label(&field), error.message)
-            } else {
-                sentence(&format!("{} {}", label(&field), error.message))
-            };
+            let message = if error.code == "taken" { error.message.clone() } else { said_of(label(&field), error) };
             Fault::of(field, message)
         })
         .collect();

@@ -641,8 +641,10 @@ fn is_of_remedy(field: &str) -> bool {
 
 /// What was typed, as a command.
 pub struct Reading {
-    /// The command, or what is wrong with what was typed.
-    pub command: Result<Command, Vec<Fault>>,
+    /// The command, without what is at fault.
+    pub command: Command,
+    /// What is wrong with what was typed.
+    pub faults: Vec<Fault>,
     /// Which row of the form each remedy came from.
     pub rows: Vec<usize>,
 }
@@ -703,19 +705,23 @@ pub fn read(command: CommandName, typed: &Typed) -> Reading {
             }
         }
     }
-    let command = if faults.is_empty() {
-        let body = Value::Object(body);
-        Command::from_json(command, &body).map_err(|invalid| {
-            let label = command.fields().iter().find(|wanted| wanted.name() == invalid.field);
-            let label = label.map_or("The form", |wanted| wanted.label());
-            let field = invalid.field.clone();
-            let why = in_our_words(invalid, &body).errors.into_iter().next().map(|error| error.message);
-            vec![Fault::of(field, format!("{label}: {}", sentence(&why.unwrap_or_default())))]
-        })
-    } else {
-        Err(faults)
+    let command = loop {
+        match Command::from_json(command, &Value::Object(body.clone())) {
+            Ok(command) => break command,
+            Err(invalid) => {
+                let field = invalid.field.clone();
+                let why = in_our_words(invalid, &json!({ &field: body.get(&field) })).errors.into_iter().next();
+                let label = command.fields().iter().find(|wanted| wanted.name() == field);
+                let label = label.map_or("The form", |wanted| wanted.label());
+                let why = sentence(&why.map(|error| error.message).unwrap_or_default());
+                faults.push(Fault::of(&field, format!("{label}: {why}")));
+                if body.remove(&field).is_none() {
+                    break Command::plain(command);
+                }
+            }
+        }
     };
-    Reading { command, rows }
+    Reading { command, faults, rows }
 }
 
 /// The words of a list that is separated by commas.
@@ -734,19 +740,15 @@ fn remedies(typed: &Typed, rows: &mut Vec<usize>, faults: &mut Vec<Fault>) -> Ve
     for row in 0..REMEDY_ROWS {
         let name = |part: &str| format!("remedies.{row}.{part}");
         let part = |part: &str| typed.get(&name(part)).map(str::to_owned);
-        let (amount, due_on, instructions) = (part("amount"), part("due_on"), part("instructions"));
-        if amount.as_deref().is_some_and(|amount| amount.parse::<Money>().is_err()) {
-            faults.push(Fault::of(name("amount"), "Write an amount with its currency, as in 12.50 EUR."));
-        }
-        if due_on.as_deref().is_some_and(|day| !is_day(day)) {
-            faults.push(Fault::of(name("due_on"), "Write a day as in 2026-11-30."));
-        }
+        let (mut amount, mut due_on, instructions) = (part("amount"), part("due_on"), part("instructions"));
         let Some(kind) = part("kind") else {
             if amount.is_some() || due_on.is_some() || instructions.is_some() {
                 faults.push(Fault::of(name("kind"), "Choose what kind of remedy it is."));
             }
+            faults.extend(remedy_faults(&name, &mut amount, &mut due_on));
             continue;
         };
+        faults.extend(remedy_faults(&name, &mut amount, &mut due_on));
         let mut remedy = Map::from_iter([("kind".to_owned(), json!(kind))]);
         for (key, value) in [("amount", amount), ("due_on", due_on), ("instructions", instructions)] {
             if let Some(value) = value {
@@ -757,6 +759,22 @@ fn remedies(typed: &Typed, rows: &mut Vec<usize>, faults: &mut Vec<Fault>) -> Ve
         remedies.push(Value::Object(remedy));
     }
     remedies
+}
+
+/// What is no amount and no day, which is not taken.
+fn remedy_faults(
+    name: impl Fn(&str) -> String,
+    amount: &mut Option<String>,
+    due_on: &mut Option<String>,
+) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    if amount.take_if(|amount| amount.parse::<Money>().is_err()).is_some() {
+        faults.push(Fault::of(name("amount"), "Write an amount with its currency, as in 12.50 EUR."));
+    }
+    if due_on.take_if(|day| !is_day(day)).is_some() {
+        faults.push(Fault::of(name("due_on"), "Write a day as in 2026-11-30."));
+    }
+    faults
 }
 
 fn remedy_row(row: usize) -> Field {
@@ -818,7 +836,8 @@ mod tests {
             .with("remedies.2.kind", "");
         let reading = read(CommandName::Resolve, &typed);
         assert_eq!(reading.rows, [1]);
-        let command = reading.command.expect("right");
+        assert_eq!(reading.faults, []);
+        let command = reading.command;
         assert_eq!(command.input().remedies.len(), 1);
         assert_eq!(command.input().remedies[0].amount.expect("an amount").to_string(), "12.50 EUR");
         assert_eq!(command.input().explanation.as_deref(), Some(" It was broken.\n"));
@@ -828,13 +847,23 @@ mod tests {
     #[test]
     fn every_wrong_value_is_named() {
         let typed = Typed::default().with("remedies.0.amount", "12,50").with("remedies.0.due_on", "tomorrow");
-        let faults = read(CommandName::Resolve, &typed).command.expect_err("wrong");
-        let fields: Vec<&str> = faults.iter().map(|fault| fault.field.as_str()).collect();
-        assert_eq!(fields, ["remedies.0.amount", "remedies.0.due_on", "remedies.0.kind"]);
-        let faults = read(CommandName::Rate, &Typed::default().with("score", "five")).command.expect_err("wrong");
-        assert_eq!(faults[0].field, "score");
-        let faults = read(CommandName::Hold, &Typed::default().with("until", "31.12.")).command.expect_err("wrong");
-        assert_eq!(faults[0].field, "until");
+        let wrong = |command, typed: &Typed| -> Vec<String> {
+            read(command, typed).faults.into_iter().map(|fault| fault.field).collect()
+        };
+        assert_eq!(wrong(CommandName::Resolve, &typed), ["remedies.0.kind", "remedies.0.amount", "remedies.0.due_on"]);
+        assert_eq!(wrong(CommandName::Rate, &Typed::default().with("score", "five")), ["score"]);
+        assert_eq!(wrong(CommandName::Hold, &Typed::default().with("until", "31.12.")), ["until"]);
+        let typed = Typed::default().with("skills", "<b>").with("area", "<i>").with("weight", "x");
+        assert_eq!(wrong(CommandName::Triage, &typed.with("reason", "So.")), ["weight", "area", "skills"]);
+    }
+
+    #[test]
+    fn what_can_be_read_is_read_beside_what_cannot() {
+        let typed = Typed::default().with("outcome", "upheld").with("remedies.0.kind", "refund");
+        let reading = read(CommandName::Resolve, &typed.with("remedies.0.amount", "much").with("cause", "<b>"));
+        assert_eq!((reading.faults.len(), reading.rows), (2, vec![0]));
+        assert_eq!(reading.command.input().outcome, Some(Outcome::Upheld));
+        assert_eq!((reading.command.input().remedies.len(), &reading.command.input().cause), (1, &None));
     }
 
     #[test]
@@ -867,8 +896,8 @@ mod tests {
     #[test]
     fn a_box_is_ticked_or_not() {
         let typed = Typed::default().with("agent", "ben").with("reason", "He knows it.");
-        let ticked = |value: &str| read(CommandName::Reassign, &typed.clone().with("over_capacity", value)).command;
-        assert!(ticked("true").expect("right").input().over_capacity);
-        assert_eq!(ticked("false").expect_err("wrong")[0].field, "over_capacity");
+        let ticked = |value: &str| read(CommandName::Reassign, &typed.clone().with("over_capacity", value));
+        assert!(ticked("true").command.input().over_capacity);
+        assert_eq!(ticked("false").faults[0].field, "over_capacity");
     }
 }

@@ -12,8 +12,8 @@ use complaint_core::actor::Party;
 use complaint_core::complaint::{Attachment, Complaint, Entry, Event, RemedyPromise, RemedyState, RemedyStep};
 use complaint_core::deadline::{ClockKind, Deadline, Ending};
 use complaint_core::desk::Acting;
-use complaint_core::id::CauseKey;
-use complaint_core::lifecycle::{Availability, CommandName, Context, Status};
+use complaint_core::id::{CauseKey, Version};
+use complaint_core::lifecycle::{Availability, Command, CommandName, Context, FailedGuard, Status};
 use complaint_core::policy::RightsMoment;
 use complaint_core::reference::Reference;
 use complaint_core::routing::{Need, Roster, Routing, route};
@@ -22,7 +22,7 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::commands::{Attempt, CommandForm, Scene, confirmation, kept_open, list, read, seen_version};
-use super::form::{Fault, Kept, Typed};
+use super::form::{Fault, Kept, Typed, and_more};
 use super::words::{
     CUSTOMER, Day, LogLine, Names, Tag, When, came_in, category_name, customer_status, deadline_name, left, log_line,
     outcome_tag, owed, sentence, staff_status, time_left, unfit,
@@ -350,18 +350,14 @@ async fn command(
     let upload::Sent { typed, files, faults } = upload::read(&state, request).await?;
     let seen = seen_version(name, &typed)?;
     let reading = read(name, &typed);
-    let command = match reading.command {
-        Ok(command) if faults.is_empty() => command,
-        read => {
-            let faults = read.err().unwrap_or_default().into_iter().chain(faults).collect();
-            let attempt =
-                Attempt { command: name, typed, faults, status: StatusCode::UNPROCESSABLE_ENTITY, stale: false };
-            return render(&state, &person.0, &loaded, None, Some(&attempt));
-        }
-    };
+    let command = if name.takes_files() { carrying(reading.command, &files)? } else { reading.command };
+    if !(reading.faults.is_empty() && faults.is_empty()) {
+        let wrong =
+            Wrong { command, seen, typed, rows: reading.rows, typed_faults: reading.faults, file_faults: faults };
+        return told_at_once(&state, &person.0, &loaded, wrong).await;
+    }
     let acting = once(&loaded.acting, &typed, &files)?;
     let done = if name.takes_files() {
-        let command = carrying(command, &files)?;
         send(acting, loaded.complaint.id, command, files, seen).await
     } else {
         acting.perform_seeing(loaded.complaint.id, command, seen).await
@@ -379,18 +375,58 @@ async fn attach(
     let sent = upload::read(&state, request).await?;
     sent.typed.exactly(&["key?"])?;
     if !sent.faults.is_empty() {
-        let attempt = Attempt {
-            command: CommandName::Attach,
+        let wrong = Wrong {
+            command: Command::attach(sent.files.iter().map(Taken::facts).collect()),
+            seen: None,
             typed: Typed::default(),
-            faults: sent.faults,
-            status: StatusCode::UNPROCESSABLE_ENTITY,
-            stale: false,
+            rows: Vec::new(),
+            typed_faults: Vec::new(),
+            file_faults: sent.faults,
         };
-        return render(&state, &person.0, &loaded, None, Some(&attempt));
+        return told_at_once(&state, &person.0, &loaded, wrong).await;
     }
     let acting = once(&loaded.acting, &sent.typed, &sent.files)?;
     let done = attach_files(acting, loaded.complaint.id, sent.files, None).await;
     answer(&state, &person.0, loaded, CommandName::Attach, done, Typed::default(), &[]).await
+}
+
+/// A form that cannot be done as it was filled in.
+struct Wrong {
+    /// What of it could be read.
+    command: Command,
+    seen: Option<Version>,
+    typed: Typed,
+    rows: Vec<usize>,
+    typed_faults: Vec<Fault>,
+    file_faults: Vec<Fault>,
+}
+
+/// The page with everything that is wrong with a form: what could not be read, and what the rules say of the rest.
+async fn told_at_once(state: &AppState, viewer: &Viewer, loaded: &Loaded, wrong: Wrong) -> Answer {
+    let Wrong { command, seen, typed, rows, typed_faults, file_faults } = wrong;
+    let refusal = match loaded.acting.would_refuse(loaded.complaint.id, &command, seen).await {
+        Err(DeskError::NotFound) => return ended::out_of_sight(state, viewer, &typed),
+        refusal => refusal?,
+    };
+    let mut attempt = match refusal {
+        None => Attempt {
+            command: command.name(),
+            typed,
+            faults: Vec::new(),
+            status: StatusCode::UNPROCESSABLE_ENTITY,
+            stale: false,
+        },
+        Some(mut refusal) => {
+            // Whoever sent files that cannot be taken has not forgotten to write.
+            let written = |failed: &FailedGuard| {
+                failed.code != "missing" || !["text", "files"].map(Some).contains(&failed.field.as_deref())
+            };
+            refusal.failed.retain(|failed| file_faults.is_empty() || written(failed));
+            loaded.scene(None).refused(&refusal, typed, &rows)
+        }
+    };
+    attempt.faults = and_more(typed_faults.into_iter().chain(file_faults).collect(), attempt.faults);
+    render(state, viewer, loaded, None, Some(&attempt))
 }
 
 /// Hands that do what a form asks for once, however often it is sent: a button that is pressed twice, or a form that is sent again because

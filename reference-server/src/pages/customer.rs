@@ -15,7 +15,7 @@ use complaint_core::complaint::{Complaint, Contact, Submission, Wish};
 use complaint_core::deadline::ClockKind;
 use complaint_core::desk::{Acting, Receipt};
 use complaint_core::id::{CategoryKey, ComplaintId};
-use complaint_core::lifecycle::{CommandName, Context, Field as FieldName, Status};
+use complaint_core::lifecycle::{CommandName, Context, Field as FieldName, Refusal, Status};
 use complaint_core::policy::{Category, Policy};
 use complaint_core::routing::Roster;
 use complaint_core::store::{Cursor, Page, Query, Scope, Sort, search_words};
@@ -23,7 +23,7 @@ use complaint_core::text::SUBJECT_MAX;
 use serde::Deserialize;
 
 use super::complaint::{agent_names, load};
-use super::form::{Choice, Control, Fault, Field, Summary, Typed, filled};
+use super::form::{Choice, Control, Fault, Field, Summary, Typed, and_more, filled};
 use super::words::{Names, Tag, When, category_name, customer_status, fault_of, left, owed};
 use super::{Answer, Me, Person, look_through, page, see, upload};
 use crate::api::attachments::{Taken, attach};
@@ -251,12 +251,17 @@ async fn submit(State(state): State<AppState>, person: Person, request: Request)
     let again = |status, faults: &[Fault]| {
         new_page(&state, &person.0, status, Some(category), &follows, Some(typed), faults, chosen)
     };
+    let acting = state.acting(&person.0).await?;
     let (submission, mut faults) = submission(category, typed);
     faults.extend(sent.faults.iter().cloned());
+    let in_words = |refusal: &Refusal| -> Vec<Fault> {
+        refusal.failed.iter().map(|failed| fault_of(failed, |field| label_of(category, field))).collect()
+    };
     if !faults.is_empty() {
-        return again(StatusCode::UNPROCESSABLE_ENTITY, &faults);
+        let refusal = acting.would_refuse_submission(&submission).await?;
+        let more = refusal.as_ref().map(in_words).unwrap_or_default();
+        return again(StatusCode::UNPROCESSABLE_ENTITY, &and_more(faults, more));
     }
-    let acting = state.acting(&person.0).await?;
     let repeatable = match typed.get("key") {
         Some(key) => acting.clone().under_key(key, typed.fingerprint()).map_err(DeskError::from)?,
         None => acting.clone(),
@@ -266,9 +271,7 @@ async fn submit(State(state): State<AppState>, person: Person, request: Request)
     let (receipt, files_refused) = match handed_in {
         Ok(done) => done,
         Err(DeskError::Refused(refusal)) => {
-            let faults: Vec<Fault> =
-                refusal.failed.iter().map(|failed| fault_of(failed, |field| label_of(category, field))).collect();
-            return again(StatusCode::UNPROCESSABLE_ENTITY, &faults);
+            return again(StatusCode::UNPROCESSABLE_ENTITY, &in_words(&refusal));
         }
         Err(DeskError::KeyReused) => {
             let said =

@@ -423,6 +423,14 @@ impl Field {
         }
     }
 
+    /// Where its faults lead to, and those of what belongs to it.
+    fn targets(&self) -> Vec<String> {
+        match &self.control {
+            Control::Set(fields) => fields.iter().flat_map(Self::targets).collect(),
+            _ => vec![self.target()],
+        }
+    }
+
     fn names(&self, name: &str) -> Option<String> {
         if self.name == name {
             return Some(self.target());
@@ -445,17 +453,31 @@ pub struct Summary {
 impl HtmlSafe for Summary {}
 
 impl Summary {
-    /// Every fault, with the way to its field among `fields`.
+    /// Every fault in the order of its field among `fields`, with the way there; first those that have none.
     pub fn of(faults: &[Fault], fields: &[Field]) -> Self {
-        let faults = faults
+        let targets: Vec<String> = fields.iter().flat_map(Field::targets).collect();
+        let mut placed: Vec<(Option<usize>, Pointer)> = faults
             .iter()
-            .map(|fault| Pointer {
-                target: fields.iter().find_map(|field| field.names(&fault.field)),
-                message: fault.message.clone(),
+            .map(|fault| {
+                let target = fields.iter().find_map(|field| field.names(&fault.field));
+                let place = target.as_ref().and_then(|target| targets.iter().position(|known| known == target));
+                (place, Pointer { target, message: fault.message.clone() })
             })
             .collect();
-        Self { faults }
+        placed.sort_by_key(|(place, _)| *place);
+        Self { faults: placed.into_iter().map(|(_, pointer)| pointer).collect() }
     }
+}
+
+/// What is wrong with a form: what it found itself, and what the rules say beside that. A field has one fault, which is the form's own
+/// where there is one: the rules did not see what could not be read.
+pub fn and_more(mut faults: Vec<Fault>, more: Vec<Fault>) -> Vec<Fault> {
+    for fault in more {
+        if fault.field.is_empty() || faults.iter().all(|known| known.field != fault.field) {
+            faults.push(fault);
+        }
+    }
+    faults
 }
 
 /// Puts what was typed and what was wrong into every field.
@@ -537,19 +559,19 @@ mod tests {
     }
 
     #[test]
-    fn the_summary_leads_into_groups() {
+    fn the_summary_leads_into_groups_in_the_order_of_the_page() {
         let radios =
             Field::new("score", "Score", Control::Radios(vec![Choice::new(1, "1", ""), Choice::new(2, "2", "")]))
                 .within("rate");
         let set = Field::new("remedies", "Remedies", Control::Set(vec![Field::line("remedies.0.amount", "Amount")]))
             .within("resolve");
         let faults = [
-            Fault::of("score", "Choose a score."),
             Fault::of("remedies.0.amount", "Give an amount."),
+            Fault::of("score", "Choose a score."),
             Fault::of("", "Nothing was changed."),
         ];
         let targets: Vec<Option<String>> =
             Summary::of(&faults, &[radios, set]).faults.into_iter().map(|fault| fault.target).collect();
-        assert_eq!(targets, [Some("rate-score-1".to_owned()), Some("resolve-remedies-0-amount".to_owned()), None]);
+        assert_eq!(targets, [None, Some("rate-score-1".to_owned()), Some("resolve-remedies-0-amount".to_owned())]);
     }
 }

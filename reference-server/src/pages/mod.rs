@@ -7,6 +7,7 @@ pub mod commands;
 pub mod complaint;
 pub mod customer;
 pub mod dead_letters;
+pub mod documents;
 mod ended;
 pub mod form;
 pub mod links;
@@ -51,6 +52,8 @@ pub fn routes(state: &AppState) -> Router<AppState> {
         .merge(mail::routes())
         .merge(dead_letters::routes())
         .merge(preferences::routes())
+        .merge(documents::routes())
+        .route_layer(from_fn_with_state(state.clone(), documents::accepted_first))
         .route_layer(from_fn_with_state(state.clone(), ended::session));
     Router::new()
         .route("/static/{digest}/{name}", get(assets::serve))
@@ -58,6 +61,7 @@ pub fn routes(state: &AppState) -> Router<AppState> {
         .merge(mail::links())
         .merge(unsubscribe::routes())
         .merge(account::routes())
+        .merge(documents::texts())
         .merge(for_people)
 }
 
@@ -90,12 +94,35 @@ pub struct Me {
     pub brand: String,
 }
 
-/// A link of the main navigation.
+/// A link of the navigation.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Link {
     /// Where to.
     pub href: &'static str,
     /// What people read.
     pub label: &'static str,
+    /// The sections it stands for; none: the one it leads to.
+    pub sections: Vec<Link>,
+}
+
+impl Link {
+    fn to(href: &'static str, label: &'static str) -> Self {
+        Self { href, label, sections: Vec::new() }
+    }
+
+    /// Several sections under one label; it leads to the first.
+    fn over(label: &'static str, sections: Vec<Self>) -> Self {
+        Self { href: sections.first().map_or("", |first| first.href), label, sections }
+    }
+
+    fn leads_to(&self, section: &str) -> bool {
+        self.href == section || self.sections.iter().any(|link| link.href == section)
+    }
+
+    /// What `aria-current` says of it in a section: `page` for the section itself, `true` for what stands for several.
+    pub fn current(&self, section: &str) -> Option<&'static str> {
+        self.leads_to(section).then_some(if self.sections.is_empty() { "page" } else { "true" })
+    }
 }
 
 impl Me {
@@ -144,43 +171,52 @@ impl Me {
         self.level.is_some_and(|level| level > Level::FIRST)
     }
 
-    /// The main navigation.
+    /// The main navigation. It fits beside a name on one line of 1280 pixels.
     pub fn links(&self) -> Vec<Link> {
-        let link = |href, label| Link { href, label };
         match self.viewer.as_ref().map(|viewer| viewer.role) {
             None => Vec::new(),
             Some(Role::Customer) => {
-                vec![link("/complaints", "My complaints"), link("/complaints/new", "New complaint")]
+                vec![Link::to("/complaints", "My complaints"), Link::to("/complaints/new", "New complaint")]
             }
             Some(Role::Agent) => {
-                let mut links = vec![link("/work", "My work")];
+                let mut links = vec![Link::to("/work", "My work")];
                 if self.is_supervisor() {
-                    links.push(link("/team", "Team"));
+                    links.push(Link::to("/team", "Team"));
                 }
-                links.push(link("/search", "Search"));
+                links.push(Link::to("/search", "Search"));
                 links
             }
             Some(Role::Admin) => vec![
-                link("/admin", "Dashboard"),
-                link("/search", "Complaints"),
-                link("/admin/agents", "Agents"),
-                link("/admin/categories", "Categories"),
-                link("/admin/users", "Users"),
-                link("/admin/mail", "Mail"),
-                link("/admin/webhooks", "Webhooks"),
-                link("/admin/dead-letters", "Dead letters"),
-                link("/admin/policy", "Policy"),
+                Link::to("/admin", "Dashboard"),
+                Link::to("/search", "Complaints"),
+                Link::to("/admin/agents", "Agents"),
+                Link::to("/admin/categories", "Categories"),
+                Link::to("/admin/users", "Users"),
+                Link::over(
+                    "In and out",
+                    vec![
+                        Link::to("/admin/mail", "Mail"),
+                        Link::to("/admin/webhooks", "Webhooks"),
+                        Link::to("/admin/dead-letters", "Dead letters"),
+                    ],
+                ),
+                Link::to("/admin/policy", "Policy"),
             ],
-            Some(Role::Auditor) => {
-                vec![
-                    link("/admin", "Dashboard"),
-                    link("/search", "Complaints"),
-                    link("/admin/mail", "Mail"),
-                    link("/admin/dead-letters", "Dead letters"),
-                    link("/admin/policy", "Policy"),
-                ]
-            }
+            Some(Role::Auditor) => vec![
+                Link::to("/admin", "Dashboard"),
+                Link::to("/search", "Complaints"),
+                Link::over(
+                    "In and out",
+                    vec![Link::to("/admin/mail", "Mail"), Link::to("/admin/dead-letters", "Dead letters")],
+                ),
+                Link::to("/admin/policy", "Policy"),
+            ],
         }
+    }
+
+    /// The link that stands for this section and others, if one does.
+    pub fn within(&self) -> Option<Link> {
+        self.links().into_iter().find(|link| !link.sections.is_empty() && link.leads_to(self.here))
     }
 }
 

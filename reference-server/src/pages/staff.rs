@@ -8,7 +8,7 @@ use axum::routing::get;
 use chrono::{DateTime, Utc};
 use complaint_core::DeskError;
 use complaint_core::actor::Actor;
-use complaint_core::agent::Member;
+use complaint_core::agent::{Agent, Member};
 use complaint_core::complaint::{Complaint, Priority};
 use complaint_core::desk::Acting;
 use complaint_core::id::{AgentId, Level};
@@ -561,6 +561,11 @@ pub(super) fn loads(roster: &Roster, policy: &Policy, now: DateTime<Utc>) -> Vec
     members.into_iter().map(|member| load_of(member, policy, now)).collect()
 }
 
+/// What an agent knows, as the router takes it: above the first level, who has no skills in particular has all.
+pub(super) fn skills_of(agent: &Agent) -> String {
+    if agent.skills.is_empty() && agent.level > Level::FIRST { "all".to_owned() } else { list(agent.skills.iter()) }
+}
+
 fn load_of(member: &Member, policy: &Policy, now: DateTime<Utc>) -> Load {
     let agent = &member.agent;
     let (workload, capacity) = (member.workload, agent.capacity);
@@ -579,7 +584,7 @@ fn load_of(member: &Member, policy: &Policy, now: DateTime<Utc>) -> Load {
     Load {
         name: agent.name.clone(),
         level: policy.level_name(agent.level).to_owned(),
-        skills: list(agent.skills.iter()),
+        skills: skills_of(agent),
         workload,
         capacity,
         state,

@@ -233,6 +233,7 @@ pub fn fault_of(failed: &FailedGuard, label: impl Fn(&str) -> String) -> Fault {
     match &failed.field {
         Some(field) => {
             let message = match failed.code {
+                "missing" if field == "files" => "Choose at least one file.".to_owned(),
                 "missing" if failed.message.starts_with('`') => {
                     sentence(&failed.message.replacen('`', "“", 1).replacen('`', "”", 1))
                 }

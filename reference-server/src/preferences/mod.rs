@@ -311,7 +311,7 @@ fn named(faults: &PreferencesFaults) -> impl Iterator<Item = Wrong> {
         let shown: String = fault.value.chars().take(60).collect();
         let subject = match fault.problem {
             PreferencesProblem::NoZone => "A time zone".to_owned(),
-            _ if shown.is_empty() => "Nothing".to_owned(),
+            _ if shown.is_empty() => "An empty field".to_owned(),
             _ => format!("“{shown}”"),
         };
         (fault.field.clone(), fault.problem.code(), format!("{subject} {}.", fault.problem))

@@ -72,6 +72,65 @@ async fn every_door_names_what_is_wrong() {
 }
 
 #[tokio::test]
+async fn what_is_wrong_in_two_places_is_told_at_once() {
+    let house = House::new().await;
+    let named = |fields: Vec<(String, String)>| fields.into_iter().map(|(field, _)| field).collect::<Vec<_>>();
+    let logged = house.it.post("/api/v1/sessions", json!({"email": "john", "password": "x".repeat(257)})).await;
+    assert_eq!(named(logged.fields()), ["email", "password"]);
+    let signed = house.it.post("/api/v1/accounts", json!({"name": " ", "email": "john", "password": "short"})).await;
+    assert_eq!(named(signed.fields()), ["name", "email", "password"]);
+    let said = signed.json()["detail"].as_str().expect("a detail").to_owned();
+    assert!(["full name", "e-mail address", "15 characters"].iter().all(|word| said.contains(word)), "{said}");
+    let sarah = house.read("/api/v1/agents", &house.admin).await["items"][0]["id"].as_str().expect("an id").to_owned();
+    for (method, path, body, who, fields) in [
+        (
+            Method::PATCH,
+            format!("/api/v1/agents/{sarah}"),
+            json!({"name": " ", "capacity": 99_999, "languages": ["of the hills"]}),
+            &house.admin,
+            &["name", "capacity", "languages.0"][..],
+        ),
+        (
+            Method::POST,
+            "/api/v1/users".to_owned(),
+            json!({"name": " ", "email": "x", "role": "customer"}),
+            &house.admin,
+            &["password", "name", "email"],
+        ),
+        (
+            Method::POST,
+            "/api/v1/categories".to_owned(),
+            json!({"name": "-", "weight": 0}),
+            &house.admin,
+            &["name", "weight"],
+        ),
+        (
+            Method::POST,
+            "/api/v1/complaints".to_owned(),
+            json!({"category": "late-delivery", "subject": "Late", "description": "Weeks late."}),
+            &house.sarah,
+            &["channel", "customer"],
+        ),
+        (
+            Method::POST,
+            "/api/v1/complaints".to_owned(),
+            json!({"category": "late-delivery", "subject": " ", "description": "Late.", "language": "of the hills",
+                "contact": {"phone": "after six"}}),
+            &house.john,
+            &["subject", "contact.phone", "language"],
+        ),
+    ] {
+        let sent = body.to_string().into_bytes();
+        let answer = house.it.send(method, &path, Some("application/json"), sent, who).await;
+        assert_eq!(
+            (answer.problem().0, named(answer.fields())),
+            (422, fields.iter().map(|it| (*it).to_owned()).collect()),
+            "{path}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn every_door_refuses_what_is_no_json() {
     let it = Harness::new().await;
     for (path, right) in doors() {

@@ -5,7 +5,8 @@ use futures_util::future::join_all;
 use reference_server::auth::Role;
 use reference_server::auth::accounts::{
     AccountChange, AccountFilter, AccountMailKind, Accounts, AccountsError, Admission, Asked, AttemptKind,
-    AttemptLimits, Chosen, Confirmation, Made, MailOutcome, NewAccount, NewSession, SignUp, TokenPurpose,
+    AttemptLimits, Chosen, Confirmation, Door, EmailAsked, KNOWN_FOR, KeptOpen, Made, MailOutcome, NewAccount, NewCode,
+    NewSession, NewToken, Origin, SignUp, TokenPurpose,
 };
 use reference_server::auth::values::{EmailAddress, FullName};
 use reference_server::config::DatabaseUrl;
@@ -65,12 +66,17 @@ on_each_engine! {
     of_racing_sign_ups_one_makes_the_account
     a_link_is_used_once_however_many_use_it_at_once
     tries_at_once_do_not_slip_under_the_limit
+    a_code_leads_to_its_link_until_it_was_guessed_at_too_often
+    of_many_resets_at_once_one_counts_and_ends_the_rest
     couriers_at_once_never_hold_the_same_mail
     of_two_last_admins_who_go_at_once_one_stays
     of_versions_at_once_one_is_added
     accounts_are_found_and_listed_in_order
     what_ends_access_ends_it
     sessions_and_tokens_open_until_they_end
+    a_log_in_from_elsewhere_is_told_once
+    of_many_changes_of_address_at_once_one_counts
+    another_password_shuts_everything_but_what_it_was_changed_with
     a_mail_comes_back_until_it_is_settled
     sign_ups_with_different_passwords_ask_for_name_and_password
     what_was_made_is_kept_and_what_expired_goes
@@ -90,6 +96,33 @@ fn person(id: &str, email: &str, role: Role) -> NewAccount {
         password_hash: Some("hash".to_owned()),
         role,
         email_verified: role.is_staff(),
+    }
+}
+
+/// A link for an hour.
+fn token(hash: [u8; 32], purpose: TokenPurpose, account_id: &str) -> NewToken {
+    NewToken {
+        hash,
+        purpose,
+        account_id: account_id.to_owned(),
+        expires_at: now() + TimeDelta::hours(1),
+        sent_to: None,
+        code: None,
+    }
+}
+
+fn here(browser: Option<[u8; 32]>) -> Origin {
+    Origin { device: "Firefox on Linux".to_owned(), address: "203.0.113.7".to_owned(), browser }
+}
+
+fn session(hash: [u8; 32], account_id: &str, idle: DateTime<Utc>, expires: DateTime<Utc>) -> NewSession {
+    NewSession {
+        hash,
+        account_id: account_id.to_owned(),
+        idle_expires_at: idle,
+        expires_at: expires,
+        door: Door::Password,
+        origin: here(None),
     }
 }
 
@@ -121,8 +154,8 @@ async fn a_link_is_used_once_however_many_use_it_at_once(two: Two) {
     accounts.insert(person("u_john", "john@example.org", Role::Customer), None, now()).await.expect("made");
     let agent = NewAccount { email_verified: false, ..person("u_sarah", "sarah@example.org", Role::Agent) };
     accounts.insert(agent, None, now()).await.expect("made");
-    accounts.add_token([1; 32], TokenPurpose::VerifyEmail, "u_john", now(), expires).await.expect("kept");
-    accounts.add_token([2; 32], TokenPurpose::Invitation, "u_sarah", now(), expires).await.expect("kept");
+    accounts.add_token(&token([1; 32], TokenPurpose::VerifyEmail, "u_john"), now()).await.expect("kept");
+    accounts.add_token(&token([2; 32], TokenPurpose::Invitation, "u_sarah"), now()).await.expect("kept");
     accounts.replace_setup_token([9; 32], now(), expires).await.expect("kept");
     accounts.replace_setup_token([3; 32], now(), expires).await.expect("kept");
 
@@ -134,7 +167,11 @@ async fn a_link_is_used_once_however_many_use_it_at_once(two: Two) {
 
     let accepted = two
         .at_once(8, |server, at| async move {
-            server.accounts.accept_invitation([2; 32], &format!("hash {at}"), now()).await.expect("answers")
+            server
+                .accounts
+                .set_password([2; 32], TokenPurpose::Invitation, &format!("hash {at}"), now())
+                .await
+                .expect("answers")
         })
         .await;
     assert_eq!(count(&accepted, Option::is_some), 1, "{accepted:?}");
@@ -153,14 +190,18 @@ async fn a_link_is_used_once_however_many_use_it_at_once(two: Two) {
 }
 
 async fn tries_at_once_do_not_slip_under_the_limit(two: Two) {
-    const LIMITS: AttemptLimits =
-        AttemptLimits { per_subject: Some(5), per_address: 9, window: TimeDelta::minutes(15) };
+    const LIMITS: AttemptLimits = AttemptLimits {
+        per_subject_and_address: Some(5),
+        per_subject: None,
+        per_address: 9,
+        window: TimeDelta::minutes(15),
+    };
     let tried = two
         .at_once(30, |server, at| async move {
             let subject = [u8::from(at % 3 == 0); 32];
             server
                 .accounts
-                .admit_attempt(AttemptKind::LogIn, subject, "203.0.113.7", LIMITS, now())
+                .admit_attempt(AttemptKind::LogIn, subject, "203.0.113.7", LIMITS, None, now())
                 .await
                 .expect("asks")
         })
@@ -176,10 +217,83 @@ async fn tries_at_once_do_not_slip_under_the_limit(two: Two) {
         })
         .collect();
     assert_eq!(admitted.len(), 9, "of both subjects from one address");
-    let again = || two.accounts().admit_attempt(AttemptKind::LogIn, [7; 32], "203.0.113.7", LIMITS, now());
+    let again = || two.accounts().admit_attempt(AttemptKind::LogIn, [7; 32], "203.0.113.7", LIMITS, None, now());
     assert!(matches!(again().await, Ok(Admission::Refused { .. })));
     two.accounts().forgive_attempt(admitted[0]).await.expect("forgives");
     assert!(matches!(again().await, Ok(Admission::Admitted { .. })));
+}
+
+async fn a_code_leads_to_its_link_until_it_was_guessed_at_too_often(two: Two) {
+    let accounts = two.accounts();
+    for name in ["john", "mary"] {
+        let new = person(&format!("u_{name}"), &format!("{name}@example.org"), Role::Customer);
+        accounts.insert(new, None, now()).await.expect("made");
+    }
+    let soon = now() + TimeDelta::minutes(10);
+    let with_code = |hash, code: u8| NewToken {
+        code: Some(NewCode { hash: [code; 32], expires_at: soon }),
+        ..token(hash, TokenPurpose::ResetPassword, "u_john")
+    };
+    accounts.add_token(&with_code([1; 32], 101), now()).await.expect("kept");
+    let tried = async |account: &str, purpose, code: u8, at| {
+        accounts.token_of_code(account, purpose, [code; 32], 5, at).await.expect("answers")
+    };
+    let reset = TokenPurpose::ResetPassword;
+    assert_eq!(tried("u_mary", reset, 101, now()).await, None, "another's");
+    assert_eq!(tried("", reset, 101, now()).await, None, "nobody's");
+    assert_eq!(tried("u_john", TokenPurpose::VerifyEmail, 101, now()).await, None, "for something else");
+    for _ in 0..9 {
+        assert_eq!(tried("u_john", reset, 101, now()).await, Some([1; 32]), "what is right costs no try");
+    }
+    assert_eq!(tried("u_john", reset, 101, soon).await, None, "too late");
+    // Guesses at once, at both servers: after five it is dead.
+    let guessed = two
+        .at_once(100, |server, at| async move {
+            let code = u8::try_from(at).expect("few");
+            server.accounts.token_of_code("u_john", TokenPurpose::ResetPassword, [code; 32], 5, now()).await
+        })
+        .await;
+    assert!(guessed.iter().all(|answer| matches!(answer, Ok(None))), "{guessed:?}");
+    assert_eq!(tried("u_john", reset, 101, now()).await, None, "guessed at too often");
+    // The next mail has one of its own, and four wrong ones leave it good.
+    accounts.add_token(&with_code([2; 32], 102), now()).await.expect("kept");
+    for _ in 0..4 {
+        assert_eq!(tried("u_john", reset, 9, now()).await, None);
+    }
+    assert_eq!(tried("u_john", reset, 101, now()).await, None, "the former is dead");
+    assert_eq!(tried("u_john", reset, 102, now()).await, None, "and that was the fifth");
+    accounts.add_token(&with_code([3; 32], 103), now()).await.expect("kept");
+    assert_eq!(tried("u_john", reset, 103, now()).await, Some([3; 32]));
+    accounts.set_password([3; 32], reset, "another hash", now()).await.expect("answers").expect("set");
+    assert_eq!(tried("u_john", reset, 103, now()).await, None, "once");
+}
+
+async fn of_many_resets_at_once_one_counts_and_ends_the_rest(two: Two) {
+    let accounts = two.accounts();
+    accounts.insert(person("u_sarah", "sarah@example.org", Role::Agent), None, now()).await.expect("made");
+    let later = now() + TimeDelta::hours(1);
+    let reset = TokenPurpose::ResetPassword;
+    for hash in [[1; 32], [2; 32]] {
+        accounts.add_token(&token(hash, reset, "u_sarah"), now()).await.expect("kept");
+    }
+    accounts.add_token(&token([3; 32], TokenPurpose::Invitation, "u_sarah"), now()).await.expect("kept");
+    accounts.open_session(session([4; 32], "u_sarah", later, later), None, now()).await.expect("opened");
+    accounts.add_api_token([5; 32], "u_sarah", &here(None), now(), later).await.expect("kept");
+
+    let set = two
+        .at_once(50, |server, at| async move {
+            let hash = [if at % 3 == 0 { 1 } else { 2 }; 32];
+            server.accounts.set_password(hash, TokenPurpose::ResetPassword, &format!("hash {at}"), now()).await
+        })
+        .await;
+    assert_eq!(count(&set, |answer| matches!(answer, Ok(Some(_)))), 1, "{set:?}");
+    assert_eq!(count(&set, |answer| matches!(answer, Ok(None))), 49, "{set:?}");
+    assert!(accounts.session([4; 32], now()).await.expect("reads").is_none());
+    assert!(accounts.api_token([5; 32], now()).await.expect("reads").is_none());
+    let invited = accounts.token_is_good([3; 32], TokenPurpose::Invitation, now()).await.expect("reads");
+    assert!(invited.is_none(), "what else opens the account ended with it");
+    let mails = accounts.claim_mail(now(), TimeDelta::minutes(5), 9).await.expect("claims");
+    assert_eq!(mails.iter().map(|job| job.kind).collect::<Vec<_>>(), [AccountMailKind::PasswordChanged]);
 }
 
 async fn couriers_at_once_never_hold_the_same_mail(two: Two) {
@@ -284,13 +398,12 @@ async fn what_ends_access_ends_it(two: Two) {
         (AccountChange { role: Some(Role::Auditor), ..AccountChange::default() }, true),
         (AccountChange { disabled: Some(true), ..AccountChange::default() }, true),
     ] {
-        let session =
-            NewSession { hash: [1; 32], account_id: "u_sarah".into(), idle_expires_at: later, expires_at: later };
+        let session = session([1; 32], "u_sarah", later, later);
         accounts.open_session(session, Some([1; 32]), now()).await.expect("opened");
         let token = [if ends { 2 } else { 3 }; 32];
         accounts.revoke_api_token(token, now()).await.expect("revoked");
         if !ends {
-            accounts.add_api_token(token, "u_sarah", now(), later).await.expect("kept");
+            accounts.add_api_token(token, "u_sarah", &here(None), now(), later).await.expect("kept");
         }
         let changed = accounts.change("u_sarah", change.clone(), now()).await.expect("changed");
         assert_eq!(Some(changed), accounts.by_id("u_sarah").await.expect("reads"), "{change:?}");
@@ -306,7 +419,7 @@ async fn sessions_and_tokens_open_until_they_end(two: Two) {
     let accounts = two.accounts();
     accounts.insert(person("u_john", "john@example.org", Role::Customer), None, now()).await.expect("made");
     let at = |minutes| now() + TimeDelta::minutes(minutes);
-    let session = |hash| NewSession { hash, account_id: "u_john".into(), idle_expires_at: at(10), expires_at: at(25) };
+    let session = |hash| session(hash, "u_john", at(10), at(25));
     let is_open = async |hash, minutes| accounts.session(hash, at(minutes)).await.expect("reads").is_some();
     accounts.open_session(session([1; 32]), None, now()).await.expect("opened");
     assert!(is_open([1; 32], 9).await && !is_open([1; 32], 10).await);
@@ -324,11 +437,151 @@ async fn sessions_and_tokens_open_until_they_end(two: Two) {
     accounts.close_session([2; 32]).await.expect("closed");
     assert!(!is_open([2; 32], 1).await);
 
-    accounts.add_api_token([3; 32], "u_john", now(), at(10)).await.expect("kept");
+    accounts.add_api_token([3; 32], "u_john", &here(None), now(), at(10)).await.expect("kept");
     let whose = async |minutes| accounts.api_token([3; 32], at(minutes)).await.expect("reads").map(|john| john.id);
     assert_eq!((whose(9).await.as_deref(), whose(10).await), (Some("u_john"), None));
     accounts.revoke_api_token([3; 32], at(1)).await.expect("revoked");
     assert_eq!(whose(9).await, None);
+}
+
+async fn a_log_in_from_elsewhere_is_told_once(two: Two) {
+    let accounts = two.accounts();
+    let later = now() + TimeDelta::hours(1);
+    for name in ["john", "mary"] {
+        let new = person(&format!("u_{name}"), &format!("{name}@example.org"), Role::Customer);
+        accounts.insert(new, None, now()).await.expect("made");
+    }
+    let elsewhere = |browser| Origin { address: "198.51.100.1".to_owned(), ..here(browser) };
+    let told = async |at: u8, account: &str, origin: Origin| {
+        let new = NewSession { origin, ..session([at; 32], account, later, later) };
+        accounts.open_session(new, None, now()).await.expect("opened");
+        let jobs = accounts.claim_mail(now(), TimeDelta::minutes(5), 9).await.expect("claims");
+        for job in &jobs {
+            accounts.settle_mail(job.id, MailOutcome::Done, now()).await.expect("settled");
+        }
+        jobs.into_iter().map(|job| (job.kind, job.about.unwrap_or_default())).collect::<Vec<_>>()
+    };
+    assert_eq!(told(1, "u_john", here(Some([7; 32]))).await, [], "the first of all");
+    assert_eq!(told(2, "u_john", here(None)).await, [], "the same device in the same network");
+    assert_eq!(told(3, "u_john", elsewhere(Some([7; 32]))).await, [], "the same browser elsewhere");
+    let phone = Origin { device: "Safari on iOS".to_owned(), ..here(Some([8; 32])) };
+    let about = "Safari on iOS, from the network address 203.0.113.7".to_owned();
+    assert_eq!(told(4, "u_john", phone.clone()).await, [(AccountMailKind::NewDevice, about)]);
+    assert_eq!(told(5, "u_john", phone.clone()).await, [], "told once");
+    assert_eq!(told(6, "u_mary", phone).await, [], "her first");
+    assert_eq!(told(7, "u_mary", Origin { device: String::new(), ..elsewhere(None) }).await.len(), 1);
+    accounts.add_api_token([9; 32], "u_mary", &here(Some([7; 32])), now(), later).await.expect("kept");
+    let jobs = accounts.claim_mail(now(), TimeDelta::minutes(5), 9).await.expect("claims");
+    assert_eq!(jobs.len(), 1, "his browser is not hers, and a program's log-in is one too");
+
+    let open = accounts.sessions_of("u_john", now()).await.expect("lists");
+    assert_eq!((open.len(), open[0].device.as_str(), open[0].address.as_str()), (5, "Firefox on Linux", "203.0.113.7"));
+    let hash = open[0].hash;
+    assert!(!accounts.close_session_of("u_mary", hash).await.expect("answers"), "another's");
+    assert!(accounts.close_session_of("u_john", hash).await.expect("answers"));
+    assert!(accounts.session(hash, now()).await.expect("reads").is_none());
+    let kept = open[1].hash;
+    assert_eq!(accounts.close_other_sessions("u_john", Some(kept)).await.expect("closes"), 3);
+    let left = accounts.sessions_of("u_john", now()).await.expect("lists");
+    assert_eq!(left.iter().map(|session| session.hash).collect::<Vec<_>>(), [kept]);
+    assert_eq!(accounts.sessions_of("u_mary", now()).await.expect("lists").len(), 2);
+
+    let first = accounts.log_ins_of("u_john", None, 2).await.expect("lists");
+    assert_eq!(first.iter().map(|log_in| log_in.device.as_str()).collect::<Vec<_>>(), ["Safari on iOS"; 2]);
+    let rest = accounts.log_ins_of("u_john", Some(first[1].id), 9).await.expect("lists");
+    assert_eq!((rest.len(), rest[2].door, rest[2].at), (3, Door::Password, now()));
+    assert_eq!(accounts.log_ins_of("u_mary", None, 9).await.expect("lists")[0].door, Door::ApiToken);
+}
+
+async fn of_many_changes_of_address_at_once_one_counts(two: Two) {
+    let accounts = two.accounts();
+    let ask = async |id: &str, email: &str| {
+        accounts.ask_for_email(id, &email_of(email), 3, TimeDelta::hours(1), now()).await.expect("answers")
+    };
+    for name in ["john", "mary"] {
+        let new = NewAccount {
+            email_verified: true,
+            ..person(&format!("u_{name}"), &format!("{name}@example.org"), Role::Customer)
+        };
+        accounts.insert(new, None, now()).await.expect("made");
+    }
+    accounts.insert(person("u_new", "new@example.org", Role::Customer), None, now()).await.expect("made");
+    let mails = async || {
+        let jobs = accounts.claim_mail(now(), TimeDelta::minutes(5), 9).await.expect("claims");
+        let mut told: Vec<_> =
+            jobs.into_iter().map(|job| (job.account.id, job.kind.as_str(), job.sent_to.unwrap_or_default())).collect();
+        told.sort();
+        told
+    };
+    let told = |id: &str, kind: &'static str, to: &str| (id.to_owned(), kind, to.to_owned());
+    assert_eq!(ask("u_john", "J@home.example").await, EmailAsked::Asked);
+    let asked = || told("u_john", "email_change_asked", "");
+    assert_eq!(mails().await, [told("u_john", "change_email", "J@home.example"), asked()]);
+    // Neither is told apart from one that can be had.
+    assert_eq!(ask("u_john", "mary@example.org").await, EmailAsked::Asked);
+    assert_eq!(mails().await, [asked(), told("u_mary", "already_registered", "")]);
+    assert_eq!(ask("u_john", "new@example.org").await, EmailAsked::Asked);
+    assert_eq!(mails().await, [asked()]);
+    let until = now() + TimeDelta::hours(1);
+    assert_eq!(ask("u_john", "other@example.org").await, EmailAsked::Refused { until });
+    assert_eq!(mails().await, []);
+
+    let change = |hash, id: &str, to: &str| NewToken {
+        sent_to: Some(to.to_owned()),
+        ..token(hash, TokenPurpose::ChangeEmail, id)
+    };
+    for new in [change([1; 32], "u_john", "Same@home.example"), change([2; 32], "u_mary", "same@HOME.example")] {
+        accounts.add_token(&new, now()).await.expect("kept");
+    }
+    accounts.add_token(&token([3; 32], TokenPurpose::ResetPassword, "u_john"), now()).await.expect("kept");
+    let changed = two.at_once(8, |server, at| async move {
+        server.accounts.change_email([if at < 4 { 1 } else { 2 }; 32], now()).await
+    });
+    let changed = changed.await;
+    assert_eq!(count(&changed, |answer| matches!(answer, Ok(Some(_)))), 1, "{changed:?}");
+    assert!(count(&changed, |answer| matches!(answer, Err(AccountsError::EmailTaken))) >= 1, "{changed:?}");
+    let holder = accounts.by_email(&email_of("same@home.example")).await.expect("reads").expect("known").account;
+    let before = if holder.id == "u_john" { "john@example.org" } else { "mary@example.org" };
+    assert_eq!(mails().await, [told(&holder.id, "email_changed", ""), told(&holder.id, "email_changed", before)]);
+    if holder.id == "u_john" {
+        let reset = accounts.token_is_good([3; 32], TokenPurpose::ResetPassword, now()).await.expect("reads");
+        assert!(reset.is_none(), "what was sent to the former address works no longer");
+    }
+}
+
+async fn another_password_shuts_everything_but_what_it_was_changed_with(two: Two) {
+    let (accounts, later) = (two.accounts(), now() + TimeDelta::hours(1));
+    accounts.insert(person("u_john", "john@example.org", Role::Customer), None, now()).await.expect("made");
+    for (kept, tokens, link) in [
+        (KeptOpen::Session([1; 32]), [[5; 32], [6; 32]], [8; 32]),
+        (KeptOpen::ApiToken([3; 32]), [[3; 32], [4; 32]], [9; 32]),
+    ] {
+        accounts.close_other_sessions("u_john", None).await.expect("closed");
+        for hash in [[1; 32], [2; 32]] {
+            accounts.open_session(session(hash, "u_john", later, later), None, now()).await.expect("opened");
+        }
+        for hash in tokens {
+            accounts.add_api_token(hash, "u_john", &here(None), now(), later).await.expect("kept");
+        }
+        accounts.add_token(&token(link, TokenPurpose::ChangeEmail, "u_john"), now()).await.expect("kept");
+        accounts.replace_password("u_john", "newer", kept, now()).await.expect("replaced");
+        let mut open = Vec::new();
+        for hash in [[1; 32], [2; 32]] {
+            if accounts.session(hash, now()).await.expect("reads").is_some() {
+                open.push(KeptOpen::Session(hash));
+            }
+        }
+        for hash in [[3; 32], [4; 32], [5; 32], [6; 32]] {
+            if accounts.api_token(hash, now()).await.expect("reads").is_some() {
+                open.push(KeptOpen::ApiToken(hash));
+            }
+        }
+        assert_eq!(open, [kept]);
+        let begun = accounts.token_is_good(link, TokenPurpose::ChangeEmail, now()).await.expect("reads");
+        assert!(begun.is_none(), "a change that was begun ends");
+    }
+    let mails = accounts.claim_mail(now(), TimeDelta::minutes(5), 9).await.expect("claims");
+    assert_eq!(mails.iter().map(|job| job.kind).collect::<Vec<_>>(), [AccountMailKind::PasswordChanged; 2]);
 }
 
 async fn a_mail_comes_back_until_it_is_settled(two: Two) {
@@ -361,7 +614,7 @@ async fn sign_ups_with_different_passwords_ask_for_name_and_password(two: Two) {
     let (accounts, expires) = (two.accounts(), now() + TimeDelta::hours(1));
     let new = |id| person(id, "john@example.org", Role::Customer);
     assert_eq!(accounts.sign_up(new("u_1"), now()).await.expect("signs up"), SignUp::Made);
-    accounts.add_token([1; 32], TokenPurpose::VerifyEmail, "u_1", now(), expires).await.expect("kept");
+    accounts.add_token(&token([1; 32], TokenPurpose::VerifyEmail, "u_1"), now()).await.expect("kept");
     assert_eq!(accounts.confirmation([1; 32], now()).await.expect("reads"), Some(Asked::Nothing));
     let again = accounts.sign_up(new("u_2"), now()).await.expect("signs up");
     assert_eq!(again, SignUp::Unconfirmed { id: "u_1".into() });
@@ -397,16 +650,29 @@ async fn what_was_made_is_kept_and_what_expired_goes(two: Two) {
     let kept = accounts.made_under_key("u_ada", "key").await.expect("reads");
     assert_eq!(kept, Some(("print".into(), made)));
 
-    accounts.add_token([1; 32], TokenPurpose::Invitation, "u_ada", now(), expires).await.expect("kept");
-    accounts.add_api_token([2; 32], "u_ada", now(), expires).await.expect("kept");
-    let session =
-        NewSession { hash: [3; 32], account_id: "u_ada".into(), idle_expires_at: expires, expires_at: expires };
-    accounts.open_session(session, None, now()).await.expect("opened");
-    let limits = AttemptLimits { per_subject: None, per_address: 9, window: TimeDelta::minutes(15) };
-    accounts.admit_attempt(AttemptKind::SignUp, [4; 32], "203.0.113.7", limits, now()).await.expect("asks");
+    accounts.add_token(&token([1; 32], TokenPurpose::Invitation, "u_ada"), now()).await.expect("kept");
+    accounts.add_api_token([2; 32], "u_ada", &here(None), now(), expires).await.expect("kept");
+    accounts.open_session(session([3; 32], "u_ada", expires, expires), None, now()).await.expect("opened");
+    let limits = AttemptLimits {
+        per_subject_and_address: None,
+        per_subject: None,
+        per_address: 9,
+        window: TimeDelta::minutes(15),
+    };
+    accounts.admit_attempt(AttemptKind::SignUp, [4; 32], "203.0.113.7", limits, None, now()).await.expect("asks");
     assert_eq!(accounts.purge(now()).await.expect("purges"), 0);
     assert_eq!(accounts.purge(expires).await.expect("purges"), 3);
     assert_eq!(accounts.purge(now() + TimeDelta::days(1)).await.expect("purges"), 1);
+    accounts.let_in([4; 32], "203.0.113.7", now()).await.expect("noted");
+    accounts.let_in([4; 32], "203.0.113.7", now() + TimeDelta::days(1)).await.expect("noted once");
+    accounts.let_in([4; 32], "203.0.113.7", now()).await.expect("late");
+    assert_eq!(accounts.purge(now() + KNOWN_FOR).await.expect("purges"), 0, "the last time counts");
+    assert_eq!(accounts.purge(now() + TimeDelta::days(1) + KNOWN_FOR).await.expect("purges"), 1);
+    assert_eq!(
+        accounts.purge(now() + TimeDelta::days(365)).await.expect("purges"),
+        2,
+        "log-ins of the session and of the token"
+    );
 }
 
 async fn an_id_that_cannot_be_kept_is_nobodys(two: Two) {

@@ -51,10 +51,11 @@ async fn after_different_sign_ups_the_page_asks_for_name_and_password() {
         assert!(page.contains("name=\"name\"") && page.contains("autocomplete=\"new-password\""), "{page}");
         assert!(page.contains(&format!("name=\"token\" value=\"{token}\"")) && !page.contains("WIN"), "{page}");
     }
-    let weak = submit(&it, "/verify", &format!("token={token}&name=John+Miller&password=short")).await;
+    let weak =
+        submit(&it, "/verify", &format!("token={token}&name=John+Miller&password=short&password_again=short")).await;
     assert_eq!(weak.status, 422);
     assert!(weak.text.contains("href=\"#password\"") && weak.text.contains("value=\"John Miller\""), "{}", weak.text);
-    let form = format!("token={token}&name=John+Miller&password={}", PASSWORD.replace(' ', "+"));
+    let form = format!("token={token}&name=John+Miller&password={0}&password_again={0}", PASSWORD.replace(' ', "+"));
     let done = submit(&it, "/verify", &form).await;
     assert_eq!(done.status, 200, "{}", done.text);
     assert_eq!(it.log_in("john@example.org").await.json()["name"], "John Miller");
@@ -75,7 +76,9 @@ async fn the_set_up_page_makes_the_first_admin() {
     assert_eq!(it.get("/setup?token=forged", &person).await.status, 422);
     let token = token_in(it.server.setup_link().expect("a link"));
     assert!(it.get(&format!("/setup?token={token}"), &person).await.text.contains("Make administrator"));
-    let wrong = submit(&it, "/setup", &format!("token={token}&name=Ada+%3Cb%3E&email=ada&password=short")).await;
+    let wrong =
+        submit(&it, "/setup", &format!("token={token}&name=Ada+%3Cb%3E&email=ada&password=short&password_again=short"))
+            .await;
     assert_eq!(wrong.status, 422);
     assert!(
         wrong.text.contains("href=\"#email\"")
@@ -88,7 +91,10 @@ async fn the_set_up_page_makes_the_first_admin() {
     let done = submit(
         &it,
         "/setup",
-        &format!("token={token}&name=Ada+Root&email=ada%40example.org&password={}", PASSWORD.replace(' ', "+")),
+        &format!(
+            "token={token}&name=Ada+Root&email=ada%40example.org&password={0}&password_again={0}",
+            PASSWORD.replace(' ', "+")
+        ),
     )
     .await;
     assert_eq!(done.status, 200, "{}", done.text);
@@ -97,7 +103,10 @@ async fn the_set_up_page_makes_the_first_admin() {
     let second = submit(
         &it,
         "/setup",
-        &format!("token={token}&name=Eve&email=eve%40example.org&password={}", PASSWORD.replace(' ', "+")),
+        &format!(
+            "token={token}&name=Eve&email=eve%40example.org&password={0}&password_again={0}",
+            PASSWORD.replace(' ', "+")
+        ),
     )
     .await;
     assert_eq!(second.status, 409);
@@ -116,11 +125,16 @@ async fn the_invitation_page_sets_a_password() {
     it.server.state().accounts.create_staff(staff).await.expect("makes");
     let token = it.mailed_token().await;
     assert!(it.get(&format!("/invitation?token={token}"), &With::default()).await.text.contains("new-password"));
-    assert_eq!(submit(&it, "/invitation", &format!("token={token}&password=short")).await.status, 422);
     assert_eq!(
-        submit(&it, "/invitation", &format!("token={token}&password={}", PASSWORD.replace(' ', "+"))).await.status,
-        200
+        submit(&it, "/invitation", &format!("token={token}&password=short&password_again=short")).await.status,
+        422
     );
+    let form = format!("token={token}&password={0}&password_again={0}", PASSWORD.replace(' ', "+"));
+    let differs = form.replace("again=copper", "again=paper");
+    assert!(submit(&it, "/invitation", &differs).await.text.contains("The two passwords differ"));
+    let accepted = submit(&it, "/invitation", &form).await;
+    assert_eq!((accepted.status.as_u16(), accepted.header("location")), (303, "/work"));
+    assert_eq!(it.get("/api/v1/me", &With::cookie(&accepted.cookie())).await.json()["name"], "Ben", "and is in");
     assert_eq!(it.log_in("ben@example.org").await.status, 200);
     let used = it.get(&format!("/invitation?token={token}"), &With::default()).await;
     assert_eq!(used.problem(), (422, "invalid_token".into()));

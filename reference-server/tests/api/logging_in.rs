@@ -2,7 +2,7 @@ use std::time::{Duration, Instant};
 
 use axum::http::Method;
 use chrono::TimeDelta;
-use reference_server::auth::{AccountChange, Role};
+use reference_server::auth::{AccountChange, Role, Visit};
 use serde_json::json;
 
 use crate::support::{Harness, OTHER_PASSWORD, PASSWORD, With};
@@ -41,7 +41,7 @@ async fn unknown_wrong_and_disabled_get_one_answer() {
 }
 
 #[tokio::test]
-async fn ten_failures_lock_the_account_for_a_while() {
+async fn ten_failures_lock_the_account_where_they_were_made() {
     let it = Harness::new().await;
     it.customer("john@example.org").await;
     let wrong = json!({"email": "John@example.org", "password": OTHER_PASSWORD});
@@ -52,13 +52,52 @@ async fn ten_failures_lock_the_account_for_a_while() {
     let locked = it.log_in("john@example.org").await;
     assert_eq!(locked.problem(), (429, "too_many_requests".into()));
     assert_eq!(locked.header("retry-after"), "841", "the first failure leaves the window in 14 minutes");
-    assert_eq!(
-        it.post_with("/api/v1/tokens", wrong, &With::from("198.51.100.1")).await.status,
-        429,
-        "from anywhere, by any door"
-    );
+    assert_eq!(it.post("/api/v1/tokens", wrong).await.status, 429, "by any door");
+    let right = json!({"email": "john@example.org", "password": PASSWORD});
+    let elsewhere = With::from("198.51.100.1");
+    assert_eq!(it.post_with("/api/v1/sessions", right, &elsewhere).await.status, 200, "a stranger locks nobody out");
     it.clock.advance(TimeDelta::seconds(841));
     assert_eq!(it.log_in("john@example.org").await.status, 200);
+}
+
+#[tokio::test]
+async fn failures_from_everywhere_lock_whoever_was_never_let_in() {
+    const EVERYWHERE: [&str; 5] = ["192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.4", "192.0.2.5"];
+    let it = Harness::new().await;
+    it.customer("john@example.org").await;
+    let right = json!({"email": "john@example.org", "password": PASSWORD});
+    let home = With::from("198.51.100.1");
+    assert_eq!(it.post_with("/api/v1/sessions", right.clone(), &home).await.status, 200);
+    for email in ["john@example.org", "nobody@example.org"] {
+        let wrong = json!({"email": email, "password": OTHER_PASSWORD});
+        for from in EVERYWHERE {
+            for n in 0..10 {
+                let answer = it.post_with("/api/v1/sessions", wrong.clone(), &With::from(from)).await;
+                // Fifty by all of them, of which each may make ten with one account.
+                assert_eq!(answer.status, 401, "{email} {from} {n}");
+            }
+            it.clock.advance(TimeDelta::seconds(1));
+        }
+        assert_eq!(it.post_with("/api/v1/sessions", wrong, &With::from("198.51.100.2")).await.status, 429, "{email}");
+        it.clock.advance(TimeDelta::minutes(15));
+    }
+    let wrong = json!({"email": "john@example.org", "password": OTHER_PASSWORD});
+    for from in EVERYWHERE {
+        for _ in 0..10 {
+            assert_eq!(it.post_with("/api/v1/sessions", wrong.clone(), &With::from(from)).await.status, 401);
+        }
+    }
+    let elsewhere = With::from("198.51.100.2");
+    assert_eq!(it.post_with("/api/v1/sessions", right.clone(), &elsewhere).await.status, 429, "from a new place");
+    assert_eq!(it.post_with("/api/v1/sessions", right.clone(), &home).await.status, 200, "as ever, where he is known");
+    for _ in 0..10 {
+        assert_eq!(it.post_with("/api/v1/sessions", wrong.clone(), &home).await.status, 401);
+    }
+    assert_eq!(
+        it.post_with("/api/v1/sessions", right, &home).await.status,
+        429,
+        "nor is it a way to guess without end"
+    );
 }
 
 #[tokio::test]
@@ -78,9 +117,9 @@ async fn unknown_accounts_are_locked_alike_and_success_does_not_count() {
 async fn fifty_failures_lock_the_address() {
     let it = Harness::new().await;
     let state = it.server.state();
-    let address = "203.0.113.5".parse().expect("an address");
+    let visit = Visit { address: "203.0.113.5".parse().expect("an address"), device: "", browser: None };
     for n in 0..50 {
-        let failed = state.accounts.log_in(&format!("p{n}@example.org"), OTHER_PASSWORD, address, None).await;
+        let failed = state.accounts.log_in(&format!("p{n}@example.org"), OTHER_PASSWORD, &visit, None).await;
         assert!(matches!(failed, Err(reference_server::auth::AuthError::InvalidCredentials)));
     }
     assert_eq!(it.log_in("other@example.org").await.status, 429);

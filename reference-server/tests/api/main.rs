@@ -9,8 +9,10 @@ mod command_line;
 mod consent;
 mod database;
 mod description;
+mod documents;
 mod doors;
 mod files;
+mod forgotten;
 mod headers;
 mod house;
 mod intake;
@@ -22,6 +24,7 @@ mod logging_in;
 mod mailbox;
 mod making;
 mod open311;
+mod own_account;
 mod portions;
 #[path = "../postgres/mod.rs"]
 mod postgres;

@@ -73,6 +73,14 @@ async fn what_nobody_told_is_seen_all_the_same() {
 }
 
 #[tokio::test]
+async fn who_follows_lists_looks_again_from_time_to_time() {
+    let house = House::new().await;
+    house.submitted().await;
+    let mut all = Stream::open(&house, "/api/v1/live", &house.john).await;
+    assert_eq!(all.next().await, Some(("missed".to_owned(), json!({}))));
+}
+
+#[tokio::test]
 async fn customer_and_handler_see_each_other_live() {
     let house = House::new().await;
     let made = house.submitted().await;

@@ -391,3 +391,9 @@ pub(crate) fn token_in(text: &str) -> String {
     assert_eq!(token.len(), 43, "256 bits");
     token
 }
+
+/// The code in a mail, as it stands there.
+pub(crate) fn code_in(text: &str) -> String {
+    let is_code = |line: &&str| line.len() == 9 && line.chars().all(|c| c.is_ascii_digit() || c == ' ');
+    text.lines().find(is_code).expect("a code").to_owned()
+}

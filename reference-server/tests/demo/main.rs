@@ -19,7 +19,7 @@ use complaint_core::{Actor, Desk, Party};
 use complaint_store_sqlx::SqliteStore;
 use futures_util::StreamExt as _;
 use reference_server::auth::password::Passwords;
-use reference_server::auth::{AccountService, AuthError, Role, SqliteAccounts};
+use reference_server::auth::{AccountService, AuthError, Role, SqliteAccounts, Visit};
 use reference_server::config::{Config, DatabaseUrl, ServeArgs};
 use reference_server::demo::past::{self, LongRead, Past};
 use reference_server::demo::people::People;
@@ -171,7 +171,7 @@ async fn everybody_has_an_account_and_can_sign_in() {
         Arc::new(ManualClock::at(now)),
         &"http://localhost/".parse().unwrap(),
     );
-    let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    let here = Visit { address: IpAddr::V4(Ipv4Addr::LOCALHOST), device: "", browser: None };
     for email in [
         "ada.lindgren@tidewater.example",
         "omar.haddad@tidewater.example",
@@ -179,8 +179,8 @@ async fn everybody_has_an_account_and_can_sign_in() {
         "elif.demir@tidewater.example",
         "john.harper@mail.example.com",
     ] {
-        accounts.log_in(email, &filled.password, here, None).await.unwrap();
-        let wrong = accounts.log_in(email, "copper lantern winds 7 rivers", here, None).await;
+        accounts.log_in(email, &filled.password, &here, None).await.unwrap();
+        let wrong = accounts.log_in(email, "copper lantern winds 7 rivers", &here, None).await;
         assert!(matches!(wrong, Err(AuthError::InvalidCredentials)));
     }
     assert!(accounts.setup_link().await.unwrap().is_none(), "there is an admin");

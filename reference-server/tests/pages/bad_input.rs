@@ -20,16 +20,95 @@ async fn a_refused_form_keeps_what_was_typed_and_names_every_fault() {
     john.press_with("/complaints/new", &typed, &[Chosen { field: "files", name: "x.exe", bytes: b"MZ\x90\0" }]).await;
     assert_eq!(john.status(), 422);
     assert!(john.says("x.exe") && john.says("of a kind we cannot take in"), "{}", john.text());
-    john.press("/complaints/new", &[]).await;
-    assert_eq!(john.status(), 422);
     assert!(john.html().contains("Weeks late."), "what was typed is kept");
     assert_eq!(john.attribute("#wish option[selected]", "value").as_deref(), Some("refund"), "what was chosen too");
-    for id in ["subject", "contact-email", "purchase_date"] {
+    for id in ["subject", "contact-email", "purchase_date", "files"] {
         assert!(john.has(&format!("#faults a[href='#{id}']")), "{id}: {}", john.text());
         assert!(john.has(&format!("#{id}[aria-invalid=true][aria-describedby~='{id}-fault']")), "{id}");
     }
     john.open("/complaints").await;
     assert!(john.says("You have not complained about anything yet"), "nothing half done: {}", john.text());
+}
+
+/// Where the faults above a form lead to, in their order.
+fn faults(browser: &Browser<'_>) -> Vec<String> {
+    let html = browser.html();
+    let (_, list) = html.split_once("id=\"faults\"").unwrap_or_else(|| panic!("no faults: {}", browser.text()));
+    let list = list.split("</ul>").next().unwrap_or_default();
+    list.split("href=\"#").skip(1).map(|rest| rest.split('"').next().unwrap_or_default().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_and_what_the_rules_refuse_is_told_at_once() {
+    let house = House::furnished().await;
+    let (mut john, reference) = house.complaint().await;
+    john.open("/complaints/new?category=late-delivery").await;
+    let typed = [("subject", " "), ("description", ""), ("purchase_date", "last week"), ("contact.phone", "after six")];
+    john.press("/complaints/new", &typed).await;
+    assert_eq!(
+        (john.status(), faults(&john)),
+        (422, ["subject", "description", "purchase_date", "contact-phone"].map(str::to_owned).to_vec())
+    );
+
+    let page = format!("/complaints/{reference}");
+    let mut sarah = house.browser_of("sarah@example.org").await;
+    sarah.open(&page).await;
+    sarah.press(&at(&reference, "begin"), &[]).await;
+    let typed = [("outcome", "upheld"), ("remedies.0.kind", "refund"), ("remedies.0.amount", "much")];
+    sarah.press(&at(&reference, "resolve"), &typed).await;
+    let told = ["resolve-explanation", "resolve-apology", "resolve-remedies-0-amount"];
+    let mut said = faults(&sarah);
+    said.sort_by_key(|id| told.iter().position(|known| known == id));
+    assert_eq!((sarah.status(), said), (422, told.map(str::to_owned).to_vec()));
+    sarah.press(&at(&reference, "hold"), &[("until", "soon")]).await;
+    assert_eq!((sarah.status(), faults(&sarah)), (422, ["hold-party", "hold-until"].map(str::to_owned).to_vec()));
+    let exe = [Chosen { field: "files", name: "x.exe", bytes: b"MZ\x90\0" }];
+    sarah.press_with(&at(&reference, "post"), &[], &exe).await;
+    assert_eq!((sarah.status(), faults(&sarah)), (422, vec!["post-files".to_owned()]), "nobody forgot to write");
+
+    let mut admin = house.browser_of("ada@example.org").await;
+    admin.open("/admin/agents/new").await;
+    let typed = [
+        ("name", ""),
+        ("email", "sarah"),
+        ("phone", "after six"),
+        ("skills", "tea, <b>"),
+        ("capacity", "many"),
+        ("languages", "en, of the hills"),
+    ];
+    admin.press("/admin/agents/new", &typed).await;
+    let told = ["name", "email", "phone", "skills", "capacity", "languages"];
+    assert_eq!((admin.status(), faults(&admin)), (422, told.map(str::to_owned).to_vec()));
+    admin.open("/admin/agents").await;
+    let known = admin.attribute("main th a[href^='/admin/agents/u_']", "href").expect("an agent");
+    admin.open(&known).await;
+    admin
+        .press(&known, &[("name", " "), ("phone", "after six"), ("capacity", "many"), ("languages", "of the hills")])
+        .await;
+    let told = ["name", "phone", "capacity", "languages"];
+    assert_eq!((admin.status(), faults(&admin)), (422, told.map(str::to_owned).to_vec()));
+
+    admin.open("/admin/categories/new").await;
+    admin.press("/admin/categories/new", &[("name", "-"), ("weight", "0"), ("targets.resolution", "soon")]).await;
+    let told = ["name", "weight", "targets-resolution"];
+    assert_eq!((admin.status(), faults(&admin)), (422, told.map(str::to_owned).to_vec()));
+    let typed = [("name", "Late Delivery"), ("weight", "0"), ("targets.resolution", "soon")];
+    admin.press("/admin/categories/new", &typed).await;
+    assert_eq!(faults(&admin), told.map(str::to_owned).to_vec(), "that there is one already, too");
+    admin.open("/admin/categories/late-delivery").await;
+    let typed = [("name", "Damaged goods"), ("weight", "0"), ("targets.resolution", "soon")];
+    admin.press("/admin/categories/late-delivery", &typed).await;
+    assert_eq!(faults(&admin), told.map(str::to_owned).to_vec());
+
+    admin.open(&known).await;
+    let typed = [("absence.from", "2026-05-02T09:00"), ("absence.until", "2026-05-01T09:00")];
+    admin.press(&known, &typed).await;
+    assert!(admin.says("The end of the absence must be later than the beginning."), "{}", admin.text());
+
+    admin.open("/admin/users/new").await;
+    admin.press("/admin/users/new", &[("email", "x"), ("role", "customer")]).await;
+    let told = ["name", "email", "password"];
+    assert_eq!((admin.status(), faults(&admin)), (422, told.map(str::to_owned).to_vec()));
 }
 
 #[tokio::test]
@@ -340,6 +419,14 @@ async fn wrong_passwords_and_odd_ways_back() {
     assert_eq!(visitor.address, "/complaints", "the address was kept, the way elsewhere was not taken");
     visitor.press("/logout", &[]).await;
     assert!(visitor.has("a[href='/login']"), "{}", visitor.text());
+    visitor.open("/login?next=/complaints/new").await;
+    for _ in 0..10 {
+        visitor.press("/login", &[("email", "john@example.org"), ("password", "not this one at all")]).await;
+    }
+    visitor.press("/login", &[("password", "not this one at all")]).await;
+    assert!(visitor.status() == 429 && visitor.says("Please wait 15 minutes"), "{}", visitor.text());
+    assert_eq!(visitor.attribute("input[name=email]", "value").as_deref(), Some("john@example.org"));
+    assert_eq!(visitor.attribute("input[name=next]", "value").as_deref(), Some("/complaints/new"));
     visitor.open("/track?reference=C7KQ-2M9X-5").await;
     assert!(visitor.status() == 422 && visitor.says("No reference looks like this."), "{}", visitor.text());
 }
@@ -585,8 +672,31 @@ async fn what_is_wrong_is_said_in_sentences() {
     admin.open("/admin/agents/new").await;
     let typed = [("name", "Zoe"), ("email", "zoe@example.org"), ("languages", "en, !")];
     admin.press("/admin/agents/new", &typed).await;
-    assert!(admin.says("A language: language must be"), "{}", admin.text());
+    assert!(admin.says("A language must be 1 to 64 letters"), "{}", admin.text());
+    admin.press("/admin/agents/new", &[("languages", "of the hills"), ("capacity", "many"), ("name", "")]).await;
+    for said in
+        ["“of-the-hills” is no tag of a language", "The capacity must be a whole number", "The name is missing."]
+    {
+        assert!(admin.says(said), "{said}: {}", admin.text());
+    }
     admin.open("/admin/categories/new").await;
-    admin.press("/admin/categories/new", &[("name", "Noise"), ("targets.resolution", "soon")]).await;
-    assert!(admin.says("A time: span of time must be"), "{}", admin.text());
+    let typed = [("name", "Noise"), ("targets.resolution", "soon"), ("targets.first_response", "sooner")];
+    admin.press("/admin/categories/new", &typed).await;
+    for said in ["The time until the decision must be an amount", "The time until a person answers must be an amount"] {
+        assert!(admin.says(said), "{said}: {}", admin.text());
+    }
+    let (_, reference) = house.complaint().await;
+    let mut sarah = house.browser_of("sarah@example.org").await;
+    for (command, typed, said) in [
+        ("triage", &[("reason", "So.")][..], "Category is not changed, and nothing else is."),
+        ("merge", &[], "Reference of the other complaint"),
+    ] {
+        sarah.open(&format!("/complaints/{reference}")).await;
+        sarah.press(&at(&reference, command), typed).await;
+        assert!(sarah.says(said), "{said}: {}", sarah.text());
+    }
+    let mut maria = house.browser_of("maria@example.org").await;
+    maria.open(&format!("/complaints/{reference}")).await;
+    maria.press(&at(&reference, "dismiss"), &[("text", "No.")]).await;
+    assert!(maria.says("Ground must be chosen."), "{}", maria.text());
 }

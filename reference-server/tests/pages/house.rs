@@ -109,7 +109,17 @@ impl House {
         let link = self.server.setup_link().expect("a set-up link");
         let mut browser = self.visitor();
         browser.open(path_of(link)).await;
-        browser.press("/setup", &[("name", "Ada Root"), ("email", "ada@example.org"), ("password", PASSWORD)]).await;
+        browser
+            .press(
+                "/setup",
+                &[
+                    ("name", "Ada Root"),
+                    ("email", "ada@example.org"),
+                    ("password", PASSWORD),
+                    ("password_again", PASSWORD),
+                ],
+            )
+            .await;
         assert!(browser.says("The first administrator is made"), "{}", browser.text());
         self.browser_of("ada@example.org").await
     }
@@ -148,7 +158,9 @@ impl House {
     pub(crate) async fn customer(&self, name: &str, email: &str) -> Browser<'_> {
         let mut browser = self.visitor();
         browser.open("/signup").await;
-        browser.press("/signup", &[("name", name), ("email", email), ("password", PASSWORD)]).await;
+        browser
+            .press("/signup", &[("name", name), ("email", email), ("password", PASSWORD), ("password_again", PASSWORD)])
+            .await;
         assert!(browser.says("Please look at your mail"), "{}", browser.text());
         let link = self.mailed_link().await;
         browser.open(path_of(&link)).await;
@@ -157,11 +169,24 @@ impl House {
         self.browser_of(email).await
     }
 
-    /// The link in the only mail about an account that is due.
-    pub(crate) async fn mailed_link(&self) -> String {
+    /// The mails about accounts that are due.
+    pub(crate) async fn mails(&self) -> Vec<AccountMessage> {
         let state = self.server.state();
         state.accounts.deliver_account_mail(state.clock.now(), self.mail.as_ref()).await.expect("delivers");
-        let mails = std::mem::take(&mut *self.mail.0.lock().unwrap_or_else(PoisonError::into_inner));
+        std::mem::take(&mut *self.mail.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The code in the mail to somebody, which is due.
+    pub(crate) async fn mailed_code(&self, to: &str) -> String {
+        let mails = self.mails().await;
+        let mail = mails.iter().find(|mail| mail.to == to).unwrap_or_else(|| panic!("{mails:?}"));
+        let is_code = |line: &&str| line.len() == 9 && line.chars().all(|c| c.is_ascii_digit() || c == ' ');
+        mail.text.lines().find(is_code).expect("a code").to_owned()
+    }
+
+    /// The link in the only mail about an account that is due.
+    pub(crate) async fn mailed_link(&self) -> String {
+        let mails = self.mails().await;
         let [mail] = &mails[..] else { panic!("{mails:?}") };
         let start = mail.text.find("http://").expect("a link");
         mail.text[start..].split_whitespace().next().expect("a link").to_owned()
@@ -200,7 +225,7 @@ pub(crate) async fn complain(browser: &mut Browser<'_>, subject: &str) -> String
     browser.reference()
 }
 
-fn path_of(link: &str) -> &str {
+pub(crate) fn path_of(link: &str) -> &str {
     let host = link.find("//").expect("a link") + 2;
     &link[host + link[host..].find('/').expect("a path")..]
 }

@@ -51,9 +51,11 @@ async fn nothing_typed_becomes_markup() {
             (&answer, payload),
         ];
         customer.press("/complaints/new", &typed).await;
-        assert_eq!(customer.status(), 422, "that is no e-mail address");
+        assert_eq!(customer.status(), 422, "that is no e-mail address, and no phone number");
+        assert!(customer.has("#faults a[href='#contact-phone']"), "{}", customer.text());
         assert!(customer.html().contains("alert(1)"), "what was typed is kept");
-        customer.press("/complaints/new", &[("contact.email", "a@example.org")]).await;
+        let mended = [("contact.email", "a@example.org"), ("contact.phone", "112")];
+        customer.press("/complaints/new", &mended).await;
         assert!(customer.says(payload), "{}", customer.text());
         let reference = customer.reference();
         let page = format!("/complaints/{reference}");

@@ -91,7 +91,7 @@ async fn whoever_is_asked_says_what_is_theirs() {
     assert!(mary.says("Nothing waits for your answer any more"), "{}", mary.text());
     let start = invitation.find("/invitation").expect("an invitation");
     mary.open(&invitation[start..]).await;
-    mary.press("/invitation", &[("password", PASSWORD)]).await;
+    mary.press("/invitation", &[("password", PASSWORD), ("password_again", PASSWORD)]).await;
     let mut mary = house.browser_of("mary@elsewhere.example").await;
     mary.open("/complaints").await;
     assert!(mary.says("No water <b>") && !mary.says("Pills"), "{}", mary.text());

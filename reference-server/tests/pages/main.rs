@@ -9,6 +9,7 @@ mod house;
 mod inert;
 mod long;
 mod mail;
+mod own_account;
 mod roles;
 mod story;
 mod told;

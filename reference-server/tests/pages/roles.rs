@@ -1,7 +1,7 @@
 use crate::house::{House, PASSWORD};
 
 /// Every address that can be opened without knowing an id.
-const ADDRESSES: [&str; 31] = [
+const ADDRESSES: [&str; 44] = [
     "/",
     "/signup",
     "/login",
@@ -26,6 +26,19 @@ const ADDRESSES: [&str; 31] = [
     "/admin/policy",
     "/account",
     "/account/notices",
+    "/account/profile",
+    "/account/email",
+    "/account/password",
+    "/account/sessions",
+    "/account/deletion",
+    "/accept",
+    "/terms",
+    "/privacy",
+    "/login/code",
+    "/login/link?token=x",
+    "/forgotten",
+    "/reset?token=x",
+    "/email?token=x",
     "/admin/dead-letters",
     "/admin/webhooks",
     "/admin/webhooks/new",
@@ -56,5 +69,22 @@ async fn no_page_fails_for_anybody() {
             browser.open(address).await;
             assert!([200, 403, 404, 422].contains(&browser.status()), "{address}: {}", browser.status());
         }
+    }
+}
+
+#[tokio::test]
+async fn the_navigation_shows_where_one_is() {
+    let house = House::furnished().await;
+    let mut admin = house.browser_of("ada@example.org").await;
+    for address in ["/admin", "/admin/agents", "/admin/categories", "/admin/users", "/admin/policy"] {
+        admin.open(address).await;
+        assert!(admin.has(&format!("nav[aria-label=Main] a[href='{address}'][aria-current=page]")), "{address}");
+        assert!(!admin.has("nav.within"), "{address}");
+    }
+    for address in ["/admin/mail", "/admin/webhooks", "/admin/webhooks/new", "/admin/dead-letters"] {
+        admin.open(address).await;
+        assert!(admin.has("nav[aria-label=Main] a[href='/admin/mail'][aria-current=true]"), "{address}");
+        let section = address.trim_end_matches("/new");
+        assert!(admin.has(&format!("nav.within a[href='{section}'][aria-current=page]")), "{address}");
     }
 }

@@ -178,6 +178,13 @@ fn backed_up_and_restored(database: Option<&str>) {
         assert!(!place.join("attachments").exists(), "half of it was restored");
         dropped(url);
     }
+    // As another one does that is at the same place.
+    std::fs::create_dir_all(&place).expect("a folder");
+    let other = std::fs::File::create(place.join("server.lock")).expect("a file");
+    other.lock().expect("locked");
+    let (code, _, why) = named(&["restore", "--from", text(&backup), "--data", text(&place)]);
+    assert!(code == Some(1) && why.contains("on the data folder"), "{why}");
+    drop(other);
     let (code, said, why) = named(&["restore", "--from", text(&backup), "--data", text(&place)]);
     assert!(code == Some(0) && said.contains("with 2 attachments"), "{why}");
     let (code, said, _) = named(&["verify", "--json", "--data", text(&place)]);

@@ -6,9 +6,10 @@ mod bulk;
 mod intake;
 #[path = "../postgres/mod.rs"]
 mod postgres;
+mod protected;
 
 use std::io::{BufRead as _, BufReader, Lines, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 
@@ -113,6 +114,36 @@ fn a_data_folder_has_one_server_and_is_free_again_however_it_ended() {
     drop(Running::on(&data));
 }
 
+/// The status line of an answer, as a probe reads it.
+fn probed(address: SocketAddr, path: &str) -> String {
+    let mut connection = TcpStream::connect(address).expect("it listens");
+    connection.write_all(format!("GET {path} HTTP/1.0\r\n\r\n").as_bytes()).expect("sent");
+    BufReader::new(connection).lines().next().expect("an answer").expect("a line")
+}
+
+#[test]
+fn a_server_under_a_later_schema_is_not_ready_until_it_is_put_back() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("data");
+    let free = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("its address");
+    let mut serve = program();
+    serve.args(["serve", "--listen", &free.to_string(), "--data"]).arg(&data).stderr(Stdio::null());
+    let _running = Running::start(&mut serve);
+    let file = format!("sqlite://{}", data.join("complaints.db").display());
+    let run = |sql: &'static str| {
+        altered(async {
+            let pool = sqlx::SqlitePool::connect(&file).await.expect("opens");
+            sqlx::raw_sql(sql).execute(&pool).await.expect("done");
+            pool.close().await;
+        });
+    };
+    assert!(probed(free, "/health/ready").contains(" 200 "));
+    run("INSERT INTO complaint_schema (version, name, hash, applied_at) VALUES (99, 'later', x'00', 0)");
+    assert!(probed(free, "/health/ready").contains(" 503 "));
+    run("DELETE FROM complaint_schema WHERE version = 99");
+    assert!(probed(free, "/health/ready").contains(" 200 "));
+}
+
 #[test]
 fn a_log_in_a_file_is_plain_text() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -171,6 +202,22 @@ fn commands_work_on(database: &str, tamper: impl FnOnce(&str)) {
     let answer: serde_json::Value = serde_json::from_str(&said).expect("JSON");
     assert_eq!((code, &answer["intact"], &answer["complaints"]), (Some(0), &true.into(), &14.into()), "{said}");
     assert_eq!(answer["entries"], 24, "each was received, and ten have a handler: {said}");
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("heads.jsonl");
+    let heads = file.to_str().expect("UTF-8");
+    assert_eq!(verify(&["--keep-heads", heads]).0, Some(0));
+    assert_eq!(verify(&["--keep-heads", heads]).0, Some(1), "nothing is written over");
+    assert_eq!(verify(&["--heads", heads]).0, Some(0));
+    // As it is when a complaint that was there is gone.
+    let one_more = r#"{"kind":"head","complaint":"ffffffff-ffff-4fff-bfff-ffffffffffff","entries":2,"hash":"HASH"}"#;
+    let one_more = one_more.replace("HASH", &"5c".repeat(32));
+    let kept = std::fs::read_to_string(&file).expect("text");
+    let end = r#"{"kind":"end","heads":14}"#;
+    assert!(kept.contains(end), "{kept}");
+    let kept = kept.replace(end, &format!("{one_more}\n{}", end.replace("14", "15")));
+    std::fs::write(&file, kept).expect("written");
+    let (code, said) = verify(&["--heads", heads]);
+    assert!(code == Some(1) && said.contains("ffff, entry 1: gone with its state and all of its log"), "{said}");
     tamper(database);
     let (code, said) = verify(&["--json"]);
     let answer: serde_json::Value = serde_json::from_str(&said).expect("JSON");

@@ -84,12 +84,12 @@ pub(crate) fn check(scene: &Scene<'_>, rule: &Rule, depth: Depth) -> Vec<FailedG
     }
     let matching: Vec<&Permit> = rule.permits.iter().filter(|permit| is(scene, permit.who)).collect();
     if matching.is_empty() {
-        let who: Vec<&str> = rule.permits.iter().map(|permit| permit.who.label()).collect();
+        let who: Vec<&str> = rule.permits.iter().map(|permit| permit.who.in_words()).collect();
         let roles = who.join(", ");
         let remedy = if rule.permits.iter().any(|permit| permit.who == Who::Handler) {
-            "the handler must do it".to_owned()
+            "the handler must do it"
         } else {
-            format!("one of these must do it: {roles}")
+            "one of them must do it"
         };
         let could_be_handler = matches!(scene.actor.party(), Party::Agent(_))
             && rule.permits.iter().any(|permit| matches!(permit.who, Who::Handler | Who::Proposer));
@@ -503,13 +503,12 @@ fn look_at_complaint(scene: &Scene<'_>, complaint: &Complaint, guard: Guard, now
             let reason = input.reason.as_deref().unwrap_or_default().trim();
             if reason.parse::<DismissalReason>().is_err() {
                 let known: Vec<&str> = DismissalReason::ALL.iter().map(|reason| reason.name()).collect();
-                let code = if reason.is_empty() { "missing" } else { "unknown_value" };
-                failed.push(FailedGuard::input(
-                    code,
-                    "reason",
-                    format!("must be one of: {}", known.join(", ")),
-                    "choose one",
-                ));
+                let known = known.join(", ");
+                failed.push(if reason.is_empty() {
+                    FailedGuard::input("missing", "reason", "must be chosen", format!("choose one of: {known}"))
+                } else {
+                    FailedGuard::input("unknown_value", "reason", format!("must be one of: {known}"), "choose one")
+                });
             }
             failed
         }
@@ -667,7 +666,7 @@ fn triage_faults(scene: &Scene<'_>) -> Vec<FailedGuard> {
         failed.push(FailedGuard::input(
             "missing",
             "category",
-            "nothing to change was given",
+            "is not changed, and nothing else is",
             "give a category, priority, skills, area or weight",
         ));
     }

@@ -46,6 +46,18 @@ fn submission_faults(scene: &Scene<'_>, submission: &Submission) -> Vec<FailedGu
             failed.extend(given_line(field, value));
         }
     }
+    // Of one that is no line the reason is told already.
+    if let Some(phone) = contact.phone.as_deref().filter(|phone| !phone.trim().is_empty())
+        && text::line(phone, text::FIELD_MAX).is_ok()
+        && !text::is_phone(phone)
+    {
+        failed.push(FailedGuard::input(
+            "not_a_phone_number",
+            "contact.phone",
+            "must be 3 to 40 digits, blanks and + ( ) - . /, with an extension as in ext. 12 or without",
+            "write it as +44 20 7946 0000",
+        ));
+    }
     failed.extend(fits("contact.address", &contact.address));
     if contact.email.as_deref().is_some_and(|email| !email.trim().is_empty() && !looks_like_email(email.trim())) {
         failed.push(FailedGuard::input(
@@ -53,6 +65,14 @@ fn submission_faults(scene: &Scene<'_>, submission: &Submission) -> Vec<FailedGu
             "contact.email",
             "is not written as one",
             "write it as name@example.org",
+        ));
+    }
+    if submission.language.as_ref().is_some_and(|language| !language.is_tag()) {
+        failed.push(FailedGuard::input(
+            "not_a_language",
+            "language",
+            "must be the tag of a language",
+            "write it as en, de or pt-br",
         ));
     }
     let today = latest_today(scene.context.now);
