@@ -448,10 +448,8 @@ fn started(
             Some(Deadline { promise: Some(stated.stamped(key)), ..counted })
         });
     }
-    let was_promised = complaint.deadlines.iter().any(|deadline| deadline.clock == clock);
-    // What we promise ourselves is promised anew when it comes back: nobody could work on it in between.
-    let from = if counts_from_receipt(clock) && !was_promised { complaint.received_at } else { now };
-    let deadline = Deadline::start(clock, want.instance, want.target?, policy, from);
+    // What we promise ourselves is promised with the receipt, and anew when it comes back: nobody could work on it in between.
+    let deadline = Deadline::start(clock, want.instance, want.target?, policy, now);
     // A window that opens anew takes nothing from the one that is open, whatever the policy says meanwhile.
     let open = complaint.deadline(clock).filter(|_| clock == ClockKind::ContestWindow);
     let longer = open.and_then(|open| open.due_at).filter(|due| Some(*due) > deadline.due_at);
@@ -466,10 +464,6 @@ fn started(
         None => deadline,
         Some(cause) => deadline.start_paused(cause),
     })
-}
-
-fn counts_from_receipt(clock: ClockKind) -> bool {
-    matches!(clock, ClockKind::Acknowledgement | ClockKind::FirstResponse | ClockKind::Resolution)
 }
 
 fn adjustment(

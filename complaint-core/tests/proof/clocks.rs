@@ -759,11 +759,11 @@ fn joining_loses_no_promise_of_the_law() {
 #[test]
 fn joining_brings_neither_an_opportunity_nor_what_was_kept() {
     let mut policy = policy();
-    let (summary, word) = (PromiseKey::new("summary").unwrap(), PromiseKey::new("a-first-word").unwrap());
+    let (summary, greeting) = (PromiseKey::new("summary").unwrap(), PromiseKey::new("a-first-word").unwrap());
     let mut own = policy.statutory[&PromiseKey::new("final-response").unwrap()].clone();
     own.categories = BTreeSet::from(["late-delivery".parse().unwrap()]);
     policy.statutory.insert(summary.clone(), StatutoryPromise { lapses: true, ..own.clone() });
-    policy.statutory.insert(word.clone(), StatutoryPromise { kept_by: Milestone::FirstResponse, ..own });
+    policy.statutory.insert(greeting.clone(), StatutoryPromise { kept_by: Milestone::FirstResponse, ..own });
     let mut world = World::new(policy);
     let survivor = world.begun("sarah");
     let mut about = submission();
@@ -772,7 +772,7 @@ fn joining_brings_neither_an_opportunity_nor_what_was_kept() {
     let late = world.given(&late, "ben");
     let late = world.plain(&late, &agent("ben"), C::Begin);
     let told = world.text(&late, &agent("ben"), C::Post);
-    assert!(told.promise(&summary).is_some() && told.promise(&word).is_none());
+    assert!(told.promise(&summary).is_some() && told.promise(&greeting).is_none());
     assert!(survivor.first_response_at.is_none());
     let into = input(C::Merge, Input { into: Some(survivor.reference.to_string()), ..Input::default() });
     let entries = world.decide(&told, &agent("mia"), &into, Some(&survivor)).unwrap();

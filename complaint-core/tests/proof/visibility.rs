@@ -506,12 +506,12 @@ async fn what_was_joined_by_consent_outlives_the_withdrawal_of_somebody_else() {
 async fn what_comes_back_together_is_given_to_different_hands() {
     let house = House::new(policy()).await;
     let (john, jane) = joined_by_consent(&house).await;
-    let joan = house.as_actor(customer("joan")).submit(submission()).await.unwrap().id();
+    let ruth = house.as_actor(customer("ruth")).submit(submission()).await.unwrap().id();
     let (into, consent) = (Some(house.state(jane).await.reference.to_string()), Some("On the phone.".into()));
-    let join = input(C::Merge, Input { into, reason: Some("One delivery.".into()), consent, ..Input::default() });
-    house.as_actor(agent("mia")).perform(joan, join).await.unwrap();
+    let together = input(C::Merge, Input { into, reason: Some("One delivery.".into()), consent, ..Input::default() });
+    house.as_actor(agent("mia")).perform(ruth, together).await.unwrap();
     house.as_actor(customer("jane")).perform(jane, Command::plain(C::Withdraw)).await.unwrap();
-    let [one, other] = [house.state(john).await.handler, house.state(joan).await.handler];
+    let [one, other] = [house.state(john).await.handler, house.state(ruth).await.handler];
     assert!(one.is_some() && other.is_some() && one != other, "{one:?} {other:?}");
     house.workloads_add_up().await;
 }

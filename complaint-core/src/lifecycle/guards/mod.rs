@@ -112,9 +112,7 @@ pub(crate) fn check(scene: &Scene<'_>, rule: &Rule, depth: Depth) -> Vec<FailedG
         matching.iter().map(|permit| permit.guards.iter().flat_map(ask).collect::<Vec<_>>()).min_by_key(Vec::len);
     failed.extend(own.into_iter().flatten());
     failed.extend(rule.guards.iter().flat_map(ask));
-    if depth == Depth::Everything && scene.complaint.is_some() {
-        failed.extend(optional_texts(scene));
-    }
+    failed.extend(optional_texts(scene));
     failed
 }
 
@@ -148,8 +146,8 @@ fn satisfiable(scene: &Scene<'_>, guard: Guard) -> Vec<FailedGuard> {
             let message = format!("{whose} sent {FILES_MAX} files, which is the most");
             fail("too_many", message, "describe the rest in a message")
         }
-        // The money is the proposal's; nothing the approver writes changes it.
-        Guard::WithinAuthority if scene.command.name() == CommandName::Approve => authority_faults(scene, complaint),
+        // The money of an approval is the proposal's; where it is the input's, none is no fault.
+        Guard::WithinAuthority => authority_faults(scene, complaint),
         Guard::ClockRanOut | Guard::WarningDue => {
             let name = scene.command.name();
             match due_commands(complaint, scene.context.policy, now).iter().any(|command| command.name() == name) {
