@@ -623,6 +623,13 @@ pub fn given<'de, T: Deserialize<'de>, D: serde::Deserializer<'de>>(
     Option::<T>::deserialize(deserializer).map(Some).map_err(D::Error::custom)
 }
 
+/// For fields that may be left out and are no `null`: `#[serde(default, deserialize_with = "unless_left_out")]`.
+pub fn unless_left_out<'de, T: Deserialize<'de>, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
+}
+
 /// For instants, `#[serde(deserialize_with = "instant")]`: refused in words of ours.
 pub fn instant<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<DateTime<Utc>, D::Error> {
     let text = String::deserialize(deserializer)?;

@@ -11,7 +11,7 @@ use crate::auth::service::Mailed;
 use crate::auth::values::{EMAIL_MAX, NAME_MAX};
 use crate::auth::viewer::ClientAddress;
 use crate::error::Problem;
-use crate::extract::ApiJson;
+use crate::extract::{ApiJson, unless_left_out};
 use crate::state::AppState;
 
 /// Who wants an account.
@@ -33,12 +33,16 @@ pub(super) struct SignUp {
 #[serde(deny_unknown_fields)]
 pub(super) struct Confirm {
     /// In the link; good for a day.
+    #[serde(default, deserialize_with = "unless_left_out")]
+    #[schema(nullable = false)]
     token: Option<String>,
     /// With `code`, instead of the token.
-    #[schema(example = "john@example.org", max_length = 254)]
+    #[serde(default, deserialize_with = "unless_left_out")]
+    #[schema(example = "john@example.org", max_length = 254, nullable = false)]
     email: Option<String>,
     /// Eight digits, good for ten minutes.
-    #[schema(example = "0123 4567")]
+    #[serde(default, deserialize_with = "unless_left_out")]
+    #[schema(example = "0123 4567", nullable = false)]
     code: Option<String>,
     /// Needed if there were sign-ups with different passwords.
     #[schema(min_length = 1, max_length = 200)]
@@ -75,12 +79,16 @@ pub(super) struct Forgot {
 #[serde(deny_unknown_fields)]
 pub(super) struct Reset {
     /// In the link; good for 30 minutes.
+    #[serde(default, deserialize_with = "unless_left_out")]
+    #[schema(nullable = false)]
     token: Option<String>,
     /// With `code`, instead of the token.
-    #[schema(example = "john@example.org", max_length = 254)]
+    #[serde(default, deserialize_with = "unless_left_out")]
+    #[schema(example = "john@example.org", max_length = 254, nullable = false)]
     email: Option<String>,
     /// Eight digits, good for ten minutes.
-    #[schema(example = "0123 4567")]
+    #[serde(default, deserialize_with = "unless_left_out")]
+    #[schema(example = "0123 4567", nullable = false)]
     code: Option<String>,
     /// 15 to 256 characters, not easy to guess.
     #[schema(min_length = 15, max_length = 256)]

@@ -12,7 +12,7 @@ use crate::auth::Visit;
 use crate::auth::service::Mailed;
 use crate::auth::viewer::{ClientAddress, log_in_cookies, mark_browser, no_session_cookie, session_cookie};
 use crate::error::Problem;
-use crate::extract::ApiJson;
+use crate::extract::{ApiJson, unless_left_out};
 use crate::state::AppState;
 
 /// Who logs in.
@@ -37,12 +37,16 @@ pub(super) struct Asks {
 #[serde(deny_unknown_fields)]
 pub(super) struct Holds {
     /// In the link; good for ten minutes.
+    #[serde(default, deserialize_with = "unless_left_out")]
+    #[schema(nullable = false)]
     token: Option<String>,
     /// With `code`, instead of the token.
-    #[schema(example = "john@example.org", max_length = 254)]
+    #[serde(default, deserialize_with = "unless_left_out")]
+    #[schema(example = "john@example.org", max_length = 254, nullable = false)]
     email: Option<String>,
     /// Eight digits, good for ten minutes.
-    #[schema(example = "0123 4567")]
+    #[serde(default, deserialize_with = "unless_left_out")]
+    #[schema(example = "0123 4567", nullable = false)]
     code: Option<String>,
 }
 

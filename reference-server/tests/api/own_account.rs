@@ -134,6 +134,7 @@ async fn whether_a_new_address_is_taken_nobody_learns() {
 
 #[tokio::test]
 async fn name_and_postal_addresses_are_one_s_own_to_change() {
+    const PATH: &str = "/api/v1/me/postal-addresses";
     let it = Harness::new().await;
     let john = it.john().await;
     let named = it.patch("/api/v1/me", json!({ "name": " Johnny Miller " }), &john).await;
@@ -146,7 +147,6 @@ async fn name_and_postal_addresses_are_one_s_own_to_change() {
         let body = json!({ field: "admin" });
         assert_eq!(it.patch("/api/v1/me", body, &john).await.fields(), [(field.into(), "unknown_field".into())]);
     }
-    const PATH: &str = "/api/v1/me/postal-addresses";
     assert_eq!(it.get(PATH, &john).await.json(), json!({ "postal_addresses": [] }));
     let home =
         json!({ "lines": ["12 Mill Lane", "Flat 3"], "postcode": "AB1 2CD", "town": "Millbrook", "country": "GB" });
