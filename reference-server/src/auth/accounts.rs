@@ -297,16 +297,12 @@ impl AttemptKind {
     }
 }
 
-/// How long it is known from where a subject was let in.
-pub const KNOWN_FOR: TimeDelta = TimeDelta::days(30);
-
 /// How many tries are let through within a window.
 #[derive(Debug, Clone, Copy)]
 pub struct AttemptLimits {
     /// Per subject (an e-mail address) from one network address; none: no such limit.
     pub per_subject_and_address: Option<u32>,
-    /// Per subject from everywhere; none: no such limit. It does not hold where the subject was let in before, so that the failures of
-    /// strangers elsewhere do not keep them out.
+    /// Per subject from everywhere; none: no such limit.
     pub per_subject: Option<u32>,
     /// Per network address.
     pub per_address: u32,
@@ -712,6 +708,13 @@ pub trait Accounts: Send + Sync {
     async fn close_session_of(&self, account_id: &str, hash: SecretHash) -> Result<bool, AccountsError>;
     /// Closes every session of an account but one; how many there were.
     async fn close_other_sessions(&self, account_id: &str, kept: Option<SecretHash>) -> Result<u64, AccountsError>;
+    /// Whether whoever has this address was logged in from a network address after an instant.
+    async fn logged_in_from(
+        &self,
+        email: &EmailAddress,
+        address: &str,
+        since: DateTime<Utc>,
+    ) -> Result<bool, AccountsError>;
     /// The latest log-ins of an account before the one with this id, newest first.
     async fn log_ins_of(&self, account_id: &str, before: Option<i64>, limit: u32) -> Result<Vec<LogIn>, AccountsError>;
 
@@ -742,8 +745,6 @@ pub trait Accounts: Send + Sync {
     ) -> Result<Admission, AccountsError>;
     /// Takes a counted try back: no guess was made, or it was right.
     async fn forgive_attempt(&self, attempt: i64) -> Result<(), AccountsError>;
-    /// Notes for [`KNOWN_FOR`] that a subject was let in from a network address.
-    async fn let_in(&self, subject: SecretHash, address: &str, now: DateTime<Utc>) -> Result<(), AccountsError>;
 
     /// Keeps a code that is about to be sent to a telephone; former ones of the account work no longer. Refused once the account, or the
     /// number, had as many as there may be. Counting and keeping are one step.

@@ -52,17 +52,16 @@ const APPLIED: &str = "SELECT version, hash FROM server_schema ORDER BY version"
 const RECORD: &str = "INSERT INTO server_schema (version, name, hash) VALUES ($1, $2, $3)";
 
 /// Numbered from 1, in order; one that was released is never edited.
-const MIGRATIONS: [(&str, &str); 10] = [
+const MIGRATIONS: [(&str, &str); 9] = [
     ("accounts", include_str!("../../migrations/postgres/0001_accounts.sql")),
     ("phone codes", include_str!("../../migrations/postgres/0002_phone_codes.sql")),
     ("webhooks", include_str!("../../migrations/postgres/0003_webhooks.sql")),
     ("inbound mail", include_str!("../../migrations/postgres/0004_inbound_mail.sql")),
     ("preferences", include_str!("../../migrations/postgres/0005_preferences.sql")),
-    ("let in", include_str!("../../migrations/postgres/0006_let_in.sql")),
-    ("links and codes", include_str!("../../migrations/postgres/0007_links_and_codes.sql")),
-    ("people", include_str!("../../migrations/postgres/0008_people.sql")),
-    ("acceptances", include_str!("../../migrations/postgres/0009_acceptances.sql")),
-    ("guests", include_str!("../../migrations/postgres/0010_guests.sql")),
+    ("links and codes", include_str!("../../migrations/postgres/0006_links_and_codes.sql")),
+    ("people", include_str!("../../migrations/postgres/0007_people.sql")),
+    ("acceptances", include_str!("../../migrations/postgres/0008_acceptances.sql")),
+    ("guests", include_str!("../../migrations/postgres/0009_guests.sql")),
 ];
 
 /// Accounts and policy versions in a schema of a PostgreSQL database, beside the complaint store's tables.

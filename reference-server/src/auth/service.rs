@@ -38,6 +38,8 @@ pub const API_TOKEN_FOR: TimeDelta = TimeDelta::days(30);
 /// Tries per mail before it is given up.
 pub const MAIL_TRIES: u32 = 8;
 
+/// How long it counts from where somebody logged in.
+const KNOWN_FOR: TimeDelta = TimeDelta::days(30);
 /// Whoever guesses is slowed down where they are, and everybody who was never let in before when guesses come from many places. The
 /// owner goes on where they have logged in before: that strangers keep somebody out by ten wrong passwords would be an attack, too.
 const LOGIN_LIMITS: AttemptLimits = AttemptLimits {
@@ -1005,7 +1007,10 @@ impl AccountService {
             (email, long) => return Err(AuthError::Invalid(email.err().into_iter().chain(long).collect())),
         };
         let now = self.clock.now();
-        let attempt = self.admit(AttemptKind::LogIn, &email, address, LOGIN_LIMITS, now).await?;
+        let is_known_here = self.accounts.logged_in_from(&email, &network_of(address), now - KNOWN_FOR).await?;
+        let per_subject = LOGIN_LIMITS.per_subject.filter(|_| !is_known_here);
+        let limits = AttemptLimits { per_subject, ..LOGIN_LIMITS };
+        let attempt = self.admit(AttemptKind::LogIn, &email, address, limits, now).await?;
         let known = self.accounts.by_email(&email).await?;
         let stored = known.as_ref().and_then(|known| known.password_hash.as_deref());
         let comparison = match self.passwords.compare(password, stored).await {
@@ -1024,7 +1029,6 @@ impl AccountService {
         if known.account.email_verified_at.is_none() {
             return Err(AuthError::EmailUnverified);
         }
-        self.accounts.let_in(hash_of(&email.normalised()), &network_of(address), now).await?;
         if let (Comparison::RightRehashed(renewed), Some(old)) = (comparison, &known.password_hash) {
             self.accounts.renew_password_hash(&known.account.id, old, &renewed).await?;
         }

@@ -12,9 +12,9 @@ use uuid::Uuid;
 use super::{CLAIM_MAIL, Connection, Kept, Row, fault};
 use crate::auth::accounts::{
     Account, AccountChange, AccountFilter, AccountMailKind, Accounts, AccountsError, Admission, Asked, AskedMail,
-    AttemptKind, AttemptLimits, Chosen, Confirmation, Credentials, Door, EmailAsked, HeldKey, KNOWN_FOR, KeptOpen,
-    LogIn, Made, MailJob, MailOutcome, NewAccount, NewSession, NewToken, OpenSession, Origin, PhoneCode, PhoneLimits,
-    PolicyVersion, PolicyVersions, SessionView, SignUp, TokenPurpose,
+    AttemptKind, AttemptLimits, Chosen, Confirmation, Credentials, Door, EmailAsked, HeldKey, KeptOpen, LogIn, Made,
+    MailJob, MailOutcome, NewAccount, NewSession, NewToken, OpenSession, Origin, PhoneCode, PhoneLimits, PolicyVersion,
+    PolicyVersions, SessionView, SignUp, TokenPurpose,
 };
 use crate::auth::documents::{Acceptance, DocumentKind};
 use crate::auth::secret::SecretHash;
@@ -95,6 +95,9 @@ const INSERT_LOG_IN: &str =
 // The first log-in of all is from nowhere new.
 const KNOWN_DEVICE: &str = "SELECT NOT EXISTS (SELECT 1 FROM server_log_ins WHERE account_id = $1)
     OR EXISTS (SELECT 1 FROM server_log_ins WHERE account_id = $1 AND (browser = $2 OR (device = $3 AND address = $4)))";
+const LOGGED_IN_FROM: &str =
+    "SELECT EXISTS (SELECT 1 FROM server_log_ins l JOIN server_accounts a ON a.id = l.account_id
+    WHERE a.email_normalised = $1 AND l.address = $2 AND l.at > $3)";
 const LOG_INS_OF: &str = "SELECT id, at, door, device, address FROM server_log_ins
     WHERE account_id = $1 AND ($2 IS NULL OR id < $2) ORDER BY id DESC LIMIT $3";
 const PURGE_LOG_INS: &str = "DELETE FROM server_log_ins WHERE at <= $1";
@@ -124,9 +127,6 @@ const LIMITING_BY_ADDRESS: &str =
     "SELECT at FROM server_attempts WHERE kind = $1 AND address = $2 AND at > $3 ORDER BY at DESC LIMIT 1 OFFSET $4";
 const INSERT_ATTEMPT: &str =
     "INSERT INTO server_attempts (kind, subject, address, at) VALUES ($1, $2, $3, $4) RETURNING id";
-const WAS_LET_IN: &str = "SELECT 1 FROM server_let_in WHERE subject = $1 AND address = $2 AND at > $3";
-const LET_IN: &str = "INSERT INTO server_let_in (subject, address, at) VALUES ($1, $2, $3)
-    ON CONFLICT (subject, address) DO UPDATE SET at = excluded.at WHERE server_let_in.at < excluded.at";
 const FORGIVE_ATTEMPT: &str = "DELETE FROM server_attempts WHERE id = $1";
 
 const LIMITING_CODE_OF_ACCOUNT: &str = "SELECT made_at FROM server_phone_codes WHERE account_id = $1 AND made_at > $2 ORDER BY made_at DESC LIMIT 1 OFFSET $3";
@@ -154,7 +154,6 @@ const MAIL_GIVEN_UP: &str = "UPDATE server_mail_outbox SET given_up_at = $2, att
 const PURGE_SESSIONS: &str = "DELETE FROM server_sessions WHERE expires_at <= $1 OR idle_expires_at <= $1";
 const PURGE_TOKENS: &str = "DELETE FROM server_one_time_tokens WHERE expires_at <= $1";
 const PURGE_API_TOKENS: &str = "DELETE FROM server_api_tokens WHERE expires_at <= $1";
-const PURGE_LET_IN: &str = "DELETE FROM server_let_in WHERE at <= $1";
 const PURGE_ATTEMPTS: &str = "DELETE FROM server_attempts WHERE at <= $1";
 const PURGE_PHONE_CODES: &str = "DELETE FROM server_phone_codes WHERE made_at <= $1";
 const PURGE_MAIL: &str =
@@ -769,6 +768,17 @@ impl Accounts for Kept {
         Ok(closed.rows_affected())
     }
 
+    async fn logged_in_from(
+        &self,
+        email: &EmailAddress,
+        address: &str,
+        since: DateTime<Utc>,
+    ) -> Result<bool, AccountsError> {
+        let seen = sqlx::query(LOGGED_IN_FROM).bind(email.normalised()).bind(address).bind(micros(since));
+        let seen = seen.fetch_one(&mut *self.connection().await?).await.map_err(fault)?;
+        seen.try_get(0).map_err(fault)
+    }
+
     async fn log_ins_of(&self, account_id: &str, before: Option<i64>, limit: u32) -> Result<Vec<LogIn>, AccountsError> {
         let rows = sqlx::query(LOG_INS_OF).bind(account_id).bind(before).bind(i64::from(limit));
         let rows = rows.fetch_all(&mut *self.connection().await?).await.map_err(fault)?;
@@ -846,9 +856,7 @@ impl Accounts for Kept {
                 .bind(i64::from(most.saturating_sub(1)));
             limiting.extend(query.fetch_optional(&mut *tx).await.map_err(fault)?);
         }
-        let before = sqlx::query(WAS_LET_IN).bind(subject.to_vec()).bind(address).bind(micros(now - KNOWN_FOR));
-        let is_known = before.fetch_optional(&mut *tx).await.map_err(fault)?.is_some();
-        if let Some(most) = limits.per_subject.filter(|_| !is_known) {
+        if let Some(most) = limits.per_subject {
             let query = sqlx::query(LIMITING_BY_SUBJECT)
                 .bind(kind.as_str())
                 .bind(subject.to_vec())
@@ -896,11 +904,6 @@ impl Accounts for Kept {
             .await
             .map(drop)
             .map_err(fault)
-    }
-
-    async fn let_in(&self, subject: SecretHash, address: &str, now: DateTime<Utc>) -> Result<(), AccountsError> {
-        let note = sqlx::query(LET_IN).bind(subject.to_vec()).bind(address).bind(micros(now));
-        note.execute(&mut *self.connection().await?).await.map(drop).map_err(fault)
     }
 
     async fn add_phone_code(
@@ -1028,7 +1031,6 @@ impl Accounts for Kept {
             (PURGE_TOKENS, now),
             (PURGE_API_TOKENS, now),
             (PURGE_ATTEMPTS, now - ONE_DAY),
-            (PURGE_LET_IN, now - KNOWN_FOR),
             (PURGE_PHONE_CODES, now - ONE_DAY),
             (PURGE_LOG_INS, now - LOG_INS_KEPT),
             (PURGE_MAIL, now - MAIL_KEPT),

@@ -52,11 +52,10 @@ static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
         migration(5, "webhooks", include_str!("../../migrations/sqlite/0005_webhooks.sql")),
         migration(6, "inbound mail", include_str!("../../migrations/sqlite/0006_inbound_mail.sql")),
         migration(7, "preferences", include_str!("../../migrations/sqlite/0007_preferences.sql")),
-        migration(8, "let in", include_str!("../../migrations/sqlite/0008_let_in.sql")),
-        migration(9, "links and codes", include_str!("../../migrations/sqlite/0009_links_and_codes.sql")),
-        migration(10, "people", include_str!("../../migrations/sqlite/0010_people.sql")),
-        migration(11, "acceptances", include_str!("../../migrations/sqlite/0011_acceptances.sql")),
-        migration(12, "guests", include_str!("../../migrations/sqlite/0012_guests.sql")),
+        migration(8, "links and codes", include_str!("../../migrations/sqlite/0008_links_and_codes.sql")),
+        migration(9, "people", include_str!("../../migrations/sqlite/0009_people.sql")),
+        migration(10, "acceptances", include_str!("../../migrations/sqlite/0010_acceptances.sql")),
+        migration(11, "guests", include_str!("../../migrations/sqlite/0011_guests.sql")),
     ]);
     migrator.dangerous_set_table_name(SCHEMA_TABLE);
     migrator

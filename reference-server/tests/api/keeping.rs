@@ -5,7 +5,7 @@ use futures_util::future::join_all;
 use reference_server::auth::Role;
 use reference_server::auth::accounts::{
     AccountChange, AccountFilter, AccountMailKind, Accounts, AccountsError, Admission, Asked, AttemptKind,
-    AttemptLimits, Chosen, Confirmation, Door, EmailAsked, KNOWN_FOR, KeptOpen, Made, MailOutcome, NewAccount, NewCode,
+    AttemptLimits, Chosen, Confirmation, Door, EmailAsked, KeptOpen, Made, MailOutcome, NewAccount, NewCode,
     NewSession, NewToken, Origin, SignUp, TokenPurpose,
 };
 use reference_server::auth::values::{EmailAddress, FullName};
@@ -663,11 +663,6 @@ async fn what_was_made_is_kept_and_what_expired_goes(two: Two) {
     assert_eq!(accounts.purge(now()).await.expect("purges"), 0);
     assert_eq!(accounts.purge(expires).await.expect("purges"), 3);
     assert_eq!(accounts.purge(now() + TimeDelta::days(1)).await.expect("purges"), 1);
-    accounts.let_in([4; 32], "203.0.113.7", now()).await.expect("noted");
-    accounts.let_in([4; 32], "203.0.113.7", now() + TimeDelta::days(1)).await.expect("noted once");
-    accounts.let_in([4; 32], "203.0.113.7", now()).await.expect("late");
-    assert_eq!(accounts.purge(now() + KNOWN_FOR).await.expect("purges"), 0, "the last time counts");
-    assert_eq!(accounts.purge(now() + TimeDelta::days(1) + KNOWN_FOR).await.expect("purges"), 1);
     assert_eq!(
         accounts.purge(now() + TimeDelta::days(365)).await.expect("purges"),
         2,
