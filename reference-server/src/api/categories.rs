@@ -144,7 +144,7 @@ pub(crate) fn check_new(state: &AppState, body: NewCategory) -> Result<(), Probl
 
 fn category_of(body: NewCategory, policy: &Policy) -> Result<Category, Problem> {
     let named = Category::named(&body.name).map_err(|_| {
-        let wanted = "1 to 64 letters or digits, words joined by spaces or hyphens.";
+        let wanted = "Must be 1 to 64 letters or digits, words joined by spaces or hyphens.";
         let code = if body.name.trim().is_empty() { "missing" } else { "invalid" };
         Problem::invalid().detail(format!("name: {wanted}")).field("name", code, wanted)
     });

@@ -1071,8 +1071,12 @@ fn said_of(label: &str, error: &FieldError) -> String {
         {
             sentence(&format!("{label} must be {wanted}"))
         }
-        _ if message.starts_with(char::is_uppercase) => format!("{label}: {message}"),
-        _ => sentence(&format!("{label} {message}")),
+        _ => match message.strip_prefix("it ").unwrap_or(message) {
+            rest if ["must ", "is ", "has "].iter().any(|verb| rest.starts_with(verb)) => {
+                sentence(&format!("{label} {rest}"))
+            }
+            rest => sentence(&format!("{label}: {rest}")),
+        },
     }
 }
 
@@ -1098,4 +1102,33 @@ fn faults_of(problem: Problem, label: fn(&str) -> &str) -> Result<(StatusCode, V
 
 fn labels(statuses: &[Status]) -> String {
     list(statuses.iter().map(|status| status.label()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_programs_are_told_is_a_sentence_for_people() {
+        for (code, message, said) in [
+            ("invalid_type", "Expected a whole number.", "It all must be a whole number."),
+            ("invalid", "Must be 1 to 64 letters.", "It all must be 1 to 64 letters."),
+            ("invalid", "span of time must be an amount, e.g. 8 weeks", "It all must be an amount, e.g. 8 weeks."),
+            (
+                "too_long",
+                "it has 3000 characters; write at most 2000",
+                "It all has 3000 characters; write at most 2000.",
+            ),
+            (
+                "weight",
+                "a weight of 0 cannot be counted; make it 1 to 1000",
+                "It all: a weight of 0 cannot be counted; make it 1 to 1000.",
+            ),
+            ("out_of_range", "At most 10000.", "It all: At most 10000."),
+            ("missing", "Please give your full name.", "It all is missing."),
+        ] {
+            let error = FieldError { field: "all".into(), code: code.into(), message: message.into(), remedy: None };
+            assert_eq!(said_of("It all", &error), said);
+        }
+    }
 }

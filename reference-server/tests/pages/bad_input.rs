@@ -424,7 +424,7 @@ async fn wrong_passwords_and_odd_ways_back() {
         visitor.press("/login", &[("email", "john@example.org"), ("password", "not this one at all")]).await;
     }
     visitor.press("/login", &[("password", "not this one at all")]).await;
-    assert!(visitor.status() == 429 && visitor.says("Please wait 15 minutes"), "{}", visitor.text());
+    assert!(visitor.status() == 429 && visitor.says("Please wait 16 minutes"), "{}", visitor.text());
     assert_eq!(visitor.attribute("input[name=email]", "value").as_deref(), Some("john@example.org"));
     assert_eq!(visitor.attribute("input[name=next]", "value").as_deref(), Some("/complaints/new"));
     visitor.open("/track?reference=C7KQ-2M9X-5").await;
