@@ -402,13 +402,13 @@ impl Accounts for Kept {
         now: DateTime<Utc>,
     ) -> Result<Option<SecretHash>, AccountsError> {
         let mut tx = self.begin(Turn::Accounts).await?;
-        let tried = sqlx::query(TRY_CODE)
+        let attempt = sqlx::query(TRY_CODE)
             .bind(account_id)
             .bind(purpose.as_str())
             .bind(code.to_vec())
             .bind(micros(now))
             .bind(i64::from(tries));
-        let rows = tried.fetch_all(&mut *tx).await.map_err(fault)?;
+        let rows = attempt.fetch_all(&mut *tx).await.map_err(fault)?;
         // The try is written down either way.
         tx.commit().await.map_err(fault)?;
         let bytes = |row: &Row, column| row.try_get::<Vec<u8>, _>(column).map_err(fault);
