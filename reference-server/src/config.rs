@@ -47,7 +47,7 @@ pub struct Cli {
 impl Cli {
     /// The command, `serve` being the default.
     pub fn into_command(self) -> Command {
-        self.command.unwrap_or(Command::Serve(self.serve))
+        self.command.unwrap_or(Command::Serve(Box::new(self.serve)))
     }
 }
 
@@ -55,7 +55,7 @@ impl Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Start the server.
-    Serve(ServeArgs),
+    Serve(Box<ServeArgs>),
     /// Start the server on a scratch database with a believable organisation.
     Demo(DemoArgs),
     /// Manage administrators.

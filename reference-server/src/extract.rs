@@ -224,7 +224,7 @@ fn with_the_rest<T: DeserializeOwned>(text: &str, first: Problem, untold: &[&str
             // The value gives way, or, where none of ours will do there, all of the member that it is in. If nothing does, what else is
             // wrong stays unknown.
             let value = mended::<T>(&mut body, &place, &at, untold);
-            value.or_else(|| mended::<T>(&mut body, &[&top], &at, untold)).flatten()
+            value.or_else(|| mended::<T>(&mut body, &[&top], &at, untold)).and_then(|mended| mended.next)
         };
         if let Some(next) = &fault
             && faults.iter().all(|known| known.field != next.field)
@@ -245,13 +245,14 @@ fn fault_in<T: DeserializeOwned>(body: &Value, untold: &[&str]) -> Option<FieldE
     field_problem(&dotted(error.path()), &error.inner().to_string(), untold).errors.into_iter().next()
 }
 
-/// Puts a value of ours in a place and says what is wrong next, or `None` if that place stays at fault whatever stands there.
-fn mended<T: DeserializeOwned>(
-    body: &mut Value,
-    place: &[&str],
-    at: &FieldError,
-    untold: &[&str],
-) -> Option<Option<FieldError>> {
+/// A value gave way.
+struct Mended {
+    /// What is wrong then, if anything is.
+    next: Option<FieldError>,
+}
+
+/// Puts a value of ours in a place, or says `None` if that place stays at fault whatever stands there.
+fn mended<T: DeserializeOwned>(body: &mut Value, place: &[&str], at: &FieldError, untold: &[&str]) -> Option<Mended> {
     let whole = place.join(".");
     let before = below(body, place)?.clone();
     for mend in mends(at) {
@@ -263,7 +264,7 @@ fn mended<T: DeserializeOwned>(
             within(&next.field, &whole) || within(&whole, &next.field)
         };
         if !next.as_ref().is_some_and(here) {
-            return Some(next);
+            return Some(Mended { next });
         }
     }
     *below(body, place)? = before;

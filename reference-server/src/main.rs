@@ -55,7 +55,7 @@ fn main() -> ExitCode {
     };
     let done: Result<ExitCode, AnyError> = runtime.block_on(async {
         match command {
-            Command::Serve(args) => serve(args).await,
+            Command::Serve(args) => serve(*args).await,
             Command::Demo(args) => demo::run(args, told_to_stop()?).await,
             Command::Admin(AdminCommand::Create(args)) => admin_create(args).await,
             Command::Import(args) => import::run(args).await,

@@ -390,7 +390,7 @@ async fn check(state: &AppState, agent: &Agent) -> Result<(), Problem> {
     }
     for (at, language) in agent.languages.iter().enumerate().filter(|(_, language)| !language.is_tag()) {
         let said = format!("“{language}” is no tag of a language, as en, de and pt-br are.");
-        problem = problem.field(&format!("languages.{at}"), "not_a_language", said);
+        problem = problem.field(format!("languages.{at}"), "not_a_language", said);
     }
     if agent.absence.is_some_and(|absence| absence.until <= absence.from) {
         problem = problem.field("absence.until", "out_of_range", "Must be later than the beginning.");

@@ -1,6 +1,6 @@
 //! `/api/v1/complaints/batch`: several complaints in one go, from a list or a table, each handed in as if it had come alone.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use axum::Json;
 use axum::extract::{Request, State};
@@ -294,12 +294,12 @@ pub(crate) fn rows_of_table(bytes: &[u8]) -> Result<Vec<Row>, Problem> {
     let header: Vec<String> =
         table.headers().map_err(|_| malformed())?.iter().map(|name| name.trim().to_owned()).collect();
     let mut problem = Problem::invalid();
-    let mut names = BTreeMap::new();
+    let mut names = BTreeSet::new();
     for name in &header {
         if !COLUMNS.contains(&name.as_str()) && !name.starts_with("answers.") {
             problem = problem.field(name, "unknown_field", "There is no such column.");
         }
-        if names.insert(name, ()).is_some() {
+        if !names.insert(name) {
             problem = problem.field(name, "duplicate", "This column is there twice.");
         }
     }

@@ -236,9 +236,8 @@ fn changed(known: &Category, body: &CategoryChange, asked: Option<&Vec<CategoryQ
 fn checked(policy: Policy, category: Category, is_new: bool) -> Result<(Policy, Category), Problem> {
     let words = |name: &str| name.split_whitespace().map(str::to_lowercase).collect::<Vec<_>>();
     // Whoever chooses sees names; two that are the same are one to them.
-    let is_taken = |known: &&Category| match known.key == category.key {
-        true => is_new,
-        false => words(&known.name) == words(&category.name),
+    let is_taken = |known: &&Category| {
+        if known.key == category.key { is_new } else { words(&known.name) == words(&category.name) }
     };
     let taken = policy.categories.iter().find(is_taken).map(taken);
     let policy = policy.with_category(category.clone());

@@ -112,8 +112,8 @@ mod tests {
             std::fs::write(&file, content).expect("written");
             Document::read(DocumentKind::Terms, &file)
         };
-        let fine = read("  1 December 2026 \r\n\r\nBe kind.\r\nPay.\n".as_bytes()).expect("fine");
-        assert_eq!((fine.version.as_str(), fine.text.as_str()), ("1 December 2026", "Be kind.\nPay."));
+        let terms = read("  1 December 2026 \r\n\r\nBe kind.\r\nPay.\n".as_bytes()).expect("fine");
+        assert_eq!((terms.version.as_str(), terms.text.as_str()), ("1 December 2026", "Be kind.\nPay."));
         for (content, why) in [
             (&b"1 December 2026"[..], "has no text"),
             (b"\nBe kind.", "first line must be its version"),

@@ -748,10 +748,10 @@ fn remedies(typed: &Typed, rows: &mut Vec<usize>, faults: &mut Vec<Fault>) -> Ve
             if amount.is_some() || due_on.is_some() || instructions.is_some() {
                 faults.push(Fault::of(name("kind"), "Choose what kind of remedy it is."));
             }
-            faults.extend(remedy_faults(&name, &mut amount, &mut due_on));
+            faults.extend(remedy_faults(name, &mut amount, &mut due_on));
             continue;
         };
-        faults.extend(remedy_faults(&name, &mut amount, &mut due_on));
+        faults.extend(remedy_faults(name, &mut amount, &mut due_on));
         let mut remedy = Map::from_iter([("kind".to_owned(), json!(kind))]);
         for (key, value) in [("amount", amount), ("due_on", due_on), ("instructions", instructions)] {
             if let Some(value) = value {

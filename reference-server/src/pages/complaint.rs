@@ -227,6 +227,7 @@ struct Fact {
 
 #[derive(Template)]
 #[template(path = "customer/complaint.html")]
+#[expect(clippy::struct_excessive_bools, reason = "each switches another part of the template")]
 struct CustomerPage {
     me: Me,
     /// Whether a signed link shows it, by which nothing else can be seen.
