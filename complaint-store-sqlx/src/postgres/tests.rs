@@ -413,7 +413,7 @@ async fn daily_work_reads_a_range_however_much_is_settled() {
             let scans = |step: &&serde_json::Value| {
                 step["Node Type"] == "Seq Scan" && step["Relation Name"] != "complaint_count_changes"
             };
-            assert!(!steps.iter().any(|step| scans(step)), "{name}, {mode}: {plan:#}\n{sql}");
+            assert!(!steps.iter().any(scans), "{name}, {mode}: {plan:#}\n{sql}");
             let number = |step: &serde_json::Value, what: &str| step[what].as_f64().unwrap_or(0.0);
             let read: f64 = steps
                 .iter()

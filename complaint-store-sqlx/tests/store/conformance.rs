@@ -30,8 +30,8 @@ async fn fresh() -> InFolder<SqliteStore> {
 
 /// As a host keeps it that chooses the engine when it starts.
 async fn chosen() -> InFolder<dyn Store> {
-    let InFolder { store, _folder } = fresh().await;
-    InFolder { store, _folder }
+    let InFolder { store, _folder: folder } = fresh().await;
+    InFolder { store, _folder: folder }
 }
 
 mod sqlite {

@@ -123,10 +123,10 @@ async fn a_proxy_that_pools_transactions_keeps_statements_or_is_told_to() {
         for number in 1..=40 {
             let store = store.clone();
             tasks.spawn(async move {
-                let (mut story, opened) = Story::open(&Opening::numbered(number));
+                let (mut told, opened) = Story::open(&Opening::numbered(number));
                 store.commit(&opened).await?;
-                store.commit(&story.note("Behind a proxy.")).await?;
-                assert_eq!(store.load(story.id()).await?.as_ref(), Some(story.state()));
+                store.commit(&told.note("Behind a proxy.")).await?;
+                assert_eq!(store.load(told.id()).await?.as_ref(), Some(told.state()));
                 Ok::<_, StoreError>(())
             });
         }

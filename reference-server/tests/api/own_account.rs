@@ -125,9 +125,9 @@ async fn whether_a_new_address_is_taken_nobody_learns() {
     // Somebody else confirms it while the link is under way.
     assert_eq!(ask("late@example.org").await.status, 202);
     let mails = it.mails().await;
-    let token = token_in(&mails.iter().find(|mail| mail.to == "late@example.org").expect("a mail").text);
+    let late = token_in(&mails.iter().find(|mail| mail.to == "late@example.org").expect("a mail").text);
     it.customer("late@example.org").await;
-    assert_eq!(it.post("/api/v1/accounts/email", json!({ "token": token })).await.problem().1, "invalid_token");
+    assert_eq!(it.post("/api/v1/accounts/email", json!({ "token": late })).await.problem().1, "invalid_token");
     let refused = ask("more@example.org").await;
     assert_eq!((refused.problem(), refused.header("retry-after")), ((429, "too_many_requests".into()), "3601"));
 }
