@@ -41,7 +41,7 @@ statements! {
     // Not called at all under a schema that a later library has brought further: what it is called with depends on that.
     commit = "SELECT refusal, refused_complaint, current_version, refused_agent \
               FROM (SELECT max(version) AS newest FROM complaint_schema) AS applied \
-              CROSS JOIN LATERAL complaint_commit(CASE WHEN newest <= $48 THEN $1 END, $2, $3, $4, $5, \
+              CROSS JOIN LATERAL complaint_commit(CASE WHEN newest <= $48 THEN $1::bigint[] END, $2, $3, $4, $5, \
               $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, \
               $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39, $40, $41, $42, $43, $44, $45, $46, $47) WHERE newest <= $48";
 
