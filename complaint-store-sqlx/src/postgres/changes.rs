@@ -4,9 +4,9 @@
 //! commits would no longer share their way to the disk. So a server tells what it committed right behind it, all that
 //! came together in one statement. What is not told because a server died in between is found by looking, as after a gap.
 
-use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use std::{fmt, mem};
 
 use complaint_core::id::{ComplaintId, Version};
 use complaint_core::store::StoreError;
@@ -53,7 +53,6 @@ pub enum Heard {
 /// }
 /// # }
 /// ```
-#[derive(Debug)]
 pub struct Changes {
     connect: PgConnectOptions,
     channel: String,
@@ -65,6 +64,13 @@ pub struct Changes {
     patience: Duration,
     /// Whose announcements are left out.
     own: Option<Arc<Announcer>>,
+}
+
+// The driver's options would show the password.
+impl fmt::Debug for Changes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Changes").field("channel", &self.channel).finish_non_exhaustive()
+    }
 }
 
 impl PostgresStore {
