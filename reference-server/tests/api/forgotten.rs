@@ -110,7 +110,8 @@ async fn a_hundred_guesses_at_once_leave_the_code_dead() {
     }
     let answers = guesses.join_all().await;
     let looked_at = answers.iter().filter(|status| **status == 422).count();
-    assert!((1..=10).contains(&looked_at) && answers.iter().all(|status| [422, 429].contains(status)), "{answers:?}");
+    // Ten from each network address; the code is dead after five.
+    assert!((1..=30).contains(&looked_at) && answers.iter().all(|status| [422, 429].contains(status)), "{answers:?}");
     let late = it.resets(json!({ "email": "john@example.org", "code": code })).await;
     assert!([422, 429].contains(&late.status.as_u16()), "{}", late.text);
 }
