@@ -1,7 +1,6 @@
 //! Which changes of status a policy leaves possible, and what it says about each: what the charts draw and the
 //! linter walks.
 
-use crate::deadline::ClockKind;
 use crate::id::Level;
 use crate::lifecycle::{CommandName, Guard, LevelChange, Rule, Status, TABLE, To, Who};
 use crate::policy::{LevelPolicy, Policy};
@@ -141,17 +140,6 @@ fn never_holds(guard: Guard, policy: &Policy, at: Option<Level>) -> bool {
         Guard::BelowLastLevel => single || at.is_some_and(|level| level >= policy.last_level()),
         Guard::AboveFirstLevel => single || at == Some(Level::FIRST),
         _ => false,
-    }
-}
-
-/// The commands that stop a clock without a change of status.
-pub(crate) fn stopped_by(clock: ClockKind) -> &'static [CommandName] {
-    use CommandName as C;
-    match clock {
-        ClockKind::Acknowledgement => &[C::Acknowledge],
-        ClockKind::FirstResponse => &[C::Post, C::Ask],
-        ClockKind::Remedy => &[C::FulfilRemedy, C::DeclineRemedy],
-        _ => &[],
     }
 }
 
