@@ -1005,8 +1005,26 @@ fn a_decision_after_an_opportunity_is_no_late_one() {
         let begun = world.begun("sarah");
         let promise = begun.promise(&summary).unwrap().clone();
         world.now = promise.due_at.unwrap() + TimeDelta::seconds(late);
+        let begun = if late == 0 { world.text(&begun, &agent("sarah"), C::Post) } else { begun };
         let resolved = world.resolved(&begun, Vec::new());
         let ended = resolved.deadlines.iter().rev().find(|it| it.promise.is_some() && it.instance == promise.instance);
         assert_eq!(ended.unwrap().ended.map(|it| it.how), Some(how), "{late} s after it");
     }
+}
+
+/// A window that opens anew takes nothing from the one that is open, whatever the policy says meanwhile.
+#[test]
+fn a_window_that_opens_anew_is_never_the_shorter_one() {
+    let mut world = World::new(policy());
+    let (john, sarah) = (customer("john"), agent("sarah"));
+    let begun = world.begun("sarah");
+    let resolved = world.resolved(&begun, replacement());
+    let accepted = world.plain(&resolved, &john, C::Accept);
+    let given = input(C::FulfilRemedy, Input { evidence: Some("Parcel 17".into()), ..Input::default() });
+    let closed = world.act(&accepted, &sarah, &given);
+    let end = closed.deadline(K::ContestWindow).unwrap().due_at;
+    world.policy.targets.contest_window = "1 day".parse().unwrap();
+    let failed = input(C::FailRemedy, Input { reason: Some("Nothing came.".into()), ..Input::default() });
+    let again = world.act(&closed, &john, &failed);
+    assert!(again.deadline(K::ContestWindow).unwrap().due_at >= end);
 }

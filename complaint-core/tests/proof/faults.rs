@@ -442,6 +442,18 @@ async fn all_that_somebody_leaves_behind_is_given_to_others() {
     }
 }
 
+/// Where nobody is there for any of many, a sweep looks at each page once.
+#[tokio::test]
+async fn a_sweep_of_more_than_a_page_ends_though_nobody_is_there() {
+    let house = House::new(policy()).await;
+    away(&house, |_| true).await;
+    many(&house, 101).await;
+    let (desk, store) = Clogged { store: house.store.clone(), ..Clogged::default() }.desk(house.clock.clone());
+    assert_eq!(desk.route_waiting().await.unwrap(), 0);
+    let queries = store.queries.lock().unwrap();
+    assert_eq!((queries.len(), queries[0].after.is_some(), queries[1].after.is_some()), (2, false, true));
+}
+
 /// What the store gives must be what its log says.
 #[tokio::test]
 async fn a_complaint_that_is_not_as_its_log_says_is_found() {

@@ -177,7 +177,10 @@ fn what_is_imported_is_news_to_no_program() {
 /// The id of what a program is sent is of the complaint, the entry and the program, and of nothing else.
 #[test]
 fn each_entry_is_sent_to_a_program_under_an_id_of_its_own() {
-    let (of, policy) = (complaint(), everything());
+    let (of, mut policy) = (complaint(), self::policy());
+    // One in which no bit is left free by the complaint's.
+    let opposite = EndpointId::from_uuid(uuid::Uuid::from_u128(!of.id.as_uuid().as_u128()));
+    policy.endpoints.insert(opposite, Subscription::default());
     let sent = |entry: Entry| -> Notice {
         let told = announce(Some(&of), &of, &[entry], &policy);
         told.into_iter().find(|it| it.channel == NoticeChannel::Webhook).unwrap()
@@ -192,7 +195,7 @@ fn each_entry_is_sent_to_a_program_under_an_id_of_its_own() {
     let mut among = policy.clone();
     among.endpoints.insert("01900000-0000-7000-8000-000000000001".parse().unwrap(), Subscription::default());
     let told = announce(Some(&of), &of, &[entry(7)], &among);
-    let ours = told.iter().find(|it| it.recipient == Recipient::Endpoint(shop())).unwrap();
+    let ours = told.iter().find(|it| it.recipient == Recipient::Endpoint(opposite)).unwrap();
     assert_eq!(ours.id, same[0], "another program is no reason for another id");
 }
 

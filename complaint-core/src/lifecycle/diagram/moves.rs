@@ -169,3 +169,21 @@ pub(crate) fn authority(level: &LevelPolicy) -> String {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_level_can_be_left_upward_unless_it_is_the_last_and_downward_unless_it_is_the_first() {
+        let policy = Policy::standard();
+        let (first, last) = (Level::FIRST, policy.last_level());
+        let can = |command: CommandName, at: Level| {
+            let all = moves(&policy, Some(at));
+            all.iter().any(|it| it.command == command && it.is_possible())
+        };
+        for (at, up, down) in [(first, true, false), (first.above(), true, true), (last, false, true)] {
+            assert_eq!((can(CommandName::Escalate, at), can(CommandName::HandBack, at)), (up, down), "level {at}");
+        }
+    }
+}
