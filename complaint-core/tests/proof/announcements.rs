@@ -1342,3 +1342,29 @@ fn what_is_contested_is_out_of_sight_of_whoever_decided_below_alone() {
     let of = |kind| read_of(&world, &resolved, &customer("john"), &contest, kind).out_of_sight;
     assert_eq!((of(K::ContestedCustomer), of(K::ContestedHandler)), (false, true));
 }
+
+/// Whose proposal fell on the way up is named to whoever follows, and not any more to whoever gets it opened again.
+#[tokio::test]
+async fn whose_proposal_fell_is_named_to_the_next_one_alone() {
+    let house = House::with(policy(), agents()).await;
+    let id = house.submit().await.id;
+    house.handler(id).await.begin(id).await.unwrap();
+    let proposer = house.state(id).await.handler;
+    let dear = decision(C::Propose, vec![Remedy::refund("500.00 EUR").unwrap()]);
+    house.handler(id).await.perform(id, dear).await.unwrap();
+    let named = |house: &House| {
+        let changes = house.changes.0.lock().unwrap();
+        let mut notices = changes.iter().rev().flat_map(|it| it.notices().to_vec());
+        notices.find(|notice| notice.kind == K::AssignedHandler).unwrap().handler
+    };
+    house.clock.set(house.state(id).await.deadline(ClockKind::Level).unwrap().due_at.unwrap());
+    house.desk.sweep_clocks().await.unwrap();
+    house.desk.route_waiting().await.unwrap();
+    assert_eq!((house.state(id).await.level, named(&house)), (level(2), proposer));
+    let mia = house.as_actor(agent("mia"));
+    let ground = Input { reason: Some("spam".into()), text: Some("No.".into()), ..Input::default() };
+    mia.perform(id, input(C::Dismiss, ground)).await.unwrap();
+    mia.perform(id, Command::with_reason(C::Reopen, "It was none.")).await.unwrap();
+    assert!(house.state(id).await.handler.is_some());
+    assert_eq!(named(&house), None);
+}

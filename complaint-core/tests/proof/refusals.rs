@@ -249,3 +249,31 @@ fn each_decision_is_counted() {
     let dismissed = world.act(&begun, &agent("mia"), &input(C::Dismiss, ground));
     assert_eq!((begun.decisions, dismissed.decisions), (0, 1));
 }
+
+/// What somebody withdraws lets go of those whose customers let them be joined to it, and of no other.
+#[test]
+fn only_what_was_joined_by_consent_is_let_go() {
+    use complaint_core::complaint::Event;
+    use complaint_core::lifecycle::decide;
+    let mut world = World::new(policy());
+    let begun = world.begun("sarah");
+    let other = world.submitted();
+    let consented = |it: &Complaint| {
+        let mut it = it.clone();
+        it.consents.insert(other.id, other.customer.clone());
+        it
+    };
+    let joined = Complaint { merged_into: Some(begun.id), ..other.clone() };
+    for (survivor, there, let_go) in [
+        (consented(&begun), &joined, true),
+        (begun.clone(), &joined, false),
+        (consented(&begun), &other, false),
+        (begun.clone(), &other, false),
+    ] {
+        let context = Context::new(&world.policy, world.now).joined(std::slice::from_ref(there));
+        let withdraw = Command::plain(C::Withdraw);
+        let entries = decide(&survivor, &withdraw, &customer("john"), &context).unwrap();
+        let separated = entries.iter().any(|entry| matches!(entry.event, Event::Separated { .. }));
+        assert_eq!(separated, let_go);
+    }
+}
