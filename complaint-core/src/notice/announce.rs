@@ -268,7 +268,8 @@ fn plan(
         Event::Released { agent, cause } => {
             tell(Some(customer()), K::BackInQueue);
             tell(to_agent(Some(agent)), K::TakenAway);
-            if *cause == ReleaseCause::NotBegun && level < last {
+            // At the last level the clock takes it from nobody.
+            if *cause == ReleaseCause::NotBegun {
                 tell(Some(at(level.above(), level.above())), K::Missed(ClockKind::Acceptance));
             }
         }

@@ -676,4 +676,37 @@ mod tests {
         assert_eq!(kolkata.quiet_until(at("2026-11-20T06:30:00Z")), Some(at("2026-11-20T08:30:00Z")));
         assert_eq!(kolkata.quiet_until(at("2026-11-20T06:29:59Z")), None);
     }
+
+    #[test]
+    fn a_summary_comes_at_its_time_or_when_the_clock_jumps_over_it() {
+        let digest = |planned: &str| {
+            let spec = PreferencesSpec {
+                zone: Some("Europe/Berlin".into()),
+                digest_at: Some("02:00".into()),
+                ..PreferencesSpec::default()
+            };
+            Preferences::new(&spec).expect("preferences").next(Time::constant(2, 0, 0, 0), at(planned))
+        };
+        assert_eq!(digest("2026-11-20T12:00:00Z"), Some(at("2026-11-21T01:00:00Z")));
+        // What comes up at that very time waits for the next one.
+        assert_eq!(digest("2026-11-21T01:00:00Z"), Some(at("2026-11-22T01:00:00Z")));
+        // 02:00 becomes 03:00: its first moment is the change itself.
+        assert_eq!(digest("2026-03-29T00:00:00Z"), Some(at("2026-03-29T01:00:00Z")));
+    }
+
+    #[test]
+    fn a_time_is_two_digits_a_colon_and_two_digits() {
+        for (text, read) in [("07:05", true), ("12:0", false), ("7:05", false), (" 7:05", false), ("+7:05", false)] {
+            assert_eq!(time_of_day(text).is_some(), read, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn faults_are_gone_through_in_order() {
+        let spec =
+            PreferencesSpec { digest_at: Some("8".into()), language: Some("d".into()), ..PreferencesSpec::default() };
+        let faults = Preferences::new(&spec).expect_err("two are wrong");
+        let by_reference: Vec<&PreferencesFault> = (&faults).into_iter().collect();
+        assert!(by_reference.len() >= 2 && by_reference.into_iter().eq(faults.iter()));
+    }
 }

@@ -746,4 +746,28 @@ mod tests {
         router.assign(&AgentId::new("a").unwrap(), 0);
         assert_eq!(router.choose(&weighing(0)).map(AgentId::as_str), Some("a"));
     }
+
+    /// By all five, and not by the hash of them alone: two kinds may share one.
+    #[test]
+    fn kinds_are_told_apart_by_each_thing_that_is_asked() {
+        let need = weighing(1);
+        let kind = Kind {
+            level: need.level,
+            skills: need.skills.clone(),
+            area: need.area.clone(),
+            language: need.language.clone(),
+            weight: need.weight,
+            pools: Vec::new(),
+        };
+        assert!(kind.asks_as(&need));
+        for other in [
+            Need { level: Level::FIRST.above(), ..need.clone() },
+            Need { skills: BTreeSet::from(["water".parse().unwrap()]), ..need.clone() },
+            Need { area: Some(Area::new("harbour").unwrap()), ..need.clone() },
+            Need { language: Some("pt-BR".parse().unwrap()), ..need.clone() },
+            weighing(2),
+        ] {
+            assert!(!kind.asks_as(&other), "{other:?}");
+        }
+    }
 }

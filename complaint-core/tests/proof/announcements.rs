@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 use complaint_core::agent::Absence;
-use complaint_core::complaint::{Entry, Event, Remedy, RemedyKind};
+use complaint_core::complaint::{Entry, Event, Remedy, RemedyKind, Submission};
 use complaint_core::deadline::ClockKind;
 use complaint_core::id::CategoryKey;
 use complaint_core::lifecycle::{Command, CommandName as C, Context, Input, decide, evolve};
@@ -13,7 +13,7 @@ use complaint_core::notice::{Notice, NoticeChannel, NoticeKind as K, Recipient, 
 use complaint_core::{Actor, Agent, Complaint, Policy};
 
 use crate::house::{
-    House, World, admin, agent, agent_id, agents, customer, decision, file, input, john, level, policy, tag,
+    House, World, admin, agent, agent_id, agents, customer, decision, file, input, john, level, policy, submission, tag,
 };
 
 /// What was told of one command: event, to whom, which kind.
@@ -1272,4 +1272,99 @@ async fn where_nobody_is_there_at_the_next_level_either_the_one_above_hears() {
     house.as_actor(customer("john")).perform(id, Command::with_text(C::Post, "It broke again.")).await.unwrap();
     let change = house.changes.0.lock().unwrap().last().unwrap().clone();
     assert_eq!(change.notices().iter().map(to).collect::<Vec<_>>(), ["level 3"]);
+}
+
+/// Whom a complaint is about reads nothing of it, and hears of it no more than whoever is not there.
+#[tokio::test]
+async fn whom_it_is_about_does_not_hear_for_whoever_is_away() {
+    let house = House::with(policy(), agents()).await;
+    let about = Submission { against: Some(agent_id("max")), ..submission() };
+    let id = house.as_actor(customer("john")).submit(about).await.unwrap().id();
+    let handler = house.state(id).await.handler.unwrap();
+    house.handler(id).await.begin(id).await.unwrap();
+    house.handler(id).await.perform(id, decision(C::Resolve, Vec::new())).await.unwrap();
+    let max = agent_id("max");
+    for agent in agents().into_iter().filter(|it| it.id == handler || (it.level == level(2) && it.id != max)) {
+        house.desk.enrol(Agent { enabled: false, ..agent }).await.unwrap();
+    }
+    house.as_actor(customer("john")).perform(id, Command::with_text(C::Post, "It broke again.")).await.unwrap();
+    let change = house.changes.0.lock().unwrap().last().unwrap().clone();
+    assert_eq!(change.notices().iter().map(to).collect::<Vec<_>>(), ["level 3"]);
+}
+
+/// What ends in this very moment is no date to look forward to.
+#[test]
+fn a_date_that_is_now_is_given_to_nobody() {
+    let mut world = World::new(policy());
+    let (john, sarah) = (customer("john"), agent("sarah"));
+    let given = |remedy| {
+        let evidence = Some("Parcel 17".into());
+        input(C::FulfilRemedy, Input { evidence, remedy: Some(remedy), ..Input::default() })
+    };
+    let begun = world.begun("sarah");
+    let it = world.resolved(&begun, vec![Remedy::replacement(), Remedy::of(RemedyKind::Repair)]);
+    let it = world.plain(&it, &john, C::Accept);
+    let window = it.deadline(ClockKind::ContestWindow).unwrap().due_at.unwrap();
+    let it = world.act(&it, &sarah, &given(1));
+    let month = TimeDelta::days(30);
+    assert_eq!(window, world.now + month, "as long as a delivery can be denied");
+    for (now, due_at, deniable_until) in
+        [(window - TimeDelta::seconds(1), Some(window), window), (window, None, window + month)]
+    {
+        world.now = now;
+        let letter = read_of(&world, &it, &sarah, &given(2), K::Closed);
+        assert_eq!((letter.due_at, letter.deniable_until), (due_at, Some(deniable_until)), "{now}");
+    }
+}
+
+/// Of the last level, contesting takes new evidence: these letters give no date for it.
+#[test]
+fn the_letter_that_closes_at_the_last_level_gives_no_date_to_contest() {
+    for (at, dated) in [(1, true), (2, true), (3, false)] {
+        let mut world = World::new(policy());
+        let begun = world.begun_at(at);
+        let resolved = world.resolved(&begun, Vec::new());
+        let letter = read_of(&world, &resolved, &customer("john"), &Command::plain(C::Accept), K::Closed);
+        assert_eq!(letter.due_at.is_some(), dated, "level {at}: {letter:?}");
+        let ground = Input { reason: Some("spam".into()), text: Some("No.".into()), ..Input::default() };
+        let letter = read_of(&world, &begun, &agent("omar"), &input(C::Dismiss, ground), K::Dismissed);
+        assert_eq!(letter.due_at.is_some(), dated, "level {at}: {letter:?}");
+    }
+}
+
+/// Only whoever decided below may have lost sight of what is contested; the customer never does.
+#[test]
+fn what_is_contested_is_out_of_sight_of_whoever_decided_below_alone() {
+    let mut world = World::new(policy());
+    let begun = world.begun("sarah");
+    let resolved = world.resolved(&begun, Vec::new());
+    let contest = why(C::Contest);
+    let of = |kind| read_of(&world, &resolved, &customer("john"), &contest, kind).out_of_sight;
+    assert_eq!((of(K::ContestedCustomer), of(K::ContestedHandler)), (false, true));
+}
+
+/// Whose proposal fell on the way up is named to whoever follows, and not any more to whoever gets it opened again.
+#[tokio::test]
+async fn whose_proposal_fell_is_named_to_the_next_one_alone() {
+    let house = House::with(policy(), agents()).await;
+    let id = house.submit().await.id;
+    house.handler(id).await.begin(id).await.unwrap();
+    let proposer = house.state(id).await.handler;
+    let dear = decision(C::Propose, vec![Remedy::refund("500.00 EUR").unwrap()]);
+    house.handler(id).await.perform(id, dear).await.unwrap();
+    let named = |house: &House| {
+        let changes = house.changes.0.lock().unwrap();
+        let mut notices = changes.iter().rev().flat_map(|it| it.notices().to_vec());
+        notices.find(|notice| notice.kind == K::AssignedHandler).unwrap().handler
+    };
+    house.clock.set(house.state(id).await.deadline(ClockKind::Level).unwrap().due_at.unwrap());
+    house.desk.sweep_clocks().await.unwrap();
+    house.desk.route_waiting().await.unwrap();
+    assert_eq!((house.state(id).await.level, named(&house)), (level(2), proposer));
+    let mia = house.as_actor(agent("mia"));
+    let ground = Input { reason: Some("spam".into()), text: Some("No.".into()), ..Input::default() };
+    mia.perform(id, input(C::Dismiss, ground)).await.unwrap();
+    mia.perform(id, Command::with_reason(C::Reopen, "It was none.")).await.unwrap();
+    assert!(house.state(id).await.handler.is_some());
+    assert_eq!(named(&house), None);
 }

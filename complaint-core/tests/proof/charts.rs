@@ -378,3 +378,77 @@ fn each_arrow_says_the_limit_that_the_policy_sets() {
         }
     }
 }
+
+/// A picture with all that can be on one: what is far from the usual is pinned to the pixel. Read the picture before it is
+/// drawn anew by `COMPLAINT_GOLDEN=write`.
+#[test]
+fn the_picture_of_a_long_way_is_as_it_was_looked_at() {
+    let mut policy = Policy { four_eyes: true, third_party_pauses: true, ..policy() };
+    policy.levels.truncate(1);
+    let day =
+        |days: i64| "2026-11-23T09:30:00Z".parse::<chrono::DateTime<chrono::Utc>>().unwrap() + TimeDelta::days(days);
+    let statuses = [
+        Status::Queued,
+        Status::InProgress,
+        Status::AwaitingCustomer,
+        Status::InProgress,
+        Status::AwaitingCustomer,
+        Status::InProgress,
+        Status::AwaitingThirdParty,
+        Status::InProgress,
+        Status::AwaitingCustomer,
+        Status::InProgress,
+        Status::AwaitingCustomer,
+        Status::InProgress,
+        Status::PendingApproval,
+        Status::Resolved,
+        // Contested where there is no level above.
+        Status::Queued,
+    ];
+    let visits = (0..).zip(statuses).map(|(at, status)| complaint_core::lifecycle::Visit {
+        status,
+        level: complaint_core::id::Level::FIRST,
+        handler: None,
+        from: day(at),
+        until: Some(day(at + 1)),
+        seconds: 86_400,
+    });
+    let trail = Trail { visits: visits.collect() };
+    let counts = BTreeMap::from([(Status::Queued, 12_345), (Status::Closed, 7)]);
+    let options = SvgOptions::default().counting(&counts).linking("/list?a=1&status={status}").walking(&trail);
+    let now = Lifecycle::of(&policy).to_svg(&options);
+    // In progress six times: the first and the last. Waiting four times: all of them.
+    assert!(now.contains(">2 … 12<") && now.contains(">3 5 9 11<"), "{now}");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/proof/pictures/long-way.svg");
+    if std::env::var("COMPLAINT_GOLDEN").is_ok_and(|mode| mode == "write") {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, &now).unwrap();
+    }
+    let kept = std::fs::read_to_string(&path).unwrap();
+    assert!(kept == now, "{} is not what the code draws; COMPLAINT_GOLDEN=write draws it anew", path.display());
+}
+
+/// A name from elsewhere cannot break the picture: a control character has no place in XML.
+#[test]
+fn no_control_character_gets_into_a_picture() {
+    let mut policy = policy();
+    policy.levels[0].name = "First\u{1}line\u{8}".to_owned();
+    let svg = Lifecycle::of(&policy).to_svg(&SvgOptions::default());
+    assert!(svg.contains("First line "), "{svg}");
+    assert!(svg.chars().all(|c| c == '\n' || !c.is_control()), "{svg}");
+}
+
+/// What the policy keeps agents from is open to the others alone.
+#[test]
+fn who_can_take_is_what_the_policy_says() {
+    let who = |policy: &Policy, command: C| -> BTreeSet<String> {
+        let json = Lifecycle::of(policy).to_json();
+        let changes = list(&json["changes"]).into_iter().filter(|it| it["command"] == command.name());
+        changes.flat_map(|it| list(&it["who"])).map(|who| who.as_str().unwrap().to_owned()).collect()
+    };
+    let of = |may: bool| Policy { agents_may_take: may, agents_may_dismiss: may, ..policy() };
+    for command in [C::Assign, C::Dismiss] {
+        let (some, all) = (who(&of(false), command), who(&of(true), command));
+        assert!(some.is_subset(&all) && some.len() < all.len(), "{command}: {some:?} of {all:?}");
+    }
+}

@@ -994,3 +994,37 @@ fn one_step_up_answers_for_a_promise_that_moved_it_up_from_here_before() {
     let ticked = world.tick(again);
     assert_eq!(ticked.level, level(2), "and not at the level after it");
 }
+
+/// An opportunity that lapsed was neither kept nor broken, also where the decision comes before anybody looks.
+#[test]
+fn a_decision_after_an_opportunity_is_no_late_one() {
+    let british = policy().under(&Policy::pack("uk-fca-disp").unwrap()).unwrap();
+    let summary = PromiseKey::new("summary-resolution").unwrap();
+    for (late, how) in [(0, Ending::Met), (1, Ending::Cancelled)] {
+        let mut world = World::new(british.clone());
+        let begun = world.begun("sarah");
+        let promise = begun.promise(&summary).unwrap().clone();
+        world.now = promise.due_at.unwrap() + TimeDelta::seconds(late);
+        let begun = if late == 0 { world.text(&begun, &agent("sarah"), C::Post) } else { begun };
+        let resolved = world.resolved(&begun, Vec::new());
+        let ended = resolved.deadlines.iter().rev().find(|it| it.promise.is_some() && it.instance == promise.instance);
+        assert_eq!(ended.unwrap().ended.map(|it| it.how), Some(how), "{late} s after it");
+    }
+}
+
+/// A window that opens anew takes nothing from the one that is open, whatever the policy says meanwhile.
+#[test]
+fn a_window_that_opens_anew_is_never_the_shorter_one() {
+    let mut world = World::new(policy());
+    let (john, sarah) = (customer("john"), agent("sarah"));
+    let begun = world.begun("sarah");
+    let resolved = world.resolved(&begun, replacement());
+    let accepted = world.plain(&resolved, &john, C::Accept);
+    let given = input(C::FulfilRemedy, Input { evidence: Some("Parcel 17".into()), ..Input::default() });
+    let closed = world.act(&accepted, &sarah, &given);
+    let end = closed.deadline(K::ContestWindow).unwrap().due_at;
+    world.policy.targets.contest_window = "1 day".parse().unwrap();
+    let failed = input(C::FailRemedy, Input { reason: Some("Nothing came.".into()), ..Input::default() });
+    let again = world.act(&closed, &john, &failed);
+    assert!(again.deadline(K::ContestWindow).unwrap().due_at >= end);
+}

@@ -757,6 +757,35 @@ fn a_pack_leaves_to_the_house_what_it_does_not_say() {
     assert_eq!(longer.levels.iter().map(|it| it.name.as_str()).collect::<Vec<_>>(), ["One", "Two"]);
 }
 
+/// A list of tables is laid over item by item; any other list is replaced as a whole, and an empty one empties it.
+#[test]
+fn a_list_of_a_pack_replaces_the_one_of_the_house() {
+    let header = "[pack]\nname = 'x'\ntitle = 'X'\nas_of = '2026-01-01'\nnotes = 'x'\n[pack.sources]\n";
+    let hours = format!("{header}calendars = 'us'\n[calendars.office.hours]\nmon = ['10:00-12:00']\n");
+    let house = Policy::standard();
+    let resolved = house.under(&RulePack::from_toml(&hours).unwrap()).unwrap().to_toml().unwrap();
+    let of_monday: Vec<&str> = resolved.lines().filter(|line| line.starts_with("mon = ")).collect();
+    assert_eq!(of_monday, ["mon = [\"10:00-12:00\"]"]);
+    let house = british();
+    assert!(!house.categories.is_empty());
+    let header = header.replace("[pack]", "categories = []\n[pack]");
+    let none = house.under(&RulePack::from_toml(&format!("{header}categories = 'us'\n")).unwrap()).unwrap();
+    assert_eq!(none.categories, []);
+}
+
+/// What a value without a source is called: a list of values by its own path, one of tables by that of each value.
+#[test]
+fn a_value_without_a_source_is_named_by_its_path() {
+    let header = "[pack]\nname = 'x'\ntitle = 'X'\nas_of = '2026-01-01'\nnotes = 'x'\n";
+    for (text, named) in [
+        ("[calendars.office.hours]\nmon = ['10:00-12:00']\n", "calendars.office.hours.mon"),
+        ("[[levels]]\nname = 'One'\n", "levels.0.name"),
+    ] {
+        let refused = RulePack::from_toml(&format!("{header}{text}")).unwrap_err();
+        assert!(matches!(&refused, PackError::Unsourced { path } if path == named), "{refused}");
+    }
+}
+
 #[test]
 fn a_pack_that_cannot_be_used_says_why() {
     let header = "[pack]\nname = 'x'\ntitle = 'X'\nas_of = '2026-01-01'\nnotes = 'x'\n";

@@ -215,11 +215,25 @@ async fn due_work_past_the_first_hundred_is_not_starved() {
     assert_eq!(house.desk.sweep().await.unwrap().escalated, 0);
 }
 
-/// A store in which some complaints are due for ever, and one can never be changed.
-#[derive(Debug)]
+/// A store in which some complaints are due for ever, and one can never be changed; it can be down for whoever writes, give
+/// complaints that are not as their log says, and keeps what it was asked.
+#[derive(Debug, Default)]
 struct Clogged {
     store: Arc<complaint_core::store::MemoryStore>,
     stuck: Option<ComplaintId>,
+    down: bool,
+    bent: bool,
+    commits: AtomicUsize,
+    claims: AtomicUsize,
+    queries: std::sync::Mutex<Vec<complaint_core::store::Query>>,
+}
+
+impl Clogged {
+    fn desk(self, clock: complaint_core::testing::ManualClock) -> (Desk, Arc<Self>) {
+        let store = Arc::new(self);
+        let desk = Desk::over(store.clone(), policy()).with_clock(Arc::new(clock));
+        (desk.with_ids(Arc::new(CountedIds::from(1_000_000))), store)
+    }
 }
 
 mod clogged {
@@ -235,18 +249,26 @@ mod clogged {
         AgentStore, Change, ComplaintStore, IdempotencyKey, Outbox, Page, Query, Recalled, Scope, StoreError, Summary,
     };
 
+    use std::sync::atomic::Ordering;
+
     use super::Clogged;
     use crate::house::{agent_id, uuid};
 
     #[async_trait]
     impl ComplaintStore for Clogged {
         async fn load(&self, id: ComplaintId) -> Result<Option<Complaint>, StoreError> {
-            self.store.load(id).await
+            let loaded = self.store.load(id).await?;
+            let bend = |it: Complaint| if self.bent { Complaint { subject: "Another".to_owned(), ..it } } else { it };
+            Ok(loaded.map(bend))
         }
         async fn by_reference(&self, reference: Reference) -> Result<Option<Complaint>, StoreError> {
             self.store.by_reference(reference).await
         }
         async fn commit(&self, change: &Change) -> Result<(), StoreError> {
+            self.commits.fetch_add(1, Ordering::SeqCst);
+            if self.down {
+                return Err(StoreError::Unavailable("the disk is full".into()));
+            }
             if change.parts().iter().any(|part| Some(part.id()) == self.stuck) {
                 return Err(StoreError::UnknownAgent { agent: agent_id("nobody") });
             }
@@ -256,6 +278,7 @@ mod clogged {
             self.store.log(id, after, limit).await
         }
         async fn search(&self, query: &Query) -> Result<Page, StoreError> {
+            self.queries.lock().unwrap().push(query.clone());
             self.store.search(query).await
         }
         async fn due(&self, at: DateTime<Utc>, limit: u32) -> Result<Vec<ComplaintId>, StoreError> {
@@ -294,7 +317,9 @@ mod clogged {
             until: DateTime<Utc>,
             limit: u32,
         ) -> Result<Vec<ClaimedNotice>, StoreError> {
-            self.store.claim(now, until, limit).await
+            let claimed = self.store.claim(now, until, limit).await?;
+            self.claims.fetch_add(usize::from(!claimed.is_empty()), Ordering::SeqCst);
+            Ok(claimed)
         }
         async fn settle(&self, id: NoticeId, how: Settlement, now: DateTime<Utc>) -> Result<(), StoreError> {
             self.store.settle(id, how, now).await
@@ -319,7 +344,7 @@ async fn complaints_that_stay_due_do_not_hold_up_the_others() {
     let house = House::new(policy()).await;
     let id = house.submit().await.id;
     house.clock.advance(TimeDelta::days(3));
-    let clogged = Desk::new(Clogged { store: house.store.clone(), stuck: None }, policy())
+    let clogged = Desk::new(Clogged { store: house.store.clone(), ..Clogged::default() }, policy())
         .with_clock(Arc::new(house.clock.clone()))
         .with_ids(Arc::new(CountedIds::from(1_000_000)));
     assert_eq!(clogged.sweep().await.unwrap().escalated, 1);
@@ -334,9 +359,10 @@ async fn a_complaint_that_fails_every_time_holds_up_no_other_and_is_told() {
         let ids = many(&house, 3).await;
         house.clock.advance(TimeDelta::days(3));
         let stuck = ids[which];
-        let desk = Desk::new(Clogged { store: house.store.clone(), stuck: Some(stuck) }, policy())
-            .with_clock(Arc::new(house.clock.clone()))
-            .with_ids(Arc::new(CountedIds::from(1_000_000)));
+        let desk =
+            Desk::new(Clogged { store: house.store.clone(), stuck: Some(stuck), ..Clogged::default() }, policy())
+                .with_clock(Arc::new(house.clock.clone()))
+                .with_ids(Arc::new(CountedIds::from(1_000_000)));
         assert!(matches!(desk.sweep_clocks().await, Err(DeskError::Store(StoreError::UnknownAgent { .. }))));
         for id in &ids {
             let expected = if *id == stuck { level(1) } else { level(2) };
@@ -356,6 +382,152 @@ async fn a_complaint_that_fails_every_time_holds_up_no_other_and_is_told() {
             assert_eq!(still, *id == stuck, "{id}, stuck is {stuck}");
         }
     }
+}
+
+async fn away(house: &House, whom: impl Fn(&Agent) -> bool) {
+    for member in house.store.roster().await.unwrap() {
+        let enabled = !whom(&member.agent);
+        house.store.save(&Agent { enabled, ..member.agent }).await.unwrap();
+    }
+}
+
+/// Where the store takes nothing from anybody, nobody asks it again for each of thousands.
+#[tokio::test]
+async fn a_store_that_is_down_is_asked_once() {
+    let house = House::new(policy()).await;
+    many(&house, 3).await;
+    house.clock.advance(TimeDelta::days(3));
+    let down = Clogged { store: house.store.clone(), down: true, ..Clogged::default() };
+    let (desk, store) = down.desk(house.clock.clone());
+    assert!(matches!(desk.sweep_clocks().await, Err(DeskError::Store(StoreError::Unavailable(_)))));
+    assert_eq!(store.commits.swap(0, Ordering::SeqCst), 1, "clocks");
+    away(&house, |_| true).await;
+    assert!(matches!(desk.release_from_absent().await, Err(DeskError::Store(StoreError::Unavailable(_)))));
+    assert_eq!(store.commits.load(Ordering::SeqCst), 1, "handlers who are gone");
+}
+
+/// A sweep reads what waits, and of whoever is gone what is open; by whole pages, the most pressing first.
+#[tokio::test]
+async fn a_sweep_reads_no_more_than_it_can_do_something_about() {
+    use complaint_core::store::{PAGE_MAX, Sort};
+    let house = House::new(policy()).await;
+    many(&house, 1).await;
+    away(&house, |_| true).await;
+    let (desk, store) = Clogged { store: house.store.clone(), ..Clogged::default() }.desk(house.clock.clone());
+    desk.sweep().await.unwrap();
+    let queries = store.queries.lock().unwrap();
+    let held = vec![Status::Assigned, Status::InProgress, Status::AwaitingCustomer, Status::AwaitingThirdParty];
+    let read: Vec<_> = queries.iter().map(|it| (it.statuses.clone(), it.handlers.len())).collect();
+    assert_eq!(read, [(held, 1), (vec![Status::Queued], 0)], "one of them had something");
+    assert!(queries.iter().all(|it| it.sort == Sort::Deadline && it.limit == PAGE_MAX), "{queries:?}");
+}
+
+/// However many wait, each page is followed by the next one, and each complaint that was taken is counted once.
+#[tokio::test]
+async fn all_that_somebody_leaves_behind_is_given_to_others() {
+    let mut clerks = Vec::new();
+    for id in ["sarah", "ben"] {
+        clerks.push(Agent {
+            capacity: 1000,
+            ..crate::house::agents().into_iter().find(|it| it.id == agent_id(id)).unwrap()
+        });
+    }
+    let house = House::with(policy(), clerks).await;
+    away(&house, |it| it.id != agent_id("sarah")).await;
+    many(&house, 1_000).await;
+    away(&house, |it| it.id == agent_id("sarah")).await;
+    assert_eq!(house.desk.release_from_absent().await.unwrap(), 1_000);
+    for (id, holds) in [("sarah", 0), ("ben", 1_000)] {
+        assert_eq!(house.store.find(&agent_id(id)).await.unwrap().unwrap().workload, holds, "{id}");
+    }
+}
+
+/// Where nobody is there for any of many, a sweep looks at each page once.
+#[tokio::test]
+async fn a_sweep_of_more_than_a_page_ends_though_nobody_is_there() {
+    let house = House::new(policy()).await;
+    away(&house, |_| true).await;
+    many(&house, 101).await;
+    let (desk, store) = Clogged { store: house.store.clone(), ..Clogged::default() }.desk(house.clock.clone());
+    assert_eq!(desk.route_waiting().await.unwrap(), 0);
+    let queries = store.queries.lock().unwrap();
+    assert_eq!((queries.len(), queries[0].after.is_some(), queries[1].after.is_some()), (2, false, true));
+}
+
+/// What the store gives must be what its log says.
+#[tokio::test]
+async fn a_complaint_that_is_not_as_its_log_says_is_found() {
+    let house = House::new(policy()).await;
+    let id = house.submit().await.id;
+    for bent in [false, true] {
+        let store = Clogged { store: house.store.clone(), bent, ..Clogged::default() };
+        assert_eq!(store.desk(house.clock.clone()).0.replays(id).await.unwrap(), !bent);
+    }
+}
+
+#[tokio::test]
+async fn each_id_that_is_drawn_is_another_one() {
+    let house = House::new(policy()).await;
+    let drawn: BTreeSet<_> = (0..10).map(|_| house.desk.draw_id()).collect();
+    assert!(drawn.len() == 10 && !drawn.contains(&uuid::Uuid::nil()));
+    assert!(format!("{:?}", house.desk).contains(&policy().name));
+}
+
+/// What waits in a queue goes on waiting when another complaint is joined to it: the next sweep gives it to somebody.
+#[tokio::test]
+async fn what_waited_before_is_not_given_out_in_passing() {
+    let house = House::new(policy()).await;
+    away(&house, |it| it.level == level(1)).await;
+    let (first, second) = (house.submit().await, house.submit().await);
+    assert_eq!((first.status, second.status), (Status::Queued, Status::Queued));
+    away(&house, |_| false).await;
+    let into = Input { into: Some(first.reference.to_string()), ..Input::default() };
+    house.as_actor(agent("mia")).perform(second.id, input(C::Merge, into)).await.unwrap();
+    assert_eq!(house.state(first.id).await.handler, None);
+    assert_eq!(house.desk.route_waiting().await.unwrap(), 1);
+    assert!(house.state(first.id).await.handler.is_some());
+}
+
+/// A part of a log is as long as was asked for, over however many reads it is put together.
+#[tokio::test]
+async fn a_part_of_a_long_log_is_no_longer_than_asked() {
+    let house = House::new(policy()).await;
+    let id = house.submit().await.id;
+    house.handler(id).await.begin(id).await.unwrap();
+    for number in 0..260 {
+        let note = Command::with_text(C::Note, format!("Note {number}."));
+        house.handler(id).await.perform(id, note).await.unwrap();
+    }
+    let reader = house.as_actor(admin());
+    let all = reader.log_after(id, 0, 1_000, |_| true).await.unwrap();
+    assert!(all.len() > 260);
+    let part = reader.log_after(id, 0, 230, |entry| entry.seq % 10 != 0).await.unwrap();
+    let wanted: Vec<u32> = all.iter().map(|entry| entry.seq).filter(|seq| seq % 10 != 0).take(230).collect();
+    assert_eq!(part.iter().map(|entry| entry.seq).collect::<Vec<_>>(), wanted);
+}
+
+/// A notice whose claim ends this very moment may be claimed by somebody else: it is not begun without a new claim.
+#[tokio::test]
+async fn nothing_is_begun_at_the_end_of_its_claim() {
+    use complaint_core::{Notifier, NotifyError, notice::Notice};
+    struct Slow(complaint_core::testing::ManualClock);
+    #[async_trait::async_trait]
+    impl Notifier for Slow {
+        async fn deliver(&self, _: &Notice) -> Result<(), NotifyError> {
+            self.0.advance(TimeDelta::minutes(30));
+            Ok(())
+        }
+    }
+    let house = House::new(policy()).await;
+    let id = house.submit().await.id;
+    house.handler(id).await.begin(id).await.unwrap();
+    house.desk.clone().notifying(KeptNotices::new()).deliver().await.unwrap();
+    for _ in 0..3 {
+        house.handler(id).await.perform(id, Command::with_text(C::Post, "We look into it.")).await.unwrap();
+    }
+    let (desk, store) = Clogged { store: house.store.clone(), ..Clogged::default() }.desk(house.clock.clone());
+    let delivered = desk.notifying(Slow(house.clock.clone())).deliver().await.unwrap().delivered;
+    assert_eq!((delivered, store.claims.load(Ordering::SeqCst)), (3, 3), "a claim for each");
 }
 
 #[test]

@@ -418,6 +418,11 @@ fn a_finding_about_a_machine_names_what_is_in_the_way() {
         (Some(into().barred("courier", "there is none")), "`lose` is closed to `courier`, since there is none"),
         (Some(into()), "nobody may `lose`"),
         (Some(Move::named("lose", ["lost"], "lost").by(["agent"])), "`lose` starts where nobody can get"),
+        // Who else is kept from it is not what is in the way.
+        (
+            Some(Move::named("lose", ["lost"], "lost").by(["agent"]).barred("courier", "there is none")),
+            "`lose` starts where nobody can get",
+        ),
     ] {
         let message = lost(change);
         assert!(message.ends_with(why), "{message}");
@@ -453,6 +458,161 @@ fn a_finding_about_a_machine_names_what_is_in_the_way() {
         .with_move(Move::named("stop", ["away"], "closed").by(["agent"]))
         .with_clock(clock("target", &["closed"]));
     assert!(runs(elsewhere).starts_with("`target` runs in `closed` and nothing"));
+}
+
+/// Clocks are rivals where both run: one that could lead on from a status where it does not run rivals nobody there.
+#[test]
+fn clocks_are_rivals_only_where_both_run() {
+    let clock = |name: &str, runs_in: &str, makes: &str| MachineClock {
+        name: name.into(),
+        runs_in: BTreeSet::from([runs_in.to_owned()]).into_iter().collect(),
+        stopped_by: Vec::new(),
+        makes: Some(makes.into()),
+        is_window: false,
+    };
+    let of = |second: &str| {
+        Machine::starting_at("open")
+            .with_state("checked")
+            .with_end("closed")
+            .with_end("dropped")
+            .with_move(Move::named("check", ["open"], "checked").by(["agent"]))
+            .with_move(Move::named("close", ["open", "checked"], "closed").by(["agent"]))
+            .with_move(Move::named("drop", ["open", "checked"], "dropped").by(["agent"]))
+            .with_clock(clock("silence", "open", "drop"))
+            .with_clock(clock("target", second, "close"))
+    };
+    assert_eq!(shown(&of("checked").check()), []);
+    assert_eq!(shown(&of("open").check()), [(Code::RivalClocks, "clocks.target")]);
+}
+
+/// Seen from a level below the last, the level above is an end; from the last one there is none above.
+#[test]
+fn each_level_is_left_upward_unless_it_is_the_last() {
+    let policy = policy();
+    for at in [None, Some(level(1)), Some(level(2)), Some(level(3))] {
+        let found = Machine::of(&policy, at).check();
+        assert!(found.iter().all(|it| it.code != Code::UnreachableStatus), "{at:?}: {found:?}");
+    }
+}
+
+#[test]
+fn a_level_without_a_way_out_is_told_what_is_closed() {
+    let found = Policy::check(&one_level("four_eyes = true"));
+    let told =
+        found.iter().find(|it| it.code == Code::LevelWithoutExit).map(|it| it.message.clone()).unwrap_or_default();
+    assert!(told.contains("`resolve` is closed, since never `no_second_person_needed`"), "{told}");
+    assert!(told.contains("`escalate` is closed"), "{told}");
+}
+
+/// What is not waited for, or is not said of this category, is no order that could be wrong.
+#[test]
+fn limits_contradict_each_other_only_where_both_count() {
+    let codes = |text: &str, path: &str| -> Vec<Code> {
+        Policy::check(text).into_iter().filter(|it| it.path == path).map(|it| it.code).collect()
+    };
+    let slow = ("acknowledgement = \"8 working hours\"", "acknowledgement = \"4 working days\"");
+    let first = "targets.acknowledgement";
+    assert_eq!(codes(&standard(&[slow], ""), first), [], "it is acknowledged at once");
+    let later = ("acknowledge_at_once = true", "acknowledge_at_once = false");
+    assert_eq!(codes(&standard(&[slow, later], ""), first), [Code::InvertedLimits]);
+    // Said of a category alone, beside what holds for all.
+    for (said, field) in
+        [("acceptance = \"90 working days\"", "acceptance"), ("resolution = \"1 working hour\"", "acceptance")]
+    {
+        let text = standard(&[], &format!("{WATER}[categories.targets]\n{said}\n"));
+        let found = codes(&text, &format!("categories.0.targets.{field}"));
+        assert!(found.contains(&Code::ClockNeverCounts), "{said}: {:?}", Policy::check(&text));
+    }
+}
+
+/// The final response is the promise that is kept by a decision, always, and in every category.
+#[test]
+fn the_final_response_is_what_the_law_promises_everybody() {
+    let promise = |key: &str, days: u8, more: &str| {
+        format!("\n[statutory.{key}]\nlabel = \"{key}\"\nwithin = \"{days} calendar days\"\nsource = \"Act\"\n{more}\n")
+    };
+    let others = [
+        promise("aa", 71, "kept_by = \"first_response\""),
+        promise("ab", 72, "kept_by = \"resolution\"\nlapses = true"),
+        promise("ac", 73, "kept_by = \"resolution\"\ncategories = [\"water\"]"),
+        promise("ad", 74, "kept_by = \"first_response\"\nlapses = true"),
+        promise("ae", 75, "kept_by = \"first_response\"\ncategories = [\"water\"]"),
+    ]
+    .concat();
+    let start = STANDARD.find("[statutory.").unwrap();
+    let end = start + STANDARD[start..].find("\n[").unwrap();
+    let without = format!("{}{}", &STANDARD[..start], &STANDARD[end..]);
+    assert!(!without.contains("[statutory."), "{without}");
+    let limit = |more: &str| {
+        let policy = Policy::from_toml(&format!("{without}\n{WATER}{more}")).unwrap();
+        let json = complaint_core::lifecycle::Lifecycle::of(&policy).to_json();
+        let resolve = json["changes"].as_array().unwrap().iter().find(|it| it["command"] == "resolve");
+        resolve.unwrap()["limit"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(limit(&others), "within 20 working days");
+    let all = limit(&(others + &promise("zz", 76, "kept_by = \"resolution\"")));
+    assert_eq!(all, "within 20 working days, by law 76 calendar days");
+    // A promise for one day of receipt is one.
+    let day = promise("ba", 60, "kept_by = \"resolution\"\nfrom = \"2027-01-01\"\nuntil = \"2027-01-01\"");
+    assert!(limit(&day).ends_with("by law 60 calendar days"));
+}
+
+/// With four eyes, whoever proposes needs somebody else of their level or above it, and nobody of the first.
+#[test]
+fn a_second_person_is_missed_only_where_somebody_proposes() {
+    let found = |who: &[(&str, u8)]| -> Vec<String> {
+        let members = who.iter().map(|(id, at)| {
+            let mut agent = agents().into_iter().find(|agent| agent.id.as_str() == *id).unwrap();
+            agent.level = level(*at);
+            Member { agent, workload: 0, last_assigned_at: None }
+        });
+        let roster = Roster { members: members.collect(), ..Roster::default() };
+        let findings = Policy { four_eyes: true, ..policy() }.lint_with(&roster);
+        findings.into_iter().filter(|it| it.code == Code::NobodyApproves).map(|it| it.path).collect()
+    };
+    assert_eq!(found(&[("sarah", 1), ("ben", 1)]), ["levels.0"], "those of the first level approve nothing");
+    assert_eq!(found(&[("sarah", 1), ("max", 2)]), ["levels.1"], "one above is enough for the first level");
+    assert_eq!(found(&[("sarah", 1), ("max", 2), ("omar", 3)]), ["levels.2"]);
+    assert_eq!(found(&[("sarah", 1), ("max", 3), ("omar", 3)]), [] as [&str; 0], "nobody proposes at level 2");
+}
+
+/// A superior has to be there and of the level above; of what is at the last level, nothing goes further.
+#[test]
+fn a_superior_is_looked_at_where_something_goes_up_to_them() {
+    let told = |of: &str, to: &str, change: &dyn Fn(&mut Agent)| -> Vec<String> {
+        let members = agents().into_iter().map(|mut agent| {
+            agent.reports_to = (agent.id.as_str() == of).then(|| agent_id(to));
+            change(&mut agent);
+            Member { agent, workload: 0, last_assigned_at: None }
+        });
+        let roster = Roster { members: members.collect(), ..Roster::default() };
+        let findings = policy().lint_with(&roster);
+        findings.into_iter().filter(|it| it.code == Code::SuperiorOutOfReach).map(|it| it.message).collect()
+    };
+    assert_eq!(told("sarah", "max", &|_| ()), [] as [&str; 0]);
+    assert_eq!(told("omar", "max", &|_| ()), [] as [&str; 0]);
+    let off = told("sarah", "max", &|agent| agent.enabled = agent.id.as_str() != "max");
+    assert!(off.len() == 1 && off[0].ends_with("`max` is disabled"), "{off:?}");
+    let far = told("sarah", "omar", &|_| ());
+    assert!(far.len() == 1 && far[0].ends_with("`omar` is of level 3, not 2"), "{far:?}");
+}
+
+/// Whoever works in one area takes nothing of another, however free they are.
+#[test]
+fn a_category_of_an_area_needs_somebody_of_it() {
+    let mut harbour = Category::named("Moorings").unwrap();
+    harbour.skills = Some(BTreeSet::new());
+    harbour.area = Some(Area::new("harbour").unwrap());
+    let policy = policy().with_category(harbour);
+    let of = |area: &str| {
+        let members = agents().into_iter().map(|mut agent| {
+            agent.areas = BTreeSet::from([Area::new(area).unwrap()]);
+            Member { agent, workload: 0, last_assigned_at: None }
+        });
+        policy.lint_with(&Roster { members: members.collect(), ..Roster::default() })
+    };
+    assert_eq!(of("harbour"), []);
+    assert!(shown(&of("city")).iter().any(|(code, _)| *code == Code::CategoryUnskilled), "{:?}", of("city"));
 }
 
 /// One roster for each finding about the staff, beside the policy of the house.

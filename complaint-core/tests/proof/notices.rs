@@ -173,3 +173,51 @@ fn what_is_imported_is_news_to_no_program() {
         assert_eq!(notices.iter().filter(|it| it.channel == NoticeChannel::Webhook).count(), told, "{name}");
     }
 }
+
+/// The id of what a program is sent is of the complaint, the entry and the program, and of nothing else.
+#[test]
+fn each_entry_is_sent_to_a_program_under_an_id_of_its_own() {
+    let (of, mut policy) = (complaint(), self::policy());
+    // One in which no bit is left free by the complaint's.
+    let opposite = EndpointId::from_uuid(uuid::Uuid::from_u128(!of.id.as_uuid().as_u128()));
+    policy.endpoints.insert(opposite, Subscription::default());
+    let sent = |entry: Entry| -> Notice {
+        let told = announce(Some(&of), &of, &[entry], &policy);
+        told.into_iter().find(|it| it.channel == NoticeChannel::Webhook).unwrap()
+    };
+    let entry = |seq: u32| Entry { seq, ..forms(EventName::Posted, &of).remove(0) };
+    let ids: BTreeSet<_> = (1..=1_000).map(|seq| sent(entry(seq)).id).collect();
+    assert_eq!(ids.len(), 1_000, "one for each entry");
+    // However many people hear of it beside the program.
+    let by = |by: Party| sent(Entry { by, ..entry(7) }).id;
+    let same = [customer("john").party().clone(), Party::Agent(agent_id("mia")), Party::System].map(by);
+    assert!(same.iter().all(|id| *id == same[0]), "{same:?}");
+    let mut among = policy.clone();
+    among.endpoints.insert("01900000-0000-7000-8000-000000000001".parse().unwrap(), Subscription::default());
+    let told = announce(Some(&of), &of, &[entry(7)], &among);
+    let ours = told.iter().find(|it| it.recipient == Recipient::Endpoint(opposite)).unwrap();
+    assert_eq!(ours.id, same[0], "another program is no reason for another id");
+}
+
+/// What is owed is the customer's to read, not the program's.
+#[test]
+fn a_program_is_not_told_what_is_owed() {
+    let (of, policy) = (complaint(), everything());
+    let told =
+        forms(EventName::Resolved, &of).into_iter().flat_map(|entry| announce(Some(&of), &of, &[entry], &policy));
+    let told: Vec<Notice> = told.collect();
+    assert!(told.iter().any(|it| it.owed), "the sample promises a remedy");
+    assert!(told.iter().filter(|it| it.channel == NoticeChannel::Webhook).all(|it| !it.owed));
+}
+
+/// What became of a complaint that was joined stands in the letter to whoever submitted it.
+#[test]
+fn the_letter_about_an_end_elsewhere_says_which() {
+    let (of, policy) = (complaint(), everything());
+    for entry in forms(EventName::EndedElsewhere, &of) {
+        let Event::EndedElsewhere { how } = entry.event.clone() else { panic!("{entry:?}") };
+        let told = announce(Some(&of), &of, &[entry], &policy);
+        let letter = told.iter().find(|it| it.kind == NoticeKind::EndedElsewhere && it.channel == NoticeChannel::Email);
+        assert_eq!(letter.unwrap().text, Some(format!("{}.", how.label())));
+    }
+}

@@ -870,3 +870,19 @@ fn of_several_remedies_one_must_be_named() {
     assert!(!requires(&it));
     world.plain(&it, &customer("john"), C::DeclineRemedy);
 }
+
+/// Whoever accepts the decision accepts what is still open of it; what they took before stays as they took it.
+#[test]
+fn accepting_the_decision_takes_what_was_not_taken_before() {
+    let mut world = World::new(policy());
+    let begun = world.begun("sarah");
+    let resolved = world.resolved(&begun, two());
+    let john = customer("john");
+    let one = world.act(&resolved, &john, &of(C::AcceptRemedy, 1));
+    for actor in [john, agent("mia")] {
+        let accept = input(C::Accept, Input { reason: Some("On the phone.".into()), ..Input::default() });
+        let entries = world.decide(&one, &actor, &accept, None).unwrap();
+        let Event::Accepted { remedies } = &entries[0].event else { panic!("{entries:?}") };
+        assert_eq!(remedies, &[2]);
+    }
+}

@@ -175,3 +175,105 @@ fn an_answer_of_blanks_is_none() {
     let words = &world.log[0].words;
     assert_eq!((words.get("answer.serial"), words.get("answer.shop")), (Some("K-17"), None));
 }
+
+/// A file may be as large as allowed, and not by one byte larger.
+#[test]
+fn a_file_of_the_largest_size_is_taken() {
+    let mut world = World::new(policy());
+    let begun = world.begun("sarah");
+    let most = 10 * 1024 * 1024;
+    for (size, wrong) in [(most, None), (most + 1, Some("too_large"))] {
+        let large = complaint_core::complaint::Attachment { size, ..crate::house::file(1) };
+        let found = codes(&refused(&world, &begun, &customer("john"), &Command::attach(vec![large])));
+        assert_eq!(found, wrong.into_iter().collect::<Vec<_>>(), "{size}");
+    }
+}
+
+/// Why it was closed is what the clock did, or a person.
+#[test]
+fn whoever_closes_it_is_the_cause() {
+    use complaint_core::complaint::{CloseCause, Event};
+    use complaint_core::lifecycle::evolve;
+    let mut world = World::new(policy());
+    let begun = world.begun("sarah");
+    let resolved = world.resolved(&begun, Vec::new());
+    let over = resolved.deadline(K::AutoClose).unwrap().due_at.unwrap();
+    for (wait, actor, cause, missed) in [
+        (TimeDelta::zero(), Actor::system(), CloseCause::AcceptanceWindowOver, Some(over)),
+        (TimeDelta::days(3), Actor::system(), CloseCause::AcceptanceWindowOver, Some(over + TimeDelta::days(3))),
+    ] {
+        world.now = over + wait;
+        let entries = world.decide(&resolved, &actor, &Command::plain(C::Close), None).unwrap();
+        assert!(matches!(&entries[0].event, Event::Closed { cause: found } if *found == cause), "{entries:?}");
+        let closed = entries.iter().fold(resolved.clone(), evolve);
+        let ran_out = closed.deadlines.iter().rev().find(|it| it.clock == K::AutoClose).unwrap();
+        assert_eq!(ran_out.missed_at, missed, "that nobody answered in time is on record");
+    }
+}
+
+/// A person's step up answers for no clock: what was broken is told of by the clock itself.
+#[test]
+fn a_step_up_by_a_person_leaves_broken_promises_to_their_clocks() {
+    let mut world = World::new(policy());
+    let begun = world.begun("sarah");
+    world.now = begun.promised_at().unwrap() + TimeDelta::days(60);
+    let up = world.act(&begun, &agent("sarah"), &Command::with_reason(C::Escalate, "Too big for me."));
+    assert!(up.deadlines.iter().all(|it| it.missed_at.is_none()), "{:?}", up.deadlines);
+}
+
+/// A clock that moved it up from here before does not do so again, whoever says so.
+#[test]
+fn a_clock_moves_a_complaint_up_from_a_level_once() {
+    let mut world = World::new(policy());
+    let begun = world.begun("sarah");
+    let answered = world.text(&begun, &agent("sarah"), C::Post);
+    world.now = answered.deadline(K::Level).unwrap().due_at.unwrap();
+    let moves = due_commands(&answered, &world.policy, world.now).remove(0);
+    let up = world.act(&answered, &Actor::system(), &moves);
+    let given = world.given(&up, "maria");
+    let above = world.plain(&given, &agent("maria"), C::Begin);
+    let back = input(C::HandBack, Input { instruction: Some("Ask again.".into()), ..Input::default() });
+    let queued = world.act(&above, &agent("maria"), &back);
+    let given = world.given(&queued, "ben");
+    let again = world.plain(&given, &agent("ben"), C::Begin);
+    world.now = again.deadline(K::Level).unwrap().due_at.unwrap();
+    assert_eq!(codes(&refused(&world, &again, &Actor::system(), &moves)), ["clock_not_run_out"]);
+}
+
+/// What is decided is counted, also where it is not taken up.
+#[test]
+fn each_decision_is_counted() {
+    let mut world = World::new(policy());
+    let begun = world.begun("sarah");
+    let ground = Input { reason: Some("spam".into()), text: Some("No.".into()), ..Input::default() };
+    let dismissed = world.act(&begun, &agent("mia"), &input(C::Dismiss, ground));
+    assert_eq!((begun.decisions, dismissed.decisions), (0, 1));
+}
+
+/// What somebody withdraws lets go of those whose customers let them be joined to it, and of no other.
+#[test]
+fn only_what_was_joined_by_consent_is_let_go() {
+    use complaint_core::complaint::Event;
+    use complaint_core::lifecycle::decide;
+    let mut world = World::new(policy());
+    let begun = world.begun("sarah");
+    let other = world.submitted();
+    let consented = |it: &Complaint| {
+        let mut it = it.clone();
+        it.consents.insert(other.id, other.customer.clone());
+        it
+    };
+    let joined = Complaint { merged_into: Some(begun.id), ..other.clone() };
+    for (survivor, there, let_go) in [
+        (consented(&begun), &joined, true),
+        (begun.clone(), &joined, false),
+        (consented(&begun), &other, false),
+        (begun.clone(), &other, false),
+    ] {
+        let context = Context::new(&world.policy, world.now).joined(std::slice::from_ref(there));
+        let withdraw = Command::plain(C::Withdraw);
+        let entries = decide(&survivor, &withdraw, &customer("john"), &context).unwrap();
+        let separated = entries.iter().any(|entry| matches!(entry.event, Event::Separated { .. }));
+        assert_eq!(separated, let_go);
+    }
+}

@@ -1,7 +1,6 @@
 //! Which changes of status a policy leaves possible, and what it says about each: what the charts draw and the
 //! linter walks.
 
-use crate::deadline::ClockKind;
 use crate::id::Level;
 use crate::lifecycle::{CommandName, Guard, LevelChange, Rule, Status, TABLE, To, Who};
 use crate::policy::{LevelPolicy, Policy};
@@ -144,17 +143,6 @@ fn never_holds(guard: Guard, policy: &Policy, at: Option<Level>) -> bool {
     }
 }
 
-/// The commands that stop a clock without a change of status.
-pub(crate) fn stopped_by(clock: ClockKind) -> &'static [CommandName] {
-    use CommandName as C;
-    match clock {
-        ClockKind::Acknowledgement => &[C::Acknowledge],
-        ClockKind::FirstResponse => &[C::Post, C::Ask],
-        ClockKind::Remedy => &[C::FulfilRemedy, C::DeclineRemedy],
-        _ => &[],
-    }
-}
-
 /// What the policy says about receipt, for the arrow that begins everything.
 pub(crate) fn receipt(policy: &Policy) -> String {
     if policy.acknowledge_at_once {
@@ -178,6 +166,24 @@ pub(crate) fn authority(level: &LevelPolicy) -> String {
         Some(limits) => {
             let limits: Vec<String> = limits.iter().map(ToString::to_string).collect();
             format!("decides up to {}", limits.join(", "))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_level_can_be_left_upward_unless_it_is_the_last_and_downward_unless_it_is_the_first() {
+        let policy = Policy::standard();
+        let (first, last) = (Level::FIRST, policy.last_level());
+        let can = |command: CommandName, at: Level| {
+            let all = moves(&policy, Some(at));
+            all.iter().any(|it| it.command == command && it.is_possible())
+        };
+        for (at, up, down) in [(first, true, false), (first.above(), true, true), (last, false, true)] {
+            assert_eq!((can(CommandName::Escalate, at), can(CommandName::HandBack, at)), (up, down), "level {at}");
         }
     }
 }

@@ -734,6 +734,13 @@ mod tests {
     }
 
     #[test]
+    fn what_just_fits_is_not_clipped() {
+        let words = "Awaiting";
+        assert_eq!(clipped(words, TYPE, pixels(words, TYPE)), words);
+        assert_eq!(clipped(words, TYPE, pixels(words, TYPE) - 1), "Awaitin…".replace("n…", "…"));
+    }
+
+    #[test]
     fn every_change_of_the_table_is_on_one_line_and_no_line_is_invented() {
         for policy in policies() {
             for it in super::super::moves::moves(&policy, None) {
