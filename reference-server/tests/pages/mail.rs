@@ -90,7 +90,8 @@ async fn whoever_is_asked_says_what_is_theirs() {
     mary.open(&link).await;
     assert!(mary.says("Nothing waits for your answer any more"), "{}", mary.text());
     mary.open("/signup").await;
-    let typed = [("name", "Mary"), ("email", "mary@elsewhere.example"), ("password", PASSWORD)];
+    let typed =
+        [("name", "Mary"), ("email", "mary@elsewhere.example"), ("password", PASSWORD), ("password_again", PASSWORD)];
     mary.press("/signup", &typed).await;
     let invitation = house.mailed_link().await;
     let start = invitation.find("/invitation").expect("an invitation");
