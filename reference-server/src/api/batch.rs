@@ -84,6 +84,9 @@ pub(crate) struct RowView {
     /// The sender's own key, if it has one.
     #[schema(example = "letters-2026-03-02-17")]
     pub(crate) key: Option<String>,
+    /// For whom and what about, as it was sent.
+    pub(crate) customer: Option<String>,
+    pub(crate) subject: Option<String>,
     pub(crate) state: RowState,
     /// The id of the complaint.
     pub(crate) id: Option<String>,
@@ -112,7 +115,8 @@ pub(super) struct Only {
 ///
 /// Each is a complaint of its own, by the rules of `POST /api/v1/complaints`: a row that is refused names its faults and keeps none of the
 /// others back. `key` is the sender's own: a row that was handed in before under it, with the same words, is not handed in again and
-/// answers with what it became. So the whole list can be sent again after an answer that got lost, or with its bad rows mended.
+/// answers with what it became. So the whole list can be sent again after an answer that got lost, or with its bad rows mended. Who only looks is
+/// not told what was handed in before.
 ///
 /// As a table (`text/csv`, UTF-8, separated by commas) the first line names the columns as the fields are named here, with dots:
 /// `contact.email`, `answers.size`. What is empty is not given.
@@ -179,9 +183,12 @@ pub(crate) async fn handed_in(
     let mut keys = BTreeSet::new();
     let mut seen = Vec::with_capacity(rows.len());
     for (at, row) in rows.into_iter().enumerate() {
+        let sent = |name: &str| row.values.get(name).and_then(Value::as_str).map(str::to_owned);
         let mut view = RowView {
             row: at + 1,
-            key: row.values.get("key").and_then(Value::as_str).map(str::to_owned),
+            key: sent("key"),
+            customer: sent("customer"),
+            subject: sent("subject"),
             state: RowState::Refused,
             id: None,
             reference: None,
@@ -220,7 +227,9 @@ async fn one(
     let mut values = row.values;
     // Read before the rest, so that both name their faults.
     let key = key_of(values.remove("key"), keys);
-    let submission = submission(state, viewer, &Repeatable::one_of(&Value::Object(values))).await;
+    let mut values = Value::Object(values);
+    unify_lines(&mut values);
+    let submission = submission(state, viewer, &Repeatable::one_of(&values)).await;
     let (key, submission) = match (key, submission) {
         (Ok(key), Ok(submission)) => (key, submission),
         (Err(key), Err(rest)) => return Err(key.and(rest)),
@@ -240,6 +249,16 @@ async fn one(
             Err(Problem::invalid().detail(said).field("key", "idempotency_key_reused", said))
         }
         done => Ok(Some(done?)),
+    }
+}
+
+/// Ends all lines alike: browsers and tables end the same ones in their own way.
+fn unify_lines(value: &mut Value) {
+    match value {
+        Value::String(text) if text.contains('\r') => *text = text.replace("\r\n", "\n").replace('\r', "\n"),
+        Value::Array(items) => items.iter_mut().for_each(unify_lines),
+        Value::Object(members) => members.values_mut().for_each(unify_lines),
+        _ => {}
     }
 }
 
@@ -284,11 +303,20 @@ fn fault(field: &str, code: &str, message: &str) -> FieldError {
 /// The rows of a table.
 ///
 /// # Errors
-/// 400 if it is none; 422 naming every column that no complaint has, or that is there twice.
+/// 400 if it is none, or a quotation mark is astray; 422 naming every column that no complaint has, or that is there twice.
 pub(crate) fn rows_of_table(bytes: &[u8]) -> Result<Vec<Row>, Problem> {
     let malformed =
         || Problem::malformed("malformed_table", "It is no table: CSV in UTF-8 with a line of names on top.");
     let text = std::str::from_utf8(bytes).map_err(|_| malformed())?.trim_start_matches('\u{feff}');
+    if let Some(line) = quote_astray(text) {
+        return Err(Problem::malformed(
+            "malformed_table",
+            format!(
+                "Line {line}: a quotation mark is not closed, or stands in the middle of a value. Put the whole value in quotation marks and \
+                 double those that are in it."
+            ),
+        ));
+    }
     // Rows of another length are named, not the end of all.
     let mut table = csv::ReaderBuilder::new().flexible(true).from_reader(text.as_bytes());
     let header: Vec<String> =
@@ -333,6 +361,36 @@ pub(crate) fn rows_of_table(bytes: &[u8]) -> Result<Vec<Row>, Problem> {
         rows.push(Row { values, fault });
     }
     Ok(rows)
+}
+
+/// The line of a quotation mark that RFC 4180 does not have where it stands. The reader of tables would go on to the next one, and make the
+/// letters of some customers the words of another.
+fn quote_astray(text: &str) -> Option<usize> {
+    #[derive(PartialEq)]
+    enum At {
+        Start,
+        Plain,
+        Quoted,
+        Closed,
+    }
+    let (mut at, mut line, mut opened) = (At::Start, 1, 1);
+    for char in text.chars() {
+        at = match (at, char) {
+            (At::Start, '"') => {
+                opened = line;
+                At::Quoted
+            }
+            (At::Quoted, '"') => At::Closed,
+            // Two of them stand for one.
+            (At::Closed, '"') | (At::Quoted, _) => At::Quoted,
+            (At::Plain, '"') => return Some(line),
+            (_, ',' | '\r' | '\n') => At::Start,
+            (At::Closed, _) => return Some(opened),
+            (At::Start | At::Plain, _) => At::Plain,
+        };
+        line += usize::from(char == '\n');
+    }
+    (at == At::Quoted).then_some(opened)
 }
 
 fn rows() -> utoipa::openapi::schema::Array {

@@ -246,7 +246,16 @@ pub(super) fn keyed(acting: Acting, request: &Repeatable) -> Result<Acting, Prob
 /// Reads a submission: what the server knows better than the caller is set here.
 pub(super) async fn submission(state: &AppState, viewer: &Viewer, request: &Repeatable) -> Result<Submission, Problem> {
     if viewer.role == Role::Agent {
-        let (mut submission, given) = read(state, request, &[])?;
+        let mut given: Value = request.parse()?;
+        // Read apart: an address may be longer than an id.
+        let customer = given["customer"].as_str().map(|customer| customer.trim().to_owned());
+        let (mut submission, given) = match (&customer, given.as_object_mut()) {
+            (Some(_), Some(members)) => {
+                members.remove("customer");
+                read(state, &Repeatable::one_of(&given), &[])?
+            }
+            _ => read(state, request, &[])?,
+        };
         let channel = (!BY_HAND.contains(&submission.channel)).then(|| {
             Problem::invalid().detail("channel: how did it reach you?").field(
                 "channel",
@@ -254,7 +263,7 @@ pub(super) async fn submission(state: &AppState, viewer: &Viewer, request: &Repe
                 "One of phone, counter, letter, social_media.",
             )
         });
-        submission.customer = match (channel, known_customer(state, submission.customer.as_ref()).await) {
+        submission.customer = match (channel, known_customer(state, customer.as_deref()).await) {
             (None, Ok(customer)) => Some(customer),
             (Some(channel), customer) => return Err(channel.and_more(customer.err())),
             (None, Err(problem)) => return Err(problem),
@@ -329,17 +338,17 @@ fn category_named(policy: &Policy, key: CategoryKey, given: &Value) -> CategoryK
 }
 
 /// The account that somebody complains for: by id, or by e-mail address.
-pub(crate) async fn known_customer(state: &AppState, customer: Option<&CustomerId>) -> Result<CustomerId, Problem> {
+pub(crate) async fn known_customer(state: &AppState, customer: Option<&str>) -> Result<CustomerId, Problem> {
     let fault =
         |code, message| Err(Problem::invalid().detail(format!("customer: {message}")).field("customer", code, message));
     let Some(customer) = customer else {
         return fault("missing", "For whom? The id or the e-mail address of the customer's account.");
     };
     // Whoever is on the telephone knows their address, not their id.
-    let found = if customer.as_str().contains('@') {
-        state.accounts.account_at(customer.as_str()).await
+    let found = if customer.contains('@') {
+        state.accounts.account_at(customer).await
     } else {
-        state.accounts.account(customer.as_str()).await
+        state.accounts.account(customer).await
     };
     match found {
         Ok(account) if account.role == Role::Customer && account.disabled_at.is_none() => {

@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header::LOCATION};
 use axum::response::Response;
 use complaint_core::DeskError;
 use complaint_core::complaint::{Channel, Complaint, Contact, Item, Submission};
-use complaint_core::id::{CategoryKey, CustomerId};
+use complaint_core::id::CategoryKey;
 use complaint_core::lifecycle::Status;
 use complaint_core::store::{PAGE_MAX, Query, Sort};
 use complaint_core::text::SUBJECT_MAX;
@@ -239,10 +239,7 @@ async fn submission(state: &AppState, viewer: &Viewer, typed: &Typed) -> Result<
     submission.answers = answers.filter(|(_, value)| !value.trim().is_empty()).collect();
     if viewer.role == Role::Agent {
         let email = typed.get("email").ok_or_else(|| missing("email", "Whose complaint an agent takes down."))?;
-        let customer = CustomerId::new(email);
-        let customer = customer
-            .map_err(|_| Problem::invalid().field("email", "unknown_customer", "There is no such customer."))?;
-        let customer = known_customer(state, Some(&customer)).await;
+        let customer = known_customer(state, Some(email)).await;
         submission.customer = Some(customer.map_err(|problem| in_their_words(problem, &[]))?);
     }
     Ok(submission)

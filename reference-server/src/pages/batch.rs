@@ -19,7 +19,9 @@ use crate::state::AppState;
 
 /// `/work/batch`.
 pub fn routes() -> Router<AppState> {
-    Router::new().route("/work/batch", get(show).post(look)).route("/work/batch/submit", get(show).post(submit))
+    // In a form each byte of the table takes up to three.
+    let submitted = get(show).post(submit).layer(DefaultBodyLimit::max(3 * JSON_MAX + 1024));
+    Router::new().route("/work/batch", get(show).post(look)).route("/work/batch/submit", submitted)
 }
 
 #[derive(Template)]
@@ -41,6 +43,8 @@ struct BatchPage {
 struct Row {
     number: usize,
     key: String,
+    customer: String,
+    subject: String,
     word: &'static str,
     tone: &'static str,
     reference: Option<String>,
@@ -59,24 +63,25 @@ async fn look(State(state): State<AppState>, person: Person, request: Request) -
     let table = table_in(&state, request).await?;
     let rows = looked_at(&state, &person, &table, true).await;
     let status = if rows.is_ok() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
-    batch_page(&state, &person, status, table, rows)
+    // What is no text has no rows that could be handed in.
+    batch_page(&state, &person, status, String::from_utf8(table).unwrap_or_default(), rows)
 }
 
 async fn submit(State(state): State<AppState>, person: Person, typed: Typed) -> Answer {
     may_hand_in(&person.0)?;
     typed.exactly(&["table"])?;
     let table = typed.raw("table").to_owned();
-    let rows = looked_at(&state, &person, &table, false).await;
+    let rows = looked_at(&state, &person, table.as_bytes(), false).await;
     let status = if rows.is_ok() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
     batch_page(&state, &person, status, table, rows)
 }
 
-async fn looked_at(state: &AppState, person: &Person, table: &str, only_look: bool) -> Result<Vec<RowView>, Problem> {
-    handed_in(state, &person.0, rows_of_table(table.as_bytes())?, only_look).await
+async fn looked_at(state: &AppState, person: &Person, table: &[u8], only_look: bool) -> Result<Vec<RowView>, Problem> {
+    handed_in(state, &person.0, rows_of_table(table)?, only_look).await
 }
 
-/// The text of the file that was chosen.
-async fn table_in(state: &AppState, mut request: Request) -> Result<String, Problem> {
+/// The file that was chosen.
+async fn table_in(state: &AppState, mut request: Request) -> Result<Vec<u8>, Problem> {
     let kind = request.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     if !kind.starts_with("multipart/form-data") {
         return Err(not_ours("table", "missing", "is missing"));
@@ -91,9 +96,7 @@ async fn table_in(state: &AppState, mut request: Request) -> Result<String, Prob
         }
         bytes = Some(part.bytes().await.map_err(|error| broken(&error))?);
     }
-    let bytes = bytes.ok_or_else(|| not_ours("table", "missing", "is missing"))?;
-    // What is no text is told as a table that cannot be read; nothing of it is kept.
-    Ok(String::from_utf8(bytes.into()).unwrap_or_default())
+    bytes.map(Vec::from).ok_or_else(|| not_ours("table", "missing", "is missing"))
 }
 
 fn batch_page(
@@ -152,6 +155,8 @@ fn row(view: RowView) -> Row {
     Row {
         number: view.row,
         key: view.key.unwrap_or_default(),
+        customer: view.customer.unwrap_or_default(),
+        subject: view.subject.unwrap_or_default(),
         word,
         tone,
         reference: view.reference,

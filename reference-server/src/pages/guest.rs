@@ -151,6 +151,9 @@ async fn track(
             let typed = Typed::default().with("reference", reference);
             link_page(&state, StatusCode::OK, LINK_INTRO, &typed, &[])
         }
+        Err(_) if viewer.is_none() && query.reference.is_empty() => {
+            link_page(&state, StatusCode::OK, LINK_INTRO, &Typed::default(), &[])
+        }
         Err(_) if viewer.is_some() => Err(Problem::not_found().detail(NO_REFERENCE)),
         Err(_) => {
             let fault = Fault::of("reference", NO_REFERENCE);

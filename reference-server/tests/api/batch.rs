@@ -121,6 +121,51 @@ async fn a_table_can_be_looked_at_first() {
 }
 
 #[tokio::test]
+async fn a_quote_astray_gives_nobody_s_words_to_another() {
+    let house = House::new().await;
+    let head = "key,customer,channel,category,subject,description\n";
+    let of = |key: &str, text: &str| format!("{key},john@example.org,letter,Damaged goods,A letter,{text}\n");
+    for (rows, line) in [
+        (format!("{}{}", of("a", "\"Not closed"), of("b", "Private.")), 2),
+        (format!("{}{}", of("a", "Fine."), of("b", "\"Closed\" too early")), 3),
+        (format!("{}{}", of("a", "\"Not closed"), of("b", "\"Private.\"")), 2),
+        (of("a", "A 5\" pipe"), 2),
+    ] {
+        let refused = table(&house, &format!("{head}{rows}"), &house.sarah).await;
+        assert_eq!(refused.problem(), (400, "malformed_table".into()), "{rows}: {}", refused.text);
+        assert!(refused.text.contains(&format!("Line {line}: a quotation mark")), "{rows}: {}", refused.text);
+    }
+    assert_eq!(count(&house).await, 0);
+    let good = format!("{head}{}", of("a", "\"A 5\"\" pipe,\nburst\""));
+    let done = table(&house, &good, &house.sarah).await.json();
+    assert_eq!(
+        (&done["rows"][0]["customer"], &done["rows"][0]["subject"]),
+        (&json!("john@example.org"), &json!("A letter"))
+    );
+    // As a browser sends the same table.
+    let again = table(&house, &good.replace('\n', "\r\n"), &house.sarah).await.json();
+    assert_eq!(again["rows"][0]["repeated"], true, "{again}");
+    assert_eq!(again["rows"][0]["reference"], done["rows"][0]["reference"]);
+}
+
+#[tokio::test]
+async fn a_customer_is_known_by_an_address_of_any_length() {
+    let house = House::new().await;
+    let long = format!("{}@{}.example.org", "a".repeat(60), "b".repeat(60));
+    house.it.customer(&long).await;
+    let mut letter = row("a", "Broken kettle");
+    letter["customer"] = json!(format!(" {long} "));
+    let done = sent(&house, &[letter.clone()]).await;
+    assert_eq!(done["received"], 1, "{done}");
+    letter.as_object_mut().expect("a row").remove("key");
+    let one = house.it.post_with("/api/v1/complaints", letter.clone(), &house.sarah).await;
+    assert_eq!(one.status, 201, "{}", one.text);
+    letter["customer"] = json!(7);
+    let wrong = house.it.post_with("/api/v1/complaints", letter, &house.sarah).await;
+    assert_eq!(wrong.fields(), [("customer".to_owned(), "invalid_type".to_owned())], "{}", wrong.text);
+}
+
+#[tokio::test]
 async fn it_is_for_agents_and_within_limits() {
     let house = House::new().await;
     let rows = json!({"rows": [row("a", "Broken kettle")]});

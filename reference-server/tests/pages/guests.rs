@@ -100,6 +100,7 @@ async fn an_agent_looks_at_a_table_before_it_is_handed_in() {
     let file = |bytes| [Chosen { field: "table", name: "letters.csv", bytes }];
     sarah.press_with("/work/batch", &[], &file(table.as_bytes())).await;
     assert!(sarah.says("Nothing wrong") && sarah.says("There is no such customer."), "{}", sarah.text());
+    assert!(sarah.says("nobody@example.org") && sarah.says("<b>Kettle</b>"), "whose letter each is: {}", sarah.text());
     assert!(!sarah.has("td a"), "nothing is handed in");
     sarah.press("/work/batch/submit", &[]).await;
     assert!(sarah.says("1 of 2 are complaints now"), "{}", sarah.text());
@@ -114,11 +115,19 @@ async fn an_agent_looks_at_a_table_before_it_is_handed_in() {
     for (wrong, said) in [
         (&b"key,color\n1,red\n"[..], "The column “color”"),
         (b"key\n", "There is nothing in it."),
-        (b"\xff\xfe", "There is nothing in it."),
+        (b"\xff\xfe", "It is no table"),
+        (b"key,subject\n1,\"open\n", "Line 2: a quotation mark"),
     ] {
         sarah.press_with("/work/batch", &[], &file(wrong)).await;
         assert!(sarah.status() == 422 && sarah.says(said), "{}", sarah.text());
     }
+    // As a form it is three times as large.
+    let long = |key| format!("{key},john@example.org,letter,Damaged goods,Cup,{}\n", "Ж".repeat(30_000));
+    let large =
+        format!("key,customer,channel,category,subject,description\n{}", (10..25).map(long).collect::<String>());
+    let form = url::form_urlencoded::Serializer::new(String::new()).append_pair("table", &large).finish();
+    sarah.post("/work/batch/submit", &form).await;
+    assert!(sarah.says("15 of 15 are complaints now"), "{}", sarah.status());
     let mut john = house.browser_of("john@example.org").await;
     john.open("/work/batch").await;
     assert_eq!(john.status(), 403);
