@@ -19,9 +19,7 @@ use crate::state::AppState;
 
 /// `/work/batch`.
 pub fn routes() -> Router<AppState> {
-    // In a form each byte of the table takes up to three.
-    let submitted = get(show).post(submit).layer(DefaultBodyLimit::max(3 * JSON_MAX + 1024));
-    Router::new().route("/work/batch", get(show).post(look)).route("/work/batch/submit", submitted)
+    Router::new().route("/work/batch", get(show).post(look)).route("/work/batch/submit", get(show).post(submit))
 }
 
 #[derive(Template)]
@@ -67,8 +65,10 @@ async fn look(State(state): State<AppState>, person: Person, request: Request) -
     batch_page(&state, &person, status, String::from_utf8(table).unwrap_or_default(), rows)
 }
 
-async fn submit(State(state): State<AppState>, person: Person, typed: Typed) -> Answer {
+async fn submit(State(state): State<AppState>, person: Person, request: Request) -> Answer {
     may_hand_in(&person.0)?;
+    // In a form each byte of the table takes up to three.
+    let typed = Typed::within(request, 3 * JSON_MAX + 1024).await?;
     typed.exactly(&["table"])?;
     let table = typed.raw("table").to_owned();
     let rows = looked_at(&state, &person, table.as_bytes(), false).await;

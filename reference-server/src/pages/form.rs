@@ -23,6 +23,37 @@ const FIELDS_MAX: usize = 500;
 pub struct Typed(Vec<(String, String)>);
 
 impl Typed {
+    /// A form of at most so many bytes.
+    pub(super) async fn within(request: Request, most: usize) -> Result<Self, Problem> {
+        let is_form = request
+            .headers()
+            .get(CONTENT_TYPE)
+            .and_then(|kind| kind.to_str().ok())
+            .is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"));
+        if !is_form {
+            return Err(Problem::new(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "unsupported_media_type",
+                "This kind of content is not accepted here.",
+            ));
+        }
+        let body = axum::body::to_bytes(request.into_body(), most)
+            .await
+            .map_err(|_| Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "The request is too large."))?;
+        let mut typed = Self::default();
+        for (at, pair) in body.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()).enumerate() {
+            if at >= FIELDS_MAX {
+                return Err(Problem::malformed("malformed_form", "The form has too many fields."));
+            }
+            let mut parts = pair.splitn(2, |byte| *byte == b'=');
+            let name = decoded(parts.next().unwrap_or_default())
+                .ok_or_else(|| Problem::malformed("malformed_form", "The form is not UTF-8."))?;
+            let value = decoded(parts.next().unwrap_or_default());
+            typed.add(&name, value.ok_or_else(|| not_ours(&name, "not_utf8", "is not UTF-8"))?)?;
+        }
+        Ok(typed)
+    }
+
     /// One more field.
     ///
     /// # Errors
@@ -133,33 +164,7 @@ impl<S: Send + Sync> FromRequest<S> for Typed {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
-        let is_form = request
-            .headers()
-            .get(CONTENT_TYPE)
-            .and_then(|kind| kind.to_str().ok())
-            .is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"));
-        if !is_form {
-            return Err(Problem::new(
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "unsupported_media_type",
-                "This kind of content is not accepted here.",
-            ));
-        }
-        let body = axum::body::to_bytes(request.into_body(), FORM_MAX)
-            .await
-            .map_err(|_| Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "The request is too large."))?;
-        let mut typed = Self::default();
-        for (at, pair) in body.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()).enumerate() {
-            if at >= FIELDS_MAX {
-                return Err(Problem::malformed("malformed_form", "The form has too many fields."));
-            }
-            let mut parts = pair.splitn(2, |byte| *byte == b'=');
-            let name = decoded(parts.next().unwrap_or_default())
-                .ok_or_else(|| Problem::malformed("malformed_form", "The form is not UTF-8."))?;
-            let value = decoded(parts.next().unwrap_or_default());
-            typed.add(&name, value.ok_or_else(|| not_ours(&name, "not_utf8", "is not UTF-8"))?)?;
-        }
-        Ok(typed)
+        Self::within(request, FORM_MAX).await
     }
 }
 
