@@ -493,7 +493,7 @@ fn with_headers_of(replaced: &Response, mut answer: Response) -> Response {
 /// For whom the frame of a page is. A problem with finding out must not hide the problem there is.
 async fn who(state: &AppState, headers: &HeaderMap) -> Me {
     match look_again(headers, state).await {
-        Ok(Some(viewer)) => Me::of(&viewer, state.acting(&viewer).await.ok().as_ref(), state, ""),
+        Ok(Some(viewer)) => Me::of(&viewer, state, "").await,
         _ => Me::nobody(state),
     }
 }

@@ -225,7 +225,7 @@ async fn dashboard(State(state): State<AppState>, person: Person) -> Answer {
     page(
         StatusCode::OK,
         &DashboardPage {
-            me: Me::of(&person.0, Some(&acting), &state, "/admin"),
+            me: Me::at(&person.0, acting.actor().level(), &state, "/admin"),
             open: summary.open(),
             total: summary.total(),
             missed: summary.open_with_missed_deadline,
@@ -306,7 +306,7 @@ async fn list_agents(State(state): State<AppState>, person: Person) -> Answer {
         .collect();
     rows.sort_by(|(a, x), (b, y)| (a, &x.name).cmp(&(b, &y.name)));
     let rows = rows.into_iter().map(|(_, row)| row).collect();
-    page(StatusCode::OK, &AgentsPage { me: Me::of(&person.0, None, &state, "/admin/agents"), rows })
+    page(StatusCode::OK, &AgentsPage { me: Me::of(&person.0, &state, "/admin/agents").await, rows })
 }
 
 async fn new_agent(State(state): State<AppState>, person: Person) -> Answer {
@@ -406,12 +406,12 @@ async fn list_categories(State(state): State<AppState>, person: Person) -> Answe
             state: if category.active { Tag::new("done", "In use") } else { Tag::new("end", "Not in use") },
         })
         .collect();
-    page(StatusCode::OK, &CategoriesPage { me: Me::of(&person.0, None, &state, "/admin/categories"), rows })
+    page(StatusCode::OK, &CategoriesPage { me: Me::of(&person.0, &state, "/admin/categories").await, rows })
 }
 
 async fn new_category(State(state): State<AppState>, person: Person) -> Answer {
     person.must_be(&[Role::Admin])?;
-    category_page(&state, &person, StatusCode::OK, None, None, &[], false)
+    category_page(&state, &person, StatusCode::OK, None, None, &[], false).await
 }
 
 async fn add_category(State(state): State<AppState>, person: Person, typed: Typed) -> Answer {
@@ -428,7 +428,7 @@ async fn add_category(State(state): State<AppState>, person: Person, typed: Type
         Ok(()) => Ok(see("/admin/categories")),
         Err(problem) => {
             let (status, faults) = faults_of(problem, category_label)?;
-            category_page(&state, &person, status, None, Some(&typed), &faults, false)
+            category_page(&state, &person, status, None, Some(&typed), &faults, false).await
         }
     }
 }
@@ -441,7 +441,7 @@ async fn show_category(
 ) -> Answer {
     person.must_be(&[Role::Admin])?;
     let category = category_of(&state.desk.policy(), &key)?;
-    category_page(&state, &person, StatusCode::OK, Some(&category), None, &[], !query.saved.is_empty())
+    category_page(&state, &person, StatusCode::OK, Some(&category), None, &[], !query.saved.is_empty()).await
 }
 
 async fn change_category(
@@ -469,7 +469,7 @@ async fn change_category(
         Ok(()) => Ok(see(&format!("{}?saved=1", address_of(&category.key)))),
         Err(problem) => {
             let (status, faults) = faults_of(problem, category_label)?;
-            category_page(&state, &person, status, Some(&category), Some(&typed), &faults, false)
+            category_page(&state, &person, status, Some(&category), Some(&typed), &faults, false).await
         }
     }
 }
@@ -507,12 +507,12 @@ async fn list_users(State(state): State<AppState>, person: Person, ApiQuery(quer
         .chain(roles.into_iter().map(|role| Choice::new(role.as_str(), role_name(role), "")));
     let roles = Field::new("role", "Role", Control::Select(choices.collect())).required().value(&query.role);
     let rows = accounts.into_iter().map(|account| user_row(account, &person.0.id)).collect();
-    page(StatusCode::OK, &UsersPage { me: Me::of(&person.0, None, &state, "/admin/users"), roles, rows, next })
+    page(StatusCode::OK, &UsersPage { me: Me::of(&person.0, &state, "/admin/users").await, roles, rows, next })
 }
 
 async fn new_user(State(state): State<AppState>, person: Person) -> Answer {
     person.must_be(&[Role::Admin])?;
-    user_page(&state, &person, StatusCode::OK, None, &[])
+    user_page(&state, &person, StatusCode::OK, None, &[]).await
 }
 
 async fn add_user(State(state): State<AppState>, person: Person, typed: Typed) -> Answer {
@@ -530,7 +530,7 @@ async fn add_user(State(state): State<AppState>, person: Person, typed: Typed) -
         Ok(()) => Ok(see(&format!("/admin/users?role={}", typed.raw("role")))),
         Err(problem) => {
             let (status, faults) = faults_of(problem, agent_label)?;
-            user_page(&state, &person, status, Some(&typed), &faults)
+            user_page(&state, &person, status, Some(&typed), &faults).await
         }
     }
 }
@@ -612,7 +612,7 @@ async fn show_policy(State(state): State<AppState>, person: Person) -> Answer {
     page(
         StatusCode::OK,
         &PolicyPage {
-            me: Me::of(&person.0, None, &state, "/admin/policy"),
+            me: Me::of(&person.0, &state, "/admin/policy").await,
             name: policy.name.clone(),
             version: policy.version,
             toml: policy.to_toml().map_err(|error| Problem::internal(&error))?,
@@ -730,7 +730,7 @@ async fn agent_page(
     page(
         status,
         &EditPage {
-            me: Me::of(&person.0, None, state, "/admin/agents"),
+            me: Me::of(&person.0, state, "/admin/agents").await,
             title: known.map_or_else(|| "New agent".to_owned(), |agent| agent.name.clone()),
             back: ("/admin/agents", "Agents"),
             action: format!("/admin/agents/{}", id.as_deref().unwrap_or("new")),
@@ -820,7 +820,7 @@ fn address_of(key: &CategoryKey) -> String {
     format!("/admin/categories/{key}")
 }
 
-fn category_page(
+async fn category_page(
     state: &AppState,
     person: &Person,
     status: StatusCode,
@@ -876,7 +876,7 @@ fn category_page(
     page(
         status,
         &EditPage {
-            me: Me::of(&person.0, None, state, "/admin/categories"),
+            me: Me::of(&person.0, state, "/admin/categories").await,
             title: known.map_or_else(|| "New category".to_owned(), |it| it.name.clone()),
             back: ("/admin/categories", "Categories"),
             action: known.map_or_else(|| "/admin/categories/new".to_owned(), |it| address_of(&it.key)),
@@ -964,7 +964,13 @@ fn category_label(field: &str) -> &str {
     }
 }
 
-fn user_page(state: &AppState, person: &Person, status: StatusCode, typed: Option<&Typed>, faults: &[Fault]) -> Answer {
+async fn user_page(
+    state: &AppState,
+    person: &Person,
+    status: StatusCode,
+    typed: Option<&Typed>,
+    faults: &[Fault],
+) -> Answer {
     let roles = [Role::Admin, Role::Auditor, Role::Customer];
     let roles = roles.into_iter().map(|role| Choice::new(role.as_str(), role_name(role), ""));
     let fields = vec![
@@ -979,7 +985,7 @@ fn user_page(state: &AppState, person: &Person, status: StatusCode, typed: Optio
     page(
         status,
         &FormPage {
-            me: Me::of(&person.0, None, state, "/admin/users"),
+            me: Me::of(&person.0, state, "/admin/users").await,
             title: "New account",
             intro: "For administrators, auditors and customers. Agents are made under Agents.",
             action: "/admin/users/new",

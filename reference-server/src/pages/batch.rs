@@ -52,7 +52,7 @@ struct Row {
 
 async fn show(State(state): State<AppState>, person: Person) -> Answer {
     may_hand_in(&person.0)?;
-    batch_page(&state, &person, StatusCode::OK, String::new(), Ok(Vec::new()))
+    batch_page(&state, &person, StatusCode::OK, String::new(), Ok(Vec::new())).await
 }
 
 /// What would become of a table; nothing is handed in.
@@ -62,7 +62,7 @@ async fn look(State(state): State<AppState>, person: Person, request: Request) -
     let rows = looked_at(&state, &person, &table, true).await;
     let status = if rows.is_ok() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
     // What is no text has no rows that could be handed in.
-    batch_page(&state, &person, status, String::from_utf8(table).unwrap_or_default(), rows)
+    batch_page(&state, &person, status, String::from_utf8(table).unwrap_or_default(), rows).await
 }
 
 async fn submit(State(state): State<AppState>, person: Person, request: Request) -> Answer {
@@ -73,7 +73,7 @@ async fn submit(State(state): State<AppState>, person: Person, request: Request)
     let table = typed.raw("table").to_owned();
     let rows = looked_at(&state, &person, table.as_bytes(), false).await;
     let status = if rows.is_ok() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
-    batch_page(&state, &person, status, table, rows)
+    batch_page(&state, &person, status, table, rows).await
 }
 
 async fn looked_at(state: &AppState, person: &Person, table: &[u8], only_look: bool) -> Result<Vec<RowView>, Problem> {
@@ -99,7 +99,7 @@ async fn table_in(state: &AppState, mut request: Request) -> Result<Vec<u8>, Pro
     bytes.map(Vec::from).ok_or_else(|| not_ours("table", "missing", "is missing"))
 }
 
-fn batch_page(
+async fn batch_page(
     state: &AppState,
     person: &Person,
     status: StatusCode,
@@ -119,7 +119,7 @@ fn batch_page(
     page(
         status,
         &BatchPage {
-            me: Me::of(&person.0, None, state, "/work/batch"),
+            me: Me::of(&person.0, state, "/work/batch").await,
             columns: COLUMNS.join(", "),
             channels: BY_HAND.map(Channel::name).join(", "),
             most: ROWS_MAX,

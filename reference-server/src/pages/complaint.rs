@@ -356,7 +356,7 @@ async fn command(
     let loaded = match load(&state, &person.0, &reference).await {
         Err(problem) if problem.status == StatusCode::NOT_FOUND => {
             let (typed, _) = upload::words(&state, request).await;
-            return ended::out_of_sight(&state, &person.0, &typed);
+            return ended::out_of_sight(&state, &person.0, &typed).await;
         }
         loaded => loaded?,
     };
@@ -418,7 +418,7 @@ struct Wrong {
 async fn told_at_once(state: &AppState, viewer: &Viewer, loaded: &Loaded, wrong: Wrong) -> Answer {
     let Wrong { command, seen, typed, rows, typed_faults, file_faults } = wrong;
     let refusal = match loaded.acting.would_refuse(loaded.complaint.id, &command, seen).await {
-        Err(DeskError::NotFound) => return ended::out_of_sight(state, viewer, &typed),
+        Err(DeskError::NotFound) => return ended::out_of_sight(state, viewer, &typed).await,
         refusal => refusal?,
     };
     let mut attempt = match refusal {
@@ -473,7 +473,7 @@ async fn answer(
                 format!("{}?done={name}&reference={reference}", start_of(viewer.role))
             }))
         }
-        Err(DeskError::NotFound) => ended::out_of_sight(state, viewer, &typed),
+        Err(DeskError::NotFound) => ended::out_of_sight(state, viewer, &typed).await,
         Err(DeskError::Refused(refusal)) => {
             // Shown as it is now, which is why it was refused.
             let loaded = load(state, viewer, &loaded.complaint.reference.to_string()).await?;
@@ -1129,7 +1129,7 @@ fn customer_page(
     let agreed = complaint.status == Status::Resolved
         && complaint.resolution().is_some_and(|it| it.accepted_at.is_some() && it.recorded_by.is_none());
     CustomerPage {
-        me: Me::of(viewer, Some(&loaded.acting), state, "/complaints"),
+        me: Me::at(viewer, loaded.acting.actor().level(), state, "/complaints"),
         guest: matches!(viewer.shown_by, ShownBy::Link(_)),
         reference: complaint.reference.to_string(),
         id: complaint.id.to_string(),
@@ -1237,7 +1237,12 @@ fn staff_page(
         facts.insert(0, Fact { label: "About".to_owned(), value: about });
     }
     StaffPage {
-        me: Me::of(viewer, Some(&loaded.acting), state, if viewer.role == Role::Agent { "/work" } else { "/search" }),
+        me: Me::at(
+            viewer,
+            loaded.acting.actor().level(),
+            state,
+            if viewer.role == Role::Agent { "/work" } else { "/search" },
+        ),
         reference: complaint.reference.to_string(),
         id: complaint.id.to_string(),
         content,

@@ -218,7 +218,7 @@ async fn list(State(state): State<AppState>, person: Person, ApiQuery(query): Ap
     };
     let others = found.items.iter().filter(|complaint| waiting.iter().all(|known| known.id != complaint.id));
     let rows: Vec<Row> = waiting.iter().chain(others).map(row).collect();
-    let me = Me::of(&person.0, Some(&acting), &state, "/complaints");
+    let me = Me::at(&person.0, acting.actor().level(), &state, "/complaints");
     let next = found.next.map(|cursor| cursor.to_string());
     page(StatusCode::OK, &ListPage { me, text, searchable, rows, next, waiting: waiting_count })
 }
@@ -241,7 +241,7 @@ pub(super) fn choose_page(state: &AppState, viewer: Option<&Viewer>, follows: St
         .map(|category| (category.key.to_string(), category.name.clone(), category.description.clone()))
         .collect();
     let (me, form) = match viewer {
-        Some(viewer) => (Me::of(viewer, None, state, "/complaints/new"), "/complaints/new"),
+        Some(viewer) => (Me::at(viewer, None, state, "/complaints/new"), "/complaints/new"),
         None => (Me::nobody(state), "/guest/new"),
     };
     page(StatusCode::OK, &ChoosePage { me, form, categories, follows })
@@ -371,7 +371,7 @@ async fn receipt(
     page(
         StatusCode::OK,
         &ReceiptPage {
-            me: Me::of(&person.0, None, &state, "/complaints"),
+            me: Me::at(&person.0, None, &state, "/complaints"),
             reference: complaint.reference.to_string(),
             subject: complaint.subject.clone(),
             received: When(complaint.received_at),
@@ -496,7 +496,7 @@ pub(super) fn new_page(
     let reused = status == StatusCode::CONFLICT;
     let key = typed.and_then(|typed| typed.get("key")).filter(|_| !reused).map(str::to_owned);
     let template = NewPage {
-        me: viewer.map_or_else(|| Me::nobody(state), |viewer| Me::of(viewer, None, state, "/complaints/new")),
+        me: viewer.map_or_else(|| Me::nobody(state), |viewer| Me::at(viewer, None, state, "/complaints/new")),
         account: viewer.map(|viewer| viewer.email.clone()),
         form: if viewer.is_some() { "/complaints/new" } else { "/guest/new" },
         choice: if viewer.is_some() { "/complaints/new" } else { "/guest" },

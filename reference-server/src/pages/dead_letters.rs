@@ -56,7 +56,7 @@ async fn list(State(state): State<AppState>, person: Person) -> Answer {
     let letters = digests.into_iter().map(DeadLetter::from).chain(found.into_iter().map(DeadLetter::from));
     let rows = letters.map(row).collect();
     let may_redeliver = person.0.role == Role::Admin;
-    let me = Me::of(&person.0, None, &state, "/admin/dead-letters");
+    let me = Me::of(&person.0, &state, "/admin/dead-letters").await;
     page(StatusCode::OK, &DeadLettersPage { me, rows, more, may_redeliver })
 }
 

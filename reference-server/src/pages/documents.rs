@@ -130,6 +130,6 @@ async fn ask_page(state: &AppState, person: &Person, status: StatusCode, next: &
         Field::new(format!("accept.{}", document.kind.as_str()), label, Control::Tick(false))
     });
     let fields = filled(fields.collect(), None, faults);
-    let me = Me::of(&person.0, None, state, "");
+    let me = Me::of(&person.0, state, "").await;
     page(status, &AcceptPage { me, documents, next, summary: Summary::of(faults, &fields), fields })
 }

@@ -64,13 +64,13 @@ struct GonePage {
 }
 
 /// The answer to a form about a complaint that whoever sends it cannot see, if it ever was: the same for both.
-pub(super) fn out_of_sight(state: &AppState, viewer: &Viewer, typed: &Typed) -> Answer {
+pub(super) async fn out_of_sight(state: &AppState, viewer: &Viewer, typed: &Typed) -> Answer {
     let kept = kept("", typed);
     if kept.is_empty() {
         return Err(Problem::not_found());
     }
     let start = start_of(viewer.role);
-    page(StatusCode::NOT_FOUND, &GonePage { me: Me::of(viewer, None, state, start), start, kept })
+    page(StatusCode::NOT_FOUND, &GonePage { me: Me::of(viewer, state, start).await, start, kept })
 }
 
 /// The page with the form that is posted to an address: whoever opens that address comes to it. Of the forms for a new complaint their own

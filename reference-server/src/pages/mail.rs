@@ -130,7 +130,7 @@ async fn list(State(state): State<AppState>, person: Person, ApiQuery(query): Ap
     page(
         StatusCode::OK,
         &MailsPage {
-            me: Me::of(&person.0, None, &state, "/admin/mail"),
+            me: Me::of(&person.0, &state, "/admin/mail").await,
             all,
             open: state.config.intake.is_some(),
             rows: mails.iter().map(|mail| row(mail, person.0.role)).collect(),
@@ -153,7 +153,7 @@ async fn show(State(state): State<AppState>, person: Person, ApiPath(id): ApiPat
     page(
         StatusCode::OK,
         &MailPage {
-            me: Me::of(&person.0, None, &state, "/admin/mail"),
+            me: Me::of(&person.0, &state, "/admin/mail").await,
             acts: person.0.role == Role::Admin && mail.state == MailState::Quarantined,
             row: row(&mail, person.0.role),
             complaint: mail.complaint,

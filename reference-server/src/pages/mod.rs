@@ -155,12 +155,21 @@ impl Me {
         }
     }
 
-    /// Somebody logged in, in a section. Guests are nobody here: a link to one complaint opens nothing else.
-    pub fn of(viewer: &Viewer, acting: Option<&Acting>, state: &AppState, here: &'static str) -> Self {
+    /// Somebody logged in, in a section, as whom they act by now.
+    pub async fn of(viewer: &Viewer, state: &AppState, here: &'static str) -> Self {
+        let level = match viewer.role {
+            // Who is an agent no more is still somebody.
+            Role::Agent => state.acting(viewer).await.ok().and_then(|acting| acting.actor().level()),
+            Role::Customer | Role::Admin | Role::Auditor => None,
+        };
+        Self::at(viewer, level, state, here)
+    }
+
+    /// The same where their level is known, or none can be theirs. Guests are nobody here: a link to one complaint opens nothing else.
+    pub fn at(viewer: &Viewer, level: Option<Level>, state: &AppState, here: &'static str) -> Self {
         if matches!(viewer.shown_by, ShownBy::Link(_)) {
             return Self::nobody(state);
         }
-        let level = acting.and_then(|acting| acting.actor().level());
         let role_name = match (viewer.role, level) {
             (Role::Agent, Some(level)) => state.desk.policy().level_name(level).to_owned(),
             (Role::Agent, None) => "Agent".to_owned(),

@@ -113,7 +113,7 @@ async fn show(State(state): State<AppState>, person: Person, ApiQuery(query): Ap
         "password" => "Your password is changed, and you are logged out everywhere else.",
         _ => "",
     };
-    account_page(&state, &person, StatusCode::OK, query.asked == "true", done, None, &[])
+    account_page(&state, &person, StatusCode::OK, query.asked == "true", done, None, &[]).await
 }
 
 async fn ask_for_phone(State(state): State<AppState>, person: Person, typed: Typed) -> Answer {
@@ -121,7 +121,7 @@ async fn ask_for_phone(State(state): State<AppState>, person: Person, typed: Typ
     let Some(texts) = &state.texts else { return Err(Problem::not_found()) };
     match state.accounts.ask_for_phone(&person.0.id, typed.raw("phone"), texts).await {
         Ok(()) => Ok(see("/account?asked=true")),
-        Err(error) => again(&state, &person, false, &typed, error),
+        Err(error) => again(&state, &person, false, &typed, error).await,
     }
 }
 
@@ -129,7 +129,7 @@ async fn confirm_phone(State(state): State<AppState>, person: Person, typed: Typ
     typed.exactly(&["code"])?;
     match state.accounts.confirm_phone(&person.0.id, typed.raw("code")).await {
         Ok(_) => Ok(see("/account")),
-        Err(error) => again(&state, &person, true, &typed, error),
+        Err(error) => again(&state, &person, true, &typed, error).await,
     }
 }
 
@@ -203,7 +203,7 @@ async fn profile_page(
     }
     let fields = filled(fields, typed, faults);
     let form = FormPage {
-        me: Me::of(&person.0, None, state, ""),
+        me: Me::of(&person.0, state, "").await,
         title: "Name and postal addresses",
         intro: "An address whose fields are emptied is forgotten.",
         action: "/account/profile",
@@ -217,7 +217,7 @@ async fn profile_page(
 }
 
 async fn show_email(State(state): State<AppState>, person: Person) -> Answer {
-    email_page(&state, &person, StatusCode::OK, None, &[])
+    email_page(&state, &person, StatusCode::OK, None, &[]).await
 }
 
 async fn ask_for_email(
@@ -231,10 +231,10 @@ async fn ask_for_email(
     match state.accounts.ask_for_email(&person.0.id, email, current, address).await {
         Ok(()) => {
             state.poke();
-            email_code_page(&state, &person, StatusCode::OK, &[])
+            email_code_page(&state, &person, StatusCode::OK, &[]).await
         }
         Err(AuthError::Invalid(faults)) => {
-            email_page(&state, &person, StatusCode::UNPROCESSABLE_ENTITY, Some(&typed), &faults_of(faults))
+            email_page(&state, &person, StatusCode::UNPROCESSABLE_ENTITY, Some(&typed), &faults_of(faults)).await
         }
         Err(error) => Err(error.into()),
     }
@@ -254,13 +254,13 @@ async fn confirm_email(
             Ok(see("/account?done=email"))
         }
         Err(AuthError::Invalid(faults)) => {
-            email_code_page(&state, &person, StatusCode::UNPROCESSABLE_ENTITY, &faults_of(faults))
+            email_code_page(&state, &person, StatusCode::UNPROCESSABLE_ENTITY, &faults_of(faults)).await
         }
         Err(error) => Err(error.into()),
     }
 }
 
-fn email_page(
+async fn email_page(
     state: &AppState,
     person: &Person,
     status: StatusCode,
@@ -270,7 +270,7 @@ fn email_page(
     let email = Field::new("email", "New e-mail address", Control::Line("email"));
     let fields = filled(vec![email.required().autocomplete("email").max(254), current_password()], typed, faults);
     let form = FormPage {
-        me: Me::of(&person.0, None, state, ""),
+        me: Me::of(&person.0, state, "").await,
         title: "E-mail address",
         intro: "We send a link and a code to the new address, and a word of it to the present one. Nothing changes before you confirm.",
         action: "/account/email",
@@ -283,10 +283,10 @@ fn email_page(
     page(status, &form)
 }
 
-fn email_code_page(state: &AppState, person: &Person, status: StatusCode, faults: &[Fault]) -> Answer {
+async fn email_code_page(state: &AppState, person: &Person, status: StatusCode, faults: &[Fault]) -> Answer {
     let fields = filled(vec![code_field()], None, faults);
     let form = FormPage {
-        me: Me::of(&person.0, None, state, ""),
+        me: Me::of(&person.0, state, "").await,
         title: "Please look at your mail",
         intro: "If this address can be had, a mail is on its way to it. Open the link in it, or type in its code here.",
         action: "/account/email/code",
@@ -300,7 +300,7 @@ fn email_code_page(state: &AppState, person: &Person, status: StatusCode, faults
 }
 
 async fn show_password(State(state): State<AppState>, person: Person) -> Answer {
-    password_page(&state, &person, StatusCode::OK, &[])
+    password_page(&state, &person, StatusCode::OK, &[]).await
 }
 
 async fn change_password(
@@ -313,7 +313,7 @@ async fn change_password(
     typed.exactly(&["current_password", "password", "password_again"])?;
     let again = StatusCode::UNPROCESSABLE_ENTITY;
     if let Some(differs) = differs(&typed) {
-        return password_page(&state, &person, again, &[differs]);
+        return password_page(&state, &person, again, &[differs]).await;
     }
     let kept = kept_open(&headers, &state.config)?.ok_or_else(Problem::not_logged_in)?;
     let (current, password) = (typed.raw("current_password"), typed.raw("password"));
@@ -323,16 +323,16 @@ async fn change_password(
             state.poke();
             Ok(see("/account?done=password"))
         }
-        Err(AuthError::Invalid(faults)) => password_page(&state, &person, again, &faults_of(faults)),
+        Err(AuthError::Invalid(faults)) => password_page(&state, &person, again, &faults_of(faults)).await,
         Err(error) => Err(error.into()),
     }
 }
 
-fn password_page(state: &AppState, person: &Person, status: StatusCode, faults: &[Fault]) -> Answer {
+async fn password_page(state: &AppState, person: &Person, status: StatusCode, faults: &[Fault]) -> Answer {
     let fields = std::iter::once(current_password()).chain(new_passwords()).collect();
     let fields = filled(fields, None, faults);
     let form = FormPage {
-        me: Me::of(&person.0, None, state, ""),
+        me: Me::of(&person.0, state, "").await,
         title: "Password",
         intro: "With another password you are logged out everywhere else.",
         action: "/account/password",
@@ -388,7 +388,7 @@ async fn deletion_page(state: &AppState, person: &Person, status: StatusCode, fa
     let asked = state.accounts.account(&person.0.id).await?.deletion_asked_at.is_some();
     let fields = if asked { Vec::new() } else { filled(vec![current_password()], None, faults) };
     let form = FormPage {
-        me: Me::of(&person.0, None, state, ""),
+        me: Me::of(&person.0, state, "").await,
         title: "Delete my account",
         intro: if asked {
             "An administrator has been asked to delete your account. Until then everything stays as it is, and you can take it back."
@@ -439,7 +439,7 @@ async fn show_sessions(
         },
     });
     let shown = SessionsPage {
-        me: Me::of(&person.0, None, &state, ""),
+        me: Me::of(&person.0, &state, "").await,
         ended: query.ended == "true",
         others: sessions.iter().any(|session| !session.current),
         sessions,
@@ -464,16 +464,17 @@ async fn end_other_sessions(State(state): State<AppState>, person: Person, heade
 }
 
 /// The form once more, with what was wrong.
-fn again(state: &AppState, person: &Person, asked: bool, typed: &Typed, error: AuthError) -> Answer {
+async fn again(state: &AppState, person: &Person, asked: bool, typed: &Typed, error: AuthError) -> Answer {
     match error {
         AuthError::Invalid(faults) => {
             account_page(state, person, StatusCode::UNPROCESSABLE_ENTITY, asked, "", Some(typed), &faults_of(faults))
+                .await
         }
         other => Err(other.into()),
     }
 }
 
-fn account_page(
+async fn account_page(
     state: &AppState,
     person: &Person,
     status: StatusCode,
@@ -493,7 +494,7 @@ fn account_page(
     page(
         status,
         &MyselfPage {
-            me: Me::of(&person.0, None, state, ""),
+            me: Me::of(&person.0, state, "").await,
             name: person.0.name.clone(),
             email: person.0.email.clone(),
             phone: person.0.phone.clone(),

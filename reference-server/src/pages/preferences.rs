@@ -130,7 +130,7 @@ async fn form_page(
     let (version, preferences) = state.preferences.of(&person.0.id).await?;
     let fields = filled(fields(person.0.role, state.texts.is_some(), &preferences), typed, faults);
     let summary = Summary::of(faults, &fields);
-    let me = Me::of(&person.0, None, state, "");
+    let me = Me::of(&person.0, state, "").await;
     page(status, &PreferencesPage { me, saved, version, summary, fields })
 }
 

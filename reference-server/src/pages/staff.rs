@@ -388,7 +388,7 @@ async fn work(State(state): State<AppState>, person: Person, ApiQuery(query): Ap
     page(
         StatusCode::OK,
         &WorkPage {
-            me: Me::of(&person.0, Some(&floor.acting), &state, "/work"),
+            me: Me::at(&person.0, floor.acting.actor().level(), &state, "/work"),
             done: command.zip(reference).map(|(command, it)| (confirmation(command, false), it.to_string())),
             open: held.open(),
             late: open.count(|complaint| floor.is_late(complaint)),
@@ -438,7 +438,7 @@ async fn team(State(state): State<AppState>, person: Person) -> Answer {
     page(
         StatusCode::OK,
         &TeamPage {
-            me: Me::of(&person.0, Some(&floor.acting), &state, "/team"),
+            me: Me::at(&person.0, floor.acting.actor().level(), &state, "/team"),
             covers: covers(&floor.acting.scope(), &floor.policy),
             figures: FiguresView::of(&figures, &floor.policy, |agent| floor.names.agent(agent)),
             load: loads(&floor.roster, &floor.policy, floor.now),
@@ -505,7 +505,7 @@ async fn search(State(state): State<AppState>, person: Person, ApiQuery(query): 
     page(
         StatusCode::OK,
         &SearchPage {
-            me: Me::of(&person.0, Some(&floor.acting), &state, "/search"),
+            me: Me::at(&person.0, floor.acting.actor().level(), &state, "/search"),
             content,
             filters,
             filtered,

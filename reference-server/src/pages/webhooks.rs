@@ -109,7 +109,7 @@ async fn list(State(state): State<AppState>, person: Person) -> Answer {
         name: webhook.name,
         url: webhook.url,
     });
-    page(StatusCode::OK, &WebhooksPage { me: Me::of(&person.0, None, &state, "/admin/webhooks"), rows: rows.collect() })
+    page(StatusCode::OK, &WebhooksPage { me: Me::of(&person.0, &state, "/admin/webhooks").await, rows: rows.collect() })
 }
 
 async fn new(State(state): State<AppState>, person: Person) -> Answer {
@@ -265,7 +265,7 @@ async fn webhook_page(
     page(
         status,
         &WebhookPage {
-            me: Me::of(&person.0, None, state, "/admin/webhooks"),
+            me: Me::of(&person.0, state, "/admin/webhooks").await,
             title: webhook.map_or_else(|| "New webhook".to_owned(), |webhook| webhook.name.clone()),
             action: page_of(known.as_ref().map_or("new", |known| &known.id)),
             button: if known.is_some() { "Save" } else { "Make the webhook" },

@@ -93,3 +93,16 @@ async fn the_navigation_shows_where_one_is() {
         assert!(admin.has(&format!("nav.within a[href='{section}'][aria-current=page]")), "{address}");
     }
 }
+
+#[tokio::test]
+async fn the_frame_is_the_same_on_every_page() {
+    let house = House::furnished().await;
+    for (name, called) in [("ben", "Representative"), ("maria", "Supervisor"), ("ada", "administrator")] {
+        let mut browser = house.browser_of(&format!("{name}@example.org")).await;
+        for address in ["/search", "/account", "/account/profile", "/account/sessions", "/account/notices"] {
+            browser.open(address).await;
+            assert!(browser.html().contains(&format!("({called})")), "{address} of {name}");
+            assert_eq!(browser.has("nav[aria-label=Main] a[href='/team']"), name == "maria", "{address} of {name}");
+        }
+    }
+}
