@@ -252,7 +252,7 @@ macro_rules! slug {
             pub fn new(text: impl AsRef<str>) -> Result<Self, InvalidId> {
                 slugged(text.as_ref())
                     .map(|key| Self(key.into()))
-                    .ok_or(InvalidId::new($what, "1 to 64 letters or digits, words joined by spaces or hyphens"))
+                    .ok_or(InvalidId::new($what, "1 to 64 letters, digits, spaces or any of - _ & / , . ' ( ) : ; with a letter or digit among them"))
             }
 
             /// The normalised key.

@@ -10,6 +10,7 @@ pub mod bulk;
 pub mod catalogue;
 pub mod clock;
 pub mod config;
+mod connections;
 pub mod database;
 pub mod demo;
 mod drain;
@@ -35,7 +36,6 @@ pub mod workers;
 use std::fs::{File, TryLockError};
 use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -316,16 +316,12 @@ impl Server {
     }
 
     /// Answers on `listener` and runs the workers until `shutdown` completes; then finishes open requests within 15 seconds.
-    pub async fn serve(
-        self,
-        listener: TcpListener,
-        shutdown: impl Future<Output = ()> + Send + 'static,
-    ) -> io::Result<()> {
+    pub async fn serve(self, listener: TcpListener, shutdown: impl Future<Output = ()> + Send + 'static) {
         let workers = workers::start(&self.state, self.database.shared());
-        let service = self.router().into_make_service_with_connect_info::<SocketAddr>();
+        let router = self.router();
         let stop = self.stop;
         let mut stopping = self.state.stopping.clone();
-        let serving = axum::serve(listener, service).with_graceful_shutdown(async move {
+        let serving = connections::serve(listener, router, async move {
             shutdown.await;
             // Streams watch this; without it they would hold the server open.
             stop.send_replace(true);
@@ -334,15 +330,11 @@ impl Server {
             let _ = stopping.wait_for(|stopping| *stopping).await;
             tokio::time::sleep(STOP_WITHIN).await;
         };
-        let ended = tokio::select! {
-            ended = serving => ended,
-            () = overtime => {
-                tracing::warn!("some requests did not finish in time and were cut");
-                Ok(())
-            }
-        };
+        tokio::select! {
+            () = serving => {}
+            () = overtime => tracing::warn!("some requests did not finish in time and were cut"),
+        }
         workers.stop().await;
-        ended
     }
 }
 

@@ -49,6 +49,10 @@ fn main() -> ExitCode {
     // Standard output is for the operator's lines; the log goes beside it, in colours where a person reads it.
     let coloured = std::io::stderr().is_terminal();
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(coloured).init();
+    // Every connection is an open file, and what a shell allows is often 1 024 of them.
+    if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
+        tracing::warn!(%error, "the limit of open files stays as it is");
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return failed(&error),
@@ -90,7 +94,7 @@ async fn serve(args: ServeArgs) -> Result<ExitCode, AnyError> {
     // Whoever has heard enough and closes the pipe still wants the server.
     let mut output = std::io::stdout();
     let _ = writeln!(output, "{}", server.greeting()).and_then(|()| output.flush());
-    server.serve(listener, told_to_stop()?).await?;
+    server.serve(listener, told_to_stop()?).await;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -11,7 +11,7 @@ use complaint_core::DeskError;
 use complaint_core::complaint::{Attachment, Complaint};
 use complaint_core::desk::Acting;
 use complaint_core::id::{AttachmentId, ComplaintId, Version};
-use complaint_core::lifecycle::{Command, CommandName, FILES_MAX, Input, InvalidInput};
+use complaint_core::lifecycle::{Command, CommandName, FILES_MAX, Input, InvalidInput, RefusalCategory};
 use complaint_core::store::StoreError;
 use complaint_core::text::{FIELD_MAX, TEXT_MAX};
 use futures_util::TryStreamExt as _;
@@ -73,6 +73,12 @@ pub(super) async fn receive(
     mut request: Request,
 ) -> Result<Complaint, Problem> {
     let key = idempotency_key(request.headers())?;
+    // Who may not do this at all is told so before megabytes are taken in.
+    if let Some(refusal) = acting.would_refuse(complaint, &Command::plain(name), seen).await?
+        && refusal.category() == RefusalCategory::Forbidden
+    {
+        return Err(refusal.into());
+    }
     // Set here and not by the route, so that bodies of JSON keep their own, lower limit.
     DefaultBodyLimit::max(REQUEST_MAX + FRAME_MAX + 4 * TEXT_MAX).apply(&mut request);
     let form = Multipart::from_request(request, state).await.map_err(|_| unsupported("Send multipart/form-data."))?;

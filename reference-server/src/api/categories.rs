@@ -45,7 +45,7 @@ pub(crate) struct NewQuestion {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewCategory {
-    #[schema(example = "Damaged goods", max_length = 200)]
+    #[schema(example = "Damaged goods", max_length = 64)]
     name: String,
     #[serde(default)]
     #[schema(max_length = 2000)]
@@ -144,8 +144,12 @@ pub(crate) fn check_new(state: &AppState, body: NewCategory) -> Result<(), Probl
 
 fn category_of(body: NewCategory, policy: &Policy) -> Result<Category, Problem> {
     let named = Category::named(&body.name).map_err(|_| {
-        let wanted = "Must be 1 to 64 letters or digits, words joined by spaces or hyphens.";
-        let code = if body.name.trim().is_empty() { "missing" } else { "invalid" };
+        let wanted = "Must be 1 to 64 letters, digits, spaces or any of - _ & / , . ' ( ) : ; with a letter or digit among them.";
+        let code = match body.name.trim().chars().count() {
+            0 => "missing",
+            65.. => "too_long",
+            _ => "invalid",
+        };
         Problem::invalid().detail(format!("name: {wanted}")).field("name", code, wanted)
     });
     // What else is wrong does not depend on the name: under any other it is told together with it.

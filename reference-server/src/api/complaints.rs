@@ -74,6 +74,9 @@ pub(super) async fn submit(
     viewer: Viewer,
     request: Repeatable,
 ) -> Result<Response, Problem> {
+    if !matches!(viewer.role, Role::Customer | Role::Agent) {
+        return Err(Problem::forbidden().detail("Complaints come from customers, and from agents who take them down."));
+    }
     must_have_accepted(&state, &viewer).await?;
     let acting = keyed(state.acting(&viewer).await?, &request)?;
     let submission = submission(&state, &viewer, &request).await?;

@@ -9,8 +9,9 @@ use url::Url;
 
 use super::accounts::{
     Account, AccountChange, AccountFilter, AccountMailKind, Accounts, AccountsError, Admission, Asked, AskedMail,
-    AttemptKind, AttemptLimits, Chosen, Confirmation, Door, EmailAsked, HeldKey, KeptOpen, LogIn, Made, MailJob,
-    MailOutcome, NewAccount, NewCode, NewSession, NewToken, OpenSession, Origin, SignUp as SignUpOutcome, TokenPurpose,
+    AttemptKind, AttemptLimits, Chosen, Confirmation, Credentials, Door, EmailAsked, HeldKey, KeptOpen, LogIn, Made,
+    MailJob, MailOutcome, NewAccount, NewCode, NewSession, NewToken, OpenSession, Origin, SignUp as SignUpOutcome,
+    TokenPurpose,
 };
 use super::documents::{Acceptance, DocumentKind};
 use super::mail::{AccountMail, AccountMailError, Occasion, compose};
@@ -289,23 +290,33 @@ impl AccountService {
         self.admit(AttemptKind::SignUp, &email, address, SIGN_UP_LIMITS, now).await?;
         let password_hash = self.passwords.hash(password).await?;
         let known = self.accounts.by_email(&email).await?;
-        let stored = known.as_ref().and_then(|known| known.password_hash.as_deref());
-        let same = self.passwords.compare(password, stored).await? != Comparison::Wrong;
+        let same = self.is_of(password, known.as_ref()).await?;
         let new = NewAccount {
             id: draw_account_id(),
             name,
-            email,
+            email: email.clone(),
             phone: None,
             password_hash: Some(password_hash.clone()),
             role: Role::Customer,
             email_verified: false,
         };
-        // One that came between looking and writing counts as one with another password: nobody has compared them.
         if let SignUpOutcome::Unconfirmed { id } = self.accounts.sign_up(new, now).await? {
+            // One that came between looking and writing, as when a button is pressed twice, is compared now.
+            let same = if known.is_some() {
+                same
+            } else {
+                self.is_of(password, self.accounts.by_email(&email).await?.as_ref()).await?
+            };
             let other_password = (!same).then_some(password_hash.as_str());
             self.accounts.sign_up_again(&id, other_password, now).await?;
         }
         Ok(())
+    }
+
+    /// Whether a password is that of an account; for none, the same work is done.
+    async fn is_of(&self, password: &str, known: Option<&Credentials>) -> Result<bool, AuthError> {
+        let stored = known.and_then(|known| known.password_hash.as_deref());
+        Ok(self.passwords.compare(password, stored).await? != Comparison::Wrong)
     }
 
     /// Sends the confirmation once more, unless it was sent within 24 hours. Succeeds alike whoever the address belongs to.

@@ -118,7 +118,7 @@ pub async fn run(args: DemoArgs, stop: impl Future<Output = ()> + Send + 'static
         println!("Everything is forgotten then.");
     }
     std::io::stdout().flush()?;
-    server.serve(listener, stop).await?;
+    server.serve(listener, stop).await;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -28,7 +28,7 @@ use csv::ByteRecord;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesOrdered;
 use futures_util::{FutureExt as _, StreamExt as _};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use thiserror::Error;
 use url::Url;
 
@@ -369,7 +369,10 @@ pub async fn run(args: ImportArgs) -> Result<ExitCode, Box<dyn Error + Send + Sy
     let house = House::open(&database, !args.not_durable, Arc::new(SystemClock)).await?;
     // Hidden by itself where standard error is no terminal.
     let progress = ProgressBar::new(0);
-    progress.set_style(ProgressStyle::with_template("{wide_bar} {pos}/{len} rows  {per_sec}  {eta} left")?);
+    let style = ProgressStyle::with_template("{wide_bar} {pos}/{len} rows  {speed}  {eta} left")?;
+    progress.set_style(style.with_key("speed", |state: &ProgressState, to: &mut dyn fmt::Write| {
+        let _ = fmt::Write::write_fmt(to, format_args!("{:.0} rows/s", state.per_sec()));
+    }));
     let report = house.import(survey, &progress).await;
     progress.finish_and_clear();
     match report {

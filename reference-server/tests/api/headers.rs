@@ -205,7 +205,7 @@ async fn serves_a_socket_and_stops_when_told() {
     tokio::io::AsyncReadExt::read_to_string(&mut stream, &mut answer).await.expect("reads");
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     stop.send(()).expect("still serving");
-    serving.await.expect("no panic").expect("ends well");
+    serving.await.expect("no panic");
     assert_eq!(mail.sent.lock().expect("unpoisoned").len(), 1, "the workers ran");
 }
 

@@ -2,6 +2,7 @@
 
 #![expect(clippy::expect_used, reason = "a test that cannot go on should say where")]
 
+mod access;
 mod apart;
 mod bad_input;
 mod batch;
