@@ -345,7 +345,8 @@ fn password_page(state: &AppState, person: &Person, status: StatusCode, faults: 
     page(status, &form)
 }
 
-fn current_password() -> Field {
+/// The password of whoever is logged in.
+pub(super) fn current_password() -> Field {
     Field::new("current_password", "Present password", Control::Line("password"))
         .required()
         .autocomplete("current-password")
