@@ -281,7 +281,7 @@ impl AccountService {
     }
 }
 
-/// A QR code as a drawing for a page: black on white whatever the page's colours are, or no camera reads it.
+/// A QR code as a drawing for a page, where its secret also stands as text: black on white whatever the page's colours are, or no camera reads it.
 pub fn drawn_as_svg(text: &str) -> Option<String> {
     /// Around the code, in its units, must be nothing.
     const QUIET: usize = 4;
@@ -293,7 +293,7 @@ pub fn drawn_as_svg(text: &str) -> Option<String> {
     }
     let side = width + 2 * QUIET;
     Some(format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {side} {side}\" width=\"240\" height=\"240\" role=\"img\" aria-label=\"QR code of the secret\" shape-rendering=\"crispEdges\"><rect width=\"{side}\" height=\"{side}\" fill=\"#fff\"/><path d=\"{path}\" fill=\"#000\"/></svg>"
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {side} {side}\" width=\"240\" height=\"240\" aria-hidden=\"true\" shape-rendering=\"crispEdges\"><rect width=\"{side}\" height=\"{side}\" fill=\"#fff\"/><path d=\"{path}\" fill=\"#000\"/></svg>"
     ))
 }
 
