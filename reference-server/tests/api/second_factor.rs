@@ -272,6 +272,7 @@ async fn a_recovery_code_opens_once_and_is_told() {
     assert_eq!(it.enters(JOHN, Some(&fresh)).await.status, 200);
 
     // Another's code is another one.
+    it.mails().await;
     it.customer("jane@example.org").await;
     let jane = With::cookie(&it.log_in("jane@example.org").await.cookie());
     it.guarded(&jane).await;
