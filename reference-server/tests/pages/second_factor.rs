@@ -12,7 +12,7 @@ async fn guarded(house: &House, browser: &mut Browser<'_>) -> (Totp, Vec<String>
     browser.open(HERE).await;
     browser.press(HERE, &[]).await;
     assert!(browser.has("svg path") && browser.says("type the secret"), "{}", browser.text());
-    let uri = browser.attribute("a[href^='otpauth:']", "href").expect("a link");
+    let uri = browser.texts("main code").into_iter().find(|text| text.starts_with("otpauth:")).expect("an address");
     let device = Totp::from_url(uri).expect("an otpauth address");
     browser.press("/account/second-factor/confirm", &[("code", "1"), ("current_password", PASSWORD)]).await;
     assert!(browser.status() == 422 && browser.says("six digits") && browser.has("svg path"), "{}", browser.text());
