@@ -187,6 +187,9 @@ pub struct ServeArgs {
     /// Address of a proxy whose X-Forwarded-For is believed; may be repeated.
     #[arg(long, value_name = "IP")]
     pub trusted_proxy: Vec<String>,
+    /// Staff need a second factor: whoever has none can do nothing but set it up. Every server on one database needs the same.
+    #[arg(long)]
+    pub staff_second_factor: bool,
     /// Let anybody list complaints by Open311: number, category, open or closed, and dates; no words, names or places.
     #[arg(long)]
     pub open311_public: bool,
@@ -214,6 +217,28 @@ pub struct DemoArgs {
 pub enum AdminCommand {
     /// Make an administrator.
     Create(AdminCreateArgs),
+    /// Take the second factor of an account away whose owner has lost device and recovery codes.
+    #[command(
+        after_help = "They are logged out everywhere, told by mail, and log in with their password alone until they set up another one."
+    )]
+    ResetSecondFactor(ResetSecondFactorArgs),
+}
+
+/// Arguments of `admin reset-second-factor`.
+#[derive(Debug, Clone, Args)]
+pub struct ResetSecondFactorArgs {
+    /// Data folder of the server.
+    #[arg(long, value_name = "DIR", default_value = "./complaint-data")]
+    pub data: PathBuf,
+    /// Database URL, as for `serve`.
+    #[arg(long, value_name = "URL")]
+    pub database: Option<String>,
+    /// Take a PostgreSQL that may lose what it acknowledged, as for `serve`.
+    #[arg(long)]
+    pub not_durable: bool,
+    /// E-mail address of the account.
+    #[arg(long)]
+    pub email: String,
 }
 
 /// Arguments of `admin create`.
@@ -411,6 +436,8 @@ pub struct Config {
     base_url: Option<Url>,
     /// Proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpAddr>,
+    /// Whether staff can do nothing without a second factor.
+    pub staff_second_factor: bool,
     /// Whether anybody may list complaints by Open311, without what is personal.
     pub open311_public: bool,
     /// Whether a reply waits until data is safe from power loss.
@@ -524,6 +551,7 @@ impl Config {
                 webhook_networks,
                 base_url,
                 trusted_proxies,
+                staff_second_factor: args.staff_second_factor,
                 open311_public: args.open311_public,
                 durable: !args.not_durable,
                 intake,

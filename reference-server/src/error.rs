@@ -168,6 +168,12 @@ impl Problem {
         Self::new(StatusCode::FORBIDDEN, "forbidden", "You may not do this.")
     }
 
+    /// 403: staff who have no second factor where staff need one can do nothing but set it up.
+    pub fn second_factor_required() -> Self {
+        Self::new(StatusCode::FORBIDDEN, "second_factor_required", "Staff here need a second factor.")
+            .detail("Set it up first: POST /api/v1/me/second-factor, or the page /account/second-factor.")
+    }
+
     /// 404, also for things that exist but are none of the caller's business.
     pub fn not_found() -> Self {
         Self::new(StatusCode::NOT_FOUND, "not_found", "There is nothing here.")
@@ -234,6 +240,22 @@ impl From<AuthError> for Problem {
             AuthError::EmailUnverified => {
                 Self::new(StatusCode::FORBIDDEN, "email_unverified", "Please confirm your e-mail address first.")
                     .detail("Open the link in the mail we sent you; POST /api/v1/accounts/verification sends it again.")
+            }
+            AuthError::SecondFactorNeeded { .. } => Self::new(
+                StatusCode::UNAUTHORIZED,
+                "second_factor_needed",
+                "A code from your device is needed, too.",
+            )
+            .detail(
+                "Send the same once more with second_factor: the six digits that the device shows, or a recovery code.",
+            ),
+            AuthError::SecondFactorThere => {
+                Self::new(StatusCode::CONFLICT, "second_factor_there", "There is a second factor already.")
+                    .detail("Remove it before you set up another one.")
+            }
+            AuthError::NoSecondFactor => {
+                Self::new(StatusCode::CONFLICT, "no_second_factor", "There is no second factor.")
+                    .detail("None is set up, or the secret was offered more than an hour ago.")
             }
             AuthError::InvalidToken => {
                 Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_token", "This link does not work any more.")

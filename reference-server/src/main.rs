@@ -14,7 +14,7 @@ use reference_server::auth::{AccountService, AuthError};
 use reference_server::clock::SystemClock;
 use reference_server::config::{
     AdminCommand, AdminCreateArgs, Cli, Command, Config, DatabaseUrl, IMAP_VARIABLE, INTAKE_TOKEN_VARIABLE, IntakeArgs,
-    METRICS_TOKEN_VARIABLE, SMTP_VARIABLE, ServeArgs, VerifyArgs,
+    METRICS_TOKEN_VARIABLE, ResetSecondFactorArgs, SMTP_VARIABLE, ServeArgs, VerifyArgs,
 };
 use reference_server::database::{self, Database, verified_json};
 use reference_server::error::{chain, printable};
@@ -62,6 +62,7 @@ fn main() -> ExitCode {
             Command::Serve(args) => serve(*args).await,
             Command::Demo(args) => demo::run(args, told_to_stop()?).await,
             Command::Admin(AdminCommand::Create(args)) => admin_create(args).await,
+            Command::Admin(AdminCommand::ResetSecondFactor(args)) => reset_second_factor(args).await,
             Command::Import(args) => import::run(args).await,
             Command::Intake(args) => Ok(intake(args).await),
             Command::Verify(args) => verify(args).await,
@@ -127,6 +128,37 @@ async fn admin_create(args: AdminCreateArgs) -> Result<ExitCode, AnyError> {
     let account = service.create_admin(&args.name, &args.email, password).await?;
     println!("{} is an administrator now, with the id {}.", account.email, account.id);
     Ok(ExitCode::SUCCESS)
+}
+
+async fn reset_second_factor(args: ResetSecondFactorArgs) -> Result<ExitCode, AnyError> {
+    let url = match DatabaseUrl::of(args.database.as_deref(), &args.data) {
+        Ok(url) => url,
+        Err(fault) => {
+            eprintln!("{fault}");
+            return Ok(ExitCode::from(WRONG_ARGUMENTS));
+        }
+    };
+    if let DatabaseUrl::Sqlite(url) = &url {
+        database::existing(url)?;
+    }
+    let accounts = Database::open(&url, !args.not_durable).await?.accounts;
+    let service =
+        AccountService::new(accounts, Passwords::new()?, Arc::new(SystemClock), &"http://localhost/".parse()?);
+    let reset = async {
+        let account = service.account_at(&args.email).await?;
+        service.reset_second_factor(&account.id).await.map(|()| account)
+    };
+    match reset.await {
+        Ok(account) => {
+            println!("{} logs in with the password alone now, and is told by mail.", account.email);
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(error @ (AuthError::NoSuchAccount | AuthError::NoSecondFactor)) => {
+            eprintln!("{}: {error}", printable(&args.email));
+            Ok(ExitCode::FAILURE)
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Keeps one message; the server looks into it. Whatever the operator can mend is for the mail server to try again: no mail is lost by a

@@ -28,6 +28,11 @@ fn complete(operation: &mut Operation, path: &str, reads_only: bool) {
             "It cannot be read, or has a parameter that is not described",
         ),
         (needs_login, StatusCode::UNAUTHORIZED, "`not_logged_in`: without a session or token that still counts"),
+        (
+            needs_login,
+            StatusCode::FORBIDDEN,
+            "`second_factor_required`: staff set one up first; `cross_site`: sent by a page of another site",
+        ),
         (!reads_only, StatusCode::FORBIDDEN, "`cross_site`: sent by a page of another site"),
         (path.contains('{'), StatusCode::NOT_FOUND, "There is none, or it is none of the caller's business"),
         (has_body, StatusCode::PAYLOAD_TOO_LARGE, "`too_large`: the body"),

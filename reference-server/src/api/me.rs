@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::agents::follow_account;
-use crate::auth::{Account, Role, Viewer};
+use crate::auth::{Account, Enrolling, Role, Viewer};
 use crate::error::Problem;
 use crate::extract::ApiJson;
 use crate::state::AppState;
@@ -23,12 +23,23 @@ pub(super) struct Me {
     #[schema(example = "+447700900123")]
     phone: Option<String>,
     role: Role,
+    /// Whether the caller can do nothing before they have set up a second factor.
+    second_factor_required: bool,
+}
+
+impl Me {
+    /// Whoever has just logged in, and is let in.
+    pub(super) fn of(account: Account, state: &AppState) -> Self {
+        let must_enrol =
+            state.config.staff_second_factor && account.role.is_staff() && account.second_factor_at.is_none();
+        Self { second_factor_required: must_enrol, ..account.into() }
+    }
 }
 
 impl From<Account> for Me {
     fn from(account: Account) -> Self {
         let Account { id, name, email, phone, role, .. } = account;
-        Self { id, name, email, phone, role }
+        Self { id, name, email, phone, role, second_factor_required: false }
     }
 }
 
@@ -63,9 +74,9 @@ pub(super) struct Code {
     (status = 200, body = Me),
     (status = 401, body = Problem, content_type = "application/problem+json"),
 ))]
-pub(super) async fn show(viewer: Viewer) -> Json<Me> {
-    let Viewer { id, name, email, phone, role, .. } = viewer;
-    Json(Me { id, name, email, phone, role })
+pub(super) async fn show(Enrolling(viewer): Enrolling) -> Json<Me> {
+    let Viewer { id, name, email, phone, role, must_enrol, .. } = viewer;
+    Json(Me { id, name, email, phone, role, second_factor_required: must_enrol })
 }
 
 /// Change one's own name. What is left out stays.

@@ -23,6 +23,7 @@ pub(crate) mod myself;
 mod preferences;
 pub(crate) mod query;
 pub(crate) mod reports;
+mod second_factor;
 mod sessions;
 mod setup;
 mod streams;
@@ -65,6 +66,10 @@ pub fn routes(state: &AppState) -> OpenApiRouter<AppState> {
         .routes(routes!(myself::sessions, myself::end_other_sessions))
         .routes(routes!(myself::end_session))
         .routes(routes!(myself::log_ins))
+        .routes(routes!(second_factor::show, second_factor::offer))
+        .routes(routes!(second_factor::confirm))
+        .routes(routes!(second_factor::renew))
+        .routes(routes!(second_factor::remove))
         .routes(routes!(documents::list))
         .routes(routes!(documents::accepted, documents::accept))
         .routes(routes!(myself::deletion, myself::ask_for_deletion, myself::withdraw_deletion))
@@ -96,6 +101,7 @@ pub fn routes(state: &AppState) -> OpenApiRouter<AppState> {
         .routes(routes!(users::list, users::add))
         .routes(routes!(users::change))
         .routes(routes!(users::invite_again))
+        .routes(routes!(users::reset_second_factor))
         .routes(routes!(webhooks::list, webhooks::add))
         .routes(routes!(webhooks::show, webhooks::change, webhooks::remove))
         .routes(routes!(webhooks::rotate))

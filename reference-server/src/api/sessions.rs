@@ -22,6 +22,10 @@ pub(super) struct LogIn {
     #[schema(example = "john@example.org")]
     pub(super) email: String,
     pub(super) password: String,
+    /// Where the account has a second factor: the six digits that the device shows, or a recovery code.
+    #[serde(default, deserialize_with = "unless_left_out")]
+    #[schema(example = "123 456", nullable = false)]
+    pub(super) second_factor: Option<String>,
 }
 
 /// Who wants to log in without a password.
@@ -48,14 +52,19 @@ pub(super) struct Holds {
     #[serde(default, deserialize_with = "unless_left_out")]
     #[schema(example = "0123 4567", nullable = false)]
     code: Option<String>,
+    /// Where the account has a second factor: the six digits that the device shows, or a recovery code.
+    #[serde(default, deserialize_with = "unless_left_out")]
+    #[schema(example = "123 456", nullable = false)]
+    second_factor: Option<String>,
 }
 
 /// Log in. Sets the session cookie; a session the browser had before ends.
 #[utoipa::path(post, path = "/api/v1/sessions", tag = "accounts", request_body = LogIn, responses(
     (status = 200, body = Me),
     (status = 400, body = Problem, content_type = "application/problem+json", description = "`idempotency_key_not_supported`: an `Idempotency-Key` is refused, because no answer is kept to be given again"),
-    (status = 401, body = Problem, content_type = "application/problem+json", description = "`invalid_credentials`"),
+    (status = 401, body = Problem, content_type = "application/problem+json", description = "`invalid_credentials`; `second_factor_needed`: send the same once more with `second_factor`"),
     (status = 403, body = Problem, content_type = "application/problem+json", description = "`email_unverified`"),
+    (status = 422, body = Problem, content_type = "application/problem+json", description = "Names `second_factor` with `not_good` if it is wrong or was used"),
     (status = 429, body = Problem, content_type = "application/problem+json"),
 ))]
 pub(super) async fn log_in(
@@ -66,9 +75,10 @@ pub(super) async fn log_in(
 ) -> Result<((CookieJar, CookieJar), Json<Me>), Problem> {
     let before = session_cookie(&headers, &state.config);
     let browser = mark_browser(&mut visit, &state.config);
-    let opened = state.accounts.log_in(&body.email, &body.password, &visit, before.as_deref()).await?;
+    let (email, password, second_factor) = (&body.email, &body.password, body.second_factor.as_deref());
+    let opened = state.accounts.log_in(email, password, second_factor, &visit, before.as_deref()).await?;
     state.poke();
-    Ok((log_in_cookies(&opened, browser, &state), Json(opened.account.into())))
+    Ok((log_in_cookies(&opened, browser, &state), Json(Me::of(opened.account, &state))))
 }
 
 /// Have a link and a code mailed to log in with: for customers who have confirmed the address. The answer does not tell whether it is
@@ -93,7 +103,8 @@ pub(super) async fn ask_for_code(
 #[utoipa::path(post, path = "/api/v1/sessions/mailed", tag = "accounts", request_body = Holds, responses(
     (status = 200, body = Me),
     (status = 400, body = Problem, content_type = "application/problem+json", description = "`idempotency_key_not_supported`: an `Idempotency-Key` is refused, because no answer is kept to be given again"),
-    (status = 422, body = Problem, content_type = "application/problem+json", description = "`invalid_token`: used, expired or unknown; `invalid_body` naming `code` if it is not good"),
+    (status = 401, body = Problem, content_type = "application/problem+json", description = "`second_factor_needed`: send the same once more with `second_factor`"),
+    (status = 422, body = Problem, content_type = "application/problem+json", description = "`invalid_token`: used, expired or unknown; `invalid_body` naming `code` or `second_factor` if it is not good"),
     (status = 429, body = Problem, content_type = "application/problem+json", description = "Too many codes that were wrong"),
 ))]
 pub(super) async fn log_in_by_mail(
@@ -105,9 +116,10 @@ pub(super) async fn log_in_by_mail(
     let mailed = Mailed::of(body.token.as_deref(), body.email.as_deref(), body.code.as_deref())?;
     let before = session_cookie(&headers, &state.config);
     let browser = mark_browser(&mut visit, &state.config);
-    let opened = state.accounts.log_in_by_mail(mailed, &visit, before.as_deref()).await?;
+    let second_factor = body.second_factor.as_deref();
+    let opened = state.accounts.log_in_by_mail(mailed, second_factor, &visit, before.as_deref()).await?;
     state.poke();
-    Ok((log_in_cookies(&opened, browser, &state), Json(opened.account.into())))
+    Ok((log_in_cookies(&opened, browser, &state), Json(Me::of(opened.account, &state))))
 }
 
 /// Log out. Fine to repeat.

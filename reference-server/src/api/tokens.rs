@@ -26,8 +26,9 @@ pub(super) struct NewToken {
 #[utoipa::path(post, path = "/api/v1/tokens", tag = "accounts", request_body = LogIn, responses(
     (status = 201, body = NewToken),
     (status = 400, body = Problem, content_type = "application/problem+json", description = "`idempotency_key_not_supported`: an `Idempotency-Key` is refused, because no answer is kept to be given again"),
-    (status = 401, body = Problem, content_type = "application/problem+json", description = "`invalid_credentials`"),
+    (status = 401, body = Problem, content_type = "application/problem+json", description = "`invalid_credentials`; `second_factor_needed`: send the same once more with `second_factor`"),
     (status = 403, body = Problem, content_type = "application/problem+json", description = "`email_unverified`"),
+    (status = 422, body = Problem, content_type = "application/problem+json", description = "Names `second_factor` with `not_good` if it is wrong or was used"),
     (status = 429, body = Problem, content_type = "application/problem+json"),
 ))]
 pub(super) async fn issue(
@@ -35,7 +36,8 @@ pub(super) async fn issue(
     visit: Visit,
     ApiJson(body): ApiJson<LogIn>,
 ) -> Result<(StatusCode, Json<NewToken>), Problem> {
-    let issued = state.accounts.issue_api_token(&body.email, &body.password, &visit).await?;
+    let second_factor = body.second_factor.as_deref();
+    let issued = state.accounts.issue_api_token(&body.email, &body.password, second_factor, &visit).await?;
     state.poke();
     Ok((
         StatusCode::CREATED,

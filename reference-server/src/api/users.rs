@@ -44,6 +44,8 @@ pub(crate) struct User {
     created_at: DateTime<Utc>,
     /// Since when its owner wants it deleted.
     deletion_asked_at: Option<DateTime<Utc>>,
+    /// Since when its log-ins need a second factor.
+    second_factor_at: Option<DateTime<Utc>>,
 }
 
 /// A new account.
@@ -183,7 +185,7 @@ pub(crate) async fn change(
     ApiJson(body): ApiJson<UserChange>,
 ) -> Result<Json<User>, Problem> {
     if id == viewer.id {
-        return Err(Problem::new(StatusCode::FORBIDDEN, "not_yourself", "Somebody else must change your account."));
+        return Err(not_yourself());
     }
     let before = state.accounts.account(&id).await?;
     let change = account_change(body.name.as_deref(), body.phone.as_ref(), body.enabled);
@@ -230,6 +232,34 @@ pub(crate) async fn invite_again(
     state.poke();
     tracing::info!(by = %viewer.id, account = %account.id, "an invitation was sent again");
     Ok(StatusCode::ACCEPTED)
+}
+
+/// Take the second factor of somebody away who has lost device and recovery codes; never one's own. They are logged out everywhere and
+/// told by mail.
+#[utoipa::path(delete, path = "/api/v1/users/{id}/second-factor", tag = "staff", security(("bearer" = []), ("cookie" = [])),
+    params(("id" = String, Path)), responses(
+    (status = 204),
+    (status = 403, body = Problem, content_type = "application/problem+json", description = "`not_yourself`"),
+    (status = 404, body = Problem, content_type = "application/problem+json"),
+    (status = 409, body = Problem, content_type = "application/problem+json", description = "`no_second_factor`"),
+))]
+pub(crate) async fn reset_second_factor(
+    State(state): State<AppState>,
+    Admin(viewer): Admin,
+    ApiPath(id): ApiPath<String>,
+) -> Result<StatusCode, Problem> {
+    if id == viewer.id {
+        return Err(not_yourself());
+    }
+    let account = state.accounts.account(&id).await?;
+    state.accounts.reset_second_factor(&account.id).await?;
+    tracing::info!(by = %viewer.id, account = %account.id, "a second factor was reset");
+    state.poke();
+    Ok(StatusCode::NO_CONTENT)
+}
+
+fn not_yourself() -> Problem {
+    Problem::new(StatusCode::FORBIDDEN, "not_yourself", "Somebody else must change your account.")
 }
 
 /// Customers stay customers, and staff staff: what they did stands under what they were.
@@ -279,6 +309,7 @@ impl From<Account> for User {
             email_verified: account.email_verified_at.is_some(),
             created_at: account.created_at,
             deletion_asked_at: account.deletion_asked_at,
+            second_factor_at: account.second_factor_at,
         }
     }
 }

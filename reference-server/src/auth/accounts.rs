@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::documents::{Acceptance, DocumentKind};
+use super::second_factor::kept::SecondFactors;
 use super::secret::SecretHash;
 use super::values::{EmailAddress, FullName, Phone, Role};
 
@@ -32,6 +33,8 @@ pub struct Account {
     pub created_at: DateTime<Utc>,
     /// Since when its owner wants it deleted.
     pub deletion_asked_at: Option<DateTime<Utc>>,
+    /// Since when log-ins need a second factor.
+    pub second_factor_at: Option<DateTime<Utc>>,
 }
 
 /// An account with what is compared at login.
@@ -101,6 +104,8 @@ pub enum TokenPurpose {
     ChangeEmail,
     /// Logs a customer in.
     LogIn,
+    /// Stands for the password while the second factor is asked for.
+    SecondStep,
     /// Makes the first admin.
     SetupAdmin,
 }
@@ -114,6 +119,7 @@ impl TokenPurpose {
             Self::ResetPassword => "reset_password",
             Self::ChangeEmail => "change_email",
             Self::LogIn => "log_in",
+            Self::SecondStep => "second_step",
             Self::SetupAdmin => "setup_admin",
         }
     }
@@ -285,6 +291,8 @@ pub enum AttemptKind {
     LogIn,
     /// An account was asked for.
     SignUp,
+    /// A code was tried by whoever had given the password.
+    SecondFactor,
 }
 
 impl AttemptKind {
@@ -293,6 +301,7 @@ impl AttemptKind {
         match self {
             Self::LogIn => "login",
             Self::SignUp => "sign_up",
+            Self::SecondFactor => "second_factor",
         }
     }
 }
@@ -350,11 +359,19 @@ pub enum AccountMailKind {
     NewDevice,
     /// You asked to have your account deleted.
     DeletionAsked,
+    /// Log-ins need a code from now on.
+    SecondFactorAdded,
+    /// They need none any more, since you said so.
+    SecondFactorRemoved,
+    /// They need none any more, since an administrator said so.
+    SecondFactorReset,
+    /// A recovery code was used.
+    RecoveryCodeUsed,
 }
 
 impl AccountMailKind {
     /// All kinds.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 15] = [
         Self::VerifyEmail,
         Self::AlreadyRegistered,
         Self::Invitation,
@@ -366,6 +383,10 @@ impl AccountMailKind {
         Self::LogIn,
         Self::NewDevice,
         Self::DeletionAsked,
+        Self::SecondFactorAdded,
+        Self::SecondFactorRemoved,
+        Self::SecondFactorReset,
+        Self::RecoveryCodeUsed,
     ];
 
     /// The stored name.
@@ -382,6 +403,10 @@ impl AccountMailKind {
             Self::LogIn => "log_in",
             Self::NewDevice => "new_device",
             Self::DeletionAsked => "deletion_asked",
+            Self::SecondFactorAdded => "second_factor_added",
+            Self::SecondFactorRemoved => "second_factor_removed",
+            Self::SecondFactorReset => "second_factor_reset",
+            Self::RecoveryCodeUsed => "recovery_code_used",
         }
     }
 }
@@ -532,7 +557,7 @@ pub enum AccountsError {
 ///
 /// Each method is all or nothing and durable when it returns. `now` is always the caller's clock.
 #[async_trait]
-pub trait Accounts: Send + Sync {
+pub trait Accounts: SecondFactors {
     /// Answers when the database does.
     async fn ping(&self) -> Result<(), AccountsError>;
 

@@ -165,6 +165,38 @@ pub(crate) fn compose(occasion: &Occasion<'_>) -> AccountMessage {
             ],
             Vec::new(),
         ),
+        AccountMailKind::SecondFactorAdded => (
+            "Logging in now needs a code",
+            vec![
+                format!("Since {at} logging in to your account needs a code from your device, too. It was logged out everywhere else."),
+                "If that was you, keep the recovery codes where you find them without the device. You log in here:".into(),
+            ],
+            vec!["If it was not you, tell us at once.".into()],
+        ),
+        AccountMailKind::SecondFactorRemoved => (
+            "Logging in needs no code any more",
+            vec![
+                format!("On {at} somebody who gave your password and a code took the second factor of your account away. From now on the password is enough to log in."),
+                "If that was you, there is nothing to do. If it was not you, choose another password at once and set the second factor up anew:".into(),
+            ],
+            Vec::new(),
+        ),
+        AccountMailKind::SecondFactorReset => (
+            "Your second factor was taken away",
+            vec![
+                format!("On {at} an administrator took the second factor of your account away, as is done for somebody who has lost their device. Your account was logged out everywhere."),
+                "If you asked for it, log in with your password and set it up anew:".into(),
+            ],
+            vec!["If you did not ask for it, tell us at once.".into()],
+        ),
+        AccountMailKind::RecoveryCodeUsed => (
+            "A recovery code was used",
+            vec![
+                format!("On {at} somebody who gave your password used one of your recovery codes in the place of a code from your device. It works no longer; left are {}.", occasion.about.unwrap_or("fewer than before")),
+                "If that was you, there is nothing to do; new ones are on the page of your account. If it was not you, log in, choose another password and draw new recovery codes:".into(),
+            ],
+            Vec::new(),
+        ),
     };
     let login = format!("{}/login", occasion.base_url);
     let link = occasion.link.unwrap_or(&login);
@@ -214,8 +246,11 @@ mod tests {
             let link = (kind != AccountMailKind::AlreadyRegistered).then_some("https://c.example/verify?token=abc");
             let code = Code::parse("0123 4567").expect("a code");
             let code = (kind == AccountMailKind::VerifyEmail).then_some(&code);
-            let about = (kind == AccountMailKind::NewDevice)
-                .then_some("Firefox on Linux, from the network address 203.0.113.7");
+            let about = match kind {
+                AccountMailKind::NewDevice => Some("Firefox on Linux, from the network address 203.0.113.7"),
+                AccountMailKind::RecoveryCodeUsed => Some("9"),
+                _ => None,
+            };
             let (id, to, base_url) = (Uuid::nil(), "j@example.org", "https://c.example");
             let message = compose(&Occasion { id, to, kind, base_url, link, code, about, asked_at });
             assert!(message.subject.is_ascii() && !message.subject.contains(['\r', '\n']));

@@ -94,6 +94,49 @@ impl std::fmt::Debug for Code {
     }
 }
 
+/// Letters of a recovery code; none of them is taken for another.
+const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+/// Of a recovery code: 120 bits, so that a plain hash is enough.
+const RECOVERY_LETTERS: usize = 24;
+
+/// A code that opens an account once when the device is lost that computes the others.
+#[derive(Clone, PartialEq, Eq)]
+pub struct RecoveryCode(String);
+
+impl RecoveryCode {
+    /// Draws 120 bits from the operating system's generator.
+    pub fn draw() -> Self {
+        let mut bytes = [0_u8; RECOVERY_LETTERS];
+        rand::rng().fill_bytes(&mut bytes);
+        let letters: Vec<char> = bytes.iter().map(|byte| char::from(LETTERS[usize::from(byte & 31)])).collect();
+        Self(letters.chunks(4).map(String::from_iter).collect::<Vec<_>>().join("-"))
+    }
+
+    /// What somebody typed, without blanks and dashes; `None` if it is no recovery code.
+    pub fn parse(bare: &str) -> Option<Self> {
+        let bare = bare.to_ascii_lowercase();
+        let whole = bare.len() == RECOVERY_LETTERS && bare.bytes().all(|byte| LETTERS.contains(&byte));
+        let letters: Vec<char> = bare.chars().collect();
+        whole.then(|| Self(letters.chunks(4).map(String::from_iter).collect::<Vec<_>>().join("-")))
+    }
+
+    /// The letters in groups of four, for the one who may have them.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// What is stored, of one account.
+    pub fn hash(&self, account_id: &str) -> SecretHash {
+        hash_of(&format!("{account_id} {}", self.0))
+    }
+}
+
+impl std::fmt::Debug for RecoveryCode {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("RecoveryCode(hidden)")
+    }
+}
+
 /// The stored form of a value somebody presents.
 ///
 /// Looking it up by its hash needs no constant-time comparison: whoever could use the timing would have to know the hash's preimage.

@@ -135,6 +135,18 @@ pub enum AuthError {
     /// The password was right, the address is not confirmed.
     #[error("the e-mail address is not confirmed yet")]
     EmailUnverified,
+    /// Password, or what was mailed, was right; this account's log-ins need a code as well.
+    #[error("a second factor is needed")]
+    SecondFactorNeeded {
+        /// Whose; never told.
+        account_id: String,
+    },
+    /// There is a second factor already.
+    #[error("there is a second factor already")]
+    SecondFactorThere,
+    /// There is none, or none that was offered lately.
+    #[error("there is no second factor")]
+    NoSecondFactor,
     /// The link's token is unknown, used or expired.
     #[error("this link does not work any more")]
     InvalidToken,
@@ -382,7 +394,7 @@ impl AccountService {
         Ok((hash, account))
     }
 
-    async fn good_token(
+    pub(super) async fn good_token(
         &self,
         hash: SecretHash,
         purpose: TokenPurpose,
@@ -467,14 +479,19 @@ impl AccountService {
     }
 
     /// Opens a session; `replaces` is the cookie the browser came with, which ends.
+    ///
+    /// # Errors
+    /// [`AuthError::SecondFactorNeeded`] if the account has a second factor and none is given.
     pub async fn log_in(
         &self,
         email: &str,
         password: &str,
+        second_factor: Option<&str>,
         visit: &Visit,
         replaces: Option<&str>,
     ) -> Result<OpenedSession, AuthError> {
         let account = self.authenticate(email, password, visit.address).await?;
+        self.must_show(&account, second_factor, visit.address).await?;
         self.open_session(account, Door::Password, visit, replaces).await
     }
 
@@ -492,20 +509,22 @@ impl AccountService {
         Ok(found.is_some())
     }
 
-    /// Uses up a link or code of [`AccountService::ask_to_log_in`] and opens a session.
+    /// Uses up a link or code of [`AccountService::ask_to_log_in`] and opens a session. It is good still while the second factor is missing.
     pub async fn log_in_by_mail(
         &self,
         mailed: Mailed<'_>,
+        second_factor: Option<&str>,
         visit: &Visit,
         replaces: Option<&str>,
     ) -> Result<OpenedSession, AuthError> {
         let (purpose, now) = (TokenPurpose::LogIn, self.clock.now());
-        let (hash, _) = self.token_of(mailed, purpose, visit.address, now).await?;
+        let (hash, account) = self.token_of(mailed, purpose, visit.address, now).await?;
+        self.must_show(&account, second_factor, visit.address).await?;
         let account = self.accounts.take_token(hash, purpose, now).await?.ok_or(AuthError::InvalidToken)?;
         self.open_session(account, Door::Code, visit, replaces).await
     }
 
-    async fn open_session(
+    pub(super) async fn open_session(
         &self,
         account: Account,
         door: Door,
@@ -553,8 +572,18 @@ impl AccountService {
     }
 
     /// Makes an API token for a program.
-    pub async fn issue_api_token(&self, email: &str, password: &str, visit: &Visit) -> Result<IssuedToken, AuthError> {
+    ///
+    /// # Errors
+    /// As [`AccountService::log_in`].
+    pub async fn issue_api_token(
+        &self,
+        email: &str,
+        password: &str,
+        second_factor: Option<&str>,
+        visit: &Visit,
+    ) -> Result<IssuedToken, AuthError> {
         let account = self.authenticate(email, password, visit.address).await?;
+        self.must_show(&account, second_factor, visit.address).await?;
         let now = self.clock.now();
         let (secret, expires_at) = (Secret::draw_with_prefix("cpl_"), now + API_TOKEN_FOR);
         self.accounts.add_api_token(secret.hash(), &account.id, &visit.origin(), now, expires_at).await?;
@@ -734,7 +763,7 @@ impl AccountService {
     }
 
     /// Asks for the password of somebody who is logged in already: a session that was left open must not be enough.
-    async fn must_know(&self, account: &Account, current: &str, address: IpAddr) -> Result<(), AuthError> {
+    pub(super) async fn must_know(&self, account: &Account, current: &str, address: IpAddr) -> Result<(), AuthError> {
         match self.authenticate(&account.email, current, address).await {
             Ok(_) => Ok(()),
             Err(AuthError::InvalidCredentials) => {
@@ -1155,7 +1184,11 @@ fn way_in(kind: AccountMailKind) -> Option<WayIn> {
         | AccountMailKind::EmailChangeAsked
         | AccountMailKind::EmailChanged
         | AccountMailKind::NewDevice
-        | AccountMailKind::DeletionAsked => None,
+        | AccountMailKind::DeletionAsked
+        | AccountMailKind::SecondFactorAdded
+        | AccountMailKind::SecondFactorRemoved
+        | AccountMailKind::SecondFactorReset
+        | AccountMailKind::RecoveryCodeUsed => None,
     }
 }
 
@@ -1201,7 +1234,7 @@ fn pause_after(attempts: u32) -> TimeDelta {
 }
 
 /// One IPv6 customer owns a whole /64; one IPv4 address is one customer (or one company).
-fn network_of(address: IpAddr) -> String {
+pub(super) fn network_of(address: IpAddr) -> String {
     match address.to_canonical() {
         IpAddr::V4(v4) => v4.to_string(),
         IpAddr::V6(v6) => {

@@ -28,10 +28,10 @@ const LOG_INS_KEPT: TimeDelta = TimeDelta::days(365);
 /// How long a mail that is done stays for the operator to look up.
 const MAIL_KEPT: TimeDelta = TimeDelta::days(30);
 
-const ACCOUNT: &str = "SELECT id, name, email, phone, role, email_verified_at, disabled_at, created_at, deletion_asked_at, password_hash FROM server_accounts WHERE id = $1";
-const ACCOUNT_BY_EMAIL: &str = "SELECT id, name, email, phone, role, email_verified_at, disabled_at, created_at, deletion_asked_at, password_hash FROM server_accounts WHERE email_normalised = $1";
+const ACCOUNT: &str = "SELECT id, name, email, phone, role, email_verified_at, disabled_at, created_at, deletion_asked_at, second_factor_at, password_hash FROM server_accounts WHERE id = $1";
+const ACCOUNT_BY_EMAIL: &str = "SELECT id, name, email, phone, role, email_verified_at, disabled_at, created_at, deletion_asked_at, second_factor_at, password_hash FROM server_accounts WHERE email_normalised = $1";
 const ACCOUNTS_AFTER: &str =
-    "SELECT id, name, email, phone, role, email_verified_at, disabled_at, created_at, deletion_asked_at FROM server_accounts
+    "SELECT id, name, email, phone, role, email_verified_at, disabled_at, created_at, deletion_asked_at, second_factor_at FROM server_accounts
     WHERE id > $1 AND ($2 IS NULL OR role = $2) ORDER BY id LIMIT $3";
 const INSERT_ACCOUNT: &str = "INSERT INTO server_accounts (id, name, email, email_normalised, phone, password_hash, role, email_verified_at, created_at)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
@@ -74,7 +74,7 @@ const TRY_CODE: &str =
     WHERE account_id = $1 AND purpose = $2 AND used_at IS NULL AND expires_at > $4 AND code_expires_at > $4 AND tries < $5
     RETURNING hash, code_hash";
 const GOOD_TOKEN: &str =
-    "SELECT a.id, a.name, a.email, a.phone, a.role, a.email_verified_at, a.disabled_at, a.created_at, a.deletion_asked_at
+    "SELECT a.id, a.name, a.email, a.phone, a.role, a.email_verified_at, a.disabled_at, a.created_at, a.deletion_asked_at, a.second_factor_at
     FROM server_one_time_tokens t JOIN server_accounts a ON a.id = t.account_id
     WHERE t.hash = $1 AND t.purpose = $2 AND t.used_at IS NULL AND t.expires_at > $3 AND a.disabled_at IS NULL";
 const USE_TOKEN: &str = "UPDATE server_one_time_tokens SET used_at = $3 WHERE hash = $1 AND purpose = $2 AND used_at IS NULL AND expires_at > $3 RETURNING account_id";
@@ -101,7 +101,7 @@ const LOGGED_IN_FROM: &str =
 const LOG_INS_OF: &str = "SELECT id, at, door, device, address FROM server_log_ins
     WHERE account_id = $1 AND ($2 IS NULL OR id < $2) ORDER BY id DESC LIMIT $3";
 const PURGE_LOG_INS: &str = "DELETE FROM server_log_ins WHERE at <= $1";
-const SESSION: &str = "SELECT a.id, a.name, a.email, a.phone, a.role, a.email_verified_at, a.disabled_at, a.created_at, a.deletion_asked_at, s.last_seen_at, s.expires_at
+const SESSION: &str = "SELECT a.id, a.name, a.email, a.phone, a.role, a.email_verified_at, a.disabled_at, a.created_at, a.deletion_asked_at, a.second_factor_at, s.last_seen_at, s.expires_at
     FROM server_sessions s JOIN server_accounts a ON a.id = s.account_id
     WHERE s.hash = $1 AND s.idle_expires_at > $2 AND s.expires_at > $2 AND a.disabled_at IS NULL";
 const TOUCH_SESSION: &str = "UPDATE server_sessions SET last_seen_at = $2, idle_expires_at = CASE WHEN $3 < expires_at THEN $3 ELSE expires_at END WHERE hash = $1 AND last_seen_at < $2";
@@ -111,7 +111,7 @@ const CLOSE_SESSIONS_OF: &str = "DELETE FROM server_sessions WHERE account_id = 
 const INSERT_API_TOKEN: &str =
     "INSERT INTO server_api_tokens (hash, account_id, created_at, expires_at) VALUES ($1, $2, $3, $4)";
 const API_TOKEN: &str =
-    "SELECT a.id, a.name, a.email, a.phone, a.role, a.email_verified_at, a.disabled_at, a.created_at, a.deletion_asked_at
+    "SELECT a.id, a.name, a.email, a.phone, a.role, a.email_verified_at, a.disabled_at, a.created_at, a.deletion_asked_at, a.second_factor_at
     FROM server_api_tokens t JOIN server_accounts a ON a.id = t.account_id
     WHERE t.hash = $1 AND t.revoked_at IS NULL AND t.expires_at > $2 AND a.disabled_at IS NULL";
 const REVOKE_API_TOKEN: &str = "UPDATE server_api_tokens SET revoked_at = $2 WHERE hash = $1 AND revoked_at IS NULL";
@@ -521,15 +521,9 @@ impl Accounts for Kept {
         kept: KeptOpen,
         now: DateTime<Utc>,
     ) -> Result<(), AccountsError> {
-        let (session, token) = match kept {
-            KeptOpen::Session(hash) => (Some(hash.to_vec()), None),
-            KeptOpen::ApiToken(hash) => (None, Some(hash.to_vec())),
-        };
         let mut tx = self.begin(Turn::Accounts).await?;
         sqlx::query(REPLACE_PASSWORD).bind(id).bind(password_hash).execute(&mut *tx).await.map_err(fault)?;
-        sqlx::query(CLOSE_OTHER_SESSIONS).bind(id).bind(session).execute(&mut *tx).await.map_err(fault)?;
-        let revoke = sqlx::query(REVOKE_OTHER_API_TOKENS).bind(id).bind(micros(now)).bind(token);
-        revoke.execute(&mut *tx).await.map_err(fault)?;
+        end_access_but(&mut tx, id, Some(kept), now).await?;
         sqlx::query(END_TOKENS_OF).bind(id).bind(micros(now)).execute(&mut *tx).await.map_err(fault)?;
         insert_mail(&mut tx, id, AccountMailKind::PasswordChanged, now).await?;
         tx.commit().await.map_err(fault)
@@ -1124,10 +1118,11 @@ async fn insert_account(tx: &mut Connection, new: &NewAccount, now: DateTime<Utc
         disabled_at: None,
         created_at: whole_micros(now),
         deletion_asked_at: None,
+        second_factor_at: None,
     })
 }
 
-async fn insert_mail(
+pub(super) async fn insert_mail(
     tx: &mut Connection,
     account_id: &str,
     kind: AccountMailKind,
@@ -1137,7 +1132,7 @@ async fn insert_mail(
 }
 
 /// Queues a mail to another address than the account's, or that says something beside its kind.
-async fn insert_mail_to(
+pub(super) async fn insert_mail_to(
     tx: &mut Connection,
     account_id: &str,
     kind: AccountMailKind,
@@ -1227,6 +1222,23 @@ async fn end_access(tx: &mut Connection, account_id: &str, now: DateTime<Utc>) -
     sqlx::query(REVOKE_API_TOKENS_OF).bind(account_id).bind(micros(now)).execute(tx).await.map(drop).map_err(fault)
 }
 
+/// As [`end_access`], but for what is `kept`.
+pub(super) async fn end_access_but(
+    tx: &mut Connection,
+    account_id: &str,
+    kept: Option<KeptOpen>,
+    now: DateTime<Utc>,
+) -> Result<(), AccountsError> {
+    let (session, token) = match kept {
+        Some(KeptOpen::Session(hash)) => (Some(hash.to_vec()), None),
+        Some(KeptOpen::ApiToken(hash)) => (None, Some(hash.to_vec())),
+        None => (None, None),
+    };
+    sqlx::query(CLOSE_OTHER_SESSIONS).bind(account_id).bind(session).execute(&mut *tx).await.map_err(fault)?;
+    let revoke = sqlx::query(REVOKE_OTHER_API_TOKENS).bind(account_id).bind(micros(now)).bind(token);
+    revoke.execute(tx).await.map(drop).map_err(fault)
+}
+
 /// Notes a log-in, and tells the owner if it is from nowhere known.
 async fn note_log_in(
     tx: &mut Connection,
@@ -1274,6 +1286,7 @@ fn account(row: &Row) -> Result<Account, AccountsError> {
         disabled_at: optional_instant(row, "server_accounts", "disabled_at")?,
         created_at: instant(row, "server_accounts", "created_at")?,
         deletion_asked_at: optional_instant(row, "server_accounts", "deletion_asked_at")?,
+        second_factor_at: optional_instant(row, "server_accounts", "second_factor_at")?,
     })
 }
 

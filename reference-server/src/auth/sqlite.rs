@@ -6,6 +6,9 @@ mod intake;
 #[path = "../preferences/sql.rs"]
 #[expect(clippy::duplicate_mod, reason = "what it says is compiled once for each engine")]
 mod preferences;
+#[path = "second_factor/sql.rs"]
+#[expect(clippy::duplicate_mod, reason = "what it says is compiled once for each engine")]
+mod second_factor;
 #[path = "sql.rs"]
 #[expect(clippy::duplicate_mod, reason = "what it says is compiled once for each engine")]
 mod sql;
@@ -56,6 +59,7 @@ static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
         migration(9, "people", include_str!("../../migrations/sqlite/0009_people.sql")),
         migration(10, "acceptances", include_str!("../../migrations/sqlite/0010_acceptances.sql")),
         migration(11, "guests", include_str!("../../migrations/sqlite/0011_guests.sql")),
+        migration(12, "second factor", include_str!("../../migrations/sqlite/0012_second_factor.sql")),
     ]);
     migrator.dangerous_set_table_name(SCHEMA_TABLE);
     migrator

@@ -46,11 +46,21 @@ pub struct Viewer {
     pub phone: Option<String>,
     /// By what we know.
     pub shown_by: ShownBy,
+    /// Whether they can do nothing before they have set up a second factor. Only [`Enrolling`] and [`AnyViewer`] let them in.
+    pub must_enrol: bool,
 }
 
 /// [`Viewer`], or nobody. A bearer token that is not good is refused all the same: its sender believes to be somebody.
 #[derive(Debug, Clone)]
 pub struct MaybeViewer(pub Option<Viewer>);
+
+/// [`MaybeViewer`], or somebody who must set up a second factor first, whom that one takes for nobody.
+#[derive(Debug, Clone)]
+pub struct AnyViewer(pub Option<Viewer>);
+
+/// [`Viewer`], or somebody who must set up a second factor first: for what they need to do so.
+#[derive(Debug, Clone)]
+pub struct Enrolling(pub Viewer);
 
 /// A member of staff; 403 for customers.
 #[derive(Debug, Clone)]
@@ -146,12 +156,14 @@ fn device_of(headers: &HeaderMap) -> &'static str {
 impl Viewer {
     /// The guest whom the key of a signed link is for.
     pub fn by_link(account: Account, key: &str) -> Self {
-        Self::of(account, ShownBy::Link(key.to_owned()))
+        let Account { id, role, name, email, phone, .. } = account;
+        Self { id, role, name, email, phone, shown_by: ShownBy::Link(key.to_owned()), must_enrol: false }
     }
 
-    fn of(account: Account, shown_by: ShownBy) -> Self {
-        let Account { id, role, name, email, phone, .. } = account;
-        Self { id, role, name, email, phone, shown_by }
+    fn of(account: Account, shown_by: ShownBy, config: &Config) -> Self {
+        let Account { id, role, name, email, phone, second_factor_at, .. } = account;
+        let must_enrol = config.staff_second_factor && role.is_staff() && second_factor_at.is_none();
+        Self { id, role, name, email, phone, shown_by, must_enrol }
     }
 }
 
@@ -167,28 +179,36 @@ const BACKGROUND: HeaderName = HeaderName::from_static("x-background");
 
 /// Whose API token this is, if it still counts.
 pub async fn by_token(token: &str, state: &AppState) -> Result<Option<Viewer>, Problem> {
+    Ok(any_by_token(token, state).await?.filter(|viewer| !viewer.must_enrol))
+}
+
+async fn any_by_token(token: &str, state: &AppState) -> Result<Option<Viewer>, Problem> {
     let account = state.accounts.by_bearer(token).await?;
-    Ok(account.map(|account| Viewer::of(account, ShownBy::ApiToken)))
+    Ok(account.map(|account| Viewer::of(account, ShownBy::ApiToken, &state.config)))
 }
 
 /// Who sent these headers, looked at again: for a stream that lives on after its request. Does not count as use of a session.
 pub async fn look_again(headers: &HeaderMap, state: &AppState) -> Result<Option<Viewer>, Problem> {
+    Ok(look(headers, state).await?.filter(|viewer| !viewer.must_enrol))
+}
+
+async fn look(headers: &HeaderMap, state: &AppState) -> Result<Option<Viewer>, Problem> {
     if let Some(token) = bearer(headers)? {
-        return by_token(token, state).await;
+        return any_by_token(token, state).await;
     }
     let Some(cookie) = session_cookie(headers, &state.config) else {
         return Ok(None);
     };
     let account = state.accounts.look_at_cookie(&cookie).await?;
-    Ok(account.map(|account| Viewer::of(account, ShownBy::Session)))
+    Ok(account.map(|account| Viewer::of(account, ShownBy::Session, &state.config)))
 }
 
-impl FromRequestParts<AppState> for MaybeViewer {
+impl FromRequestParts<AppState> for AnyViewer {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
         let Some(cookie) = used_cookie(&parts.headers, state)? else {
-            let viewer = look_again(&parts.headers, state).await?;
+            let viewer = look(&parts.headers, state).await?;
             return match viewer {
                 None if parts.headers.contains_key(AUTHORIZATION) => {
                     Err(Problem::not_logged_in().detail("The bearer token is unknown, revoked or expired."))
@@ -197,7 +217,28 @@ impl FromRequestParts<AppState> for MaybeViewer {
             };
         };
         let account = state.accounts.by_cookie(&cookie).await?;
-        Ok(Self(account.map(|account| Viewer::of(account, ShownBy::Session))))
+        Ok(Self(account.map(|account| Viewer::of(account, ShownBy::Session, &state.config))))
+    }
+}
+
+impl FromRequestParts<AppState> for MaybeViewer {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
+        match AnyViewer::from_request_parts(parts, state).await?.0 {
+            Some(viewer) if viewer.must_enrol && parts.headers.contains_key(AUTHORIZATION) => {
+                Err(Problem::second_factor_required())
+            }
+            viewer => Ok(Self(viewer.filter(|viewer| !viewer.must_enrol))),
+        }
+    }
+}
+
+impl FromRequestParts<AppState> for Enrolling {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
+        AnyViewer::from_request_parts(parts, state).await?.0.map(Self).ok_or_else(Problem::not_logged_in)
     }
 }
 
@@ -213,7 +254,8 @@ impl FromRequestParts<AppState> for Viewer {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
-        MaybeViewer::from_request_parts(parts, state).await?.0.ok_or_else(Problem::not_logged_in)
+        let Enrolling(viewer) = Enrolling::from_request_parts(parts, state).await?;
+        if viewer.must_enrol { Err(Problem::second_factor_required()) } else { Ok(viewer) }
     }
 }
 

@@ -5,14 +5,15 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::header::RETRY_AFTER;
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum_extra::extract::CookieJar;
+use axum_extra::extract::cookie::Cookie;
 use serde::Deserialize;
 
 use super::form::{Control, Fault, Field, Summary, Typed, filled};
 use super::{Answer, Me, local_address, page, see, start_of};
-use crate::auth::service::Mailed;
+use crate::auth::service::{Mailed, OpenedSession};
 use crate::auth::viewer::{ClientAddress, log_in_cookies, mark_browser, no_session_cookie, session_cookie};
 use crate::auth::{AccountService, AuthError, MaybeViewer, Visit};
 use crate::extract::ApiQuery;
@@ -25,6 +26,7 @@ pub fn routes() -> Router<AppState> {
         .route("/signup", get(show_sign_up).post(sign_up))
         .route("/signup/again", post(send_again))
         .route("/login", get(show_log_in).post(log_in))
+        .route("/login/second-step", get(|| async { see("/login") }).post(take_second_step))
         .route("/login/code", get(show_code).post(ask_for_code))
         .route("/login/link", get(show_link).post(log_in_by_mail))
         .route("/forgotten", get(show_forgotten).post(forgotten))
@@ -279,11 +281,12 @@ async fn log_in(State(state): State<AppState>, mut visit: Visit, headers: Header
     let before = session_cookie(&headers, &state.config);
     let next = typed.raw("next");
     let browser = mark_browser(&mut visit, &state.config);
-    match state.accounts.log_in(typed.raw("email"), typed.raw("password"), &visit, before.as_deref()).await {
-        Ok(opened) => {
-            state.poke();
-            let to = local_address(next).unwrap_or(start_of(opened.account.role));
-            Ok((log_in_cookies(&opened, browser, &state), see(to)).into_response())
+    let (email, password) = (typed.raw("email"), typed.raw("password"));
+    match state.accounts.log_in(email, password, None, &visit, before.as_deref()).await {
+        Ok(opened) => Ok(logged_in(&state, &opened, browser, next)),
+        Err(AuthError::SecondFactorNeeded { account_id }) => {
+            let step = state.accounts.second_step(&account_id).await?;
+            second_step_page(&state, StatusCode::OK, step.expose(), next, &[])
         }
         Err(AuthError::Invalid(faults)) => {
             log_in_page(&state, StatusCode::UNPROCESSABLE_ENTITY, next, Some(&typed), &faults_of(faults), Below::SignUp)
@@ -298,10 +301,7 @@ async fn log_in(State(state): State<AppState>, mut visit: Visit, headers: Header
             log_in_page(&state, StatusCode::FORBIDDEN, next, Some(&typed), &[fault], Below::SendAgain)
         }
         Err(AuthError::TooMany { retry_after_seconds }) => {
-            let minutes = retry_after_seconds.div_ceil(60);
-            let unit = if minutes == 1 { "minute" } else { "minutes" };
-            let said = format!("There were too many tries. Please wait {minutes} {unit} and try again.");
-            let faults = [Fault::of("", said)];
+            let faults = [too_many(retry_after_seconds)];
             let status = StatusCode::TOO_MANY_REQUESTS;
             let mut answer = log_in_page(&state, status, next, Some(&typed), &faults, Below::Nothing)?;
             answer.headers_mut().insert(RETRY_AFTER, retry_after_seconds.into());
@@ -309,6 +309,61 @@ async fn log_in(State(state): State<AppState>, mut visit: Visit, headers: Header
         }
         Err(error) => Err(error.into()),
     }
+}
+
+async fn take_second_step(State(state): State<AppState>, mut visit: Visit, headers: HeaderMap, typed: Typed) -> Answer {
+    typed.exactly(&["token", "second_factor", "next?"])?;
+    let before = session_cookie(&headers, &state.config);
+    let (token, next) = (typed.raw("token"), typed.raw("next"));
+    let browser = mark_browser(&mut visit, &state.config);
+    let second_factor = typed.raw("second_factor");
+    match state.accounts.log_in_by_second_step(token, second_factor, &visit, before.as_deref()).await {
+        Ok(opened) => Ok(logged_in(&state, &opened, browser, next)),
+        Err(AuthError::Invalid(faults)) => {
+            second_step_page(&state, StatusCode::UNPROCESSABLE_ENTITY, token, next, &faults_of(faults))
+        }
+        Err(AuthError::InvalidToken) => {
+            let fault = Fault::of("", "That took too long, or your password was changed. Please log in once more.");
+            log_in_page(&state, StatusCode::UNAUTHORIZED, next, None, &[fault], Below::SignUp)
+        }
+        Err(AuthError::TooMany { retry_after_seconds }) => {
+            let faults = [too_many(retry_after_seconds)];
+            let mut answer = second_step_page(&state, StatusCode::TOO_MANY_REQUESTS, token, next, &faults)?;
+            answer.headers_mut().insert(RETRY_AFTER, retry_after_seconds.into());
+            Ok(answer)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn logged_in(state: &AppState, opened: &OpenedSession, browser: Option<Cookie<'static>>, next: &str) -> Response {
+    state.poke();
+    let to = local_address(next).unwrap_or(start_of(opened.account.role));
+    (log_in_cookies(opened, browser, state), see(to)).into_response()
+}
+
+fn too_many(retry_after_seconds: u64) -> Fault {
+    let minutes = retry_after_seconds.div_ceil(60);
+    let unit = if minutes == 1 { "minute" } else { "minutes" };
+    Fault::of("", format!("There were too many tries. Please wait {minutes} {unit} and try again."))
+}
+
+fn second_step_page(state: &AppState, status: StatusCode, token: &str, next: &str, faults: &[Fault]) -> Answer {
+    let fields = filled(vec![second_factor_field()], None, faults);
+    page(
+        status,
+        &FormPage {
+            me: Me::nobody(state),
+            title: "One more step",
+            intro: "",
+            action: "/login/second-step",
+            button: "Log in",
+            hidden: &[("token", token), ("next", next)],
+            summary: Summary::of(faults, &fields),
+            fields,
+            below: Below::LogIn,
+        },
+    )
 }
 
 async fn show_code(State(state): State<AppState>, MaybeViewer(viewer): MaybeViewer) -> Answer {
@@ -340,14 +395,16 @@ async fn show_link(State(state): State<AppState>, ApiQuery(link): ApiQuery<LinkQ
 }
 
 async fn log_in_by_mail(State(state): State<AppState>, mut visit: Visit, headers: HeaderMap, typed: Typed) -> Answer {
-    typed.exactly(&["token?", "email?", "code?"])?;
+    typed.exactly(&["token?", "email?", "code?", "second_factor?"])?;
     let mailed = Mailed::of(typed.sent("token"), typed.sent("email"), typed.sent("code"))?;
     let before = session_cookie(&headers, &state.config);
     let browser = mark_browser(&mut visit, &state.config);
-    match state.accounts.log_in_by_mail(mailed, &visit, before.as_deref()).await {
-        Ok(opened) => {
-            state.poke();
-            Ok((log_in_cookies(&opened, browser, &state), see(start_of(opened.account.role))).into_response())
+    let second_factor = typed.sent("second_factor");
+    match state.accounts.log_in_by_mail(mailed, second_factor, &visit, before.as_deref()).await {
+        Ok(opened) => Ok(logged_in(&state, &opened, browser, "")),
+        Err(AuthError::SecondFactorNeeded { .. }) => mailed_second_step_page(&state, StatusCode::OK, mailed, &[]),
+        Err(AuthError::Invalid(faults)) if faults.iter().any(|wrong| wrong.field == "second_factor") => {
+            mailed_second_step_page(&state, StatusCode::UNPROCESSABLE_ENTITY, mailed, &faults_of(faults))
         }
         Err(AuthError::Invalid(faults)) => {
             let by = ByWhich::Code(typed.raw("email"));
@@ -355,6 +412,29 @@ async fn log_in_by_mail(State(state): State<AppState>, mut visit: Visit, headers
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// What was mailed is good until it has let somebody in, so it is sent along.
+fn mailed_second_step_page(state: &AppState, status: StatusCode, mailed: Mailed<'_>, faults: &[Fault]) -> Answer {
+    let fields = filled(vec![second_factor_field()], None, faults);
+    let hidden = match mailed {
+        Mailed::Link(token) => vec![("token", token)],
+        Mailed::Code { email, code } => vec![("email", email), ("code", code)],
+    };
+    page(
+        status,
+        &FormPage {
+            me: Me::nobody(state),
+            title: "One more step",
+            intro: "",
+            action: "/login/link",
+            button: "Log in",
+            hidden: &hidden,
+            summary: Summary::of(faults, &fields),
+            fields,
+            below: Below::LogIn,
+        },
+    )
 }
 
 fn code_asked_page(state: &AppState, status: StatusCode, typed: Option<&Typed>, faults: &[Fault]) -> Answer {
@@ -475,6 +555,15 @@ pub(super) fn code_field() -> Field {
         .required()
         .autocomplete("one-time-code")
         .max(20)
+}
+
+/// What guards an account beside its password.
+pub(super) fn second_factor_field() -> Field {
+    Field::line("second_factor", "Code from your device")
+        .hint("Six digits; each code is taken once. If you have lost the device, type one of your recovery codes.")
+        .required()
+        .autocomplete("one-time-code")
+        .max(40)
 }
 
 /// A password that is chosen, typed twice.

@@ -59,6 +59,7 @@ pub fn routes() -> Router<AppState> {
         .route("/admin/users/new", get(new_user).post(add_user))
         .route("/admin/users/{id}/enabled", get(|| async { see("/admin/users") }).post(enable_user))
         .route("/admin/users/{id}/role", get(|| async { see("/admin/users") }).post(change_role))
+        .route("/admin/users/{id}/second-factor", get(|| async { see("/admin/users") }).post(reset_second_factor))
         .route("/admin/users/{id}/invitation", get(|| async { see("/admin/users") }).post(invite_again))
         .route("/admin/policy", get(show_policy))
 }
@@ -162,6 +163,8 @@ struct UserRow {
     myself: bool,
     enabled: bool,
     invited: bool,
+    /// Whether it has a second factor.
+    guarded: bool,
     /// For staff.
     roles: Option<Field>,
 }
@@ -558,6 +561,18 @@ async fn change_role(
     typed.exactly(&["role"])?;
     let body = body_of(&json!({ "role": typed.raw("role") }))?;
     let _changed = users::change(State(state), Admin(person.0), ApiPath(id), ApiJson(body)).await?;
+    Ok(see("/admin/users"))
+}
+
+async fn reset_second_factor(
+    State(state): State<AppState>,
+    person: Person,
+    ApiPath(id): ApiPath<String>,
+    typed: Typed,
+) -> Answer {
+    person.must_be(&[Role::Admin])?;
+    typed.exactly(&[])?;
+    let _reset = users::reset_second_factor(State(state), Admin(person.0), ApiPath(id)).await?;
     Ok(see("/admin/users"))
 }
 
@@ -1011,6 +1026,7 @@ fn user_row(account: Account, me: &str) -> UserRow {
     let roles = Field::new("role", "Role", Control::Select(choices.collect())).required().within(&account.id);
     UserRow {
         myself: account.id == me,
+        guarded: account.second_factor_at.is_some(),
         invited: account.role.is_staff() && account.email_verified_at.is_none() && account.disabled_at.is_none(),
         roles: account.role.is_staff().then_some(roles),
         enabled: account.disabled_at.is_none(),

@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use super::account::log_in_fields;
 use super::form::{Field, Kept, Typed};
 use super::{Answer, Me, Person, page, start_of, upload};
-use crate::auth::{MaybeViewer, Viewer};
+use crate::auth::{AnyViewer, Viewer};
 use crate::error::Problem;
 use crate::state::AppState;
 
@@ -33,13 +33,13 @@ pub(super) async fn session(State(state): State<AppState>, request: Request, nex
         return next.run(request).await;
     }
     let (mut parts, body) = request.into_parts();
-    match MaybeViewer::from_request_parts(&mut parts, &state).await {
+    match AnyViewer::from_request_parts(&mut parts, &state).await {
         Err(problem) => problem.into_response(),
-        Ok(MaybeViewer(Some(viewer))) => {
+        Ok(AnyViewer(Some(viewer))) => {
             parts.extensions.insert(Person(viewer));
             next.run(Request::from_parts(parts, body)).await
         }
-        Ok(MaybeViewer(None)) => {
+        Ok(AnyViewer(None)) => {
             let action = parts.uri.path().to_owned();
             let (typed, files) = upload::words(&state, Request::from_parts(parts, body)).await;
             let ended = EndedPage {

@@ -142,7 +142,7 @@ async fn accept_invitation(
         Ok(account) => {
             let before = session_cookie(&headers, &state.config);
             let browser = mark_browser(&mut visit, &state.config);
-            match state.accounts.log_in(&account.email, typed.raw("password"), &visit, before.as_deref()).await {
+            match state.accounts.log_in(&account.email, typed.raw("password"), None, &visit, before.as_deref()).await {
                 Ok(opened) => {
                     Ok((log_in_cookies(&opened, browser, &state), see(start_of(account.role))).into_response())
                 }

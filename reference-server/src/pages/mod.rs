@@ -16,6 +16,7 @@ pub mod links;
 pub mod mail;
 pub mod myself;
 pub mod preferences;
+pub mod second_factor;
 pub mod staff;
 pub mod unsubscribe;
 pub mod upload;
@@ -37,7 +38,7 @@ use complaint_core::reference::Reference;
 use complaint_core::store::{Cursor, PAGE_MAX, Query};
 
 use crate::auth::viewer::ShownBy;
-use crate::auth::{MaybeViewer, Role, Viewer};
+use crate::auth::{AnyViewer, Role, Viewer};
 use crate::error::Problem;
 use crate::mail::organisation;
 use crate::state::AppState;
@@ -52,6 +53,7 @@ pub fn routes(state: &AppState) -> Router<AppState> {
         .merge(staff::routes())
         .merge(batch::routes())
         .merge(myself::routes())
+        .merge(second_factor::routes())
         .merge(admin::routes())
         .merge(webhooks::routes())
         .merge(mail::routes())
@@ -305,21 +307,34 @@ pub fn start_of(role: Role) -> &'static str {
     }
 }
 
-/// Somebody logged in; a visitor is led to the login page and back.
+/// Somebody logged in; a visitor is led to the login page and back, and whoever must set up a second factor first to where that is done.
 #[derive(Debug, Clone)]
 pub struct Person(pub Viewer);
+
+/// [`Person`], or somebody who must set up a second factor first: for the page where that is done.
+#[derive(Debug, Clone)]
+pub struct EnrollingPerson(pub Person);
 
 impl FromRequestParts<AppState> for Person {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Response> {
+        let EnrollingPerson(person) = EnrollingPerson::from_request_parts(parts, state).await?;
+        if person.0.must_enrol { Err(see("/account/second-factor")) } else { Ok(person) }
+    }
+}
+
+impl FromRequestParts<AppState> for EnrollingPerson {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Response> {
         // Whoever sent a form was looked up before; see `ended`.
-        if let Some(person) = parts.extensions.get::<Self>() {
-            return Ok(person.clone());
+        if let Some(person) = parts.extensions.get::<Person>() {
+            return Ok(Self(person.clone()));
         }
-        let maybe = MaybeViewer::from_request_parts(parts, state).await.map_err(IntoResponse::into_response)?;
+        let maybe = AnyViewer::from_request_parts(parts, state).await.map_err(IntoResponse::into_response)?;
         if let Some(viewer) = maybe.0 {
-            return Ok(Self(viewer));
+            return Ok(Self(Person(viewer)));
         }
         let back = parts.uri.path_and_query().map_or("/", |it| it.as_str());
         let mut query = url::form_urlencoded::Serializer::new(String::new());

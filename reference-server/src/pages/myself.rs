@@ -345,7 +345,8 @@ async fn password_page(state: &AppState, person: &Person, status: StatusCode, fa
     page(status, &form)
 }
 
-fn current_password() -> Field {
+/// The password of whoever is logged in.
+pub(super) fn current_password() -> Field {
     Field::new("current_password", "Present password", Control::Line("password"))
         .required()
         .autocomplete("current-password")

@@ -81,6 +81,8 @@ on_each_engine! {
     sign_ups_with_different_passwords_ask_for_name_and_password
     what_was_made_is_kept_and_what_expired_goes
     an_id_that_cannot_be_kept_is_nobodys
+    of_many_uses_of_a_code_at_once_one_counts
+    of_many_who_confirm_a_second_factor_one_does
 }
 
 fn now() -> DateTime<Utc> {
@@ -582,6 +584,61 @@ async fn another_password_shuts_everything_but_what_it_was_changed_with(two: Two
     }
     let mails = accounts.claim_mail(now(), TimeDelta::minutes(5), 9).await.expect("claims");
     assert_eq!(mails.iter().map(|job| job.kind).collect::<Vec<_>>(), [AccountMailKind::PasswordChanged; 2]);
+}
+
+async fn of_many_uses_of_a_code_at_once_one_counts(two: Two) {
+    let accounts = two.accounts();
+    accounts.insert(person("u_john", "john@example.org", Role::Customer), None, now()).await.expect("made");
+    let session = KeptOpen::Session([1; 32]);
+    assert!(accounts.offer_factor("u_john", [7; 20], now()).await.expect("offers"));
+    let codes = [[1; 32], [2; 32]];
+    assert!(accounts.confirm_factor("u_john", [7; 20], 100, &codes, session, now()).await.expect("confirms"));
+    assert!(!accounts.take_step("u_john", 100).await.expect("asks"), "the one that confirmed it");
+    for step in [101, 103] {
+        let taken = two.at_once(50, move |it, _| async move { it.accounts.take_step("u_john", step).await });
+        let taken: Vec<bool> = taken.await.into_iter().map(|taken| taken.expect("asks")).collect();
+        assert_eq!(taken.iter().filter(|taken| **taken).count(), 1, "{step}");
+    }
+    assert!(!accounts.take_step("u_john", 102).await.expect("asks"), "nor one before it");
+    let taken = two.at_once(50, |it, _| async move { it.accounts.take_recovery_code("u_john", [1; 32], now()).await });
+    let taken: Vec<bool> = taken.await.into_iter().map(|taken| taken.expect("asks")).collect();
+    assert_eq!(taken.iter().filter(|taken| **taken).count(), 1);
+    assert_eq!(accounts.recovery_codes_left("u_john").await.expect("counts"), 1);
+    let mails = accounts.claim_mail(now(), TimeDelta::minutes(5), 9).await.expect("claims");
+    let mut told: Vec<_> = mails.iter().map(|job| (job.kind.as_str(), job.about.as_deref())).collect();
+    told.sort_unstable();
+    assert_eq!(told, [("recovery_code_used", Some("1")), ("second_factor_added", None)], "told once");
+    let removed = two.at_once(6, |it, _| async move {
+        it.accounts.remove_factor("u_john", AccountMailKind::SecondFactorReset, None, now()).await
+    });
+    let removed: Vec<bool> = removed.await.into_iter().map(|removed| removed.expect("asks")).collect();
+    assert_eq!(removed.iter().filter(|removed| **removed).count(), 1);
+    assert_eq!(accounts.recovery_codes_left("u_john").await.expect("counts"), 0);
+    assert!(accounts.factor_of("u_john").await.expect("reads").is_none(), "nothing is left of it");
+    assert!(!accounts.take_step("u_john", 200).await.expect("asks"));
+}
+
+async fn of_many_who_confirm_a_second_factor_one_does(two: Two) {
+    let accounts = two.accounts();
+    accounts.insert(person("u_john", "john@example.org", Role::Customer), None, now()).await.expect("made");
+    let kept = KeptOpen::Session([1; 32]);
+    assert!(!accounts.confirm_factor("u_john", [7; 20], 1, &[], kept, now()).await.expect("asks"), "none is offered");
+    assert!(!accounts.offer_factor("u_nobody", [7; 20], now()).await.expect("asks"));
+    accounts.offer_factor("u_john", [7; 20], now()).await.expect("offers");
+    accounts.offer_factor("u_john", [8; 20], now()).await.expect("offers");
+    assert!(!accounts.confirm_factor("u_john", [7; 20], 1, &[], kept, now()).await.expect("asks"), "it was replaced");
+    let confirmed = two.at_once(10, move |it, at| async move {
+        let codes = [[u8::try_from(at).expect("ten"); 32]];
+        it.accounts.confirm_factor("u_john", [8; 20], 1, &codes, kept, now()).await
+    });
+    let confirmed: Vec<bool> = confirmed.await.into_iter().map(|confirmed| confirmed.expect("asks")).collect();
+    let first = confirmed.iter().position(|confirmed| *confirmed).expect("one");
+    assert_eq!(confirmed.iter().filter(|confirmed| **confirmed).count(), 1);
+    let its = [u8::try_from(first).expect("ten"); 32];
+    assert!(accounts.take_recovery_code("u_john", its, now()).await.expect("asks"), "its codes are the account's");
+    assert!(!accounts.offer_factor("u_john", [9; 20], now()).await.expect("asks"), "it counts already");
+    let john = accounts.by_id("u_john").await.expect("reads").expect("there");
+    assert_eq!(john.second_factor_at, Some(now()));
 }
 
 async fn a_mail_comes_back_until_it_is_settled(two: Two) {

@@ -119,7 +119,7 @@ async fn fifty_failures_lock_the_address() {
     let state = it.server.state();
     let visit = Visit { address: "203.0.113.5".parse().expect("an address"), device: "", browser: None };
     for n in 0..50 {
-        let failed = state.accounts.log_in(&format!("p{n}@example.org"), OTHER_PASSWORD, &visit, None).await;
+        let failed = state.accounts.log_in(&format!("p{n}@example.org"), OTHER_PASSWORD, None, &visit, None).await;
         assert!(matches!(failed, Err(reference_server::auth::AuthError::InvalidCredentials)));
     }
     assert_eq!(it.log_in("other@example.org").await.status, 429);

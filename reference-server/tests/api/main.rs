@@ -36,6 +36,7 @@ mod preferences;
 #[path = "../../../complaint-store-sqlx/tests/store/proxy.rs"]
 mod proxy;
 mod redress;
+mod second_factor;
 mod secrets;
 mod signing_up;
 mod staff;

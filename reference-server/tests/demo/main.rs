@@ -179,8 +179,8 @@ async fn everybody_has_an_account_and_can_sign_in() {
         "elif.demir@tidewater.example",
         "john.harper@mail.example.com",
     ] {
-        accounts.log_in(email, &filled.password, &here, None).await.unwrap();
-        let wrong = accounts.log_in(email, "copper lantern winds 7 rivers", &here, None).await;
+        accounts.log_in(email, &filled.password, None, &here, None).await.unwrap();
+        let wrong = accounts.log_in(email, "copper lantern winds 7 rivers", None, &here, None).await;
         assert!(matches!(wrong, Err(AuthError::InvalidCredentials)));
     }
     assert!(accounts.setup_link().await.unwrap().is_none(), "there is an admin");

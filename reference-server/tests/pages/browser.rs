@@ -63,6 +63,12 @@ impl<'a> Browser<'a> {
         page.select(&selector(css)).next()?.value().attr(name).map(str::to_owned)
     }
 
+    /// What stands in each of these.
+    pub(crate) fn texts(&self, css: &str) -> Vec<String> {
+        let page = Html::parse_document(&self.html);
+        page.select(&selector(css)).map(|found| found.text().collect()).collect()
+    }
+
     /// The reference shown on the page.
     pub(crate) fn reference(&self) -> String {
         let page = Html::parse_document(&self.html);

@@ -12,6 +12,7 @@ mod long;
 mod mail;
 mod own_account;
 mod roles;
+mod second_factor;
 mod story;
 mod told;
 mod truth;
