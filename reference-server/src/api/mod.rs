@@ -25,7 +25,7 @@ pub(crate) mod query;
 pub(crate) mod reports;
 mod sessions;
 mod setup;
-mod streams;
+pub(crate) mod streams;
 mod tokens;
 pub(crate) mod users;
 pub mod view;

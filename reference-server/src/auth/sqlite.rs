@@ -56,6 +56,7 @@ static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
         migration(9, "people", include_str!("../../migrations/sqlite/0009_people.sql")),
         migration(10, "acceptances", include_str!("../../migrations/sqlite/0010_acceptances.sql")),
         migration(11, "guests", include_str!("../../migrations/sqlite/0011_guests.sql")),
+        migration(15, "codes for guests", include_str!("../../migrations/sqlite/0015_codes_for_guests.sql")),
     ]);
     migrator.dangerous_set_table_name(SCHEMA_TABLE);
     migrator
