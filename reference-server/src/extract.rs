@@ -73,12 +73,24 @@ impl Repeatable {
 
     /// Reads the body as [`ApiJson`] does.
     pub fn parse<T: DeserializeOwned>(&self) -> Result<T, Problem> {
-        self.parse_without(&[])
+        parse_strictly(self.bytes())
     }
 
-    /// The same, for a caller who may not send these fields: a refusal does not name them as known.
-    pub fn parse_without<T: DeserializeOwned>(&self, fields: &[&str]) -> Result<T, Problem> {
-        parse(if self.body.is_empty() { b"{}" } else { &self.body }, fields)
+    /// The same, for a caller who may not send these fields: a refusal does not name them as known. Where values cannot be read, others
+    /// stand in for them beside the refusal, so that rules can say what is wrong with the rest.
+    pub fn parse_mended<T: DeserializeOwned>(&self, without: &[&str]) -> Result<(T, Option<Problem>), Problem> {
+        let Unread { problem, mended } = match parse(self.bytes(), without) {
+            Ok(read) => return Ok((read, None)),
+            Err(unread) => unread,
+        };
+        match mended {
+            Some(mended) => Ok((mended, Some(problem))),
+            None => Err(problem),
+        }
+    }
+
+    fn bytes(&self) -> &[u8] {
+        if self.body.is_empty() { b"{}" } else { &self.body }
     }
 }
 
@@ -184,17 +196,30 @@ fn not_json() -> Problem {
 
 /// Reads one JSON object as [`ApiJson`] does.
 pub fn parse_strictly<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
-    parse(body, &[])
+    parse(body, &[]).map_err(|unread| unread.problem)
+}
+
+/// A body that could not be read as it was sent.
+struct Unread<T> {
+    problem: Problem,
+    /// What is read where every value at fault gives way to one that will do, if that is enough.
+    mended: Option<T>,
+}
+
+impl<T> From<Problem> for Unread<T> {
+    fn from(problem: Problem) -> Self {
+        Self { problem, mended: None }
+    }
 }
 
 /// `untold` are fields of the object that no refusal names.
-fn parse<T: DeserializeOwned>(body: &[u8], untold: &[&str]) -> Result<T, Problem> {
+fn parse<T: DeserializeOwned>(body: &[u8], untold: &[&str]) -> Result<T, Unread<T>> {
     let text = std::str::from_utf8(body).map_err(|_| Problem::malformed("malformed_json", "The body is not UTF-8."))?;
     inspect(text)?;
     let mut deserializer = serde_json::Deserializer::from_str(text);
     serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let first = field_problem(&dotted(error.path()), &error.inner().to_string(), untold);
-        if text.len() > MENDED_MAX { first } else { with_the_rest::<T>(text, first, untold) }
+        if text.len() > MENDED_MAX { first.into() } else { with_the_rest(text, first, untold) }
     })
 }
 
@@ -204,7 +229,7 @@ const MENDED_MAX: usize = 64 * 1024;
 const FAULTS_MAX: usize = 20;
 
 /// Names what else is wrong. A reader stops at the first fault, so each value at fault gives way to one that will do.
-fn with_the_rest<T: DeserializeOwned>(text: &str, first: Problem, untold: &[&str]) -> Problem {
+fn with_the_rest<T: DeserializeOwned>(text: &str, first: Problem, untold: &[&str]) -> Unread<T> {
     let mut body = serde_json::from_str::<Value>(text).unwrap_or_default();
     let mut faults = first.errors;
     let mut fault = faults.last().cloned();
@@ -237,7 +262,8 @@ fn with_the_rest<T: DeserializeOwned>(text: &str, first: Problem, untold: &[&str
         field => format!("{field}: {}", fault.message),
     });
     let detail = said.collect::<Vec<_>>().join(" ");
-    Problem { errors: faults, ..Problem::invalid().detail(detail) }
+    let problem = Problem { errors: faults, ..Problem::invalid().detail(detail) };
+    Unread { problem, mended: serde_json::from_value(body).ok() }
 }
 
 fn fault_in<T: DeserializeOwned>(body: &Value, untold: &[&str]) -> Option<FieldError> {
@@ -309,16 +335,6 @@ fn dotted(path: &serde_path_to_error::Path) -> String {
         Segment::Unknown => None,
     });
     steps.collect::<Vec<_>>().join(".")
-}
-
-/// Refuses an object without these members, naming all that are missing; reading it into a type would name only the first.
-pub fn require(given: &Value, fields: &[&str]) -> Result<(), Problem> {
-    let missing: Vec<&str> = fields.iter().copied().filter(|field| given.get(field).is_none()).collect();
-    if missing.is_empty() {
-        return Ok(());
-    }
-    let problem = Problem::invalid().detail(format!("{}: needed.", missing.join(", ")));
-    Err(missing.into_iter().fold(problem, |problem, field| problem.field(field, "missing", "This field is needed.")))
 }
 
 /// Parts of the path; something that cannot be one is simply not there.

@@ -66,7 +66,7 @@
     for (const form of region.querySelectorAll("form")) {
       const said = form.querySelector("[data-over]");
       // An answer to a question that is over is still a message.
-      const next = form.getAttribute("action").replace(/\/answer$/, "/post");
+      const next = form.getAttribute("action").replace(/\/answer(?=$|\?)/, "/post");
       if (!offered.has(form.getAttribute("action")) && offered.has(next)) form.setAttribute("action", next);
       const over = !offered.has(form.getAttribute("action"));
       for (const button of form.querySelectorAll("button")) button.disabled = over;
@@ -118,6 +118,11 @@
         const one = location.pathname.startsWith("/complaints/");
         const mine = [...source.querySelectorAll("textarea")].filter((it) => it.value.trim() && it.value !== it.defaultValue);
         clear(one ? "This complaint is no longer yours to see." : "This page is no longer yours to see.", { href: "/", textContent: "Go on" }, mine);
+        return;
+      }
+      // A signed link says of itself that it does not work any more.
+      if (answer.status === 422 && at.pathname.startsWith("/track/")) {
+        clear("This link does not work any more.", { href: "/track", textContent: "Have a new one sent, or log in" });
         return;
       }
       if (!answer.ok || answer.redirected) return;

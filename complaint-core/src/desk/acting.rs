@@ -98,6 +98,28 @@ impl Acting {
         self.once(CommandName::Submit.name(), Box::pin(self.hand_in(submission))).await
     }
 
+    /// What was submitted under the idempotency key of this actor before, if anything was: what [`Acting::submit`] would answer with.
+    ///
+    /// ```
+    /// # use complaint_core::{Actor, Complaint, Desk, Policy, policy::Category, store::MemoryStore};
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// # let desk = Desk::new(MemoryStore::new(), Policy::standard().with_category(Category::named("Water supply")?));
+    /// let john = desk.acting_as(Actor::customer("john")?).under_key("letter-17", "No water")?;
+    /// assert!(john.submitted_before().await?.is_none());
+    /// let receipt = john.submit(Complaint::about("Water supply", "No water", "Since Monday.")?).await?;
+    /// assert_eq!(john.submitted_before().await?.map(|before| before.id()), Some(receipt.id()));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`DeskError::KeyReused`] if something else was done under the key.
+    pub async fn submitted_before(&self) -> Result<Option<Receipt>, DeskError> {
+        let first = self.first_answer(CommandName::Submit.name()).await?;
+        Ok(first.map(|first| Receipt { complaint: self.seen(first), repeated: true }))
+    }
+
     async fn hand_in(&self, submission: Submission) -> Result<Complaint, DeskError> {
         let policy = self.desk.policy();
         let limited = self.limited(&submission, &policy);

@@ -44,10 +44,10 @@ pub(super) struct Confirm {
     #[serde(default, deserialize_with = "unless_left_out")]
     #[schema(example = "0123 4567", nullable = false)]
     code: Option<String>,
-    /// Needed if there were sign-ups with different passwords.
+    /// Needed if there were sign-ups with different passwords, and for whoever complained with this address before.
     #[schema(min_length = 1, max_length = 200)]
     name: Option<String>,
-    /// Needed if there were sign-ups with different passwords.
+    /// Needed if there were sign-ups with different passwords, and for whoever complained with this address before.
     #[schema(min_length = 15, max_length = 256)]
     password: Option<String>,
 }

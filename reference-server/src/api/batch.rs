@@ -15,6 +15,7 @@ use utoipa::openapi::schema::{AllOfBuilder, ObjectBuilder, Type};
 
 use super::attachments::unsupported;
 use super::complaints::submission;
+use super::view::submission::SAID;
 use crate::auth::{Role, Viewer};
 use crate::error::{FieldError, Problem};
 use crate::extract::{ApiQuery, Repeatable, Unkeyed, hex, parse_strictly, whole_body};
@@ -24,26 +25,15 @@ use crate::state::AppState;
 pub(crate) const ROWS_MAX: usize = 100;
 /// The longest key of a row.
 const KEY_MAX: usize = 200;
+/// The columns a table may have beside what people say of a complaint; and `answers.` with the key of a question.
+const OF_AGENTS: [&str; 5] = ["key", "customer", "channel", "area", "language"];
+/// What separates the values of tables: commas by RFC 4180, semicolons where a comma stands in numbers, tabs where cells are copied.
+const SEPARATORS: [char; 3] = [',', ';', '\t'];
+
 /// The columns a table may have, beside `answers.` and the key of a question.
-pub(crate) const COLUMNS: [&str; 17] = [
-    "key",
-    "customer",
-    "channel",
-    "category",
-    "subject",
-    "description",
-    "product",
-    "order_number",
-    "purchase_date",
-    "incident_date",
-    "wish",
-    "contact.name",
-    "contact.email",
-    "contact.phone",
-    "contact.address",
-    "area",
-    "language",
-];
+pub(crate) fn columns() -> impl Iterator<Item = &'static str> {
+    OF_AGENTS.into_iter().chain(SAID)
+}
 
 /// Several complaints.
 #[derive(Deserialize, ToSchema)]
@@ -115,10 +105,10 @@ pub(super) struct Only {
 ///
 /// Each is a complaint of its own, by the rules of `POST /api/v1/complaints`: a row that is refused names its faults and keeps none of the
 /// others back. `key` is the sender's own: a row that was handed in before under it, with the same words, is not handed in again and
-/// answers with what it became. So the whole list can be sent again after an answer that got lost, or with its bad rows mended. Who only looks is
-/// not told what was handed in before.
+/// answers with what it became; so it does for who only looks. So the whole list can be sent again after an answer that got lost, or with
+/// its bad rows mended.
 ///
-/// As a table (`text/csv`, UTF-8, separated by commas) the first line names the columns as the fields are named here, with dots:
+/// As a table (`text/csv`, UTF-8, separated by commas, semicolons or tabs, as its first line is) the first line names the columns as the fields are named here, with dots:
 /// `contact.email`, `answers.size`. What is empty is not given.
 #[utoipa::path(post, path = "/api/v1/complaints/batch", tag = "complaints", security(("bearer" = []), ("cookie" = [])),
     params(("check" = Option<bool>, Query, description = "`true`: only look, hand nothing in")),
@@ -229,26 +219,31 @@ async fn one(
     let key = key_of(values.remove("key"), keys);
     let mut values = Value::Object(values);
     unify_lines(&mut values);
-    let submission = submission(state, viewer, &Repeatable::one_of(&values)).await;
+    let acting = state.acting(viewer).await?;
+    let submission = submission(state, viewer, &acting, &Repeatable::one_of(&values)).await;
     let (key, submission) = match (key, submission) {
         (Ok(key), Ok(submission)) => (key, submission),
-        (Err(key), Err(rest)) => return Err(key.and(rest)),
-        (Err(problem), _) | (_, Err(problem)) => return Err(problem),
+        (Err(key), Err(rest)) if !rest.status.is_server_error() => return Err(key.and_more(Some(rest))),
+        (_, Err(problem)) => return Err(problem),
+        (Err(key), Ok(submission)) => {
+            let refused = acting.would_refuse_submission(&submission).await?;
+            return Err(key.and_more(refused.map(|refusal| DeskError::from(refusal).into())));
+        }
     };
-    let acting = state.acting(viewer).await?;
-    if only_look {
-        let refused = acting.would_refuse_submission(&submission).await?;
-        return refused.map_or(Ok(None), |refusal| Err(DeskError::from(refusal).into()));
-    }
     // By what was read, not by how it was written down: a table and a list may bring the same.
     let said = serde_json::to_vec(&submission).map_err(|error| Problem::internal(&error))?;
     let acting = acting.under_key(&format!("batch:{key}"), hex(&Sha256::digest(said))).map_err(DeskError::from)?;
-    match acting.submit(submission).await {
+    let done =
+        if only_look { acting.submitted_before().await } else { acting.submit(submission.clone()).await.map(Some) };
+    let refused = async || acting.would_refuse_submission(&submission).await;
+    match done {
         Err(DeskError::KeyReused) => {
             let said = "Something else was handed in under this key.";
-            Err(Problem::invalid().detail(said).field("key", "idempotency_key_reused", said))
+            let reused = Problem::invalid().detail(said).field("key", "idempotency_key_reused", said);
+            Err(reused.and_more(refused().await?.map(|refusal| DeskError::from(refusal).into())))
         }
-        done => Ok(Some(done?)),
+        Ok(None) => refused().await?.map_or(Ok(None), |refusal| Err(DeskError::from(refusal).into())),
+        done => Ok(done?),
     }
 }
 
@@ -308,7 +303,8 @@ pub(crate) fn rows_of_table(bytes: &[u8]) -> Result<Vec<Row>, Problem> {
     let malformed =
         || Problem::malformed("malformed_table", "It is no table: CSV in UTF-8 with a line of names on top.");
     let text = std::str::from_utf8(bytes).map_err(|_| malformed())?.trim_start_matches('\u{feff}');
-    if let Some(line) = quote_astray(text) {
+    let separator = separator_of(text);
+    if let Some(line) = quote_astray(text, separator) {
         return Err(Problem::malformed(
             "malformed_table",
             format!(
@@ -318,13 +314,13 @@ pub(crate) fn rows_of_table(bytes: &[u8]) -> Result<Vec<Row>, Problem> {
         ));
     }
     // Rows of another length are named, not the end of all.
-    let mut table = csv::ReaderBuilder::new().flexible(true).from_reader(text.as_bytes());
+    let mut table = csv::ReaderBuilder::new().flexible(true).delimiter(separator as u8).from_reader(text.as_bytes());
     let header: Vec<String> =
         table.headers().map_err(|_| malformed())?.iter().map(|name| name.trim().to_owned()).collect();
     let mut problem = Problem::invalid();
     let mut names = BTreeSet::new();
     for name in &header {
-        if !COLUMNS.contains(&name.as_str()) && !name.starts_with("answers.") {
+        if !columns().any(|known| known == name) && !name.starts_with("answers.") {
             problem = problem.field(name, "unknown_field", "There is no such column.");
         }
         if !names.insert(name) {
@@ -363,9 +359,15 @@ pub(crate) fn rows_of_table(bytes: &[u8]) -> Result<Vec<Row>, Problem> {
     Ok(rows)
 }
 
+/// What separates the names of the first line: no name has one of them in it.
+fn separator_of(text: &str) -> char {
+    let names = text.lines().next().unwrap_or_default();
+    SEPARATORS.into_iter().find(|separator| names.contains(*separator)).unwrap_or(',')
+}
+
 /// The line of a quotation mark that RFC 4180 does not have where it stands. The reader of tables would go on to the next one, and make the
 /// letters of some customers the words of another.
-fn quote_astray(text: &str) -> Option<usize> {
+fn quote_astray(text: &str, separator: char) -> Option<usize> {
     #[derive(PartialEq)]
     enum At {
         Start,
@@ -384,7 +386,8 @@ fn quote_astray(text: &str) -> Option<usize> {
             // Two of them stand for one.
             (At::Closed, '"') | (At::Quoted, _) => At::Quoted,
             (At::Plain, '"') => return Some(line),
-            (_, ',' | '\r' | '\n') => At::Start,
+            (_, '\r' | '\n') => At::Start,
+            (_, char) if char == separator => At::Start,
             (At::Closed, _) => return Some(opened),
             (At::Start | At::Plain, _) => At::Plain,
         };

@@ -89,7 +89,7 @@ pub(super) async fn give(
         // A complaint is submitted where complaints are listed.
         CommandName::Submit => Err(Problem::not_found()),
         CommandName::FollowUp => {
-            let submission = submission(&state, &viewer, &request).await?;
+            let submission = submission(&state, &viewer, &acting, &request).await?;
             let receipt = acting.follow_up(complaint, submission).await?;
             received(&state, &acting, &receipt).await
         }

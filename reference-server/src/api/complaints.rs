@@ -26,7 +26,7 @@ use super::view::{
 use crate::auth::viewer::ShownBy;
 use crate::auth::{AuthError, Role, Viewer};
 use crate::error::Problem;
-use crate::extract::{ApiPath, Repeatable, require};
+use crate::extract::{ApiPath, Repeatable};
 use crate::state::AppState;
 
 /// Longest search text, in characters.
@@ -79,7 +79,7 @@ pub(super) async fn submit(
     }
     must_have_accepted(&state, &viewer).await?;
     let acting = keyed(state.acting(&viewer).await?, &request)?;
-    let submission = submission(&state, &viewer, &request).await?;
+    let submission = submission(&state, &viewer, &acting, &request).await?;
     let receipt = acting.submit(submission).await?;
     received(&state, &acting, &receipt).await
 }
@@ -247,62 +247,90 @@ pub(super) fn keyed(acting: Acting, request: &Repeatable) -> Result<Acting, Prob
 }
 
 /// Reads a submission: what the server knows better than the caller is set here.
-pub(super) async fn submission(state: &AppState, viewer: &Viewer, request: &Repeatable) -> Result<Submission, Problem> {
-    if viewer.role == Role::Agent {
-        let mut given: Value = request.parse()?;
-        // Read apart: an address may be longer than an id.
-        let customer = given["customer"].as_str().map(|customer| customer.trim().to_owned());
-        let (mut submission, given) = match (&customer, given.as_object_mut()) {
-            (Some(_), Some(members)) => {
-                members.remove("customer");
-                read(state, &Repeatable::one_of(&given), &[])?
-            }
-            _ => read(state, request, &[])?,
+///
+/// # Errors
+/// All that is wrong, where something cannot be read what the rules say of the rest as well.
+pub(super) async fn submission(
+    state: &AppState,
+    viewer: &Viewer,
+    acting: &Acting,
+    request: &Repeatable,
+) -> Result<Submission, Problem> {
+    let Read { submission, wrong, .. } = if viewer.role == Role::Agent {
+        by_agent(state, request).await?
+    } else {
+        let mut read = of_customer(state, request)?;
+        read.submission.channel = match viewer.shown_by {
+            ShownBy::Session | ShownBy::Link(_) => Channel::Web,
+            ShownBy::ApiToken => Channel::Api,
         };
-        let channel = (!BY_HAND.contains(&submission.channel)).then(|| {
-            Problem::invalid().detail("channel: how did it reach you?").field(
-                "channel",
-                if given["channel"].is_null() { "missing" } else { "unknown_value" },
-                "One of phone, counter, letter, social_media.",
-            )
-        });
-        submission.customer = match (channel, known_customer(state, customer.as_deref()).await) {
-            (None, Ok(customer)) => Some(customer),
-            (Some(channel), customer) => return Err(channel.and_more(customer.err())),
-            (None, Err(problem)) => return Err(problem),
-        };
-        return Ok(submission);
-    }
-    let mut submission = of_customer(state, request)?;
-    submission.channel = match viewer.shown_by {
-        ShownBy::Session | ShownBy::Link(_) => Channel::Web,
-        ShownBy::ApiToken => Channel::Api,
+        read
     };
-    Ok(submission)
+    let Some(wrong) = wrong else { return Ok(submission) };
+    let refused = acting.would_refuse_submission(&submission).await?;
+    Err(wrong.and_more(refused.map(|refusal| DeskError::from(refusal).into())))
+}
+
+/// A submission as it was sent. Where something is wrong, other values may stand in for what cannot be read.
+pub(super) struct Read {
+    pub(super) submission: Submission,
+    given: Value,
+    pub(super) wrong: Option<Problem>,
+}
+
+impl Read {
+    fn add(&mut self, problem: Problem) {
+        self.wrong = Some(match self.wrong.take() {
+            Some(wrong) => wrong.and_more(Some(problem)),
+            None => problem,
+        });
+    }
+}
+
+/// What an agent takes down for somebody.
+async fn by_agent(state: &AppState, request: &Repeatable) -> Result<Read, Problem> {
+    let mut given: Value = request.parse()?;
+    // Read apart: an address may be longer than an id.
+    let customer = given["customer"].as_str().map(|customer| customer.trim().to_owned());
+    let mut read = match (&customer, given.as_object_mut()) {
+        (Some(_), Some(members)) => {
+            members.remove("customer");
+            read(state, &Repeatable::one_of(&given), &[])?
+        }
+        _ => read(state, request, &[])?,
+    };
+    if !BY_HAND.contains(&read.submission.channel) {
+        let code = if read.given["channel"].is_null() { "missing" } else { "unknown_value" };
+        let message = "One of phone, counter, letter, social_media.";
+        read.add(Problem::invalid().detail("channel: how did it reach you?").field("channel", code, message));
+    }
+    match known_customer(state, customer.as_deref()).await {
+        Ok(customer) => read.submission.customer = Some(customer),
+        Err(problem) if problem.status.is_server_error() => return Err(problem),
+        Err(problem) => read.add(problem),
+    }
+    Ok(read)
 }
 
 /// What somebody says who complains themself.
-pub(super) fn of_customer(state: &AppState, request: &Repeatable) -> Result<Submission, Problem> {
+pub(super) fn of_customer(state: &AppState, request: &Repeatable) -> Result<Read, Problem> {
     const OF_AGENTS: &[&str] = &["channel", "customer"];
-    let (submission, given) = read(state, request, OF_AGENTS)?;
+    let mut read = read(state, request, OF_AGENTS)?;
     for field in OF_AGENTS {
-        if given.get(field).is_some() {
-            return Err(Problem::invalid().detail(format!("{field}: There is no such field.")).field(
-                *field,
-                "unknown_field",
-                "Only agents who take a complaint down give this.",
-            ));
+        if read.given.get(field).is_some() {
+            let message = "Only agents who take a complaint down give this.";
+            let detail = format!("{field}: There is no such field.");
+            read.add(Problem::invalid().detail(detail).field(*field, "unknown_field", message));
         }
     }
-    Ok(submission)
+    Ok(read)
 }
 
-fn read(state: &AppState, request: &Repeatable, without: &[&str]) -> Result<(Submission, Value), Problem> {
+fn read(state: &AppState, request: &Repeatable, without: &[&str]) -> Result<Read, Problem> {
     let given: Value = request.parse()?;
-    require(&given, &["category", "subject", "description"])?;
-    let mut submission: Submission = request.parse_without(without)?;
+    let (mut submission, wrong): (Submission, _) = request.parse_mended(without)?;
     submission.category = category_named(&state.desk.policy(), submission.category, &given["category"]);
-    Ok((submission, given))
+    Ok(Read { submission, given, wrong })
 }
 
 /// 201 with the new complaint.

@@ -8,7 +8,7 @@ use complaint_core::reference::Reference;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::complaints::of_customer;
+use super::complaints::{Read, of_customer};
 use super::view::SubmissionBody;
 use crate::auth::AuthError;
 use crate::auth::service::FieldFault;
@@ -54,7 +54,7 @@ pub(super) async fn hand_in(
     _unkeyed: Unkeyed,
     request: Repeatable,
 ) -> Result<(StatusCode, Json<CheckTheMail>), Problem> {
-    let submission = of_customer(&state, &request)?;
+    let Read { submission, wrong, .. } = of_customer(&state, &request)?;
     let contact = &submission.contact;
     let person = person(contact.name.as_deref().unwrap_or_default(), contact.email.as_deref().unwrap_or_default());
     let person = person.map_err(|error| match error {
@@ -67,16 +67,15 @@ pub(super) async fn hand_in(
         }
         error => error.into(),
     });
-    let (name, email) = match (person, refused(&state, &submission).await?) {
-        (Ok(person), None) => person,
-        // Both name their faults.
-        (Err(problem), Some(error)) => {
-            let mut problem = problem;
-            problem.errors.extend(Problem::from(error).errors);
-            return Err(problem);
+    let refused = refused(&state, &submission).await?.map(Problem::from);
+    let (name, email) = match (person, wrong, refused) {
+        (Ok(person), None, None) => person,
+        // All name their faults.
+        (person, wrong, refused) => {
+            let mut all = person.err().into_iter().chain(wrong).chain(refused);
+            let first = all.next().unwrap_or_else(Problem::invalid);
+            return Err(all.fold(first, |problem, more| problem.and_more(Some(more))));
         }
-        (Err(problem), None) => return Err(problem),
-        (Ok(_), Some(error)) => return Err(error.into()),
     };
     state.accounts.admit_visitor(&email, address).await?;
     state.intake.hand_in(&state, &name, &email, "", submission).await?;

@@ -26,7 +26,7 @@ pub(crate) mod reports;
 mod second_factor;
 mod sessions;
 mod setup;
-mod streams;
+pub(crate) mod streams;
 mod tokens;
 pub(crate) mod users;
 pub mod view;

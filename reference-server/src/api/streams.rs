@@ -6,19 +6,19 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse as _, Response};
 use chrono::{DateTime, TimeDelta, Utc};
 use complaint_core::complaint::Complaint;
 use complaint_core::id::{ComplaintId, Version};
 use complaint_core::store::{Reach, Scope};
 use complaint_core::{Actor, DeskError};
-use futures_util::Stream;
 use futures_util::stream::unfold;
 use serde_json::json;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 
-use crate::auth::viewer::look_again;
+use crate::auth::viewer::{ShownBy, by_link, look_again};
 use crate::auth::{Onlooker, Role, Viewer};
 use crate::error::Problem;
 use crate::extract::ApiPath;
@@ -50,14 +50,24 @@ pub(super) async fn one(
     Onlooker(viewer): Onlooker,
     ApiPath(id): ApiPath<String>,
     headers: HeaderMap,
-) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>> + use<>>, Problem> {
+) -> Result<Response, Problem> {
+    one_of(state, &viewer, &id, headers).await
+}
+
+/// The stream of one complaint for a viewer who came with these headers, or by a signed link.
+pub(crate) async fn one_of(
+    state: AppState,
+    viewer: &Viewer,
+    id: &str,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
     // Before reading: a change between the two is then seen twice rather than not at all.
     let changes = state.live.watch();
-    let acting = state.acting(&viewer).await?;
-    let complaint = acting.find(&id).await?;
+    let acting = state.acting(viewer).await?;
+    let complaint = acting.find(id).await?;
     let first = Some(event("now", &complaint, acting.actor()));
     let shown = Shown { complaint: complaint.id, version: complaint.version_for(acting.actor()) };
-    follow(state, &viewer, headers, changes, Some(shown), first)
+    follow(state, viewer, headers, changes, Some(shown), first)
 }
 
 /// Follow everything the caller may see: `changed` with `{complaint, reference, version, status}`; `gone` with
@@ -73,7 +83,7 @@ pub(super) async fn all(
     State(state): State<AppState>,
     Onlooker(viewer): Onlooker,
     headers: HeaderMap,
-) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>> + use<>>, Problem> {
+) -> Result<Response, Problem> {
     state.acting(&viewer).await?;
     let changes = state.live.watch();
     follow(state, &viewer, headers, changes, None, Some(Event::default().comment("watching")))
@@ -81,7 +91,8 @@ pub(super) async fn all(
 
 struct Watching {
     state: AppState,
-    /// What the viewer came with, to look again whether it still counts.
+    /// What the viewer came with, to look again whether it still counts: the key of a link, or else headers.
+    key: Option<String>,
     headers: HeaderMap,
     changes: Receiver<Told>,
     only: Option<Shown>,
@@ -113,7 +124,7 @@ fn follow(
     changes: Receiver<Told>,
     only: Option<Shown>,
     first: Option<Event>,
-) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>> + use<>>, Problem> {
+) -> Result<Response, Problem> {
     let place = state.live.place(&viewer.id).map_err(|none| match none {
         NoPlace::AtAll => Problem::unavailable(),
         NoPlace::ForThisAccount => {
@@ -123,20 +134,24 @@ fn follow(
         }
     })?;
     let customer = (viewer.role == Role::Customer).then(|| viewer.id.clone());
+    let key = match &viewer.shown_by {
+        ShownBy::Link(key) => Some(key.clone()),
+        ShownBy::Session | ShownBy::ApiToken => None,
+    };
     let mut look = interval_at(Instant::now() + LOOK_EVERY, LOOK_EVERY);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let missed_at = state.clock.now();
-    let watching = Watching { state, headers, changes, only, customer, first, look, missed_at, _place: place };
+    let watching = Watching { state, key, headers, changes, only, customer, first, look, missed_at, _place: place };
     let events = unfold(watching, |mut watching| async move {
         loop {
             match watching.next().await {
-                Next::Send(event) => return Some((Ok(event), watching)),
+                Next::Send(event) => return Some((Ok::<_, Infallible>(event), watching)),
                 Next::Skip => {}
                 Next::End => return None,
             }
         }
     });
-    Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)))
+    Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response())
 }
 
 impl Watching {
@@ -215,7 +230,10 @@ impl Watching {
     }
 
     async fn look_again(&self) -> Option<Viewer> {
-        look_again(&self.headers, &self.state).await.ok().flatten()
+        match &self.key {
+            Some(key) => by_link(key, &self.state).await.ok().flatten().map(|(_, guest)| guest),
+            None => look_again(&self.headers, &self.state).await.ok().flatten(),
+        }
     }
 }
 

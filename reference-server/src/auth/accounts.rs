@@ -46,6 +46,15 @@ pub struct Credentials {
     pub password_hash: Option<String>,
 }
 
+impl Credentials {
+    /// Whether it is a guest's: a customer whose address is known to be theirs, and who has chosen no password.
+    pub fn is_guest(&self) -> bool {
+        let known = &self.account;
+        let is_open = known.role == Role::Customer && known.disabled_at.is_none() && known.email_verified_at.is_some();
+        is_open && self.password_hash.is_none()
+    }
+}
+
 /// An account to be made.
 #[derive(Clone)]
 pub struct NewAccount {
@@ -341,6 +350,8 @@ pub enum AccountMailKind {
     VerifyEmail,
     /// Somebody tried to sign up with your address.
     AlreadyRegistered,
+    /// Choose name and password: you were a guest so far.
+    GuestSignUp,
     /// Choose a password for the account made for you.
     Invitation,
     /// Choose another password.
@@ -349,6 +360,8 @@ pub enum AccountMailKind {
     PasswordChanged,
     /// Confirm that this is your new address; goes there.
     ChangeEmail,
+    /// Somebody asked for your address to be theirs.
+    AddressWanted,
     /// Somebody asked for another address; goes to the present one.
     EmailChangeAsked,
     /// Your address is another one now; goes to both.
@@ -371,13 +384,15 @@ pub enum AccountMailKind {
 
 impl AccountMailKind {
     /// All kinds.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::VerifyEmail,
         Self::AlreadyRegistered,
+        Self::GuestSignUp,
         Self::Invitation,
         Self::ResetPassword,
         Self::PasswordChanged,
         Self::ChangeEmail,
+        Self::AddressWanted,
         Self::EmailChangeAsked,
         Self::EmailChanged,
         Self::LogIn,
@@ -394,10 +409,12 @@ impl AccountMailKind {
         match self {
             Self::VerifyEmail => "verify_email",
             Self::AlreadyRegistered => "already_registered",
+            Self::GuestSignUp => "guest_sign_up",
             Self::Invitation => "invitation",
             Self::ResetPassword => "reset_password",
             Self::PasswordChanged => "password_changed",
             Self::ChangeEmail => "change_email",
+            Self::AddressWanted => "address_wanted",
             Self::EmailChangeAsked => "email_change_asked",
             Self::EmailChanged => "email_changed",
             Self::LogIn => "log_in",
@@ -468,7 +485,7 @@ pub enum SignUp {
 pub enum Asked {
     /// Nothing: there was one sign-up.
     Nothing,
-    /// Name and password: there were sign-ups with different passwords.
+    /// Name and password: there were sign-ups with different passwords, or it is a guest's.
     NameAndPassword,
 }
 
@@ -569,13 +586,13 @@ pub trait Accounts: SecondFactors {
         now: DateTime<Utc>,
     ) -> Result<Account, AccountsError>;
     /// Makes an account for a stranger and queues the confirmation; if the address is taken by a confirmed account, queues
-    /// [`AccountMailKind::AlreadyRegistered`] instead, or [`AccountMailKind::Invitation`] where its customer has no password yet, each at
+    /// [`AccountMailKind::AlreadyRegistered`] instead, or [`AccountMailKind::GuestSignUp`] where its customer has no password yet, each at
     /// most once a day; if by an unconfirmed one, does nothing.
     async fn sign_up(&self, new: NewAccount, now: DateTime<Utc>) -> Result<SignUp, AccountsError>;
     /// A second sign-up for an unconfirmed account, or a wish for its mail. `other_password` is the hash of a password that is not the
     /// former one: from then on the links, those sent before too, stand for none of the sign-ups, see [`Accounts::confirm_email`].
-    /// Queues a confirmation unless one was queued for it within a day.
-    /// Does nothing if the account has been confirmed or disabled meanwhile, or is not a customer's.
+    /// Queues a confirmation unless one was queued for it within a day, as for a guest [`AccountMailKind::GuestSignUp`].
+    /// Does nothing if the account has a password and is confirmed, or is disabled, or is not a customer's.
     async fn sign_up_again(
         &self,
         id: &str,
@@ -585,11 +602,13 @@ pub trait Accounts: SecondFactors {
 
     /// The account of somebody who has shown that an address is theirs without signing up. There was none: this one is made, without a
     /// password. An unconfirmed one is theirs from now on, and what strangers may have chosen for it, name and password, is forgotten;
-    /// somebody wanted to log in, so an invitation to choose a password is queued. Any other account is returned as it is.
+    /// somebody wanted to log in, so [`AccountMailKind::GuestSignUp`] is queued. Any other account is returned as it is.
     async fn account_of_owner(&self, new: NewAccount, now: DateTime<Utc>) -> Result<Account, AccountsError>;
 
     /// The account with this id.
     async fn by_id(&self, id: &str) -> Result<Option<Account>, AccountsError>;
+    /// The account with this id, and the hash of its password.
+    async fn credentials(&self, id: &str) -> Result<Option<Credentials>, AccountsError>;
     /// The account with this address, in whatever case.
     async fn by_email(&self, email: &EmailAddress) -> Result<Option<Credentials>, AccountsError>;
     /// Accounts in order of their ids.
@@ -658,8 +677,8 @@ pub trait Accounts: SecondFactors {
         now: DateTime<Utc>,
     ) -> Result<(), AccountsError>;
     /// Queues a link and a code to `email`, and a word of it to the present address; links and codes for other addresses end. If somebody
-    /// else has confirmed `email`, they are told in its place, at most once a day, as when it is signed up with. At most `most` within the
-    /// window.
+    /// else has confirmed `email`, they are told in its place by [`AccountMailKind::AddressWanted`], at most once a day. At most `most`
+    /// within the window.
     async fn ask_for_email(
         &self,
         id: &str,

@@ -88,6 +88,17 @@ pub(crate) fn compose(occasion: &Occasion<'_>) -> AccountMessage {
             ],
             vec!["If it was not you, there is nothing to do.".into()],
         ),
+        AccountMailKind::GuestSignUp => (
+            "An account for your complaints",
+            vec![
+                "Somebody, perhaps you, asked for an account with this e-mail address, with which you have complained without one so far.".into(),
+                "If that was you, open this link and choose your name and a password; then you see all your complaints in one place:".into(),
+            ],
+            vec![
+                "The link works once, for 24 hours.".into(),
+                "If it was not you, do nothing: no account is opened, and the links in our letters go on working.".into(),
+            ],
+        ),
         AccountMailKind::Invitation => (
             "Your account is waiting for you",
             vec!["An account was made for you. To start, open this link and choose a password:".into()],
@@ -122,6 +133,14 @@ pub(crate) fn compose(occasion: &Occasion<'_>) -> AccountMessage {
                 "The link works once, for 24 hours.".into(),
                 "If it was not you, do nothing: without the confirmation nothing changes.".into(),
             ],
+        ),
+        AccountMailKind::AddressWanted => (
+            "Your e-mail address was asked for",
+            vec![
+                format!("On {at} somebody with another account here, perhaps you, asked to make this e-mail address theirs. It belongs to your account, so it stays yours and nothing was changed."),
+                "To use your account, log in:".into(),
+            ],
+            vec!["If you want the other account to have this address, give yours another one first. If it was not you, there is nothing to do.".into()],
         ),
         AccountMailKind::EmailChangeAsked => (
             "Another e-mail address was asked for",
@@ -243,9 +262,11 @@ mod tests {
         let asked_at = DateTime::from_timestamp(1_790_000_000, 0).expect("in range");
         let mut all = String::new();
         for kind in AccountMailKind::ALL {
-            let link = (kind != AccountMailKind::AlreadyRegistered).then_some("https://c.example/verify?token=abc");
+            let leads_to_log_in = [AccountMailKind::AlreadyRegistered, AccountMailKind::AddressWanted].contains(&kind);
+            let link = (!leads_to_log_in).then_some("https://c.example/verify?token=abc");
             let code = Code::parse("0123 4567").expect("a code");
-            let code = (kind == AccountMailKind::VerifyEmail).then_some(&code);
+            let has_code = [AccountMailKind::VerifyEmail, AccountMailKind::GuestSignUp].contains(&kind);
+            let code = has_code.then_some(&code);
             let about = match kind {
                 AccountMailKind::NewDevice => Some("Firefox on Linux, from the network address 203.0.113.7"),
                 AccountMailKind::RecoveryCodeUsed => Some("9"),

@@ -60,8 +60,17 @@ pub struct Code(String);
 impl Code {
     /// Draws one of 10⁸ from the operating system's generator.
     pub fn draw() -> Self {
-        let drawn = rand::random::<u64>() % 10_u64.pow(8);
-        Self(format!("{drawn:0DIGITS$}"))
+        Self::of(rand::random())
+    }
+
+    /// The code of a secret that nobody else can make: the same each time.
+    pub fn made_of(secret: [u8; 32]) -> Self {
+        let [a, b, c, d, e, f, g, h, ..] = secret;
+        Self::of(u64::from_be_bytes([a, b, c, d, e, f, g, h]))
+    }
+
+    fn of(drawn: u64) -> Self {
+        Self(format!("{:0DIGITS$}", drawn % 10_u64.pow(8)))
     }
 
     /// What somebody typed, blanks apart.

@@ -179,6 +179,14 @@ pub enum AuthError {
     Password(#[source] PasswordError),
 }
 
+impl AuthError {
+    /// The same for a code that is another one, that works no longer, and for an address nobody has.
+    pub(crate) fn wrong_code() -> Self {
+        let fault = Fault::new("not_good", "This is not the code we sent to this address, or it works no longer.");
+        Self::Invalid(vec![FieldFault { field: "code", fault }])
+    }
+}
+
 impl From<AccountsError> for AuthError {
     fn from(error: AccountsError) -> Self {
         match error {
@@ -379,19 +387,35 @@ impl AccountService {
         let hash = match mailed {
             Mailed::Link(token) => hash_of(token),
             Mailed::Code { email, code } => {
-                let (email, code) = checked_code(email, code)?;
-                let attempt = self.admit(AttemptKind::LogIn, &email, address, LOGIN_LIMITS, now).await?;
+                let (email, code, attempt) = self.admit_code(email, code, address).await?;
                 let known = self.accounts.by_email(&email).await?;
                 // Nobody has the empty id: the same is asked of the database for an unknown address.
                 let id = known.map(|known| known.account.id).unwrap_or_default();
                 let found = self.accounts.token_of_code(&id, purpose, code.hash(&id), CODE_TRIES, now).await?;
-                let Some(hash) = found else { return Err(wrong_code()) };
-                self.accounts.forgive_attempt(attempt).await?;
+                let Some(hash) = found else { return Err(AuthError::wrong_code()) };
+                self.forgive_code(attempt).await?;
                 hash
             }
         };
         let account = self.good_token(hash, purpose, now).await?;
         Ok((hash, account))
+    }
+
+    /// Reads a code that somebody typed, and counts it as a try to log in, which is to be forgiven if it is right; or refuses it.
+    pub(crate) async fn admit_code(
+        &self,
+        email: &str,
+        code: &str,
+        address: IpAddr,
+    ) -> Result<(EmailAddress, Code, i64), AuthError> {
+        let (email, code) = checked_code(email, code)?;
+        let attempt = self.admit(AttemptKind::LogIn, &email, address, LOGIN_LIMITS, self.clock.now()).await?;
+        Ok((email, code, attempt))
+    }
+
+    /// A code was right.
+    pub(crate) async fn forgive_code(&self, attempt: i64) -> Result<(), AuthError> {
+        Ok(self.accounts.forgive_attempt(attempt).await?)
     }
 
     pub(super) async fn good_token(
@@ -929,11 +953,7 @@ impl AccountService {
 
     /// The account with this id, if it is a guest's: a customer whose address is known to be theirs, and who has chosen no password.
     pub async fn guest(&self, id: &str) -> Result<Option<Account>, AuthError> {
-        let Some(account) = self.accounts.by_id(id).await?.filter(is_open_customer) else { return Ok(None) };
-        let Ok(email) = EmailAddress::parse(&account.email) else { return Ok(None) };
-        let known = self.accounts.by_email(&email).await?;
-        let known = known.filter(|known| known.account.id == account.id && known.password_hash.is_none());
-        Ok(known.map(|known| known.account))
+        Ok(self.accounts.credentials(id).await?.filter(Credentials::is_guest).map(|known| known.account))
     }
 
     /// Counts a visitor's wish for mail to an address as a sign-up, or refuses it.
@@ -1156,12 +1176,6 @@ fn checked_code(email: &str, code: &str) -> Result<(EmailAddress, Code), AuthErr
     }
 }
 
-/// The same for a code that is another one, that works no longer, and for an address nobody has.
-fn wrong_code() -> AuthError {
-    let fault = Fault::new("not_good", "This is not the code we sent to this address, or it works no longer.");
-    AuthError::Invalid(vec![FieldFault { field: "code", fault }])
-}
-
 /// What a mail lets its reader do.
 struct WayIn {
     page: &'static str,
@@ -1174,13 +1188,16 @@ struct WayIn {
 fn way_in(kind: AccountMailKind) -> Option<WayIn> {
     let way = |page, purpose, valid_for, with_code| Some(WayIn { page, purpose, valid_for, with_code });
     match kind {
-        AccountMailKind::VerifyEmail => way("verify", TokenPurpose::VerifyEmail, VERIFY_EMAIL_FOR, true),
+        AccountMailKind::VerifyEmail | AccountMailKind::GuestSignUp => {
+            way("verify", TokenPurpose::VerifyEmail, VERIFY_EMAIL_FOR, true)
+        }
         AccountMailKind::Invitation => way("invitation", TokenPurpose::Invitation, INVITATION_FOR, false),
         AccountMailKind::ResetPassword => way("reset", TokenPurpose::ResetPassword, RESET_PASSWORD_FOR, true),
         AccountMailKind::ChangeEmail => way("email", TokenPurpose::ChangeEmail, VERIFY_EMAIL_FOR, true),
         AccountMailKind::LogIn => way("login/link", TokenPurpose::LogIn, CODE_FOR, true),
         AccountMailKind::AlreadyRegistered
         | AccountMailKind::PasswordChanged
+        | AccountMailKind::AddressWanted
         | AccountMailKind::EmailChangeAsked
         | AccountMailKind::EmailChanged
         | AccountMailKind::NewDevice
@@ -1192,12 +1209,8 @@ fn way_in(kind: AccountMailKind) -> Option<WayIn> {
     }
 }
 
-fn is_open_customer(account: &Account) -> bool {
-    account.role == Role::Customer && account.disabled_at.is_none() && account.email_verified_at.is_some()
-}
-
 fn needed(field: &'static str) -> FieldFault {
-    let message = "There was more than one sign-up with this address: name and password must come with the link.";
+    let message = "Name and password must come with this link or code.";
     FieldFault { field, fault: Fault::new("missing", message) }
 }
 
@@ -1223,7 +1236,7 @@ fn is_still_needed(job: &MailJob) -> bool {
     job.account.disabled_at.is_none()
         && match job.kind {
             AccountMailKind::VerifyEmail => job.account.email_verified_at.is_none(),
-            // A customer who is invited has shown already whose address it is.
+            // An older version invited customers, too, who had shown already whose address it is.
             AccountMailKind::Invitation => job.account.email_verified_at.is_none() || !job.account.role.is_staff(),
             _ => true,
         }

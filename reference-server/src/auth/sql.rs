@@ -60,7 +60,7 @@ const CONFIRM_EMAIL: &str =
 const TAKE_OVER: &str =
     "UPDATE server_accounts SET email_verified_at = $2, sign_ups_differ = FALSE, name = $3, password_hash = NULL
     WHERE id = $1";
-const CONFIRMATION: &str = "SELECT a.sign_ups_differ FROM server_one_time_tokens t JOIN server_accounts a ON a.id = t.account_id
+const CONFIRMATION: &str = "SELECT a.sign_ups_differ OR a.password_hash IS NULL FROM server_one_time_tokens t JOIN server_accounts a ON a.id = t.account_id
     WHERE t.hash = $1 AND t.purpose = 'verify_email' AND t.used_at IS NULL AND t.expires_at > $2 AND a.disabled_at IS NULL";
 const COUNT_ADMINS: &str = "SELECT count(*) FROM server_accounts WHERE role = 'admin' AND disabled_at IS NULL";
 
@@ -218,13 +218,9 @@ impl Accounts for Kept {
             Some(account) if is_unconfirmed_customer(&account) => SignUp::Unconfirmed { id: account.id },
             Some(account) => {
                 if account.disabled_at.is_none() && account.email_verified_at.is_some() {
-                    // A customer without a password has only complained so far; whoever reads their mail may choose one.
-                    let password: Option<String> = match &found {
-                        Some(row) => row.try_get("password_hash").map_err(fault)?,
-                        None => None,
-                    };
-                    let is_guest = account.role == Role::Customer && password.is_none();
-                    let kind = if is_guest { AccountMailKind::Invitation } else { AccountMailKind::AlreadyRegistered };
+                    // A guest has only complained so far; whoever reads their mail may choose a password.
+                    let is_guest = found.as_ref().map(credentials).transpose()?.is_some_and(|known| known.is_guest());
+                    let kind = if is_guest { AccountMailKind::GuestSignUp } else { AccountMailKind::AlreadyRegistered };
                     insert_mail_once_a_day(&mut tx, &account.id, kind, now).await?;
                 }
                 SignUp::Known
@@ -242,13 +238,19 @@ impl Accounts for Kept {
     ) -> Result<(), AccountsError> {
         let mut tx = self.begin(Turn::Accounts).await?;
         let found = sqlx::query(ACCOUNT).bind(id).fetch_optional(&mut *tx).await.map_err(fault)?;
-        let Some(account) = found.as_ref().map(account).transpose()?.filter(is_unconfirmed_customer) else {
+        let Some(row) = &found else { return Ok(()) };
+        let known = account(row)?;
+        let kind = if is_unconfirmed_customer(&known) {
+            if let Some(hash) = other_password {
+                sqlx::query(SIGN_UPS_DIFFER).bind(&known.id).bind(hash).execute(&mut *tx).await.map_err(fault)?;
+            }
+            AccountMailKind::VerifyEmail
+        } else if credentials(row)?.is_guest() {
+            AccountMailKind::GuestSignUp
+        } else {
             return Ok(());
         };
-        if let Some(hash) = other_password {
-            sqlx::query(SIGN_UPS_DIFFER).bind(&account.id).bind(hash).execute(&mut *tx).await.map_err(fault)?;
-        }
-        insert_mail_once_a_day(&mut tx, &account.id, AccountMailKind::VerifyEmail, now).await?;
+        insert_mail_once_a_day(&mut tx, &known.id, kind, now).await?;
         tx.commit().await.map_err(fault)
     }
 
@@ -271,17 +273,21 @@ impl Accounts for Kept {
             }
             Some(known) => return Ok(known),
         };
-        insert_mail(&mut tx, &owned.id, AccountMailKind::Invitation, now).await?;
+        insert_mail(&mut tx, &owned.id, AccountMailKind::GuestSignUp, now).await?;
         tx.commit().await.map_err(fault)?;
         Ok(owned)
     }
 
     async fn by_id(&self, id: &str) -> Result<Option<Account>, AccountsError> {
+        Ok(self.credentials(id).await?.map(|known| known.account))
+    }
+
+    async fn credentials(&self, id: &str) -> Result<Option<Credentials>, AccountsError> {
         if !may_be_id(id) {
             return Ok(None);
         }
         let row = sqlx::query(ACCOUNT).bind(id).fetch_optional(&mut *self.connection().await?).await.map_err(fault)?;
-        row.as_ref().map(account).transpose()
+        row.as_ref().map(credentials).transpose()
     }
 
     async fn by_email(&self, email: &EmailAddress) -> Result<Option<Credentials>, AccountsError> {
@@ -290,10 +296,7 @@ impl Accounts for Kept {
             .fetch_optional(&mut *self.connection().await?)
             .await
             .map_err(fault)?;
-        row.map(|row| {
-            Ok(Credentials { account: account(&row)?, password_hash: row.try_get("password_hash").map_err(fault)? })
-        })
-        .transpose()
+        row.as_ref().map(credentials).transpose()
     }
 
     async fn list(&self, filter: AccountFilter) -> Result<Vec<Account>, AccountsError> {
@@ -468,10 +471,12 @@ impl Accounts for Kept {
             .execute(&mut *tx)
             .await
             .map_err(fault)?;
-        tx.commit().await.map_err(fault)?;
         if let Some(chosen) = chosen {
             chosen.name.as_str().clone_into(&mut account.name);
+            // By none of them another password is chosen over this one.
+            sqlx::query(END_TOKENS_OF).bind(&account.id).bind(micros(now)).execute(&mut *tx).await.map_err(fault)?;
         }
+        tx.commit().await.map_err(fault)?;
         Ok(Confirmation::Done(account))
     }
 
@@ -554,7 +559,7 @@ impl Accounts for Kept {
         let other = found.as_ref().map(account).transpose()?.filter(|other| other.id != id);
         match other {
             Some(other) if other.disabled_at.is_none() && other.email_verified_at.is_some() => {
-                insert_mail_once_a_day(&mut tx, &other.id, AccountMailKind::AlreadyRegistered, now).await?;
+                insert_mail_once_a_day(&mut tx, &other.id, AccountMailKind::AddressWanted, now).await?;
             }
             // Disabled, or not confirmed: nobody is there to be told.
             Some(_) => {}
@@ -1173,8 +1178,8 @@ async fn asked(
     let row = sqlx::query(CONFIRMATION).bind(hash.to_vec()).bind(micros(now));
     let row = row.fetch_optional(connection).await.map_err(fault)?;
     row.map(|row| {
-        let differ: bool = row.try_get(0).map_err(fault)?;
-        Ok(if differ { Asked::NameAndPassword } else { Asked::Nothing })
+        let nothing_counts: bool = row.try_get(0).map_err(fault)?;
+        Ok(if nothing_counts { Asked::NameAndPassword } else { Asked::Nothing })
     })
     .transpose()
 }
@@ -1272,6 +1277,10 @@ fn may_be_id(id: &str) -> bool {
 
 fn is_unconfirmed_customer(account: &Account) -> bool {
     account.role == Role::Customer && account.email_verified_at.is_none() && account.disabled_at.is_none()
+}
+
+fn credentials(row: &Row) -> Result<Credentials, AccountsError> {
+    Ok(Credentials { account: account(row)?, password_hash: row.try_get("password_hash").map_err(fault)? })
 }
 
 fn account(row: &Row) -> Result<Account, AccountsError> {

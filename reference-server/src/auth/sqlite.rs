@@ -60,6 +60,7 @@ static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
         migration(10, "acceptances", include_str!("../../migrations/sqlite/0010_acceptances.sql")),
         migration(11, "guests", include_str!("../../migrations/sqlite/0011_guests.sql")),
         migration(12, "second factor", include_str!("../../migrations/sqlite/0012_second_factor.sql")),
+        migration(13, "codes for guests", include_str!("../../migrations/sqlite/0013_codes_for_guests.sql")),
     ]);
     migrator.dangerous_set_table_name(SCHEMA_TABLE);
     migrator

@@ -9,6 +9,8 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName};
 use axum_extra::extract::cookie::{Cookie, CookieJar, SameSite};
 use chrono::{DateTime, Utc};
+use complaint_core::DeskError;
+use complaint_core::complaint::Complaint;
 
 use super::accounts::{Account, KeptOpen};
 use super::secret::{Secret, hash_of};
@@ -154,12 +156,6 @@ fn device_of(headers: &HeaderMap) -> &'static str {
 }
 
 impl Viewer {
-    /// The guest whom the key of a signed link is for.
-    pub fn by_link(account: Account, key: &str) -> Self {
-        let Account { id, role, name, email, phone, .. } = account;
-        Self { id, role, name, email, phone, shown_by: ShownBy::Link(key.to_owned()), must_enrol: false }
-    }
-
     fn of(account: Account, shown_by: ShownBy, config: &Config) -> Self {
         let Account { id, role, name, email, phone, second_factor_at, .. } = account;
         let must_enrol = config.staff_second_factor && role.is_staff() && second_factor_at.is_none();
@@ -185,6 +181,14 @@ pub async fn by_token(token: &str, state: &AppState) -> Result<Option<Viewer>, P
 async fn any_by_token(token: &str, state: &AppState) -> Result<Option<Viewer>, Problem> {
     let account = state.accounts.by_bearer(token).await?;
     Ok(account.map(|account| Viewer::of(account, ShownBy::ApiToken, &state.config)))
+}
+
+/// The complaint that the key of a signed link opens now, and its customer, as long as they are a guest.
+pub async fn by_link(key: &str, state: &AppState) -> Result<Option<(Complaint, Viewer)>, Problem> {
+    let Some(id) = state.links.read(key, state.clock.now()) else { return Ok(None) };
+    let Some(complaint) = state.desk.store().load(id).await.map_err(DeskError::from)? else { return Ok(None) };
+    let guest = state.accounts.guest(complaint.customer.as_str()).await?;
+    Ok(guest.map(|guest| (complaint, Viewer::of(guest, ShownBy::Link(key.to_owned()), &state.config))))
 }
 
 /// Who sent these headers, looked at again: for a stream that lives on after its request. Does not count as use of a session.

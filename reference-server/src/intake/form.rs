@@ -51,7 +51,7 @@ impl MailIntake {
         let mail = self.look_into(state, mail.id).await?;
         if mail.state == MailState::Unconfirmed {
             // Whoever sends it again may have no link any more.
-            self.ask(state, &mail.sender.clone().unwrap_or_default()).await?;
+            self.ask(state, &mail.sender.clone().unwrap_or_default(), true).await?;
         }
         Ok(mail)
     }
@@ -90,7 +90,7 @@ impl MailIntake {
                 opened(state, kept.id, &account, made, Vec::new()).await
             }
             Sender::Stranger | Sender::Customer => {
-                self.ask(state, &address.normalised()).await?;
+                self.ask(state, &address.normalised(), true).await?;
                 Ok(Settled { state: MailState::Unconfirmed, why: None, detail: None, complaint: None })
             }
         }

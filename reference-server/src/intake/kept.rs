@@ -155,8 +155,19 @@ pub struct Question {
     pub address: String,
     /// Of the complaint that a link is wanted to. Nobody has looked yet whether there is one, and whose.
     pub reference: Option<String>,
+    /// Whether a code stands beside its link, for whoever handed in by a form and has its page before them.
+    pub with_code: bool,
     /// How often it was tried to send it.
     pub attempts: u32,
+}
+
+/// What is kept of the ways in that a question brings.
+#[derive(Debug, Clone, Copy)]
+pub struct QuestionHashes {
+    /// Of the token of its link.
+    pub token: SecretHash,
+    /// Of its code, if it has one.
+    pub code: Option<SecretHash>,
 }
 
 /// Keeps mail that comes in.
@@ -221,7 +232,7 @@ pub trait Inbox: Send + Sync {
     async fn ask(
         &self,
         question: &Question,
-        token: SecretHash,
+        hashes: QuestionHashes,
         since: DateTime<Utc>,
         now: DateTime<Utc>,
         expires_at: DateTime<Utc>,
@@ -233,10 +244,19 @@ pub trait Inbox: Send + Sync {
         until: DateTime<Utc>,
         limit: u32,
     ) -> Result<Vec<Question>, AccountsError>;
-    /// Writes down that a question is sent, or given up.
-    async fn asked(&self, id: Uuid) -> Result<(), AccountsError>;
+    /// Writes down that a question is sent, or given up; its code works until an instant.
+    async fn asked(&self, id: Uuid, code_expires_at: DateTime<Utc>) -> Result<(), AccountsError>;
     /// Tries a question again at an instant.
     async fn postpone_question(&self, id: Uuid, until: DateTime<Utc>) -> Result<(), AccountsError>;
+    /// The question to an address whose code this is, if it works now; from then on it works no longer. A wrong one counts against every
+    /// code that was sent there, and after `tries` of them a code works no longer, also among many at once.
+    async fn question_of_code(
+        &self,
+        address: &str,
+        code: SecretHash,
+        tries: u32,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Uuid>, AccountsError>;
     /// Whose address a token was sent to, if it is still good.
     async fn address_of(&self, token: SecretHash, now: DateTime<Utc>) -> Result<Option<String>, AccountsError>;
 

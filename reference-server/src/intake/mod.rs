@@ -9,6 +9,7 @@ pub mod imap;
 pub mod kept;
 mod work;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use base64::Engine as _;
@@ -25,7 +26,8 @@ use sha2::Sha256;
 use thiserror::Error;
 use uuid::Uuid;
 
-use crate::auth::secret::{SecretHash, hash_of};
+use crate::auth::secret::{Code, hash_of};
+use crate::auth::service::{CODE_FOR, CODE_TRIES};
 use crate::auth::values::EmailAddress;
 use crate::auth::{Account, AccountsError, AuthError};
 use crate::config::{Config, IntakeConfig};
@@ -33,7 +35,7 @@ use crate::error::chain;
 use crate::links::LINK_FOR;
 use crate::mail::organisation;
 use crate::state::AppState;
-use kept::{Came, InboundMail, Inbox, MailState, Question, Settled};
+use kept::{Came, InboundMail, Inbox, MailState, Question, QuestionHashes, Settled};
 
 /// The most bytes of a message, as for [`Limits`].
 pub const MAIL_MAX: usize = 25 << 20;
@@ -262,9 +264,30 @@ impl MailIntake {
         Ok(address.ok_or(AuthError::InvalidToken)?)
     }
 
-    /// Has an address asked whether mail is theirs, unless it was asked today.
-    async fn ask(&self, state: &AppState, address: &str) -> Result<(), IntakeError> {
-        self.write_to(state, address, None, ONE_QUESTION_IN).await
+    /// Has an address asked whether mail is theirs, unless it was asked today. Whoever has a page of ours before them gets a code as well.
+    async fn ask(&self, state: &AppState, address: &str, with_code: bool) -> Result<(), IntakeError> {
+        self.write_to(state, address, None, with_code, ONE_QUESTION_IN).await
+    }
+
+    /// The token of the question whose code this is: by it the page behind its link opens. A code works once, for ten minutes, and until
+    /// five wrong ones were tried; each wrong one counts as a failed log-in.
+    ///
+    /// # Errors
+    /// [`AuthError::Invalid`] naming `email` or `code`, with the same words whether the address was asked anything.
+    pub async fn token_of_code(
+        &self,
+        state: &AppState,
+        email: &str,
+        code: &str,
+        from: IpAddr,
+    ) -> Result<String, IntakeError> {
+        let (email, code, attempt) = state.accounts.admit_code(email, code, from).await?;
+        let address = email.normalised();
+        let code = code.hash(&address);
+        let found = self.kept.question_of_code(&address, code, CODE_TRIES, state.clock.now()).await?;
+        let Some(question) = found else { return Err(AuthError::wrong_code().into()) };
+        state.accounts.forgive_code(attempt).await?;
+        Ok(self.token(question))
     }
 
     /// Has the link to a complaint sent to an address that somebody typed, if it is that of its customer and they have no password. Whether
@@ -275,7 +298,7 @@ impl MailIntake {
         reference: Reference,
         address: &EmailAddress,
     ) -> Result<(), IntakeError> {
-        self.write_to(state, &address.normalised(), Some(reference), ONE_LINK_IN).await
+        self.write_to(state, &address.normalised(), Some(reference), false, ONE_LINK_IN).await
     }
 
     async fn write_to(
@@ -283,13 +306,16 @@ impl MailIntake {
         state: &AppState,
         address: &str,
         reference: Option<Reference>,
+        with_code: bool,
         once_in: TimeDelta,
     ) -> Result<(), IntakeError> {
         let now = state.clock.now();
         let reference = reference.map(|reference| reference.to_string());
-        let question = Question { id: state.desk.draw_id(), address: address.to_owned(), reference, attempts: 0 };
-        let token: SecretHash = hash_of(&self.token(question.id));
-        self.kept.ask(&question, token, now - once_in, now, now + CONFIRM_FOR).await?;
+        let id = state.desk.draw_id();
+        let question = Question { id, address: address.to_owned(), reference, with_code, attempts: 0 };
+        let code = with_code.then(|| self.code(id).hash(address));
+        let hashes = QuestionHashes { token: hash_of(&self.token(id)), code };
+        self.kept.ask(&question, hashes, now - once_in, now, now + CONFIRM_FOR).await?;
         Ok(())
     }
 
@@ -303,7 +329,7 @@ impl MailIntake {
             for question in due {
                 let attempts = question.attempts;
                 let Some(letter) = self.letter(state, &question).await? else {
-                    self.kept.asked(question.id).await?;
+                    self.kept.asked(question.id, now).await?;
                     continue;
                 };
                 match state.mailer.send_plain(&letter).await {
@@ -317,16 +343,27 @@ impl MailIntake {
                     }
                     Ok(()) => {}
                 }
-                self.kept.asked(question.id).await?;
+                self.kept.asked(question.id, state.clock.now() + CODE_FOR).await?;
             }
         }
     }
 
     /// The token of a question: the same on every try, and nowhere kept.
     fn token(&self, question: Uuid) -> String {
+        URL_SAFE_NO_PAD.encode(self.signed(&[question.as_bytes()]))
+    }
+
+    /// The code beside it.
+    fn code(&self, question: Uuid) -> Code {
+        Code::made_of(self.signed(&[b"code ", question.as_bytes()]))
+    }
+
+    fn signed(&self, said: &[&[u8]]) -> [u8; 32] {
         let mut mac = <Hmac<Sha256>>::new_from_slice(&self.confirmations).expect("HMAC takes keys of every length");
-        mac.update(question.as_bytes());
-        URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes())
+        for part in said {
+            mac.update(part);
+        }
+        mac.finalize().into_bytes().into()
     }
 
     /// What is written to an address, if anything is.
@@ -355,9 +392,18 @@ impl MailIntake {
         let base_url = state.config.base_url();
         let link =
             format!("{}/mail/confirm?token={}", base_url.as_str().trim_end_matches('/'), self.token(question.id));
+        let code = question.with_code.then(|| {
+            let code = self.code(question.id);
+            let (left, right) = code.expose().split_at(4);
+            let minutes = CODE_FOR.num_minutes();
+            format!(
+                "\n\nOr type this code into the page on which you wrote to us; it works for {minutes} minutes:\n\n{left} {right}"
+            )
+        });
+        let code = code.unwrap_or_default();
         format!(
             "we got a message that says it is from this e-mail address. Before we take it for a complaint, we ask you whether it is \
-yours. Open this link and say so:\n\n{link}\n\nThe link works for {} days. If you did not write to us, do nothing: then nothing follows. \
+yours. Open this link and say so:\n\n{link}{code}\n\nThe link works for {} days. If you did not write to us, do nothing: then nothing follows. \
 Today you get no second question, whatever else comes from this address.",
             CONFIRM_FOR.num_days()
         )

@@ -10,7 +10,7 @@ use super::sql::{Turn, instant, micros, optional_instant};
 use super::{Kept, Row, fault};
 use crate::auth::AccountsError;
 use crate::auth::secret::SecretHash;
-use crate::intake::kept::{Came, Identity, InboundMail, Inbox, MailState, Question, Settled};
+use crate::intake::kept::{Came, Identity, InboundMail, Inbox, MailState, Question, QuestionHashes, Settled};
 
 const TABLE: &str = "server_inbound_mail";
 
@@ -51,13 +51,19 @@ const UNCONFIRMED: &str = "SELECT place, id, by_form, whole_size, received_at, s
     confirmed, attempts, settled_at, settled_by FROM server_inbound_mail WHERE state = 'unconfirmed' AND sender = $1 ORDER BY place LIMIT $2";
 
 const RECENT_QUESTION: &str = "SELECT count(*) FROM server_mail_confirmations WHERE address = $1 AND made_at > $2 AND coalesce(reference, '') = $3";
-const ASK: &str = "INSERT INTO server_mail_confirmations (id, address, token_hash, made_at, expires_at, next_try_at, reference) VALUES ($1, $2, $3, $4, $5, $4, $6)";
+const ASK: &str = "INSERT INTO server_mail_confirmations (id, address, token_hash, made_at, expires_at, next_try_at, reference, code_hash)
+    VALUES ($1, $2, $3, $4, $5, $4, $6, $7)";
 const DUE_QUESTIONS: &str =
-    "SELECT id, address, reference, attempts FROM server_mail_confirmations WHERE NOT done AND next_try_at <= $1
+    "SELECT id, address, reference, code_hash IS NOT NULL AS with_code, attempts FROM server_mail_confirmations WHERE NOT done AND next_try_at <= $1
     ORDER BY next_try_at, id LIMIT $2";
 const CLAIM_QUESTION: &str = "UPDATE server_mail_confirmations SET next_try_at = $3, attempts = attempts + 1
     WHERE id = $1 AND NOT done AND next_try_at <= $2";
-const ASKED: &str = "UPDATE server_mail_confirmations SET done = TRUE WHERE id = $1";
+const ASKED: &str = "UPDATE server_mail_confirmations SET done = TRUE, code_expires_at = $2 WHERE id = $1";
+const TRY_CODE: &str =
+    "UPDATE server_mail_confirmations SET tries = tries + CASE WHEN code_hash = $2 THEN 0 ELSE 1 END,
+    code_hash = CASE WHEN code_hash = $2 THEN NULL ELSE code_hash END
+    WHERE address = $1 AND code_hash IS NOT NULL AND code_expires_at > $3 AND tries < $4
+    RETURNING id, code_hash IS NULL AS is_right";
 const POSTPONE_QUESTION: &str = "UPDATE server_mail_confirmations SET next_try_at = $2 WHERE id = $1 AND NOT done";
 const ADDRESS: &str =
     "SELECT address FROM server_mail_confirmations WHERE token_hash = $1 AND expires_at > $2 AND reference IS NULL";
@@ -212,7 +218,7 @@ impl Inbox for Kept {
     async fn ask(
         &self,
         question: &Question,
-        token: SecretHash,
+        hashes: QuestionHashes,
         since: DateTime<Utc>,
         now: DateTime<Utc>,
         expires_at: DateTime<Utc>,
@@ -224,8 +230,9 @@ impl Inbox for Kept {
         if recent > 0 {
             return Ok(false);
         }
-        let row = sqlx::query(ASK).bind(question.id.to_string()).bind(&question.address).bind(token.to_vec());
+        let row = sqlx::query(ASK).bind(question.id.to_string()).bind(&question.address).bind(hashes.token.to_vec());
         let row = row.bind(micros(now)).bind(micros(expires_at)).bind(&question.reference);
+        let row = row.bind(hashes.code.map(|code| code.to_vec()));
         row.execute(&mut *tx).await.map_err(fault)?;
         tx.commit().await.map_err(fault)?;
         Ok(true)
@@ -249,6 +256,7 @@ impl Inbox for Kept {
                     id,
                     address: row.try_get("address").map_err(fault)?,
                     reference: row.try_get("reference").map_err(fault)?,
+                    with_code: row.try_get("with_code").map_err(fault)?,
                     attempts: count(&row, "server_mail_confirmations", "attempts")?,
                 });
             }
@@ -256,14 +264,34 @@ impl Inbox for Kept {
         Ok(claimed)
     }
 
-    async fn asked(&self, id: Uuid) -> Result<(), AccountsError> {
-        let row = sqlx::query(ASKED).bind(id.to_string());
+    async fn asked(&self, id: Uuid, code_expires_at: DateTime<Utc>) -> Result<(), AccountsError> {
+        let row = sqlx::query(ASKED).bind(id.to_string()).bind(micros(code_expires_at));
         row.execute(&mut *self.connection().await?).await.map(drop).map_err(fault)
     }
 
     async fn postpone_question(&self, id: Uuid, until: DateTime<Utc>) -> Result<(), AccountsError> {
         let row = sqlx::query(POSTPONE_QUESTION).bind(id.to_string()).bind(micros(until));
         row.execute(&mut *self.connection().await?).await.map(drop).map_err(fault)
+    }
+
+    async fn question_of_code(
+        &self,
+        address: &str,
+        code: SecretHash,
+        tries: u32,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Uuid>, AccountsError> {
+        let mut tx = self.begin(Turn::Mail).await?;
+        let tried = sqlx::query(TRY_CODE).bind(address).bind(code.to_vec()).bind(micros(now)).bind(i64::from(tries));
+        let tried = tried.fetch_all(&mut *tx).await.map_err(fault)?;
+        // The try is written down either way.
+        tx.commit().await.map_err(fault)?;
+        for row in &tried {
+            if row.try_get("is_right").map_err(fault)? {
+                return id_of(row, "server_mail_confirmations").map(Some);
+            }
+        }
+        Ok(None)
     }
 
     async fn address_of(&self, token: SecretHash, now: DateTime<Utc>) -> Result<Option<String>, AccountsError> {

@@ -101,7 +101,7 @@ impl MailIntake {
                 Err(suspicion) => Ok(suspected(suspicion)),
                 Ok(address) if confirmed => self.open(state, &mail, kept, &address, mentions).await,
                 Ok(address) => {
-                    self.ask(state, &address.normalised()).await?;
+                    self.ask(state, &address.normalised(), false).await?;
                     Ok(Settled { state: MailState::Unconfirmed, why: None, detail: None, complaint: None })
                 }
             },

@@ -6,6 +6,7 @@ use axum::response::Response;
 use chrono::{DateTime, Utc};
 use complaint_core::Party;
 use complaint_core::complaint::{Complaint, Entry, Event};
+use complaint_core::desk::Acting;
 use complaint_core::lifecycle::{Command, CommandName};
 use complaint_core::store::{PAGE_MAX, Query, Sort};
 use complaint_core::text::{FIELD_MAX, line};
@@ -19,6 +20,8 @@ use crate::extract::idempotency_key;
 use crate::pages::form::Typed;
 use crate::state::AppState;
 
+/// The most logs that are read for one list: nothing says from outside which of the open ones hold anything of a span.
+const LOGS_MAX: usize = 5000;
 /// The longest id of an update, which also is what it is known again by.
 const ID_MAX: usize = 100;
 
@@ -33,6 +36,12 @@ pub(super) async fn list(
     let asked = Asked::read(query.as_deref(), &["start_date", "end_date"])?;
     let (_, acting) = holder(&state, &headers, asked.key()).await?;
     let span = asked.span(state.desk.now())?;
+    let updates = gathered(&acting, span, LOGS_MAX).await?;
+    answer(format, StatusCode::OK, "service_request_updates", Node::List("request_update", updates))
+}
+
+/// The updates of a span, the earliest first, out of at most so many logs.
+async fn gathered(acting: &Acting, span: Span, logs_max: usize) -> Result<Vec<Node>, Problem> {
     let mut query = Query {
         received_before: Some(span.before),
         sort: Sort::Oldest,
@@ -40,26 +49,30 @@ pub(super) async fn list(
         ..Query::within(acting.scope())
     };
     let mut updates: Vec<(DateTime<Utc>, Node)> = Vec::new();
+    let mut logs = 0;
     loop {
         let page = acting.list(query.clone()).await?;
         for complaint in page.items.iter().filter(|complaint| may_have_changed(complaint, span)) {
+            logs += 1;
+            // Left out silently, an update would never be seen there.
+            if logs > logs_max {
+                let said = format!(
+                    "More than {logs_max} service requests would have to be looked through; use a key that sees fewer."
+                );
+                return Err(Problem::malformed("too_many", said.clone()).field("api_key", "too_many", said));
+            }
             let log = acting.log(complaint.id).await?;
             updates.extend(within(span, complaint, &log));
-        }
-        // Left out silently, an update would never be seen there.
-        if updates.len() > LISTED_MAX {
-            return Err(Problem::malformed("too_many", "There are more than 1000 updates in this span.").field(
-                "end_date",
-                "too_many",
-                "There are more than 1000 updates in this span; ask for a shorter one.",
-            ));
+            if updates.len() > LISTED_MAX {
+                let said = "There are more than 1000 updates in this span; ask for a shorter one.";
+                return Err(Problem::malformed("too_many", said).field("end_date", "too_many", said));
+            }
         }
         let Some(next) = page.next else { break };
         query.after = Some(next);
     }
     updates.sort_by_key(|(at, _)| *at);
-    let updates = updates.into_iter().map(|(_, update)| update).collect();
-    answer(format, StatusCode::OK, "service_request_updates", Node::List("request_update", updates))
+    Ok(updates.into_iter().map(|(_, update)| update).collect())
 }
 
 /// Takes an update as a message to whoever handles the complaint; as the answer, if a question is open. Sent again with the same
@@ -197,4 +210,30 @@ fn in_their_words(mut problem: Problem) -> Problem {
         "description".clone_into(&mut fault.field);
     }
     problem
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+    use complaint_core::policy::Category;
+    use complaint_core::store::MemoryStore;
+    use complaint_core::{Actor, Desk, Policy};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn so_many_logs_are_read_and_no_more() {
+        let category = Category::named("Water").expect("a category");
+        let desk = Desk::new(MemoryStore::default(), Policy::standard().with_category(category));
+        let john = desk.acting_as(Actor::customer("john").expect("a customer"));
+        for _ in 0..3 {
+            let complaint = Complaint::about("water", "No water", "All of Canal Street.").expect("a complaint");
+            john.submit(complaint).await.expect("submitted");
+        }
+        let now = desk.now();
+        let span = Span { from: now - TimeDelta::days(1), before: now + TimeDelta::days(1) };
+        assert!(gathered(&john, span, 3).await.is_ok());
+        let refused = gathered(&john, span, 2).await.expect_err("too many");
+        assert_eq!((&*refused.code, &*refused.errors[0].field), ("too_many", "api_key"));
+    }
 }

@@ -179,7 +179,7 @@ pub(super) fn verify_code_page(state: &AppState, status: StatusCode, email: &str
         &FormPage {
             me: Me::nobody(state),
             title: "Please look at your mail",
-            intro: "If this address can be signed up, a mail is on its way to it. Open the link in it and press the button there, or type in its code here; then you can log in.",
+            intro: "If this address can be signed up, a mail is on its way to it. Open the link in it, or type in its code here; then you can log in.",
             action: "/verify",
             button: "Confirm",
             hidden: &[("email", email)],

@@ -11,7 +11,7 @@ use complaint_core::complaint::Channel;
 use super::form::{Fault, Typed, not_ours};
 use super::{Answer, Me, Person, page};
 use crate::api::attachments::{broken, file_name_of};
-use crate::api::batch::{COLUMNS, ROWS_MAX, RowState, RowView, handed_in, may_hand_in, rows_of_table};
+use crate::api::batch::{ROWS_MAX, RowState, RowView, columns, handed_in, may_hand_in, rows_of_table};
 use crate::api::view::submission::BY_HAND;
 use crate::error::Problem;
 use crate::extract::JSON_MAX;
@@ -33,6 +33,8 @@ struct BatchPage {
     /// The table as it was sent, to be handed in as it was looked at.
     table: String,
     rows: Vec<Row>,
+    /// Whether it was only looked at.
+    looked: bool,
     acceptable: usize,
     received: usize,
     refused: usize,
@@ -52,7 +54,7 @@ struct Row {
 
 async fn show(State(state): State<AppState>, person: Person) -> Answer {
     may_hand_in(&person.0)?;
-    batch_page(&state, &person, StatusCode::OK, String::new(), Ok(Vec::new())).await
+    batch_page(&state, &person, StatusCode::OK, String::new(), true, Ok(Vec::new())).await
 }
 
 /// What would become of a table; nothing is handed in.
@@ -62,7 +64,7 @@ async fn look(State(state): State<AppState>, person: Person, request: Request) -
     let rows = looked_at(&state, &person, &table, true).await;
     let status = if rows.is_ok() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
     // What is no text has no rows that could be handed in.
-    batch_page(&state, &person, status, String::from_utf8(table).unwrap_or_default(), rows).await
+    batch_page(&state, &person, status, String::from_utf8(table).unwrap_or_default(), true, rows).await
 }
 
 async fn submit(State(state): State<AppState>, person: Person, request: Request) -> Answer {
@@ -73,7 +75,7 @@ async fn submit(State(state): State<AppState>, person: Person, request: Request)
     let table = typed.raw("table").to_owned();
     let rows = looked_at(&state, &person, table.as_bytes(), false).await;
     let status = if rows.is_ok() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
-    batch_page(&state, &person, status, table, rows).await
+    batch_page(&state, &person, status, table, false, rows).await
 }
 
 async fn looked_at(state: &AppState, person: &Person, table: &[u8], only_look: bool) -> Result<Vec<RowView>, Problem> {
@@ -104,6 +106,7 @@ async fn batch_page(
     person: &Person,
     status: StatusCode,
     table: String,
+    looked: bool,
     looked_at: Result<Vec<RowView>, Problem>,
 ) -> Answer {
     let (rows, faults) = match looked_at {
@@ -120,12 +123,13 @@ async fn batch_page(
         status,
         &BatchPage {
             me: Me::of(&person.0, state, "/work/batch").await,
-            columns: COLUMNS.join(", "),
+            columns: columns().collect::<Vec<_>>().join(", "),
             channels: BY_HAND.map(Channel::name).join(", "),
             most: ROWS_MAX,
             faults,
             table,
             rows: rows.into_iter().map(row).collect(),
+            looked,
             acceptable,
             received,
             refused,

@@ -232,8 +232,9 @@ struct CustomerPage {
     me: Me,
     /// Whether a signed link shows it, by which nothing else can be seen.
     guest: bool,
+    /// Where it is told that it changed.
+    live: String,
     reference: String,
-    id: String,
     subject: String,
     description: String,
     status: Tag,
@@ -1131,8 +1132,11 @@ fn customer_page(
     CustomerPage {
         me: Me::at(viewer, loaded.acting.actor().level(), state, "/complaints"),
         guest: matches!(viewer.shown_by, ShownBy::Link(_)),
+        live: match viewer.shown_by {
+            ShownBy::Link(_) => complaint_address(viewer, complaint.reference, "/live", &[]),
+            ShownBy::Session | ShownBy::ApiToken => format!("/api/v1/complaints/{}/live", complaint.id),
+        },
         reference: complaint.reference.to_string(),
-        id: complaint.id.to_string(),
         subject: complaint.subject.clone(),
         description: complaint.description.clone(),
         status: customer_status(complaint, &loaded.names, loaded.names.joined_to),

@@ -27,6 +27,7 @@ use super::form::{Choice, Control, Fault, Field, Summary, Typed, and_more, fille
 use super::words::{Names, Tag, When, category_name, customer_status, fault_of, left, owed};
 use super::{Answer, Me, Person, look_through, page, see, upload};
 use crate::api::attachments::{Taken, attach};
+use crate::api::view::submission::SAID;
 use crate::auth::{Role, Viewer};
 use crate::error::{Problem, chain};
 use crate::extract::{ApiPath, ApiQuery};
@@ -36,23 +37,10 @@ use crate::state::AppState;
 /// How many of those that wait for the customer stand first; the rest in its turn.
 const WAITING_MAX: usize = 25;
 
-/// The fields of the form for a new complaint, beside the category's own questions.
-pub(super) const FIELDS: &[&str] = &[
-    "category",
-    "key",
-    "follows",
-    "subject",
-    "description",
-    "product",
-    "order_number",
-    "purchase_date",
-    "incident_date",
-    "wish",
-    "contact.name",
-    "contact.email",
-    "contact.phone",
-    "contact.address",
-];
+/// Whether the form for a new complaint has this field, the questions of the category apart.
+pub(super) fn is_field(name: &str) -> bool {
+    ["key", "follows"].contains(&name) || SAID.contains(&name)
+}
 
 /// `/complaints`, `/complaints/new`, `/complaints/{reference}/receipt`.
 pub fn routes() -> Router<AppState> {
@@ -254,13 +242,13 @@ async fn submit(State(state): State<AppState>, person: Person, request: Request)
     let policy = state.desk.policy();
     let follows = followed(typed.raw("follows"));
     let Some(category) = category(&policy, typed.raw("category")) else {
-        typed.only(|name| FIELDS.contains(&name) || name.starts_with("answers."))?;
+        typed.only(|name| is_field(name) || name.starts_with("answers."))?;
         let lost = !sent.files.is_empty() || !sent.faults.is_empty();
         return choose_anew(&state, Some(&person.0), &policy, &follows, typed, lost);
     };
     typed.only(|name| {
         let question = |key| category.questions.iter().any(|question| question.key == key);
-        FIELDS.contains(&name) || name.strip_prefix("answers.").is_some_and(question)
+        is_field(name) || name.strip_prefix("answers.").is_some_and(question)
     })?;
     let chosen = !sent.files.is_empty() || !sent.faults.is_empty();
     let again = |status, faults: &[Fault]| {

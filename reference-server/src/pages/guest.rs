@@ -3,7 +3,7 @@
 //! What is handed in waits as mail does, and the page behind the question whether it is one's own is the same: [`super::mail`].
 
 use axum::extract::{RawPathParams, Request, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -13,19 +13,19 @@ use complaint_core::reference::Reference;
 use complaint_core::{DeskError, complaint::Submission};
 use serde::Deserialize;
 
-use super::account::{Below, DonePage, FormPage, email_field, faults_of, home_page};
-use super::customer::{FIELDS, category, choose_anew, choose_page, label_of, new_page, submission};
+use super::account::{Below, DonePage, FormPage, code_field, email_field, faults_of, home_page};
+use super::customer::{category, choose_anew, choose_page, is_field, label_of, new_page, submission};
 use super::form::{Fault, Field, Summary, Typed, filled};
 use super::words::fault_of;
 use super::{Answer, Me, Person, complaint, page, see};
-use crate::api::attachments;
+use crate::api::{attachments, streams};
 use crate::auth::service::FieldFault;
 use crate::auth::values::{EmailAddress, FullName};
-use crate::auth::viewer::ClientAddress;
+use crate::auth::viewer::{ClientAddress, by_link};
 use crate::auth::{AuthError, MaybeViewer, Viewer};
 use crate::error::Problem;
 use crate::extract::{ApiPath, ApiQuery};
-use crate::intake::ONE_LINK_IN;
+use crate::intake::{IntakeError, ONE_LINK_IN};
 use crate::state::AppState;
 
 /// The longest key of a form that is taken: those of our pages are shorter.
@@ -39,10 +39,12 @@ an account; if not, have a new link sent.";
 pub fn routes(state: &AppState) -> Router<AppState> {
     let by_link = complaint::routes_below("/track")
         .route("/track/{reference}/attachments/{aid}", get(download))
+        .route("/track/{reference}/live", get(live))
         .route_layer(from_fn_with_state(state.clone(), let_in));
     Router::new()
         .route("/guest", get(choose))
         .route("/guest/new", get(show_new).post(hand_in))
+        .route("/guest/code", get(|| async { see("/guest") }).post(open_by_code))
         .route("/track", get(track).post(send_link))
         .merge(by_link)
 }
@@ -74,12 +76,12 @@ async fn show_new(State(state): State<AppState>, ApiQuery(query): ApiQuery<NewQu
 async fn hand_in(State(state): State<AppState>, ClientAddress(address): ClientAddress, typed: Typed) -> Answer {
     let policy = state.desk.policy();
     let Some(category) = category(&policy, typed.raw("category")) else {
-        typed.only(|name| (FIELDS.contains(&name) && name != "follows") || name.starts_with("answers."))?;
+        typed.only(|name| (is_field(name) && name != "follows") || name.starts_with("answers."))?;
         return choose_anew(&state, None, &policy, "", &typed, false);
     };
     typed.only(|name| {
         let question = |key| category.questions.iter().any(|question| question.key == key);
-        (FIELDS.contains(&name) && name != "follows") || name.strip_prefix("answers.").is_some_and(question)
+        (is_field(name) && name != "follows") || name.strip_prefix("answers.").is_some_and(question)
     })?;
     let again = |faults: &[Fault]| {
         new_page(&state, None, StatusCode::UNPROCESSABLE_ENTITY, Some(category), "", Some(&typed), faults, false)
@@ -108,16 +110,41 @@ async fn hand_in(State(state): State<AppState>, ClientAddress(address): ClientAd
     state.accounts.admit_visitor(&email, address).await?;
     state.intake.hand_in(&state, &name, &email, &key, submission).await?;
     state.poke();
+    code_page(&state, StatusCode::OK, email.as_str(), &[])
+}
+
+/// Where the code is typed that stands beside the link in the mail to this address.
+fn code_page(state: &AppState, status: StatusCode, email: &str, faults: &[Fault]) -> Answer {
+    let fields = filled(vec![code_field()], None, faults);
     page(
-        StatusCode::OK,
-        &DonePage {
-            me: Me::nobody(&state),
+        status,
+        &FormPage {
+            me: Me::nobody(state),
             title: "Please look at your mail",
-            text: "One step is left. A mail with a link is on its way to you; if you had one from us today already, use the link in that. \
-Open it and say that this is yours: then your complaint counts, and you get a reference. The link works for seven days.",
+            intro: "One step is left. A mail is on its way to you; if you had one from us today already, use that. Open the link in it, or \
+type in its code here, and say that this is yours: then your complaint counts, and you get a reference. The code works for ten minutes, \
+the link for seven days.",
+            action: "/guest/code",
+            button: "Go on",
+            hidden: &[("email", email)],
+            summary: Summary::of(faults, &fields),
+            fields,
             below: Below::LogIn,
         },
     )
+}
+
+/// A code leads where the link beside it does.
+async fn open_by_code(State(state): State<AppState>, ClientAddress(address): ClientAddress, typed: Typed) -> Answer {
+    typed.exactly(&["email", "code"])?;
+    let email = typed.raw("email");
+    match state.intake.token_of_code(&state, email, typed.raw("code"), address).await {
+        Ok(token) => Ok(see(&format!("/mail/confirm?token={token}"))),
+        Err(IntakeError::Accounts(AuthError::Invalid(faults))) => {
+            code_page(&state, StatusCode::UNPROCESSABLE_ENTITY, email, &faults_of(faults))
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Who hands something in, with every fault.
@@ -241,11 +268,17 @@ async fn guest_of(state: &AppState, request: &mut Request) -> Result<Result<View
     let query = request.uri().query().unwrap_or_default().as_bytes();
     let key = url::form_urlencoded::parse(query).find(|(name, _)| name == "key").map(|(_, key)| key.into_owned());
     let key = key.unwrap_or_default();
-    let Some(id) = state.links.read(&key, state.clock.now()) else { return Ok(Err(reference)) };
-    let found = state.desk.store().load(id).await.map_err(DeskError::from)?;
-    let Some(complaint) = found.filter(|complaint| complaint.reference == reference) else { return Ok(Err(reference)) };
-    let guest = state.accounts.guest(complaint.customer.as_str()).await?;
-    Ok(guest.map(|guest| Viewer::by_link(guest, &key)).ok_or(reference))
+    let opened = by_link(&key, state).await?.filter(|(complaint, _)| complaint.reference == reference);
+    Ok(opened.map(|(_, guest)| guest).ok_or(reference))
+}
+
+/// The complaint as it changes, as long as the link opens it.
+async fn live(
+    State(state): State<AppState>,
+    Extension(Person(guest)): Extension<Person>,
+    ApiPath(reference): ApiPath<String>,
+) -> Result<Response, Problem> {
+    streams::one_of(state, &guest, &reference, HeaderMap::new()).await
 }
 
 /// A file of the complaint.

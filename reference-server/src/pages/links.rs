@@ -211,7 +211,7 @@ fn choose_page(
         &FormPage {
             me: Me::nobody(state),
             title: "Confirm your e-mail address",
-            intro: "Somebody, perhaps you, signed up with this address more than once and with different passwords. Say your name and the password that shall count; what was typed before is forgotten.",
+            intro: "Say your name and the password that shall count. What you or somebody else typed before to sign up with this address is forgotten.",
             action: "/verify",
             button: "Confirm",
             hidden,

@@ -204,6 +204,8 @@ struct OpenedPage {
     /// The page of the complaint, by a signed link for a guest.
     address: String,
     guest: bool,
+    /// Whether we take answers to letters.
+    answerable: bool,
 }
 
 async fn confirm(State(state): State<AppState>, typed: Typed) -> Answer {
@@ -221,8 +223,13 @@ async fn confirm(State(state): State<AppState>, typed: Typed) -> Answer {
 
 /// Whoever has no password goes on to their complaint at once: they have just shown whose it is.
 async fn opened(state: &AppState, reference: String) -> Answer {
-    let mut page_of =
-        OpenedPage { me: Me::nobody(state), address: format!("/complaints/{reference}"), reference, guest: false };
+    let mut page_of = OpenedPage {
+        me: Me::nobody(state),
+        address: format!("/complaints/{reference}"),
+        reference,
+        guest: false,
+        answerable: state.config.intake.is_some(),
+    };
     let parsed = page_of.reference.parse().map_err(|error| Problem::internal(&error))?;
     let complaint = state.desk.store().by_reference(parsed).await.map_err(DeskError::from)?;
     if let Some(complaint) = complaint
@@ -237,9 +244,11 @@ async fn opened(state: &AppState, reference: String) -> Answer {
 async fn disown(State(state): State<AppState>, typed: Typed) -> Answer {
     match answer(&state, &typed, false).await?.state {
         MailState::Discarded => done(&state, "Nothing follows from it", "Thank you for telling us."),
-        _ => {
-            done(&state, "It was confirmed before", "What is not yours, tell us by an answer to the mail that you got.")
-        }
+        _ => done(
+            &state,
+            "It was confirmed before",
+            "It is a complaint by now. If it is not yours, withdraw it by the link in its receipt.",
+        ),
     }
 }
 

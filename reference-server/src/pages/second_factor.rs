@@ -204,7 +204,13 @@ async fn guarded_page(
     page(status, &SecondFactorPage { me: me(state, person).await, required, removed, summary, shown })
 }
 
-async fn offered_page(state: &AppState, person: &Person, status: StatusCode, offer: &Offer, faults: &[Fault]) -> Answer {
+async fn offered_page(
+    state: &AppState,
+    person: &Person,
+    status: StatusCode,
+    offer: &Offer,
+    faults: &[Fault],
+) -> Answer {
     let code = Field::line("code", "Code from your device").hint("The six digits that it shows now.").required();
     let code = code.autocomplete("one-time-code").max(40);
     let fields = filled(vec![code, current_password()], None, faults);

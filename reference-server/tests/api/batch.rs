@@ -121,6 +121,75 @@ async fn a_table_can_be_looked_at_first() {
 }
 
 #[tokio::test]
+async fn who_looks_is_told_what_was_handed_in_before() {
+    let house = House::new().await;
+    let first = sent(&house, &[row("a", "Broken kettle")]).await;
+    let look = async |who: &With| {
+        let mut reused = row("b", "");
+        reused["key"] = json!("a");
+        let rows = json!({"rows": [row("a", "Broken kettle"), row("c", "Broken cup")]});
+        let looked = house.it.post_with(&format!("{DOOR}?check=true"), rows, who).await.json();
+        let other = house.it.post_with(&format!("{DOOR}?check=true"), json!({"rows": [reused]}), who).await.json();
+        (looked, other)
+    };
+    let (looked, other) = look(&house.sarah).await;
+    let (before, new) = (&looked["rows"][0], &looked["rows"][1]);
+    assert_eq!((&before["state"], &before["repeated"]), (&json!("received"), &json!(true)), "{looked}");
+    assert_eq!(before["reference"], first["rows"][0]["reference"]);
+    assert_eq!((&new["state"], &new["repeated"]), (&json!("acceptable"), &json!(false)));
+    assert_eq!(faults(&other["rows"][0]), [("key", "idempotency_key_reused"), ("subject", "missing")]);
+    let (looked, _) = look(&house.ben).await;
+    assert_eq!(looked["rows"][0]["state"], "acceptable", "keys are one's own: {looked}");
+    assert_eq!(count(&house).await, 1);
+}
+
+#[tokio::test]
+async fn a_table_says_itself_what_separates_its_values() {
+    let house = House::new().await;
+    for (at, separator) in [",", ";", "\t"].into_iter().enumerate() {
+        let head = ["key", "customer", "channel", "category", "subject", "description"].join(separator);
+        let key = at.to_string();
+        let values = [&*key, "john@example.org", "letter", "Damaged goods", "A letter", "\"a, b; c\td\""];
+        let done = table(&house, &format!("{head}\n{}\n", values.join(separator)), &house.sarah).await.json();
+        assert_eq!(done["rows"][0]["state"], "received", "{separator:?}: {done}");
+        let path = format!("/api/v1/complaints/{}", done["rows"][0]["id"].as_str().expect("an id"));
+        let made = house.read(&path, &house.john).await;
+        assert_eq!(made["description"], "a, b; c\td", "{separator:?}");
+    }
+    let astray = "key;customer;subject\n1;john@example.org;\"Not closed\n";
+    assert_eq!(table(&house, astray, &house.sarah).await.problem(), (400, "malformed_table".into()));
+    let unknown = table(&house, "key;color\n1;red\n", &house.sarah).await;
+    assert_eq!(unknown.fields(), [("color".to_owned(), "unknown_field".to_owned())], "{}", unknown.text);
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_hides_nothing_else_that_is_wrong() {
+    let house = House::new().await;
+    let mut bad = row("a", " ");
+    bad["category"] = json!("Noise");
+    bad["wish"] = json!("a pony");
+    bad["purchase_date"] = json!("soon");
+    bad["channel"] = json!("pigeon");
+    bad["customer"] = json!("nobody@example.org");
+    let expected = |fields: &[&str], given: &[(String, String)]| {
+        for field in fields {
+            assert_eq!(given.iter().filter(|(named, _)| named == field).count(), 1, "{field}: {given:?}");
+        }
+        assert_eq!(given.len(), fields.len(), "{given:?}");
+    };
+    let done = sent(&house, &[bad.clone()]).await;
+    let given: Vec<_> = faults(&done["rows"][0]).into_iter().map(|(f, c)| (f.to_owned(), c.to_owned())).collect();
+    expected(&["category", "subject", "wish", "purchase_date", "channel", "customer"], &given);
+    bad.as_object_mut().expect("a row").remove("key");
+    let alone = house.it.post_with("/api/v1/complaints", bad.clone(), &house.sarah).await;
+    expected(&["category", "subject", "wish", "purchase_date", "channel", "customer"], &alone.fields());
+    let johns = json!({"category": "Noise", "subject": "Broken", "wish": "a pony", "channel": "web", "color": "red"});
+    let johns = house.it.post_with("/api/v1/complaints", johns, &house.john).await;
+    expected(&["category", "description", "wish", "channel", "color"], &johns.fields());
+    assert_eq!(count(&house).await, 0);
+}
+
+#[tokio::test]
 async fn a_quote_astray_gives_nobody_s_words_to_another() {
     let house = House::new().await;
     let head = "key,customer,channel,category,subject,description\n";

@@ -2,10 +2,11 @@
 
 use axum::http::Method;
 use chrono::TimeDelta;
+use reference_server::auth::accounts::AccountMailKind;
 use serde_json::{Value, json};
 
 use crate::house::House;
-use crate::support::{Answer, PASSWORD, With, token_in};
+use crate::support::{Answer, PASSWORD, With, code_in, token_in};
 
 const DOOR: &str = "/api/v1/guest/complaints";
 const MARY: &str = "mary@elsewhere.example";
@@ -41,7 +42,7 @@ async fn all(house: &House) -> Vec<Value> {
 }
 
 /// Mary's complaint, confirmed: the link to it in its receipt.
-async fn complained(house: &House) -> String {
+pub(crate) async fn complained(house: &House) -> String {
     assert_eq!(house.it.post(DOOR, no_water(MARY)).await.status, 202);
     let asked = letters(house).await;
     let token = token_in(&asked[0].1);
@@ -56,12 +57,12 @@ async fn complained(house: &House) -> String {
 }
 
 /// The reference in a link.
-fn reference_of(link: &str) -> &str {
+pub(crate) fn reference_of(link: &str) -> &str {
     link.trim_start_matches("/track/").split('?').next().expect("a reference")
 }
 
 /// The address of a form below the page of a link.
-fn below(link: &str, what: &str) -> String {
+pub(crate) fn below(link: &str, what: &str) -> String {
     let (page, key) = link.split_once('?').expect("a key");
     format!("{page}/{what}?{key}")
 }
@@ -95,6 +96,50 @@ async fn nothing_counts_and_nobody_is_written_to_before_it_is_confirmed() {
     house.it.clock.advance(TimeDelta::days(8));
     let late = house.it.get(&format!("/mail/confirm?token={token}"), &With::default()).await;
     assert_eq!(late.status, 422, "for seven days");
+}
+
+#[tokio::test]
+async fn a_code_leads_where_the_link_beside_it_does_once_and_for_ten_minutes() {
+    let house = House::new().await;
+    assert_eq!(house.it.post(DOOR, no_water(MARY)).await.status, 202);
+    let question = letters(&house).await.remove(0).1;
+    let (token, code) = (token_in(&question), code_in(&question));
+    let typed = async |email: &str, code: &str| form(&house, "/guest/code", &[("email", email), ("code", code)]).await;
+    let wrong = if code.starts_with('0') { "1111 1111" } else { "0000 0000" };
+    let refused = typed(MARY, wrong).await;
+    assert!(refused.status == 422 && refused.text.contains("not the code we sent"), "{}", refused.text);
+    let nobody = typed("nobody@elsewhere.example", wrong).await;
+    assert_eq!(nobody.text, refused.text.replace(MARY, "nobody@elsewhere.example"), "nobody learns who was asked");
+    assert_eq!(typed("nobody@elsewhere.example", &code).await.status, 422, "it is one address's");
+    assert!(typed(MARY, "12").await.text.contains("The code has eight digits"));
+    let led = typed("Mary@Elsewhere.example", &code).await;
+    assert_eq!(led.status, 303, "{}", led.text);
+    assert_eq!(led.header("location"), format!("/mail/confirm?token={token}"));
+    assert!(all(&house).await.is_empty(), "it counts once its owner says that it is theirs");
+    assert_eq!(typed(MARY, &code).await.status, 422, "once");
+    assert_eq!(form(&house, "/guest/code", &[("email", MARY)]).await.status, 400, "not a form of ours");
+    let back = house.it.get("/guest/code", &With::default()).await;
+    assert_eq!((back.status.as_u16(), back.header("location")), (303, "/guest"));
+
+    let asked = async |email: &str| {
+        let mut letter = no_water(email);
+        letter["subject"] = json!(email);
+        assert_eq!(house.it.post(DOOR, letter).await.status, 202);
+        code_in(&letters(&house).await.remove(0).1)
+    };
+    let late = asked("late@elsewhere.example").await;
+    house.it.clock.advance(TimeDelta::minutes(10));
+    assert_eq!(typed("late@elsewhere.example", &late).await.status, 422, "for ten minutes");
+    let guessed = asked("guessed@elsewhere.example").await;
+    let wrong = if guessed.starts_with('0') { "1111 1111" } else { "0000 0000" };
+    for _ in 0..5 {
+        assert_eq!(typed("guessed@elsewhere.example", wrong).await.status, 422);
+    }
+    assert_eq!(typed("guessed@elsewhere.example", &guessed).await.status, 422, "and for five tries");
+    for _ in 0..4 {
+        typed("guessed@elsewhere.example", wrong).await;
+    }
+    assert_eq!(typed("guessed@elsewhere.example", wrong).await.status, 429, "as failed log-ins");
 }
 
 #[tokio::test]
@@ -198,9 +243,20 @@ async fn whoever_signs_up_with_the_address_has_the_complaint_and_the_links_end()
     }
     assert_eq!(house.it.log_in(MARY).await.problem(), (401, "invalid_credentials".into()));
     assert_eq!(house.it.get(&link, &With::default()).await.status, 200, "the link is good as long as nobody did");
-    let token = house.it.mailed_token().await;
-    let chosen = house.it.post("/api/v1/invitations/accept", json!({"token": token, "password": PASSWORD})).await;
-    assert!(chosen.status.is_success(), "{} {}", chosen.status, chosen.text);
+    let mails = house.it.mails().await;
+    let [mail] = &mails[..] else { panic!("one mail a day: {mails:?}") };
+    assert_eq!(mail.kind, AccountMailKind::GuestSignUp);
+    assert!(mail.text.contains("all your complaints") && !mail.text.contains("Whoever made"), "{}", mail.text);
+    let (token, code) = (token_in(&mail.text), code_in(&mail.text));
+    let verify = async |body: Value| house.it.post("/api/v1/accounts/verify", body).await;
+    // What was typed at the sign-up is nobody's word: name and password come with the link or the code.
+    let needed = [("name".to_owned(), "missing".to_owned()), ("password".to_owned(), "missing".to_owned())];
+    assert_eq!(verify(json!({"token": token})).await.fields(), needed);
+    assert_eq!(verify(json!({"email": MARY, "code": code})).await.fields(), needed);
+    let chosen = verify(json!({"email": MARY, "code": code, "name": "Mary Poe", "password": PASSWORD})).await;
+    assert_eq!(chosen.status, 200, "{}", chosen.text);
+    let again = verify(json!({"token": token, "name": "Eve", "password": "another password of hers"})).await;
+    assert_eq!(again.problem(), (422, "invalid_token".into()), "link and code are one");
     let mary = With::bearer(&house.it.token(MARY).await);
     let mine = house.read("/api/v1/complaints", &mary).await;
     assert_eq!(mine["items"][0]["reference"], reference_of(&link));
@@ -274,10 +330,11 @@ async fn what_is_wrong_is_named_while_somebody_is_there_to_mend_it() {
     body["category"] = json!("Noise");
     body["description"] = json!(" ");
     body["contact"]["name"] = json!("");
+    body["wish"] = json!("a pony");
     let refused = house.it.post(DOOR, body).await;
     assert_eq!(refused.status, 422);
     let fields: Vec<String> = refused.fields().into_iter().map(|(field, _)| field).collect();
-    for field in ["contact.name", "contact.email", "category", "description"] {
+    for field in ["contact.name", "contact.email", "category", "description", "wish"] {
         assert!(fields.iter().any(|known| known == field), "{field}: {fields:?}");
     }
     for (field, value) in [("channel", json!("phone")), ("customer", json!("u_1")), ("priority", json!("urgent"))] {

@@ -521,7 +521,7 @@ async fn of_many_changes_of_address_at_once_one_counts(two: Two) {
     assert_eq!(mails().await, [told("u_john", "change_email", "J@home.example"), asked()]);
     // Neither is told apart from one that can be had.
     assert_eq!(ask("u_john", "mary@example.org").await, EmailAsked::Asked);
-    assert_eq!(mails().await, [asked(), told("u_mary", "already_registered", "")]);
+    assert_eq!(mails().await, [asked(), told("u_mary", "address_wanted", "")]);
     assert_eq!(ask("u_john", "new@example.org").await, EmailAsked::Asked);
     assert_eq!(mails().await, [asked()]);
     let until = now() + TimeDelta::hours(1);

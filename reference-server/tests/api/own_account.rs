@@ -119,7 +119,7 @@ async fn whether_a_new_address_is_taken_nobody_learns() {
             mail("free@example.org", AccountMailKind::ChangeEmail),
             mail("john@example.org", AccountMailKind::EmailChangeAsked),
             mail("john@example.org", AccountMailKind::EmailChangeAsked),
-            mail("mary@example.org", AccountMailKind::AlreadyRegistered),
+            mail("mary@example.org", AccountMailKind::AddressWanted),
         ]
     );
     // Somebody else confirms it while the link is under way.

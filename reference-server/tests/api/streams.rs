@@ -12,8 +12,9 @@ use reference_server::database::Database;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
+use crate::guests::{below, complained, reference_of};
 use crate::house::House;
-use crate::support::With;
+use crate::support::{PASSWORD, With};
 
 /// Longer than a stream takes to see that its session has ended.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -99,6 +100,33 @@ async fn customer_and_handler_see_each_other_live() {
     assert_eq!(sarahs.next().await.expect("an event").1["version"], 3);
     let other = house.it.post_with("/api/v1/complaints", House::broken_kettle(), &house.jane).await.json();
     assert_eq!(janes.next().await.expect("an event").1["complaint"], other["id"], "only her own");
+}
+
+#[tokio::test]
+async fn a_guest_sees_a_complaint_live_as_long_as_the_link_works() {
+    let house = House::new().await;
+    let link = complained(&house).await;
+    let path = format!("/api/v1/complaints/{}", reference_of(&link));
+    let nobody = With::default();
+    let mut marys = Stream::open(&house, &below(&link, "live"), &nobody).await;
+    assert_eq!(marys.next().await.expect("an event").0, "now");
+    house.done(&path, "note", json!({"text": "Check the main."}), &house.sarah).await;
+    house.done(&path, "begin", json!({}), &house.sarah).await;
+    let (name, data) = marys.next().await.expect("an event");
+    assert_eq!((name.as_str(), &data["status"]), ("changed", &json!("in_progress")), "not the note: {data}");
+    assert_eq!(data["version"], 2, "numbered as it is shown to her: {data}");
+    let others = house.submitted().await["reference"].as_str().expect("a reference").to_owned();
+    let key = link.split_once('?').expect("a key").1;
+    for refused in [format!("/track/{others}/live?{key}"), below(&link, "live").replace("key=", "key=x")] {
+        assert_eq!(house.it.get(&refused, &nobody).await.status, 422, "{refused}");
+    }
+    let mary = "mary@elsewhere.example";
+    assert_eq!(house.it.sign_up(mary).await.status, 202);
+    let token = house.it.mailed_token().await;
+    let chosen = json!({"token": token, "name": "Mary Poe", "password": PASSWORD});
+    assert_eq!(house.it.post("/api/v1/accounts/verify", chosen).await.status, 200);
+    house.done(&path, "post", json!({"text": "It is mended."}), &house.sarah).await;
+    assert_eq!(marys.next().await, None, "the link has ended, and so does what it opened");
 }
 
 #[tokio::test]

@@ -93,10 +93,11 @@ async fn whoever_is_asked_says_what_is_theirs() {
     let typed =
         [("name", "Mary"), ("email", "mary@elsewhere.example"), ("password", PASSWORD), ("password_again", PASSWORD)];
     mary.press("/signup", &typed).await;
-    let invitation = house.mailed_link().await;
-    let start = invitation.find("/invitation").expect("an invitation");
-    mary.open(&invitation[start..]).await;
-    mary.press("/invitation", &[("password", PASSWORD), ("password_again", PASSWORD)]).await;
+    let code = house.mailed_code("mary@elsewhere.example").await;
+    mary.press("/verify", &[("code", &code)]).await;
+    assert!(mary.status() == 422 && mary.says("the password that shall count"), "{}", mary.text());
+    mary.press("/verify", &[("name", "Mary Poe"), ("password", PASSWORD), ("password_again", PASSWORD)]).await;
+    assert!(mary.says("Your e-mail address is confirmed"), "{}", mary.text());
     let mut mary = house.browser_of("mary@elsewhere.example").await;
     mary.open("/complaints").await;
     assert!(mary.says("No water <b>") && !mary.says("Pills"), "{}", mary.text());

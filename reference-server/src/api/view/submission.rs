@@ -63,6 +63,22 @@ pub struct ContactBody {
     address: Option<String>,
 }
 
+/// What people say of a complaint in forms and tables, beside the answers to the questions of the category.
+pub(crate) const SAID: [&str; 12] = [
+    "category",
+    "subject",
+    "description",
+    "product",
+    "order_number",
+    "purchase_date",
+    "incident_date",
+    "wish",
+    "contact.name",
+    "contact.email",
+    "contact.phone",
+    "contact.address",
+];
+
 /// The ways by which a complaint reaches an agent.
 pub(crate) const BY_HAND: [Channel; 4] = [Channel::Phone, Channel::Counter, Channel::Letter, Channel::SocialMedia];
 
