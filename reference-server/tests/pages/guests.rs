@@ -116,7 +116,8 @@ async fn an_agent_looks_at_a_table_before_it_is_handed_in() {
     sarah.open("/work/batch").await;
     sarah.press_with("/work/batch", &[], &file(table.as_bytes())).await;
     assert!(sarah.says("Was here before") && !sarah.has("form[action='/work/batch/submit']"), "{}", sarah.text());
-    sarah.press_with("/work/batch", &[], &file(table.replace(',', ";").as_bytes())).await;
+    let with_semicolons = table.replace(',', ";");
+    sarah.press_with("/work/batch", &[], &file(with_semicolons.as_bytes())).await;
     assert!(sarah.says("1 of 2 was handed in before") && sarah.says("Was here before"), "{}", sarah.text());
     for (wrong, said) in [
         (&b"key,color\n1,red\n"[..], "The column “color”"),
