@@ -168,19 +168,22 @@ pub enum Door {
     Password,
     /// By a link or code that was mailed.
     Code,
+    /// By an OpenID Connect provider.
+    Provider,
     /// A program got an API token by their password.
     ApiToken,
 }
 
 impl Door {
     /// All doors.
-    pub const ALL: [Self; 3] = [Self::Password, Self::Code, Self::ApiToken];
+    pub const ALL: [Self; 4] = [Self::Password, Self::Code, Self::Provider, Self::ApiToken];
 
     /// The stored name.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Password => "password",
             Self::Code => "code",
+            Self::Provider => "provider",
             Self::ApiToken => "api_token",
         }
     }
@@ -350,11 +353,13 @@ pub enum AccountMailKind {
     NewDevice,
     /// You asked to have your account deleted.
     DeletionAsked,
+    /// An account at a provider was linked to yours, or is no longer.
+    IdentityChanged,
 }
 
 impl AccountMailKind {
     /// All kinds.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::VerifyEmail,
         Self::AlreadyRegistered,
         Self::Invitation,
@@ -366,6 +371,7 @@ impl AccountMailKind {
         Self::LogIn,
         Self::NewDevice,
         Self::DeletionAsked,
+        Self::IdentityChanged,
     ];
 
     /// The stored name.
@@ -382,6 +388,7 @@ impl AccountMailKind {
             Self::LogIn => "log_in",
             Self::NewDevice => "new_device",
             Self::DeletionAsked => "deletion_asked",
+            Self::IdentityChanged => "identity_changed",
         }
     }
 }
@@ -575,6 +582,8 @@ pub trait Accounts: Send + Sync {
     async fn renew_password_hash(&self, id: &str, old: &str, new: &str) -> Result<(), AccountsError>;
     /// Queues another invitation for an enabled member of staff who has not accepted one; otherwise [`AccountsError::NoSuchAccount`].
     async fn invite_again(&self, id: &str, now: DateTime<Utc>) -> Result<(), AccountsError>;
+    /// Whether an account has an identity at a provider.
+    async fn has_identity(&self, id: &str) -> Result<bool, AccountsError>;
     /// Whether an enabled admin exists.
     async fn has_admin(&self) -> Result<bool, AccountsError>;
 

@@ -165,6 +165,14 @@ pub(crate) fn compose(occasion: &Occasion<'_>) -> AccountMessage {
             ],
             Vec::new(),
         ),
+        AccountMailKind::IdentityChanged => (
+            "How you log in was changed",
+            vec![
+                format!("On {at} something changed about your account: {}.", occasion.about.unwrap_or("how you log in")),
+                "If that was you, there is nothing to do. If it was not you, log in, choose another password, and look at what is linked to your account:".into(),
+            ],
+            Vec::new(),
+        ),
     };
     let login = format!("{}/login", occasion.base_url);
     let link = occasion.link.unwrap_or(&login);
@@ -214,8 +222,11 @@ mod tests {
             let link = (kind != AccountMailKind::AlreadyRegistered).then_some("https://c.example/verify?token=abc");
             let code = Code::parse("0123 4567").expect("a code");
             let code = (kind == AccountMailKind::VerifyEmail).then_some(&code);
-            let about = (kind == AccountMailKind::NewDevice)
-                .then_some("Firefox on Linux, from the network address 203.0.113.7");
+            let about = match kind {
+                AccountMailKind::NewDevice => Some("Firefox on Linux, from the network address 203.0.113.7"),
+                AccountMailKind::IdentityChanged => Some("Google was linked to it, so that you can log in with it"),
+                _ => None,
+            };
             let (id, to, base_url) = (Uuid::nil(), "j@example.org", "https://c.example");
             let message = compose(&Occasion { id, to, kind, base_url, link, code, about, asked_at });
             assert!(message.subject.is_ascii() && !message.subject.contains(['\r', '\n']));

@@ -47,6 +47,8 @@ struct MyselfPage {
     name: String,
     email: String,
     phone: Option<String>,
+    /// Whether they can log in with a provider.
+    identities: bool,
     /// What was just done, in words.
     done: &'static str,
     /// Whether text messages are sent at all.
@@ -435,6 +437,7 @@ async fn show_sessions(
         door: match log_in.door {
             Door::Password => "Password",
             Door::Code => "Mailed code",
+            Door::Provider => "Another account",
             Door::ApiToken => "Token for a program",
         },
     });
@@ -497,6 +500,7 @@ fn account_page(
             name: person.0.name.clone(),
             email: person.0.email.clone(),
             phone: person.0.phone.clone(),
+            identities: person.0.role == Role::Customer && has_providers(state),
             done,
             texts: state.texts.is_some(),
             asked,
@@ -505,4 +509,14 @@ fn account_page(
             code,
         },
     )
+}
+
+#[cfg(feature = "oidc")]
+fn has_providers(state: &AppState) -> bool {
+    !state.providers.all().is_empty()
+}
+
+#[cfg(not(feature = "oidc"))]
+fn has_providers(_state: &AppState) -> bool {
+    false
 }
