@@ -67,7 +67,7 @@ mod language;
 mod letter;
 mod mail;
 mod notifier;
-mod outgoing;
+pub mod outgoing;
 mod settings;
 mod sms;
 mod smtp;

@@ -94,9 +94,9 @@ pub enum InvalidAddress {
 #[error("the name leads to an address that is not public")]
 struct NotPublic;
 
-/// Reads an address that requests are to go to. Plain `http` only to a network of the house: there is no way from one machine to
+/// Reads an address that requests are to go to; with [`client`], and as a host does for its own requests, too. Plain `http` only to a network of the house: there is no way from one machine to
 /// another on the internet where nobody reads along.
-pub(crate) fn address(text: &str, own: &Networks) -> Result<Url, InvalidAddress> {
+pub fn address(text: &str, own: &Networks) -> Result<Url, InvalidAddress> {
     let url = Url::parse(text).map_err(|_| InvalidAddress::NotAnAddress)?;
     let host = url.host().ok_or(InvalidAddress::NotAnAddress)?;
     let literal = match host {
@@ -122,7 +122,7 @@ pub(crate) fn address(text: &str, own: &Networks) -> Result<Url, InvalidAddress>
 }
 
 /// What sends requests, to public addresses and those of `own`, and waits no longer than this for the whole of an answer.
-pub(crate) fn client(own: &Networks, timeout: Duration) -> Result<Client, reqwest::Error> {
+pub fn client(own: &Networks, timeout: Duration) -> Result<Client, reqwest::Error> {
     Client::builder()
         .user_agent(concat!("complaint/", env!("CARGO_PKG_VERSION")))
         .dns_resolver(LookingFirst(own.clone()))
@@ -145,7 +145,7 @@ pub(crate) async fn beginning(mut answer: Response) -> Result<Vec<u8>, reqwest::
 }
 
 /// What went wrong with a request, in words that hold no address: there may be a secret in it.
-pub(crate) fn in_words(error: reqwest::Error) -> String {
+pub fn in_words(error: reqwest::Error) -> String {
     let error = error.without_url();
     if error.is_timeout() {
         return "took too long".to_owned();

@@ -20,6 +20,8 @@ use thiserror::Error;
 use url::{Host, Url};
 
 use crate::auth::documents::{Document, DocumentKind};
+#[cfg(feature = "oidc")]
+use crate::oidc::config::ProviderConfig;
 
 /// Variable that holds the relay's URL where a password must not stand on the command line.
 pub const SMTP_VARIABLE: &str = "COMPLAINT_SMTP";
@@ -133,7 +135,20 @@ A gateway for text messages (--sms) is described like this:
   statuses = [201]
   json = { at = \"/status\", is = [\"queued\", \"sent\"] }
 
-A gateway that is not on the internet is named with its network, networks = \"192.168.7.0/24\", and may then be asked by plain http."
+A gateway that is not on the internet is named with its network, networks = \"192.168.7.0/24\", and may then be asked by plain http.
+
+Providers that customers log in with (--oidc) are described like this, each in a table of its own; tell them to send people back to \
+https://YOUR-BASE-URL/login/with/KEY/back:
+
+  [[provider]]
+  key = \"google\"                            # stands in addresses
+  name = \"Google\"                           # stands on the button
+  issuer = \"https://accounts.google.com\"    # as the provider calls itself, to the letter
+  client_id = \"0123456789-abc.apps.googleusercontent.com\"
+  secret = { env = \"COMPLAINT_GOOGLE_SECRET\" }  # or { file = \"/run/secrets/google\" }; none for clients without
+  scopes = [\"email\", \"profile\"]           # as it is without it
+
+A provider that is not on the internet is named with its network, too: networks = \"10.1.0.0/16\"."
 )]
 pub struct ServeArgs {
     /// Address and port to listen on; port 0 takes a free one.
@@ -152,6 +167,11 @@ pub struct ServeArgs {
     /// Gateway for text messages, described in TOML as below; without one, none are sent. Every server on one database needs the same.
     #[arg(long, value_name = "FILE")]
     pub sms: Option<PathBuf>,
+    /// Providers that customers can log in with, Google or any other of OpenID Connect, described in TOML as below. Every server on one
+    /// database needs the same.
+    #[cfg(feature = "oidc")]
+    #[arg(long, value_name = "FILE")]
+    pub oidc: Option<PathBuf>,
     /// Terms of service that customers accept before they go on: a text file whose first line is the version. With another version they are
     /// asked anew.
     #[arg(long, value_name = "FILE")]
@@ -428,6 +448,9 @@ pub struct Config {
     pub authorities: Option<Authorities>,
     /// Where text messages leave; none: none are sent.
     pub sms: Option<Arc<Gateway>>,
+    /// Providers that customers can log in with.
+    #[cfg(feature = "oidc")]
+    pub providers: Arc<[ProviderConfig]>,
     /// What customers accept before they go on; shared, because they are long.
     pub documents: Arc<[Document]>,
     /// Networks of the house that webhooks may lead to.
@@ -515,6 +538,8 @@ impl Config {
             .map_err(|fault| faults.push(fault))
             .ok();
         let sms = args.sms.as_deref().map(sms_gateway).transpose().map_err(|more| faults.extend(more)).ok();
+        #[cfg(feature = "oidc")]
+        let providers = args.oidc.as_deref().map(providers).transpose().map_err(|more| faults.extend(more));
         let documents = [(DocumentKind::Terms, &args.terms), (DocumentKind::Privacy, &args.privacy)];
         let documents = documents.into_iter().filter_map(|(kind, file)| {
             let file = file.as_deref()?;
@@ -547,6 +572,8 @@ impl Config {
                 smtp,
                 authorities,
                 sms,
+                #[cfg(feature = "oidc")]
+                providers: providers.ok().flatten().unwrap_or_default().into(),
                 documents: documents.into(),
                 webhook_networks,
                 base_url,
@@ -898,6 +925,12 @@ fn sms_gateway(file: &Path) -> Result<Arc<Gateway>, Vec<String>> {
     gateway.map(Arc::new).map_err(|wrong| wrong.0.iter().map(|fault| here(fault)).collect())
 }
 
+#[cfg(feature = "oidc")]
+fn providers(file: &Path) -> Result<Vec<ProviderConfig>, Vec<String>> {
+    let here = |fault: String| format!("--oidc {}: {fault}", file.display());
+    crate::oidc::config::read(file).map_err(|faults| faults.into_iter().map(here).collect())
+}
+
 fn base_url(text: &str) -> Result<Url, String> {
     let url =
         Url::parse(text).map_err(|_| format!("--base-url {text:?}: not a URL, as in https://complaints.example"))?;
@@ -1147,6 +1180,25 @@ mod tests {
         std::fs::write(&file, "url = \"https://g.example\"\n[form]\nto = \"{to}\"\ntext = \"{text}\"\n")
             .expect("written");
         assert_eq!(serve().expect("fine").sms.map(|gateway| gateway.host().to_owned()).as_deref(), Some("g.example"));
+    }
+
+    #[cfg(feature = "oidc")]
+    #[test]
+    fn every_fault_of_a_provider_is_named_with_its_file() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("providers.toml");
+        let given = file.display().to_string();
+        let serve = || serve(&["--oidc", &given]);
+        assert!(serve().expect_err("missing").to_string().contains(&format!("--oidc {given}: ")));
+        let described =
+            "[[provider]]\nkey = \"google\"\nname = \"Google\"\nissuer = \"http://g.example\"\nclient_id = \"\"\n";
+        std::fs::write(&file, described).expect("written");
+        let faults = serve().expect_err("wrong").0;
+        for fault in ["issuer must begin with https://", "client_id must be"] {
+            assert!(faults.iter().any(|it| it.starts_with("--oidc ") && it.contains(fault)), "{fault} in {faults:?}");
+        }
+        std::fs::write(&file, described.replace("http:", "https:").replace("\"\"", "\"c\"")).expect("written");
+        assert_eq!(serve().expect("fine").providers.iter().map(|it| it.key.as_str()).collect::<Vec<_>>(), ["google"]);
     }
 
     #[test]

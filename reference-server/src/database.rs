@@ -15,6 +15,7 @@ use thiserror::Error;
 use crate::auth::accounts::{Accounts, AccountsError, PolicyVersions};
 use crate::auth::{PostgresAccounts, SqliteAccounts};
 use crate::config::DatabaseUrl;
+use crate::identities::kept::Identities;
 use crate::intake::kept::Inbox;
 use crate::preferences::kept::KeptPreferences;
 use crate::webhooks::kept::Endpoints;
@@ -49,6 +50,8 @@ pub struct Database {
     pub inbox: Arc<dyn Inbox>,
     /// What people chose about the notices to them.
     pub preferences: Arc<dyn KeptPreferences>,
+    /// Who customers are at providers.
+    pub identities: Arc<dyn Identities>,
     /// Complaints.
     pub store: Arc<dyn Store>,
     engine: Engine,
@@ -74,6 +77,7 @@ impl Database {
                     webhooks: Arc::new(accounts.clone()),
                     inbox: Arc::new(accounts.clone()),
                     preferences: Arc::new(accounts.clone()),
+                    identities: Arc::new(accounts.clone()),
                     store: Arc::new(store.clone()),
                     engine: Engine::Sqlite(accounts, store),
                 })
@@ -87,7 +91,8 @@ impl Database {
                     policies: Arc::clone(&accounts) as _,
                     webhooks: Arc::clone(&accounts) as _,
                     inbox: Arc::clone(&accounts) as _,
-                    preferences: accounts,
+                    preferences: Arc::clone(&accounts) as _,
+                    identities: accounts,
                     store: Arc::new(store.clone()),
                     engine: Engine::Postgres(store),
                 })

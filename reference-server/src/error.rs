@@ -22,7 +22,10 @@ use crate::auth::service::AuthError;
 use crate::auth::viewer::look_again;
 use crate::catalogue::CatalogueError;
 use crate::files::FilesError;
+use crate::identities::IdentityError;
 use crate::intake::IntakeError;
+#[cfg(feature = "oidc")]
+use crate::oidc::{Declined, OidcError};
 use crate::open311::{self, answer::Format};
 use crate::pages::Me;
 use crate::state::AppState;
@@ -296,6 +299,62 @@ impl From<AccountsError> for Problem {
                     .with("current_version", current)
             }
             other => AuthError::from(other).into(),
+        }
+    }
+}
+
+impl From<IdentityError> for Problem {
+    fn from(error: IdentityError) -> Self {
+        let forbidden = |code, title| Self::new(StatusCode::FORBIDDEN, code, title);
+        match error {
+            IdentityError::EmailUnverified => {
+                forbidden("provider_email_unverified", "There is no confirmed e-mail address with it.")
+                    .detail("Where you came from, no e-mail address is confirmed as yours. Confirm it there, or sign up here with your address and a password.")
+            }
+            // The same for both: only whoever runs the site says which.
+            IdentityError::Closed => forbidden("provider_closed", "This account cannot be opened by it.")
+                .detail("It may be disabled, or one of staff, who log in with their password."),
+            IdentityError::Taken => forbidden("identity_taken", "It is linked to another account here.")
+                .detail("Log in with it, and take it from that account first."),
+            IdentityError::OtherEmail => {
+                forbidden("identity_other_email", "It has another e-mail address than your account.")
+                    .detail("Only what has the same confirmed address can be linked. You can change the address of your account.")
+            }
+            IdentityError::LastWayIn => {
+                Self::new(StatusCode::CONFLICT, "last_way_in", "Without it you could not log in any more.")
+                    .detail("Choose a password first, by “Forgotten your password?”.")
+            }
+            IdentityError::NotFound => Self::not_found(),
+            IdentityError::Auth(error) => error.into(),
+        }
+    }
+}
+
+#[cfg(feature = "oidc")]
+impl From<OidcError> for Problem {
+    fn from(error: OidcError) -> Self {
+        // Not our fault, and not of whoever asks: 424 is what says so.
+        match error {
+            OidcError::Away(_) => {
+                Self::new(StatusCode::FAILED_DEPENDENCY, "provider_away", "It cannot be asked at the moment.")
+                    .detail("Please try again in a minute, or log in otherwise.")
+            }
+            OidcError::Declined(declined) => {
+                let said = match declined {
+                    Declined::NotAgreed => "You, or somebody there, did not agree.",
+                    Declined::NotNow => "It cannot do it at the moment. Please try again in a minute, or log in otherwise.",
+                    Declined::Otherwise => {
+                        "It did not say why in a way that we understand. If it happens again, tell whoever runs this site."
+                    }
+                };
+                Self::new(StatusCode::FORBIDDEN, "provider_declined", "You were not logged in there.").detail(said)
+            }
+            OidcError::Distrusted { said, .. } => Self::new(
+                StatusCode::FAILED_DEPENDENCY,
+                "provider_not_believed",
+                "What came back from there cannot be believed.",
+            )
+            .detail(format!("{said} Nothing was changed. Begin again at the log-in; if it happens again, tell whoever runs this site.")),
         }
     }
 }

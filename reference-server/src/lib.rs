@@ -19,11 +19,14 @@ pub mod extract;
 mod figures;
 pub mod files;
 pub mod heads;
+pub mod identities;
 pub mod import;
 pub mod intake;
 pub mod links;
 pub mod live;
 pub mod mail;
+#[cfg(feature = "oidc")]
+pub mod oidc;
 pub mod open311;
 pub mod pages;
 pub mod preferences;
@@ -61,10 +64,13 @@ use crate::clock::{Clock, MovableClock, SystemClock};
 use crate::config::{Config, DatabaseUrl};
 use crate::database::{Database, DatabaseError};
 use crate::files::{Attachments, FilesError};
+use crate::identities::IdentityService;
 use crate::intake::MailIntake;
 use crate::links::ComplaintLinks;
 use crate::live::Live;
 use crate::mail::{AccountLetters, AccountsBook};
+#[cfg(feature = "oidc")]
+use crate::oidc::Providers;
 use crate::preferences::{AsPreferred, PreferencesService};
 pub use crate::state::AppState;
 use crate::texts::Texts;
@@ -118,6 +124,9 @@ pub enum BuildError {
     /// Webhooks cannot be sent, or the policy told of them.
     #[error("webhooks cannot be used")]
     Webhooks(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// Providers cannot be asked.
+    #[error("providers cannot be asked")]
+    Providers(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// Mail cannot be sent the way the operator asked for.
     #[error("mail cannot be sent as configured")]
     Mail(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -185,6 +194,13 @@ pub async fn build_with(config: Config, parts: Parts) -> Result<Server, BuildErr
         AccountService::new(Arc::clone(&database.accounts), passwords, Arc::clone(&clock), &config.base_url());
     let setup_link = accounts.setup_link().await.map_err(BuildError::Accounts)?;
 
+    let identities = IdentityService::new(Arc::clone(&database.identities), accounts.clone(), Arc::clone(&clock));
+    #[cfg(feature = "oidc")]
+    let providers = {
+        let key = database.inbox.key(oidc::PURPOSE, rand::random()).await.map_err(BuildError::Intake)?;
+        Providers::new(&config.providers, key, &config.base_url(), Arc::clone(&clock))
+            .map_err(|error| BuildError::Providers(Box::new(error)))?
+    };
     let policy = catalogue::load(database.policies.as_ref(), clock.as_ref()).await.map_err(BuildError::Policy)?;
     let store = Arc::clone(&database.store);
     let organisation = mail::organisation(&policy).to_owned();
@@ -238,6 +254,9 @@ pub async fn build_with(config: Config, parts: Parts) -> Result<Server, BuildErr
         live,
         attachments,
         accounts,
+        identities,
+        #[cfg(feature = "oidc")]
+        providers,
         policies: Arc::clone(&database.policies),
         clock,
         movable_clock,
@@ -294,6 +313,8 @@ impl Server {
         ];
         lines.extend(config.intake.iter().map(|intake| format!("Mail in      {}", intake.address)));
         lines.extend(config.sms.iter().map(|gateway| format!("SMS gateway  {}", gateway.host())));
+        #[cfg(feature = "oidc")]
+        lines.extend(config.providers.iter().map(|provider| format!("Log-in with  {}", provider.name)));
         lines.extend(
             self.setup_link.iter().map(|link| {
                 format!("Set-up link  {link}\n             makes the first admin; works once, for 24 hours")

@@ -17,10 +17,13 @@ use crate::config::Config;
 use crate::error::{Problem, chain};
 use crate::figures::KeptFigures;
 use crate::files::Attachments;
+use crate::identities::IdentityService;
 use crate::intake::imap::ImapError;
 use crate::intake::{IntakeError, MailIntake};
 use crate::links::ComplaintLinks;
 use crate::live::Live;
+#[cfg(feature = "oidc")]
+use crate::oidc::Providers;
 use crate::preferences::PreferencesService;
 use crate::texts::Texts;
 use crate::webhooks::{Webhooks, WebhooksError};
@@ -37,6 +40,11 @@ pub struct AppState {
     pub attachments: Attachments,
     /// Accounts, sessions and tokens.
     pub accounts: AccountService,
+    /// Who customers are at providers.
+    pub identities: IdentityService,
+    /// Providers that customers can log in with.
+    #[cfg(feature = "oidc")]
+    pub providers: Providers,
     /// Every version of the policy.
     pub policies: Arc<dyn PolicyVersions>,
     /// The time everything goes by.

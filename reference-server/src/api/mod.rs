@@ -14,6 +14,8 @@ pub(crate) mod documents;
 pub(crate) mod figures;
 mod guest;
 mod health;
+#[cfg(feature = "oidc")]
+mod identities;
 pub(crate) mod intake;
 mod invitations;
 mod lifecycle;
@@ -118,6 +120,13 @@ pub fn routes(state: &AppState) -> OpenApiRouter<AppState> {
         .routes(routes!(health::live))
         .routes(routes!(health::ready))
         .routes(routes!(health::metrics));
+    #[cfg(feature = "oidc")]
+    {
+        routes = routes
+            .routes(routes!(identities::providers))
+            .routes(routes!(identities::list))
+            .routes(routes!(identities::remove));
+    }
     if state.movable_clock.is_some() {
         routes = routes.routes(routes!(clock::advance));
     }

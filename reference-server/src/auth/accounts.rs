@@ -183,19 +183,22 @@ pub enum Door {
     Password,
     /// By a link or code that was mailed.
     Code,
+    /// By an OpenID Connect provider.
+    Provider,
     /// A program got an API token by their password.
     ApiToken,
 }
 
 impl Door {
     /// All doors.
-    pub const ALL: [Self; 3] = [Self::Password, Self::Code, Self::ApiToken];
+    pub const ALL: [Self; 4] = [Self::Password, Self::Code, Self::Provider, Self::ApiToken];
 
     /// The stored name.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Password => "password",
             Self::Code => "code",
+            Self::Provider => "provider",
             Self::ApiToken => "api_token",
         }
     }
@@ -380,11 +383,13 @@ pub enum AccountMailKind {
     SecondFactorReset,
     /// A recovery code was used.
     RecoveryCodeUsed,
+    /// An account at a provider was linked to yours, or is no longer.
+    IdentityChanged,
 }
 
 impl AccountMailKind {
     /// All kinds.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::VerifyEmail,
         Self::AlreadyRegistered,
         Self::GuestSignUp,
@@ -402,6 +407,7 @@ impl AccountMailKind {
         Self::SecondFactorRemoved,
         Self::SecondFactorReset,
         Self::RecoveryCodeUsed,
+        Self::IdentityChanged,
     ];
 
     /// The stored name.
@@ -424,6 +430,7 @@ impl AccountMailKind {
             Self::SecondFactorRemoved => "second_factor_removed",
             Self::SecondFactorReset => "second_factor_reset",
             Self::RecoveryCodeUsed => "recovery_code_used",
+            Self::IdentityChanged => "identity_changed",
         }
     }
 }
@@ -619,6 +626,8 @@ pub trait Accounts: SecondFactors {
     async fn renew_password_hash(&self, id: &str, old: &str, new: &str) -> Result<(), AccountsError>;
     /// Queues another invitation for an enabled member of staff who has not accepted one; otherwise [`AccountsError::NoSuchAccount`].
     async fn invite_again(&self, id: &str, now: DateTime<Utc>) -> Result<(), AccountsError>;
+    /// Whether an account has an identity at a provider.
+    async fn has_identity(&self, id: &str) -> Result<bool, AccountsError>;
     /// Whether an enabled admin exists.
     async fn has_admin(&self) -> Result<bool, AccountsError>;
 

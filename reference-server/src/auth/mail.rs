@@ -216,6 +216,14 @@ pub(crate) fn compose(occasion: &Occasion<'_>) -> AccountMessage {
             ],
             Vec::new(),
         ),
+        AccountMailKind::IdentityChanged => (
+            "How you log in was changed",
+            vec![
+                format!("On {at} something changed about your account: {}.", occasion.about.unwrap_or("how you log in")),
+                "If that was you, there is nothing to do. If it was not you, log in, choose another password, and look at what is linked to your account:".into(),
+            ],
+            Vec::new(),
+        ),
     };
     let login = format!("{}/login", occasion.base_url);
     let link = occasion.link.unwrap_or(&login);
@@ -270,6 +278,7 @@ mod tests {
             let about = match kind {
                 AccountMailKind::NewDevice => Some("Firefox on Linux, from the network address 203.0.113.7"),
                 AccountMailKind::RecoveryCodeUsed => Some("9"),
+                AccountMailKind::IdentityChanged => Some("Google was linked to it, so that you can log in with it"),
                 _ => None,
             };
             let (id, to, base_url) = (Uuid::nil(), "j@example.org", "https://c.example");

@@ -2,6 +2,9 @@
 //!
 //! For a server that has fallen silent nobody waits longer here than in the store.
 
+#[path = "../identities/sql.rs"]
+#[expect(clippy::duplicate_mod, reason = "what it says is compiled once for each engine")]
+mod identities;
 #[path = "../intake/sql.rs"]
 #[expect(clippy::duplicate_mod, reason = "what it says is compiled once for each engine")]
 mod intake;
@@ -55,7 +58,7 @@ const APPLIED: &str = "SELECT version, hash FROM server_schema ORDER BY version"
 const RECORD: &str = "INSERT INTO server_schema (version, name, hash) VALUES ($1, $2, $3)";
 
 /// Numbered from 1, in order; one that was released is never edited.
-const MIGRATIONS: [(&str, &str); 11] = [
+const MIGRATIONS: [(&str, &str); 12] = [
     ("accounts", include_str!("../../migrations/postgres/0001_accounts.sql")),
     ("phone codes", include_str!("../../migrations/postgres/0002_phone_codes.sql")),
     ("webhooks", include_str!("../../migrations/postgres/0003_webhooks.sql")),
@@ -67,6 +70,7 @@ const MIGRATIONS: [(&str, &str); 11] = [
     ("guests", include_str!("../../migrations/postgres/0009_guests.sql")),
     ("second factor", include_str!("../../migrations/postgres/0010_second_factor.sql")),
     ("codes for guests", include_str!("../../migrations/postgres/0011_codes_for_guests.sql")),
+    ("identities", include_str!("../../migrations/postgres/0012_identities.sql")),
 ];
 
 /// Accounts and policy versions in a schema of a PostgreSQL database, beside the complaint store's tables.

@@ -548,7 +548,8 @@ impl AccountService {
         self.open_session(account, Door::Code, visit, replaces).await
     }
 
-    pub(super) async fn open_session(
+    /// Opens a session for somebody who has shown by a door who they are.
+    pub(crate) async fn open_session(
         &self,
         account: Account,
         door: Door,
@@ -791,7 +792,14 @@ impl AccountService {
         match self.authenticate(&account.email, current, address).await {
             Ok(_) => Ok(()),
             Err(AuthError::InvalidCredentials) => {
-                let fault = Fault::new("wrong", "This is not your present password.");
+                let fault = if self.has_password(&account.id).await? {
+                    Fault::new("wrong", "This is not your present password.")
+                } else {
+                    Fault::new(
+                        "no_password",
+                        "You have no password yet. Choose one by “Forgotten your password?” first.",
+                    )
+                };
                 Err(AuthError::Invalid(vec![FieldFault { field: "current_password", fault }]))
             }
             Err(AuthError::Invalid(faults)) => {
@@ -951,9 +959,22 @@ impl AccountService {
         self.accounts.by_id(id).await?.ok_or(AuthError::NoSuchAccount)
     }
 
-    /// The account with this id, if it is a guest's: a customer whose address is known to be theirs, and who has chosen no password.
+    /// Whether an account has a password.
+    pub(crate) async fn has_password(&self, id: &str) -> Result<bool, AuthError> {
+        let account = self.account(id).await?;
+        let Ok(email) = EmailAddress::parse(&account.email) else { return Ok(false) };
+        let known = self.accounts.by_email(&email).await?;
+        Ok(known.is_some_and(|known| known.password_hash.is_some()))
+    }
+
+    /// The account with this id, if it is a guest's: a customer whose address is known to be theirs, and who has chosen no password
+    /// and logs in with no provider.
     pub async fn guest(&self, id: &str) -> Result<Option<Account>, AuthError> {
-        Ok(self.accounts.credentials(id).await?.filter(Credentials::is_guest).map(|known| known.account))
+        let guest = self.accounts.credentials(id).await?.filter(Credentials::is_guest);
+        if guest.is_some() && self.accounts.has_identity(id).await? {
+            return Ok(None);
+        }
+        Ok(guest.map(|known| known.account))
     }
 
     /// Counts a visitor's wish for mail to an address as a sign-up, or refuses it.
@@ -1110,6 +1131,23 @@ impl AccountService {
         }
     }
 
+    /// Counts what comes back from a provider as a try to log in until it was one that succeeded; many come from one network address only
+    /// where somebody guesses.
+    pub(crate) async fn admit_passage(&self, address: IpAddr) -> Result<i64, AuthError> {
+        let now = self.clock.now();
+        let limits = AttemptLimits { per_subject_and_address: None, per_subject: None, ..LOGIN_LIMITS };
+        let subject = hash_of("a passage from a provider");
+        match self.accounts.admit_attempt(AttemptKind::LogIn, subject, &network_of(address), limits, None, now).await? {
+            Admission::Admitted { attempt } => Ok(attempt),
+            Admission::Refused { until } => Err(wait_until(until, now)),
+        }
+    }
+
+    /// Takes a counted try back.
+    pub(crate) async fn forgive(&self, attempt: i64) -> Result<(), AuthError> {
+        Ok(self.accounts.forgive_attempt(attempt).await?)
+    }
+
     /// Queues a mail for whoever has confirmed this address, without a word on whether anybody has.
     async fn ask_for_mail(
         &self,
@@ -1205,7 +1243,8 @@ fn way_in(kind: AccountMailKind) -> Option<WayIn> {
         | AccountMailKind::SecondFactorAdded
         | AccountMailKind::SecondFactorRemoved
         | AccountMailKind::SecondFactorReset
-        | AccountMailKind::RecoveryCodeUsed => None,
+        | AccountMailKind::RecoveryCodeUsed
+        | AccountMailKind::IdentityChanged => None,
     }
 }
 

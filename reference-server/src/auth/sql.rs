@@ -62,6 +62,7 @@ const TAKE_OVER: &str =
     WHERE id = $1";
 const CONFIRMATION: &str = "SELECT a.sign_ups_differ OR a.password_hash IS NULL FROM server_one_time_tokens t JOIN server_accounts a ON a.id = t.account_id
     WHERE t.hash = $1 AND t.purpose = 'verify_email' AND t.used_at IS NULL AND t.expires_at > $2 AND a.disabled_at IS NULL";
+const HAS_IDENTITY: &str = "SELECT EXISTS (SELECT 1 FROM server_identities WHERE account_id = $1)";
 const COUNT_ADMINS: &str = "SELECT count(*) FROM server_accounts WHERE role = 'admin' AND disabled_at IS NULL";
 
 const INSERT_TOKEN: &str =
@@ -376,6 +377,11 @@ impl Accounts for Kept {
         }
         insert_mail(&mut tx, id, AccountMailKind::Invitation, now).await?;
         tx.commit().await.map_err(fault)
+    }
+
+    async fn has_identity(&self, id: &str) -> Result<bool, AccountsError> {
+        let has = sqlx::query(HAS_IDENTITY).bind(id).fetch_one(&mut *self.connection().await?).await.map_err(fault)?;
+        has.try_get(0).map_err(fault)
     }
 
     async fn has_admin(&self) -> Result<bool, AccountsError> {
@@ -1093,7 +1099,11 @@ impl PolicyVersions for Kept {
     }
 }
 
-async fn insert_account(tx: &mut Connection, new: &NewAccount, now: DateTime<Utc>) -> Result<Account, AccountsError> {
+pub(super) async fn insert_account(
+    tx: &mut Connection,
+    new: &NewAccount,
+    now: DateTime<Utc>,
+) -> Result<Account, AccountsError> {
     let verified_at = new.email_verified.then_some(now);
     sqlx::query(INSERT_ACCOUNT)
         .bind(&new.id)
@@ -1271,7 +1281,7 @@ async fn count_admins(connection: &mut Connection) -> Result<i64, AccountsError>
 }
 
 /// Nobody has an id that cannot be kept; PostgreSQL would refuse the question.
-fn may_be_id(id: &str) -> bool {
+pub(super) fn may_be_id(id: &str) -> bool {
     !id.contains('\0')
 }
 
@@ -1283,7 +1293,7 @@ fn credentials(row: &Row) -> Result<Credentials, AccountsError> {
     Ok(Credentials { account: account(row)?, password_hash: row.try_get("password_hash").map_err(fault)? })
 }
 
-fn account(row: &Row) -> Result<Account, AccountsError> {
+pub(super) fn account(row: &Row) -> Result<Account, AccountsError> {
     let role: String = row.try_get("role").map_err(fault)?;
     Ok(Account {
         id: row.try_get("id").map_err(fault)?,

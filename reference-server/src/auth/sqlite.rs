@@ -1,5 +1,8 @@
 //! Accounts in the `SQLite` file of the server.
 
+#[path = "../identities/sql.rs"]
+#[expect(clippy::duplicate_mod, reason = "what it says is compiled once for each engine")]
+mod identities;
 #[path = "../intake/sql.rs"]
 #[expect(clippy::duplicate_mod, reason = "what it says is compiled once for each engine")]
 mod intake;
@@ -61,6 +64,7 @@ static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
         migration(11, "guests", include_str!("../../migrations/sqlite/0011_guests.sql")),
         migration(12, "second factor", include_str!("../../migrations/sqlite/0012_second_factor.sql")),
         migration(13, "codes for guests", include_str!("../../migrations/sqlite/0013_codes_for_guests.sql")),
+        migration(14, "identities", include_str!("../../migrations/sqlite/0014_identities.sql")),
     ]);
     migrator.dangerous_set_table_name(SCHEMA_TABLE);
     migrator

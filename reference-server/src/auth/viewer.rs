@@ -1,5 +1,6 @@
 //! Who asks: extractors for handlers.
 
+use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
@@ -359,7 +360,23 @@ fn keep_for(cookie: &mut Cookie<'static>, duration: Duration) {
     cookie.set_max_age(age);
 }
 
-fn bare_cookie(name: &'static str, value: String, config: &Config) -> Cookie<'static> {
+/// A cookie of this name for a while, or with no time at all the one that makes the browser forget it.
+pub fn passing_cookie(name: &str, value: String, lasts: Duration, config: &Config) -> Cookie<'static> {
+    let mut cookie = bare_cookie(passing_name(name, config), value, config);
+    keep_for(&mut cookie, lasts);
+    cookie
+}
+
+/// The value of such a cookie, if the browser sent one.
+pub fn passing(headers: &HeaderMap, name: &str, config: &Config) -> Option<String> {
+    CookieJar::from_headers(headers).get(&passing_name(name, config)).map(|cookie| cookie.value().to_owned())
+}
+
+fn passing_name(name: &str, config: &Config) -> String {
+    if config.is_https() { format!("__Host-{name}") } else { name.to_owned() }
+}
+
+fn bare_cookie(name: impl Into<Cow<'static, str>>, value: String, config: &Config) -> Cookie<'static> {
     let mut cookie = Cookie::new(name, value);
     cookie.set_path("/");
     cookie.set_http_only(true);

@@ -65,6 +65,28 @@ pub(super) enum Below {
     Account,
 }
 
+/// A page with a form by which somebody comes in, and the providers with which they do so otherwise.
+#[derive(Template)]
+#[template(path = "public/door.html")]
+struct DoorPage<'a> {
+    me: Me,
+    title: &'a str,
+    intro: &'a str,
+    action: &'a str,
+    button: &'a str,
+    hidden: &'a [(&'a str, &'a str)],
+    summary: Summary,
+    fields: Vec<Field>,
+    below: Below,
+    providers: Vec<ProviderLink>,
+}
+
+/// Where somebody logs in with a provider.
+struct ProviderLink {
+    name: String,
+    address: String,
+}
+
 /// A page that says that something is done.
 #[derive(Template)]
 #[template(path = "public/done.html")]
@@ -268,12 +290,28 @@ pub(super) fn reset_page(state: &AppState, status: StatusCode, by: ByWhich<'_>, 
 async fn show_log_in(
     State(state): State<AppState>,
     MaybeViewer(viewer): MaybeViewer,
+    headers: HeaderMap,
     ApiQuery(query): ApiQuery<LogInQuery>,
 ) -> Answer {
-    match viewer {
-        Some(viewer) => Ok(see(local_address(&query.next).unwrap_or(start_of(viewer.role)))),
-        None => log_in_page(&state, StatusCode::OK, &query.next, None, &[], Below::SignUp),
+    if let Some(viewer) = viewer {
+        return Ok(see(local_address(&query.next).unwrap_or(start_of(viewer.role))));
     }
+    let intro = waiting_to_be_linked(&state, &headers).map(|name| {
+        format!("There is an account already with the e-mail address of your {name} account. Log in once as before; then you can link the two.")
+    });
+    let intro = intro.unwrap_or_default();
+    log_in_page_saying(&state, StatusCode::OK, &intro, &query.next, None, &[], Below::SignUp)
+}
+
+/// The name of the provider whose account waits in this browser to be linked, if one does.
+#[cfg(feature = "oidc")]
+fn waiting_to_be_linked(state: &AppState, headers: &HeaderMap) -> Option<String> {
+    super::identities::wish(state, headers).map(|(_, provider)| provider.config().name.clone())
+}
+
+#[cfg(not(feature = "oidc"))]
+fn waiting_to_be_linked(_state: &AppState, _headers: &HeaderMap) -> Option<String> {
+    None
 }
 
 async fn log_in(State(state): State<AppState>, mut visit: Visit, headers: HeaderMap, typed: Typed) -> Answer {
@@ -401,7 +439,10 @@ async fn log_in_by_mail(State(state): State<AppState>, mut visit: Visit, headers
     let browser = mark_browser(&mut visit, &state.config);
     let second_factor = typed.sent("second_factor");
     match state.accounts.log_in_by_mail(mailed, second_factor, &visit, before.as_deref()).await {
-        Ok(opened) => Ok(logged_in(&state, &opened, browser, "")),
+        Ok(opened) => {
+            let next = waiting_to_be_linked(&state, &headers).map_or("", |_| "/account/identities");
+            Ok(logged_in(&state, &opened, browser, next))
+        }
         Err(AuthError::SecondFactorNeeded { .. }) => mailed_second_step_page(&state, StatusCode::OK, mailed, &[]),
         Err(AuthError::Invalid(faults)) if faults.iter().any(|wrong| wrong.field == "second_factor") => {
             mailed_second_step_page(&state, StatusCode::UNPROCESSABLE_ENTITY, mailed, &faults_of(faults))
@@ -495,9 +536,10 @@ fn sign_up_page(state: &AppState, status: StatusCode, typed: Option<&Typed>, fau
     let fields = filled(fields, typed, faults);
     page(
         status,
-        &FormPage {
+        &DoorPage {
             me: Me::nobody(state),
             title: "Sign up",
+            providers: provider_links(state, ""),
             intro: if state.config.documents.is_empty() {
                 "With an account you hand in complaints, see at any time how they stand, and answer our questions."
             } else {
@@ -521,13 +563,27 @@ fn log_in_page(
     faults: &[Fault],
     below: Below,
 ) -> Answer {
+    log_in_page_saying(state, status, "", next, typed, faults, below)
+}
+
+/// The same with an introduction.
+pub(super) fn log_in_page_saying(
+    state: &AppState,
+    status: StatusCode,
+    intro: &str,
+    next: &str,
+    typed: Option<&Typed>,
+    faults: &[Fault],
+    below: Below,
+) -> Answer {
     let fields = filled(log_in_fields(), typed, faults);
     page(
         status,
-        &FormPage {
+        &DoorPage {
             me: Me::nobody(state),
             title: "Log in",
-            intro: "",
+            providers: provider_links(state, next),
+            intro,
             action: "/login",
             button: "Log in",
             hidden: &[("next", next)],
@@ -536,6 +592,25 @@ fn log_in_page(
             below,
         },
     )
+}
+
+#[cfg(feature = "oidc")]
+fn provider_links(state: &AppState, next: &str) -> Vec<ProviderLink> {
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    if local_address(next).is_some() {
+        query.append_pair("next", next);
+    }
+    let query = query.finish();
+    let link = |provider: &crate::oidc::Provider| ProviderLink {
+        name: provider.config().name.clone(),
+        address: format!("/login/with/{}?{query}", provider.config().key).trim_end_matches('?').to_owned(),
+    };
+    state.providers.all().iter().map(link).collect()
+}
+
+#[cfg(not(feature = "oidc"))]
+fn provider_links(_state: &AppState, _next: &str) -> Vec<ProviderLink> {
+    Vec::new()
 }
 
 /// What somebody logs in with.

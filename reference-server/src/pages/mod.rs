@@ -12,6 +12,8 @@ pub mod documents;
 mod ended;
 pub mod form;
 pub mod guest;
+#[cfg(feature = "oidc")]
+pub mod identities;
 pub mod links;
 pub mod mail;
 pub mod myself;
@@ -59,10 +61,16 @@ pub fn routes(state: &AppState) -> Router<AppState> {
         .merge(mail::routes())
         .merge(dead_letters::routes())
         .merge(preferences::routes())
-        .merge(documents::routes())
+        .merge(documents::routes());
+    #[cfg(feature = "oidc")]
+    let for_people = for_people.merge(identities::routes());
+    let for_people = for_people
         .route_layer(from_fn_with_state(state.clone(), documents::accepted_first))
         .route_layer(from_fn_with_state(state.clone(), ended::session));
-    Router::new()
+    let routes = Router::new();
+    #[cfg(feature = "oidc")]
+    let routes = routes.merge(identities::doors());
+    routes
         .route("/static/{digest}/{name}", get(assets::serve))
         .merge(links::routes())
         .merge(mail::links())

@@ -47,6 +47,8 @@ struct MyselfPage {
     name: String,
     email: String,
     phone: Option<String>,
+    /// Whether they can log in with a provider.
+    identities: bool,
     /// What was just done, in words.
     done: &'static str,
     /// Whether text messages are sent at all.
@@ -436,6 +438,7 @@ async fn show_sessions(
         door: match log_in.door {
             Door::Password => "Password",
             Door::Code => "Mailed code",
+            Door::Provider => "Another account",
             Door::ApiToken => "Token for a program",
         },
     });
@@ -499,6 +502,7 @@ async fn account_page(
             name: person.0.name.clone(),
             email: person.0.email.clone(),
             phone: person.0.phone.clone(),
+            identities: person.0.role == Role::Customer && has_providers(state),
             done,
             texts: state.texts.is_some(),
             asked,
@@ -507,4 +511,14 @@ async fn account_page(
             code,
         },
     )
+}
+
+#[cfg(feature = "oidc")]
+fn has_providers(state: &AppState) -> bool {
+    !state.providers.all().is_empty()
+}
+
+#[cfg(not(feature = "oidc"))]
+fn has_providers(_state: &AppState) -> bool {
+    false
 }

@@ -14,6 +14,8 @@ mod description;
 mod documents;
 mod doors;
 mod files;
+#[cfg(feature = "oidc")]
+mod foreign_provider;
 mod forgotten;
 mod guests;
 mod headers;
@@ -32,6 +34,10 @@ mod portions;
 #[path = "../postgres/mod.rs"]
 mod postgres;
 mod preferences;
+#[cfg(feature = "oidc")]
+mod provider;
+#[cfg(feature = "oidc")]
+mod providers;
 #[allow(dead_code, reason = "the store is tried with more of it")]
 #[path = "../../../complaint-store-sqlx/tests/store/proxy.rs"]
 mod proxy;

@@ -11,6 +11,8 @@ mod inert;
 mod long;
 mod mail;
 mod own_account;
+#[cfg(feature = "oidc")]
+mod providers;
 mod roles;
 mod second_factor;
 mod story;

@@ -1,7 +1,7 @@
 use crate::house::{House, PASSWORD};
 
 /// Every address that can be opened without knowing an id.
-const ADDRESSES: [&str; 49] = [
+const ADDRESSES: [&str; 52] = [
     "/",
     "/signup",
     "/login",
@@ -31,6 +31,9 @@ const ADDRESSES: [&str; 49] = [
     "/account/password",
     "/account/sessions",
     "/account/deletion",
+    "/account/identities",
+    "/login/with/google",
+    "/login/with/google/back?state=x",
     "/accept",
     "/terms",
     "/privacy",
