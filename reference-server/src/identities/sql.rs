@@ -13,10 +13,10 @@ use crate::auth::values::{EmailAddress, Role};
 use crate::identities::kept::{Identities, Identity, Linked, NewIdentity, Unlinked};
 
 const ACCOUNT: &str =
-    "SELECT id, name, email, phone, role, email_verified_at, disabled_at, created_at, deletion_asked_at, password_hash
+    "SELECT id, name, email, phone, role, email_verified_at, disabled_at, created_at, deletion_asked_at, second_factor_at, password_hash
     FROM server_accounts WHERE id = $1";
 const ACCOUNT_OF_IDENTITY: &str =
-    "SELECT a.id, a.name, a.email, a.phone, a.role, a.email_verified_at, a.disabled_at, a.created_at, a.deletion_asked_at
+    "SELECT a.id, a.name, a.email, a.phone, a.role, a.email_verified_at, a.disabled_at, a.created_at, a.deletion_asked_at, a.second_factor_at
     FROM server_identities i JOIN server_accounts a ON a.id = i.account_id WHERE i.issuer = $1 AND i.subject = $2";
 const IDENTITIES_OF: &str = "SELECT id, issuer, email, linked_at FROM server_identities WHERE account_id = $1
     ORDER BY linked_at, id";
