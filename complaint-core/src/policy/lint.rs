@@ -79,7 +79,7 @@ impl Policy {
 
     /// Whether one span is over later than another, whenever they start. Working and wall time cannot be compared by
     /// number: so several starts of a week are tried, and all must agree.
-    fn is_longer(&self, one: Span, other: Span) -> bool {
+    pub(super) fn is_longer(&self, one: Span, other: Span) -> bool {
         let calendar = self.working_calendar();
         starts().all(|start| one.measure(&calendar, start).1 > other.measure(&calendar, start).1)
     }

@@ -51,6 +51,9 @@ pub struct StatutoryPromise {
     pub until: Option<NaiveDate>,
     /// Where it is written.
     pub source: String,
+    /// The rule pack that brought it; `None`: the house's own words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pack: Option<String>,
 }
 
 /// Which instant a promise of the law counts from.
@@ -142,6 +145,9 @@ pub struct Rights {
     /// When the time that the law allows is over without the answer it asks for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub missed: Option<String>,
+    /// The rule pack that brought them; `None`: the house's own words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pack: Option<String>,
     /// What stands in the slots.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub slots: BTreeMap<String, String>,
@@ -201,12 +207,13 @@ impl Policy {
         self.statutory.iter().filter(move |(_, promise)| promise.is_for(&category, known.as_ref(), received_on))
     }
 
-    /// What the law gives every complaint until its final response, if it does: the first such promise that neither lapses
-    /// nor is for certain categories.
+    /// What the law gives every complaint until its final response, if it does: of the promises that neither lapse nor are
+    /// for certain categories the one that is over first, for that one binds.
     pub(crate) fn final_response(&self) -> Option<(&PromiseKey, &StatutoryPromise)> {
-        self.statutory.iter().find(|(_, promise)| {
+        let promises = self.statutory.iter().filter(|(_, promise)| {
             promise.kept_by == Milestone::Resolution && !promise.lapses && promise.categories.is_empty()
-        })
+        });
+        promises.reduce(|first, other| if self.is_longer(first.1.within, other.1.within) { other } else { first })
     }
 
     /// What is wrong with the promises of the law and the texts about rights: path and message of each fault.
