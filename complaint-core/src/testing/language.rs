@@ -86,6 +86,8 @@ impl Scenario {
 
 /// Where in the line, and what is wrong.
 type Fault = (usize, String);
+/// The fields of an agent that were given, each with its column.
+type Columns = Vec<(&'static str, usize)>;
 
 struct Reader {
     scenario: Scenario,
@@ -703,8 +705,8 @@ fn beyond(policy: &Policy) -> String {
 
 /// `[level N] [skilled "S" and "S"] [capacity N] [reports to NAME] [in "AREA"] [speaking "L"]`; with the columns of what
 /// can be wrong by what other lines say.
-fn agent(words: &mut Words<'_>, name: &str) -> Result<(Agent, Vec<(&'static str, usize)>), Fault> {
-    let mut columns = Vec::new();
+fn agent(words: &mut Words<'_>, name: &str) -> Result<(Agent, Columns), Fault> {
+    let mut columns = Columns::new();
     let id = samples::agent_id(name).ok_or_else(|| words.fault_before(format!("`{name}` is no name")))?;
     let mut agent = Agent::named(id.as_str(), name).map_err(|it| words.fault_before(it.to_string()))?;
     while words.peek().is_some() {
