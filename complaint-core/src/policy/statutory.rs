@@ -108,6 +108,24 @@ impl StatutoryPromise {
         LegalPromise { key: key.clone(), kept_by: self.kept_by, lapses: self.lapses }
     }
 
+    /// Whether a complaint can have both, to be kept by the same, and they are of one source: what is for all of another
+    /// pack is a law of its own, that has its own clock beside this one.
+    pub(super) fn rivals(&self, other: &Self, categories: &[Category]) -> bool {
+        let two_laws = self.pack.is_some() && other.pack.is_some() && self.pack != other.pack;
+        if two_laws || self.lapses || other.lapses || self.kept_by != other.kept_by {
+            return false;
+        }
+        let on = self.from.max(other.from).unwrap_or(NaiveDate::MIN);
+        let both = |key: &CategoryKey, known| self.is_for(key, known, on) && other.is_for(key, known, on);
+        let for_the_rest = self.categories.is_empty() && other.categories.is_empty();
+        let in_time = [self, other].iter().all(|it| it.until.is_none_or(|until| on <= until));
+        let mut named = self.categories.union(&other.categories);
+        in_time
+            && (for_the_rest
+                || named.any(|key| both(key, categories.iter().find(|known| known.key == *key)))
+                || categories.iter().any(|known| both(&known.key, Some(known))))
+    }
+
     fn is_for(&self, category: &CategoryKey, known: Option<&Category>, received_on: NaiveDate) -> bool {
         let named = |names: &BTreeSet<CategoryKey>| {
             names.contains(category) || known.is_some_and(|known| !known.groups.is_disjoint(names))
