@@ -139,6 +139,7 @@ codes! {
     CategoryUnskilled = "category_unskilled", Warning, "A category whose complaints no agent can be given.";
     LikelyTypo = "likely_typo", Warning, "A skill, area or category that is probably misspelt.";
     SuperiorOutOfReach = "superior_out_of_reach", Warning, "A superior who can never be given what is escalated.";
+    CalendarUnused = "calendar_unused", Warning, "A calendar by which nobody works and nothing is measured.";
     AgentBeyondLadder = "agent_beyond_ladder", Warning, "An agent of a level that the ladder does not have.";
 }
 

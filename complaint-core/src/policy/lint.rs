@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::finding::{Code, Finding, Severity, nearest};
 use super::structure::Machine;
-use super::{Category, Policy, TargetOverrides};
+use super::{Category, LevelPolicy, Policy, StatutoryPromise, TargetOverrides};
 use crate::complaint::Priority;
 use crate::deadline::{ClockKind, Span};
 use crate::id::{CategoryKey, Level};
@@ -45,6 +45,7 @@ impl Policy {
         report.spans();
         report.windows();
         report.law();
+        report.rival_promises();
         report.orders();
         report.ladder();
         report.catalogue();
@@ -79,7 +80,7 @@ impl Policy {
 
     /// Whether one span is over later than another, whenever they start. Working and wall time cannot be compared by
     /// number: so several starts of a week are tried, and all must agree.
-    fn is_longer(&self, one: Span, other: Span) -> bool {
+    pub(super) fn is_longer(&self, one: Span, other: Span) -> bool {
         let calendar = self.working_calendar();
         starts().all(|start| one.measure(&calendar, start).1 > other.measure(&calendar, start).1)
     }
@@ -258,6 +259,32 @@ impl Report<'_> {
         }
     }
 
+    /// Two promises of one source for one complaint: the later one can never be missed before the earlier one.
+    fn rival_promises(&mut self) {
+        let policy = self.policy;
+        let calendar = policy.working_calendar();
+        let later = |one: &StatutoryPromise, other: &StatutoryPromise| {
+            starts().all(|start| one.due(&calendar, start) >= other.due(&calendar, start))
+        };
+        let promises: Vec<_> = policy.statutory.iter().collect();
+        for (at, one) in promises.iter().enumerate() {
+            for other in promises[at + 1..].iter().filter(|other| one.1.rivals(other.1, &policy.categories)) {
+                let [(key, promise), (rival, binding)] =
+                    if later(one.1, other.1) { [one, other] } else { [other, one] };
+                let counts = if later(promise, binding) { "the shorter" } else { "whichever ends first" };
+                self.push(
+                    Code::RivalTargets,
+                    format!("statutory.{key}.within"),
+                    format!(
+                        "a complaint can have these {} and the {} of `statutory.{rival}`, and {counts} binds",
+                        promise.within, binding.within
+                    ),
+                    "keep one, or say in `categories`, `except`, `from` or `until` which complaints each is for",
+                );
+            }
+        }
+    }
+
     /// Limits whose order contradicts the order of the steps, or of the priorities.
     fn orders(&mut self) {
         let policy = self.policy;
@@ -366,6 +393,7 @@ impl Report<'_> {
         for (at, level) in policy.levels.iter().enumerate() {
             self.line(format!("levels.{at}.name"), &level.name);
             self.same_name(&mut names, &level.name, format!("levels.{at}.name"));
+            self.twice_limited(at, level);
             let begins = Priority::ALL.iter().copied().find_map(|priority| {
                 let begin = policy.usual(ClockKind::Acceptance, priority)?;
                 let stays = level.priorities.get(&priority).copied().unwrap_or(level.target);
@@ -385,6 +413,7 @@ impl Report<'_> {
                 );
             }
         }
+        self.never_left_by_time();
         for (at, pair) in policy.levels.windows(2).enumerate() {
             let less = falls(pair[0].authority.as_deref(), pair[1].authority.as_deref());
             if let Some(less) = less {
@@ -402,6 +431,60 @@ impl Report<'_> {
                 format!("levels.{}.authority", policy.levels.len() - 1),
                 format!("nobody may decide more than the last level, {} ({})", level.name, amounts(limits)),
                 "leave the line out, so that the last level decides any amount",
+            );
+        }
+    }
+
+    fn twice_limited(&mut self, at: usize, level: &LevelPolicy) {
+        let mut limits: BTreeMap<_, Money> = BTreeMap::new();
+        for limit in level.authority.iter().flatten() {
+            if let Some(first) = limits.insert(limit.currency(), *limit) {
+                self.push(
+                    Code::DuplicateKey,
+                    format!("levels.{at}.authority"),
+                    format!("there are two limits for {}: {first} and {limit}", limit.currency()),
+                    "give each currency one",
+                );
+            }
+        }
+    }
+
+    /// Times behind the end of what they are in. A level above the first may have more time than the resolution: a
+    /// complaint that comes there late is not moved on by that clock again. At the last one nothing goes further by time.
+    fn never_left_by_time(&mut self) {
+        let policy = self.policy;
+        let Some((_, below_last)) = policy.levels.split_last() else { return };
+        let Some(first) = below_last.first() else { return };
+        let stays = |level: &LevelPolicy, priority| level.priorities.get(&priority).copied().unwrap_or(level.target);
+        let is_late = |priority| {
+            let due = policy.usual(ClockKind::Resolution, priority);
+            due.is_some_and(|due| policy.is_longer(stays(first, priority), due))
+        };
+        let (own, usual): (Vec<Priority>, Vec<Priority>) =
+            Priority::ALL.iter().copied().partition(|priority| first.priorities.contains_key(priority));
+        let mut late: Vec<String> =
+            own.into_iter().filter(|it| is_late(*it)).map(|it| format!("priorities.{}", it.name())).collect();
+        // The usual time may be too long for urgent ones alone.
+        if !usual.is_empty() && usual.into_iter().all(is_late) {
+            late.push("target".to_owned());
+        }
+        for field in late {
+            self.push(
+                Code::ClockNeverCounts,
+                format!("levels.0.{field}"),
+                "a complaint goes to the next level when its resolution is due, and that is before",
+                "give the level no more time than the resolution",
+            );
+        }
+        let approval = policy.targets.approval;
+        let outlasts =
+            |level: &LevelPolicy| Priority::ALL.iter().all(|it| policy.is_longer(approval, stays(level, *it)));
+        if below_last.iter().all(outlasts) {
+            self.push(
+                Code::ClockNeverCounts,
+                "targets.approval",
+                format!("a second person has {approval} to decide, and every level below the last is over before"),
+                "give the second person less time, or the levels more",
             );
         }
     }

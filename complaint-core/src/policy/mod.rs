@@ -422,6 +422,17 @@ pub enum PolicyError {
     Faulty(Vec<Finding>),
 }
 
+impl PolicyError {
+    /// For a text that nobody sees.
+    fn without_places(self) -> Self {
+        let bare = |findings: Vec<Finding>| findings.into_iter().map(|it| Finding { place: None, ..it }).collect();
+        match self {
+            Self::Unreadable(findings) => Self::Unreadable(bare(findings)),
+            Self::Faulty(findings) => Self::Faulty(bare(findings)),
+        }
+    }
+}
+
 impl Policy {
     /// Reads a policy and checks it. Warnings do not keep it from being used; [`Policy::check`] tells them.
     ///

@@ -32,6 +32,16 @@ impl Report<'_> {
         for (at, category) in policy.categories.iter().enumerate().filter(|(_, category)| category.active) {
             self.skills(at, category, &levels, &enabled, roster);
         }
+        for name in policy.calendars.keys().filter(|name| **name != policy.calendar) {
+            if !roster.members.iter().any(|member| member.agent.shift.as_ref() == Some(name)) {
+                self.push(
+                    Code::CalendarUnused,
+                    format!("calendars.{name}"),
+                    "it is neither the calendar of the house nor the shift of an agent",
+                    "name it in `calendar` or for a shift, or leave it out",
+                );
+            }
+        }
         for member in &enabled {
             self.reporting_line(member, roster);
         }

@@ -51,6 +51,9 @@ pub struct StatutoryPromise {
     pub until: Option<NaiveDate>,
     /// Where it is written.
     pub source: String,
+    /// The rule pack that brought it; `None`: the house's own words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pack: Option<String>,
 }
 
 /// Which instant a promise of the law counts from.
@@ -105,6 +108,24 @@ impl StatutoryPromise {
         LegalPromise { key: key.clone(), kept_by: self.kept_by, lapses: self.lapses }
     }
 
+    /// Whether a complaint can have both, to be kept by the same, and they are of one source: what is for all of another
+    /// pack is a law of its own, that has its own clock beside this one.
+    pub(super) fn rivals(&self, other: &Self, categories: &[Category]) -> bool {
+        let two_laws = self.pack.is_some() && other.pack.is_some() && self.pack != other.pack;
+        if two_laws || self.lapses || other.lapses || self.kept_by != other.kept_by {
+            return false;
+        }
+        let on = self.from.max(other.from).unwrap_or(NaiveDate::MIN);
+        let both = |key: &CategoryKey, known| self.is_for(key, known, on) && other.is_for(key, known, on);
+        let for_the_rest = self.categories.is_empty() && other.categories.is_empty();
+        let in_time = [self, other].iter().all(|it| it.until.is_none_or(|until| on <= until));
+        let mut named = self.categories.union(&other.categories);
+        in_time
+            && (for_the_rest
+                || named.any(|key| both(key, categories.iter().find(|known| known.key == *key)))
+                || categories.iter().any(|known| both(&known.key, Some(known))))
+    }
+
     fn is_for(&self, category: &CategoryKey, known: Option<&Category>, received_on: NaiveDate) -> bool {
         let named = |names: &BTreeSet<CategoryKey>| {
             names.contains(category) || known.is_some_and(|known| !known.groups.is_disjoint(names))
@@ -142,6 +163,9 @@ pub struct Rights {
     /// When the time that the law allows is over without the answer it asks for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub missed: Option<String>,
+    /// The rule pack that brought them; `None`: the house's own words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pack: Option<String>,
     /// What stands in the slots.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub slots: BTreeMap<String, String>,
@@ -201,12 +225,13 @@ impl Policy {
         self.statutory.iter().filter(move |(_, promise)| promise.is_for(&category, known.as_ref(), received_on))
     }
 
-    /// What the law gives every complaint until its final response, if it does: the first such promise that neither lapses
-    /// nor is for certain categories.
+    /// What the law gives every complaint until its final response, if it does: of the promises that neither lapse nor are
+    /// for certain categories the one that is over first, for that one binds.
     pub(crate) fn final_response(&self) -> Option<(&PromiseKey, &StatutoryPromise)> {
-        self.statutory.iter().find(|(_, promise)| {
+        let promises = self.statutory.iter().filter(|(_, promise)| {
             promise.kept_by == Milestone::Resolution && !promise.lapses && promise.categories.is_empty()
-        })
+        });
+        promises.reduce(|first, other| if self.is_longer(first.1.within, other.1.within) { other } else { first })
     }
 
     /// What is wrong with the promises of the law and the texts about rights: path and message of each fault.

@@ -16,7 +16,7 @@ use crate::complaint::{Channel, Complaint, Event, RemedyKind};
 use crate::deadline::{ClockKind, Ending, Span};
 use crate::id::{AgentId, Area, CustomerId, Language, Level};
 use crate::lifecycle::{Command, CommandName, Field, Status};
-use crate::policy::{Category, Policy};
+use crate::policy::{Category, Finding, Policy, Severity};
 
 /// The longest text of a scenario, in bytes.
 const TEXT_MAX: usize = 256 * 1024;
@@ -74,7 +74,10 @@ impl Scenario {
         }
         let mut reader = Reader::new(file);
         for (number, raw) in (1..).zip(text.lines()) {
-            reader.line(number, raw).map_err(|it| fault(number, it))?;
+            reader.number = number;
+            if let Err(it) = reader.line(raw) {
+                return Err(fault(reader.number, it));
+            }
         }
         let last = text.lines().count().max(1);
         reader.finish().map_err(|message| fault(last, (1, message)))
@@ -83,17 +86,29 @@ impl Scenario {
 
 /// Where in the line, and what is wrong.
 type Fault = (usize, String);
+/// The fields of an agent that were given, each with its column.
+type Columns = Vec<(&'static str, usize)>;
 
 struct Reader {
     scenario: Scenario,
+    /// The line that is read, or an earlier one that turned out to be at fault.
+    number: usize,
     policy: toml::Table,
     policy_is_read: bool,
-    categories: Vec<Category>,
+    /// Where each part of the organisation was given: only all lines together show whether it holds together.
+    places: Vec<Place>,
     started: bool,
     /// The latest instant that was named: a weekday without a date is after it.
     latest: DateTime<Utc>,
     /// What complaints are called, and what each is about.
     aliases: BTreeMap<String, String>,
+}
+
+/// Where something was given, by its path as findings have it, e.g. `targets.silence` or `agents.sarah.level`.
+struct Place {
+    path: String,
+    line: usize,
+    column: usize,
 }
 
 impl Reader {
@@ -102,16 +117,17 @@ impl Reader {
         scenario.file = Some(file.to_owned());
         Self {
             scenario,
+            number: 1,
             policy: toml::Table::try_from(Policy::standard()).unwrap_or_default(),
             policy_is_read: false,
-            categories: Vec::new(),
+            places: Vec::new(),
             started: false,
             latest: samples::monday(),
             aliases: BTreeMap::new(),
         }
     }
 
-    fn line(&mut self, number: usize, raw: &str) -> Result<(), Fault> {
+    fn line(&mut self, raw: &str) -> Result<(), Fault> {
         let tokens = tokens(raw)?;
         let mut words = Words { tokens: &tokens, at: 0, end: raw.chars().count() + 1 };
         let Some(first) = words.peek() else { return Ok(()) };
@@ -122,7 +138,7 @@ impl Reader {
             }
             return self.setting(words, raw);
         }
-        self.complete_policy().map_err(|message| words.fault(message))?;
+        self.complete_organisation()?;
         let timed = self.time(&mut words)?;
         if !self.started {
             let Some(Act::At(start)) = &timed else {
@@ -132,6 +148,7 @@ impl Reader {
             self.started = true;
         }
         let had_time = timed.is_some();
+        let number = self.number;
         self.scenario.lines.extend(timed.map(|act| Line { number, step: Step(act) }));
         if words.peek().is_some() || !had_time {
             let act = self.step(&mut words)?;
@@ -157,12 +174,16 @@ impl Reader {
             "policy" => return self.policy(raw),
             "category" => {
                 let name = words.text("a name in quotes")?;
-                return self.category(&name, raw);
+                let category = Category::named(&name).map_err(|it| words.fault_before(it.to_string()))?;
+                return self.category(category, words.column_before(), raw);
             }
             "agent" => {
                 let name = words.word("a name")?;
                 self.new_name(&words, &name)?;
-                let agent = agent(&mut words, &name)?;
+                let (agent, columns) = agent(&mut words, &name)?;
+                for (field, column) in columns {
+                    self.note_place(format!("agents.{}.{field}", agent.id), column);
+                }
                 self.scenario = self.scenario.clone().given(Given::from(agent));
             }
             role => {
@@ -207,40 +228,75 @@ impl Reader {
                 Some(hours) => office_hours(&mut self.policy, hours),
                 None => set(&mut self.policy, &clause),
             };
-            set.map_err(|message| (column, message))?;
+            self.note_place(set.map_err(|message| (column, message))?, column);
         }
-        self.policy_is_read = false;
         Ok(())
     }
 
     /// `category "NAME"; path = value; …`
-    fn category(&mut self, name: &str, raw: &str) -> Result<(), Fault> {
-        let at = |message: String| (1, message);
-        let category = Category::named(name).map_err(|it| at(it.to_string()))?;
+    fn category(&mut self, category: Category, column: usize, raw: &str) -> Result<(), Fault> {
+        let at = |message: String| (column, message);
         let mut table = toml::Table::try_from(category).map_err(|it| at(it.to_string()))?;
+        let known = self.policy.entry("categories").or_insert_with(|| toml::Value::Array(Vec::new()));
+        let number = known.as_array().map(Vec::len).ok_or_else(|| at("`categories` is no list".to_owned()))?;
+        self.note_place(format!("categories.{number}"), column);
         for (column, clause) in clauses(raw, "category").into_iter().skip(1) {
-            set(&mut table, &clause).map_err(|message| (column, message))?;
+            let path = set(&mut table, &clause).map_err(|message| (column, message))?;
+            self.note_place(format!("categories.{number}.{path}"), column);
         }
-        let category: Category = table.try_into().map_err(|it: toml::de::Error| at(it.message().to_owned()))?;
-        self.categories.push(category);
-        self.policy_is_read = false;
+        if let Some(toml::Value::Array(categories)) = self.policy.get_mut("categories") {
+            categories.push(table.into());
+        }
         Ok(())
     }
 
-    fn complete_policy(&mut self) -> Result<(), String> {
+    fn note_place(&mut self, path: String, column: usize) {
+        self.places.push(Place { path, line: self.number, column });
+    }
+
+    /// Line and column of what a finding is about: the narrowest place around it, else the last one inside it.
+    fn place_of(&self, path: &str) -> Option<(usize, usize)> {
+        let within = |inner: &str, outer: &str| {
+            inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
+        let around = self.places.iter().filter(|place| within(path, &place.path)).max_by_key(|place| place.path.len());
+        let found = around.or_else(|| self.places.iter().rfind(|place| within(&place.path, path)));
+        found.map(|place| (place.line, place.column))
+    }
+
+    fn fault_at(&mut self, place: Option<(usize, usize)>, message: String) -> Fault {
+        let (line, column) = place.unwrap_or((self.number, 1));
+        self.number = line;
+        (column, message)
+    }
+
+    /// All that was said of the organisation, taken together.
+    fn complete_organisation(&mut self) -> Result<(), Fault> {
         if self.policy_is_read {
             return Ok(());
         }
-        let text = toml::to_string(&self.policy).map_err(|it| it.to_string())?;
-        let policy = Policy::from_toml(&text).map_err(|error| match std::error::Error::source(&error) {
-            Some(cause) => format!("{error}: {cause}"),
-            None => error.to_string(),
-        })?;
-        let policy = std::mem::take(&mut self.categories).into_iter().fold(policy, Policy::with_category);
-        if let Some(finding) = policy.faults().first() {
-            return Err(format!("the policy does not hold together: {finding}"));
+        let text = toml::to_string(&self.policy).map_err(|it| (1, it.to_string()))?;
+        let errors = Policy::check(&text).into_iter().filter(|finding| finding.severity() == Severity::Error);
+        let placed = errors.map(|finding| (self.place_of(&finding.path), finding));
+        if let Some((place, finding)) = placed.min_by_key(|(place, _)| (place.is_none(), *place)) {
+            let finding = Finding { place: None, ..finding }; // a place in a text that nobody sees
+            return Err(self.fault_at(place, format!("the policy cannot be used: {finding}")));
         }
+        let policy = Policy::from_toml(&text).map_err(|it| (1, it.to_string()))?;
         self.scenario = self.scenario.clone().given(policy);
+        let house = &self.scenario.house;
+        let wrong = house.agents.iter().find_map(|agent| {
+            let is_known = |id: &AgentId| house.agents.iter().any(|known| known.id == *id);
+            let (field, message) = match &agent.reports_to {
+                _ if agent.level > house.policy.last_level() => ("level", beyond(&house.policy)),
+                Some(superior) if !is_known(superior) => ("reports_to", format!("there is no agent `{superior}`")),
+                _ => return None,
+            };
+            Some((self.place_of(&format!("agents.{}.{field}", agent.id)), message))
+        });
+        if let Some((place, message)) = wrong {
+            return Err(self.fault_at(place, message));
+        }
         self.policy_is_read = true;
         Ok(())
     }
@@ -386,7 +442,13 @@ impl Reader {
                     words.expect("with")?;
                     submission = submission.answering(question, words.text("the answer in quotes")?);
                 }
-                "as" => alias = Some(words.word("what to call it, e.g. C1")?),
+                "as" => {
+                    let name = words.word("what to call it, e.g. C1")?;
+                    if self.aliases.contains_key(&name) {
+                        return Err(words.fault_before(format!("another complaint is called {name}")));
+                    }
+                    alias = Some(name);
+                }
                 other => {
                     return Err(
                         words.fault_before(format!("`{other}` is none of: about, saying, against, for, answering, as"))
@@ -560,7 +622,7 @@ impl Reader {
         }
         if words.eat("at") {
             words.expect("level")?;
-            looked.level = Some(level(words)?);
+            looked.level = Some(self.level(words)?);
         }
         if looked.status.is_none() && looked.handler.is_none() && looked.level.is_none() {
             let names: Vec<String> = statuses.into_iter().map(|(name, _)| name).collect();
@@ -598,9 +660,15 @@ impl Reader {
 
     fn told(&self, words: &mut Words<'_>) -> Result<Told, Fault> {
         if words.eat("level") {
-            return Ok(Told::Level(level(words)?));
+            return Ok(Told::Level(self.level(words)?));
         }
         Ok(Told::Person(self.name(words)?))
+    }
+
+    fn level(&self, words: &mut Words<'_>) -> Result<Level, Fault> {
+        let level = level(words)?;
+        let policy = &self.scenario.house.policy;
+        if level > policy.last_level() { Err(words.fault_before(beyond(policy))) } else { Ok(level) }
     }
 
     fn name(&self, words: &mut Words<'_>) -> Result<String, Fault> {
@@ -631,13 +699,22 @@ impl Reader {
     }
 }
 
-/// `[level N] [skilled "S" and "S"] [capacity N] [reports to NAME] [in "AREA"] [speaking "L"]`
-fn agent(words: &mut Words<'_>, name: &str) -> Result<Agent, Fault> {
+fn beyond(policy: &Policy) -> String {
+    format!("the ladder ends at level {}", policy.last_level())
+}
+
+/// `[level N] [skilled "S" and "S"] [capacity N] [reports to NAME] [in "AREA"] [speaking "L"]`; with the columns of what
+/// can be wrong by what other lines say.
+fn agent(words: &mut Words<'_>, name: &str) -> Result<(Agent, Columns), Fault> {
+    let mut columns = Columns::new();
     let id = samples::agent_id(name).ok_or_else(|| words.fault_before(format!("`{name}` is no name")))?;
     let mut agent = Agent::named(id.as_str(), name).map_err(|it| words.fault_before(it.to_string()))?;
     while words.peek().is_some() {
         match words.word("")?.as_str() {
-            "level" => agent.level = level(words)?,
+            "level" => {
+                agent.level = level(words)?;
+                columns.push(("level", words.column_before()));
+            }
             "capacity" => agent.capacity = words.parsed("a number")?,
             "skilled" => {
                 let skills = list(words, "and", |words| {
@@ -649,7 +726,9 @@ fn agent(words: &mut Words<'_>, name: &str) -> Result<Agent, Fault> {
             "reports" => {
                 words.expect("to")?;
                 let superior = words.word("a name")?;
-                agent.reports_to = samples::agent_id(&superior);
+                let id = samples::agent_id(&superior);
+                agent.reports_to = Some(id.ok_or_else(|| words.fault_before(format!("`{superior}` is no name")))?);
+                columns.push(("reports_to", words.column_before()));
             }
             "in" => agent.areas = keys::<Area>(words, "an area in quotes")?,
             "speaking" => agent.languages = keys::<Language>(words, "a language in quotes")?,
@@ -660,7 +739,7 @@ fn agent(words: &mut Words<'_>, name: &str) -> Result<Agent, Fault> {
             }
         }
     }
-    Ok(agent)
+    Ok((agent, columns))
 }
 
 fn keys<T>(words: &mut Words<'_>, what: &str) -> Result<BTreeSet<T>, Fault>
@@ -792,8 +871,9 @@ fn clauses(raw: &str, keyword: &str) -> Vec<(usize, String)> {
     trimmed.filter(|(_, clause)| !clause.is_empty()).collect()
 }
 
-/// Sets `path.to.it = VALUE`, the value as TOML has it; a number in the path counts in a list, from 0.
-fn set(table: &mut toml::Table, clause: &str) -> Result<(), String> {
+/// Sets `path.to.it = VALUE`, the value as TOML has it; a number in the path counts in a list, from 0. Answers with the
+/// path.
+fn set(table: &mut toml::Table, clause: &str) -> Result<String, String> {
     let (path, written) = clause.split_once('=').ok_or_else(|| {
         format!("`{clause}` is no clause: write `targets.contest_window = \"10 days\"` or `office hours Mon-Fri 09:00-17:00 Europe/London`")
     })?;
@@ -817,19 +897,20 @@ fn set(table: &mut toml::Table, clause: &str) -> Result<(), String> {
         };
     }
     here.insert(last.to_owned(), value);
-    Ok(())
+    Ok(path.trim().to_owned())
 }
 
-/// `Mon-Fri 09:00-17:00 Europe/London`
-fn office_hours(policy: &mut toml::Table, written: &str) -> Result<(), String> {
+/// `Mon-Fri 09:00-17:00 Europe/London`. Answers with the path of the calendar.
+fn office_hours(policy: &mut toml::Table, written: &str) -> Result<String, String> {
     const WEEK: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
     let wrong = || format!("`{written}` are no office hours: write e.g. Mon-Fri 09:00-17:00 Europe/London");
     let [days, hours, zone] = written.split_whitespace().collect::<Vec<_>>()[..] else { return Err(wrong()) };
     let day = |name: &str| WEEK.iter().position(|day| *day == name.to_lowercase()).ok_or_else(wrong);
     let (first, last) = days.split_once('-').unwrap_or((days, days));
-    let open: toml::Table = WEEK[day(first)?..]
+    let named = WEEK.get(day(first)?..=day(last)?);
+    let open: toml::Table = named
+        .ok_or_else(|| format!("`{days}` runs backwards: the week begins on Monday"))?
         .iter()
-        .take((day(last)? + 1).saturating_sub(day(first)?))
         .map(|day| ((*day).to_owned(), toml::Value::from(vec![hours])))
         .collect();
     let mut calendar = toml::Table::new();
@@ -839,7 +920,7 @@ fn office_hours(policy: &mut toml::Table, written: &str) -> Result<(), String> {
     calendars.insert("office".into(), calendar.into());
     policy.insert("calendars".into(), calendars.into());
     policy.insert("calendar".into(), "office".into());
-    Ok(())
+    Ok("calendars.office".to_owned())
 }
 
 // --- words --------------------------------------------------------------------------------------------------------
@@ -982,10 +1063,14 @@ impl<'a> Words<'a> {
         (self.column(), message)
     }
 
+    fn column_before(&self) -> usize {
+        let before = self.at.checked_sub(1).and_then(|at| self.tokens.get(at));
+        before.map_or(1, |(column, _)| *column)
+    }
+
     /// A fault of what was read last.
     fn fault_before(&self, message: String) -> Fault {
-        let before = self.at.checked_sub(1).and_then(|at| self.tokens.get(at));
-        (before.map_or(1, |(column, _)| *column), message)
+        (self.column_before(), message)
     }
 
     fn finish(&self) -> Result<(), Fault> {
@@ -1135,6 +1220,9 @@ at Fri 2026-11-06 16:40 John submits \"Cracked lid\" about \"Damaged goods\" as 
             ("sweep every 1 hour during 3 days", "f:7:20: `during` is neither"),
             ("policy four_eyes = true", "f:7:1: `policy` stands before the first `at`"),
             ("John submits \"Another\" about \"Damaged goods\"", "f:7:45: say what to call it: as C1"),
+            ("John submits \"Another\" about \"Damaged goods\" as C1", "f:7:49: another complaint is called C1"),
+            ("expect C1 at level 4", "f:7:20: the ladder ends at level 3"),
+            ("expect no notices to level 4", "f:7:28: the ladder ends at level 3"),
         ] {
             assert!(wrong(line).starts_with(expected), "`{line}` gave\n{}\nnot\n{expected}", wrong(line));
         }
@@ -1157,10 +1245,41 @@ at Fri 2026-11-06 16:40 John submits \"Cracked lid\" about \"Damaged goods\" as 
         ] {
             assert!(parse(text).starts_with(expected), "{text:?} gave\n{}\nnot\n{expected}", parse(text));
         }
-        let faulty = parse(&format!("policy levels = []{then}"));
-        assert!(faulty.contains("levels: the ladder has 0 levels"), "{faulty}");
-        let unknown = parse(&format!("policy four_ears = true{then}"));
-        assert!(unknown.contains("four_ears"), "{unknown}");
+        // What only all lines together show is told at the line that says it.
+        for (text, expected) in [
+            ("policy levels = []", "1:8: the policy cannot be used: levels: the ladder has 0 levels; "),
+            (
+                "policy standard; four_ears = true",
+                "1:18: the policy cannot be used: four_ears: unknown field `four_ears`",
+            ),
+            (
+                "policy standard\npolicy low_rating = 3; targets.contest_window = \"banana\"\ncategory \"Glass\"",
+                "2:24: the policy cannot be used: targets.contest_window: ",
+            ),
+            ("\npolicy targets.contest_windw = \"1 day\"\n", "2:8: the policy cannot be used: targets.contest_windw: "),
+            (
+                "policy office hours Mon-Fri 09:00-17:00 Europe/Lundon\n",
+                "1:8: the policy cannot be used: calendars.office",
+            ),
+            ("policy office hours Fri-Mon 09:00-17:00 UTC", "1:8: `Fri-Mon` runs backwards"),
+            ("policy calendar = \"night\"\npolicy low_rating = 9", "1:8: the policy cannot be used: calendar: "),
+            (
+                "category \"Tin\"\ncategory \"Glass\"; weight = 0",
+                "2:19: the policy cannot be used: categories.1.weight",
+            ),
+            ("category \"Glass\"; priority = \"hgh\"", "1:19: the policy cannot be used: categories.0.priority: "),
+            ("category \"Glass\"\n\n category \"glass\"", "3:11: the policy cannot be used: categories.1.key: "),
+            ("category \"\"", "1:10: "),
+            ("agent Sarah reports to Nobdy\nagent Maria", "1:24: there is no agent `nobdy`"),
+            ("agent Maria\nagent Sarah level 9", "2:19: the ladder ends at level 3"),
+        ] {
+            let told = parse(&format!("{text}{then}\nexpect C1 assigned"));
+            assert!(told.starts_with(&format!("f:{expected}")), "{text:?} gave\n{told}\nnot\n{expected}");
+        }
+        let later = "policy calendar = \"night\"\npolicy calendars.night.hours.mon = [\"09:00-17:00\"]; \
+                     calendars.night.zone = \"UTC\"\nagent Sarah reports to Maria\nagent Maria level 2\ncustomer John\n\
+                     category \"X\"\nat Mon 2026-11-23 09:30 John submits \"X\" about \"X\" as C1\nexpect C1 queued";
+        assert!(Scenario::parse("f", later).is_ok(), "what a later line says counts for an earlier one");
     }
 
     #[test]

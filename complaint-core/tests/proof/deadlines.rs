@@ -757,6 +757,77 @@ fn a_pack_leaves_to_the_house_what_it_does_not_say() {
     assert_eq!(longer.levels.iter().map(|it| it.name.as_str()).collect::<Vec<_>>(), ["One", "Two"]);
 }
 
+/// A law that a house is under is not weakened by the next pack: it is refused by name, and nothing is mixed.
+#[test]
+fn a_pack_does_not_replace_what_another_law_says() {
+    let pack = |name: &str| Policy::pack(name).unwrap();
+    let refused = |house: &Policy, pack: &RulePack| -> (String, String) {
+        match house.under(pack).unwrap_err() {
+            PackError::OtherLaw { path, other, .. } => (path, other),
+            error => panic!("{error}"),
+        }
+    };
+    let (both, rights) = ("statutory.final-response", "rights");
+    for (first, then) in [("uk-fca-disp", "us-cfpb"), ("us-cfpb", "uk-fca-disp")] {
+        let house = british().under(&pack(first)).unwrap();
+        assert_eq!(refused(&house, &pack(then)), (both.to_owned(), first.to_owned()), "{then} over {first}");
+        // A guideline goes below a law, and not over it: it has other words about rights.
+        for guideline in ["iso-10002", "municipal"] {
+            assert_eq!(refused(&house, &pack(guideline)), (rights.to_owned(), first.to_owned()));
+            let below = british().under(&pack(guideline)).unwrap().under(&pack(first)).unwrap();
+            assert_eq!((&below.statutory, &below.rights.decision), (&house.statutory, &house.rights.decision));
+        }
+    }
+    assert!(british().under(&pack("iso-10002")).unwrap().under(&pack("municipal")).is_ok(), "no law in either");
+}
+
+/// What the house says itself, it says as a draft: a pack replaces the promise, and all of it. What other packs promise
+/// stands beside it.
+#[test]
+fn a_promise_has_one_source_and_stands_beside_those_of_other_packs() {
+    let pack = |name: &str| Policy::pack(name).unwrap();
+    let mut house = british();
+    house.statutory.get_mut(&key("final-response")).unwrap().day_zero = DayZero::NextOpening;
+    let american = house.under(&pack("us-cfpb")).unwrap();
+    let promise = &american.statutory[&key("final-response")];
+    assert_eq!((promise.day_zero, promise.pack.as_deref()), (DayZero::Receipt, Some("us-cfpb")));
+    // Packs with keys of their own stand side by side.
+    let text = |name: &str, weeks: u8| {
+        format!(
+            "[pack]\nname = '{name}'\ntitle = 'X'\nas_of = '2026-01-01'\nnotes = 'x'\n[statutory.ours]\n\
+             label = 'Ours'\nwithin = '{weeks} weeks'\nsource = 'A law'\n"
+        )
+    };
+    let own = |name: &str, weeks| RulePack::from_toml(&text(name, weeks)).unwrap();
+    let beside = american.under(&own("ours", 6)).unwrap();
+    assert_eq!(beside.statutory[&key("final-response")], *promise);
+    assert_eq!(beside.statutory[&key("ours")].within.to_string(), "6 weeks");
+    // A newer edition, of either, replaces the older one.
+    let newer = beside.under(&own("ours", 4)).unwrap();
+    assert_eq!(newer.statutory[&key("ours")].within.to_string(), "4 weeks");
+    assert_eq!(newer.under(&pack("us-cfpb")).unwrap(), newer);
+    let theirs = newer.under(&own("theirs", 9)).unwrap_err();
+    assert!(matches!(&theirs, PackError::OtherLaw { path, other, .. } if path == "statutory.ours" && other == "ours"));
+}
+
+/// The times of a level say nothing where there is no such level.
+#[test]
+fn a_pack_with_times_for_more_levels_than_there_are_says_so() {
+    let municipal = Policy::pack("municipal").unwrap();
+    for has in [1, 2] {
+        let mut house = british();
+        house.levels.truncate(has);
+        let refused = house.under(&municipal).unwrap_err();
+        assert!(matches!(refused, PackError::ShortLadder { needs: 3, has: known, .. } if known == has), "{refused}");
+        let told = format!("`municipal` sets times of 3 levels, and the ladder has {has}: ");
+        assert!(refused.to_string().contains(&told), "{refused}");
+    }
+    assert!(municipal.notes().contains("at least three levels"), "{}", municipal.notes());
+    let mut tall = british();
+    tall.levels.push(tall.levels[2].clone());
+    assert_eq!(tall.under(&municipal).unwrap().levels[3], tall.levels[3]);
+}
+
 /// A list of tables is laid over item by item; any other list is replaced as a whole, and an empty one empties it.
 #[test]
 fn a_list_of_a_pack_replaces_the_one_of_the_house() {
@@ -802,7 +873,10 @@ fn a_pack_that_cannot_be_used_says_why() {
     assert!(matches!(read(promise), PackError::Policy { .. }), "a promise without source");
     let empty = read(&format!("{promise}source = ''\n"));
     let PackError::Policy { error, .. } = empty else { panic!("{empty}") };
-    assert!(error.to_string().contains("statutory.a.source"), "{error}");
+    assert!(
+        error.to_string().contains("together: statutory.a.source: "),
+        "no line of a text that nobody sees: {error}"
+    );
     let never = read(&format!("{promise}source = 'x'\nfrom = '2026-02-01'\nuntil = '2026-01-01'\n"));
     let PackError::Policy { error, .. } = never else { panic!("{never}") };
     assert!(error.to_string().contains("statutory.a.until"), "{error}");

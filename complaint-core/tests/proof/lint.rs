@@ -248,6 +248,42 @@ fn more_texts() -> Vec<(Code, &'static str, &'static str, String)> {
             "[\"1000.00 EUR\"",
             of(&[("authority = [\"100.00 EUR\", \"100.00 USD\", \"100.00 GBP\", \"100.00 CHF\"]", "")], ""),
         ),
+        (
+            Code::DuplicateKey,
+            "levels.0.authority",
+            "[\"100.00 EUR\"",
+            of(&[("\"100.00 USD\"", "\"200.00 EUR\", \"100.00 USD\"")], ""),
+        ),
+        (
+            Code::RivalTargets,
+            "statutory.final-response.within",
+            "\"8 weeks\"",
+            of(
+                &[],
+                "\n[statutory.answer]\nlabel = \"Answer\"\nwithin = \"6 weeks\"\nkept_by = \"resolution\"\nsource = \"Act\"\n",
+            ),
+        ),
+        (
+            Code::ClockNeverCounts,
+            "targets.approval",
+            "\"90 working days\"",
+            of(&[("approval = \"8 working hours\"", "approval = \"90 working days\"")], ""),
+        ),
+        (
+            Code::ClockNeverCounts,
+            "levels.0.target",
+            "\"50 working days\"",
+            of(
+                &[("Representative\"\ntarget = \"5 working days\"", "Representative\"\ntarget = \"50 working days\"")],
+                "",
+            ),
+        ),
+        (
+            Code::ClockNeverCounts,
+            "levels.0.priorities.urgent",
+            "\"6 working days\"",
+            of(&[(first_level, "100.00 CHF\"]\npriorities = { urgent = \"6 working days\"")], ""),
+        ),
         (Code::OutOfBounds, "channels", "[]", format!("channels = []\n{STANDARD}")),
         (Code::OutOfBounds, "categories.0.weight", "1001", of(&[], &format!("{WATER}weight = 1001\n"))),
         (Code::OutOfBounds, "levels", "[[levels]]", of(&[], &ONE_LEVEL.repeat(7))),
@@ -557,6 +593,44 @@ fn the_final_response_is_what_the_law_promises_everybody() {
     assert!(limit(&day).ends_with("by law 60 calendar days"));
 }
 
+/// Two promises are rivals where one complaint can have both; two laws are not, each is kept for itself.
+#[test]
+fn promises_are_rivals_only_where_one_complaint_has_both() {
+    let water = "categories = [\"water\"]\n";
+    let found = |weeks: u8, first: &str, second: &str| -> Vec<String> {
+        let promise = |key: &str, weeks: u8, more: &str| {
+            format!(
+                "[statutory.{key}]\nlabel = \"{key}\"\nwithin = \"{weeks} weeks\"\nkept_by = \"resolution\"\nsource = \"Act\"\n{more}"
+            )
+        };
+        let group = "[[categories]]\nkey = \"taps\"\nname = \"Taps\"\ngroups = [\"water\"]\n";
+        let both = promise("aa", 6, first) + &promise("zz", weeks, second);
+        let start = STANDARD.find("[statutory.").unwrap();
+        let end = start + STANDARD[start..].find("\n[").unwrap();
+        let found = Policy::check(&format!("{}{}\n{group}{both}", &STANDARD[..start], &STANDARD[end..]));
+        found.into_iter().filter(|it| it.code == Code::RivalTargets).map(|it| it.path).collect()
+    };
+    let (first, second) = ("statutory.aa.within", "statutory.zz.within");
+    for (weeks, said, more, expected) in [
+        (8, "", "", Some(second)),
+        (5, "", "", Some(first)),
+        (6, "", "", Some(first)),
+        (8, "lapses = true\n", "", None),
+        (8, water, "", Some(second)),
+        (8, water, water, Some(second)),
+        (8, water, "except = [\"water\"]\n", None),
+        (8, water, "categories = [\"gas\"]\n", None),
+        (8, water, "categories = [\"taps\"]\n", Some(second)),
+        (8, "until = \"2026-06-30\"\n", "from = \"2026-07-01\"\n", None),
+        (8, "until = \"2026-07-01\"\n", "from = \"2026-07-01\"\n", Some(second)),
+        (8, "pack = \"one\"\n", "pack = \"two\"\n", None),
+        (8, "pack = \"one\"\n", "pack = \"one\"\n", Some(second)),
+        (8, "pack = \"one\"\n", "", Some(second)),
+    ] {
+        assert_eq!(found(weeks, said, more), expected.into_iter().collect::<Vec<_>>(), "{weeks} {said:?} {more:?}");
+    }
+}
+
 /// With four eyes, whoever proposes needs somebody else of their level or above it, and nobody of the first.
 #[test]
 fn a_second_person_is_missed_only_where_somebody_proposes() {
@@ -672,6 +746,12 @@ fn staffs() -> Vec<(Code, &'static str, Policy, Roster)> {
             }),
         ),
         (
+            Code::CalendarUnused,
+            "calendars.night",
+            at_night(),
+            with(&|agent| agent.shift = (agent.id.as_str() == "sarah").then(|| "office".to_owned())),
+        ),
+        (
             Code::AgentBeyondLadder,
             "agents.ora.level",
             policy(),
@@ -682,6 +762,22 @@ fn staffs() -> Vec<(Code, &'static str, Policy, Roster)> {
             }),
         ),
     ]
+}
+
+/// The policy of the house with a calendar more.
+fn at_night() -> Policy {
+    let mut policy = policy();
+    policy.calendars.insert("night".into(), policy.working_calendar());
+    policy
+}
+
+#[test]
+fn a_calendar_is_used_by_the_shift_of_an_agent() {
+    let members = agents().into_iter().map(|mut agent| {
+        agent.shift = (agent.id.as_str() == "sarah").then(|| "night".to_owned());
+        Member { agent, workload: 0, last_assigned_at: None }
+    });
+    assert_eq!(at_night().lint_with(&Roster { members: members.collect(), ..Roster::default() }), []);
 }
 
 #[test]

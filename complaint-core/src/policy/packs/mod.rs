@@ -13,7 +13,11 @@ use super::{Policy, PolicyError};
 ///
 /// A pack is laid over the house rules: what it says replaces theirs, value by value, and what it does not say stays.
 /// Lists of tables, such as the ladder, are laid over one another element by element, so that authority limits stay
-/// when a pack sets the times of the levels.
+/// when a pack sets the times of the levels. A promise of the law is replaced as a whole: it has one source.
+///
+/// A newer edition of a pack goes over the older one. What another law says is never replaced: two packs with a promise of
+/// the same key, or the second one with words of its own about rights, do not go over one another, and the refusal
+/// names what is in the way. Promises with keys of their own stand side by side; the one that is over first binds.
 ///
 /// ```
 /// use complaint_core::Policy;
@@ -73,6 +77,28 @@ pub enum PackError {
         /// The path it is given for.
         path: String,
     },
+    /// It would replace what another pack, that of another law, says.
+    #[error("the rule pack `{pack}` would replace `{path}` of the rule pack `{other}`, {}", Self::way_out(path))]
+    OtherLaw {
+        /// The name of the pack.
+        pack: String,
+        /// What both say, e.g. `statutory.final-response`.
+        path: String,
+        /// The pack that is there.
+        other: String,
+    },
+    /// It sets times of levels that the house does not have.
+    #[error(
+        "the rule pack `{pack}` sets times of {needs} levels, and the ladder has {has}: first add levels with names of your own"
+    )]
+    ShortLadder {
+        /// The name of the pack.
+        pack: String,
+        /// How many levels it sets times of.
+        needs: usize,
+        /// How many the house has.
+        has: usize,
+    },
     /// Laid over the policy it gives one that cannot be used.
     #[error("with the rule pack `{pack}`")]
     Policy {
@@ -82,6 +108,17 @@ pub enum PackError {
         #[source]
         error: Box<PolicyError>,
     },
+}
+
+impl PackError {
+    fn way_out(path: &str) -> &'static str {
+        match path {
+            "rights" => {
+                "of which customers must be told: lay it first and that one over it, or write one that says both"
+            }
+            _ => "and no law gives way to another: write one of your own, in place of the two, that says what holds",
+        }
+    }
 }
 
 const PACKS: [(&str, &str); 4] = [
@@ -139,6 +176,27 @@ impl RulePack {
         self.header.sources.iter().rev().find(|(known, _)| covering(known)).map(|(_, source)| source.as_str())
     }
 
+    fn table(&self, key: &str) -> Option<&Table> {
+        self.rules.get(key).and_then(Value::as_table)
+    }
+
+    /// What it says, with its name at each promise of the law and at the words about rights.
+    fn signed(&self) -> Table {
+        let mut rules = self.rules.clone();
+        let sign = |part: &mut Value| {
+            if let Some(part) = part.as_table_mut() {
+                part.insert("pack".to_owned(), self.name().into());
+            }
+        };
+        if let Some(promises) = rules.get_mut("statutory").and_then(Value::as_table_mut) {
+            promises.iter_mut().for_each(|(_, promise)| sign(promise));
+        }
+        if let Some(rights) = rules.get_mut("rights") {
+            sign(rights);
+        }
+        rules
+    }
+
     fn sourced(&self) -> Result<(), PackError> {
         let mut said = Vec::new();
         for (key, value) in &self.rules {
@@ -170,14 +228,59 @@ impl Policy {
     /// These house rules under the rules of a pack.
     ///
     /// # Errors
-    /// If the two together give a policy that does not hold together.
+    /// If the pack would replace what another law says, if it sets times of levels that these rules do not have, or if
+    /// the two together give a policy that does not hold together.
+    ///
+    /// ```
+    /// use complaint_core::Policy;
+    ///
+    /// let british = Policy::standard().under(&Policy::pack("uk-fca-disp")?)?;
+    /// let refused = british.under(&Policy::pack("us-cfpb")?).unwrap_err().to_string();
+    /// assert!(refused.contains("`us-cfpb` would replace `statutory.final-response` of the rule pack `uk-fca-disp`"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn under(&self, pack: &RulePack) -> Result<Self, PackError> {
+        self.gives_way_to(pack)?;
         let unreadable = |error| PackError::Unreadable(Box::new(error));
         let text = |error: toml::ser::Error| unreadable(serde::de::Error::custom(error));
         let mut house: Table = toml::from_str(&self.to_toml().map_err(text)?).map_err(unreadable)?;
-        lay_over(&mut house, &pack.rules);
-        Self::from_toml(&toml::to_string(&house).map_err(text)?)
-            .map_err(|error| PackError::Policy { pack: pack.name().to_owned(), error: Box::new(error) })
+        // A promise has one source, so that none of its values is mixed with those of another.
+        if let (Some(Value::Table(house)), Some(said)) = (house.get_mut("statutory"), pack.table("statutory")) {
+            house.retain(|key, _| !said.contains_key(key));
+        }
+        lay_over(&mut house, &pack.signed());
+        Self::from_toml(&toml::to_string(&house).map_err(text)?).map_err(|error| PackError::Policy {
+            pack: pack.name().to_owned(),
+            error: Box::new(error.without_places()),
+        })
+    }
+
+    /// Whether nothing is in the way of this pack.
+    fn gives_way_to(&self, pack: &RulePack) -> Result<(), PackError> {
+        let other_law = |path: String, other: &str| PackError::OtherLaw {
+            pack: pack.name().to_owned(),
+            path,
+            other: other.to_owned(),
+        };
+        let is_other = |name: &&str| *name != pack.name();
+        for (key, promise) in &self.statutory {
+            let said = pack.table("statutory").is_some_and(|promises| promises.contains_key(key.as_str()));
+            if let Some(other) = promise.pack.as_deref().filter(|name| said && is_other(name)) {
+                return Err(other_law(format!("statutory.{key}"), other));
+            }
+        }
+        // A guideline without promises tells of rights too, and gives way to a law.
+        let is_law = |name: &&str| self.statutory.values().any(|promise| promise.pack.as_deref() == Some(*name));
+        let of_law = self.rights.pack.as_deref().filter(is_other).filter(is_law);
+        if let Some(other) = of_law.filter(|_| pack.table("rights").is_some()) {
+            return Err(other_law("rights".to_owned(), other));
+        }
+        let levels = pack.rules.get("levels").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+        if levels.iter().skip(self.levels.len()).any(|level| level.get("name").is_none()) {
+            let (needs, has) = (levels.len(), self.levels.len());
+            return Err(PackError::ShortLadder { pack: pack.name().to_owned(), needs, has });
+        }
+        Ok(())
     }
 }
 
