@@ -96,7 +96,7 @@ impl From<Currency> for String {
 /// use complaint_core::money::{Currency, Money};
 ///
 /// let refund: Money = "12.5 EUR".parse()?;
-/// assert_eq!(refund, Money::new(1250, Currency::new("EUR")?));
+/// assert_eq!(refund, Money::new(1250, Currency::new("EUR")?)?);
 /// assert_eq!((refund.to_string().as_str(), refund.decimal().as_str()), ("12.50 EUR", "12.50"));
 /// assert_eq!(Money::from_decimal("12.5", refund.currency())?, refund);
 /// assert!("0.125 EUR".parse::<Money>().is_err(), "there is no half of a cent");
@@ -115,8 +115,14 @@ impl Money {
     pub const MAX: u64 = (1 << 53) - 1;
 
     /// An amount of minor units: cents of a euro, whole yen.
-    pub fn new(minor_units: u64, currency: Currency) -> Self {
-        Self { minor_units, currency }
+    ///
+    /// # Errors
+    /// If it is more than [`Money::MAX`]: written down, it could never be read again.
+    pub fn new(minor_units: u64, currency: Currency) -> Result<Self, InvalidId> {
+        if minor_units > Self::MAX {
+            return Err(InvalidId::new("amount", "at most 9007199254740991 of the currency's smallest unit"));
+        }
+        Ok(Self { minor_units, currency })
     }
 
     /// The amount in minor units.
@@ -129,10 +135,12 @@ impl Money {
         self.currency
     }
 
-    /// Reads a decimal amount of a currency, e.g. `12.50`.
+    /// Reads a decimal amount of a currency, e.g. `12.50`. Nothing, `0`, is an amount too; whether it makes sense somewhere
+    /// is for whoever asks for one to say.
     pub fn from_decimal(amount: &str, currency: Currency) -> Result<Self, InvalidId> {
         let wrong = || {
-            InvalidId::new("amount", "a positive decimal number with no more places than the currency has, e.g. 12.50")
+            let expected = "a decimal number, 0 or more, with no more places than the currency has, e.g. 12.50";
+            InvalidId::new("amount", expected)
         };
         let decimals = currency.decimals();
         let amount = amount.trim();
@@ -152,9 +160,8 @@ impl Money {
         whole
             .checked_mul(scale)
             .and_then(|units| units.checked_add(minor))
-            .filter(|units| *units <= Self::MAX)
-            .map(|units| Self::new(units, currency))
             .ok_or_else(wrong)
+            .and_then(|units| Self::new(units, currency))
     }
 
     /// The amount without the currency, e.g. `12.50`.
@@ -215,6 +222,22 @@ mod tests {
             assert_eq!((money.minor_units(), money.to_string().as_str()), (Money::MAX, most));
         }
         assert_eq!(Currency::new("KWD").unwrap().decimal(u128::from(u64::MAX) * 2), "36893488147419103.230");
+    }
+
+    #[test]
+    fn whatever_is_an_amount_can_be_read_back() {
+        for code in CODES.split_whitespace() {
+            let currency = Currency::new(code).unwrap();
+            for minor_units in [0, 1, 9, 10_001, Money::MAX] {
+                let money = Money::new(minor_units, currency).unwrap();
+                assert_eq!(money.to_string().parse(), Ok(money));
+            }
+            for minor_units in [Money::MAX + 1, u64::MAX] {
+                assert!(Money::new(minor_units, currency).is_err(), "{minor_units} {code}");
+            }
+        }
+        assert_eq!("0 EUR".parse::<Money>().unwrap().minor_units(), 0, "as the message says");
+        assert!("-1 EUR".parse::<Money>().unwrap_err().to_string().contains("0 or more"));
     }
 
     #[test]

@@ -23,6 +23,7 @@ pub(super) enum Fault {
     // What was acknowledged is seen.
     LoadsWhatWas,
     FindsNoReference,
+    FindsNoReferenceOfTheFinished,
     RecallsLate,
     // A change is kept whole, or not at all.
     LosesTheSecondPart,
@@ -79,6 +80,9 @@ pub(super) enum Fault {
     CountsEverything,
     CountsNothingMissed,
     // Agents.
+    ForgetsOfAgents(&'static str),
+    ForgetsAssignments,
+    HidesTheDisabled,
     SavesAgentsOnce,
     SavesAgentsAnew,
     SavesWorkloadsAnew,
@@ -244,7 +248,9 @@ impl ComplaintStore for Broken {
         if self.fault == Fault::FindsNoReference {
             return Ok(None);
         }
-        self.model.by_reference(reference).await
+        let found = self.model.by_reference(reference).await?;
+        let hidden = |it: &Complaint| self.fault == Fault::FindsNoReferenceOfTheFinished && it.status.is_end();
+        Ok(found.filter(|it| !hidden(it)))
     }
 
     #[expect(clippy::too_many_lines, reason = "one arm per fault")]
@@ -511,7 +517,11 @@ impl AgentStore for Broken {
                 return Ok(());
             }
         }
-        self.model.save(agent).await
+        let mut agent = agent.clone();
+        if let Fault::ForgetsOfAgents(field) = self.fault {
+            forget(&mut agent, field);
+        }
+        self.model.save(&agent).await
     }
 
     async fn find(&self, id: &AgentId) -> Result<Option<Member>, StoreError> {
@@ -527,12 +537,34 @@ impl AgentStore for Broken {
         let mut roster: Vec<Member> = self.model.roster().await?.into_iter().map(|m| self.member(m)).collect();
         match self.fault {
             Fault::ReversesTheRoster => roster.reverse(),
+            Fault::HidesTheDisabled => roster.retain(|member| member.agent.enabled),
+            // Those who are found still have them.
+            Fault::ForgetsAssignments => roster.iter_mut().for_each(|member| member.last_assigned_at = None),
             Fault::OmitsAnAgent => {
                 roster.pop();
             }
             _ => {}
         }
         Ok(roster)
+    }
+}
+
+/// Leaves one field of an agent as it is where nothing was said of it.
+fn forget(agent: &mut Agent, field: &str) {
+    let blank = Agent::named(agent.id.as_str(), "Somebody").expect("an agent");
+    match field {
+        "name" => agent.name = blank.name,
+        "level" => agent.level = blank.level,
+        "skills" => agent.skills = blank.skills,
+        "areas" => agent.areas = blank.areas,
+        "languages" => agent.languages = blank.languages,
+        "capacity" => agent.capacity = blank.capacity,
+        "enabled" => agent.enabled = blank.enabled,
+        "absence" => agent.absence = blank.absence,
+        "reports_to" => agent.reports_to = blank.reports_to,
+        "shift" => agent.shift = blank.shift,
+        "conflicts" => agent.conflicts = blank.conflicts,
+        other => panic!("no field is called {other}"),
     }
 }
 

@@ -7,10 +7,12 @@ use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::task::Poll;
 
+use chrono::{DateTime, Utc};
+
 use super::story::{Opening, Story, agent_id, both, second, under_key, within};
-use crate::agent::Agent;
-use crate::complaint::Complaint;
-use crate::id::{AgentId, CategoryKey, ComplaintId, CustomerId, Level, NoticeId, Version};
+use crate::agent::{Absence, Agent, Concern, Member};
+use crate::complaint::{Complaint, Item};
+use crate::id::{AgentId, Area, CategoryKey, ComplaintId, CustomerId, Language, Level, NoticeId, Version};
 use crate::lifecycle::{Status, replay};
 use crate::notice::{ClaimedNotice, DeadNotice, Notice, Settlement};
 use crate::store::{
@@ -31,6 +33,16 @@ pub(super) async fn what_is_committed_is_loaded(store: &dyn Store) {
         assert_eq!(load(store, &story).await.as_ref(), Some(story.state()));
         assert_eq!(store.by_reference(reference).await.expect("by_reference").as_ref(), Some(story.state()));
         change = story.note(&format!("Note {round}: \u{1d11e} e\u{301} \"quoted\" \\ 'and' \t\n more"));
+    }
+    store.commit(&change).await.expect("commit");
+    let steps: [fn(&mut Story) -> Change; 5] =
+        [Story::resolve, Story::close, Story::reinstate, Story::withdraw, Story::reinstate];
+    for step in steps {
+        store.commit(&step(&mut story)).await.expect("commit");
+        let status = story.state().status;
+        assert_eq!(load(store, &story).await.as_ref(), Some(story.state()), "{status:?}");
+        let found = store.by_reference(reference).await.expect("by_reference");
+        assert_eq!(found.as_ref(), Some(story.state()), "{status:?}");
     }
     let (other, _) = Story::open(&Opening::numbered(2));
     assert_eq!(load(store, &other).await, None);
@@ -568,6 +580,56 @@ pub(super) async fn a_summary_counts_what_a_search_finds(store: &dyn Store) {
     assert!(everything.open_with_missed_deadline > 0 && everything.ratings.len() > 2, "{everything:?}");
 }
 
+pub(super) async fn an_agent_comes_back_whole(store: &dyn Store) {
+    let (asha, ben) = (whole_agent("asha"), Agent::named("ben", "Ben").expect("an agent"));
+    let (mut story, submitted) = Story::open(&Opening { weight: 3, ..Opening::numbered(1) });
+    store.commit(&submitted).await.expect("commit");
+    store.save(&ben).await.expect("save");
+    // New, with less, with other things, and whole again.
+    let poorer = Agent { name: "Asha".into(), ..Agent { id: asha.id.clone(), ..ben.clone() } };
+    let other = Agent { absence: None, enabled: true, level: Level::FIRST.above(), ..asha.clone() };
+    for agent in [&asha, &poorer, &other, &asha] {
+        store.save(agent).await.expect("save");
+        expect_member(store, agent, 0, None).await;
+        expect_member(store, &ben, 0, None).await;
+    }
+    store.commit(&story.assign(&asha.id, None)).await.expect("commit");
+    let at = story.log().last().map(|entry| entry.at);
+    expect_member(store, &asha, 3, at).await;
+    expect_member(store, &ben, 0, None).await;
+}
+
+async fn expect_member(store: &dyn Store, agent: &Agent, workload: u32, last_assigned_at: Option<DateTime<Utc>>) {
+    let expected = Member { agent: agent.clone(), workload, last_assigned_at };
+    assert_eq!(store.find(&agent.id).await.expect("find").as_ref(), Some(&expected), "as they are found");
+    let roster = members(store).await;
+    let listed: Vec<&Member> = roster.iter().filter(|member| member.agent.id == agent.id).collect();
+    assert_eq!(listed, [&expected], "as they stand in the roster");
+}
+
+/// An agent of whom everything is recorded, and nothing is what it is without being said.
+pub(super) fn whole_agent(name: &str) -> Agent {
+    let item = |key: &str| Item { kind: "supplier \"S\"".into(), key: key.into() };
+    Agent {
+        level: Level::new(3).expect("constant"),
+        areas: ["north", "old town"].map(|area| Area::new(area).expect("constant")).into(),
+        languages: ["de", "pt-BR"].map(|language| Language::new(language).expect("constant")).into(),
+        enabled: false,
+        absence: Some(Absence { from: second(-3_600), until: second(86_400) }),
+        conflicts: [
+            Concern::Customer(CustomerId::new("john@example.org").expect("constant")),
+            Concern::Item(item("7")),
+            Concern::Item(item("\u{4e2d}")),
+        ]
+        .into(),
+        ..Agent::named(name, "Zo\u{eb} \"O'Neil\" \u{1d11e}").expect("an agent")
+    }
+    .skilled_in(["water", "gas and heat"])
+    .with_capacity(u32::from(u16::MAX))
+    .reporting_to(agent_id("maria"))
+    .on_shift("early")
+}
+
 pub(super) async fn saving_an_agent_keeps_what_they_hold(store: &dyn Store) {
     enrol(store, &["asha"]).await;
     let asha = agent_id("asha");
@@ -611,9 +673,16 @@ pub(super) async fn the_roster_is_in_the_order_of_ids(store: &dyn Store) {
     let names = ["zoe", "asha", "Ben", "asha2", "10", "9", "asha-1", "ASHA"];
     enrol(store, &names).await;
     enrol(store, &["asha"]).await;
+    // To whom nothing is given; the desk still names them, and says why not.
+    let disabled = Agent { enabled: false, ..Agent::named("mia", "Mia").expect("an agent") };
+    let away = Some(Absence { from: second(0), until: second(1_000_000) });
+    let absent = Agent { absence: away, ..Agent::named("noa", "Noa").expect("an agent") };
+    for agent in [&disabled, &absent] {
+        store.save(agent).await.expect("save");
+    }
     let roster = store.roster().await.expect("roster");
     let ids: Vec<AgentId> = roster.iter().map(|member| member.agent.id.clone()).collect();
-    let mut sorted: Vec<AgentId> = names.into_iter().map(agent_id).collect();
+    let mut sorted: Vec<AgentId> = names.into_iter().chain(["mia", "noa"]).map(agent_id).collect();
     sorted.sort();
     assert_eq!(ids, sorted);
     for member in roster {
@@ -835,7 +904,7 @@ async fn workload(store: &dyn Store, name: &str) -> u32 {
     store.find(&agent_id(name)).await.expect("find").expect("saved").workload
 }
 
-async fn members(store: &dyn Store) -> Vec<crate::agent::Member> {
+async fn members(store: &dyn Store) -> Vec<Member> {
     store.roster().await.expect("roster")
 }
 

@@ -125,7 +125,7 @@ macro_rules! __store_conformance_tests {
 macro_rules! __each_store_promise {
     ([$($then:tt)+] $($with:tt)*) => {
         $($then)+! { $($with)*;
-            what_is_committed_is_loaded: "Every commit that was acknowledged is seen by the next load, by id and by reference.",
+            what_is_committed_is_loaded: "Every commit that was acknowledged is seen by the next load, by id and by reference, whatever the status.",
             a_change_is_committed_whole: "A commit stores states, entries, notices, workloads and the key of all its parts.",
             a_refused_change_leaves_nothing: "A refused commit leaves no state, entry, notice, workload or key, whichever part was refused.",
             a_stale_version_is_a_conflict: "A version that is not the stored one is refused with the stored one; so is a new complaint whose id is stored.",
@@ -147,9 +147,10 @@ macro_rules! __each_store_promise {
             what_matches_better_comes_first: "By relevance those come first whose heading has the words, then those whose heading has their beginnings, then those that have the words anywhere.",
             due_work_is_complete_and_oldest_first: "Due complaints come oldest first, and all of them when each batch is worked off.",
             a_summary_counts_what_a_search_finds: "A summary equals counting what a search finds for the scope.",
+            an_agent_comes_back_whole: "An agent is found, and stands in the roster, with every field as it was saved last, what they hold, and when they were last given a complaint.",
             saving_an_agent_keeps_what_they_hold: "Saving an agent changes neither their workload nor when they were last given a complaint.",
             a_workload_is_the_sum_of_open_weights: "A workload equals the sum of the weights of the open complaints an agent holds.",
-            the_roster_is_in_the_order_of_ids: "The roster has every agent, in the order of their ids.",
+            the_roster_is_in_the_order_of_ids: "The roster has every agent, the disabled and the absent ones too, in the order of their ids.",
             a_notice_is_held_by_one_courier: "A notice is claimed once while its lease lasts, oldest first, however many couriers there are.",
             an_unsettled_notice_returns: "A notice that was not settled by the end of its lease may be claimed again.",
             a_retry_waits_for_its_instant: "A notice to be retried later is not claimed before that instant.",

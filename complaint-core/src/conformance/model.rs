@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
-use super::cases::same_reference;
+use super::cases::{same_reference, whole_agent};
 use super::story::{Opening, Story, agent_id, both, second, under_key, within};
 use crate::agent::{Agent, Member};
 use crate::complaint::{Complaint, Entry};
@@ -27,7 +27,7 @@ const CATEGORIES: [&str; 2] = ["late-delivery", "damaged-goods"];
 /// errors of both; at the end everything in them is compared. One `seed` always makes the same sequence.
 ///
 /// Complaints are opened, opened again, changed from where they stand and from where they stood, two in one change, under
-/// ceilings, limits and keys; agents are saved; notices are claimed and settled; lists, logs and counts are read.
+/// ceilings, limits and keys; agents are saved with any of their fields; notices are claimed and settled; lists, logs and counts are read.
 ///
 /// # Panics
 /// If they differ; the message tells the seed, the step and both answers.
@@ -46,6 +46,7 @@ pub async fn agrees_with_the_model(store: &dyn Store, seed: u64, steps: u32) {
         store,
         model: MemoryStore::new(),
         chance: Chance(seed),
+        fields: Chance(!seed),
         told: BTreeMap::new(),
         claimed: Vec::new(),
         now: 0,
@@ -63,6 +64,8 @@ struct Trial<'a> {
     store: &'a dyn Store,
     model: MemoryStore,
     chance: Chance,
+    /// For what is recorded of agents: by itself, so that whatever else a seed finds stays as it is.
+    fields: Chance,
     /// By number, each version that was committed.
     told: BTreeMap<u32, Vec<Story>>,
     claimed: Vec<NoticeId>,
@@ -87,9 +90,40 @@ impl Trial<'_> {
 
     async fn save(&mut self) {
         let mut agent = Agent::named(self.agent(), "Somebody").expect("a name");
-        agent = agent.with_capacity(self.chance.below(20));
+        agent = self.more_of(agent).with_capacity(self.chance.below(20));
         let (ours, theirs) = (self.store.save(&agent).await, self.model.save(&agent).await);
         self.same("save", &ours, &theirs);
+    }
+
+    /// The agent with any of what can be recorded of one.
+    fn more_of(&mut self, mut agent: Agent) -> Agent {
+        let whole = whole_agent(agent.id.as_str());
+        let mut some = || self.fields.one_in(2);
+        if some() {
+            agent.name = whole.name;
+        }
+        if some() {
+            agent.level = whole.level;
+        }
+        if some() {
+            agent.skills = whole.skills;
+        }
+        if some() {
+            agent.areas = whole.areas;
+        }
+        if some() {
+            agent.languages = whole.languages;
+        }
+        if some() {
+            agent.conflicts = whole.conflicts;
+        }
+        Agent {
+            enabled: some(),
+            absence: whole.absence.filter(|_| some()),
+            reports_to: whole.reports_to.filter(|_| some()),
+            shift: whole.shift.filter(|_| some()),
+            ..agent
+        }
     }
 
     async fn open(&mut self) {

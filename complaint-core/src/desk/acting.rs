@@ -728,12 +728,7 @@ impl Acting {
 
     /// Decides.
     pub async fn resolve(&self, id: ComplaintId, resolution: Resolution) -> Result<Complaint, DeskError> {
-        let command = Command::new(CommandName::Resolve, resolution.into_input()).map_err(|fault| {
-            // Unreachable with the fields a `Resolution` has; kept as a refusal rather than a panic.
-            let failed = FailedGuard::input(fault.code, fault.field, fault.message, "leave it out");
-            DeskError::Refused(refusal(CommandName::Resolve, None, vec![failed]))
-        })?;
-        self.perform(id, command).await
+        self.perform(id, resolution.into()).await
     }
 
     /// Agrees with the decision.

@@ -2,7 +2,7 @@
 
 use crate::complaint::{Outcome, Remedy};
 use crate::id::CauseKey;
-use crate::lifecycle::Input;
+use crate::lifecycle::{Command, CommandName, Input};
 
 /// A decision as a handler writes it.
 ///
@@ -22,6 +22,8 @@ use crate::lifecycle::Input;
 /// assert_ne!(with_cause, resolution);
 /// # let asha = desk.acting_as(Actor::agent(&asha));
 /// # asha.begin(receipt.id()).await?;
+/// // What would be said against it, before it is done.
+/// assert_eq!(asha.would_refuse(receipt.id(), &resolution.clone().into(), None).await?, None);
 /// let complaint = asha.resolve(receipt.id(), resolution).await?;
 /// assert_eq!(complaint.status.name(), "resolved");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -89,16 +91,26 @@ impl Resolution {
         self.next_steps = Some(words.into());
         self
     }
+}
 
-    pub(super) fn into_input(self) -> Input {
-        Input {
-            outcome: Some(self.outcome),
-            explanation: Some(self.explanation),
-            apology: self.apology,
-            next_steps: self.next_steps,
-            cause: self.cause,
-            remedies: self.remedies,
-            ..Input::default()
+/// For [`Command::new`], with `resolve` or `propose`.
+impl From<Resolution> for Input {
+    fn from(resolution: Resolution) -> Self {
+        Self {
+            outcome: Some(resolution.outcome),
+            explanation: Some(resolution.explanation),
+            apology: resolution.apology,
+            next_steps: resolution.next_steps,
+            cause: resolution.cause,
+            remedies: resolution.remedies,
+            ..Self::default()
         }
+    }
+}
+
+/// The command `resolve`.
+impl From<Resolution> for Command {
+    fn from(resolution: Resolution) -> Self {
+        Self::of(CommandName::Resolve, resolution.into())
     }
 }

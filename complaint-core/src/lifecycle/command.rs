@@ -547,7 +547,8 @@ impl Command {
         &self.input
     }
 
-    fn of(name: CommandName, input: Input) -> Self {
+    /// With fields that are known to be those of the command.
+    pub(crate) fn of(name: CommandName, input: Input) -> Self {
         Self { name, input }
     }
 

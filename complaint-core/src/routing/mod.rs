@@ -40,8 +40,8 @@ use crate::lifecycle::Status;
 use crate::policy::Policy;
 
 pub use batch::{Batch, route_batch};
-pub use route::route;
 pub(crate) use route::route_by_hand;
+pub use route::{candidates, route};
 pub use router::Router;
 
 /// What a complaint asks of its handler.
@@ -243,7 +243,9 @@ pub struct Routing {
     /// Whether a person chose instead of the router.
     pub by_hand: bool,
     /// Agents at the level of the complaint, best first, then those not eligible with their reasons. At most
-    /// [`EXPLAINED_MAX`]; the rest is counted. From a [`Router`] or a [`Batch`] the best few alone.
+    /// [`EXPLAINED_MAX`]; the rest is counted. From a [`Router`] or a [`Batch`] the best five alone, the chosen one always among
+    /// them. That is what a log keeps; everybody, each with rank or reasons: [`candidates`], [`Router::candidates`],
+    /// [`Batch::candidates`].
     pub candidates: Vec<Candidate>,
     /// Agents not listed: of other levels, or beyond the most that is kept.
     pub others: u32,
@@ -262,7 +264,8 @@ pub struct Routing {
     pub together: u32,
 }
 
-/// The most candidates an explanation keeps, so that a log does not grow with the organisation.
+/// The most candidates an explanation keeps, so that a log does not grow with the organisation. Without this bound:
+/// [`candidates`].
 pub const EXPLAINED_MAX: usize = 20;
 
 /// One agent in an explanation.

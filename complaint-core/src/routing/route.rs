@@ -33,38 +33,86 @@ use crate::id::AgentId;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn route(need: &Need, roster: &Roster, now: DateTime<Utc>) -> Routing {
-    let mut eligible: Vec<&Member> = Vec::new();
-    let mut refused: Vec<(&Member, Vec<Ineligible>)> = Vec::new();
+    let Considered { eligible, refused } = Considered::of(need, roster, now);
+    let (chosen, number) = (eligible.first().map(|member| member.agent.id.clone()), eligible.len());
     let mut counts: BTreeMap<&'static str, u32> = BTreeMap::new();
-    for member in &roster.members {
-        let reasons = roster.eligibility(need, member, now);
-        for reason in &reasons {
-            *counts.entry(reason.code()).or_default() += 1;
-        }
-        if reasons.is_empty() {
-            eligible.push(member);
-        } else if member.agent.level == need.level {
-            refused.push((member, reasons));
-        }
+    for reason in refused.iter().flat_map(|(_, reasons)| reasons) {
+        *counts.entry(reason.code()).or_default() += 1;
     }
-    eligible.sort_by(|a, b| order(need, a, b));
-    refused.sort_by(|(a, _), (b, _)| a.agent.id.cmp(&b.agent.id));
-
-    let candidates: Vec<Candidate> = (1_u32..)
-        .zip(&eligible)
-        .map(|(rank, member)| candidate(need, member, Some(rank), Vec::new()))
-        .chain(refused.into_iter().map(|(member, reasons)| candidate(need, member, None, reasons)))
-        .take(EXPLAINED_MAX)
-        .collect();
+    let at_the_level = |it: &Candidate| !it.reasons.iter().any(|why| matches!(why, Ineligible::OtherLevel { .. }));
+    let explained = Considered { eligible, refused }.candidates(need).filter(at_the_level).take(EXPLAINED_MAX);
+    let candidates: Vec<Candidate> = explained.collect();
     Routing {
-        chosen: eligible.first().map(|member| member.agent.id.clone()),
+        chosen,
         by_hand: false,
         others: count(roster.members.len() - candidates.len()),
         candidates,
         weight: need.weight,
-        eligible: count(eligible.len()),
+        eligible: count(number),
         refused: counts.into_iter().map(|(code, count)| (code.to_owned(), count)).collect(),
         together: 0,
+    }
+}
+
+/// Everybody, explained: first who is eligible, in the order in which [`route`] would choose; then who is not and works at the
+/// level of the complaint, with every reason; then the agents of other levels.
+///
+/// An explanation that is kept ([`Routing`]) names a few and counts the rest, so that logs do not grow with the staff. This
+/// one leaves nobody out; of an index or a batch: [`Router::candidates`](super::Router::candidates),
+/// [`Batch::candidates`](super::Batch::candidates).
+///
+/// ```
+/// use complaint_core::Agent;
+/// use complaint_core::agent::Member;
+/// use complaint_core::id::Level;
+/// use complaint_core::routing::{EXPLAINED_MAX, Need, Roster, candidates, route};
+///
+/// let member = |number| -> Result<_, Box<dyn std::error::Error>> {
+///     let agent = Agent::named(format!("agent-{number}"), "Somebody")?.with_capacity(number % 3);
+///     Ok(Member { agent, workload: 0, last_assigned_at: None })
+/// };
+/// let roster = Roster { members: (0..60).map(member).collect::<Result<_, _>>()?, ..Roster::default() };
+/// let (need, now) = (Need::at(Level::FIRST), chrono::DateTime::UNIX_EPOCH);
+/// let everybody = candidates(&need, &roster, now);
+/// assert_eq!((everybody.len(), everybody.iter().filter(|it| it.rank.is_some()).count()), (60, 40));
+/// assert_eq!(everybody[59].reasons[0].message(), "holds 0 of 0");
+/// assert_eq!(route(&need, &roster, now).candidates, everybody[..EXPLAINED_MAX]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn candidates(need: &Need, roster: &Roster, now: DateTime<Utc>) -> Vec<Candidate> {
+    Considered::of(need, roster, now).candidates(need).collect()
+}
+
+/// Everybody on a roster, as a complaint sees them.
+struct Considered<'a> {
+    /// Best first.
+    eligible: Vec<&'a Member>,
+    /// Those at the level of the complaint first.
+    refused: Vec<(&'a Member, Vec<Ineligible>)>,
+}
+
+impl<'a> Considered<'a> {
+    fn of(need: &Need, roster: &'a Roster, now: DateTime<Utc>) -> Self {
+        let (mut eligible, mut refused) = (Vec::new(), Vec::new());
+        for member in &roster.members {
+            let reasons = roster.eligibility(need, member, now);
+            if reasons.is_empty() {
+                eligible.push(member);
+            } else {
+                refused.push((member, reasons));
+            }
+        }
+        eligible.sort_by(|a, b| order(need, a, b));
+        let place = |member: &'a Member| (member.agent.level != need.level, &member.agent.id);
+        refused.sort_by(|(a, _), (b, _)| place(a).cmp(&place(b)));
+        Self { eligible, refused }
+    }
+
+    fn candidates(self, need: &Need) -> impl Iterator<Item = Candidate> {
+        let eligible = (1_u32..).zip(self.eligible);
+        eligible
+            .map(|(rank, member)| candidate(need, member, Some(rank), Vec::new()))
+            .chain(self.refused.into_iter().map(|(member, reasons)| candidate(need, member, None, reasons)))
     }
 }
 

@@ -18,7 +18,7 @@ use chrono::{DateTime, Utc};
 
 use super::bits::Bits;
 use super::route::{candidate, count};
-use super::{Need, Roster, Routing, is_generalist};
+use super::{Candidate, Need, Roster, Routing, is_generalist};
 use crate::agent::{Concern, Member};
 use crate::id::{AgentId, Area, Language, Level, Skill};
 
@@ -222,6 +222,29 @@ impl<'a> Router<'a> {
         let barred = self.barred(need);
         let chosen = self.best(need, kind, &barred);
         self.explain(need, chosen, None)
+    }
+
+    /// Everybody, explained, as [`candidates`](super::candidates()) does it, after all that was assigned and returned since.
+    pub fn candidates(&self, need: &Need) -> Vec<Candidate> {
+        let last = |seat: &Seat<'_>| match seat.member.last_assigned_at {
+            at if seat.last == instant(at) => at,
+            _ => Some(DateTime::from_timestamp_nanos(seat.last)),
+        };
+        self.candidates_as(need, |seat| (seat.workload, last(seat)))
+    }
+
+    /// Everybody, explained, with workloads and last assignments as they are told.
+    pub(super) fn candidates_as(
+        &self,
+        need: &Need,
+        held: impl Fn(&Seat<'_>) -> (u32, Option<DateTime<Utc>>),
+    ) -> Vec<Candidate> {
+        let member = |seat: &Seat<'_>| {
+            let (workload, last_assigned_at) = held(seat);
+            Member { agent: seat.member.agent.clone(), workload, last_assigned_at }
+        };
+        let roster = Roster { members: self.seats.iter().map(member).collect(), shifts: self.roster.shifts.clone() };
+        super::candidates(need, &roster, self.now)
     }
 
     /// Somebody was given a complaint of this weight, now.

@@ -122,19 +122,23 @@ pub trait AgentStore: Send + Sync {
     /// Keeps an agent, new or changed.
     ///
     /// # Correctness
-    /// Never changes the workload or the instant of the last assignment.
+    /// - Every field is kept as it is, to the microsecond, and what was saved before is replaced whole: routing rests on
+    ///   absence, shift, languages, conflicts and all the rest.
+    /// - Never changes the workload or the instant of the last assignment.
     async fn save(&self, agent: &Agent) -> Result<(), StoreError>;
 
     /// An agent with what they hold.
     ///
     /// # Correctness
-    /// The workload equals the sum of the weights of the open complaints they hold.
+    /// The agent is as they were saved last; the workload equals the sum of the weights of the open complaints they hold; the
+    /// instant of the last assignment is that of the entry by which they were last given one.
     async fn find(&self, id: &AgentId) -> Result<Option<Member>, StoreError>;
 
-    /// Every agent with what they hold, in the order of their ids.
+    /// Every agent with what they hold, in the order of their ids: disabled and absent ones too, for who is left out of
+    /// routing, and why, is the desk's to say.
     ///
     /// # Correctness
-    /// As [`find`](Self::find).
+    /// Each as [`find`](Self::find) gives them, with the instant of the last assignment.
     async fn roster(&self) -> Result<Vec<Member>, StoreError>;
 }
 

@@ -56,9 +56,13 @@ pub const EVIDENCE_MAX: usize = 8;
 ///
 /// # Correctness
 /// The answer depends on the clues and on what was learned, on nothing else: no clock, no chance. The best category is
-/// first, no category comes twice, there are at most [`SUGGESTIONS_MAX`]. A confidence is the share of such answers that
-/// were right; a classifier that knows nothing answers with nothing or with low confidence, never with a guess made to
-/// look certain.
+/// first, no category comes twice, there are at most [`SUGGESTIONS_MAX`]. A confidence is the
+/// share of such answers that the classifier **expects** to be right, by the record it keeps of its own answers. It is an
+/// estimate: where what comes differs from what was learned, or where people file the same thing under several categories,
+/// fewer are right. In our trials on real data, of the answers that [`LearnedClassifier`] gave 80 % or more, 93, 91 and
+/// 64 in 100 were right; the last were 36 answers, learned on complaints of two sources at once. So it orders suggestions
+/// and says which to look at; whoever would act on it alone measures it on complaints of their own first. A classifier that
+/// knows nothing answers with nothing or with low confidence, never with a guess made to look certain.
 ///
 /// ```
 /// use complaint_core::id::CategoryKey;
@@ -104,7 +108,7 @@ impl<C: Classifier + ?Sized> Classifier for Arc<C> {
 pub struct Suggestion {
     /// Which.
     pub category: CategoryKey,
-    /// How often such a suggestion was right.
+    /// How often such a suggestion is expected to be right: an estimate, see [`Classifier`].
     pub confidence: Confidence,
     /// What spoke for it against its strongest rival, strongest first; at most [`EVIDENCE_MAX`].
     pub spoke: Vec<Evidence>,
@@ -122,7 +126,7 @@ pub struct Evidence {
     pub weight: u32,
 }
 
-/// The share of suggestions that are right, in thousandths.
+/// The share of suggestions that are expected to be right, in thousandths: an estimate, see [`Classifier`].
 ///
 /// ```
 /// use complaint_core::triage::Confidence;

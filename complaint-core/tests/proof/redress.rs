@@ -319,11 +319,11 @@ fn money_is_decided_by_whoever_has_the_authority_over_the_sum() {
             assert!(by("sarah").is_err(), "nobody approves their own");
         }
     }
-    // Built by a host instead of read: it could be stored and never be read again.
+    // The amounts at both ends; more than the most is none at all.
     let currency = complaint_core::money::Currency::new("EUR").unwrap();
     let begun = world.begun_at(3);
-    for (minor_units, allowed) in [(Money::MAX, true), (Money::MAX + 1, false), (0, false)] {
-        let amount = Some(Money::new(minor_units, currency));
+    for (minor_units, allowed) in [(Money::MAX, true), (0, false)] {
+        let amount = Some(Money::new(minor_units, currency).unwrap());
         let remedy = Remedy { amount, ..Remedy::of(RemedyKind::Refund) };
         let result = world.decide(&begun, &agent("omar"), &decision(C::Resolve, vec![remedy]), None);
         assert_eq!(result.is_ok(), allowed, "{minor_units}: {result:?}");

@@ -10,7 +10,9 @@ use complaint_core::complaint::{Event, Item, ReleaseCause};
 use complaint_core::deadline::{Calendar, CalendarSpec, ClockKind};
 use complaint_core::id::{Area, ComplaintId, CustomerId, Language, Skill};
 use complaint_core::lifecycle::{Command, CommandName as C, Context, Input, Status, decide};
-use complaint_core::routing::{EXPLAINED_MAX, Ineligible, Need, Roster, Router, route, route_batch, waits_for};
+use complaint_core::routing::{
+    Batch, EXPLAINED_MAX, Ineligible, Need, Roster, Router, candidates, route, route_batch, waits_for,
+};
 use complaint_core::{Agent, Complaint, DeskError};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
@@ -154,6 +156,7 @@ fn the_index_chooses_whom_a_look_at_everybody_chooses() {
                     prop_assert_eq!((explained.eligible, explained.weight), (expected.eligible, expected.weight));
                     prop_assert_eq!(&explained.refused, &expected.refused);
                     prop_assert_eq!(explained.others as usize + explained.candidates.len(), model.members.len());
+                    prop_assert_eq!(router.candidates(&need), candidates(&need, &model, now));
                     let ranked = explained.candidates.len();
                     prop_assert_eq!(ranked, 5.min(expected.eligible as usize));
                     prop_assert_eq!(&explained.candidates[..], &expected.candidates[..ranked]);
@@ -204,27 +207,37 @@ fn cost(needs: &[Need], roster: &Roster, holders: &[Option<usize>]) -> i64 {
     cost
 }
 
-fn one_by_one(needs: &[Need], roster: &Roster, now: DateTime<Utc>) -> Vec<Option<usize>> {
-    let mut order: Vec<usize> = (0..needs.len()).collect();
-    order.sort_by_key(|at| std::cmp::Reverse(needs[*at].urgency.max(1)));
-    let mut roster = roster.clone();
+/// The orders in which somebody might route one by one.
+fn orders(needs: &[Need]) -> [Vec<usize>; 2] {
+    let as_they_came: Vec<usize> = (0..needs.len()).collect();
+    let mut most_urgent_first = as_they_came.clone();
+    most_urgent_first.sort_by_key(|at| std::cmp::Reverse(needs[*at].urgency.max(1)));
+    [most_urgent_first, as_they_came]
+}
+
+fn one_by_one(order: &[usize], needs: &[Need], roster: &Roster, now: DateTime<Utc>) -> i64 {
+    let mut filling = roster.clone();
     let mut holders = vec![None; needs.len()];
-    for at in order {
-        if let Some(agent) = route(&needs[at], &roster, now).chosen {
-            let seat = roster.members.iter().position(|member| member.agent.id == agent).unwrap();
-            roster.members[seat].workload += needs[at].weight;
-            roster.members[seat].last_assigned_at = Some(now);
+    for &at in order {
+        if let Some(agent) = route(&needs[at], &filling, now).chosen {
+            let seat = filling.members.iter().position(|member| member.agent.id == agent).unwrap();
+            filling.members[seat].workload += needs[at].weight;
+            filling.members[seat].last_assigned_at = Some(now);
             holders[at] = Some(seat);
         }
     }
-    holders
+    cost(needs, roster, &holders)
+}
+
+fn holders(batch: &Batch<'_>, needs: &[Need], roster: &Roster) -> Vec<Option<usize>> {
+    let seat = |at: usize| roster.members.iter().position(|member| Some(&member.agent.id) == batch.chosen(at));
+    (0..needs.len()).map(seat).collect()
 }
 
 /// The plan of the batch, after it was held against the rules.
 fn together(needs: &[Need], roster: &Roster, now: DateTime<Utc>) -> Vec<Option<usize>> {
     let batch = route_batch(needs, roster, now);
-    let seat = |at: usize| roster.members.iter().position(|member| Some(&member.agent.id) == batch.chosen(at));
-    let holders: Vec<Option<usize>> = (0..needs.len()).map(seat).collect();
+    let holders = holders(&batch, needs, roster);
     let mut filling = roster.clone();
     for (at, holder) in holders.iter().enumerate() {
         let Some(holder) = holder else { continue };
@@ -240,6 +253,12 @@ fn together(needs: &[Need], roster: &Roster, now: DateTime<Utc>) -> Vec<Option<u
         assert_eq!(routing.chosen.as_ref(), batch.chosen(at));
         assert_eq!(routing.together as usize, if needs.len() > 1 { needs.len() } else { 0 });
         assert!(routing.candidates.len() <= 5);
+        let everybody = batch.candidates(at);
+        assert_eq!(everybody.len(), roster.members.len(), "each once");
+        let ranked = everybody.iter().filter(|it| it.rank.is_some()).count();
+        assert_eq!((ranked, routing.candidates.len()), (routing.eligible as usize, ranked.min(5)));
+        assert!(everybody.iter().all(|it| it.rank.is_some() == it.reasons.is_empty()), "eligible, or the reasons not");
+        assert!(routing.candidates.iter().all(|it| everybody.contains(it)), "as the short explanation has them");
         let own = routing.candidates.iter().find(|it| Some(&it.agent) == batch.chosen(at));
         assert_eq!(own.and_then(|it| it.rank).is_some(), holders[at].is_some(), "the chosen one is always listed");
     }
@@ -252,18 +271,23 @@ fn together(needs: &[Need], roster: &Roster, now: DateTime<Utc>) -> Vec<Option<u
 }
 
 #[test]
-fn a_batch_is_never_costlier_than_one_by_one() {
-    let cheaper = Cell::new(0_u32);
-    let result = runner(1_000).run(&contested(1..4, AGENTS, 0..30), |(roster, needs)| {
-        let batch = cost(&needs, &roster, &together(&needs, &roster, monday()));
-        let singly = cost(&needs, &roster, &one_by_one(&needs, &roster, monday()));
-        prop_assert!(batch <= singly, "{} > {}", batch, singly);
-        cheaper.set(cheaper.get() + u32::from(batch < singly));
-        Ok(())
-    });
-    result.unwrap();
-    println!("batch against one by one: cheaper in {} of 1000", cheaper.get());
-    assert!(cheaper.get() > 300, "only {} were improved: the comparison shows nothing", cheaper.get());
+fn a_batch_is_never_costlier_than_one_by_one_in_either_order() {
+    for (what, weights) in [("equal", 1..2), ("unequal", 1..4)] {
+        let cheaper = [Cell::new(0_u32), Cell::new(0)];
+        let any = prop_oneof![contested(weights.clone(), AGENTS, 0..30), pressing(weights)];
+        let result = runner(1_000).run(&any, |(roster, needs)| {
+            let batch = cost(&needs, &roster, &together(&needs, &roster, monday()));
+            for (order, cheaper) in orders(&needs).iter().zip(&cheaper) {
+                let singly = one_by_one(order, &needs, &roster, monday());
+                prop_assert!(batch <= singly, "{} > {} in the order {:?}", batch, singly, order);
+                cheaper.set(cheaper.get() + u32::from(batch < singly));
+            }
+            Ok(())
+        });
+        result.unwrap();
+        println!("{what} weights, batch against one by one: cheaper {cheaper:?} times of 1000");
+        assert!(cheaper.iter().all(|it| it.get() > 150), "{cheaper:?} were improved: the comparison shows little");
+    }
 }
 
 #[test]
@@ -277,36 +301,52 @@ fn a_batch_of_one_ordinary_complaint_goes_to_whom_the_router_chooses() {
     result.unwrap();
 }
 
-/// The least cost of every possible plan.
+/// The least cost of every possible plan; those that began dearer than the best one so far are not followed on.
 fn brute_force(needs: &[Need], roster: &Roster, now: DateTime<Utc>) -> i64 {
-    fn try_all(
-        needs: &[Need],
-        roster: &mut Roster,
-        holders: &mut Vec<Option<usize>>,
-        now: DateTime<Utc>,
-        start: &Roster,
-        least: &mut i64,
-    ) {
-        let Some(need) = needs.get(holders.len()) else {
-            *least = (*least).min(cost(needs, start, holders));
+    let mut empty = roster.clone();
+    empty.members.iter_mut().for_each(|member| member.workload = 0);
+    let open = |need: &Need| {
+        let may = |seat: &usize| empty.eligibility(need, &empty.members[*seat], now).is_empty();
+        (0..empty.members.len()).filter(may).collect::<Vec<_>>()
+    };
+    let open: Vec<Vec<usize>> = needs.iter().map(open).collect();
+    let mut plans = Plans { needs, roster, open, least: i64::MAX };
+    let mut workloads = roster.members.iter().map(|member| member.workload).collect();
+    plans.try_all(0, cost(&[], roster, &[]), &mut workloads);
+    plans.least
+}
+
+struct Plans<'a> {
+    needs: &'a [Need],
+    roster: &'a Roster,
+    open: Vec<Vec<usize>>,
+    least: i64,
+}
+
+impl Plans<'_> {
+    fn try_all(&mut self, at: usize, so_far: i64, workloads: &mut Vec<u32>) {
+        if so_far >= self.least {
+            return;
+        }
+        let Some(need) = self.needs.get(at) else {
+            self.least = so_far;
             return;
         };
-        for seat in 0..roster.members.len() {
-            if roster.eligibility(need, &roster.members[seat], now).is_empty() {
-                roster.members[seat].workload += need.weight;
-                holders.push(Some(seat));
-                try_all(needs, roster, holders, now, start, least);
-                holders.pop();
-                roster.members[seat].workload -= need.weight;
+        for place in 0..self.open[at].len() {
+            let seat = self.open[at][place];
+            let (before, capacity) = (workloads[seat], self.roster.members[seat].agent.capacity);
+            let after = before + need.weight;
+            if after <= capacity {
+                let share = |unit: u32| i64::from(unit) * flow::UNIT / i64::from(capacity.max(1));
+                workloads[seat] = after;
+                self.try_all(at + 1, so_far + (before + 1..=after).map(share).sum::<i64>(), workloads);
+                workloads[seat] = before;
             }
         }
-        holders.push(None);
-        try_all(needs, roster, holders, now, start, least);
-        holders.pop();
+        let heaviest = self.needs.iter().map(|need| need.weight).max().unwrap_or(1);
+        let waiting = i64::from(need.urgency.max(1)) * i64::from(heaviest) * flow::UNIT;
+        self.try_all(at + 1, so_far + waiting, workloads);
     }
-    let mut least = i64::MAX;
-    try_all(needs, &mut roster.clone(), &mut Vec::new(), now, roster, &mut least);
-    least
 }
 
 /// Agents of one level who are there and have room, so that there is a choice.
@@ -347,7 +387,7 @@ fn a_batch_of_equal_weights_costs_the_least_there_is() {
             runner(400).run(&contested(weight..weight + 1, 4, 0..7).prop_map(without_superiors), |(roster, needs)| {
                 let batch = cost(&needs, &roster, &together(&needs, &roster, monday()));
                 prop_assert_eq!(batch, brute_force(&needs, &roster, monday()));
-                let singly = cost(&needs, &roster, &one_by_one(&needs, &roster, monday()));
+                let singly = one_by_one(&orders(&needs)[0], &needs, &roster, monday());
                 improved.set(improved.get() + u32::from(batch < singly));
                 Ok(())
             });
@@ -372,32 +412,78 @@ fn a_batch_of_equal_weights_costs_what_the_minimum_cost_flow_costs() {
     }
 }
 
+/// As [`contested`], with urgencies that lie far apart and agents who are fuller.
+fn pressing(weights: std::ops::Range<u32>) -> impl Strategy<Value = (Roster, Vec<Need>)> {
+    let spare = proptest::collection::vec(0..6_u32, 4);
+    (contested(weights, 4, 1..7), spare).prop_map(|((mut roster, mut needs), spare)| {
+        for need in &mut needs {
+            need.urgency = [0, 1, 2, 4, 8, 16, 32, 64, 100][need.urgency as usize];
+        }
+        for (member, spare) in roster.members.iter_mut().zip(spare) {
+            member.workload = member.agent.capacity.saturating_sub(spare).min(2);
+        }
+        (roster, needs)
+    })
+}
+
+/// How plans of the batch compare with the best there are.
+#[derive(Default)]
+struct Compared {
+    plans: u32,
+    exact: u32,
+    sums: (i64, i64),
+    /// In thousandths of the optimum.
+    worst: i64,
+}
+
+impl Compared {
+    fn add(&mut self, batch: i64, least: i64) {
+        assert!(least <= batch, "cheaper than the best plan: one of the two counts wrong");
+        self.plans += 1;
+        self.exact += u32::from(least == batch);
+        self.sums = (self.sums.0 + batch / 1_000, self.sums.1 + least / 1_000);
+        self.worst = self.worst.max(batch * 1000 / least.max(1));
+    }
+
+    fn of_all(&self) -> i64 {
+        self.sums.0 * 1000 / self.sums.1
+    }
+}
+
 #[test]
 fn a_batch_of_unequal_weights_stays_near_the_least_there_is() {
-    let worst = Cell::new((1_i64, 1_i64));
-    let (exact, sums) = (Cell::new(0_u32), Cell::new((0_i64, 0_i64)));
-    let result = runner(600).run(&contested(1..6, 4, 1..7).prop_map(without_superiors), |(roster, needs)| {
-        let batch = cost(&needs, &roster, &together(&needs, &roster, monday()));
-        let least = brute_force(&needs, &roster, monday());
-        prop_assert!(least <= batch);
-        exact.set(exact.get() + u32::from(least == batch));
-        sums.set((sums.get().0 + batch, sums.get().1 + least));
-        let (a, b) = worst.get();
-        if i128::from(batch) * i128::from(b) > i128::from(least) * i128::from(a) {
-            worst.set((batch, least));
+    let (mut without, mut with) = (Compared::default(), Compared::default());
+    for seed in 0..4 {
+        for weights in [1..4, 1..5, 1..6, 1..10] {
+            let config = Config { cases: 250, failure_persistence: None, ..Config::default() };
+            let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &[seed; 32]));
+            let compared = std::cell::RefCell::new((&mut without, &mut with));
+            let result = runner.run(&pressing(weights), |(roster, needs)| {
+                let (without, with) = &mut *compared.borrow_mut();
+                let planned = |needs: &[Need]| {
+                    cost(needs, &roster, &holders(&route_batch(needs, &roster, monday()), needs, &roster))
+                };
+                if needs.iter().any(|need| need.preferred.is_some()) {
+                    with.add(planned(&needs), brute_force(&needs, &roster, monday()));
+                }
+                let (_, needs) = without_superiors((Roster::default(), needs));
+                without.add(planned(&needs), brute_force(&needs, &roster, monday()));
+                Ok(())
+            });
+            result.unwrap();
         }
-        Ok(())
-    });
-    result.unwrap();
-    let thousandths = |(batch, least): (i64, i64)| batch * 1000 / least;
-    let (worst, all) = (thousandths(worst.get()), thousandths(sums.get()));
-    println!(
-        "unequal weights: {} of 600 optimal; in thousandths of the optimum: all {all}, worst {worst}",
-        exact.get()
-    );
-    // The documentation promises 95 in 100, within 1.02. The batches are the same each time: where these figures fall,
-    // plans became worse.
-    assert!(exact.get() >= 592 && all <= 1000 && worst <= 2119, "{exact:?} {all} {worst}");
+    }
+    for (what, of) in [("without superiors", &without), ("with superiors", &with)] {
+        let (plans, exact, all, worst) = (of.plans, of.exact, of.of_all(), of.worst);
+        println!("unequal weights, {what}: {exact} of {plans} optimal; in thousandths: all {all}, worst {worst}");
+    }
+    // What the documentation says was seen. The batches are the same each time: where these figures fall, plans became
+    // worse. A superior who is preferred keeps what costs less elsewhere, so with them the best plan is no plan of ours.
+    let seen = |of: &Compared| (of.plans, of.exact, of.of_all(), of.worst);
+    let (plans, exact, all, worst) = seen(&without);
+    assert!(plans == 4_000 && exact >= 3_974 && all <= 1_001 && worst <= 10_579, "{:?}", seen(&without));
+    let (plans, exact, all, worst) = seen(&with);
+    assert!(plans == 1_920 && exact >= 1_869 && all <= 1_001 && worst <= 2_906, "{:?}", seen(&with));
 }
 
 fn of_level_one(id: &str) -> Agent {

@@ -66,13 +66,6 @@ fn remedy_faults(at: usize, remedy: &Remedy, now: DateTime<Utc>) -> Vec<FailedGu
                 "give an amount",
             ));
         }
-        // It could be stored and never be read again.
-        (true, Some(amount)) if amount.minor_units() > Money::MAX => failed.push(FailedGuard::input(
-            "out_of_range",
-            field("amount"),
-            format!("must be at most {}", Money::new(Money::MAX, amount.currency())),
-            "give a smaller amount",
-        )),
         (false, Some(_)) => failed.push(FailedGuard::input(
             "not_applicable",
             field("amount"),
