@@ -150,6 +150,7 @@ https://YOUR-BASE-URL/login/with/KEY/back:
 
 A provider that is not on the internet is named with its network, too: networks = \"10.1.0.0/16\"."
 )]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub struct ServeArgs {
     /// Address and port to listen on; port 0 takes a free one.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
@@ -435,6 +436,7 @@ pub struct DrillArgs {
 
 /// Everything the server needs to know before it starts.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub struct Config {
     /// Where to listen.
     pub listen: SocketAddr,

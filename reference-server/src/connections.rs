@@ -20,7 +20,7 @@ use tokio::net::TcpListener;
 use tower::ServiceExt as _;
 
 /// Until the head of a request must be there, from the opening of the connection or the answer before.
-const HEAD_WITHIN: Duration = Duration::from_secs(60);
+const HEAD_WITHIN: Duration = Duration::from_mins(1);
 /// How long it is waited before the next is taken, where this machine has no room for another one.
 const ROOM_AFTER: Duration = Duration::from_secs(1);
 

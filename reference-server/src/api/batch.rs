@@ -239,8 +239,8 @@ async fn one(
     match done {
         Err(DeskError::KeyReused) => {
             let said = "Something else was handed in under this key.";
-            let reused = Problem::invalid().detail(said).field("key", "idempotency_key_reused", said);
-            Err(reused.and_more(refused().await?.map(|refusal| DeskError::from(refusal).into())))
+            let problem = Problem::invalid().detail(said).field("key", "idempotency_key_reused", said);
+            Err(problem.and_more(refused().await?.map(|refusal| DeskError::from(refusal).into())))
         }
         Ok(None) => refused().await?.map_or(Ok(None), |refusal| Err(DeskError::from(refusal).into())),
         done => Ok(done?),

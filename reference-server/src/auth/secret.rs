@@ -65,8 +65,7 @@ impl Code {
 
     /// The code of a secret that nobody else can make: the same each time.
     pub fn made_of(secret: [u8; 32]) -> Self {
-        let [a, b, c, d, e, f, g, h, ..] = secret;
-        Self::of(u64::from_be_bytes([a, b, c, d, e, f, g, h]))
+        Self::of(secret.iter().take(8).fold(0, |drawn, byte| drawn << 8 | u64::from(*byte)))
     }
 
     fn of(drawn: u64) -> Self {

@@ -282,11 +282,11 @@ impl Inbox for Kept {
         now: DateTime<Utc>,
     ) -> Result<Option<Uuid>, AccountsError> {
         let mut tx = self.begin(Turn::Mail).await?;
-        let tried = sqlx::query(TRY_CODE).bind(address).bind(code.to_vec()).bind(micros(now)).bind(i64::from(tries));
-        let tried = tried.fetch_all(&mut *tx).await.map_err(fault)?;
+        let query = sqlx::query(TRY_CODE).bind(address).bind(code.to_vec()).bind(micros(now)).bind(i64::from(tries));
+        let rows = query.fetch_all(&mut *tx).await.map_err(fault)?;
         // The try is written down either way.
         tx.commit().await.map_err(fault)?;
-        for row in &tried {
+        for row in &rows {
             if row.try_get("is_right").map_err(fault)? {
                 return id_of(row, "server_mail_confirmations").map(Some);
             }

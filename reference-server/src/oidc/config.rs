@@ -173,7 +173,7 @@ fn timeout_seconds() -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use secrecy::ExposeSecret as _;
+    use secrecy::ExposeSecret;
 
     use super::*;
 
@@ -187,7 +187,7 @@ mod tests {
         let [google] = &from_toml(&format!("{GOOGLE}secret = {{ file = {file:?} }}\n")).expect("fine")[..] else {
             panic!("one");
         };
-        assert_eq!(google.secret.as_ref().map(|secret| secret.expose_secret()), Some("hush"));
+        assert_eq!(google.secret.as_ref().map(ExposeSecret::expose_secret), Some("hush"));
         assert_eq!((google.scopes.join(" ").as_str(), google.timeout.as_secs()), ("email profile", 10));
         let discovery = google.discovery().expect("an address");
         assert_eq!(discovery.as_str(), "https://accounts.google.com/.well-known/openid-configuration");

@@ -59,6 +59,7 @@ pub enum Declined {
 }
 
 impl OidcError {
+    #[expect(clippy::needless_pass_by_value, reason = "it is often made on the spot")]
     fn distrusted(said: &'static str, why: impl ToString) -> Self {
         Self::Distrusted { said, why: why.to_string() }
     }
