@@ -96,7 +96,7 @@ impl Default for Does {
 
 /// A code that was given out, and what it was asked for with.
 struct Code {
-    code: String,
+    text: String,
     challenge: String,
     redirect: String,
     nonce: Option<String>,
@@ -169,8 +169,9 @@ impl TestProvider {
     /// What the operator writes down of it.
     pub(crate) fn described(&self, key: &str, name: &str, secret: &std::path::Path) -> String {
         format!(
-            "[[provider]]\nkey = {key:?}\nname = {name:?}\nissuer = {:?}\nclient_id = {CLIENT:?}\nsecret = {{ file = {secret:?} }}\nnetworks = \"127.0.0.0/8\"\ntimeout_seconds = 1\n",
-            self.issuer()
+            "[[provider]]\nkey = {key:?}\nname = {name:?}\nissuer = {:?}\nclient_id = {CLIENT:?}\nsecret = {{ file = \"{}\" }}\nnetworks = \"127.0.0.0/8\"\ntimeout_seconds = 1\n",
+            self.issuer(),
+            secret.display()
         )
     }
 
@@ -189,7 +190,7 @@ impl TestProvider {
         let code = format!("code-{}", inner.codes.len());
         let back = format!("{redirect}?code={code}&state={state}&scope=openid");
         let challenge = value("code_challenge").expect("one");
-        inner.codes.push(Code { code, challenge, redirect, nonce: value("nonce") });
+        inner.codes.push(Code { text: code, challenge, redirect, nonce: value("nonce") });
         back
     }
 }
@@ -285,7 +286,7 @@ fn tokens(inner: &mut Inner, headers: &HeaderMap, body: &[u8]) -> Response {
     let value = |name: &str| {
         url::form_urlencoded::parse(body).find(|(known, _)| known == name).map(|(_, value)| value.into_owned())
     };
-    let Some(at) = inner.codes.iter().position(|known| Some(&known.code) == value("code").as_ref()) else {
+    let Some(at) = inner.codes.iter().position(|known| Some(&known.text) == value("code").as_ref()) else {
         return refused("invalid_grant");
     };
     let code = inner.codes.remove(at);

@@ -176,7 +176,7 @@ async fn the_first_time_an_account_is_made_and_from_then_on_the_same_person_come
 
     // Another address and name there: who they are is the same.
     doors.provider.does(|does| {
-        does.claims = json!({ "sub": "248289761001", "email": "other@example.org", "email_verified": false })
+        does.claims = json!({ "sub": "248289761001", "email": "other@example.org", "email_verified": false });
     });
     let mut elsewhere = Jar::default();
     assert_eq!(doors.goes(&mut elsewhere).await.header("location"), "/complaints");
@@ -457,8 +457,8 @@ async fn an_answer_counts_once_in_the_browser_in_which_it_was_asked_for_and_for_
     let asked = doors.begins(&mut jar, "").await;
     let back = doors.provider.agrees(&asked);
     let path = back.strip_prefix("http://127.0.0.1:8080").expect("ours");
-    let with = jar.with();
-    let all = futures_util::future::join_all((0..10).map(|_| it.get(path, &with))).await;
+    let sent = jar.with();
+    let all = futures_util::future::join_all((0..10).map(|_| it.get(path, &sent))).await;
     assert_eq!(all.iter().filter(|answer| answer.status == 403).count(), 9);
     assert_eq!(it.get("/login/with/nobody", &With::default()).await.status, 404);
     // Whoever tries too often waits.
@@ -486,6 +486,7 @@ fn wrong(name: &'static str, problem: (u16, &'static str), said: &'static str, d
 
 /// Each would have logged somebody in as John, had it been believed.
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "a list of what can go wrong")]
 async fn a_provider_that_goes_wrong_logs_nobody_in_as_john() {
     const UNVERIFIED: (u16, &str) = (403, "provider_email_unverified");
     let doors = Doors::new().await;
@@ -542,7 +543,7 @@ async fn a_provider_that_goes_wrong_logs_nobody_in_as_john() {
         wrong("not signed", NOT_BELIEVED, "not signed as it must be", |does| does.signed = Signed::Not),
         wrong("the signature cut off", NOT_BELIEVED, "signature is wrong", |does| does.signed = Signed::Cut),
         wrong("signed with our secret", NOT_BELIEVED, "not signed as it must be", |does| {
-            does.signed = Signed::BySecret
+            does.signed = Signed::BySecret;
         }),
         wrong("signed with the public key as a secret", NOT_BELIEVED, "not signed as it must be", |does| {
             does.signed = Signed::ByPublicKey;
@@ -558,20 +559,20 @@ async fn a_provider_that_goes_wrong_logs_nobody_in_as_john() {
         wrong("of nobody", NOT_BELIEVED, "cannot be read", |does| does.claims["sub"] = Value::Null),
         wrong("of an empty name", NOT_BELIEVED, "does not say who", |does| does.claims["sub"] = json!("")),
         wrong("of an endless name", NOT_BELIEVED, "does not say who", |does| {
-            does.claims["sub"] = json!("j".repeat(256))
+            does.claims["sub"] = json!("j".repeat(256));
         }),
         wrong("of a name with controls", NOT_BELIEVED, "does not say who", |does| {
-            does.claims["sub"] = json!("john\u{0}")
+            does.claims["sub"] = json!("john\u{0}");
         }),
         wrong("of a list", NOT_BELIEVED, "cannot be read", |does| does.claims["sub"] = json!(["john"])),
         wrong("with another access token", NOT_BELIEVED, "does not belong together", |does| {
             does.claims["at_hash"] = json!("77QmUPtjPfzWtF2AnpK9RQ");
         }),
         wrong("no token of who it is", NOT_BELIEVED, "says nothing of you", |does| {
-            does.tokens["id_token"] = Value::Null
+            does.tokens["id_token"] = Value::Null;
         }),
         wrong("nonsense in place of a token", NOT_BELIEVED, "cannot be read", |does| {
-            does.tokens["id_token"] = json!("a.b.c")
+            does.tokens["id_token"] = json!("a.b.c");
         }),
         wrong("a token of five parts", NOT_BELIEVED, "cannot be read", |does| {
             does.tokens["id_token"] = json!("eyJhbGciOiJSU0EtT0FFUCIsImVuYyI6IkEyNTZHQ00ifQ.a.b.c.d");
@@ -619,16 +620,17 @@ async fn a_provider_that_goes_wrong_logs_nobody_in_as_john() {
 /// How it describes itself, which is asked anew after an hour.
 #[tokio::test]
 async fn a_provider_that_describes_itself_wrongly_is_not_gone_to() {
+    type Case = (&'static str, (u16, &'static str), fn(&mut Does));
     let metadata = "http://169.254.169.254/latest/meta-data/";
-    let all: [(&str, (u16, &str), fn(&mut Does)); 12] = [
+    let all: [Case; 12] = [
         ("another name", NOT_BELIEVED, |does| does.described["issuer"] = json!("https://accounts.google.com")),
         ("tokens from inside", NOT_BELIEVED, |does| {
-            does.described["token_endpoint"] = json!("http://169.254.169.254/x")
+            does.described["token_endpoint"] = json!("http://169.254.169.254/x");
         }),
         ("keys from inside", NOT_BELIEVED, |does| does.described["jwks_uri"] = json!("http://10.0.0.1/keys")),
         ("keys in the clear", NOT_BELIEVED, |does| does.described["jwks_uri"] = json!("http://9.9.9.9/keys")),
         ("a script as its door", NOT_BELIEVED, |does| {
-            does.described["authorization_endpoint"] = json!("javascript:alert(1)")
+            does.described["authorization_endpoint"] = json!("javascript:alert(1)");
         }),
         ("no keys", NOT_BELIEVED, |does| does.described["jwks_uri"] = Value::Null),
         ("keys elsewhere", NOT_BELIEVED, |does| does.at_keys = Answers::Elsewhere("http://127.0.0.1:1/".to_owned())),
@@ -637,7 +639,7 @@ async fn a_provider_that_describes_itself_wrongly_is_not_gone_to() {
                 Answers::With(200, "application/json", format!("{{\"keys\":[],\"x\":\"{}\"}}", "x".repeat(300_000)));
         }),
         ("keys that are none", NOT_BELIEVED, |does| {
-            does.at_keys = Answers::With(200, "application/json", "[]".to_owned())
+            does.at_keys = Answers::With(200, "application/json", "[]".to_owned());
         }),
         ("a page", NOT_BELIEVED, |does| does.at_discovery = Answers::With(200, "text/html", "{}".to_owned())),
         ("broken", AWAY, |does| does.at_discovery = Answers::With(503, "text/plain", String::new())),
