@@ -533,11 +533,17 @@ async fn mary_complains_without_an_account_and_later_signs_up() {
         mary.fill("/signup", name, value).await;
     }
     mary.send("/signup").await;
-    let token = mail.wait_for(email, "choose a password").await.token().expect("a link");
-    mary.open(&format!("/invitation?token={token}")).await;
-    mary.fill("/invitation", "password", PASSWORD).await;
-    mary.fill("/invitation", "password_again", PASSWORD).await;
-    mary.send("/invitation").await;
+    let token = mail.wait_for(email, "An account for your complaints").await.token().expect("a link");
+    mary.open(&format!("/verify?token={token}")).await;
+    for (name, value) in [("name", "Mary Poe"), ("password", PASSWORD), ("password_again", PASSWORD)] {
+        mary.fill("/verify", name, value).await;
+    }
+    mary.send("/verify").await;
+    mary.open("/login").await;
+    for (name, value) in [("email", email), ("password", PASSWORD)] {
+        mary.fill("/login", name, value).await;
+    }
+    mary.send("/login").await;
     mary.sees("Log out").await;
     telephone.open(&link).await;
     telephone.sees("does not work any more").await;
