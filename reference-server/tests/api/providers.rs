@@ -383,7 +383,7 @@ async fn the_last_way_in_stays_until_there_is_a_password() {
     assert_eq!(set.status, 204, "{}", set.text);
     let mut jar = Jar::default();
     assert_eq!(doors.goes(&mut jar).await.status, 303, "it is still linked");
-    assert_eq!(doors.presses(&mut jar, "/account/identities/end", "identity=x").await.problem().0, 422);
+    assert_eq!(doors.presses(&mut jar, "/account/identities/end", "identity=x").await.problem().0, 400);
     assert_eq!(
         doors.presses(&mut jar, "/account/identities/end", &form).await.header("location"),
         "/account/identities?done=ended"
