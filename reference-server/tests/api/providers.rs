@@ -392,6 +392,7 @@ async fn the_last_way_in_stays_until_there_is_a_password() {
     let mut jar = Jar::default();
     assert_eq!(doors.goes(&mut jar).await.header("location"), "/login?next=%2Faccount%2Fidentities");
     // Others' are as those that are not there.
+    it.mails().await;
     let john = doors.john().await;
     let id = doors.linked(&john).await[0]["id"].as_str().expect("an id").to_owned();
     let jane = it.post("/api/v1/tokens", json!({ "email": "jane@example.org", "password": OTHER_PASSWORD })).await;
