@@ -67,7 +67,7 @@ pub fn route(need: &Need, roster: &Roster, now: DateTime<Utc>) -> Routing {
 /// use complaint_core::id::Level;
 /// use complaint_core::routing::{EXPLAINED_MAX, Need, Roster, candidates, route};
 ///
-/// let member = |number| -> Result<_, Box<dyn std::error::Error>> {
+/// let member = |number: u32| -> Result<_, Box<dyn std::error::Error>> {
 ///     let agent = Agent::named(format!("agent-{number}"), "Somebody")?.with_capacity(number % 3);
 ///     Ok(Member { agent, workload: 0, last_assigned_at: None })
 /// };
