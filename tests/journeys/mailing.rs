@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use mail_parser::MessageParser;
 use serde_json::json;
-use sqlx::{Connection as _, SqliteConnection};
 
 use crate::http::{broken_kettle, do_it, field};
+use crate::postgres::postgres;
 use crate::scripted::Turn::{Cut, Drip};
 use crate::scripted::{FINE, Moment, Relay, Script, Taken};
 use crate::server::{Server, end};
@@ -44,7 +44,17 @@ async fn a_relay_that_holds_up_every_mail_holds_up_no_complaint() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killed_between_the_promise_and_the_note_of_it_each_gets_theirs_and_again_only_what_was_on_its_way() {
-    let mut server = Server::start();
+    each_gets_theirs(Server::start()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killed_beside_a_postgres_each_gets_theirs_as_well() {
+    if let Some(database) = postgres() {
+        each_gets_theirs(Server::start_on(Some(database))).await;
+    }
+}
+
+async fn each_gets_theirs(mut server: Server) {
     let admin = server.founded().await;
     let people = planned(&mut server, &admin).await;
 
@@ -137,31 +147,19 @@ struct Row {
 
 /// What waits in the outbox or was delivered from it; by a relay, not by the folder before it.
 async fn rows(server: &Server) -> Vec<Row> {
-    let rows: Vec<(String, String, String)> = sqlx::query_as(
-        "SELECT notice ->> '$.id', notice ->> '$.recipient.id', state FROM complaint_outbox \
-         WHERE notice ->> '$.recipient.role' IN ('customer', 'agent')",
-    )
-    .fetch_all(&mut database(server).await)
-    .await
-    .expect("rows");
+    let rows = server.kept().rows().await;
     assert!(!rows.is_empty());
     rows.into_iter()
-        .map(|(id, recipient, state)| {
-            assert_ne!(state, "dead", "{id}");
-            Row { id, recipient, delivered: state == "delivered" }
+        .map(|row| {
+            assert_ne!(row.state, "dead", "{row:?}");
+            Row { id: row.id, recipient: row.recipient, delivered: row.state == "delivered" }
         })
         .collect()
 }
 
 /// As if the time had come at which what was held or put off may be tried again.
 async fn free_all(server: &Server) {
-    let free = "UPDATE complaint_outbox SET available_at = 0 WHERE state = 'waiting'";
-    sqlx::query(free).execute(&mut database(server).await).await.expect("freed");
-}
-
-async fn database(server: &Server) -> SqliteConnection {
-    let file = format!("sqlite:{}", server.data_file().display());
-    SqliteConnection::connect(&file).await.expect("the data file opens beside the server")
+    server.kept().free_all().await;
 }
 
 async fn until(happened: impl AsyncFn() -> bool, what: &str) {

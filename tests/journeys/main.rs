@@ -2,6 +2,7 @@
 
 mod browser;
 mod http;
+mod kept;
 mod mailbox;
 mod mailing;
 mod outbox;

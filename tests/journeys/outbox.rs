@@ -1,17 +1,19 @@
 //! What becomes of the rows that wait in the outbox, whatever the relay does: a written table, tried with ten mails each.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use complaint_core::store::Store;
 use complaint_core::testing::{ManualClock, samples};
 use complaint_core::{Actor, Desk};
 use complaint_notify::{EmailNotifier, IdsAreAddresses, Settings, Smtp, Timeouts};
 use complaint_store_sqlx::SqliteStore;
+use complaint_store_sqlx::postgres::PostgresOptions;
 use mail_parser::MessageParser;
-use sqlx::{Connection as _, SqliteConnection};
 
+use crate::kept::Kept;
+use crate::postgres::postgres;
 use crate::scripted::Turn::{Cut, Drip, Say, SayAndCut, Silent};
 use crate::scripted::{CERTIFICATE, FINE, Relay, Script, Tls, UPGRADING};
 
@@ -74,8 +76,21 @@ const TABLE: [(&str, Script, Row, usize); 32] = [
 
 #[tokio::test]
 async fn the_rows_say_what_the_table_says_and_what_waits_arrives_once_the_relay_is_mended() {
+    the_table_holds(async |script| House::with(script).await).await;
+}
+
+#[tokio::test]
+async fn on_postgres_the_rows_say_the_same() {
+    if postgres().is_none() {
+        return;
+    }
+    // In a schema of its own each.
+    the_table_holds(async |script| House::on_postgres(script, postgres().expect("named")).await).await;
+}
+
+async fn the_table_holds(house: impl AsyncFn(Script) -> House) {
     for (name, script, wanted, reached) in TABLE {
-        let house = House::with(script).await;
+        let house = house(script).await;
         house.desk.deliver().await.expect("delivers");
         for row in house.rows().await {
             assert_eq!(row.attempts, 1, "{name}: {row:?}");
@@ -143,7 +158,8 @@ struct House {
     desk: Desk,
     clock: Arc<ManualClock>,
     relay: Relay,
-    folder: tempfile::TempDir,
+    kept: Kept,
+    _folder: Option<tempfile::TempDir>,
 }
 
 /// A row of the outbox, as an operator sees it.
@@ -166,13 +182,25 @@ impl House {
     /// Ten notices wait for a relay.
     async fn with(script: Script) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("complaints.db");
+        let store = SqliteStore::open(&format!("sqlite:{}", file.display())).await.expect("the store opens");
+        store.migrate().await.expect("the tables are made");
+        Self::over(script, store, Kept::in_file(&file), Some(folder)).await
+    }
+
+    async fn on_postgres(script: Script, url: String) -> Self {
+        let options = PostgresOptions::new(&url).expect("an address").not_durable();
+        let store = options.open().await.expect("the store opens");
+        store.migrate().await.expect("the tables are made");
+        Self::over(script, store, Kept::Postgres(url), None).await
+    }
+
+    async fn over(script: Script, store: impl Store + 'static, kept: Kept, folder: Option<tempfile::TempDir>) -> Self {
         let relay = Relay::playing(script).await;
         let clock = Arc::new(ManualClock::at(samples::monday()));
-        let store = SqliteStore::open(&format!("sqlite:{}", file(folder.path()))).await.expect("the store opens");
-        store.migrate().await.expect("the tables are made");
         let notifier = EmailNotifier::new(smtp(&relay, script), IdsAreAddresses, settings(), clock.clone());
         let desk = Desk::new(store, samples::policy()).with_clock(clock.clone()).notifying(notifier);
-        let house = Self { desk, clock, relay, folder };
+        let house = Self { desk, clock, relay, kept, _folder: folder };
         house.fill().await;
         house
     }
@@ -186,23 +214,16 @@ impl House {
     }
 
     async fn rows(&self) -> Vec<Stored> {
-        let mut database =
-            SqliteConnection::connect(&format!("sqlite:{}", file(self.folder.path()))).await.expect("opens");
-        let rows: Vec<(String, i64, Option<String>, i64)> = sqlx::query_as(
-            "SELECT state, attempts, last_error, available_at FROM complaint_outbox \
-             WHERE notice ->> '$.recipient.role' = 'customer'",
-        )
-        .fetch_all(&mut database)
-        .await
-        .expect("rows");
-        assert_eq!(rows.len(), MAILS);
         let now = self.desk.now().timestamp_micros();
-        rows.into_iter()
-            .map(|(state, attempts, error, available_at)| {
-                let waits = (state == "waiting").then_some((available_at - now) / 1_000_000);
-                Stored { state, attempts, error, waits }
+        let rows = self.kept.rows().await.into_iter().filter(|row| row.is_customers);
+        let rows: Vec<Stored> = rows
+            .map(|row| {
+                let waits = (row.state == "waiting").then_some((row.available_at - now) / 1_000_000);
+                Stored { state: row.state, attempts: row.attempts, error: row.error, waits }
             })
-            .collect()
+            .collect();
+        assert_eq!(rows.len(), MAILS);
+        rows
     }
 
     /// Recipient and `Message-ID` of each message that reached the relay whole, once it has read so many.
@@ -225,10 +246,6 @@ impl House {
             })
             .collect()
     }
-}
-
-fn file(folder: &Path) -> String {
-    folder.join("complaints.db").display().to_string()
 }
 
 fn settings() -> Settings {

@@ -13,6 +13,7 @@ use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::kept::Kept;
 use crate::mailbox::Mailbox;
 
 /// A password that passes for a good one.
@@ -70,6 +71,11 @@ impl Server {
     /// Its data file, which may be read beside it.
     pub(crate) fn data_file(&self) -> PathBuf {
         self.data.path().join("complaints.db")
+    }
+
+    /// Its outbox, which may be read beside it.
+    pub(crate) fn kept(&self) -> Kept {
+        self.database.clone().map_or_else(|| Kept::in_file(&self.data_file()), Kept::Postgres)
     }
 
     fn starting(data: Arc<TempDir>, mail: Mailbox, database: Option<String>, relay: Option<u16>) -> Self {
