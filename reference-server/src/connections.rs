@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::ConnectInfo;
-use axum::http::Request;
-use axum::response::Response;
+use axum::http::header::HOST;
+use axum::http::{Request, Version};
+use axum::response::{IntoResponse as _, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -18,6 +19,8 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::TcpListener;
 use tower::ServiceExt as _;
+
+use crate::error::Problem;
 
 /// Until the head of a request must be there, from the opening of the connection or the answer before.
 const HEAD_WITHIN: Duration = Duration::from_mins(1);
@@ -63,8 +66,20 @@ fn answering(
 ) -> impl hyper::service::Service<Request<Incoming>, Response = Response, Error = Infallible, Future: Send> {
     service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(ConnectInfo(peer));
-        router.clone().oneshot(request)
+        let router = router.clone();
+        async move {
+            if !names_its_host(&request) {
+                let said = "There is one Host header, and no more.";
+                return Ok(Problem::malformed("malformed_host", said).into_response());
+            }
+            router.oneshot(request).await
+        }
     })
+}
+
+/// RFC 9112, section 3.2: none or several leave open who is asked, and what stands between might read another one than we.
+fn names_its_host<T>(request: &Request<T>) -> bool {
+    request.version() < Version::HTTP_11 || request.headers().get_all(HOST).iter().count() == 1
 }
 
 /// Whether it was the other side that gave up before it was taken.
@@ -113,6 +128,23 @@ mod tests {
             let answer = until_its_end(&mut stream).await;
             assert_eq!(answer.starts_with("HTTP/1.1 200"), said.ends_with("\r\n\r\n"), "{said}: {answer}");
             assert!(begun.elapsed() >= HEAD_WITHIN, "{said}: {:?}", begun.elapsed());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_request_names_one_host() {
+        let (address, _stop, _serving) = served().await;
+        for (head, status) in [
+            ("HTTP/1.1\r\nHost: x\r\n", "200"),
+            ("HTTP/1.1\r\n", "400"),
+            ("HTTP/1.1\r\nHost: x\r\nhost: y\r\n", "400"),
+            ("HTTP/1.0\r\n", "200"),
+        ] {
+            let mut stream = TcpStream::connect(address).await.expect("connects");
+            let request = format!("GET / {head}Connection: close\r\n\r\n");
+            stream.write_all(request.as_bytes()).await.expect("sends");
+            let answer = until_its_end(&mut stream).await;
+            assert_eq!(answer.split(' ').nth(1), Some(status), "{head}: {answer}");
         }
     }
 

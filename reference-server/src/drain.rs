@@ -33,7 +33,9 @@ pub(crate) async fn read_to_the_end(request: Request, next: Next) -> Response {
     let lent = Arc::new(Mutex::new(lent));
     let theirs = Arc::clone(&lent);
     let body = Body::from_stream(stream_of(move |at| lock(&theirs).poll(at)));
-    let response = next.run(Request::from_parts(parts, body)).await;
+    let mut request = Request::from_parts(parts, body);
+    request.extensions_mut().insert(Arrival(Arc::clone(&lent)));
+    let response = next.run(request).await;
     if lock(&lent).begun {
         let mut allowed = LEFT_MAX;
         let reading = async {
@@ -47,6 +49,18 @@ pub(crate) async fn read_to_the_end(request: Request, next: Next) -> Response {
         let _ = tokio::time::timeout(LEFT_WITHIN, reading).await;
     }
     response
+}
+
+/// Tells whoever waits for an answer whether it is the request that keeps them waiting.
+#[derive(Clone)]
+pub(crate) struct Arrival(Arc<Mutex<Lent>>);
+
+impl Arrival {
+    /// Whether somebody reads the body and has not come to its end.
+    pub(crate) fn is_awaited(&self) -> bool {
+        let lent = lock(&self.0);
+        lent.begun && !lent.body.is_done()
+    }
 }
 
 /// A body that is read by one after the other.

@@ -182,6 +182,12 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, "not_found", "There is nothing here.")
     }
 
+    /// 408.
+    pub fn too_slow() -> Self {
+        Self::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", "The request did not arrive in time.")
+            .detail("Its beginning came and then nothing more, or too slowly: send it again.")
+    }
+
     /// 503.
     pub fn unavailable() -> Self {
         Self::new(

@@ -17,7 +17,7 @@ use tower_http::csrf::CsrfLayer;
 use tracing::Instrument as _;
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::drain::read_to_the_end;
+use crate::drain::{Arrival, read_to_the_end};
 use crate::error::{Problem, present};
 use crate::extract::JSON_MAX;
 use crate::state::AppState;
@@ -76,8 +76,10 @@ pub fn around(routes: Router<AppState>, state: &AppState) -> Router<AppState> {
 async fn in_time(request: Request, next: Next) -> Response {
     let is_upload = request.headers().get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"multipart/"));
     let within = if is_upload { UPLOAD_WITHIN } else { ANSWER_WITHIN };
+    let arrival = request.extensions().get::<Arrival>().cloned();
     match tokio::time::timeout(within, next.run(request)).await {
         Ok(response) => response,
+        Err(_) if arrival.is_some_and(|arrival| arrival.is_awaited()) => Problem::too_slow().into_response(),
         Err(_) => Problem::unavailable().detail("The answer took too long.").into_response(),
     }
 }
@@ -143,4 +145,31 @@ fn request_id(headers: &HeaderMap) -> HeaderValue {
         let id: u128 = rand::random();
         HeaderValue::from_str(&format!("{id:032x}")).unwrap_or(HeaderValue::from_static("unknown"))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::{Body, Bytes};
+    use axum::routing::post;
+    use futures_util::{StreamExt as _, stream};
+    use tower::ServiceExt as _;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn who_is_too_slow_is_told_apart_from_a_server_that_is() {
+        let routes = Router::new()
+            .route("/read", post(|_: Bytes| async { "read" }))
+            .route("/think", post(|_: Bytes| std::future::pending::<()>()))
+            .layer(from_fn(in_time))
+            .layer(from_fn(read_to_the_end));
+        let status = async |path: &str, body: Body| {
+            let request = Request::post(path).body(body).expect("a request");
+            routes.clone().oneshot(request).await.expect("infallible").status()
+        };
+        let half = stream::iter([Ok::<_, std::io::Error>("half")]).chain(stream::pending());
+        assert_eq!(status("/read", Body::from_stream(half)).await, StatusCode::REQUEST_TIMEOUT);
+        assert_eq!(status("/read", Body::from("whole")).await, StatusCode::OK);
+        assert_eq!(status("/think", Body::from("whole")).await, StatusCode::SERVICE_UNAVAILABLE);
+    }
 }

@@ -35,6 +35,7 @@ fn complete(operation: &mut Operation, path: &str, reads_only: bool) {
         ),
         (!reads_only, StatusCode::FORBIDDEN, "`cross_site`: sent by a page of another site"),
         (path.contains('{'), StatusCode::NOT_FOUND, "There is none, or it is none of the caller's business"),
+        (has_body, StatusCode::REQUEST_TIMEOUT, "`request_timeout`: the body did not arrive in time"),
         (has_body, StatusCode::PAYLOAD_TOO_LARGE, "`too_large`: the body"),
         (has_body, StatusCode::UNSUPPORTED_MEDIA_TYPE, "`unsupported_media_type`: the body is of another kind"),
         (has_body, StatusCode::UNPROCESSABLE_ENTITY, "`invalid_body`: every fault is named"),

@@ -61,7 +61,10 @@ pub(super) enum Below {
     Nothing,
     LogIn,
     SignUp,
-    SendAgain,
+    /// How the mail that confirms is sent again, on the page where one logs in or on another.
+    SendAgain {
+        logs_in: bool,
+    },
     Account,
 }
 
@@ -207,7 +210,7 @@ pub(super) fn verify_code_page(state: &AppState, status: StatusCode, email: &str
             hidden: &[("email", email)],
             summary: Summary::of(faults, &fields),
             fields,
-            below: Below::SendAgain,
+            below: Below::SendAgain { logs_in: false },
         },
     )
 }
@@ -336,7 +339,7 @@ async fn log_in(State(state): State<AppState>, mut visit: Visit, headers: Header
         Err(AuthError::EmailUnverified) => {
             let fault =
                 Fault::of("email", "Please confirm your e-mail address first: open the link in the mail we sent you.");
-            log_in_page(&state, StatusCode::FORBIDDEN, next, Some(&typed), &[fault], Below::SendAgain)
+            log_in_page(&state, StatusCode::FORBIDDEN, next, Some(&typed), &[fault], Below::SendAgain { logs_in: true })
         }
         Err(AuthError::TooMany { retry_after_seconds }) => {
             let faults = [too_many(retry_after_seconds)];

@@ -94,6 +94,18 @@ impl Harness {
 }
 
 #[tokio::test]
+async fn a_button_pressed_three_times_at_once_is_one_sign_up() {
+    let it = Harness::new().await;
+    // Each has looked for the account and hashes its password before the first is there.
+    let signs_up = || it.signs_up("John Miller", PASSWORD);
+    tokio::join!(signs_up(), signs_up(), signs_up());
+    let link = it.mailed_token().await;
+    let bare = it.post("/api/v1/accounts/verify", json!({"token": link})).await;
+    assert_eq!(bare.status, 200, "nothing more is asked: {}", bare.text);
+    assert_eq!(it.logs_in_with(PASSWORD).await.status, 200);
+}
+
+#[tokio::test]
 async fn the_first_link_works_after_a_second_sign_up_and_only_its_holder_gets_in() {
     const OWN: &str = "marble teapot sings 4 foxes";
     for (strangers, owners) in [(PASSWORD, OTHER_PASSWORD), (OTHER_PASSWORD, PASSWORD)] {

@@ -1,6 +1,6 @@
 //! A browser without script. What it shows is checked, each time.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use axum::body::{Body, to_bytes};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, COOKIE, LOCATION, SET_COOKIE};
@@ -15,7 +15,8 @@ const BOUNDARY: &str = "----boundary7d1f";
 #[derive(Clone)]
 pub(crate) struct Browser<'a> {
     house: &'a House,
-    cookie: Option<String>,
+    /// By their names.
+    cookies: BTreeMap<String, String>,
     pub(crate) address: String,
     status: u16,
     html: String,
@@ -30,7 +31,7 @@ pub(crate) struct Chosen<'a> {
 
 impl<'a> Browser<'a> {
     pub(crate) fn new(house: &'a House) -> Self {
-        Self { house, cookie: None, address: String::new(), status: 0, html: String::new() }
+        Self { house, cookies: BTreeMap::new(), address: String::new(), status: 0, html: String::new() }
     }
 
     pub(crate) fn status(&self) -> u16 {
@@ -133,7 +134,18 @@ impl<'a> Browser<'a> {
 
     /// Forgets who it is, as when a session has ended.
     pub(crate) fn forget(&mut self) {
-        self.cookie = None;
+        self.cookies.clear();
+    }
+
+    /// What a header sets; what lasts no longer is forgotten.
+    fn keep(&mut self, set: &str) {
+        let mut parts = set.split(';').map(str::trim);
+        let (name, value) = parts.next().and_then(|cookie| cookie.split_once('=')).expect("a cookie");
+        if parts.any(|part| part.eq_ignore_ascii_case("max-age=0")) {
+            self.cookies.remove(name);
+        } else {
+            self.cookies.insert(name.to_owned(), value.to_owned());
+        }
     }
 
     /// The successful controls of a form, with what is typed now, in the order of the page.
@@ -204,16 +216,17 @@ impl<'a> Browser<'a> {
 
     async fn ask(&mut self, request: axum::http::request::Builder, body: Body) -> (u16, HeaderMap, String) {
         let mut request = request.header("host", "127.0.0.1:8080").header("accept", "text/html");
-        if let Some(cookie) = &self.cookie {
-            request = request.header(COOKIE, cookie);
+        if !self.cookies.is_empty() {
+            let cookies: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            request = request.header(COOKIE, cookies.join("; "));
         }
         let mut request = request.body(body).expect("a request");
         let peer: std::net::SocketAddr = "203.0.113.5:40000".parse().expect("an address");
         request.extensions_mut().insert(axum::extract::ConnectInfo(peer));
         let response = self.house.router.clone().oneshot(request).await.expect("infallible");
         let (parts, body) = response.into_parts();
-        if let Some(set) = parts.headers.get(SET_COOKIE).and_then(|set| set.to_str().ok()) {
-            self.cookie = set.split(';').next().map(str::to_owned);
+        for set in parts.headers.get_all(SET_COOKIE) {
+            self.keep(set.to_str().expect("text"));
         }
         let body = to_bytes(body, 8 << 20).await.expect("a body");
         (parts.status.as_u16(), parts.headers, String::from_utf8_lossy(&body).into_owned())

@@ -26,6 +26,19 @@ async fn a_provider_is_a_button_where_people_come_in_and_on_the_page_of_what_is_
     assert!(john.says("the same e-mail address, john@example.org"), "{}", john.text());
     john.post("/account/identities/link", "").await;
     assert!(john.status() == 403 && john.says("was not begun in this browser"), "{}", john.text());
+    john.post("/account/identities/forget", "").await;
+    assert!(john.says("It is not linked"), "{}", john.text());
+    john.post("/account/identities/end", "identity=1&more=2").await;
+    assert_eq!(john.status(), 422);
+    for path in ["/account/identities/link", "/account/identities/forget", "/account/identities/end"] {
+        john.open(path).await;
+        assert!(john.says("Link another"), "{path} is the page: {}", john.text());
+    }
+    let mut ada = house.admin().await;
+    ada.open("/account").await;
+    assert!(!ada.has("a[href='/account/identities']"), "staff log in with their password: {}", ada.text());
+    ada.open("/account/identities").await;
+    assert_eq!(ada.status(), 403);
 }
 
 #[tokio::test]
