@@ -237,8 +237,12 @@ pub(crate) fn binary() -> PathBuf {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT
         .get_or_init(|| {
+            // As the server's own tests have it, so that one run builds it once.
             let mut build = Command::new(env!("CARGO"));
-            build.args(["build", "--quiet", "--locked", "--package", "reference-server"]);
+            build.args(["test", "--no-run", "--quiet", "--locked", "--workspace", "--test", "program"]);
+            if cfg!(feature = "postgres") {
+                build.arg("--all-features");
+            }
             if !cfg!(debug_assertions) {
                 build.arg("--release");
             }
