@@ -189,7 +189,9 @@ impl House {
     }
 
     async fn on_postgres(script: Script, url: String) -> Self {
-        let options = PostgresOptions::new(&url).expect("an address").not_durable();
+        let (address, schema) = url.rsplit_once("schema=").expect("a schema of its own");
+        let options = PostgresOptions::new(address.trim_end_matches(['?', '&'])).expect("an address").not_durable();
+        let options = options.in_schema(schema).expect("a name");
         let store = options.open().await.expect("the store opens");
         store.migrate().await.expect("the tables are made");
         Self::over(script, store, Kept::Postgres(url), None).await

@@ -29,7 +29,7 @@ async fn a_provider_is_a_button_where_people_come_in_and_on_the_page_of_what_is_
     john.post("/account/identities/forget", "").await;
     assert!(john.says("It is not linked"), "{}", john.text());
     john.post("/account/identities/end", "identity=1&more=2").await;
-    assert_eq!(john.status(), 422);
+    assert_eq!(john.status(), 400);
     for path in ["/account/identities/link", "/account/identities/forget", "/account/identities/end"] {
         john.open(path).await;
         assert!(john.says("Link another"), "{path} is the page: {}", john.text());
