@@ -207,8 +207,13 @@ impl House {
 
     /// Lets time pass and the clocks act.
     pub(crate) async fn after(&self, days: i64) {
-        *self.clock.0.lock().unwrap_or_else(PoisonError::into_inner) += TimeDelta::days(days);
+        self.passes(TimeDelta::days(days));
         self.server.state().sweep().await.expect("sweeps");
+    }
+
+    /// Moves the clock, and nothing else.
+    pub(crate) fn passes(&self, time: TimeDelta) {
+        *self.clock.0.lock().unwrap_or_else(PoisonError::into_inner) += time;
     }
 }
 

@@ -1,5 +1,7 @@
 //! The second factor as people go through it without script.
 
+use chrono::TimeDelta;
+use reference_server::auth::second_factor::SECOND_STEP_FOR;
 use totp_rs::Totp;
 
 use crate::browser::Browser;
@@ -88,10 +90,17 @@ async fn the_second_step_has_its_time() {
     let house = House::new().await;
     let mut john = house.customer("John Miller", "john@example.org").await;
     let (_, codes) = guarded(&house, &mut john).await;
-    let mut late = house.visitor();
-    late.open("/login").await;
-    late.press("/login", &[("email", "john@example.org"), ("password", PASSWORD)]).await;
-    house.after(1).await;
+    let begins = async || {
+        let mut visitor = house.visitor();
+        visitor.open("/login").await;
+        visitor.press("/login", &[("email", "john@example.org"), ("password", PASSWORD)]).await;
+        visitor
+    };
+    let (mut early, mut late) = (begins().await, begins().await);
+    house.passes(SECOND_STEP_FOR - TimeDelta::seconds(1));
+    early.press("/login/second-step", &[("second_factor", &codes[1])]).await;
+    assert_eq!(early.status(), 200, "{}", early.text());
+    house.passes(TimeDelta::seconds(1));
     late.press("/login/second-step", &[("second_factor", &codes[0])]).await;
     assert!(late.status() == 401 && late.says("Please log in once more"), "{}", late.text());
     assert!(late.has("input[name='password']"), "{}", late.text());
