@@ -94,7 +94,7 @@ pub async fn restore(args: RestoreArgs) -> Result<ExitCode, AnyError> {
     let manifest = checked(&args.from, &url)?;
     make_private_folder(&args.data)?;
     // Of two at once the second would take away what the first has put there, and a server must not find half of it.
-    let _alone = crate::lock(&args.data, true)?;
+    let _alone = crate::lock(&args.data, &url, true)?;
     let into = args.data.join(ATTACHMENTS);
     if into.is_dir() && fs::read_dir(&into)?.next().is_some() {
         return Err(format!("{} is not empty", into.display()).into());

@@ -97,6 +97,9 @@ pub enum BuildError {
         "another server is running on the data folder {}, or a restore; stop it first, or give --data another folder", .0.display()
     )]
     InUse(PathBuf),
+    /// Another server works on the database file.
+    #[error("another server is running on the database {}, or a restore; stop it first, or name another with --database", .0.display())]
+    DatabaseInUse(PathBuf),
     /// The database cannot be opened or brought up to date.
     #[error(transparent)]
     Database(#[from] DatabaseError),
@@ -151,7 +154,7 @@ pub struct Server {
     setup_link: Option<String>,
     database: Database,
     /// Held as long as the server lives; the operating system lets go of it however the process ends.
-    _lock: File,
+    _lock: Lock,
 }
 
 /// Puts the server together with the machine's clock and the mail the configuration names.
@@ -179,7 +182,7 @@ pub async fn build(config: Config) -> Result<Server, BuildError> {
 /// Puts the server together with parts of the caller's choice.
 pub async fn build_with(config: Config, parts: Parts) -> Result<Server, BuildError> {
     make_private_folder(&config.data)?;
-    let lock = lock(&config.data, matches!(config.database, DatabaseUrl::Sqlite(_)))?;
+    let lock = lock(&config.data, &config.database, matches!(config.database, DatabaseUrl::Sqlite(_)))?;
     make_private_folder(&config.attachments_folder())?;
     let (clock, movable_clock): (Arc<dyn Clock>, _) = if config.movable_clock {
         let movable = MovableClock::over(parts.clock, &config.data).map_err(BuildError::Clock)?;
@@ -382,18 +385,41 @@ fn is_open_to_others(folder: &Path) -> bool {
     open
 }
 
-/// Takes the data folder for this server alone: live updates and uploads are known to the process that made them. Servers on one PostgreSQL
-/// tell each other and share the folder, but with none that has its database there. `admin create` and `import` ask for no lock, since they
-/// only write to the database. `restore` takes it alone on either engine.
-pub(crate) fn lock(folder: &Path, alone: bool) -> Result<File, BuildError> {
-    let fault = |source| BuildError::Folder { folder: folder.to_owned(), source };
-    let file = File::options().create(true).truncate(false).write(true).open(folder.join("server.lock"));
-    let file = file.map_err(fault)?;
-    match if alone { file.try_lock() } else { file.try_lock_shared() } {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(BuildError::InUse(folder.to_owned())),
-        Err(TryLockError::Error(source)) => Err(fault(source)),
-    }
+/// What a server has for itself, until this is dropped or the process ends, however it ends.
+pub(crate) struct Lock {
+    _folder: File,
+    /// Beside the file of an `SQLite` database, which may lie elsewhere.
+    _database: Option<File>,
+}
+
+/// Takes the data folder, and a database that is a file, for this server alone: live updates, uploads and the policy in force are known to the
+/// process that made them. Servers on one PostgreSQL tell each other and share the folder, but with none that has its database there.
+/// `admin create` and `import` ask for no lock, since they only write to the database. `restore` takes it alone on either engine.
+pub(crate) fn lock(folder: &Path, database: &DatabaseUrl, alone: bool) -> Result<Lock, BuildError> {
+    let at = |path: PathBuf, taken: BuildError| {
+        let fault = |source| BuildError::Folder { folder: path.clone(), source };
+        let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(fault)?;
+        match if alone { file.try_lock() } else { file.try_lock_shared() } {
+            Ok(()) => Ok(file),
+            Err(TryLockError::WouldBlock) => Err(taken),
+            Err(TryLockError::Error(source)) => Err(fault(source)),
+        }
+    };
+    let database = match database {
+        DatabaseUrl::Sqlite(url) => Some(database::file_of(url)?),
+        DatabaseUrl::Postgres(_) => None,
+    };
+    // Where it lies in no folder, opening it says so.
+    let database = database.filter(|file| file.parent().is_none_or(|beside| beside == "" || beside.is_dir()));
+    let beside = |file: PathBuf| {
+        let mut name = file.clone().into_os_string();
+        name.push(".lock");
+        at(name.into(), BuildError::DatabaseInUse(file))
+    };
+    Ok(Lock {
+        _folder: at(folder.join("server.lock"), BuildError::InUse(folder.to_owned()))?,
+        _database: database.map(beside).transpose()?,
+    })
 }
 
 /// One recorder for the whole process: that is how the `metrics` macros find it.

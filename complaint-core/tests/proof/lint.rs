@@ -370,10 +370,34 @@ fn machines() -> Vec<(Code, &'static str, Machine)> {
             Machine::starting_at("open")
                 .with_end("closed")
                 .with_move(Move::named("close", ["open"], "closed").by(["agent"]))
+                .with_move(Move::named("set resolution", ["open"], "open").barred("agent", "no form has the field"))
                 .with_clock(MachineClock {
                     name: "time to resolution".into(),
                     runs_in: vec!["open".into(), "closed".into()],
                     stopped_by: vec!["set resolution".into()],
+                    makes: None,
+                    is_window: false,
+                }),
+        ),
+        // Whatever is written down by hand: a letter too many, and nothing leads there or stops the clock.
+        (
+            Code::UnknownName,
+            "moves.park",
+            Machine::starting_at("open")
+                .with_end("closed")
+                .with_move(Move::named("park", ["open"], "parkt").by(["agent"]))
+                .with_move(Move::named("close", ["open"], "closed").by(["agent"])),
+        ),
+        (
+            Code::UnknownName,
+            "clocks.patience",
+            Machine::starting_at("open")
+                .with_end("closed")
+                .with_move(Move::named("close", ["open"], "closed").by(["agent"]))
+                .with_clock(MachineClock {
+                    name: "patience".into(),
+                    runs_in: vec!["open".into()],
+                    stopped_by: vec!["cloze".into()],
                     makes: None,
                     is_window: false,
                 }),

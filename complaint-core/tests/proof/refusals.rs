@@ -71,15 +71,15 @@ fn as_many_remedies_as_allowed_can_be_promised_and_not_one_more() {
 }
 
 #[test]
-fn a_third_party_may_be_waited_for_until_the_day_that_is_still_today_somewhere() {
+fn a_third_party_may_be_waited_for_until_today_where_the_house_is() {
     let mut world = World::new(policy());
     let begun = world.begun("sarah");
     let hold = |days: i64| {
         let until = Some(world.now.date_naive() + TimeDelta::days(days));
         input(C::Hold, Input { party: Some("The courier".into()), until, ..Input::default() })
     };
-    assert_eq!(refused(&world, &begun, &agent("sarah"), &hold(-1)), [], "twelve hours behind it is yesterday");
-    assert_eq!(codes(&refused(&world, &begun, &agent("sarah"), &hold(-2))), ["in_the_past"]);
+    assert_eq!(refused(&world, &begun, &agent("sarah"), &hold(0)), []);
+    assert_eq!(codes(&refused(&world, &begun, &agent("sarah"), &hold(-1))), ["in_the_past"]);
 }
 
 #[test]
@@ -211,14 +211,16 @@ fn whoever_closes_it_is_the_cause() {
     }
 }
 
-/// A person's step up answers for no clock: what was broken is told of by the clock itself.
+/// A person's step up answers for every promise broken until then: no clock moves it on from the next level for the same.
 #[test]
-fn a_step_up_by_a_person_leaves_broken_promises_to_their_clocks() {
+fn a_step_up_by_a_person_answers_for_broken_promises() {
     let mut world = World::new(policy());
     let begun = world.begun("sarah");
     world.now = begun.promised_at().unwrap() + TimeDelta::days(60);
     let up = world.act(&begun, &agent("sarah"), &Command::with_reason(C::Escalate, "Too big for me."));
-    assert!(up.deadlines.iter().all(|it| it.missed_at.is_none()), "{:?}", up.deadlines);
+    assert_eq!(up.deadline(K::FirstResponse).unwrap().missed_at, Some(world.now));
+    let due = due_commands(&up, &world.policy, world.now);
+    assert!(due.iter().all(|command| command.name() != C::Escalate), "{due:?}");
 }
 
 /// A clock that moved it up from here before does not do so again, whoever says so.

@@ -6,8 +6,9 @@ use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::Response;
 use complaint_core::DeskError;
+use complaint_core::desk::Acting;
 use complaint_core::id::{ComplaintId, Version};
-use complaint_core::lifecycle::{Command, CommandName, Input, InvalidInput};
+use complaint_core::lifecycle::{Command, CommandName, Input, InvalidInput, RefusalCategory};
 use complaint_core::reference::Reference;
 use serde::Serialize;
 use serde_json::Value;
@@ -96,11 +97,54 @@ pub(super) async fn give(
         CommandName::Attach => Err(files_elsewhere()),
         name => {
             let body: Value = request.parse()?;
-            let command = Command::from_json(name, &body).map_err(|invalid| in_our_words(invalid, &body))?;
+            let Read { command, wrong } = read(name, body);
+            if let Some(wrong) = wrong {
+                return Err(with_the_rules(&acting, complaint, &command, seen, wrong).await?);
+            }
             let after = acting.perform_seeing(complaint, command, seen).await?;
             present(&state, &acting, StatusCode::OK, &after).await
         }
     }
+}
+
+/// A command as it was sent. Where something is wrong, what cannot be read is left out.
+struct Read {
+    command: Command,
+    wrong: Option<Problem>,
+}
+
+fn read(name: CommandName, mut body: Value) -> Read {
+    let mut wrong: Option<Problem> = None;
+    loop {
+        let invalid = match Command::from_json(name, &body) {
+            Ok(command) => return Read { command, wrong },
+            Err(invalid) => invalid,
+        };
+        let member = invalid.field.split('.').next().unwrap_or_default().to_owned();
+        let problem = in_our_words(invalid, &body);
+        wrong = Some(match wrong {
+            Some(before) => before.and_more(Some(problem)),
+            None => problem,
+        });
+        if body.as_object_mut().is_none_or(|members| members.remove(&member).is_none()) {
+            return Read { command: Command::plain(name), wrong };
+        }
+    }
+}
+
+/// What is wrong with a body, and what the rules would refuse in what can be read of it. Who may not do this, or saw another version, is
+/// told so before all else.
+async fn with_the_rules(
+    acting: &Acting,
+    complaint: ComplaintId,
+    command: &Command,
+    seen: Option<Version>,
+    wrong: Problem,
+) -> Result<Problem, Problem> {
+    let Some(refusal) = acting.would_refuse(complaint, command, seen).await? else { return Ok(wrong) };
+    let comes_first = matches!(refusal.category(), RefusalCategory::Forbidden | RefusalCategory::Stale);
+    let refused = DeskError::from(refusal).into();
+    Ok(if comes_first { refused } else { wrong.and_more(Some(refused)) })
 }
 
 /// A message with its files in one request: `answer` and `post` as a form of a `text` and files.

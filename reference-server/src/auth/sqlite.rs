@@ -19,6 +19,7 @@ mod sql;
 #[expect(clippy::duplicate_mod, reason = "what it says is compiled once for each engine")]
 mod webhooks;
 
+use std::fs::File;
 use std::path::Path;
 use std::str::FromStr as _;
 use std::sync::{LazyLock, Mutex, PoisonError};
@@ -70,6 +71,15 @@ static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
     migrator
 });
 
+/// Makes an empty file where there is none: the engine gives what it puts beside it the same mode. What is in the way is told on opening.
+fn make_private(file: &Path) {
+    let mut options = File::options();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let _ = options.open(file);
+}
+
 /// Accounts and policy versions in one `SQLite` file, beside the complaint store's tables.
 #[derive(Clone)]
 pub struct SqliteAccounts {
@@ -79,7 +89,8 @@ pub struct SqliteAccounts {
 impl SqliteAccounts {
     /// Opens (or makes) the file behind a `sqlite:` URL and brings its tables up to date.
     ///
-    /// `durable` asks for `synchronous=FULL`: what was answered survives power loss.
+    /// `durable` asks for `synchronous=FULL`: what was answered survives power loss. A file that is made is its owner's alone to read, whatever
+    /// folder it lies in, and so are the two beside it.
     pub async fn open(url: &str, durable: bool) -> Result<Self, AccountsError> {
         let options = SqliteConnectOptions::from_str(url)
             .map_err(fault)?
@@ -88,6 +99,7 @@ impl SqliteAccounts {
             .synchronous(if durable { SqliteSynchronous::Full } else { SqliteSynchronous::Normal })
             .foreign_keys(true)
             .busy_timeout(Duration::from_secs(5));
+        make_private(options.get_filename());
         let pool = SqlitePoolOptions::new()
             .max_connections(4)
             .acquire_timeout(Duration::from_secs(5))

@@ -279,14 +279,17 @@ async fn no_reader_s_own_words_get_out() {
     let house = House::new().await;
     let path = house.complaint().await;
     let day = "Expected a day, as in 2026-11-30.";
-    for (name, body, field, message) in [
-        ("post", json!({"text": "See.", "files": ["zzz"]}), "files.0", "attachment id must be a hyphenated UUID"),
-        ("post", json!({"text": "See.", "files": "zzz"}), "files", "Expected a list."),
-        ("hold", json!({"party": "the archive", "until": "soon"}), "until", day),
-        ("rate", json!({"score": 300}), "score", "Expected a whole number, not below 0 and not too large."),
-        ("reassign", json!({"agent": "Ben Young"}), "agent", "agent id must be 1 to 64 visible ASCII characters"),
+    let number = "Expected a whole number, not below 0 and not too large.";
+    let id = "agent id must be 1 to 64 visible ASCII characters";
+    let file = "attachment id must be a hyphenated UUID";
+    for (name, body, who, field, message) in [
+        ("post", json!({"text": "See.", "files": ["zzz"]}), &house.sarah, "files.0", file),
+        ("post", json!({"text": "See.", "files": "zzz"}), &house.sarah, "files", "Expected a list."),
+        ("hold", json!({"party": "the archive", "until": "soon"}), &house.sarah, "until", day),
+        ("rate", json!({"score": 300}), &house.john, "score", number),
+        ("reassign", json!({"agent": "Ben Young"}), &house.maria, "agent", id),
     ] {
-        let refused = house.command(&path, name, body, &house.sarah).await;
+        let refused = house.command(&path, name, body, who).await;
         assert_eq!(refused.problem(), (422, "invalid_body".into()), "{name}: {}", refused.text);
         let error = refused.json()["errors"][0].clone();
         assert_eq!((error["field"].as_str(), error["message"].as_str()), (Some(field), Some(message)), "{name}");
@@ -321,4 +324,38 @@ async fn wrong_paths_and_methods_are_problems_too() {
     assert!(person.text.contains("There is nothing here."), "{}", person.text);
     let program = it.get("/api/v1/nothing", &With::default().header("accept", "text/html,*/*")).await;
     assert_eq!(program.problem().0, 404);
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_of_a_command_hides_no_guard() {
+    let house = House::new().await;
+    let path = house.complaint().await;
+    let version = house.read(&path, &house.john).await["version"].clone();
+    let resolve = async |body: Value, who: &With| house.command(&path, "resolve", body, who).await;
+    let codes = |answer: &crate::support::Answer| {
+        let errors = answer.json()["errors"].as_array().expect("errors").clone();
+        let text = |it: &Value| it.as_str().unwrap_or_default().to_owned();
+        errors.iter().map(|it| (text(&it["field"]), text(&it["code"]))).collect::<Vec<_>>()
+    };
+    let told = |field: &str, code: &str| (field.to_owned(), code.to_owned());
+    let body = json!({"outcome": "great", "color": "red", "remedies": [{"kind": "refund", "amount": 7}]});
+    let answer = resolve(body.clone(), &house.sarah).await;
+    assert_eq!(answer.status, 422, "{}", answer.text);
+    let given = codes(&answer);
+    for expected in [
+        told("outcome", "unknown_value"),
+        told("color", "unknown_field"),
+        told("", "wrong_status"),
+        told("explanation", "missing"),
+    ] {
+        assert_eq!(given.iter().filter(|it| **it == expected).count(), 1, "{expected:?}: {}", answer.text);
+    }
+    assert!(given.iter().any(|(field, _)| field.starts_with("remedies.0")), "{}", answer.text);
+    assert_eq!(given.iter().filter(|(field, _)| field == "outcome").count(), 1, "{}", answer.text);
+
+    // Who saw another version or may not do it learns that first.
+    let stale = house.sarah.clone().header("if-match", "\"99\"");
+    assert_eq!(resolve(body.clone(), &stale).await.problem(), (409, "stale_version".into()));
+    assert_eq!(resolve(body, &house.john).await.status, 403);
+    assert_eq!(house.read(&path, &house.john).await["version"], version, "nothing was done");
 }

@@ -99,6 +99,11 @@ fn a_data_folder_has_one_server_and_is_free_again_however_it_ended() {
     assert!(!greets && second.status.code() == Some(1), "{}", said(&second));
     assert!(said(&second).contains("another server is running on the data folder"), "{}", said(&second));
 
+    // Nor has its file a second one, from wherever.
+    let file = format!("sqlite:{}", data.join("complaints.db").display());
+    let elsewhere = serve(&folder.path().join("elsewhere")).args(["--database", &file]).output().expect("ends");
+    assert!(said(&elsewhere).contains("another server is running on the database"), "{}", said(&elsewhere));
+
     let mut admin = program()
         .args(["admin", "create", "--name", "Ada Root", "--email", "ada@example.org", "--password-stdin", "--data"])
         .arg(&data)
@@ -294,6 +299,19 @@ fn a_postgresql_that_cannot_be_used_is_refused_without_its_password() {
     refused(&format!("{url}&sslmode=require"), "server does not support TLS");
     refused(&url.replace("app:", "nobody:"), "role \"nobody\" does not exist");
     refused(&url, "the server may lose what it acknowledged");
+}
+
+#[cfg(unix)]
+#[test]
+fn what_is_made_in_a_folder_of_everybody_is_its_owner_s_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).expect("opened to all");
+    let _server = Running::on(folder.path());
+    for name in ["complaints.db", "complaints.db-wal", "complaints.db-shm", "attachments", "mail"] {
+        let mode = std::fs::metadata(folder.path().join(name)).expect(name).permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{name}: {mode:o}");
+    }
 }
 
 #[test]

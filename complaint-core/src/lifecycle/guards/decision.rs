@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 
-use super::{Command, CommandName, Depth, FailedGuard, Scene, earliest_today, fail, fits, given};
+use super::{Command, CommandName, Depth, FailedGuard, Scene, fail, fits, given, today};
 use crate::actor::Actor;
 use crate::complaint::{Complaint, Outcome, Remedy, RemedyPromise, RemedyState};
 use crate::id::Level;
@@ -43,12 +43,12 @@ pub(super) fn decision_faults(scene: &Scene<'_>) -> Vec<FailedGuard> {
         ));
     }
     for (at, remedy) in input.remedies.iter().enumerate() {
-        failed.extend(remedy_faults(at, remedy, scene.context.now));
+        failed.extend(remedy_faults(at, remedy, scene));
     }
     failed
 }
 
-fn remedy_faults(at: usize, remedy: &Remedy, now: DateTime<Utc>) -> Vec<FailedGuard> {
+fn remedy_faults(at: usize, remedy: &Remedy, scene: &Scene<'_>) -> Vec<FailedGuard> {
     let field = |name: &str| format!("remedies.{at}.{name}");
     let mut failed = fits(&field("instructions"), &remedy.instructions);
     match (remedy.kind.is_money(), remedy.amount) {
@@ -75,13 +75,13 @@ fn remedy_faults(at: usize, remedy: &Remedy, now: DateTime<Utc>) -> Vec<FailedGu
         _ => {}
     }
     match remedy.due_on {
-        Some(day) if day < earliest_today(now) => failed.push(FailedGuard::input(
+        Some(day) if day < today(scene) => failed.push(FailedGuard::input(
             "in_the_past",
             field("due_on"),
             "must not be in the past",
             "give the promised day",
         )),
-        Some(day) if day > (now + DUE_MAX).date_naive() => failed.push(FailedGuard::input(
+        Some(day) if day > (scene.context.now + DUE_MAX).date_naive() => failed.push(FailedGuard::input(
             "out_of_range",
             field("due_on"),
             "must be within five years",
@@ -236,8 +236,7 @@ pub(super) fn denial_faults(scene: &Scene<'_>, complaint: &Complaint, depth: Dep
 pub(super) fn fulfilment_faults(scene: &Scene<'_>, complaint: &Complaint) -> Vec<FailedGuard> {
     let input = scene.command.input();
     let mut failed = given("evidence", &input.evidence);
-    // Staff record it, and what is today for the organisation is known.
-    if input.on.is_some_and(|on| on > scene.context.policy.working_calendar().date(scene.context.now)) {
+    if input.on.is_some_and(|on| on > today(scene)) {
         failed.push(FailedGuard::input(
             "in_the_future",
             "on",
@@ -245,7 +244,8 @@ pub(super) fn fulfilment_faults(scene: &Scene<'_>, complaint: &Complaint) -> Vec
             "give the day it was delivered",
         ));
     }
-    if input.on.is_some_and(|on| on < earliest_today(complaint.received_at)) {
+    let received_on = scene.context.policy.working_calendar().date(complaint.received_at);
+    if input.on.is_some_and(|on| on < received_on) {
         failed.push(FailedGuard::input(
             "in_the_past",
             "on",

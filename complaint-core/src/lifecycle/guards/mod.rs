@@ -264,9 +264,9 @@ fn latest_today(now: DateTime<Utc>) -> chrono::NaiveDate {
     (now + chrono::TimeDelta::hours(14)).date_naive()
 }
 
-/// The earliest date it is anywhere on Earth now (UTC-12): nobody's today is refused as the past.
-fn earliest_today(now: DateTime<Utc>) -> chrono::NaiveDate {
-    (now - TimeDelta::hours(12)).date_naive()
+/// What is today for the organisation, by whose calendar days that staff promise or record end.
+fn today(scene: &Scene<'_>) -> chrono::NaiveDate {
+    scene.context.policy.working_calendar().date(scene.context.now)
 }
 
 /// The limit is against floods, which only what a customer brings in can be: `submit`, `follow_up` and `reinstate`. It never
@@ -338,7 +338,7 @@ fn look_at_complaint(scene: &Scene<'_>, complaint: &Complaint, guard: Guard, now
                 None => {
                     failed.push(FailedGuard::input("missing", "until", "must not be empty", "give the expected day"));
                 }
-                Some(until) if until < earliest_today(now) => failed.push(FailedGuard::input(
+                Some(until) if until < today(scene) => failed.push(FailedGuard::input(
                     "in_the_past",
                     "until",
                     "must not be in the past",
