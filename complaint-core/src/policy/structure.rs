@@ -187,7 +187,7 @@ impl Machine {
                 Code::UnknownName,
                 path,
                 format!("there is no {kind} `{name}`"),
-                format!("declare it, or write it as those are written that there are"),
+                "declare it, or write it as those are written that there are",
             ));
         };
         for name in std::iter::once(&self.start).chain(&self.ends).filter(|it| !self.states.contains(*it)) {
