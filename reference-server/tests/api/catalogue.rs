@@ -223,7 +223,9 @@ async fn what_a_command_takes_is_learnt_from_the_api() {
     let remedies = json!([{"kind": "refund", "text": "x"}]);
     let refused =
         house.command(&path, "resolve", json!({"outcome": "upheld", "remedies": remedies}), &house.sarah).await;
-    assert_eq!(refused.fields(), [("remedies.0.text".into(), "unknown_field".into())]);
+    let missing = |field: &str| (field.to_owned(), "missing".to_owned());
+    let unknown = ("remedies.0.text".to_owned(), "unknown_field".to_owned());
+    assert_eq!(refused.fields(), [unknown, missing("explanation"), missing("apology")]);
     let detail = refused.json()["detail"].as_str().unwrap_or_default().to_owned();
     assert!(detail.contains("kind, amount, due_on, instructions"), "{detail}");
 }
