@@ -8,8 +8,9 @@ use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::agent::{Agent, Member};
-use crate::complaint::{Complaint, Entry, Words};
+use crate::complaint::{Complaint, Entry, Event, Words};
 use crate::id::{AgentId, ComplaintId, NoticeId, Version};
+use crate::lifecycle::Status;
 use crate::notice::{ClaimedNotice, DeadNotice, Notice, Settlement};
 use crate::reference::Reference;
 use crate::store::{
@@ -24,6 +25,7 @@ pub(super) enum Fault {
     LoadsWhatWas,
     FindsNoReference,
     FindsNoReferenceOfTheFinished,
+    ForgetsOfComplaints(&'static str),
     RecallsLate,
     // A change is kept whole, or not at all.
     LosesTheSecondPart,
@@ -60,6 +62,8 @@ pub(super) enum Fault {
     MixesLogs,
     RewritesLogs,
     ErasesWords,
+    ForgetsCandidates,
+    LogsFiftyAtMost,
     // Lists, by what of the query is passed over.
     IgnoresScopes,
     Ignores(&'static str),
@@ -67,6 +71,8 @@ pub(super) enum Fault {
     IgnoresTheOrder,
     IgnoresThePageLimit,
     OmitsAComplaint,
+    OmitsTheMerged,
+    ListsWithoutRemedies,
     LosesTies,
     PromisesAnotherPage,
     SearchesAsciiOnly,
@@ -240,7 +246,11 @@ impl ComplaintStore for Broken {
         if self.fault == Fault::LoadsWhatWas {
             return Ok(self.notes().former.get(&id).cloned());
         }
-        self.model.load(id).await
+        let mut loaded = self.model.load(id).await?;
+        if let (Fault::ForgetsOfComplaints(what), Some(complaint)) = (self.fault, &mut loaded) {
+            forget_of(complaint, what);
+        }
+        Ok(loaded)
     }
 
     async fn by_reference(&self, reference: Reference) -> Result<Option<Complaint>, StoreError> {
@@ -418,6 +428,14 @@ impl ComplaintStore for Broken {
                 entries.truncate(limit as usize);
             }
             Fault::ReversesLogs => entries.reverse(),
+            Fault::LogsFiftyAtMost => entries.truncate(50),
+            Fault::ForgetsCandidates => {
+                for entry in &mut entries {
+                    if let Event::Assigned { routing, .. } | Event::Reassigned { routing, .. } = &mut entry.event {
+                        routing.candidates.clear();
+                    }
+                }
+            }
             Fault::ErasesWords => entries.iter_mut().for_each(|entry| entry.words = Words::none()),
             Fault::RewritesLogs => {
                 let version = self.model.load(id).await?.map_or_else(Default::default, |c| c.version);
@@ -465,6 +483,8 @@ impl ComplaintStore for Broken {
             Fault::OmitsAComplaint if page.next.is_none() => {
                 page.items.pop();
             }
+            Fault::OmitsTheMerged => page.items.retain(|item| item.status != Status::Merged),
+            Fault::ListsWithoutRemedies => page.items.iter_mut().for_each(|item| item.remedies.clear()),
             Fault::PromisesAnotherPage if page.next.is_none() => {
                 page.next = page.items.last().map(|last| query.place_of(last));
             }
@@ -546,6 +566,33 @@ impl AgentStore for Broken {
             _ => {}
         }
         Ok(roster)
+    }
+}
+
+/// Leaves out a part of a complaint that most complaints do not have.
+fn forget_of(complaint: &mut Complaint, what: &str) {
+    match what {
+        "segments" => {
+            for deadline in &mut complaint.deadlines {
+                Arc::make_mut(deadline).segments.truncate(1);
+            }
+        }
+        "promises of the law" => {
+            for deadline in &mut complaint.deadlines {
+                Arc::make_mut(deadline).promise = None;
+            }
+        }
+        "remedies" => complaint.remedies.clear(),
+        "attachments" => complaint.attachments.clear(),
+        "exclusions" => complaint.exclusions.clear(),
+        "proposal" => complaint.proposal = None,
+        "question" => complaint.question = None,
+        "routing" => complaint.routing = None,
+        "feedback" => complaint.feedback.clear(),
+        "dismissal" => complaint.dismissal = None,
+        "end elsewhere" => complaint.ended_elsewhere = None,
+        "consents" => complaint.consents.clear(),
+        other => panic!("nothing is called {other}"),
     }
 }
 

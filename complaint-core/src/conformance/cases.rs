@@ -9,9 +9,10 @@ use std::task::Poll;
 
 use chrono::{DateTime, Utc};
 
-use super::story::{Opening, Story, agent_id, both, second, under_key, within};
+use super::chronicle::{HANDLERS, chronicle};
+use super::story::{Opening, Step, Story, agent_id, both, second, under_key, within};
 use crate::agent::{Absence, Agent, Concern, Member};
-use crate::complaint::{Complaint, Item};
+use crate::complaint::{Complaint, Entry, Event, Item};
 use crate::id::{AgentId, Area, CategoryKey, ComplaintId, CustomerId, Language, Level, NoticeId, Version};
 use crate::lifecycle::{Status, replay};
 use crate::notice::{ClaimedNotice, DeadNotice, Notice, Settlement};
@@ -47,6 +48,17 @@ pub(super) async fn what_is_committed_is_loaded(store: &dyn Store) {
     let (other, _) = Story::open(&Opening::numbered(2));
     assert_eq!(load(store, &other).await, None);
     assert_eq!(store.by_reference(other.state().reference).await.expect("by_reference"), None);
+
+    enrol(store, &HANDLERS).await;
+    for change in chronicle() {
+        store.commit(&change).await.expect("commit");
+        for part in change.parts() {
+            let (after, last) = (part.after(), part.entries().last().map(|entry| entry.event.name()));
+            assert_eq!(store.load(part.id()).await.expect("load").as_ref(), Some(after), "{last:?}");
+            let found = store.by_reference(after.reference).await.expect("by_reference");
+            assert_eq!(found.as_ref(), Some(after), "{last:?}");
+        }
+    }
 }
 
 pub(super) async fn a_change_is_committed_whole(store: &dyn Store) {
@@ -367,6 +379,17 @@ pub(super) async fn the_log_is_in_order_without_gaps(store: &dyn Store) {
     assert_eq!(store.log(story.id(), 0, 0).await.expect("log"), []);
     let (never, _) = Story::open(&Opening::numbered(3));
     assert_eq!(store.log(never.id(), 0, ALL).await.expect("log"), []);
+
+    // All of a long one at once: whoever asks for it rebuilds the state from it.
+    let (mut long, submitted) = Story::open(&Opening::numbered(4));
+    store.commit(&submitted).await.expect("commit");
+    let notes =
+        |story: &mut Story| (0..40).map(|_| Step::to(story.place(), Event::Noted).saying("text", "Again.")).collect();
+    for _ in 0..4 {
+        let notes = notes(&mut long);
+        store.commit(&long.then(notes, None)).await.expect("commit");
+    }
+    assert_eq!(store.log(long.id(), 0, ALL).await.expect("log"), long.log());
 }
 
 pub(super) async fn the_log_never_changes(store: &dyn Store) {
@@ -392,6 +415,18 @@ pub(super) async fn the_log_rebuilds_the_state(store: &dyn Store) {
         let bytes = |complaint: &Complaint| serde_json::to_vec(complaint).expect("a complaint is JSON");
         assert_eq!(bytes(&rebuilt), bytes(&stored));
     }
+    let mut logs: BTreeMap<ComplaintId, Vec<Entry>> = BTreeMap::new();
+    for change in chronicle() {
+        store.commit(&change).await.expect("commit");
+        for part in change.parts() {
+            logs.entry(part.id()).or_default().extend(part.entries().iter().cloned());
+        }
+    }
+    for (id, told) in logs {
+        let log = store.log(id, 0, ALL).await.expect("log");
+        assert_eq!(log, told);
+        assert_eq!(replay(&log).ok(), store.load(id).await.expect("load"));
+    }
 }
 
 pub(super) async fn a_list_is_what_matches(store: &dyn Store) {
@@ -407,6 +442,13 @@ pub(super) async fn a_list_is_what_matches(store: &dyn Store) {
         }
     }
     assert!(found > 200, "the population does not tell queries apart: {found}");
+    for change in chronicle() {
+        store.commit(&change).await.expect("commit");
+    }
+    let page = store.search(&Query { limit: PAGE_MAX, ..Query::within(Scope::All) }).await.expect("search");
+    for item in page.items {
+        assert_eq!(store.load(item.id).await.expect("load").as_ref(), Some(&item), "not as it is loaded");
+    }
 }
 
 pub(super) async fn pages_give_each_complaint_once(store: &dyn Store) {
@@ -1007,22 +1049,28 @@ async fn populate(store: &dyn Store) -> Vec<Story> {
                 steps.push(story.escalate());
             }
         }
-        let last = number % 8;
+        let last = number % 14;
         if last >= 2 {
             steps.push(story.assign(agent, None));
         }
         if last >= 3 {
             steps.push(story.begin());
         }
-        if last >= 4 {
+        if (4..=7).contains(&last) {
             steps.push(story.resolve());
         }
-        if last >= 5 {
+        if (5..=7).contains(&last) {
             steps.push(story.rate(1 + u8::try_from(pick(4) % 5).expect("small")));
         }
         match last {
             6 => steps.push(story.close()),
             7 => steps.push(story.withdraw()),
+            8 => steps.push(story.ask()),
+            9 => steps.push(story.hold()),
+            10 => steps.push(story.propose()),
+            11 => steps.push(story.dismiss()),
+            12 => steps.push(story.refer()),
+            13 => steps.push(story.merge(&mut stories[0])),
             _ => {}
         }
         for step in steps {
@@ -1056,7 +1104,7 @@ fn filters(query: &Query) -> Vec<Query> {
         query.clone(),
         Query { statuses: open.clone(), ..query.clone() },
         Query { statuses: vec![Status::Closed, Status::Queued], ..query.clone() },
-        Query { statuses: vec![Status::Referred], ..query.clone() },
+        Query { statuses: vec![Status::Merged, Status::AwaitingCustomer], ..query.clone() },
         Query { category: damaged.clone(), ..query.clone() },
         Query { customer: CustomerId::new("customer-2").ok(), ..query.clone() },
         Query { level: Level::new(2).ok(), ..query.clone() },

@@ -21,6 +21,7 @@
 #[cfg(test)]
 mod broken;
 mod cases;
+mod chronicle;
 mod model;
 mod story;
 #[cfg(test)]
@@ -125,7 +126,7 @@ macro_rules! __store_conformance_tests {
 macro_rules! __each_store_promise {
     ([$($then:tt)+] $($with:tt)*) => {
         $($then)+! { $($with)*;
-            what_is_committed_is_loaded: "Every commit that was acknowledged is seen by the next load, by id and by reference, whatever the status.",
+            what_is_committed_is_loaded: "Every commit that was acknowledged is seen whole by the next load, by id and by reference, whatever happened to the complaint.",
             a_change_is_committed_whole: "A commit stores states, entries, notices, workloads and the key of all its parts.",
             a_refused_change_leaves_nothing: "A refused commit leaves no state, entry, notice, workload or key, whichever part was refused.",
             a_stale_version_is_a_conflict: "A version that is not the stored one is refused with the stored one; so is a new complaint whose id is stored.",
@@ -138,10 +139,10 @@ macro_rules! __each_store_promise {
             an_agent_never_saved_is_given_nothing: "A positive delta for an agent never saved is refused as such.",
             a_used_key_is_refused_first: "A used idempotency key is refused, before anything else is looked at, and nothing happens.",
             a_key_recalls_what_was_committed: "A key recalls the fingerprint, complaint and version committed under it, and keys of different owners never meet.",
-            the_log_is_in_order_without_gaps: "A log is read in order and without gaps, from any place, in any portion.",
+            the_log_is_in_order_without_gaps: "A log is read in order and without gaps, from any place, in any portion, all of it where as much was asked for.",
             the_log_never_changes: "Entries are unchanged for ever once committed.",
             the_log_rebuilds_the_state: "Folding the log gives the stored complaint, bit for bit.",
-            a_list_is_what_matches: "A list is exactly what the query matches, in its order, for every scope and filter.",
+            a_list_is_what_matches: "A list is exactly what the query matches, whole and in its order, for every scope and filter.",
             pages_give_each_complaint_once: "Following cursors to the end gives each complaint exactly once, whatever the size of a page.",
             words_are_found_by_their_beginnings: "A text finds the complaints in which each of its words begins some word, in any script.",
             what_matches_better_comes_first: "By relevance those come first whose heading has the words, then those whose heading has their beginnings, then those that have the words anywhere.",

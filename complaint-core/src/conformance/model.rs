@@ -46,7 +46,7 @@ pub async fn agrees_with_the_model(store: &dyn Store, seed: u64, steps: u32) {
         store,
         model: MemoryStore::new(),
         chance: Chance(seed),
-        fields: Chance(!seed),
+        rare: Chance(!seed),
         told: BTreeMap::new(),
         claimed: Vec::new(),
         now: 0,
@@ -64,8 +64,8 @@ struct Trial<'a> {
     store: &'a dyn Store,
     model: MemoryStore,
     chance: Chance,
-    /// For what is recorded of agents: by itself, so that whatever else a seed finds stays as it is.
-    fields: Chance,
+    /// For what is recorded of agents and for rarer steps: by itself, so that whatever else a seed finds stays as it is.
+    rare: Chance,
     /// By number, each version that was committed.
     told: BTreeMap<u32, Vec<Story>>,
     claimed: Vec<NoticeId>,
@@ -98,7 +98,7 @@ impl Trial<'_> {
     /// The agent with any of what can be recorded of one.
     fn more_of(&mut self, mut agent: Agent) -> Agent {
         let whole = whole_agent(agent.id.as_str());
-        let mut some = || self.fields.one_in(2);
+        let mut some = || self.rare.one_in(2);
         if some() {
             agent.name = whole.name;
         }
@@ -182,11 +182,20 @@ impl Trial<'_> {
             0 => story.note("Anything at all."),
             1 => story.acknowledge(),
             2..=4 => story.assign(&agent, ceiling),
-            5 => story.begin(),
+            5 => match self.rare.below(3) {
+                0 => story.ask(),
+                1 => story.hold(),
+                _ => story.begin(),
+            },
             6 => story.triage(self.chance.of(&CATEGORIES), 1 + self.chance.below(5)),
             7 => story.release(),
             8 if story.state().level < Level::new(3).unwrap_or(Level::FIRST) => story.escalate(),
-            9 => story.resolve(),
+            9 => match self.rare.below(5) {
+                0 => story.propose(),
+                1 => story.dismiss(),
+                2 => story.refer(),
+                _ => story.resolve(),
+            },
             10 if !story.state().resolutions.is_empty() => story.rate(1 + u8::try_from(self.chance.below(5)).ok()?),
             11 => story.close(),
             12 => story.withdraw(),

@@ -8,9 +8,10 @@ use uuid::Uuid;
 
 use crate::actor::Party;
 use crate::complaint::{
-    Channel, CloseCause, Complaint, Entry, EscalationCause, Event, Outcome, Place, Priority, ReleaseCause, Words,
+    Channel, CloseCause, Complaint, DismissalReason, Entry, EscalationCause, Event, Outcome, Place, Priority,
+    ReleaseCause, Remedy, Words,
 };
-use crate::deadline::{ClockChange, ClockKind, Deadline, Ending, Span, SpanUnit};
+use crate::deadline::{ClockChange, ClockKind, Deadline, Ending, Segment, Span, SpanUnit};
 use crate::id::{AgentId, CategoryKey, ComplaintId, CustomerId, Level, NoticeId};
 use crate::lifecycle::{ReplayError, Status, begin, evolve, replay};
 use crate::notice::{Notice, NoticeChannel, NoticeKind, Recipient};
@@ -137,6 +138,27 @@ impl Opening {
     }
 }
 
+/// One entry to come.
+#[derive(Debug)]
+pub(super) struct Step {
+    pub(super) by: Party,
+    pub(super) place: Place,
+    pub(super) event: Event,
+    pub(super) clocks: Vec<ClockChange>,
+    pub(super) words: Words,
+}
+
+impl Step {
+    /// What leaves the work there, done by nobody, with no clock touched and nothing typed.
+    pub(super) fn to(place: Place, event: Event) -> Self {
+        Self { by: Party::System, place, event, clocks: Vec::new(), words: Words::none() }
+    }
+
+    pub(super) fn saying(self, name: &str, text: &str) -> Self {
+        Self { words: self.words.and(name, text), ..self }
+    }
+}
+
 impl Story {
     /// A complaint handed in, and the change that hands it in.
     ///
@@ -169,12 +191,23 @@ impl Story {
             by: Party::Customer(opening.customer.clone()),
             place: Place { status: Status::Queued, level: Level::FIRST, handler: None },
             event: submitted,
-            clocks: opening.due_at.map(|due_at| started(opening.received_at, due_at)).into_iter().collect(),
+            clocks: opening
+                .due_at
+                .map(|due_at| ClockChange::Started {
+                    deadline: Arc::new(running(ClockKind::Resolution, opening.received_at, due_at)),
+                })
+                .into_iter()
+                .collect(),
             words: Words::of("subject", opening.subject.as_str())
                 .and("description", opening.description.as_str())
                 .and("contact.name", "John Ümlaut 🙂")
                 .maybe("order_number", opening.order_number.as_deref()),
         };
+        Self::begun(entry)
+    }
+
+    /// A complaint that begins with this entry.
+    pub(super) fn begun(entry: Entry) -> (Self, Change) {
         let state = begin(&entry).expect("a submission begins a complaint");
         let notice = notice(&state, &entry);
         let change = Change::new(
@@ -232,15 +265,14 @@ impl Story {
 
     /// An internal note.
     pub fn note(&mut self, text: &str) -> Change {
-        let place = self.place();
-        self.then(vec![(place, Event::Noted, Vec::new(), Words::of("text", text))], None)
+        let note = self.here(Event::Noted).saying("text", text);
+        self.then(vec![note], None)
     }
 
     /// Acknowledged and noted in one change: two entries of one version.
     pub fn acknowledge(&mut self) -> Change {
-        let place = self.place();
-        let note = (place.clone(), Event::Noted, Vec::new(), Words::of("text", "Told by telephone."));
-        self.then(vec![(place, Event::Acknowledged, Vec::new(), Words::none()), note], None)
+        let note = self.here(Event::Noted).saying("text", "Told by telephone.");
+        self.then(vec![self.here(Event::Acknowledged), note], None)
     }
 
     /// Given to an agent whose workload must not exceed the ceiling, if there is one.
@@ -251,13 +283,34 @@ impl Story {
             None => Event::Assigned { agent: agent.clone(), routing },
         };
         let place = Place { status: Status::Assigned, handler: Some(agent.clone()), ..self.place() };
-        self.then(vec![(place, event, Vec::new(), Words::none())], ceiling)
+        self.then(vec![Step::to(place, event)], ceiling)
     }
 
     /// Begun by its handler.
     pub fn begin(&mut self) -> Change {
-        let place = Place { status: Status::InProgress, ..self.place() };
-        self.then(vec![(place, Event::Begun, Vec::new(), Words::none())], None)
+        let begun = self.moved(Status::InProgress, Event::Begun);
+        self.then(vec![begun], None)
+    }
+
+    /// A question that is with the customer.
+    pub fn ask(&mut self) -> Change {
+        let asked = self.moved(Status::AwaitingCustomer, Event::Asked).saying("text", "Which street?");
+        self.then(vec![asked], None)
+    }
+
+    /// A third party must act.
+    pub fn hold(&mut self) -> Change {
+        let until = second(86_400).date_naive();
+        let held = self.moved(Status::AwaitingThirdParty, Event::Held { until }).saying("party", "The carrier");
+        self.then(vec![held], None)
+    }
+
+    /// A resolution that waits for a second person.
+    pub fn propose(&mut self) -> Change {
+        let remedies = vec![Remedy::replacement()];
+        let event = Event::Proposed { agent: self.decider(), outcome: Outcome::PartlyUpheld, cause: None, remedies };
+        let proposed = self.moved(Status::PendingApproval, event).saying("explanation", "It was half full.");
+        self.then(vec![proposed], None)
     }
 
     /// Described anew, with another weight.
@@ -269,16 +322,15 @@ impl Story {
             area: self.state.area.clone(),
             weight,
         };
-        let place = self.place();
-        self.then(vec![(place, event, Vec::new(), Words::of("reason", "Looked closer."))], None)
+        let triaged = self.here(event).saying("reason", "Looked closer.");
+        self.then(vec![triaged], None)
     }
 
     /// Back to the queue.
     pub fn release(&mut self) -> Change {
-        let agent = self.state.handler.clone().unwrap_or_else(|| agent_id("nobody"));
         let place = Place { status: Status::Queued, handler: None, ..self.place() };
-        let event = Event::Released { agent, cause: ReleaseCause::ByHand };
-        self.then(vec![(place, event, Vec::new(), Words::of("reason", "Needed elsewhere."))], None)
+        let event = Event::Released { agent: self.decider(), cause: ReleaseCause::ByHand };
+        self.then(vec![Step::to(place, event).saying("reason", "Needed elsewhere.")], None)
     }
 
     /// Up the ladder by its clock, which is found to have run out if it runs.
@@ -290,45 +342,73 @@ impl Story {
         let from = self.state.level;
         let place = Place { status: Status::Queued, level: from.above(), handler: None };
         let event = Event::Escalated { from, causes: vec![EscalationCause::Clock(ClockKind::Resolution)] };
-        self.then(vec![(place, event, clocks, Words::none())], None)
+        self.then(vec![Step { clocks, ..Step::to(place, event) }], None)
     }
 
     /// Decided by its handler; its clock ends.
     pub fn resolve(&mut self) -> Change {
-        let by = self.state.handler.clone().unwrap_or_else(|| agent_id("nobody"));
-        let place = Place { status: Status::Resolved, ..self.place() };
-        let event =
-            Event::Resolved { outcome: Outcome::Upheld, cause: None, remedies: Vec::new(), by, approved_by: None };
-        let clocks = self.clock_ends();
-        self.then(vec![(place, event, clocks, Words::of("explanation", "The depot was flooded."))], None)
+        let event = Event::Resolved {
+            outcome: Outcome::Upheld,
+            cause: None,
+            remedies: Vec::new(),
+            by: self.decider(),
+            approved_by: None,
+        };
+        let resolved = self.at_the_end(Status::Resolved, event).saying("explanation", "The depot was flooded.");
+        self.then(vec![resolved], None)
     }
 
     /// Rated.
     pub fn rate(&mut self, score: u8) -> Change {
-        let place = self.place();
         let resolution = u32::try_from(self.state.resolutions.len()).unwrap_or(u32::MAX);
-        let event = Event::Rated { resolution, score, anonymous: false };
-        self.then(vec![(place, event, Vec::new(), Words::of("comment", "So so."))], None)
+        let rated = self.here(Event::Rated { resolution, score, anonymous: false }).saying("comment", "So so.");
+        self.then(vec![rated], None)
     }
 
     /// Finished.
     pub fn close(&mut self) -> Change {
-        let place = Place { status: Status::Closed, ..self.place() };
-        let event = Event::Closed { cause: CloseCause::ByHand };
-        self.then(vec![(place, event, Vec::new(), Words::none())], None)
+        let closed = self.moved(Status::Closed, Event::Closed { cause: CloseCause::ByHand });
+        self.then(vec![closed], None)
     }
 
     /// Taken back; its clock ends.
     pub fn withdraw(&mut self) -> Change {
-        let place = Place { status: Status::Withdrawn, ..self.place() };
-        let clocks = self.clock_ends();
-        self.then(vec![(place, Event::Withdrawn, clocks, Words::none())], None)
+        let withdrawn = self.at_the_end(Status::Withdrawn, Event::Withdrawn);
+        self.then(vec![withdrawn], None)
     }
 
     /// Taken up again.
     pub fn reinstate(&mut self) -> Change {
-        let place = Place { status: Status::Queued, ..self.place() };
-        self.then(vec![(place, Event::Reinstated, Vec::new(), Words::none())], None)
+        let reinstated = self.moved(Status::Queued, Event::Reinstated);
+        self.then(vec![reinstated], None)
+    }
+
+    /// Not taken up; its clock ends.
+    pub fn dismiss(&mut self) -> Change {
+        let event = Event::Dismissed { reason: DismissalReason::OutOfScope, by: self.decider() };
+        let dismissed = self.at_the_end(Status::Dismissed, event).saying("text", "It is your landlord's pipe.");
+        self.then(vec![dismissed], None)
+    }
+
+    /// Passed on to another body; its clock ends.
+    pub fn refer(&mut self) -> Change {
+        let referred = self.at_the_end(Status::Referred, Event::Referred).saying("body", "The ombudsman");
+        self.then(vec![referred], None)
+    }
+
+    /// Joined to another complaint, in one change of both; its clock ends.
+    pub fn merge(&mut self, survivor: &mut Story) -> Change {
+        let (into, reference) = (Some(survivor.id()), Some(survivor.state.reference));
+        let event = Event::Merged { into, reference, unanswered: false, by_consent: false };
+        let absorbed = Event::Absorbed {
+            other: self.id(),
+            received_at: self.state.received_at.min(survivor.state.received_at),
+            theirs: Some(self.state.received_at),
+            unread_since: self.state.unread_since,
+            customer: None,
+        };
+        let (merged, absorbed) = (self.at_the_end(Status::Merged, event), survivor.here(absorbed));
+        both(&self.then(vec![merged], None), &survivor.then(vec![absorbed], None))
     }
 
     fn clock_ends(&self) -> Vec<ClockChange> {
@@ -339,20 +419,38 @@ impl Story {
             .collect()
     }
 
-    fn place(&self) -> Place {
+    fn decider(&self) -> AgentId {
+        self.state.handler.clone().unwrap_or_else(|| agent_id("nobody"))
+    }
+
+    pub(super) fn place(&self) -> Place {
         Place { status: self.state.status, level: self.state.level, handler: self.state.handler.clone() }
     }
 
-    fn then(&mut self, steps: Vec<(Place, Event, Vec<ClockChange>, Words)>, ceiling: Option<u32>) -> Change {
+    /// What happens without moving it.
+    fn here(&self, event: Event) -> Step {
+        Step::to(self.place(), event)
+    }
+
+    fn moved(&self, status: Status, event: Event) -> Step {
+        Step::to(Place { status, ..self.place() }, event)
+    }
+
+    fn at_the_end(&self, status: Status, event: Event) -> Step {
+        Step { clocks: self.clock_ends(), ..self.moved(status, event) }
+    }
+
+    /// The change that these steps make of it.
+    pub(super) fn then(&mut self, steps: Vec<Step>, ceiling: Option<u32>) -> Change {
         let before = self.state.clone();
         let mut entries = Vec::new();
-        for (place, event, clocks, words) in steps {
+        for Step { by, place, event, clocks, words } in steps {
             let entry = Entry {
                 complaint: before.id,
                 seq: self.state.entries + 1,
                 version: before.version.next(),
                 at: self.log.last().map_or(before.received_at, |last| last.at) + TimeDelta::seconds(1),
-                by: Party::System,
+                by,
                 place,
                 event,
                 clocks,
@@ -448,26 +546,25 @@ fn deltas(
         .collect()
 }
 
-fn started(at: DateTime<Utc>, due_at: DateTime<Utc>) -> ClockChange {
-    let total = due_at - at;
-    let deadline = Deadline {
-        clock: ClockKind::Resolution,
+/// A clock that runs from one instant to another.
+pub(super) fn running(clock: ClockKind, from: DateTime<Utc>, due_at: DateTime<Utc>) -> Deadline {
+    Deadline {
+        clock,
         instance: 1,
         promise: None,
         target: Span::new(8, SpanUnit::Weeks),
         calendar: None,
         policy_version: 1,
-        started_at: at,
-        total_micros: total.num_microseconds().unwrap_or(0).unsigned_abs(),
+        started_at: from,
+        total_micros: (due_at - from).num_microseconds().unwrap_or(0).unsigned_abs(),
         due_at: Some(due_at),
         warn_at: None,
         left_micros: None,
         warned: 0,
         missed_at: None,
         ended: None,
-        segments: Vec::new(),
-    };
-    ClockChange::Started { deadline: Arc::new(deadline) }
+        segments: vec![Segment { from, to: None, ran: true, cause: None }],
+    }
 }
 
 fn notice(state: &Complaint, entry: &Entry) -> Notice {

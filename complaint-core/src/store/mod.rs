@@ -85,7 +85,7 @@ pub trait ComplaintStore: Send + Sync {
     /// Entries of a complaint's log with `seq` greater than `after`, in order, at most `limit`.
     ///
     /// # Correctness
-    /// Without gaps; unchanged for ever once committed.
+    /// All there are, up to the limit, without gaps; unchanged for ever once committed.
     async fn log(&self, id: ComplaintId, after: u32, limit: u32) -> Result<Vec<Entry>, StoreError>;
 
     /// A page of complaints.
