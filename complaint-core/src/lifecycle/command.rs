@@ -124,6 +124,83 @@ pub struct Input {
     pub release: Option<ReleaseCause>,
 }
 
+impl Input {
+    /// The names of the fields in which something is said.
+    fn given(&self) -> impl Iterator<Item = &'static str> {
+        let Self {
+            text,
+            reason,
+            comment,
+            explanation,
+            apology,
+            next_steps,
+            instruction,
+            evidence,
+            party,
+            body,
+            until,
+            on,
+            remedy,
+            outcome,
+            cause,
+            remedies,
+            agent,
+            over_capacity,
+            category,
+            priority,
+            skills,
+            area,
+            weight,
+            new_evidence,
+            score,
+            anonymous,
+            into,
+            consent,
+            files,
+            attachments,
+            clocks,
+            percent,
+            release,
+        } = self;
+        let fields = [
+            ("text", text.is_some()),
+            ("reason", reason.is_some()),
+            ("comment", comment.is_some()),
+            ("explanation", explanation.is_some()),
+            ("apology", apology.is_some()),
+            ("next_steps", next_steps.is_some()),
+            ("instruction", instruction.is_some()),
+            ("evidence", evidence.is_some()),
+            ("party", party.is_some()),
+            ("body", body.is_some()),
+            ("until", until.is_some()),
+            ("on", on.is_some()),
+            ("remedy", remedy.is_some()),
+            ("outcome", outcome.is_some()),
+            ("cause", cause.is_some()),
+            ("remedies", !remedies.is_empty()),
+            ("agent", agent.is_some()),
+            ("over_capacity", *over_capacity),
+            ("category", category.is_some()),
+            ("priority", priority.is_some()),
+            ("skills", skills.is_some()),
+            ("area", area.is_some()),
+            ("weight", weight.is_some()),
+            ("new_evidence", new_evidence.is_some()),
+            ("score", score.is_some()),
+            ("anonymous", *anonymous),
+            ("into", into.is_some()),
+            ("consent", consent.is_some()),
+            ("files", !files.is_empty()),
+            ("attachments", !attachments.is_empty()),
+            ("clocks", !clocks.is_empty()),
+            ("percent", *percent != 0),
+            ("release", release.is_some()),
+        ];
+        fields.into_iter().filter(|(_, is_given)| *is_given).map(|(field, _)| field)
+    }
+}
+
 /// A body that is no input of a command.
 ///
 /// Example: [`Command`].
@@ -465,25 +542,16 @@ impl Command {
     /// # Errors
     /// If the input has a field that the command does not read.
     pub fn new(name: CommandName, input: Input) -> Result<Self, InvalidInput> {
-        let body = serde_json::to_value(&input).unwrap_or_default();
-        let blank = serde_json::to_value(Input::default()).unwrap_or_default();
-        let foreign = body.as_object().into_iter().flatten().find(|(field, value)| {
-            blank.get(field.as_str()) != Some(value)
-                && !name.fields().iter().any(|known| known.name() == field.as_str())
-        });
-        // These never appear in a body, so they are looked at by themselves.
-        let internal = [
-            ("attachments", !input.attachments.is_empty() && !name.takes_files()),
+        let reads = |field: &str| match field {
+            "attachments" => name.takes_files(),
             // What it attaches is new, never a file that is there already.
-            ("files", !input.files.is_empty() && name == CommandName::Attach),
-            ("clocks", !input.clocks.is_empty()),
-            ("percent", input.percent != 0),
-            ("release", input.release.is_some()),
-        ];
-        let internal = internal.into_iter().find(|(_, given)| *given).map(|(field, _)| field.to_owned());
-        match foreign.map(|(field, _)| field.clone()).or(internal) {
+            "files" if name == CommandName::Attach => false,
+            field => name.fields().iter().any(|known| known.name() == field),
+        };
+        let foreign = input.given().find(|field| !reads(field));
+        match foreign {
             Some(field) => Err(InvalidInput {
-                field,
+                field: field.to_owned(),
                 code: "unknown_field",
                 message: format!("`{}` does not read this field", name.name()),
             }),

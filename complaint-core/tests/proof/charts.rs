@@ -105,7 +105,6 @@ fn walked(policy: &Policy) -> Seen {
                 attempts.extend(actors.iter().map(|actor| (actor.clone(), command.clone(), other)));
             }
         }
-        let mut found = Vec::new();
         for (actor, command, other) in attempts {
             let joins = is_of_two(command.name()).then_some(other);
             let Ok(entries) = world.decide(&complaint, &actor, &command, joins) else { continue };
@@ -114,8 +113,11 @@ fn walked(policy: &Policy) -> Seen {
             if next.status != complaint.status {
                 changes.insert((command.name().to_string(), complaint.status, next.status));
             }
-            found.push((world.clone(), next));
+            if known.insert(kind(&world, &next)) {
+                open.push_back((world.clone(), next));
+            }
         }
+        let mut found = Vec::new();
         for hours in [9, 30 * 24] {
             let mut later = world.clone();
             later.later(TimeDelta::hours(hours));

@@ -1,6 +1,6 @@
 //! A small organisation, and complaints driven through it by the rules alone or through a desk.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use complaint_core::agent::Member;
@@ -47,7 +47,8 @@ pub(crate) fn policy() -> Policy {
 }
 
 /// Level 1: sarah, ben, sue. Level 2: maria, max, mia, zoe. Level 3: omar, olga, ora.
-pub(crate) fn agents() -> Vec<Agent> {
+/// Made once: random histories ask for them more often than for anything else.
+static AGENTS: LazyLock<Vec<Agent>> = LazyLock::new(|| {
     let of = |id: &str, at: u8| {
         Agent::named(id, id)
             .unwrap()
@@ -60,10 +61,14 @@ pub(crate) fn agents() -> Vec<Agent> {
     agents.extend(["maria", "max", "mia", "zoe"].map(|id| of(id, 2)));
     agents.extend(["omar", "olga", "ora"].map(|id| of(id, 3)));
     agents
+});
+
+pub(crate) fn agents() -> Vec<Agent> {
+    AGENTS.clone()
 }
 
 pub(crate) fn agent(id: &str) -> Actor {
-    Actor::agent(agents().iter().find(|agent| agent.id.as_str() == id).unwrap())
+    Actor::agent(AGENTS.iter().find(|agent| agent.id.as_str() == id).unwrap())
 }
 
 pub(crate) fn roster() -> Roster {
