@@ -14,6 +14,11 @@
 //! store.migrate().await?;
 //! # Ok(()) }
 //! ```
+//!
+//! The engines stand side by side, with the same file names, in `sqlite` (one writer, many readers) and `postgres`
+//! (many servers; a commit is one call of a function in the database). What they share stands beside them: `codec`
+//! and `read` say what rows hold, `list` makes every list one statement, `counts` says what triggers count, `chain`
+//! hashes the append-only log, `verify` walks along it, and `backup` writes files that are whole or not there.
 
 #[cfg(test)]
 extern crate self as complaint_store_sqlx;

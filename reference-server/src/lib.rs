@@ -2,6 +2,19 @@
 //!
 //! [`build`] puts the parts together; the result serves a listener ([`Server::serve`]) or answers requests directly
 //! ([`Server::router`]), which is how the tests drive it.
+//!
+//! | you want to know | look at |
+//! |---|---|
+//! | how the parts are put together, which engine keeps everything | this file, `database`, `router` for all addresses |
+//! | what programs are answered | `api`, by resource; `open311` for reporting apps |
+//! | what people see | `pages`, by audience; `live` for what changes while they look |
+//! | who may come in | `auth`, with `auth::second_factor`; `identities` and `oidc` for log-in with a provider |
+//! | how customers without a password follow one complaint | `links` |
+//! | what becomes of mail and forms that come in | `intake` |
+//! | who wants to be told what, and when | `preferences`; `webhooks` for other programs |
+//! | what goes on by itself | `workers` |
+//! | where attachments are | `files` |
+//! | commands over everything there is | `bulk`, `backup`, `import` |
 
 pub mod api;
 pub mod auth;

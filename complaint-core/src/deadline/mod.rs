@@ -4,6 +4,12 @@
 //! of one complaint: when it runs out, when it paused, how it ended. [`ClockKind`] lists the promises there are.
 //! [`due_commands`] says what follows when one runs out; [`Deadline::explain`] and [`usage()`] say where the time went.
 //!
+//! Clocks are derived. After each event the ones a complaint has are compared with those its state wants, and the
+//! entry records the difference: started, paused with what is left, resumed, ended. A deadline keeps the version of
+//! the policy that made it. Another policy by itself moves nothing until somebody gives the command `rebase`, which
+//! is on record: what the law promised never moves later by it, and no time that a customer was told they have gets
+//! shorter.
+//!
 //! ```
 //! use complaint_core::deadline::{Calendar, Span};
 //!

@@ -3,6 +3,8 @@
 //! A [`Desk`] stands over a store, under a policy. [`Desk::acting_as`] puts it into somebody's hands: an [`Acting`] submits,
 //! reads and gives commands in their name, and sees what they may see. [`Desk::sweep`] does what is due by itself.
 //!
+//! What a change leaves in a queue is routed in the same change; where somebody was faster, it is planned anew.
+//!
 //! Examples: the [front page](crate), [`Acting`], [`Swept`].
 
 mod acting;

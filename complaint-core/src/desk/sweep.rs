@@ -1,4 +1,7 @@
 //! What time and automation do. Every part is bounded, safe to repeat, and safe on any number of replicas.
+//!
+//! Due complaints are claimed by nobody. A letter is, for it cannot be sent against a version; what a clock does is
+//! committed against one: servers that sweep at once plan the same, one commits, the others lose by the version.
 
 use std::collections::BTreeSet;
 

@@ -5,6 +5,10 @@
 //! with entries or with a [`Refusal`] that names every guard that failed; [`evolve`] turns entries into state. A
 //! [`Lifecycle`] draws what a policy makes of the table.
 //!
+//! A complaint that was joined with consent to another customer's stays one of its own in everything that its
+//! customer sees: receipt, dates of the law, log, letters. What the end of the other one means for it is decided with
+//! that end, as entries of its own log.
+//!
 //! Examples: [`decide`], [`Rule`], [`Refusal`], [`Lifecycle`].
 
 mod command;

@@ -1,4 +1,5 @@
-//! What the law promises, and what customers are told of their rights.
+//! What the law promises, and what customers are told of their rights. Each promise says within which time, what
+//! keeps it, whom it is for and where that is written.
 
 use std::collections::{BTreeMap, BTreeSet};
 

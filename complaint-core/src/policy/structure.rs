@@ -1,5 +1,5 @@
 //! The shape of a state machine: what can be reached, left, done and stopped. Works on data, so that any machine can
-//! be looked at, not only ours.
+//! be looked at, not only ours. Ours is made of the moves that the charts draw: what is checked is what people see.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -2,7 +2,7 @@
 //!
 //! An identity is the pair of issuer and subject, never an address: addresses change hands. An address leads to an account only where
 //! there is none yet, or as a question to whoever is logged in to it. Staff have no identities: what opens the work of others must not
-//! depend on somebody else's log-in.
+//! depend on somebody else's log-in; what was linked before they came to work here opens nothing either.
 
 pub mod kept;
 

@@ -3,6 +3,23 @@
 //! A message is safe before anybody looks into it: whoever hands it over may forget it. What becomes of it is written down with it, and
 //! whatever fails on the way is tried again, or waits in quarantine for staff; no message holds up another one. [`kept`] says what is kept,
 //! `work` what is done with one message, `form` with what came by a form.
+//!
+//! One message, from the mail server to a complaint:
+//!
+//! 1. `POST /api/v1/intake/mail`, `reference-server intake` and the look into a mailbox keep the bytes under their
+//!    hash, and say so: from then on it is ours to finish.
+//! 2. `look_into` claims it, for one server at a time, and `Inbound::read` takes it apart under limits. The sender
+//!    with the `Message-ID`, or the same content, make copies one.
+//! 3. `complaint_notify::inbound::decide` says what is to become of it, from the message and from what is known here:
+//!    who has the address, whether their mail server vouches for it, whose token the address for the reply holds,
+//!    whether staff or the sender spoke for it. It is pure.
+//! 4. `work` does that in the customer's name, each step under an idempotency key of the message: tried again, it is
+//!    done once.
+//! 5. After eight tries it waits in quarantine, as does what the rules refuse.
+//!
+//! What came by a form is claimed, tried again and done once in the same way, and waits until the mailed link or the
+//! code beside it confirms it. The account in whose name it is made needs no password: its owner is a guest then, and
+//! `links` let them in to one complaint.
 
 mod form;
 pub mod imap;

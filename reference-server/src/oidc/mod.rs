@@ -3,6 +3,19 @@
 //!
 //! What a provider sends is believed only as far as it is signed with a key of the provider, meant for us, for this browser and for now.
 //! Who that is here, [`crate::identities`] says.
+//!
+//! One log-in:
+//!
+//! 1. `GET /login/with/{key}` asks the provider how it describes itself, draws state, nonce and PKCE verifier, and
+//!    gives all of it to the browser as one signed cookie for ten minutes. Nothing of it is kept here: whoever presses
+//!    the button a million times fills no table.
+//! 2. `GET /login/with/{key}/back` counts as a try to log in until it succeeds. The cookie must be ours, for this
+//!    provider, for this state and in time. The state is then used up, in the database, before the code is exchanged:
+//!    of any number of copies, at any number of servers, one goes on.
+//! 3. `provider` exchanges the code and looks at the ID token.
+//! 4. `IdentityService::log_in` finds whose it is. An open account of a customer: a session, as with a password.
+//!    Nobody's yet, with an address that nobody has here, it makes an account. Where somebody has the address, the
+//!    browser gets a signed question for ten minutes, which whoever is logged in to that account answers by a form.
 
 pub mod config;
 mod passage;

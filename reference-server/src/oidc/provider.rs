@@ -1,4 +1,13 @@
 //! One provider: how it describes itself, its keys, and what is believed of its answers.
+//!
+//! What it says of itself is kept for an hour. After a failure it rests for 30 seconds, so that one that is down
+//! costs nobody else anything, and what it said before counts for up to a day. A token that names an unknown key has
+//! the keys fetched anew, once a minute at most.
+//!
+//! An ID token is believed that is signed with a key of the provider (asymmetric algorithms alone), by the issuer as
+//! configured, for us and nobody else, for this nonce and for now. Addresses that the provider names are looked at as
+//! those of webhooks are: public, or in a network that its description names. No redirect is followed; length and
+//! time of an answer are limited.
 
 use std::sync::Arc;
 
