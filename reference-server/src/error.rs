@@ -80,6 +80,15 @@ pub struct Problem {
     pub retry_after: Option<NonZeroU32>,
 }
 
+/// What is wrong, in one text.
+pub(crate) fn said_of(errors: &[FieldError]) -> String {
+    let said = errors.iter().map(|error| match &*error.field {
+        "" => error.message.clone(),
+        field => format!("{field}: {}", error.message),
+    });
+    said.collect::<Vec<_>>().join(" ")
+}
+
 impl Problem {
     /// A problem of this status and code.
     pub fn new(status: StatusCode, code: &str, title: &str) -> Self {
@@ -126,8 +135,10 @@ impl Problem {
     pub fn and_more(mut self, other: Option<Self>) -> Self {
         let Some(other) = other else { return self };
         let mut more = other.errors;
+        let all = more.len();
         more.retain(|error| self.errors.iter().all(|known| known.field != error.field));
-        if let Some(said) = other.detail.filter(|_| !more.is_empty()) {
+        let said = if more.len() == all { other.detail } else { Some(said_of(&more).into()) };
+        if let Some(said) = said.filter(|_| !more.is_empty()) {
             let before = self.detail.map(|before| format!("{before} ")).unwrap_or_default();
             self.detail = Some(format!("{before}{said}").into());
         }

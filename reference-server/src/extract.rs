@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use serde_path_to_error::Segment;
 use sha2::{Digest as _, Sha256};
 
-use crate::error::{FieldError, Problem};
+use crate::error::{FieldError, Problem, said_of};
 
 /// Largest JSON body, in bytes.
 pub const JSON_MAX: usize = 1024 * 1024;
@@ -257,11 +257,7 @@ fn with_the_rest<T: DeserializeOwned>(text: &str, first: Problem, untold: &[&str
             faults.push(next.clone());
         }
     }
-    let said = faults.iter().map(|fault| match &*fault.field {
-        "" => fault.message.clone(),
-        field => format!("{field}: {}", fault.message),
-    });
-    let detail = said.collect::<Vec<_>>().join(" ");
+    let detail = said_of(&faults);
     let problem = Problem { errors: faults, ..Problem::invalid().detail(detail) };
     Unread { problem, mended: serde_json::from_value(body).ok() }
 }

@@ -13,7 +13,7 @@ use super::{
 use crate::actor::{Actor, Party};
 use crate::deadline::{ClockKind, Deadline};
 use crate::id::{AgentId, Area, CategoryKey, ComplaintId, CustomerId, Language, Level, PromiseKey, Skill, Version};
-use crate::lifecycle::{CommandName, Field, Status};
+use crate::lifecycle::{CommandName, Field, Status, rule};
 use crate::policy::Policy;
 use crate::reference::Reference;
 use crate::routing::Routing;
@@ -449,7 +449,8 @@ impl Complaint {
     /// Whether the last level has decided, so that only new evidence opens it again. A promise that was not kept is
     /// nothing that it has decided about.
     pub(crate) fn is_final(&self, policy: &Policy) -> bool {
-        self.level >= policy.last_level() && !self.has_failed_remedy()
+        let is_decided = rule(CommandName::Contest).from.contains(&self.status);
+        self.level >= policy.last_level() && is_decided && !self.has_failed_remedy()
     }
 
     /// Where the work is, in the customer's words. `handler` is what the handler is called, `survivor` the reference of

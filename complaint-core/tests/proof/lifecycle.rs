@@ -541,8 +541,10 @@ fn whoever_dismissed_it_counts_as_a_decider_even_after_it_was_reopened() {
 fn the_last_level_has_final_authority_unless_new_evidence_is_brought() {
     let mut world = World::new(policy());
     let begun = world.begun_at(3);
-    let resolved = world.resolved(&begun, Vec::new());
     let without = Command::with_reason(C::Contest, "Still broken.");
+    let early = world.decide(&begun, &customer("john"), &without, None).unwrap_err();
+    assert_eq!(early.failed.iter().map(|it| it.code).collect::<Vec<_>>(), ["wrong_status"], "nobody has decided");
+    let resolved = world.resolved(&begun, Vec::new());
     let refusal = world.decide(&resolved, &customer("john"), &without, None).unwrap_err();
     assert_eq!(refusal.code(), "final_authority_reached");
     assert!(refusal.failed[0].message.contains("ombudsman"));

@@ -655,7 +655,9 @@ fn faults(case: &Case<'_>, guard: Guard) -> Vec<Fault> {
         }
         Guard::DeliveryDeniable => because(delivery_deniable(case), "delivery_window_over"),
         Guard::NotAtLastLevel => {
-            because(!is_last || has_failed || input.new_evidence.is_some(), "final_authority_reached")
+            // Where nobody has decided, nothing is final.
+            let is_decided = matches!(complaint.status, Status::Resolved | Status::Closed | Status::Dismissed);
+            because(!is_decided || !is_last || has_failed || input.new_evidence.is_some(), "final_authority_reached")
         }
         Guard::FinishedOrFailed => because(complaint.status != Status::Resolved || has_failed, "nothing_failed"),
         Guard::NoUnreadMessage => because(complaint.unread_since.is_none(), "unread_message"),

@@ -3,15 +3,17 @@
 
 use axum::http::StatusCode;
 use utoipa::openapi::path::{Operation, PathItem};
-use utoipa::openapi::{ContentBuilder, OpenApi, Ref, Response, ResponseBuilder};
+use utoipa::openapi::{ContentBuilder, OpenApi, Ref, RefOr, Response, ResponseBuilder};
 
 /// Adds these answers to every operation that does not describe them in words of its own.
 pub(super) fn described(document: &mut OpenApi) {
     for (path, item) in &mut document.paths.paths {
         let PathItem { get, post, put, patch, delete, .. } = item;
-        for (operation, reads_only) in [(get, true), (post, false), (put, false), (patch, false), (delete, false)] {
+        for (method, operation) in [("get", get), ("post", post), ("put", put), ("patch", patch), ("delete", delete)] {
             if let Some(operation) = operation {
-                complete(operation, path, reads_only);
+                complete(operation, path, method == "get");
+                operation.operation_id = Some(id_of(method, path));
+                described_all(operation);
             }
         }
     }
@@ -44,6 +46,25 @@ fn complete(operation: &mut Operation, path: &str, reads_only: bool) {
     ] {
         if given {
             operation.responses.responses.entry(status.as_str().to_owned()).or_insert_with(|| problem(said).into());
+        }
+    }
+}
+
+/// What a client calls it that is made from the description: `get_complaints_id_log`. Two doors have no name in common.
+fn id_of(method: &str, path: &str) -> String {
+    let words =
+        path.trim_start_matches("/api/v1").split(|c: char| !c.is_ascii_alphanumeric()).filter(|it| !it.is_empty());
+    std::iter::once(method).chain(words).collect::<Vec<_>>().join("_")
+}
+
+/// `OpenAPI` asks for words on every answer; where the status says it all, its name is enough.
+fn described_all(operation: &mut Operation) {
+    for (status, response) in &mut operation.responses.responses {
+        if let RefOr::T(response) = response
+            && response.description.is_empty()
+        {
+            let status: Option<StatusCode> = status.parse().ok();
+            status.and_then(|it| it.canonical_reason()).unwrap_or("Answer").clone_into(&mut response.description);
         }
     }
 }

@@ -1,11 +1,11 @@
 //! Passwords: how strong, how hashed, how many at a time.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use argon2::password_hash::phc::PasswordHash;
-use argon2::password_hash::{self, PasswordHasher as _, PasswordVerifier as _};
-use argon2::{Algorithm, Argon2, Params, Version};
+use argon2::password_hash;
+use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
 use thiserror::Error;
 use tokio::sync::Semaphore;
 
@@ -109,6 +109,9 @@ pub enum Comparison {
 #[derive(Clone)]
 pub struct Passwords {
     places: Arc<Semaphore>,
+    /// What hashes that are over have left, for the next ones: one for each place. Taken from the system each time, it would stay
+    /// with the allocator, once for each thread that ever hashed, which is hundreds of megabytes after a busy minute.
+    memory: Arc<Mutex<Vec<Memory>>>,
     patience: Duration,
     dummy: Arc<str>,
 }
@@ -122,15 +125,20 @@ impl Passwords {
 
     /// As many hashes at once as `places`; who waits longer than `patience` gets [`PasswordError::Busy`].
     pub fn with_places(places: usize, patience: Duration) -> Result<Self, PasswordError> {
-        let dummy = argon2().hash_password(b"nobody has this password").map_err(PasswordError::Hash)?.to_string();
-        Ok(Self { places: Arc::new(Semaphore::new(places)), patience, dummy: dummy.into() })
+        let mut memory = Memory::new();
+        let dummy = hashed("nobody has this password", &mut memory)?;
+        Ok(Self {
+            places: Arc::new(Semaphore::new(places)),
+            memory: Arc::new(Mutex::new(vec![memory])),
+            patience,
+            dummy: dummy.into(),
+        })
     }
 
     /// The PHC string to store for `password`.
     pub async fn hash(&self, password: &str) -> Result<String, PasswordError> {
         let password = bounded(password)?;
-        self.work(move || Ok(argon2().hash_password(password.as_bytes()).map_err(PasswordError::Hash)?.to_string()))
-            .await
+        self.work(move |memory| hashed(&password, memory)).await
     }
 
     /// Compares `password` with a stored hash. Without one, the same work is done on a hash nobody knows the password of, so that
@@ -139,21 +147,16 @@ impl Passwords {
         let password = bounded(password)?;
         let known = stored.is_some();
         let stored: Arc<str> = stored.map_or_else(|| Arc::clone(&self.dummy), Arc::from);
-        self.work(move || {
+        self.work(move |memory| {
             let parsed = PasswordHash::new(&stored).map_err(|error| PasswordError::Hash(error.into()))?;
-            let argon2 = argon2();
-            match argon2.verify_password(password.as_bytes(), &parsed) {
-                Ok(()) if !known => Ok(Comparison::Wrong),
-                Ok(()) if Params::try_from(&parsed).is_ok_and(|params| same_cost(&params, argon2.params())) => {
-                    Ok(Comparison::Right)
-                }
-                Ok(()) => {
-                    let again = argon2.hash_password(password.as_bytes()).map_err(PasswordError::Hash)?;
-                    Ok(Comparison::RightRehashed(again.to_string()))
-                }
-                Err(password_hash::Error::PasswordInvalid) => Ok(Comparison::Wrong),
-                Err(error) => Err(PasswordError::Hash(error)),
+            let params = Params::try_from(&parsed).map_err(PasswordError::Hash)?;
+            if !is_of(&password, &parsed, params.clone(), memory).map_err(PasswordError::Hash)? || !known {
+                return Ok(Comparison::Wrong);
             }
+            if same_cost(&params, &cost()) {
+                return Ok(Comparison::Right);
+            }
+            Ok(Comparison::RightRehashed(hashed(&password, memory)?))
         })
         .await
     }
@@ -161,15 +164,19 @@ impl Passwords {
     async fn work<T, F>(&self, job: F) -> Result<T, PasswordError>
     where
         T: Send + 'static,
-        F: FnOnce() -> Result<T, PasswordError> + Send + 'static,
+        F: FnOnce(&mut Memory) -> Result<T, PasswordError> + Send + 'static,
     {
         let waited = tokio::time::timeout(self.patience, Arc::clone(&self.places).acquire_owned()).await;
         let Ok(Ok(place)) = waited else {
             return Err(PasswordError::Busy);
         };
+        let kept = Arc::clone(&self.memory);
         // The place goes with the work: a request dropped half way must not let another hash start beside it.
         tokio::task::spawn_blocking(move || {
-            let done = job();
+            let kept = || kept.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut memory = kept().pop().unwrap_or_default();
+            let done = job(&mut memory);
+            kept().push(memory);
             drop(place);
             done
         })
@@ -178,9 +185,55 @@ impl Passwords {
     }
 }
 
-fn argon2() -> Argon2<'static> {
-    let params = Params::new(19 * 1024, 2, 1, None).expect("constant parameters are within argon2's bounds");
-    Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
+/// What a hash is worked out in.
+type Memory = Vec<Block>;
+
+/// What a new hash costs.
+fn cost() -> Params {
+    Params::new(19 * 1024, 2, 1, None).expect("constant parameters are within argon2's bounds")
+}
+
+/// The PHC string of a password under a new salt.
+fn hashed(password: &str, memory: &mut Memory) -> Result<String, PasswordError> {
+    let (algorithm, version, salt, params) = (Algorithm::Argon2id, Version::V0x13, Salt::generate(), cost());
+    let of = || -> password_hash::Result<PasswordHash> {
+        let params_in_words = ParamsString::try_from(&params)?;
+        let argon2 = Argon2::new(algorithm, version, params);
+        let output = output(&argon2, password, &salt, Params::DEFAULT_OUTPUT_LEN, memory)?;
+        Ok(PasswordHash {
+            algorithm: algorithm.ident(),
+            version: Some(version.into()),
+            params: params_in_words,
+            salt: Some(salt),
+            hash: Some(output),
+        })
+    };
+    Ok(of().map_err(PasswordError::Hash)?.to_string())
+}
+
+/// Whether a stored hash is that of a password, in time that tells nothing of where they differ.
+fn is_of(password: &str, stored: &PasswordHash, params: Params, memory: &mut Memory) -> password_hash::Result<bool> {
+    let algorithm = Algorithm::try_from(stored.algorithm)?;
+    let version = stored.version.map(Version::try_from).transpose()?.unwrap_or_default();
+    let (Some(salt), Some(hash)) = (&stored.salt, &stored.hash) else {
+        return Err(password_hash::Error::EncodingInvalid);
+    };
+    let argon2 = Argon2::new(algorithm, version, params);
+    Ok(output(&argon2, password, salt, hash.len(), memory)? == *hash)
+}
+
+fn output(
+    argon2: &Argon2<'_>,
+    password: &str,
+    salt: &Salt,
+    length: usize,
+    memory: &mut Memory,
+) -> password_hash::Result<Output> {
+    memory.resize(argon2.params().block_count(), Block::default());
+    let mut output = [0; Output::MAX_LENGTH];
+    let output = output.get_mut(..length).ok_or(password_hash::Error::OutputSize)?;
+    argon2.hash_password_into_with_memory(password.as_bytes(), salt, output, &mut *memory)?;
+    Ok(Output::new(output)?)
 }
 
 fn same_cost(one: &Params, other: &Params) -> bool {
@@ -193,6 +246,8 @@ fn bounded(password: &str) -> Result<String, PasswordError> {
 
 #[cfg(test)]
 mod tests {
+    use argon2::{PasswordHasher as _, PasswordVerifier as _};
+
     use super::*;
 
     const GOOD: &str = "copper lantern winds 7 rivers";
@@ -242,6 +297,7 @@ mod tests {
     #[tokio::test]
     async fn an_older_hash_is_renewed() {
         let passwords = Passwords::with_places(1, Duration::from_secs(10)).expect("hashes");
+        // As the crate's own writer has it.
         let weak =
             Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::new(8 * 1024, 1, 1, None).expect("in bounds"));
         let old = weak.hash_password(GOOD.as_bytes()).expect("hashes").to_string();
@@ -250,6 +306,21 @@ mod tests {
         };
         assert!(renewed.contains("m=19456,t=2,p=1"), "{renewed}");
         assert_eq!(passwords.compare(GOOD, Some(&renewed)).await.expect("compares"), Comparison::Right);
+    }
+
+    #[tokio::test]
+    async fn what_is_stored_is_what_the_crate_itself_reads_and_memory_is_used_again() {
+        let passwords = Passwords::with_places(2, Duration::from_secs(10)).expect("hashes");
+        let hashes = futures_util::future::join_all((0..12).map(|_| passwords.hash(GOOD))).await;
+        for stored in hashes {
+            let stored = stored.expect("hashes");
+            let parsed = PasswordHash::new(&stored).expect("a PHC string");
+            let theirs = Argon2::default();
+            assert_eq!(theirs.verify_password(GOOD.as_bytes(), &parsed), Ok(()));
+            assert!(theirs.verify_password(b"copper lantern winds 8 rivers", &parsed).is_err());
+        }
+        let kept = passwords.memory.lock().expect("lock").len();
+        assert!((1..=2).contains(&kept), "{kept} for two places");
     }
 
     #[tokio::test]

@@ -1,7 +1,7 @@
 //! The description is true: what the API answers is what it says it answers, to each who asks. [`Harness`](crate::support::Harness)
 //! asks this of every answer that any test sees; here that check is shown to see.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
 use axum::http::StatusCode;
@@ -178,4 +178,22 @@ async fn what_is_missing_or_of_another_type_is_no_answer_of_the_api() {
     for who in [&house.john, &house.sarah] {
         house.read("/api/v1/lifecycle", who).await;
     }
+}
+
+#[tokio::test]
+async fn every_answer_has_words_and_no_two_doors_have_one_name() {
+    let house = House::new().await;
+    let description = house.it.description().await;
+    let mut names = BTreeSet::new();
+    for (path, item) in description.document["paths"].as_object().expect("paths") {
+        for (method, operation) in item.as_object().expect("operations") {
+            let name = operation["operationId"].as_str().unwrap_or_default().to_owned();
+            assert!(!name.is_empty() && names.insert(name.clone()), "{method} {path}: {name}");
+            for (status, answer) in operation["responses"].as_object().expect("answers") {
+                let words = answer["description"].as_str().unwrap_or_default();
+                assert!(!words.is_empty(), "{method} {path}: {status} has no words");
+            }
+        }
+    }
+    assert!(names.contains("get_complaints_id_log") && names.len() > 80, "{}", names.len());
 }

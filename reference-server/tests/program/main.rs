@@ -54,6 +54,18 @@ impl Drop for Running {
     }
 }
 
+/// How a server ends that has to refuse to start. Should it serve after all, it would do so for ever.
+fn refused(server: &mut Command) -> Output {
+    let mut server = server.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
+    let greets = BufReader::new(server.stdout.take().expect("piped")).lines().next().is_some();
+    if greets {
+        server.kill().expect("killed");
+    }
+    let ended = server.wait_with_output().expect("ends");
+    assert!(!greets, "it serves: {}", said(&ended));
+    ended
+}
+
 fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
@@ -89,19 +101,13 @@ fn a_data_folder_has_one_server_and_is_free_again_however_it_ended() {
     let folder = tempfile::tempdir().expect("a folder");
     let data = folder.path().join("data");
     let first = Running::on(&data);
-    let mut second = serve(&data).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
-    let greets = BufReader::new(second.stdout.take().expect("piped")).lines().next().is_some();
-    // Should it serve after all, it would do so for ever.
-    if greets {
-        second.kill().expect("killed");
-    }
-    let second = second.wait_with_output().expect("ends");
-    assert!(!greets && second.status.code() == Some(1), "{}", said(&second));
+    let second = refused(&mut serve(&data));
+    assert_eq!(second.status.code(), Some(1), "{}", said(&second));
     assert!(said(&second).contains("another server is running on the data folder"), "{}", said(&second));
 
     // Nor has its file a second one, from wherever.
     let file = format!("sqlite:{}", data.join("complaints.db").display());
-    let elsewhere = serve(&folder.path().join("elsewhere")).args(["--database", &file]).output().expect("ends");
+    let elsewhere = refused(serve(&folder.path().join("elsewhere")).args(["--database", &file]));
     assert!(said(&elsewhere).contains("another server is running on the database"), "{}", said(&elsewhere));
 
     let mut admin = program()
@@ -321,8 +327,8 @@ fn a_data_folder_is_for_one_file_or_for_any_servers_on_one_postgresql() {
     let data = folder.path().join("data");
     let on_postgres = || Running::start(serve(&data).args(["--not-durable", "--database", &url]).stderr(Stdio::null()));
     let two = [on_postgres(), on_postgres()];
-    let refused = serve(&data).output().expect("ends");
-    assert!(said(&refused).contains("another server is running on the data folder"), "{}", said(&refused));
+    let third = refused(&mut serve(&data));
+    assert!(said(&third).contains("another server is running on the data folder"), "{}", said(&third));
     drop(two);
     drop(Running::on(&data));
 }
