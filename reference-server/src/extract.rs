@@ -6,7 +6,7 @@ use std::fmt;
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
-use axum::http::header::{CONTENT_TYPE, IF_MATCH};
+use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE, IF_MATCH};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, StatusCode};
 use chrono::{DateTime, Utc};
@@ -191,7 +191,7 @@ fn not_json() -> Problem {
         "unsupported_media_type",
         "This kind of content is not accepted here.",
     )
-    .detail("Send application/json.")
+    .detail("Send application/json, not compressed.")
 }
 
 /// Reads one JSON object as [`ApiJson`] does.
@@ -376,7 +376,11 @@ impl Problem {
     }
 }
 
+/// Whether it says that it is JSON as it stands: nothing here unpacks what is sent.
 fn is_json(headers: &HeaderMap) -> bool {
+    if headers.get_all(CONTENT_ENCODING).iter().any(|encoding| encoding != "identity") {
+        return false;
+    }
     let Some(kind) = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()) else {
         return false;
     };

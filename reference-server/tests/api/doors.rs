@@ -98,6 +98,9 @@ async fn other_bodies_are_refused_whole() {
         };
         assert_eq!(send(Some("text/plain"), "{}").await.problem(), (415, "unsupported_media_type".into()));
         assert_eq!(send(None, "{}").await.problem(), (415, "unsupported_media_type".into()));
+        let packed = house.john.clone().header("content-encoding", "gzip");
+        let packed = house.it.post_with(&path, json!({"text": "Packed?"}), &packed).await;
+        assert_eq!(packed.problem(), (415, "unsupported_media_type".into()));
         assert_eq!(send(Some("application/json"), "{").await.problem(), (400, "malformed_json".into()));
         assert_eq!(send(Some("application/json"), "[]").await.problem(), (422, "invalid_body".into()));
         assert_eq!(

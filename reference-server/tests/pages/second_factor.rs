@@ -88,20 +88,23 @@ async fn it_is_set_up_asked_for_and_taken_away() {
 #[tokio::test]
 async fn the_second_step_has_its_time() {
     let house = House::new().await;
+    // Two people: a log-in that succeeds ends the others that the same one has begun.
     let mut john = house.customer("John Miller", "john@example.org").await;
-    let (_, codes) = guarded(&house, &mut john).await;
-    let begins = async || {
+    let (_, johns) = guarded(&house, &mut john).await;
+    let mut jane = house.customer("Jane Cooper", "jane@example.org").await;
+    let (_, janes) = guarded(&house, &mut jane).await;
+    let begins = async |email: &str| {
         let mut visitor = house.visitor();
         visitor.open("/login").await;
-        visitor.press("/login", &[("email", "john@example.org"), ("password", PASSWORD)]).await;
+        visitor.press("/login", &[("email", email), ("password", PASSWORD)]).await;
         visitor
     };
-    let (mut early, mut late) = (begins().await, begins().await);
+    let (mut early, mut late) = (begins("john@example.org").await, begins("jane@example.org").await);
     house.passes(SECOND_STEP_FOR - TimeDelta::seconds(1));
-    early.press("/login/second-step", &[("second_factor", &codes[1])]).await;
+    early.press("/login/second-step", &[("second_factor", &johns[0])]).await;
     assert_eq!(early.status(), 200, "{}", early.text());
     house.passes(TimeDelta::seconds(1));
-    late.press("/login/second-step", &[("second_factor", &codes[0])]).await;
+    late.press("/login/second-step", &[("second_factor", &janes[0])]).await;
     assert!(late.status() == 401 && late.says("Please log in once more"), "{}", late.text());
     assert!(late.has("input[name='password']"), "{}", late.text());
 }
