@@ -213,7 +213,7 @@ fn hashed(password: &str, memory: &mut Memory) -> Result<String, PasswordError> 
 
 /// Whether a stored hash is that of a password, in time that tells nothing of where they differ.
 fn is_of(password: &str, stored: &PasswordHash, params: Params, memory: &mut Memory) -> password_hash::Result<bool> {
-    let algorithm = Algorithm::try_from(stored.algorithm)?;
+    let algorithm = Algorithm::try_from(stored.algorithm.as_str())?;
     let version = stored.version.map(Version::try_from).transpose()?.unwrap_or_default();
     let (Some(salt), Some(hash)) = (&stored.salt, &stored.hash) else {
         return Err(password_hash::Error::EncodingInvalid);
