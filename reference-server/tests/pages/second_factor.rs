@@ -90,8 +90,8 @@ async fn the_second_step_has_its_time() {
     let house = House::new().await;
     // Two people: a log-in that succeeds ends the others that the same one has begun.
     let mut john = house.customer("John Miller", "john@example.org").await;
-    let (_, johns) = guarded(&house, &mut john).await;
     let mut jane = house.customer("Jane Cooper", "jane@example.org").await;
+    let (_, johns) = guarded(&house, &mut john).await;
     let (_, janes) = guarded(&house, &mut jane).await;
     let begins = async |email: &str| {
         let mut visitor = house.visitor();
