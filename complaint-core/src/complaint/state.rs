@@ -416,7 +416,7 @@ impl Complaint {
 
     /// What the customer still waits for although its date is over; of several the latest.
     pub fn broken_promise(&self, now: DateTime<Utc>) -> Option<&Deadline> {
-        let broken = self.promises().filter(|deadline| deadline.due_at <= Some(now) && !deadline.lapses());
+        let broken = self.promises().filter(|deadline| deadline.due_at <= Some(now));
         broken.max_by_key(|deadline| deadline.due_at)
     }
 
@@ -427,7 +427,8 @@ impl Complaint {
 
     fn promises(&self) -> impl Iterator<Item = &Deadline> {
         let deadlines = self.deadlines.iter().map(Arc::as_ref);
-        deadlines.filter(|it| it.clock.is_promise() && it.ended.is_none() && it.due_at.is_some())
+        // An opportunity is the house's own: nobody was told that it would be used.
+        deadlines.filter(|it| it.clock.is_promise() && it.ended.is_none() && it.due_at.is_some() && !it.lapses())
     }
 
     /// Whether a command is refused without this field here: as everywhere, or as this complaint stands and by who acts.

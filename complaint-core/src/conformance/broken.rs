@@ -82,6 +82,7 @@ pub(super) enum Fault {
     ReversesDueWork,
     IgnoresTheInstantOfDueWork,
     IgnoresTheDueLimit,
+    NeverMovesDueWork,
     // Counts.
     CountsEverything,
     CountsNothingMissed,
@@ -157,6 +158,8 @@ struct Notes {
     saved: BTreeSet<AgentId>,
     former: BTreeMap<ComplaintId, Complaint>,
     known: BTreeSet<ComplaintId>,
+    /// When each was to be looked at, as it was said first.
+    first_due: BTreeMap<ComplaintId, DateTime<Utc>>,
     asked: BTreeSet<IdempotencyKey>,
     kept: BTreeMap<IdempotencyKey, Recalled>,
     claimed: BTreeMap<NoticeId, ClaimedNotice>,
@@ -188,6 +191,10 @@ impl Broken {
             let mut notes = self.notes();
             notes.known.insert(part.id());
             notes.former.extend(before.map(|state| (part.id(), state)));
+            match part.next_action_at() {
+                Some(at) => drop(notes.first_due.entry(part.id()).or_insert(at)),
+                None => drop(notes.first_due.remove(&part.id())),
+            }
         }
         Ok(())
     }
@@ -497,6 +504,12 @@ impl ComplaintStore for Broken {
         self.count(|c| &c.due);
         let at = if self.fault == Fault::IgnoresTheInstantOfDueWork { DateTime::<Utc>::MAX_UTC } else { at };
         let limit = if self.fault == Fault::IgnoresTheDueLimit { u32::MAX } else { limit };
+        if self.fault == Fault::NeverMovesDueWork {
+            let notes = self.notes();
+            let due: BTreeSet<_> =
+                notes.first_due.iter().filter(|(_, due)| **due <= at).map(|(id, due)| (*due, *id)).collect();
+            return Ok(due.into_iter().map(|(_, id)| id).take(limit as usize).collect());
+        }
         let mut due = self.model.due(at, limit).await?;
         match self.fault {
             Fault::ReversesDueWork => due.reverse(),

@@ -464,10 +464,13 @@ fn routing(chosen: &AgentId) -> Routing {
 
 /// A clock of which everything is recorded that can be while it runs.
 fn clock(kind: ClockKind) -> Deadline {
-    let due_at = second(2_000_000);
+    // Each at another instant, so that what runs out next changes with what runs.
+    let later =
+        1_000 * ClockKind::ALL.iter().position(|known| *known == kind).map_or(0, |at| i64::try_from(at).unwrap_or(0));
+    let due_at = second(2_000_000 + later);
     Deadline {
         calendar: Some("office".into()),
-        warn_at: Some([second(1_500_000), second(1_800_000)]),
+        warn_at: Some([second(1_500_000 + later), second(1_800_000 + later)]),
         ..running(kind, second(101), due_at)
     }
 }

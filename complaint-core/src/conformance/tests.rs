@@ -126,6 +126,7 @@ const FOUND: &[(Fault, &str)] = &[
     (Fault::LosesDueWork, "due_work_is_complete_and_oldest_first"),
     (Fault::ReversesDueWork, "due_work_is_complete_and_oldest_first"),
     (Fault::IgnoresTheInstantOfDueWork, "due_work_is_complete_and_oldest_first"),
+    (Fault::NeverMovesDueWork, "due_work_is_complete_and_oldest_first"),
     (Fault::IgnoresTheDueLimit, "due_work_is_complete_and_oldest_first"),
     (Fault::CountsEverything, "a_summary_counts_what_a_search_finds"),
     (Fault::CountsNothingMissed, "a_summary_counts_what_a_search_finds"),

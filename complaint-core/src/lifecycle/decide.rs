@@ -16,7 +16,8 @@ use crate::complaint::{
     RemedyPromise, RemedyState, Submission, Words,
 };
 use crate::deadline::{ClockCause, ClockChange, ClockKind, adopted, at_its_end, clock_changes};
-use crate::id::{ComplaintId, Level, Version};
+use crate::id::{Area, ComplaintId, Level, Version};
+use crate::policy::{Category, Policy};
 use crate::reference::Reference;
 
 /// What a command does to a complaint: the entries it adds to the log, or every guard that refuses it.
@@ -387,9 +388,9 @@ fn effects(complaint: &Complaint, command: &Command, actor: &Actor, context: &Co
                 skills: input
                     .skills
                     .clone()
-                    .or_else(|| category.map(crate::policy::Category::needed_skills))
+                    .or_else(|| category.map(Category::needed_skills))
                     .unwrap_or_else(|| complaint.skills.clone()),
-                area: input.area.clone().or_else(|| complaint.area.clone()),
+                area: input.area.clone().or_else(|| area_after(complaint, category, context.policy)),
                 weight: input.weight.or_else(|| category.map(|category| category.weight)).unwrap_or(complaint.weight),
             };
             draft.push(draft.place(), event, Words::none().maybe("reason", text(&input.reason)));
@@ -726,6 +727,16 @@ fn files<'a>(files: impl Iterator<Item = &'a Attachment>, mut words: Words) -> (
         facts.push(Attachment { file_name: String::new(), ..file.clone() });
     }
     (facts, words)
+}
+
+/// Where it belongs once it is about something else: to the new category's area, unless the area it has is its own and not that of
+/// the category it had.
+fn area_after(complaint: &Complaint, category: Option<&Category>, policy: &Policy) -> Option<Area> {
+    let is_of_category = policy.category(&complaint.category).is_some_and(|before| before.area == complaint.area);
+    match category {
+        Some(category) if is_of_category => category.area.clone(),
+        _ => complaint.area.clone(),
+    }
 }
 
 /// The clocks by which the system asks for this command, as run out.

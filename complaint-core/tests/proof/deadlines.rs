@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use complaint_core::agent::Absence;
 use complaint_core::complaint::{Event, Remedy};
 use complaint_core::deadline::{
     Calendar, ClockChange, ClockKind as K, Deadline, Ending, Explanation, LevelUsage, PauseCause, Span, SpanUnit,
@@ -15,10 +16,11 @@ use complaint_core::id::{CategoryKey, PromiseKey};
 use complaint_core::lifecycle::{Command, CommandName as C, Input, Status, replay};
 use complaint_core::notice::{NoticeKind, Recipient, announce};
 use complaint_core::policy::{DayZero, PackError, RulePack};
-use complaint_core::{Actor, Complaint, Policy};
+use complaint_core::routing::waits_for;
+use complaint_core::{Actor, Agent, Complaint, Policy};
 use proptest::prelude::*;
 
-use crate::house::{World, admin, agent, agent_id, customer, input, level, policy, replacement};
+use crate::house::{World, admin, agent, agent_id, agents, customer, input, level, policy, replacement};
 
 fn at(text: &str) -> DateTime<Utc> {
     text.parse().unwrap()
@@ -295,6 +297,9 @@ fn a_british_firm_has_three_days_for_a_summary_and_eight_weeks_for_a_final_respo
     let expected = [("final-response", "2026-04-27T23:00:00Z"), ("summary-resolution", "2026-03-05T17:00:00Z")];
     assert_eq!(promises(&fresh), named(&expected));
     assert_eq!(due(&fresh, K::Statutory), Some(at("2026-04-27T23:00:00Z")), "what lapses is no duty");
+    let written = world.clone().text(&fresh, &agent("mia"), C::Post);
+    let promised = written.promised(world.now).unwrap();
+    assert!(!promised.lapses() && written.promised_at() == promised.due_at, "nor told as a promise: {promised:?}");
     assert_eq!(due(&fresh, K::Acknowledgement), Some(at("2026-03-03T17:00:00Z")));
     let fresh = world.plain(&fresh, &agent("mia"), C::Acknowledge);
 
@@ -305,6 +310,12 @@ fn a_british_firm_has_three_days_for_a_summary_and_eight_weeks_for_a_final_respo
     world.now = at("2026-03-05T17:00:01Z");
     let asked = world.decide(&fresh, &customer("john"), &Command::with_reason(C::Escalate, "Late."), None);
     assert!(asked.is_err(), "no promise was broken");
+    let mia = |hours| {
+        let back = world.now + TimeDelta::hours(hours);
+        let absence = Some(Absence { from: world.now, until: back });
+        Agent { absence, ..agents().into_iter().find(|agent| agent.id.as_str() == "mia").unwrap() }
+    };
+    assert!(waits_for(&fresh, &mia(1), world.now), "what lapsed is nothing that is overdue");
     let ticked = world.tick(fresh);
     let about_law = |entry: &&complaint_core::complaint::Entry| {
         matches!(entry.event, Event::Warned { clock: K::Statutory, .. } | Event::Alarmed { clock: K::Statutory })

@@ -8,13 +8,13 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use chrono::{NaiveDate, TimeDelta};
 use complaint_core::complaint::{Entry, Event, Outcome, Remedy};
 use complaint_core::deadline::{ClockKind, due_commands};
-use complaint_core::id::CauseKey;
+use complaint_core::id::{Area, CauseKey};
 use complaint_core::lifecycle::{
     Command, CommandName as C, Context, Guard, Input, LevelChange, Refusal, Status, TABLE, To, decide, evolve, rule,
 };
 use complaint_core::policy::{Category, Cause};
 use complaint_core::routing::{Need, route};
-use complaint_core::{Actor, Policy};
+use complaint_core::{Actor, Complaint, Policy};
 
 use crate::house::{
     World, admin, agent, agent_id, by_hand_of, customer, decision, file, input, level, policy, replacement, roster,
@@ -535,6 +535,25 @@ fn whoever_dismissed_it_counts_as_a_decider_even_after_it_was_reopened() {
     }
     let event = world.log.last().unwrap().event.clone();
     assert!(matches!(event, Event::Contested { excluded, .. } if excluded.len() == 2));
+}
+
+#[test]
+fn what_is_about_something_else_belongs_where_that_does() {
+    let mut policy = policy();
+    let area = |name: &str| Area::new(name).unwrap();
+    policy.categories[1].area = Some(area("south"));
+    let keys = [0, 1].map(|at: usize| policy.categories[at].key.clone());
+    let mut world = World::new(policy);
+    let about = |world: &mut World, complaint: &Complaint, at: usize| {
+        let given = Input { category: Some(keys[at].clone()), ..Input::default() };
+        world.act(complaint, &agent("maria"), &input(C::Triage, given))
+    };
+    let fresh = world.submitted();
+    let moved = about(&mut world, &fresh, 1);
+    assert_eq!((fresh.area, moved.area.clone()), (None, Some(area("south"))));
+    assert_eq!(about(&mut world, &moved, 0).area, None, "nothing of the category it had stays");
+    let own = Complaint { area: Some(area("north")), ..moved };
+    assert_eq!(about(&mut world, &own, 0).area, Some(area("north")), "where the customer is stays");
 }
 
 #[test]

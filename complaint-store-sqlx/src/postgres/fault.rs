@@ -30,10 +30,14 @@ struct Said(Box<dyn DatabaseError>);
 /// The meaning of an error of a statement that commits by itself.
 pub(super) fn commit_meaning(error: sqlx::Error) -> StoreError {
     match &error {
-        // A server that goes down may say so after it has committed.
-        sqlx::Error::Database(database) if !code(database.as_ref()).starts_with("57P0") => meaning(error),
+        sqlx::Error::Database(database) if !leaves_it_open(&code(database.as_ref())) => meaning(error),
         _ => StoreError::OutcomeUnknown(Box::new(error)),
     }
+}
+
+/// A server that goes down may say so after it has committed, and a proxy that lost its server (class 08) knows no more than we.
+fn leaves_it_open(code: &str) -> bool {
+    code.starts_with("57P0") || code.starts_with("08") || code == "40003"
 }
 
 /// Whether the same change again may be told what stands against it: something got in between that takes no locks, or
@@ -67,4 +71,21 @@ fn classify(error: &dyn DatabaseError) -> Fault {
 
 fn code(error: &dyn DatabaseError) -> String {
     error.code().unwrap_or_default().into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_have_been_committed_is_not_said_to_be_undone() {
+        // admin_shutdown, connection_failure, a proxy's protocol_violation, transaction_resolution_unknown, statement_completion_unknown.
+        for code in ["57P01", "08006", "08P01", "08007", "40003"] {
+            assert!(leaves_it_open(code), "{code}");
+        }
+        // unique_violation, serialization_failure, query_canceled, lock_not_available.
+        for code in ["23505", "40001", "57014", "55P03"] {
+            assert!(!leaves_it_open(code), "{code}");
+        }
+    }
 }

@@ -144,17 +144,19 @@ impl SqliteStore {
     }
 
     /// Closes every connection, for others to be made: one that was made while the file was write-protected would say so for ever.
-    /// All of them, because they share what the engine knows of the write-ahead log.
+    /// All of them, because they share what the engine knows of the write-ahead log. The writer's, of which there is one, is held
+    /// until the readers' are closed: two that did this at once would each wait for what the other holds.
     async fn open_anew(&self) {
+        let mut held = Vec::new();
         for pool in [&self.writer, &self.readers] {
-            let mut held = Vec::new();
-            while held.len() < pool.size() as usize {
+            let before = held.len();
+            while held.len() - before < pool.size() as usize {
                 let Ok(connection) = pool.acquire().await else { break };
                 held.push(connection);
             }
-            for connection in held {
-                let _ = connection.close().await;
-            }
+        }
+        for connection in held.into_iter().rev() {
+            let _ = connection.close().await;
         }
         backup::as_open_as_the_file(self.writer.connect_options().get_filename());
     }
