@@ -42,8 +42,9 @@ use crate::store::{Change, IdempotencyKey, OpenLimit, Part, WorkloadDelta};
 /// let asha = Agent::named("asha", "Asha Rao")?;
 /// store.save(&asha).await?;
 /// store.commit(&story.assign(&asha.id, None)).await?;
-/// store.commit(&story.release()).await?;
-/// store.commit(&story.close()).await?;
+/// for change in [story.begin(), story.ask(), story.hold(), story.propose(), story.release(), story.refer()] {
+///     store.commit(&change).await?;
+/// }
 /// assert!(store.load(story.id()).await?.is_some_and(|it| it.status.is_end()));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// # })?;
