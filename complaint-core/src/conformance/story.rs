@@ -45,6 +45,7 @@ use crate::store::{Change, IdempotencyKey, OpenLimit, Part, WorkloadDelta};
 /// for change in [story.begin(), story.ask(), story.hold(), story.propose(), story.release(), story.refer()] {
 ///     store.commit(&change).await?;
 /// }
+/// store.commit(&story.close()).await?;
 /// assert!(store.load(story.id()).await?.is_some_and(|it| it.status.is_end()));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// # })?;
