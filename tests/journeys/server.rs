@@ -63,6 +63,14 @@ impl Server {
         *self = Self::starting(Arc::clone(&self.data), self.mail.clone(), self.database.clone(), Some(relay));
     }
 
+    /// The same without waiting until it is ready, for whoever is to kill it at the first right moment.
+    pub(crate) fn begin_again_mailing_to(&mut self, relay: u16) -> Arc<Mutex<Child>> {
+        end(&self.child);
+        let begun = serve(&self.data, self.database.as_deref(), Some(relay)).stdout(Stdio::null()).spawn();
+        self.child = Arc::new(Mutex::new(begun.expect("the server starts")));
+        self.process()
+    }
+
     /// Its process, for whoever is to kill it at the right moment.
     pub(crate) fn process(&self) -> Arc<Mutex<Child>> {
         Arc::clone(&self.child)
@@ -79,17 +87,8 @@ impl Server {
     }
 
     fn starting(data: Arc<TempDir>, mail: Mailbox, database: Option<String>, relay: Option<u16>) -> Self {
-        let mut serve = Command::new(binary());
-        serve.args(["serve", "--listen", "127.0.0.1:0", "--movable-clock", "--data"]).arg(data.path());
-        if let Some(database) = &database {
-            // The one for tests may lose everything.
-            serve.args(["--not-durable", "--database", database]);
-        }
-        if let Some(port) = relay {
-            serve.args(["--smtp", &format!("smtp://127.0.0.1:{port}")]);
-        }
         let mut child =
-            serve.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("the server starts");
+            serve(&data, database.as_deref(), relay).stdout(Stdio::piped()).spawn().expect("the server starts");
         let output = BufReader::new(child.stdout.take().expect("piped"));
         let mut greeting = String::new();
         let (mut url, mut setup_token) = (None, None);
@@ -223,6 +222,21 @@ impl Drop for Server {
     fn drop(&mut self) {
         end(&self.child);
     }
+}
+
+/// The command that serves on a free port.
+fn serve(data: &TempDir, database: Option<&str>, relay: Option<u16>) -> Command {
+    let mut serve = Command::new(binary());
+    serve.args(["serve", "--listen", "127.0.0.1:0", "--movable-clock", "--data"]).arg(data.path());
+    if let Some(database) = database {
+        // The one for tests may lose everything.
+        serve.args(["--not-durable", "--database", database]);
+    }
+    if let Some(port) = relay {
+        serve.args(["--smtp", &format!("smtp://127.0.0.1:{port}")]);
+    }
+    serve.stdin(Stdio::null()).stderr(Stdio::null());
+    serve
 }
 
 /// `kill -9`, and waits for it.

@@ -1,10 +1,11 @@
 //! PostgreSQL behind TLS and passwords: the right ones open it, and of the wrong ones it is said what is wrong, but never what
 //! they are.
 
+use std::cell::RefCell;
 use std::error::Error;
 use std::fmt::{Debug, Write};
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Once;
 
 use crate::cluster::Cluster;
 use complaint_core::conformance::{Opening, Story};
@@ -13,41 +14,74 @@ use complaint_store_sqlx::postgres::PostgresOptions;
 use sqlx::Executor;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
+use tracing::subscriber::Interest;
 use tracing::{Event, Metadata, Subscriber};
 
 const PASSWORD: &str = "kettle-orbit-saddle-91";
 const WRONG: &str = "plum-lantern-rivers-7";
 
-/// Whatever is logged, at whatever level and by whatever library.
-#[derive(Clone, Default)]
-struct Logged(Arc<Mutex<String>>);
+thread_local! {
+    static HEARD: RefCell<Option<String>> = const { RefCell::new(None) };
+}
 
-struct Fields<'s>(&'s mut String);
+/// Hears whatever is logged on a thread that listens, at whatever level and by whatever library. There is one for the whole
+/// process: where a thread that nobody listens on comes first to a line that logs, that line would never be heard again.
+struct Listener;
 
-impl Visit for Fields<'_> {
+/// From now on what this thread logs is kept.
+fn listen() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| tracing::subscriber::set_global_default(Listener).unwrap());
+    HEARD.set(Some(String::new()));
+}
+
+/// What this thread logged since it listens.
+fn heard() -> String {
+    HEARD.take().unwrap()
+}
+
+struct Fields(String);
+
+impl Fields {
+    fn hear(self) {
+        HEARD.with_borrow_mut(|heard| heard.iter_mut().for_each(|heard| heard.push_str(&self.0)));
+    }
+}
+
+impl Visit for Fields {
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
         writeln!(self.0, "{field}={value:?}").unwrap();
     }
 }
 
-impl Subscriber for Logged {
+impl Subscriber for Listener {
     fn enabled(&self, _: &Metadata<'_>) -> bool {
-        true
+        HEARD.with_borrow(Option::is_some)
+    }
+
+    fn register_callsite(&self, _: &'static Metadata<'static>) -> Interest {
+        Interest::sometimes()
     }
 
     fn new_span(&self, span: &Attributes<'_>) -> Id {
-        span.record(&mut Fields(&mut self.0.lock().unwrap()));
+        let mut fields = Fields(String::new());
+        span.record(&mut fields);
+        fields.hear();
         Id::from_u64(1)
     }
 
     fn record(&self, _: &Id, values: &Record<'_>) {
-        values.record(&mut Fields(&mut self.0.lock().unwrap()));
+        let mut fields = Fields(String::new());
+        values.record(&mut fields);
+        fields.hear();
     }
 
     fn record_follows_from(&self, _: &Id, _: &Id) {}
 
     fn event(&self, event: &Event<'_>) {
-        event.record(&mut Fields(&mut self.0.lock().unwrap()));
+        let mut fields = Fields(String::new());
+        event.record(&mut fields);
+        fields.hear();
     }
 
     fn enter(&self, _: &Id) {}
@@ -89,8 +123,7 @@ async fn secured() -> Option<Cluster> {
 #[tokio::test]
 async fn the_right_certificate_and_password_open_it() {
     let Some(cluster) = secured().await else { return };
-    let logged = Logged::default();
-    let _listening = tracing::subscriber::set_default(logged.clone());
+    listen();
     let user = format!("care:{PASSWORD}");
     let options = options(&url(&cluster, &user, "localhost", &verified(&cluster.root())));
     let store = options.clone().announcing().open().await.unwrap();
@@ -109,7 +142,7 @@ async fn the_right_certificate_and_password_open_it() {
     options.back_up(&backup).await.unwrap();
     assert_eq!(options.drill(&backup).await.unwrap().complaints, 1);
     assert_eq!(store.load(kettle.id()).await.unwrap().as_ref(), Some(kettle.state()));
-    let shown = format!("{options:?} {store:?} {changes:?} {}", logged.0.lock().unwrap());
+    let shown = format!("{options:?} {store:?} {changes:?} {}", heard());
     assert!(shown.contains("localhost") && shown.contains("migrated"), "{shown}");
     assert!(!shown.contains(PASSWORD), "{shown}");
 }
@@ -117,8 +150,7 @@ async fn the_right_certificate_and_password_open_it() {
 #[tokio::test]
 async fn what_is_wrong_is_said_and_no_password() {
     let Some(cluster) = secured().await else { return };
-    let logged = Logged::default();
-    let _listening = tracing::subscriber::set_default(logged.clone());
+    listen();
     let (root, other) = (verified(&cluster.root()), verified(&cluster.other_root()));
     let (right, wrong) = (format!("care:{PASSWORD}"), format!("care:{WRONG}"));
     let nowhere = verified(Path::new("/nowhere/root.crt"));
@@ -152,6 +184,6 @@ async fn what_is_wrong_is_said_and_no_password() {
     let Some(plain) = Cluster::start_new() else { return };
     let refused = options(&format!("{}&sslmode=require", plain.url())).open().await.unwrap_err();
     assert!(matches!(&refused, StoreError::Unusable(why) if why.contains("does not support TLS")), "{refused:?}");
-    let logged = logged.0.lock().unwrap();
+    let logged = heard();
     assert!(!logged.contains(PASSWORD) && !logged.contains(WRONG), "{logged}");
 }
