@@ -1,5 +1,8 @@
 //! How many changes a second become durable, against the same rows written by hand, and how fast a chain is verified.
 //!
+//! By hand is what checks nothing and counts nothing: the same rows in tables with the same columns, keys and indexes, but without
+//! triggers. Both are as durable, have as many connections, and have used them before they are measured.
+//!
 //! And what daily lists and counts cost as closed complaints pile up: see `lists/mod.rs`.
 //!
 //! Run it with `cargo bench --bench store`, or one part with `-- changes` or `-- lists`; with `--features postgres` and `COMPLAINT_TEST_POSTGRES` naming a server it
@@ -29,6 +32,8 @@ const CLIENTS: [usize; 4] = [1, 8, 32, 128];
 /// Submissions of one measurement, and how often it is repeated.
 const SUBMISSIONS: u32 = 1_500;
 const REPEATS: usize = 3;
+/// What each client has written before it is measured: a new connection has everything to learn.
+const WARM: usize = 2;
 /// Entries of the chain that is verified.
 const ENTRIES: u32 = 100_000;
 
@@ -99,14 +104,13 @@ async fn enrol(store: &dyn Store) {
     }
 }
 
-/// Submissions a second by so many clients, each of which waits for its answer. The first two of each client are not
-/// counted: a new connection has everything to learn.
+/// Submissions a second by so many clients, each of which waits for its answer.
 async fn rate<W, F>(clients: usize, changes: &Arc<Vec<Change>>, write: W) -> f64
 where
     W: Fn(usize) -> F + Clone + Send + 'static,
     F: Future<Output = ()> + Send + 'static,
 {
-    let warm = 2 * clients;
+    let warm = WARM * clients;
     let next = Arc::new(AtomicUsize::new(0));
     let run = async |up_to: usize| {
         let mut tasks = tokio::task::JoinSet::new();
@@ -170,19 +174,34 @@ async fn on_file() -> Folder {
     Folder { store, _folder: folder }
 }
 
+/// A file whose tables do nothing by themselves.
+async fn bare() -> Folder {
+    let place = on_file().await;
+    let triggers = sqlx::query_scalar("SELECT name FROM sqlite_schema WHERE type = 'trigger'");
+    let triggers: Vec<String> = triggers.fetch_all(place.store.writer()).await.expect("read");
+    for trigger in triggers {
+        let drop = sqlx::AssertSqlSafe(format!("DROP TRIGGER {trigger}"));
+        sqlx::raw_sql(drop).execute(place.store.writer()).await.expect("drop");
+    }
+    place
+}
+
 async fn sqlite(changes: &Arc<Vec<Change>>) {
     let rows = by_hand(changes);
     let mut loops = Vec::new();
     for _ in 0..REPEATS {
-        let place = on_file().await;
-        let begun = Instant::now();
+        let place = bare().await;
+        let mut begun = Instant::now();
         let mut writer = place.store.writer().acquire().await.expect("the writer");
-        for (change, rows) in changes.iter().zip(rows.iter()) {
+        for (at, (change, rows)) in changes.iter().zip(rows.iter()).enumerate() {
+            if at == WARM {
+                begun = Instant::now();
+            }
             let mut tx = writer.begin_with(IMMEDIATE).await.expect("begin");
             hand_written(&mut tx, change, rows).await;
             tx.commit().await.expect("commit");
         }
-        loops.push(per_second(changes.len(), begun));
+        loops.push(per_second(changes.len() - WARM, begun));
     }
     figure("sqlite_floor_plain_loop", median(loops), "submissions/s");
     for clients in CLIENTS {
@@ -215,7 +234,7 @@ async fn sqlite(changes: &Arc<Vec<Change>>) {
 
 /// A bare writer that takes whatever waits into one transaction and checks nothing.
 async fn grouping_floor(clients: usize, changes: &Arc<Vec<Change>>, rows: &Arc<Vec<ByHand>>) -> f64 {
-    let place = on_file().await;
+    let place = bare().await;
     let (line, mut waiting) = mpsc::unbounded_channel::<(usize, oneshot::Sender<()>)>();
     let (store, all, by_hand) = (place.store.clone(), Arc::clone(changes), Arc::clone(rows));
     let writer = tokio::spawn(async move {
@@ -337,8 +356,9 @@ async fn verified(engine: &str, store: Arc<dyn Store>, verify: impl AsyncFn() ->
 
 #[cfg(feature = "postgres")]
 mod postgres {
+    use std::collections::BTreeMap;
     use std::fmt::Write as _;
-    use std::path::PathBuf;
+    use std::path::{Path, PathBuf};
     use std::process::{Command, Stdio};
 
     use complaint_store_sqlx::PostgresStore;
@@ -346,8 +366,8 @@ mod postgres {
     use sqlx::{AssertSqlSafe, Executor};
 
     use super::{
-        Arc, ByHand, CLIENTS, Change, ComplaintStore, Desk, Instant, MemoryStore, Policy, REPEATS, by_hand, enrol,
-        figure, lists, median, per_second, rate, verified,
+        Arc, ByHand, CLIENTS, Change, ComplaintStore, Desk, Instant, MemoryStore, Policy, REPEATS, WARM, by_hand,
+        enrol, figure, lists, median, per_second, rate, verified,
     };
 
     /// Submissions of one statement.
@@ -356,10 +376,20 @@ mod postgres {
     async fn fresh(url: &str, connections: usize) -> PostgresStore {
         let schema = format!("b{}", Desk::new(MemoryStore::new(), Policy::standard()).draw_id().simple());
         let options = PostgresOptions::new(url).and_then(|options| options.in_schema(&schema)).expect("a URL");
-        let connections = u32::try_from(connections).expect("small").min(64);
+        let connections = u32::try_from(connections).expect("small");
         let store = options.with_connections(connections).not_durable().open().await.expect("open");
         store.migrate().await.expect("migrate");
         enrol(&store).await;
+        store
+    }
+
+    /// Tables that do nothing by themselves.
+    async fn bare(url: &str) -> PostgresStore {
+        let store = fresh(url, 1).await;
+        for table in ["state", "log", "count_changes"] {
+            let still = format!("ALTER TABLE {}.complaint_{table} DISABLE TRIGGER USER", store.schema());
+            store.pool().execute(AssertSqlSafe(still)).await.expect("alter");
+        }
         store
     }
 
@@ -386,24 +416,22 @@ mod postgres {
             .await
             .expect("show");
         let most = usize::try_from(most).expect("some connections");
-        println!(
-            "postgres: pgbench has at most {most} clients, one connection each, for more the server does not take"
-        );
+        println!("postgres: at most {most} connections, for pgbench as for ours: more the server does not take");
         removed(store).await;
         for clients in CLIENTS {
             let (mut floors, mut groups, mut ours) = (Vec::new(), Vec::new(), Vec::new());
             // In turn, so that what the machine does beside it meets all three.
             for _ in 0..REPEATS {
-                let store = fresh(&url, 1).await;
+                let store = bare(&url).await;
                 let script = script(store.schema(), &changes[0], &rows[0]);
                 floors.push(pgbench(&url, &script, clients.min(most), changes.len()));
                 removed(store).await;
 
-                let store = fresh(&url, 1).await;
+                let store = bare(&url).await;
                 groups.push(in_groups(&store, changes, &rows).await);
                 removed(store).await;
 
-                let store = fresh(&url, clients).await;
+                let store = fresh(&url, clients.min(most)).await;
                 let (all, place) = (Arc::clone(changes), store.clone());
                 ours.push(
                     rate(clients, changes, move |at| {
@@ -502,21 +530,50 @@ mod postgres {
         script
     }
 
-    /// Transactions a second of the program that comes with PostgreSQL.
+    /// Transactions a second of the program that comes with PostgreSQL, once each client is warm.
     fn pgbench(url: &str, script: &str, clients: usize, submissions: usize) -> f64 {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("submission.sql");
         std::fs::write(&file, script).expect("written");
-        let each = submissions.div_ceil(clients).to_string();
+        let each = submissions.div_ceil(clients).max(WARM + 1).to_string();
         let (clients, threads) = (clients.to_string(), clients.min(2).to_string());
         let mut pgbench = Command::new(program());
         pgbench.args(["--no-vacuum", "--protocol=prepared", "--client", &clients, "--jobs", &threads]);
-        pgbench.args(["--transactions", &each, "--file"]).arg(&file).arg(url);
+        pgbench.args(["--transactions", &each, "--log", "--log-prefix=done", "--file"]).arg(&file).arg(url);
+        pgbench.current_dir(folder.path());
         let ran = pgbench.stdin(Stdio::null()).output().expect("pgbench runs");
-        let said = String::from_utf8_lossy(&ran.stdout);
         assert!(ran.status.success(), "pgbench: {}", String::from_utf8_lossy(&ran.stderr));
-        let rate = said.lines().find_map(|line| line.strip_prefix("tps = ")?.split(' ').next()?.parse().ok());
-        rate.expect("pgbench tells its rate")
+        warm_rate(folder.path()).expect("pgbench logs its transactions")
+    }
+
+    /// Each transaction is a line in a log of its thread: the client, its number, how long it took, the script, and when it had ended, in
+    /// seconds and microseconds.
+    #[expect(clippy::cast_precision_loss, reason = "a few thousand, and seconds")]
+    fn warm_rate(folder: &Path) -> Option<f64> {
+        let mut ends: Vec<(u64, String)> = Vec::new();
+        for file in std::fs::read_dir(folder).ok()?.flatten() {
+            if !file.file_name().to_string_lossy().starts_with("done") {
+                continue;
+            }
+            for line in std::fs::read_to_string(file.path()).ok()?.lines() {
+                let columns: Vec<&str> = line.split(' ').collect();
+                let &[client, _, _, _, seconds, micros, ..] = columns.as_slice() else { return None };
+                ends.push((seconds.parse::<u64>().ok()? * 1_000_000 + micros.parse::<u64>().ok()?, client.to_owned()));
+            }
+        }
+        ends.sort_unstable();
+        let mut done: BTreeMap<&str, usize> = BTreeMap::new();
+        let mut warm_at = 0;
+        for (end, client) in &ends {
+            let done = done.entry(client).or_default();
+            *done += 1;
+            if *done == WARM {
+                warm_at = *end;
+            }
+        }
+        let last = ends.last()?.0;
+        let counted = ends.iter().filter(|(end, _)| *end > warm_at).count();
+        Some(counted as f64 * 1e6 / (last - warm_at).max(1) as f64)
     }
 
     /// Debian does not put the programs of a server in the path.
@@ -548,8 +605,14 @@ mod postgres {
                 GROUP BY agent) AS w WHERE a.id = w.agent";
         let sql = sql.replace("complaint_", &format!("{}.complaint_", store.schema()));
         let mut connection = store.pool().acquire().await.expect("a connection");
-        let begun = Instant::now();
-        for (changes, rows) in changes.chunks(TOGETHER).zip(rows.chunks(TOGETHER)) {
+        let mut begun = Instant::now();
+        let mut counted = 0;
+        for (at, (changes, rows)) in changes.chunks(TOGETHER).zip(rows.chunks(TOGETHER)).enumerate() {
+            if at == 1 {
+                begun = Instant::now();
+                counted = 0;
+            }
+            counted += changes.len();
             let states: Vec<_> = changes.iter().map(|change| change.parts()[0].after()).collect();
             let entries: Vec<_> = changes.iter().flat_map(|change| change.parts()[0].entries()).collect();
             let notices: Vec<_> = changes.iter().flat_map(Change::notices).collect();
@@ -583,7 +646,7 @@ mod postgres {
                 .await
                 .expect("written");
         }
-        per_second(changes.len(), begun)
+        per_second(counted, begun)
     }
 
     fn each<T, V>(rows: &[T], column: impl Fn(&T) -> V) -> Vec<V> {

@@ -1,6 +1,6 @@
 //! What people type, checked once at the edge.
 //!
-//! Examples: [`text()`], [`line()`], [`is_phone()`].
+//! Examples: [`text()`], [`line()`], [`turns_direction()`], [`is_phone()`].
 
 use unic_langid::LanguageIdentifier;
 
@@ -33,6 +33,9 @@ pub enum TextFault {
     /// A line end where one line is expected.
     #[error("must be one line")]
     LineEnd,
+    /// A character that [turns the direction](turns_direction) of what is beside it.
+    #[error("must not contain characters that turn the direction of writing")]
+    Direction,
 }
 
 impl TextFault {
@@ -41,7 +44,7 @@ impl TextFault {
         match self {
             Self::Empty => "missing",
             Self::TooLong { .. } => "too_long",
-            Self::Control => "control_character",
+            Self::Control | Self::Direction => "control_character",
             Self::LineEnd => "not_one_line",
         }
     }
@@ -93,7 +96,24 @@ pub fn line(input: &str, max: usize) -> Result<String, TextFault> {
     if trimmed.chars().any(char::is_control) {
         return Err(TextFault::Control);
     }
+    if trimmed.chars().any(turns_direction) {
+        return Err(TextFault::Direction);
+    }
     Ok(trimmed.to_owned())
+}
+
+/// Whether a character overrides, embeds or isolates a direction of writing (UAX #9, 2.1 to 2.5): with it a name or a subject can show
+/// what it does not say, and turn what stands behind it on a page. Scripts that are written from right to left need none of them, and
+/// the marks that they do use (U+200E, U+200F, U+061C) are not among them.
+///
+/// ```
+/// use complaint_core::text::turns_direction;
+///
+/// assert!("gpj.\u{202e}exe".chars().any(turns_direction));
+/// assert!(!"\u{200f}שלום".chars().any(turns_direction));
+/// ```
+pub fn turns_direction(c: char) -> bool {
+    matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
 }
 
 /// Whether it is a telephone number as people write it, national or international, with an extension or without: 3 to 40 digits, blanks
@@ -154,6 +174,13 @@ mod tests {
         assert!(text(&"x".repeat(TEXT_MAX)).is_ok());
         assert!(matches!(text(&"x".repeat(TEXT_MAX + 1)), Err(TextFault::TooLong { .. })));
         assert_eq!(line(" a ", 1), Ok("a".to_owned()));
+        for turned in ["a\u{202a}b", "a\u{202e}b", "\u{2066}a\u{2069}", "a\u{2067}"] {
+            assert_eq!(line(turned, 9), Err(TextFault::Direction), "{turned:?}");
+            assert!(text(turned).is_ok(), "a text has lines of its own: {turned:?}");
+        }
+        for right_to_left in ["שלום", "مرحبا\u{200f}!", "\u{61c}12", "a\u{200e}b"] {
+            assert_eq!(line(right_to_left, 9), Ok(right_to_left.to_owned()));
+        }
         assert_eq!(line("a\nb", 10), Err(TextFault::LineEnd));
         assert!(line(&"ü".repeat(200), 200).is_ok());
         assert!(line(&"ü".repeat(201), 200).is_err());

@@ -192,6 +192,29 @@ async fn a_repeated_request_gives_the_first_answer() {
 }
 
 #[tokio::test]
+async fn a_follow_up_is_repeated_for_the_same_complaint_alone() {
+    let house = house().await;
+    let submission = || Complaint::about("Damaged goods", "Broken again", "The new lid, too.").unwrap();
+    let (one, other) = (house.submitted().await, house.submitted().await);
+    for id in [one, other] {
+        house.john().perform(id, Command::plain(CommandName::Withdraw)).await.unwrap();
+    }
+    // By itself, without what it is about, it would be done and nothing had happened.
+    let bare = house.john().perform(one, Command::plain(CommandName::FollowUp)).await;
+    let Err(DeskError::Refused(refusal)) = bare else { panic!("{bare:?}") };
+    assert_eq!((refusal.code(), refusal.failed[0].field.as_deref()), ("missing", Some("submission")));
+    let under = house.john().under_key("k1", "a").unwrap();
+    let first = under.follow_up(one, submission()).await.unwrap();
+    assert_eq!((first.is_repeated(), first.complaint().follows), (false, Some(one)));
+    let again = under.follow_up(one, submission()).await.unwrap();
+    assert!(again.is_repeated() && again.complaint() == first.complaint());
+    // It would pass for a follow-up to the other one, or for a complaint of its own.
+    assert!(matches!(under.follow_up(other, submission()).await, Err(DeskError::KeyReused)));
+    assert!(matches!(under.submit(submission()).await, Err(DeskError::KeyReused)));
+    assert_eq!(house.john().summary().await.unwrap().total(), 3);
+}
+
+#[tokio::test]
 async fn customers_neither_see_nor_count_internal_work() {
     let house = house().await;
     let id = house.submitted().await;

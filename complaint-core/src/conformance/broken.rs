@@ -9,13 +9,13 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::agent::{Agent, Member};
 use crate::complaint::{Complaint, Entry, Event, Words};
-use crate::id::{AgentId, ComplaintId, NoticeId, Version};
+use crate::id::{AgentId, ComplaintId, CustomerId, NoticeId, Version};
 use crate::lifecycle::Status;
 use crate::notice::{ClaimedNotice, DeadNotice, Notice, Settlement};
 use crate::reference::Reference;
 use crate::store::{
     AgentStore, Change, ComplaintStore, IdempotencyKey, MemoryStore, Outbox, PAGE_MAX, Page, Part, Query, Recalled,
-    Scope, Sort, StoreError, Summary,
+    Scope, Sort, StoreError, Summary, WorkloadDelta,
 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +43,8 @@ pub(super) enum Fault {
     // References, ceilings, limits, keys.
     SwallowsTakenReferences,
     CallsTakenReferencesConflicts,
+    ChecksReferencesTooEarly,
+    ChecksPartsTooEarly,
     IgnoresCeilings,
     ChecksCeilingsTooEarly,
     AssumesCeilings,
@@ -54,6 +56,8 @@ pub(super) enum Fault {
     CountsTheFinished,
     LooksAtKeysLast,
     MixesOwnersOfKeys,
+    JoinsOwnersAndKeys,
+    FoldsTheCaseOfKeys,
     // Logs.
     ReversesLogs,
     LeavesGapsInLogs,
@@ -76,6 +80,8 @@ pub(super) enum Fault {
     LosesTies,
     PromisesAnotherPage,
     SearchesAsciiOnly,
+    SearchesAsTyped,
+    SearchesNoProducts,
     RanksNothing,
     // Due work.
     LosesDueWork,
@@ -86,6 +92,8 @@ pub(super) enum Fault {
     // Counts.
     CountsEverything,
     CountsNothingMissed,
+    CountsAnonymousRatings,
+    FoldsTheCaseOfCustomers,
     // Agents.
     ForgetsOfAgents(&'static str),
     ForgetsAssignments,
@@ -93,6 +101,8 @@ pub(super) enum Fault {
     SavesAgentsOnce,
     SavesAgentsAnew,
     SavesWorkloadsAnew,
+    SavesWhatWasRead,
+    SkipsWhatAddsNothing,
     OnlyAddsWorkload,
     FindsNobody,
     OmitsAnAgent,
@@ -100,12 +110,15 @@ pub(super) enum Fault {
     // The outbox.
     ClaimsTooEarly,
     ClaimsTheNewest,
+    ClaimsAsTheyCame,
     IgnoresTheClaimLimit,
     LeasesNothing,
     LeasesForEver,
     CountsNoAttempts,
     RetriesAtOnce,
     SettlesNothing,
+    SettlesForAnybody,
+    SettlesNothingLate,
     BuriesNothing,
     RevivesTheSettled,
     HidesTheHeld,
@@ -158,6 +171,9 @@ struct Notes {
     saved: BTreeSet<AgentId>,
     former: BTreeMap<ComplaintId, Complaint>,
     known: BTreeSet<ComplaintId>,
+    customers: BTreeSet<CustomerId>,
+    /// Notices in the order in which they were planned.
+    came: Vec<NoticeId>,
     /// When each was to be looked at, as it was said first.
     first_due: BTreeMap<ComplaintId, DateTime<Utc>>,
     asked: BTreeSet<IdempotencyKey>,
@@ -190,12 +206,14 @@ impl Broken {
             let before = self.model.load(part.id()).await?;
             let mut notes = self.notes();
             notes.known.insert(part.id());
+            notes.customers.insert(part.after().customer.clone());
             notes.former.extend(before.map(|state| (part.id(), state)));
             match part.next_action_at() {
                 Some(at) => drop(notes.first_due.entry(part.id()).or_insert(at)),
                 None => drop(notes.first_due.remove(&part.id())),
             }
         }
+        self.notes().came.extend(change.notices().iter().map(|notice| notice.id));
         Ok(())
     }
 
@@ -213,6 +231,15 @@ impl Broken {
         parts
     }
 
+    /// As a statement that does not ask whose claim it is: by the latest.
+    async fn settle_latest(&self, id: NoticeId, how: Settlement, now: DateTime<Utc>) -> Result<(), StoreError> {
+        let latest = self.notes().claimed.get(&id).cloned();
+        match latest {
+            Some(latest) => self.model.settle(&latest, how, now).await,
+            None => Ok(()),
+        }
+    }
+
     fn member(&self, mut member: Member) -> Member {
         let saved_again = self.notes().saved.contains(&member.agent.id);
         match self.fault {
@@ -224,8 +251,34 @@ impl Broken {
     }
 
     fn key(&self, key: &IdempotencyKey) -> IdempotencyKey {
-        let owner = if self.fault == Fault::MixesOwnersOfKeys { "everybody" } else { key.owner() };
-        IdempotencyKey::new(owner, key.key()).expect("a key")
+        let (owner, name) = match self.fault {
+            Fault::MixesOwnersOfKeys => ("everybody", key.key().to_owned()),
+            Fault::JoinsOwnersAndKeys => ("everybody", format!("{}:{}", key.owner(), key.key())),
+            Fault::FoldsTheCaseOfKeys => (key.owner(), key.key().to_lowercase()),
+            _ => (key.owner(), key.key().to_owned()),
+        };
+        IdempotencyKey::new(owner, name).expect("a key")
+    }
+
+    async fn all_within(&self, scope: &Scope) -> Result<Vec<Complaint>, StoreError> {
+        let mut all = Vec::new();
+        let mut query = Query { limit: PAGE_MAX, ..Query::within(scope.clone()) };
+        loop {
+            let page = self.model.search(&query).await?;
+            all.extend(page.items);
+            let Some(next) = page.next else { return Ok(all) };
+            query.after = Some(next);
+        }
+    }
+
+    async fn is_taken(&self, change: &Change) -> Result<bool, StoreError> {
+        for part in change.parts() {
+            let known = self.model.by_reference(part.after().reference).await?;
+            if known.is_some_and(|known| known.id != part.id()) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     async fn check_versions(&self, change: &Change) -> Result<(), StoreError> {
@@ -325,6 +378,25 @@ impl ComplaintStore for Broken {
                 }
                 done => done,
             },
+            Fault::ChecksReferencesTooEarly => {
+                if self.is_taken(change).await? {
+                    return Err(StoreError::ReferenceTaken);
+                }
+                tokio::task::yield_now().await;
+                match self.model.commit(change).await {
+                    Err(StoreError::ReferenceTaken) => Ok(()),
+                    done => done,
+                }
+            }
+            Fault::ChecksPartsTooEarly => match self.model.commit(change).await {
+                // By what was stored before any of them.
+                Err(StoreError::ReferenceTaken) if !self.is_taken(change).await? => Ok(()),
+                done => done,
+            },
+            Fault::SkipsWhatAddsNothing => {
+                let some = workload().into_iter().filter(|delta| delta.delta != 0).collect();
+                self.model.commit(&made(parts(), notices(), some)).await
+            }
             Fault::AssumesCeilings => {
                 let mut workload = workload();
                 for delta in &mut workload {
@@ -390,10 +462,11 @@ impl ComplaintStore for Broken {
                 self.model.commit(&made(parts(), notices(), rising)).await
             }
             Fault::ForgetsKeys => self.model.commit(&Change::new(parts(), notices(), workload())).await,
-            Fault::MixesOwnersOfKeys => {
+            Fault::MixesOwnersOfKeys | Fault::JoinsOwnersAndKeys | Fault::FoldsTheCaseOfKeys => {
                 let plain = Change::new(parts(), notices(), workload());
                 match change.idempotency() {
                     Some((key, recalled)) => {
+                        let plain = plain.within(change.open_limit().cloned());
                         self.model.commit(&plain.under_key(self.key(key), recalled.fingerprint)).await
                     }
                     None => self.model.commit(&plain).await,
@@ -474,6 +547,7 @@ impl ComplaintStore for Broken {
             Fault::Ignores("handlers") => query.handlers.clear(),
             Fault::Ignores("customer") => query.customer = None,
             Fault::Ignores("level") => query.level = None,
+            Fault::Ignores("promised_before") => query.promised_before = None,
             Fault::Ignores("missed") => query.missed = false,
             Fault::Ignores("text") => query.text = None,
             Fault::Ignores(other) => panic!("no filter is called {other}"),
@@ -491,6 +565,16 @@ impl ComplaintStore for Broken {
                 page.items.pop();
             }
             Fault::OmitsTheMerged => page.items.retain(|item| item.status != Status::Merged),
+            Fault::SearchesNoProducts => {
+                page.items.retain(|item| query.matches(&Complaint { product: None, ..item.clone() }));
+            }
+            Fault::SearchesAsTyped => {
+                let typed = query.text.clone().unwrap_or_default();
+                page.items.retain(|item| {
+                    let known = item.searchable();
+                    typed.split_whitespace().all(|word| known.contains(word))
+                });
+            }
             Fault::ListsWithoutRemedies => page.items.iter_mut().for_each(|item| item.remedies.clear()),
             Fault::PromisesAnotherPage if page.next.is_none() => {
                 page.next = page.items.last().map(|last| query.place_of(last));
@@ -533,8 +617,25 @@ impl ComplaintStore for Broken {
         self.count(|c| &c.summary);
         let scope = if self.fault == Fault::CountsEverything { &Scope::All } else { scope };
         let mut summary = self.model.summary(scope).await?;
-        if self.fault == Fault::CountsNothingMissed {
-            summary.open_with_missed_deadline = 0;
+        match (self.fault, scope) {
+            (Fault::CountsNothingMissed, _) => summary.open_with_missed_deadline = 0,
+            (Fault::FoldsTheCaseOfCustomers, Scope::Customer(customer)) => {
+                let alike = |other: &&CustomerId| other.as_str().eq_ignore_ascii_case(customer.as_str());
+                let alike: Vec<CustomerId> = self.notes().customers.iter().filter(alike).cloned().collect();
+                for other in alike.into_iter().filter(|other| other != customer) {
+                    for complaint in self.all_within(&Scope::Customer(other)).await? {
+                        summary.add(&complaint);
+                    }
+                }
+            }
+            (Fault::CountsAnonymousRatings, scope) => {
+                for complaint in self.all_within(scope).await? {
+                    for feedback in complaint.feedback.iter().filter(|feedback| feedback.anonymous) {
+                        *summary.ratings.entry(feedback.score).or_default() += 1;
+                    }
+                }
+            }
+            _ => {}
         }
         Ok(summary)
     }
@@ -554,7 +655,17 @@ impl AgentStore for Broken {
         if let Fault::ForgetsOfAgents(field) = self.fault {
             forget(&mut agent, field);
         }
-        self.model.save(&agent).await
+        let read = self.held(&agent.id).await?;
+        if self.fault == Fault::SavesWhatWasRead {
+            tokio::task::yield_now().await;
+        }
+        self.model.save(&agent).await?;
+        if self.fault == Fault::SavesWhatWasRead {
+            let back = read - self.held(&agent.id).await?;
+            let back = WorkloadDelta { agent: agent.id.clone(), delta: back, ceiling: None, assigned_at: None };
+            self.model.commit(&Change::new(Vec::new(), Vec::new(), vec![back])).await?;
+        }
+        Ok(())
     }
 
     async fn find(&self, id: &AgentId) -> Result<Option<Member>, StoreError> {
@@ -643,13 +754,21 @@ impl Outbox for Broken {
             _ => until,
         };
         let at = if self.fault == Fault::ClaimsTooEarly { now + TimeDelta::days(3_650) } else { now };
-        let all = matches!(self.fault, Fault::IgnoresTheClaimLimit | Fault::ClaimsTheNewest);
+        let all = matches!(self.fault, Fault::IgnoresTheClaimLimit | Fault::ClaimsTheNewest | Fault::ClaimsAsTheyCame);
         let mut claimed = self.model.claim(at, until, if all { u32::MAX } else { limit }).await?;
         if self.fault == Fault::ClaimsTheNewest {
             let older = claimed.len().saturating_sub(limit as usize);
             for passed_over in claimed.drain(..older) {
                 let back = Settlement::Retry { at: now, why: "passed over".into() };
-                self.model.settle(passed_over.notice.id, back, now).await?;
+                self.model.settle(&passed_over, back, now).await?;
+            }
+        }
+        if self.fault == Fault::ClaimsAsTheyCame {
+            let came = self.notes().came.clone();
+            claimed.sort_by_key(|claimed| came.iter().position(|id| *id == claimed.notice.id));
+            for passed_over in claimed.split_off(claimed.len().min(limit as usize)) {
+                let back = Settlement::Retry { at: now, why: "passed over".into() };
+                self.model.settle(&passed_over, back, now).await?;
             }
         }
         if self.fault == Fault::CountsNoAttempts {
@@ -663,8 +782,14 @@ impl Outbox for Broken {
         Ok(claimed)
     }
 
-    async fn settle(&self, id: NoticeId, settlement: Settlement, now: DateTime<Utc>) -> Result<(), StoreError> {
+    async fn settle(
+        &self,
+        claimed: &ClaimedNotice,
+        settlement: Settlement,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
         self.count(|c| &c.settle);
+        let id = claimed.notice.id;
         if self.fault == Fault::RevivesTheSettled {
             let mut notes = self.notes();
             match settlement {
@@ -680,19 +805,21 @@ impl Outbox for Broken {
         }
         match (self.fault, settlement) {
             (Fault::SettlesNothing, _) => Ok(()),
+            (Fault::SettlesForAnybody, settlement) => self.settle_latest(id, settlement, now).await,
+            (Fault::SettlesNothingLate, _) if claimed.until <= now => Ok(()),
             (Fault::BuriesNothing, Settlement::Dead { why }) => {
-                self.model.settle(id, Settlement::Retry { at: now, why }, now).await
+                self.model.settle(claimed, Settlement::Retry { at: now, why }, now).await
             }
             (Fault::CountsWhatIsHeld, Settlement::Held { until: at, why }) => {
-                self.model.settle(id, Settlement::Retry { at, why }, now).await
+                self.model.settle(claimed, Settlement::Retry { at, why }, now).await
             }
             (Fault::HoldsNothingBack, Settlement::Held { why, .. }) => {
-                self.model.settle(id, Settlement::Held { until: now, why }, now).await
+                self.model.settle(claimed, Settlement::Held { until: now, why }, now).await
             }
             (Fault::RetriesAtOnce, Settlement::Retry { why, .. }) => {
-                self.model.settle(id, Settlement::Retry { at: now, why }, now).await
+                self.model.settle(claimed, Settlement::Retry { at: now, why }, now).await
             }
-            (_, settlement) => self.model.settle(id, settlement, now).await,
+            (_, settlement) => self.model.settle(claimed, settlement, now).await,
         }
     }
 
@@ -729,7 +856,7 @@ impl Outbox for Broken {
             Fault::RevivesLeases => {
                 let revived = self.model.revive(id, now).await?;
                 // As a statement that does not ask whether it was given up.
-                self.model.settle(id, Settlement::Retry { at: now, why: String::new() }, now).await?;
+                self.settle_latest(id, Settlement::Retry { at: now, why: String::new() }, now).await?;
                 Ok(revived)
             }
             _ => self.model.revive(id, now).await,
@@ -744,7 +871,7 @@ impl Outbox for Broken {
                 let buried = self.model.bury(dead).await?;
                 // As a statement that replaces what is there.
                 let fate = Settlement::Dead { why: dead.why.clone() };
-                self.model.settle(dead.notice.id, fate, dead.given_up_at).await?;
+                self.settle_latest(dead.notice.id, fate, dead.given_up_at).await?;
                 Ok(buried)
             }
             _ => self.model.bury(dead).await,

@@ -12,10 +12,11 @@ use chrono::{DateTime, Utc};
 use super::chronicle::{HANDLERS, chronicle};
 use super::story::{Opening, Step, Story, agent_id, both, second, under_key, within};
 use crate::agent::{Absence, Agent, Concern, Member};
-use crate::complaint::{Complaint, Entry, Event, Item};
+use crate::complaint::{Complaint, Entry, Event, Item, Place, ReleaseCause};
 use crate::id::{AgentId, Area, CategoryKey, ComplaintId, CustomerId, Language, Level, NoticeId, Version};
 use crate::lifecycle::{Status, replay};
 use crate::notice::{ClaimedNotice, DeadNotice, Notice, Settlement};
+use crate::routing::Routing;
 use crate::store::{
     Change, IdempotencyKey, PAGE_MAX, Query, Reach, Scope, Sort, Store, StoreError, Summary, search_words,
 };
@@ -188,6 +189,22 @@ pub(super) async fn a_taken_reference_is_refused(store: &dyn Store) {
     assert!(matches!(refused, Err(StoreError::ReferenceTaken)), "{refused:?}");
     let (_, other) = Story::open(&Opening::numbered(2));
     store.commit(&other).await.expect("commit under a free reference");
+    // By the part before it, in the same change.
+    let (third, submitted) = Story::open(&Opening::numbered(3));
+    let refused = store.commit(&both(&submitted, &same_reference(4, 3))).await;
+    assert!(matches!(refused, Err(StoreError::ReferenceTaken)), "two of one change: {refused:?}");
+    assert_eq!(load(store, &third).await, None, "a refused change left its first part");
+}
+
+pub(super) async fn a_reference_is_given_once_among_many_writers(store: &dyn Store) {
+    let writers: Vec<Change> = (1..=16).map(|number| same_reference(number, 20)).collect();
+    let results = at_once(writers.iter().map(|change| store.commit(change))).await;
+    let taken = results.iter().filter(|result| matches!(result, Err(StoreError::ReferenceTaken))).count();
+    assert_eq!((results.iter().filter(|result| result.is_ok()).count(), taken), (1, 15), "{results:?}");
+    let reference = Story::open(&Opening::numbered(20)).0.state().reference;
+    let found = store.by_reference(reference).await.expect("by_reference").map(|found| found.id);
+    let winner = writers.iter().zip(&results).find(|(_, result)| result.is_ok());
+    assert_eq!(found, winner.map(|(change, _)| change.parts()[0].id()));
 }
 
 pub(super) async fn a_ceiling_is_not_exceeded(store: &dyn Store) {
@@ -334,7 +351,16 @@ pub(super) async fn a_used_key_is_refused_first(store: &dyn Store) {
 
 pub(super) async fn a_key_recalls_what_was_committed(store: &dyn Store) {
     let (mut story, submitted) = Story::open(&Opening::numbered(1));
-    let used = [("john", "k1"), ("john", "K1"), ("jo", "hnk1"), ("mary", "k1")];
+    let used = [
+        ("john", "k1"),
+        ("john", "K1"),
+        ("jo", "hnk1"),
+        ("mary", "k1"),
+        ("staff:john", "k1"),
+        ("staff", "john:k1"),
+        ("staff", "john/k1"),
+        ("staff/john", "k1"),
+    ];
     for (owner, name) in used {
         assert_eq!(store.recall(&key(owner, name)).await.expect("recall"), None, "{owner} {name}");
     }
@@ -502,7 +528,8 @@ pub(super) async fn words_are_found_by_their_beginnings(store: &dyn Store) {
     let mut population = Vec::new();
     for (number, subject) in (1..).zip(subjects) {
         let order_number = (number % 2 == 0).then(|| format!("A-{number}"));
-        let opening = Opening { subject: subject.into(), order_number, ..Opening::numbered(number) };
+        let product = (number % 3 == 0).then(|| format!("Geyser {number}"));
+        let opening = Opening { subject: subject.into(), product, order_number, ..Opening::numbered(number) };
         let (story, submitted) = Story::open(&opening);
         store.commit(&submitted).await.expect("commit");
         population.push(story.state().clone());
@@ -710,10 +737,42 @@ pub(super) async fn saving_an_agent_keeps_what_they_hold(store: &dyn Store) {
     assert_eq!((after.workload, after.last_assigned_at), (before.workload, before.last_assigned_at));
     assert_eq!(store.find(&agent_id("maria")).await.expect("find"), None);
 
+    // Taken from them and given back in one change, which leaves the sum as it was.
+    let released = Step::to(
+        Place { status: Status::Queued, handler: None, ..story.place() },
+        Event::Released { agent: asha.clone(), cause: ReleaseCause::ByHand },
+    );
+    let given = Step::to(
+        Place { status: Status::Assigned, handler: Some(asha.clone()), ..story.place() },
+        Event::Assigned { agent: asha.clone(), routing: Routing::default() },
+    );
+    store.commit(&story.then(vec![released, given], Some(10))).await.expect("commit");
+    let again = store.find(&asha).await.expect("find").expect("saved");
+    assert_eq!((again.workload, again.last_assigned_at), (3, story.log().last().map(|entry| entry.at)));
+    let before = again;
+
     // What falls away is no assignment.
     store.commit(&story.release()).await.expect("commit");
     let released = store.find(&asha).await.expect("find").expect("saved");
     assert_eq!((released.workload, released.last_assigned_at), (0, before.last_assigned_at));
+
+    // Whoever saves meanwhile writes nothing of it back.
+    let mut given = Vec::new();
+    for number in 2..=9 {
+        let (mut story, submitted) = Story::open(&Opening::numbered(number));
+        store.commit(&submitted).await.expect("commit");
+        given.push(story.assign(&asha, None));
+    }
+    let changed = &changed;
+    let steps = given.iter().flat_map(|change| [None, Some(change)]).map(|change| async move {
+        match change {
+            Some(change) => store.commit(change).await,
+            None => store.save(changed).await,
+        }
+    });
+    assert!(at_once(steps).await.iter().all(Result::is_ok));
+    let held = store.find(&asha).await.expect("find").expect("saved");
+    assert_eq!((held.workload, &held.agent), (8, changed), "what was given while they were saved is lost");
 }
 
 pub(super) async fn a_workload_is_the_sum_of_open_weights(store: &dyn Store) {
@@ -753,7 +812,16 @@ pub(super) async fn the_roster_is_in_the_order_of_ids(store: &dyn Store) {
 }
 
 pub(super) async fn a_notice_is_held_by_one_courier(store: &dyn Store) {
-    let planned = plan_notices(store, 20).await;
+    // Not in the order in which they are kept.
+    let mut opened: Vec<Change> = (1..=20).map(|number| Story::open(&Opening::numbered(number)).1).collect();
+    opened.swap(2, 17);
+    opened.swap(0, 9);
+    for submitted in &opened {
+        store.commit(submitted).await.expect("commit");
+    }
+    let mut planned: Vec<&Notice> = opened.iter().flat_map(Change::notices).collect();
+    planned.sort_by_key(|notice| notice.planned_at);
+    let planned: Vec<NoticeId> = planned.iter().map(|notice| notice.id).collect();
     let now = second(10_000);
     let until = second(10_060);
     assert_eq!(claim_at(store, second(0), until, ALL).await, [], "a notice was claimed before it was planned");
@@ -787,38 +855,39 @@ pub(super) async fn an_unsettled_notice_returns(store: &dyn Store) {
 
 pub(super) async fn a_retry_waits_for_its_instant(store: &dyn Store) {
     let planned = plan_notices(store, 2).await;
-    claim_at(store, second(10_000), second(10_060), ALL).await;
+    let claimed = claim_at(store, second(10_000), second(10_060), ALL).await;
     let later = Settlement::Retry { at: second(20_000), why: "relay said 451".into() };
-    store.settle(planned[0], later, second(10_001)).await.expect("settle");
+    store.settle(&claimed[0], later, second(10_001)).await.expect("settle");
     let returned = claim_at(store, second(10_060), second(10_120), ALL).await;
     assert_eq!(returned.iter().map(|c| c.notice.id).collect::<Vec<_>>(), planned[1..], "not only the unsettled one");
-    store.settle(planned[1], Settlement::Delivered, second(10_061)).await.expect("settle");
+    store.settle(&returned[0], Settlement::Delivered, second(10_061)).await.expect("settle");
     assert_eq!(claim_at(store, second(19_999), second(20_059), ALL).await, [], "a retry came too early");
     let returned = claim_at(store, second(20_000), second(20_060), ALL).await;
     assert_eq!(returned.iter().map(|c| (c.notice.id, c.attempt)).collect::<Vec<_>>(), [(planned[0], 2)]);
     // An instant before the end of the lease ends the lease: the courier gave it back.
     let soon = Settlement::Retry { at: second(20_010), why: "relay said 450".into() };
-    store.settle(planned[0], soon, second(20_001)).await.expect("settle");
+    store.settle(&returned[0], soon, second(20_001)).await.expect("settle");
     assert_eq!(claim_at(store, second(20_010), second(20_070), ALL).await.len(), 1);
 }
 
 pub(super) async fn delivered_and_dead_are_final(store: &dyn Store) {
     let planned = plan_notices(store, 3).await;
-    claim_at(store, second(10_000), second(10_060), ALL).await;
+    let claimed = claim_at(store, second(10_000), second(10_060), ALL).await;
     let dead = || Settlement::Dead { why: "no such mailbox".into() };
     let retry = || Settlement::Retry { at: second(10_010), why: "too late".into() };
-    store.settle(planned[0], Settlement::Delivered, second(10_001)).await.expect("settle");
-    store.settle(planned[1], dead(), second(10_001)).await.expect("settle");
+    store.settle(&claimed[0], Settlement::Delivered, second(10_001)).await.expect("settle");
+    store.settle(&claimed[1], dead(), second(10_001)).await.expect("settle");
     // Before anything else is said of them.
     let returned = claim_at(store, second(10_060), second(10_061), ALL).await;
     assert_eq!(returned.iter().map(|c| c.notice.id).collect::<Vec<_>>(), planned[2..], "a settled notice came back");
-    for settled in &planned[..2] {
+    for settled in &claimed[..2] {
         for again in [Settlement::Delivered, dead(), retry()] {
-            store.settle(*settled, again, second(10_002)).await.expect("settling again");
+            store.settle(settled, again, second(10_002)).await.expect("settling again");
         }
     }
-    let never = NoticeId::from_uuid(uuid::Uuid::from_u128(77));
-    store.settle(never, Settlement::Delivered, second(10_002)).await.expect("settling what is not there");
+    let never = Notice { id: NoticeId::from_uuid(uuid::Uuid::from_u128(77)), ..claimed[0].notice.clone() };
+    let never = ClaimedNotice { notice: never, ..claimed[0].clone() };
+    store.settle(&never, Settlement::Delivered, second(10_002)).await.expect("settling what is not there");
     for now in [second(10_010), second(99_999)] {
         let claimed = claim_at(store, now, now, ALL).await;
         let ids: Vec<NoticeId> = claimed.iter().map(|c| c.notice.id).collect();
@@ -826,6 +895,40 @@ pub(super) async fn delivered_and_dead_are_final(store: &dyn Store) {
     }
     // The third was never settled, so the outbox still works.
     assert_eq!(claim_at(store, second(100_000), second(100_060), ALL).await.len(), 1);
+}
+
+pub(super) async fn whoever_comes_late_settles_nothing(store: &dyn Store) {
+    let planned = plan_notices(store, 5).await;
+    let late = claim_at(store, second(10_000), second(10_060), ALL).await;
+    // Nobody else has it yet: it is better known as delivered than sent again.
+    store.settle(&late[4], Settlement::Delivered, second(10_060)).await.expect("settle");
+    let held = claim_at(store, second(10_060), second(10_120), ALL).await;
+    assert_eq!(held.iter().map(|c| c.notice.id).collect::<Vec<_>>(), planned[..4], "delivered late and sent again");
+    let settlements = [
+        Settlement::Delivered,
+        Settlement::Dead { why: "no such mailbox".into() },
+        Settlement::Retry { at: second(10_062), why: "relay said 451".into() },
+        Settlement::Held { until: second(10_062), why: "it is quiet".into() },
+    ];
+    for (late, settlement) in late.iter().zip(settlements) {
+        store.settle(late, settlement, second(10_061)).await.expect("settle");
+    }
+    assert_eq!(store.dead(None, ALL).await.expect("dead"), [], "given up under the hands of another courier");
+    assert_eq!(
+        store.waiting(None, ALL).await.expect("waiting").len(),
+        4,
+        "delivered under the hands of another courier"
+    );
+    assert_eq!(
+        claim_at(store, second(10_070), second(10_130), ALL).await,
+        [],
+        "the lease of another courier was ended"
+    );
+    // Theirs is still to be settled.
+    store.settle(&held[0], Settlement::Delivered, second(10_071)).await.expect("settle");
+    let returned = claim_at(store, second(10_120), second(10_180), ALL).await;
+    let returned: Vec<_> = returned.iter().map(|claimed| (claimed.notice.id, claimed.attempt)).collect();
+    assert_eq!(returned, [(planned[1], 3), (planned[2], 3), (planned[3], 3)]);
 }
 
 pub(super) async fn what_waits_is_listed_in_the_order_of_ids(store: &dyn Store) {
@@ -836,7 +939,7 @@ pub(super) async fn what_waits_is_listed_in_the_order_of_ids(store: &dyn Store) 
     for (settlement, claimed) in
         [Settlement::Delivered, Settlement::Dead { why: "no such mailbox".into() }, retry].into_iter().zip(&claimed)
     {
-        store.settle(claimed.notice.id, settlement, second(10_001)).await.expect("settle");
+        store.settle(claimed, settlement, second(10_001)).await.expect("settle");
     }
     planned.retain(|id| claimed[..2].iter().all(|settled| settled.notice.id != *id));
     planned.sort_unstable();
@@ -864,12 +967,13 @@ pub(super) async fn what_is_held_back_keeps_its_tries(store: &dyn Store) {
         let now = second(10_000 * night);
         let claimed = claim_at(store, now, now + chrono::TimeDelta::seconds(60), ALL).await;
         assert_eq!(claimed.iter().map(|c| (c.notice.id, c.attempt)).collect::<Vec<_>>(), [(planned[0], 1)]);
-        store.settle(planned[0], hold(second(10_000 * (night + 1))), now).await.expect("settle");
+        store.settle(&claimed[0], hold(second(10_000 * (night + 1))), now).await.expect("settle");
         let early = second(10_000 * (night + 1) - 1);
         assert_eq!(claim_at(store, early, early, ALL).await, [], "what is held back came too early");
     }
-    store.settle(planned[0], Settlement::Delivered, second(30_001)).await.expect("settle");
-    store.settle(planned[0], hold(second(30_002)), second(30_001)).await.expect("settling again");
+    let claimed = claim_at(store, second(40_000), second(40_060), ALL).await;
+    store.settle(&claimed[0], Settlement::Delivered, second(40_001)).await.expect("settle");
+    store.settle(&claimed[0], hold(second(40_002)), second(40_001)).await.expect("settling again");
     assert_eq!(claim_at(store, second(90_000), second(90_060), ALL).await, [], "a settled notice came back");
 }
 
@@ -877,14 +981,14 @@ pub(super) async fn what_was_given_up_is_listed(store: &dyn Store) {
     assert_eq!(store.dead(None, ALL).await.expect("dead"), [], "a notice of nobody");
     let planned = plan_notices(store, 7).await;
     let claimed = claim_at(store, second(10_000), second(10_060), ALL).await;
-    store.settle(planned[0], Settlement::Delivered, second(10_001)).await.expect("settle");
+    store.settle(&claimed[0], Settlement::Delivered, second(10_001)).await.expect("settle");
     let retry = Settlement::Retry { at: second(20_000), why: "no route to the relay".into() };
-    store.settle(planned[1], retry, second(10_001)).await.expect("settle");
+    store.settle(&claimed[1], retry, second(10_001)).await.expect("settle");
     let mut buried: Vec<DeadNotice> = Vec::new();
     for (at, claimed) in (10_010..).zip(claimed.into_iter().filter(|it| planned[3..].contains(&it.notice.id))) {
         let why = format!("no such mailbox, {at}");
         let dead = Settlement::Dead { why: why.clone() };
-        store.settle(claimed.notice.id, dead, second(at)).await.expect("settle");
+        store.settle(&claimed, dead, second(at)).await.expect("settle");
         buried.push(DeadNotice { notice: claimed.notice, attempts: 1, given_up_at: second(at), why });
     }
     buried.sort_by_key(|dead| std::cmp::Reverse(dead.notice.id));
@@ -904,12 +1008,11 @@ pub(super) async fn what_was_given_up_is_listed(store: &dyn Store) {
 
 pub(super) async fn what_was_given_up_can_be_revived(store: &dyn Store) {
     let planned = plan_notices(store, 3).await;
-    for now in [second(10_000), second(10_060)] {
-        claim_at(store, now, now + chrono::TimeDelta::seconds(60), ALL).await;
-    }
+    claim_at(store, second(10_000), second(10_060), ALL).await;
+    let claimed = claim_at(store, second(10_060), second(10_120), ALL).await;
     let dead = Settlement::Dead { why: "no such mailbox".into() };
-    store.settle(planned[0], dead, second(10_061)).await.expect("settle");
-    store.settle(planned[1], Settlement::Delivered, second(10_061)).await.expect("settle");
+    store.settle(&claimed[0], dead, second(10_061)).await.expect("settle");
+    store.settle(&claimed[1], Settlement::Delivered, second(10_061)).await.expect("settle");
     let whole = store.dead(None, ALL).await.expect("dead").remove(0).notice;
     let never = NoticeId::from_uuid(uuid::Uuid::from_u128(77));
     for (id, expected) in
@@ -920,13 +1023,17 @@ pub(super) async fn what_was_given_up_can_be_revived(store: &dyn Store) {
     assert_eq!(store.dead(None, ALL).await.expect("dead"), [], "revived and still given up");
     assert_eq!(claim_at(store, second(10_069), second(10_069), ALL).await, [], "before it was revived");
     let claimed = claim_at(store, second(10_070), second(10_080), ALL).await;
-    assert_eq!(claimed, [ClaimedNotice { notice: whole, attempt: 1 }], "not as a new one, or not it alone");
+    assert_eq!(
+        claimed,
+        [ClaimedNotice { notice: whole, attempt: 1, until: second(10_080) }],
+        "not as a new one, or not it alone"
+    );
 }
 
 pub(super) async fn what_was_given_up_elsewhere_is_kept(store: &dyn Store) {
     let planned = plan_notices(store, 2).await;
     let claimed = claim_at(store, second(10_000), second(10_060), ALL).await;
-    store.settle(planned[0], Settlement::Delivered, second(10_001)).await.expect("settle");
+    store.settle(&claimed[0], Settlement::Delivered, second(10_001)).await.expect("settle");
     let notice = Notice { id: NoticeId::from_uuid(uuid::Uuid::from_u128(77)), ..claimed[1].notice.clone() };
     let elsewhere = DeadNotice { notice, attempts: 9, given_up_at: second(5), why: "No such mailbox.".into() };
     assert!(store.bury(&elsewhere).await.expect("bury"), "it was not taken over");
@@ -999,7 +1106,7 @@ async fn claim_at(
 
 async fn settle_all(store: &dyn Store) {
     for claimed in claim(store, ALL).await {
-        store.settle(claimed.notice.id, Settlement::Delivered, second(900_001)).await.expect("settle");
+        store.settle(&claimed, Settlement::Delivered, second(900_001)).await.expect("settle");
     }
 }
 

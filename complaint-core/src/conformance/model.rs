@@ -9,9 +9,9 @@ use super::cases::{same_reference, whole_agent};
 use super::story::{Opening, Story, agent_id, both, second, under_key, within};
 use crate::agent::{Agent, Member};
 use crate::complaint::{Complaint, Entry};
-use crate::id::{CategoryKey, CustomerId, Level, NoticeId};
+use crate::id::{CategoryKey, CustomerId, Level};
 use crate::lifecycle::Status;
-use crate::notice::Settlement;
+use crate::notice::{ClaimedNotice, Settlement};
 use crate::store::{
     AgentStore, Change, ComplaintStore, IdempotencyKey, MemoryStore, Outbox, Page, Query, Reach, Recalled, Scope, Sort,
     Store, StoreError, Summary,
@@ -69,7 +69,7 @@ struct Trial<'a> {
     rare: Chance,
     /// By number, each version that was committed.
     told: BTreeMap<u32, Vec<Story>>,
-    claimed: Vec<NoticeId>,
+    claimed: Vec<ClaimedNotice>,
     now: i64,
     place: String,
 }
@@ -235,12 +235,12 @@ impl Trial<'_> {
             claimed.sort_by_key(|claimed| claimed.notice.id);
         }
         self.same("claim", &ours, &theirs);
-        self.claimed.extend(theirs.iter().flatten().map(|claimed| claimed.notice.id));
+        self.claimed.extend(theirs.into_iter().flatten());
     }
 
     async fn settle(&mut self) {
         for _ in 0..3 {
-            let Some(&id) = self.claimed.get(self.chance.below(ALL) as usize % self.claimed.len().max(1)) else {
+            let Some(claimed) = self.claimed.get(self.chance.below(ALL) as usize % self.claimed.len().max(1)) else {
                 return;
             };
             let settlement = match self.chance.below(4) {
@@ -251,8 +251,8 @@ impl Trial<'_> {
                 2 => Settlement::Retry { at: second(self.now + i64::from(self.chance.below(60))), why: "Busy.".into() },
                 _ => Settlement::Dead { why: "No such mailbox.".into() },
             };
-            let ours = self.store.settle(id, settlement.clone(), second(self.now)).await;
-            let theirs = self.model.settle(id, settlement, second(self.now)).await;
+            let ours = self.store.settle(claimed, settlement.clone(), second(self.now)).await;
+            let theirs = self.model.settle(claimed, settlement, second(self.now)).await;
             self.same("settle", &ours, &theirs);
         }
         self.look_at_the_dead().await;
@@ -260,7 +260,8 @@ impl Trial<'_> {
 
     /// Draws nothing by chance, so that whatever else a seed finds stays as it is.
     async fn look_at_the_dead(&mut self) {
-        let some = self.claimed.get(usize::try_from(self.now).unwrap_or_default() % self.claimed.len().max(1)).copied();
+        let some = self.claimed.get(usize::try_from(self.now).unwrap_or_default() % self.claimed.len().max(1));
+        let some = some.map(|claimed| claimed.notice.id);
         for below in [None, some] {
             for limit in [1, 3, ALL] {
                 let (ours, theirs) = (self.store.dead(below, limit).await, self.model.dead(below, limit).await);

@@ -82,6 +82,8 @@ pub struct Opening {
     pub subject: String,
     /// What happened.
     pub description: String,
+    /// The product.
+    pub product: Option<String>,
     /// The order number.
     pub order_number: Option<String>,
     /// When it came in.
@@ -127,6 +129,7 @@ impl Opening {
             against: None,
             subject: format!("Parcel {number} is late"),
             description: "It was promised for Monday.".into(),
+            product: None,
             order_number: None,
             received_at: second(i64::from(number)),
             due_at: None,
@@ -203,6 +206,7 @@ impl Story {
             words: Words::of("subject", opening.subject.as_str())
                 .and("description", opening.description.as_str())
                 .and("contact.name", "John Ümlaut 🙂")
+                .maybe("product", opening.product.as_deref())
                 .maybe("order_number", opening.order_number.as_deref()),
         };
         Self::begun(entry)
@@ -279,13 +283,17 @@ impl Story {
 
     /// Given to an agent whose workload must not exceed the ceiling, if there is one.
     pub fn assign(&mut self, agent: &AgentId, ceiling: Option<u32>) -> Change {
+        let assigned = self.assigned(agent);
+        self.then(vec![assigned], ceiling)
+    }
+
+    fn assigned(&self, agent: &AgentId) -> Step {
         let routing = Routing { chosen: Some(agent.clone()), by_hand: true, ..Routing::default() };
         let event = match &self.state.handler {
             Some(from) => Event::Reassigned { from: from.clone(), to: agent.clone(), routing },
             None => Event::Assigned { agent: agent.clone(), routing },
         };
-        let place = Place { status: Status::Assigned, handler: Some(agent.clone()), ..self.place() };
-        self.then(vec![Step::to(place, event)], ceiling)
+        Step::to(Place { status: Status::Assigned, handler: Some(agent.clone()), ..self.place() }, event)
     }
 
     /// Begun by its handler.
@@ -463,7 +471,11 @@ impl Story {
         }
         self.log.extend(entries.iter().cloned());
         let notices = entries.last().map(|entry| notice(&self.state, entry)).into_iter().collect();
-        let workload = deltas(&before, &self.state, ceiling, entries.last().map(|entry| entry.at));
+        let mut given = entries.iter().filter_map(|entry| match &entry.event {
+            Event::Assigned { agent, .. } | Event::Reassigned { to: agent, .. } => Some((agent, entry.at)),
+            _ => None,
+        });
+        let workload = deltas(&before, &self.state, ceiling, given.next_back());
         Change::new(vec![Part::new(before.version, self.state.clone(), entries)], notices, workload)
     }
 }
@@ -524,7 +536,7 @@ fn deltas(
     before: &Complaint,
     after: &Complaint,
     ceiling: Option<u32>,
-    at: Option<DateTime<Utc>>,
+    given: Option<(&AgentId, DateTime<Utc>)>,
 ) -> Vec<WorkloadDelta> {
     let held = |complaint: &Complaint, agent: &AgentId| match complaint.workload() {
         Some((handler, weight)) if handler == agent => i64::from(weight),
@@ -536,15 +548,14 @@ fn deltas(
         .into_iter()
         .map(|agent| {
             let delta = held(after, agent) - held(before, agent);
-            let is_new = delta > 0 && before.handler.as_ref() != Some(agent);
             WorkloadDelta {
                 agent: agent.clone(),
                 delta,
                 ceiling: if delta > 0 { ceiling } else { None },
-                assigned_at: at.filter(|_| is_new),
+                assigned_at: given.filter(|(to, _)| *to == agent).map(|(_, at)| at),
             }
         })
-        .filter(|delta| delta.delta != 0)
+        .filter(|delta| delta.delta != 0 || delta.assigned_at.is_some())
         .collect()
 }
 

@@ -18,7 +18,7 @@ use crate::notice::Holder;
 use crate::policy::Policy;
 use crate::redress::Ledger;
 use crate::reference::Reference;
-use crate::routing::{Need, Roster, Routing, route, route_by_hand};
+use crate::routing::{Need, Roster, Routing, route, route_by_hand, waits_for};
 use crate::satisfaction::Satisfaction;
 use crate::store::{IdempotencyKey, PAGE_MAX, Page, Query, Scope, Sort, StoreError, Summary};
 
@@ -95,7 +95,8 @@ impl Acting {
 
     /// Hands in a complaint. It is acknowledged at once if the policy says so, and routed.
     pub async fn submit(&self, submission: Submission) -> Result<Receipt, DeskError> {
-        self.once(CommandName::Submit.name(), Box::pin(self.hand_in(submission))).await
+        let what = CommandName::Submit.name();
+        self.once(what, Box::pin(self.hand_in(submission, what))).await
     }
 
     /// What was submitted under the idempotency key of this actor before, if anything was: what [`Acting::submit`] would answer with.
@@ -120,7 +121,7 @@ impl Acting {
         Ok(first.map(|first| Receipt { complaint: self.seen(first), repeated: true }))
     }
 
-    async fn hand_in(&self, submission: Submission) -> Result<Complaint, DeskError> {
+    async fn hand_in(&self, submission: Submission, what: &str) -> Result<Complaint, DeskError> {
         let policy = self.desk.policy();
         let limited = self.limited(&submission, &policy);
         let mut current = Version::NONE;
@@ -136,7 +137,7 @@ impl Acting {
             self.desk.categorise(&mut plan, &policy, &submission);
             self.desk.acknowledge(&mut plan, &policy);
             self.desk.place(&mut plan, &policy, None).await?;
-            match self.finish(plan, &policy, CommandName::Submit.name()).await {
+            match self.finish(plan, &policy, what).await {
                 Ok(complaint) => return Ok(complaint),
                 Err(Retry::Again(version)) => current = version,
                 Err(Retry::Never(error)) => return Err(error),
@@ -217,15 +218,16 @@ impl Acting {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub async fn follow_up(&self, id: ComplaintId, mut submission: Submission) -> Result<Receipt, DeskError> {
+        let what = format!("{} {id}", CommandName::FollowUp);
         let following = async {
             let finished = self.whole(id).await?;
             let policy = self.desk.policy();
             let context = Context::new(&policy, self.desk.now());
             decide(&finished, &Command::plain(CommandName::FollowUp), &self.actor, &context)?;
             submission.follows = Some(id);
-            self.hand_in(submission).await
+            self.hand_in(submission, &what).await
         };
-        self.once(CommandName::Submit.name(), Box::pin(following)).await
+        self.once(&what, Box::pin(following)).await
     }
 
     /// Gives a command, whatever the version is.
@@ -306,6 +308,9 @@ impl Acting {
             let before = self.whole(id).await?;
             current = before.version;
             let plan = self.plan(before, command, seen, &policy).await?;
+            if let (true, Some(state)) = (plan.is_empty(), plan.state()) {
+                return Err(self.without_a_submission(command.name(), state).into());
+            }
             match self.finish(plan, &policy, what).await {
                 Ok(complaint) => return Ok(complaint),
                 Err(Retry::Again(version)) => current = current.max(version),
@@ -313,6 +318,17 @@ impl Acting {
             }
         }
         Err(DeskError::Contended { current })
+    }
+
+    /// What makes a complaint of its own does nothing to this one.
+    fn without_a_submission(&self, name: CommandName, complaint: &Complaint) -> Refusal {
+        let remedy = "hand it in as a complaint that follows this one";
+        let failed = FailedGuard::input("missing", "submission", "must say what is complained about now", remedy);
+        Refusal {
+            status: Some(complaint.status_for(&self.actor)),
+            version: complaint.version_for(&self.actor),
+            ..refusal(name, Some(complaint), vec![failed])
+        }
     }
 
     async fn plan(
@@ -330,8 +346,8 @@ impl Acting {
             _ => None,
         };
         let routing = roster.as_ref().map(|roster| self.routing_for(&before, command, roster));
-        let holder = self.desk.holder(&before).await?;
-        let context = Context::new(policy, now).handler_available(holder == Holder::There);
+        let (holder, stays) = self.desk.holder(&before).await?;
+        let context = Context::new(policy, now).handler_available(stays);
         let mut context = self.desk.looked_up(&before, context, command.name()).await?.seen(seen).joined(&joined);
         if let Some(other) = &other {
             context = context.other(other);
@@ -446,9 +462,6 @@ impl Acting {
 
     async fn finish(&self, plan: Plan, policy: &Policy, what: &str) -> Result<Complaint, Retry> {
         let Some(after) = plan.state().cloned() else { return Err(Retry::Never(DeskError::NotFound)) };
-        if plan.is_empty() {
-            return Ok(after);
-        }
         let mut change = plan.into_change(policy);
         if let Some((key, fingerprint)) = self.keyed(what) {
             change = change.under_key(key.clone(), fingerprint);
@@ -474,24 +487,28 @@ impl Acting {
         self.admitted(self.desk.store.load(id).await?).await
     }
 
-    /// What this actor may see; for agents what was joined to another complaint goes with that one.
     async fn admitted(&self, found: Option<Complaint>) -> Result<Complaint, DeskError> {
         let found = found.ok_or(DeskError::NotFound)?;
+        if self.admits(&found).await? { Ok(found) } else { Err(DeskError::NotFound) }
+    }
+
+    /// Whether this actor may see it; for agents what was joined to another complaint goes with that one.
+    async fn admits(&self, found: &Complaint) -> Result<bool, DeskError> {
         let scope = self.scope();
         let agent = self.actor.agent_id();
-        if (agent.is_none() || found.merged_into.is_none()) && scope.admits(&found) {
-            return Ok(found);
+        if agent.is_none() || found.merged_into.is_none() {
+            return Ok(scope.admits(found));
         }
-        let mut survivor = found.merged_into.filter(|_| agent.is_some() && agent != found.against.as_ref());
+        let mut survivor = found.merged_into.filter(|_| agent != found.against.as_ref());
         for _ in 0..JOINED_MAX {
             let Some(id) = survivor else { break };
             let Some(next) = self.desk.store.load(id).await? else { break };
             if scope.admits(&next) {
-                return Ok(found);
+                return Ok(true);
             }
             survivor = next.merged_into;
         }
-        Err(DeskError::NotFound)
+        Ok(false)
     }
 
     /// Of these complaints those whose customers are given no date, in letters neither, because nobody could keep it: they wait, and
@@ -562,7 +579,8 @@ impl Acting {
 
     /// A page of the complaints this actor may see; the scope of the query is theirs, whatever was asked.
     ///
-    /// A customer's filter by status goes by the statuses they see: what waits for a second person is in progress.
+    /// A customer's filter by status goes by the statuses they see: what waits for a second person is in progress. To an agent a
+    /// page may show fewer than were asked for: what was joined to a complaint that is not theirs is left out.
     ///
     /// Example: [`Cursor`](crate::store::Cursor).
     pub async fn list(&self, mut query: Query) -> Result<Page, DeskError> {
@@ -573,9 +591,15 @@ impl Acting {
                 return Ok(Page::default());
             }
         }
-        let mut page = self.desk.store.search(&Query { scope: self.scope(), ..query }).await?;
-        page.items = page.items.into_iter().map(|complaint| self.seen(complaint)).collect();
-        Ok(page)
+        let page = self.desk.store.search(&Query { scope: self.scope(), ..query }).await?;
+        let mut items = Vec::with_capacity(page.items.len());
+        for complaint in page.items {
+            // A store knows of each what is its own alone, and this follows what it was joined to.
+            if complaint.merged_into.is_none() || self.admits(&complaint).await? {
+                items.push(self.seen(complaint));
+            }
+        }
+        Ok(Page { items, ..page })
     }
 
     /// Counts over the complaints this actor may see.
@@ -801,12 +825,14 @@ impl Desk {
         })
     }
 
-    async fn holder(&self, complaint: &Complaint) -> Result<Holder, DeskError> {
-        let Some(handler) = &complaint.handler else { return Ok(Holder::There) };
+    /// Whether the handler reads what they are told, and whether the complaint can stay with them.
+    async fn holder(&self, complaint: &Complaint) -> Result<(Holder, bool), DeskError> {
+        let Some(handler) = &complaint.handler else { return Ok((Holder::There, true)) };
         let found = self.store.find(handler).await?;
         if found.as_ref().is_some_and(|member| member.agent.is_available(self.now())) {
-            return Ok(Holder::There);
+            return Ok((Holder::There, true));
         }
+        let stays = found.as_ref().is_some_and(|member| waits_for(complaint, &member.agent, self.now()));
         // The next level up at which somebody is there; where nobody is, the next one all the same.
         let last = self.policy().last_level();
         let next = complaint.level.above().min(last);
@@ -818,7 +844,7 @@ impl Desk {
         let up = std::iter::successors(Some(next), |level| Some(level.above()).filter(|above| *above <= last));
         let hears = up.into_iter().find(reads).unwrap_or(next);
         let is_back = found.is_some_and(|member| member.agent.enabled);
-        Ok(if is_back { Holder::Absent(hears) } else { Holder::Gone(hears) })
+        Ok((if is_back { Holder::Absent(hears) } else { Holder::Gone(hears) }, stays))
     }
 
     fn categorise(&self, plan: &mut Plan, policy: &Policy, submission: &Submission) {

@@ -65,8 +65,8 @@ impl Desk {
 struct Round<'a> {
     desk: &'a Desk,
     notifier: &'a dyn Notifier,
-    /// Claimed and not begun, oldest first, each with the end of its lease.
-    claimed: VecDeque<(ClaimedNotice, DateTime<Utc>)>,
+    /// Claimed and not begun, oldest first.
+    claimed: VecDeque<ClaimedNotice>,
     /// Who is being served.
     served: Vec<Recipient>,
     /// Deliveries and settlements, and at most one claim.
@@ -82,7 +82,7 @@ struct Round<'a> {
 
 /// What came to its end.
 enum Step {
-    Claimed(Result<Vec<ClaimedNotice>, StoreError>, DateTime<Utc>),
+    Claimed(Result<Vec<ClaimedNotice>, StoreError>),
     Answered(Box<ClaimedNotice>, Result<(), NotifyError>),
     Settled(Result<(), StoreError>),
 }
@@ -112,15 +112,15 @@ impl<'a> Round<'a> {
                 self.claim();
             }
             match self.under_way.next().await {
-                Some(Step::Claimed(Ok(batch), until)) => {
+                Some(Step::Claimed(Ok(batch))) => {
                     self.claiming = false;
                     found = !batch.is_empty();
                     self.more = batch.len() >= BATCH as usize;
-                    self.claimed.extend(batch.into_iter().map(|claimed| (claimed, until)));
+                    self.claimed.extend(batch);
                 }
-                Some(Step::Answered(claimed, answer)) => self.settle(&claimed, answer),
+                Some(Step::Answered(claimed, answer)) => self.settle(claimed, answer),
                 Some(Step::Settled(Ok(()))) => {}
-                Some(Step::Claimed(Err(fault), _) | Step::Settled(Err(fault))) => {
+                Some(Step::Claimed(Err(fault)) | Step::Settled(Err(fault))) => {
                     self.fault.get_or_insert(fault);
                 }
                 None => match self.fault {
@@ -135,10 +135,10 @@ impl<'a> Round<'a> {
     /// Begins deliveries, as long as the claim holds.
     fn begin(&mut self) {
         let now = self.desk.now();
-        self.claimed.retain(|(_, until)| now < *until);
+        self.claimed.retain(|claimed| now < claimed.until);
         while self.served.len() < AT_ONCE && self.deliveries() < UNSETTLED {
-            let next = self.claimed.iter().position(|(claimed, _)| self.is_free(claimed));
-            let Some((claimed, _)) = next.and_then(|next| self.claimed.remove(next)) else { return };
+            let next = self.claimed.iter().position(|claimed| self.is_free(claimed));
+            let Some(claimed) = next.and_then(|next| self.claimed.remove(next)) else { return };
             self.served.push(claimed.notice.recipient.clone());
             let notifier = self.notifier;
             let deliver = async move {
@@ -153,7 +153,7 @@ impl<'a> Round<'a> {
     /// behind them.
     fn claim(&mut self) {
         let now = self.desk.now();
-        let few = self.claimed.iter().filter(|(claimed, _)| self.is_free(claimed)).count() < FEW;
+        let few = self.claimed.iter().filter(|claimed| self.is_free(claimed)).count() < FEW;
         let room = self.claimed.len() + BATCH as usize <= CLAIMED;
         if self.claiming || !self.more || !few || !room || self.lease.is_some_and(|end| now >= end) {
             return;
@@ -161,10 +161,10 @@ impl<'a> Round<'a> {
         let (desk, until) = (self.desk, now + LEASE);
         self.lease.get_or_insert(until);
         self.claiming = true;
-        self.under_way.push(async move { Step::Claimed(desk.store.claim(now, until, BATCH).await, until) }.boxed());
+        self.under_way.push(async move { Step::Claimed(desk.store.claim(now, until, BATCH).await) }.boxed());
     }
 
-    fn settle(&mut self, claimed: &ClaimedNotice, answer: Result<(), NotifyError>) {
+    fn settle(&mut self, claimed: Box<ClaimedNotice>, answer: Result<(), NotifyError>) {
         self.served.retain(|recipient| *recipient != claimed.notice.recipient);
         let now = self.desk.now();
         let nobody = matches!(answer, Err(NotifyError::Nobody(_)));
@@ -183,8 +183,9 @@ impl<'a> Round<'a> {
             Settlement::Held { .. } => &mut done.held,
             Settlement::Dead { .. } => &mut done.dead,
         } += 1;
-        let (desk, id) = (self.desk, claimed.notice.id);
-        self.under_way.push(async move { Step::Settled(desk.store.settle(id, settlement, now).await) }.boxed());
+        let desk = self.desk;
+        let settle = async move { Step::Settled(desk.store.settle(&claimed, settlement, now).await) };
+        self.under_way.push(settle.boxed());
     }
 
     fn is_free(&self, claimed: &ClaimedNotice) -> bool {

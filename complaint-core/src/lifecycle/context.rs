@@ -122,7 +122,8 @@ impl<'a> Context<'a> {
         self
     }
 
-    /// Whether the handler can work: for `release` by the system and for `send_back`.
+    /// Whether it can stay with its handler: they are there, or it [waits for them](crate::routing::waits_for). For `release` by the
+    /// system and for `send_back`.
     pub fn handler_available(mut self, available: bool) -> Self {
         self.handler_available = available;
         self

@@ -190,6 +190,7 @@ guards! {
     WithinAuthority = "within_authority", input, "the money is within the authority of whoever decides";
     NoSecondPersonNeeded = "no_second_person_needed", state, "the policy does not ask for a second person";
     SecondPerson = "second_person", state, "whoever approves is not the proposer";
+    PromisedDaysAhead = "promised_days_ahead", state, "no day for which a remedy is proposed has passed";
     ExplanationGiven = "explanation_given", input, "an explanation is given";
     NotAccepted = "not_accepted", state, "the resolution was not accepted before";
     RemedyNamed = "remedy_named", input, "a remedy is named that this can happen to";
@@ -372,7 +373,7 @@ pub static TABLE: &[Rule] = &[
             may_if(Who::System, &[Guard::ClockRanOut]),
         ],
         guards: &[Guard::BelowLastLevel],
-        effect: "handler released; router looks at the next level; fires once per complaint, level and cause",
+        effect: "handler released; router looks at the next level; a clock or a customer moves it once per level and cause, whoever works on it each time they give a reason",
     },
     Rule {
         command: C::HandBack,
@@ -404,7 +405,7 @@ pub static TABLE: &[Rule] = &[
         to: &[To::Status(Resolved)],
         level: LevelChange::Kept,
         permits: &[may(Who::Supervisor)],
-        guards: &[Guard::SecondPerson, Guard::WithinAuthority],
+        guards: &[Guard::SecondPerson, Guard::WithinAuthority, Guard::PromisedDaysAhead],
         effect: "as resolve",
     },
     Rule {

@@ -316,7 +316,7 @@ pub enum NoticeKind {
 /// assert_eq!((claimed.notice.reference, claimed.attempt), (receipt.reference(), 1));
 ///
 /// let later = Settlement::Retry { at: now, why: "the relay does not answer".into() };
-/// desk.store().settle(claimed.notice.id, later, now).await?;
+/// desk.store().settle(&claimed, later, now).await?;
 /// assert_eq!(desk.store().claim(now, lease, 1).await?[0].attempt, 2);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// # })?;
@@ -328,6 +328,8 @@ pub struct ClaimedNotice {
     pub notice: Notice,
     /// How often delivery was begun, this time included.
     pub attempt: u32,
+    /// The end of the lease. It tells this claim from every other: nobody claims the notice anew before it.
+    pub until: DateTime<Utc>,
 }
 
 /// How a delivery ended.
@@ -374,7 +376,7 @@ pub enum Settlement {
 /// # let claimed = desk.store().claim(now, lease, 1).await?.remove(0);
 ///
 /// let refused = Settlement::Dead { why: "no such mailbox".into() };
-/// desk.store().settle(claimed.notice.id, refused, now).await?;
+/// desk.store().settle(&claimed, refused, now).await?;
 /// let dead = desk.store().dead(None, 10).await?;
 /// assert_eq!((dead[0].notice.id, dead[0].why.as_str()), (claimed.notice.id, "no such mailbox"));
 /// assert!(desk.store().revive(claimed.notice.id, now).await?, "it waits again");

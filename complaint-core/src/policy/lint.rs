@@ -116,7 +116,7 @@ impl Report<'_> {
                 text::TextFault::Empty => Code::MissingText,
                 text::TextFault::TooLong { .. } => Code::TooLong,
                 text::TextFault::LineEnd => Code::NotOneLine,
-                text::TextFault::Control => Code::ControlCharacters,
+                text::TextFault::Control | text::TextFault::Direction => Code::ControlCharacters,
             };
             self.push(code, path, fault.to_string(), "write one line of 1 to 200 characters");
         }

@@ -34,7 +34,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::agent::{Agent, Concern, Member};
 use crate::complaint::{Complaint, Priority};
-use crate::deadline::{Calendar, Deadline};
+use crate::deadline::{Calendar, ClockKind, Deadline};
 use crate::id::{AgentId, Area, Language, Level, Skill};
 use crate::lifecycle::Status;
 use crate::policy::Policy;
@@ -386,7 +386,10 @@ pub fn waits_for(complaint: &Complaint, handler: &Agent, now: DateTime<Utc>) -> 
     let Some(absence) = handler.absence.filter(|_| handler.enabled) else { return handler.enabled };
     // An opportunity that lapsed is over, whether the log says so yet or not.
     let has_lapsed = |deadline: &Deadline| deadline.lapses() && deadline.due_at <= Some(now);
-    let running = complaint.deadlines.iter().filter(|deadline| deadline.ended.is_none() && !has_lapsed(deadline));
+    let running = complaint.deadlines.iter().filter(|deadline| {
+        // An approval is for others to give in time, and that clock ends when what was proposed comes back.
+        deadline.ended.is_none() && deadline.clock != ClockKind::Approval && !has_lapsed(deadline)
+    });
     running.filter_map(|deadline| Some((deadline.warn_at?, deadline.due_at?))).all(|([early, late], due)| {
         [early, late, due].into_iter().find(|event| *event > now).is_some_and(|event| event >= absence.until)
     })

@@ -158,16 +158,15 @@ impl Shelves {
         if change.idempotency().is_some_and(|(key, _)| self.keys.contains_key(key)) {
             return Err(StoreError::KeyUsed);
         }
-        for part in change.parts() {
+        for (at, part) in change.parts().iter().enumerate() {
             let current = self.complaints.get(&part.id()).map_or(Version::NONE, |row| row.state.version);
             if current != part.expected() {
                 return Err(StoreError::Conflict { complaint: part.id(), current });
             }
-            let taken = self
-                .complaints
-                .values()
-                .any(|row| row.state.reference == part.after().reference && row.state.id != part.id());
-            if taken {
+            let stored = self.complaints.values().map(|row| &row.state);
+            let before = change.parts()[..at].iter().map(Part::after);
+            let mut others = stored.chain(before).filter(|state| state.id != part.id());
+            if others.any(|state| state.reference == part.after().reference) {
                 return Err(StoreError::ReferenceTaken);
             }
         }
@@ -262,15 +261,22 @@ impl Outbox for MemoryStore {
             .map(|parcel| {
                 parcel.attempts += 1;
                 parcel.free_from = until;
-                ClaimedNotice { notice: parcel.notice.clone(), attempt: parcel.attempts }
+                ClaimedNotice { notice: parcel.notice.clone(), attempt: parcel.attempts, until }
             })
             .collect())
     }
 
-    async fn settle(&self, id: NoticeId, settlement: Settlement, now: DateTime<Utc>) -> Result<(), StoreError> {
+    async fn settle(
+        &self,
+        claimed: &ClaimedNotice,
+        settlement: Settlement,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
         let mut shelves = self.shelves();
-        let parcel = shelves.outbox.values_mut().find(|parcel| parcel.notice.id == id && parcel.waits());
-        if let Some(parcel) = parcel {
+        let is_held = |parcel: &&mut Parcel| {
+            parcel.notice.id == claimed.notice.id && parcel.waits() && parcel.free_from == claimed.until
+        };
+        if let Some(parcel) = shelves.outbox.values_mut().find(is_held) {
             match settlement {
                 Settlement::Delivered => parcel.fate = Fate::Delivered,
                 Settlement::Dead { why } => parcel.fate = Fate::Dead { at: now, why },

@@ -60,7 +60,12 @@ mockall::mock! {
             until: DateTime<Utc>,
             limit: u32,
         ) -> Result<Vec<ClaimedNotice>, StoreError>;
-        async fn settle(&self, id: NoticeId, settlement: Settlement, now: DateTime<Utc>) -> Result<(), StoreError>;
+        async fn settle(
+            &self,
+            claimed: &ClaimedNotice,
+            settlement: Settlement,
+            now: DateTime<Utc>,
+        ) -> Result<(), StoreError>;
         async fn waiting(&self, behind: Option<NoticeId>, limit: u32) -> Result<Vec<Notice>, StoreError>;
         async fn dead(&self, below: Option<NoticeId>, limit: u32) -> Result<Vec<DeadNotice>, StoreError>;
         async fn revive(&self, id: NoticeId, now: DateTime<Utc>) -> Result<bool, StoreError>;

@@ -160,11 +160,18 @@ pub trait Outbox: Send + Sync {
         limit: u32,
     ) -> Result<Vec<ClaimedNotice>, StoreError>;
 
-    /// Records how a delivery ended.
+    /// Records how the delivery of what was claimed ended.
     ///
     /// # Correctness
-    /// Delivered and dead are final. Settling a notice that is settled already changes nothing.
-    async fn settle(&self, id: NoticeId, settlement: Settlement, now: DateTime<Utc>) -> Result<(), StoreError>;
+    /// - Delivered and dead are final. Settling a notice that is settled already changes nothing.
+    /// - Whoever comes late, when another courier has claimed the notice since, changes nothing: it is that one's to settle. As long
+    ///   as nobody has, the end of the lease forbids nothing: what went out is better known than sent again.
+    async fn settle(
+        &self,
+        claimed: &ClaimedNotice,
+        settlement: Settlement,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError>;
 
     /// Notices that were neither delivered nor given up, in the order of ids behind one of them, at most `limit`. They are
     /// only looked at: no courier notices it.

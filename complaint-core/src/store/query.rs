@@ -80,7 +80,8 @@ pub struct Query {
     pub after: Option<Cursor>,
 }
 
-/// What a viewer may see; the same predicate as [`Scope::admits`], which filters single complaints.
+/// What a viewer may see; the same predicate as [`Scope::admits`], which filters single complaints. It goes by what is the complaint's
+/// own: whether an agent may see what was joined to another one is for the [desk](crate::desk::Acting::list) to follow.
 ///
 /// ```
 /// use complaint_core::id::Level;

@@ -442,8 +442,13 @@ impl Outbox for FaultyStore {
         self.through(Method::Claim, || self.store.claim(now, until, limit)).await
     }
 
-    async fn settle(&self, id: NoticeId, settlement: Settlement, now: DateTime<Utc>) -> Result<(), StoreError> {
-        self.through(Method::Settle, || self.store.settle(id, settlement.clone(), now)).await
+    async fn settle(
+        &self,
+        claimed: &ClaimedNotice,
+        settlement: Settlement,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        self.through(Method::Settle, || self.store.settle(claimed, settlement.clone(), now)).await
     }
 
     async fn waiting(&self, behind: Option<NoticeId>, limit: u32) -> Result<Vec<Notice>, StoreError> {

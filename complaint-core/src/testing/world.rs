@@ -398,7 +398,7 @@ pub async fn take_notices(store: &dyn Store, now: DateTime<Utc>) -> Result<Vec<N
             return Ok(taken);
         }
         for claimed in batch {
-            store.settle(claimed.notice.id, Settlement::Delivered, now).await?;
+            store.settle(&claimed, Settlement::Delivered, now).await?;
             taken.push(claimed.notice);
         }
     }

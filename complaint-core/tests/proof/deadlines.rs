@@ -743,6 +743,18 @@ fn every_rule_pack_resolves_to_what_it_ever_did() {
 }
 
 #[test]
+fn a_pack_brings_nothing_to_complain_about() {
+    let found = |policy: &Policy| policy.lint().iter().map(ToString::to_string).collect::<BTreeSet<_>>();
+    for house in [Policy::standard(), british()] {
+        for name in ["iso-10002", "uk-fca-disp", "us-cfpb", "municipal"] {
+            let Ok(under) = house.under(&Policy::pack(name).unwrap()) else { continue };
+            let new: Vec<String> = found(&under).difference(&found(&house)).cloned().collect();
+            assert!(new.is_empty(), "{name}: {new:#?}");
+        }
+    }
+}
+
+#[test]
 fn a_pack_leaves_to_the_house_what_it_does_not_say() {
     let house = british();
     let municipal = house.under(&Policy::pack("municipal").unwrap()).unwrap();

@@ -321,8 +321,8 @@ mod clogged {
             self.claims.fetch_add(usize::from(!claimed.is_empty()), Ordering::SeqCst);
             Ok(claimed)
         }
-        async fn settle(&self, id: NoticeId, how: Settlement, now: DateTime<Utc>) -> Result<(), StoreError> {
-            self.store.settle(id, how, now).await
+        async fn settle(&self, claimed: &ClaimedNotice, how: Settlement, now: DateTime<Utc>) -> Result<(), StoreError> {
+            self.store.settle(claimed, how, now).await
         }
         async fn waiting(&self, behind: Option<NoticeId>, limit: u32) -> Result<Vec<Notice>, StoreError> {
             self.store.waiting(behind, limit).await

@@ -26,6 +26,7 @@ mod preferences;
 mod redress;
 mod refusals;
 mod routing;
+mod specification;
 mod spoilings;
 mod stages;
 mod submitting;

@@ -136,6 +136,10 @@ pub(crate) fn line(field: &str, value: Option<&str>) -> Option<Fault> {
         _ if value.chars().count() > 200 => Some(at("too_long", field)),
         _ if value.contains('\n') => Some(at("not_one_line", field)),
         _ if value.contains(char::is_control) => Some(at("control_character", field)),
+        _ if value.contains(['\u{202A}', '\u{202B}', '\u{202C}', '\u{202D}', '\u{202E}']) => {
+            Some(at("control_character", field))
+        }
+        _ if value.contains(['\u{2066}', '\u{2067}', '\u{2068}', '\u{2069}']) => Some(at("control_character", field)),
         _ => None,
     }
 }
@@ -633,6 +637,12 @@ fn faults(case: &Case<'_>, guard: Guard) -> Vec<Fault> {
         Guard::SecondPerson => {
             let other = complaint.proposal.as_ref().is_none_or(|proposal| Some(&proposal.by) != actor.agent_id());
             because(other, "own_proposal")
+        }
+        Guard::PromisedDaysAhead => {
+            // Somewhere on Earth it is still the day before.
+            let is_over = |remedy: &Remedy| remedy.due_on.is_some_and(|day| day < today - TimeDelta::days(1));
+            let proposed = complaint.proposal.as_ref().map_or(&[][..], |proposal| &proposal.remedies);
+            because(!proposed.iter().any(is_over), "promised_day_passed")
         }
         Guard::ExplanationGiven => one(text("explanation", input.explanation.as_deref())),
         Guard::NotAccepted => {

@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use complaint_core::complaint::{Entry, Event, Outcome, RemedyKind, RemedyState as S};
 use complaint_core::deadline::ClockKind;
 use complaint_core::id::CauseKey;
-use complaint_core::lifecycle::{Command, CommandName as C, Field, Input, Status, evolve};
+use complaint_core::lifecycle::{Command, CommandName as C, Context, Field, Input, Status, evolve};
 use complaint_core::money::Money;
 use complaint_core::notice::{Notice, NoticeKind as K, announce};
 use complaint_core::policy::Cause;
@@ -41,6 +41,26 @@ fn resolved(world: &mut World, at: u8, remedies: Vec<Remedy>) -> Complaint {
 
 fn code(world: &World, complaint: &Complaint, actor: &Actor, command: &Command) -> &'static str {
     world.decide(complaint, actor, command, None).expect_err("refused").code()
+}
+
+/// The letter would promise what is broken as it is written.
+#[test]
+fn a_proposal_for_a_day_that_has_passed_is_not_approved() {
+    let mut world = World::new(policy());
+    let begun = world.begun("sarah");
+    let day = world.now.date_naive();
+    let remedies = vec![Remedy::replacement().due_on(day), Remedy::of(RemedyKind::Apology)];
+    let proposed = world.act(&begun, &agent("sarah"), &decision(C::Propose, remedies));
+    let (mia, approve) = (agent("mia"), Command::plain(C::Approve));
+    assert!(world.decide(&proposed, &mia, &approve, None).is_ok(), "the day is not over");
+    world.later(TimeDelta::days(1));
+    let refusal = world.decide(&proposed, &mia, &approve, None).unwrap_err();
+    assert_eq!(refusal.code(), "promised_day_passed");
+    assert_eq!(refusal.failed[0].message, "a remedy is proposed for a day that has passed: 23 November 2026");
+    let offered = proposed.available_commands(&mia, &Context::new(&world.policy, world.now));
+    assert!(offered.iter().any(|it| it.command == C::Approve && !it.allowed));
+    let back = input(C::SendBack, Input { comment: Some("That day is over.".into()), ..Input::default() });
+    assert_eq!(world.act(&proposed, &mia, &back).status, Status::InProgress);
 }
 
 #[test]

@@ -19,7 +19,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 use crate::flow;
 use crate::house::{
-    House, World, agent, agent_id, agents, by_hand, customer, input, level, monday, policy, submission,
+    House, World, agent, agent_id, agents, by_hand, customer, decision, input, level, monday, policy, submission,
 };
 
 /// Agents of a random roster at most.
@@ -524,6 +524,25 @@ fn a_complaint_waits_for_a_handler_who_is_back_before_its_clocks_say_anything() 
     let asked = world.text(&begun, &agent("sarah"), C::Ask);
     assert!(waits_for(&asked, &sarah(24 * 9), world.now));
     assert!(!waits_for(&begun, &sarah(24 * 9), world.now));
+}
+
+/// By the same measure as the sweep, which would otherwise take what came back, or leave what it would have taken.
+#[tokio::test]
+async fn what_is_sent_back_waits_for_whoever_is_back_in_time() {
+    for (hours, stays) in [(1, true), (24 * 14, false)] {
+        let house = House::new(policy()).await;
+        let id = house.submit().await.id;
+        let handler = house.handler(id).await;
+        handler.begin(id).await.unwrap();
+        handler.perform(id, decision(C::Propose, Vec::new())).await.unwrap();
+        let name = handler.actor().agent_id().unwrap().clone();
+        house.desk.enrol(away(of_level_one(name.as_str()), house.desk.now(), hours)).await.unwrap();
+        let back = input(C::SendBack, Input { comment: Some("More reasons.".into()), ..Input::default() });
+        let sent = house.as_actor(agent("mia")).perform(id, back).await.unwrap();
+        assert_eq!(sent.handler.as_ref() == Some(&name), stays, "away for {hours} hours");
+        assert_eq!(sent.status == Status::InProgress, stays, "{}", sent.status);
+        assert_eq!(house.desk.release_from_absent().await.unwrap(), 0, "the sweep has another opinion");
+    }
 }
 
 #[tokio::test]

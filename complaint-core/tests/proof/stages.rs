@@ -147,9 +147,14 @@ fn bring(world: &mut World, place: &str, at: u8, other: &mut Complaint) -> Optio
             let given = world.given(&queued, holder().agent_id().unwrap().as_str());
             if place == "asked and given anew" { given } else { world.plain(&given, &holder(), C::Begin) }
         }
-        "pending approval" => world.act(&begun, &holder(), &decision(C::Propose, replacement())),
+        // Promised for a day, which passes.
+        "pending approval" => {
+            let soon = world.now.date_naive() + TimeDelta::days(14);
+            world.act(&begun, &holder(), &decision(C::Propose, vec![Remedy::replacement().due_on(soon)]))
+        }
         "pending approval of much money" => {
-            let much = vec![Remedy::refund("5000.00 EUR").unwrap()];
+            let soon = world.now.date_naive() + TimeDelta::days(14);
+            let much = vec![Remedy::refund("5000.00 EUR").unwrap().due_on(soon)];
             world.act(&begun, &holder(), &decision(C::Propose, much))
         }
         "resolved" => decided(world, &begun, Vec::new()),

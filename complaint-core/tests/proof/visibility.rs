@@ -1,14 +1,16 @@
 //! What a customer sees of a log: nothing internal, not even in a count.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use complaint_core::complaint::{EndElsewhere, Event, Item, Outcome, Priority, ReleaseCause, Remedy};
 use complaint_core::deadline::ClockKind;
+use complaint_core::desk::Acting;
 use complaint_core::id::{CategoryKey, ComplaintId, CustomerId};
 use complaint_core::lifecycle::{Command, CommandName as C, Input, Status};
 use complaint_core::notice::{NoticeKind, Recipient};
-use complaint_core::store::Change;
-use complaint_core::{DeskError, Resolution};
+use complaint_core::store::{Change, Query};
+use complaint_core::{Actor, DeskError, Resolution};
 
 use crate::house::{
     House, World, admin, agent, agent_id, agents, auditor, customer, decision, input, policy, submission, tag,
@@ -403,6 +405,46 @@ async fn whoever_handles_the_survivor_reads_what_was_joined_to_it_and_nobody_els
     // What was unread of it is to be read here, before anything closes.
     assert!(unread.is_some() && house.state(survivor.id).await.unread_since == unread);
     assert_eq!(house.state(joined.id).await.unread_since, None);
+}
+
+#[tokio::test]
+async fn what_is_listed_may_be_read_also_where_it_was_joined_to_another() {
+    let house = House::new(policy()).await;
+    let (one, other) = (house.submit().await, house.submit().await);
+    let mia = house.as_actor(agent("mia"));
+    let into = input(C::Merge, Input { into: Some(one.reference.to_string()), ..Input::default() });
+    mia.perform(other.id, into).await.unwrap();
+    let former = house.handler(one.id).await;
+    let listed = async |acting: &Acting| -> BTreeSet<_> {
+        let page = acting.list(Query::within(acting.scope())).await.unwrap();
+        page.items.iter().map(|complaint| complaint.id).collect()
+    };
+    assert_eq!(listed(&former).await, [one.id, other.id].into());
+    // To another handler, and out of the sight of their supervisors.
+    let next = if former.actor().agent_id() == Some(&agent_id("sarah")) { "ben" } else { "sarah" };
+    let away = Input { agent: Some(agent_id(next)), reason: Some("For them.".into()), ..Input::default() };
+    mia.perform(one.id, input(C::Reassign, away)).await.unwrap();
+    assert_eq!(listed(&former).await, [].into());
+    assert_eq!(listed(&mia).await, [one.id, other.id].into());
+    let john = house.as_actor(customer("john"));
+    for level in 1..=3 {
+        for agent in agents() {
+            let acting = house.as_actor(Actor::agent(&agent));
+            for id in listed(&acting).await {
+                assert!(
+                    acting.read(id).await.is_ok(),
+                    "level {level}: {} sees in a list what is none of theirs",
+                    agent.id
+                );
+            }
+        }
+        assert_eq!(listed(&john).await, [one.id, other.id].into());
+        if level < 3 {
+            let handler = house.handler(one.id).await;
+            handler.escalate(one.id, "For the next level.").await.unwrap();
+        }
+    }
+    assert_eq!(listed(&mia).await, [].into(), "it is beyond her level");
 }
 
 /// What one customer sees of everything that is theirs, letters too, as one text.

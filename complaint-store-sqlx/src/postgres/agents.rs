@@ -6,14 +6,16 @@ use complaint_core::id::AgentId;
 use complaint_core::store::{AgentStore, StoreError};
 
 use super::PostgresStore;
+use super::complaints::lock_key;
 use crate::codec::{CODEC, encode};
 use crate::read::member;
 
 #[async_trait]
 impl AgentStore for PostgresStore {
     async fn save(&self, agent: &Agent) -> Result<(), StoreError> {
-        let document = encode(agent)?;
-        let query = sqlx::query(self.sql.save_agent.clone()).bind(agent.id.as_str()).bind(CODEC).bind(document);
+        let (id, document) = (agent.id.as_str(), encode(agent)?);
+        let lock = lock_key(&self.schema, "agent", id);
+        let query = sqlx::query(self.sql.save_agent.clone()).bind(lock).bind(id).bind(CODEC).bind(document);
         self.write(query).await.map(drop)
     }
 

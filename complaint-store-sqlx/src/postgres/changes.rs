@@ -2,7 +2,8 @@
 //!
 //! Not by the commit itself: PostgreSQL lets transactions that notify commit one after the other, and a server's
 //! commits would no longer share their way to the disk. So a server tells what it committed right behind it, all that
-//! came together in one statement. What is not told because a server died in between is found by looking, as after a gap.
+//! came together in one statement. What could not be told is told as a gap as soon as anything can be; what is not told because a
+//! server died in between is found by looking.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -17,6 +18,12 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::{PostgresStore, fault};
 use crate::rows::Rows;
 
+/// How long to wait before what could not be told is told again.
+const AGAIN_AFTER: Duration = Duration::from_secs(1);
+
+/// What is told instead of a complaint and its version where some could not be told.
+const GAP: &str = "gap";
+
 pub(super) const TELL: &str = "SELECT pg_notify($1, payload) FROM unnest($2::text[]) AS payload";
 
 /// What was heard of other servers.
@@ -29,7 +36,7 @@ pub enum Heard {
         /// The version.
         version: Version,
     },
-    /// For a while nothing could be heard: whatever is shown must be looked at again.
+    /// For a while nothing could be heard, or a server could not tell what it committed: whatever is shown must be looked at again.
     Gap,
 }
 
@@ -166,6 +173,8 @@ impl Default for Announcer {
 #[derive(Debug, Default)]
 struct Untold {
     payloads: Vec<String>,
+    /// Whether it is not known of some that they were told. Then a gap is told, which tells of all others as well.
+    gap: bool,
     /// Whether somebody tells them.
     telling: bool,
 }
@@ -173,11 +182,15 @@ struct Untold {
 impl Announcer {
     pub(super) fn tell(self: &Arc<Self>, store: &PostgresStore, rows: &Rows) {
         let mut untold = self.untold();
-        untold.payloads.extend(payloads(rows).into_iter().map(|payload| format!("{payload} {}", self.name)));
+        untold.payloads.extend(payloads(rows).iter().map(|payload| self.signed(payload)));
         if !mem::replace(&mut untold.telling, true) {
             let telling = Telling { announcer: Arc::clone(self), ended: false };
             tokio::spawn(telling.until_all_is_told(store.clone()));
         }
+    }
+
+    fn signed(&self, payload: &str) -> String {
+        format!("{payload} {}", self.name)
     }
 
     fn untold(&self) -> MutexGuard<'_, Untold> {
@@ -194,19 +207,37 @@ struct Telling {
 impl Telling {
     async fn until_all_is_told(mut self, store: PostgresStore) {
         let channel = channel(&store.schema);
+        let mut in_trouble = false;
         loop {
             let payloads = {
                 let mut untold = self.announcer.untold();
-                if untold.payloads.is_empty() {
+                let mut payloads = mem::take(&mut untold.payloads);
+                if untold.gap {
+                    payloads = vec![self.announcer.signed(GAP)];
+                }
+                if payloads.is_empty() {
                     untold.telling = false;
                     self.ended = true;
                     return;
                 }
-                mem::take(&mut untold.payloads)
+                // Until they are told, and for good if this is dropped before.
+                untold.gap = true;
+                payloads
             };
-            if let Err(fault) = store.write(sqlx::query(TELL).bind(&channel).bind(&payloads)).await {
-                tracing::warn!(error = &fault as &dyn std::error::Error, "other servers were not told of changes");
+            let Err(trouble) = store.write(sqlx::query(TELL).bind(&channel).bind(&payloads)).await else {
+                self.announcer.untold().gap = false;
+                in_trouble = false;
+                continue;
+            };
+            if !mem::replace(&mut in_trouble, true) {
+                tracing::warn!(error = &trouble as &dyn std::error::Error, "other servers are not told of changes");
             }
+            let may_pass = matches!(trouble, StoreError::Unavailable(_) | StoreError::OutcomeUnknown(_));
+            if !may_pass || store.pool.is_closed() {
+                // The next commit, if there is one, begins with the gap.
+                return;
+            }
+            tokio::time::sleep(AGAIN_AFTER).await;
         }
     }
 }
@@ -214,7 +245,7 @@ impl Telling {
 impl Drop for Telling {
     fn drop(&mut self) {
         if !self.ended {
-            // By the end of the runtime: with another one, telling begins anew.
+            // By the end of the runtime, or by what no waiting helps against: with the next commit, telling begins anew.
             self.announcer.untold().telling = false;
         }
     }
@@ -230,10 +261,15 @@ pub(super) fn payloads(rows: &Rows) -> Vec<String> {
     rows.parts.iter().map(|part| format!("{} {}", part.id(), part.state.version)).collect()
 }
 
-/// The complaint, its version and, unless it is a host's own transaction, who tells.
+/// The complaint and its version, or that there is a gap, and, unless it is a host's own transaction, who tells.
 fn read(told: &PgNotification, own: Option<&Announcer>) -> Option<Heard> {
     let mut words = told.payload().split(' ');
-    let (complaint, version) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
+    let heard = match words.next()? {
+        GAP => Heard::Gap,
+        complaint => {
+            Heard::Changed { complaint: complaint.parse().ok()?, version: Version::new(words.next()?.parse().ok()?) }
+        }
+    };
     let is_own = own.zip(words.next()).is_some_and(|(own, name)| own.name == name);
-    (!is_own).then_some(Heard::Changed { complaint, version: Version::new(version) })
+    (!is_own).then_some(heard)
 }

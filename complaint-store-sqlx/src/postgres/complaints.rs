@@ -10,7 +10,7 @@ use complaint_core::reference::Reference;
 use complaint_core::store::{
     Change, ComplaintStore, IdempotencyKey, Page, Query, Recalled, Scope, StoreError, Summary,
 };
-use sqlx::postgres::{PgArguments, PgRow};
+use sqlx::postgres::{PgArguments, PgConnection, PgRow};
 use sqlx::{Postgres, Transaction};
 
 use super::changes::{TELL, channel, payloads};
@@ -43,7 +43,7 @@ impl ComplaintStore for PostgresStore {
             let mut connection = self.ready_connection().await?;
             match self.fetch_on(&mut connection, self.committing(&rows)).await {
                 Ok(answer) => {
-                    self.accepted(&rows, &answer).await?;
+                    self.accepted(&mut connection, &rows, &answer).await?;
                     if let Some(announcer) = &self.announcer {
                         announcer.tell(self, &rows);
                     }
@@ -89,6 +89,11 @@ impl PostgresStore {
     /// Commits a change inside the host's own transaction, which must be of the isolation `READ COMMITTED` and on the
     /// database of this store. It lasts once the host commits; until then nobody else changes the same complaints.
     ///
+    /// One change never waits in a circle with others. Of two transactions that bring several each may wait for what the other holds, in
+    /// whatever order the host brings them: a change holds its agents and its customer as well. The database ends one of them after a
+    /// moment (its `deadlock_timeout`) with [`StoreError::Unavailable`], and the other goes on: roll that one back and begin it again,
+    /// with changes of what is stored by then.
+    ///
     /// # Errors
     /// As [`ComplaintStore::commit`]. Nothing of a refused change is in the transaction, and the host may go on with it.
     /// An error of the database itself ends the transaction, as it always does on PostgreSQL.
@@ -97,7 +102,7 @@ impl PostgresStore {
         let answer = self.fetch(tx, self.committing(&rows)).await.map_err(|error| {
             if fault::is_negative_workload(&error) { WORKLOAD.corrupt(error) } else { fault::meaning(error) }
         })?;
-        self.accepted(&rows, &answer).await?;
+        self.accepted(tx, &rows, &answer).await?;
         if self.announcer.is_some() {
             // Here in the transaction, for only the host knows when it commits.
             let tell = sqlx::query(TELL).bind(channel(&self.schema)).bind(payloads(&rows));
@@ -106,10 +111,10 @@ impl PostgresStore {
         Ok(())
     }
 
-    async fn accepted(&self, rows: &Rows, answer: &[PgRow]) -> Result<(), StoreError> {
+    async fn accepted(&self, connection: &mut PgConnection, rows: &Rows, answer: &[PgRow]) -> Result<(), StoreError> {
         if answer.is_empty() {
             self.ready.store(false, Ordering::Release);
-            self.look_at_schema().await?;
+            self.look_at_schema(connection).await?;
         }
         accepted(rows, answer)
     }

@@ -37,7 +37,7 @@ const MARK: &str = "UPDATE complaint_search AS s SET words = array_to_tsvector(s
 const MARKED: &str = "UPDATE complaint_state AS s SET words_hash = marked.hash \
                       FROM unnest($1::uuid[], $2::bigint[]) AS marked (id, hash) WHERE s.id = marked.id";
 
-const TEXTS: [(&str, &str); 8] = [
+const TEXTS: [(&str, &str); 10] = [
     ("init", include_str!("../../migrations/postgres/0001_init.sql")),
     ("lists", include_str!("../../migrations/postgres/0002_lists.sql")),
     ("counts", include_str!("../../migrations/postgres/0003_counts.sql")),
@@ -46,6 +46,8 @@ const TEXTS: [(&str, &str); 8] = [
     (FOLDING, include_str!("../../migrations/postgres/0006_folding.sql")),
     ("dead_letters", include_str!("../../migrations/postgres/0007_dead_letters.sql")),
     ("kinds", include_str!("../../migrations/postgres/0008_kinds.sql")),
+    ("agents", include_str!("../../migrations/postgres/0009_agents.sql")),
+    ("purging", include_str!("../../migrations/postgres/0010_purging.sql")),
 ];
 
 /// The version of the schema that this library knows.

@@ -9,6 +9,7 @@ mod given;
 mod list;
 mod migrate;
 mod outbox;
+mod purge;
 mod settings;
 mod statements;
 #[cfg(test)]
@@ -115,13 +116,14 @@ impl PostgresStore {
 
     /// A connection, once the schema is known to be fit.
     async fn ready_connection(&self) -> Result<Held, StoreError> {
+        let mut connection = self.hold().await?;
         if !self.ready.load(Ordering::Acquire) {
             // Another server may have migrated meanwhile.
-            if let Standing::Behind(applied) = self.look_at_schema().await? {
+            if let Standing::Behind(applied) = self.look_at_schema(&mut connection).await? {
                 return Err(Standing::behind(applied));
             }
         }
-        self.hold().await
+        Ok(connection)
     }
 
     /// A running store finds out as well that a newer library has migrated the schema: from then on it refuses everything, as
@@ -132,12 +134,12 @@ impl PostgresStore {
             return Ok(());
         }
         self.ready.store(false, Ordering::Release);
-        self.look_at_schema().await.map(drop)
+        self.look_at_schema(connection).await.map(drop)
     }
 
-    async fn look_at_schema(&self) -> Result<Standing, StoreError> {
-        let mut connection = self.hold().await?;
-        let standing = migrate::standing(self, &mut connection).await?;
+    /// On the connection that the caller has: another one may never be free as long as they hold it.
+    async fn look_at_schema(&self, connection: &mut PgConnection) -> Result<Standing, StoreError> {
+        let standing = migrate::standing(self, connection).await?;
         if standing == Standing::Current {
             self.ready.store(true, Ordering::Release);
         }

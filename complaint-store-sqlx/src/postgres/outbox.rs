@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use complaint_core::id::NoticeId;
 use complaint_core::notice::{ClaimedNotice, DeadNotice, Notice, Settlement};
 use complaint_core::store::{Outbox, StoreError};
+use sqlx::SqlStr;
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
@@ -40,7 +41,7 @@ impl Outbox for PostgresStore {
             match notice(row, 3) {
                 Ok(notice) => {
                     let attempt = u32::try_from(attempts).map_err(|fault| place("attempts").corrupt(fault))?;
-                    claimed.push(ClaimedNotice { notice, attempt });
+                    claimed.push(ClaimedNotice { notice, attempt, until });
                 }
                 // One that cannot be read must not hold up all that come after it.
                 Err(unreadable) => {
@@ -56,21 +57,25 @@ impl Outbox for PostgresStore {
         Ok(claimed)
     }
 
-    async fn settle(&self, id: NoticeId, settlement: Settlement, now: DateTime<Utc>) -> Result<(), StoreError> {
+    async fn settle(
+        &self,
+        claimed: &ClaimedNotice,
+        settlement: Settlement,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
         let now = now.timestamp_micros();
+        let of_lease = |sql: &SqlStr| {
+            sqlx::query(sql.clone()).bind(claimed.notice.id.as_uuid()).bind(claimed.until.timestamp_micros())
+        };
         let settle = match settlement {
-            Settlement::Delivered => sqlx::query(self.sql.settle_delivered.clone()).bind(id.as_uuid()).bind(now),
-            Settlement::Retry { at, why } => sqlx::query(self.sql.settle_retry.clone())
-                .bind(id.as_uuid())
-                .bind(at.timestamp_micros())
-                .bind(kept(&why)),
-            Settlement::Held { until, why } => sqlx::query(self.sql.settle_held.clone())
-                .bind(id.as_uuid())
-                .bind(until.timestamp_micros())
-                .bind(kept(&why)),
-            Settlement::Dead { why } => {
-                sqlx::query(self.sql.settle_dead.clone()).bind(id.as_uuid()).bind(now).bind(kept(&why))
+            Settlement::Delivered => of_lease(&self.sql.settle_delivered).bind(now),
+            Settlement::Retry { at, why } => {
+                of_lease(&self.sql.settle_retry).bind(at.timestamp_micros()).bind(kept(&why))
             }
+            Settlement::Held { until, why } => {
+                of_lease(&self.sql.settle_held).bind(until.timestamp_micros()).bind(kept(&why))
+            }
+            Settlement::Dead { why } => of_lease(&self.sql.settle_dead).bind(now).bind(kept(&why)),
         };
         self.write(settle).await.map(drop)
     }

@@ -139,12 +139,12 @@ impl PostgresOptions {
             ("search_path", self.schema.clone()),
         ]);
         // Not from the pool: it would try a server that refuses it again and again, and in the end say that it waited.
-        let connection = self.connected(&connect).await?;
+        let mut connection = self.connected(&connect).await?;
         let pool = pool(connect, self.connections, self.statement_timeout);
         let mut store = PostgresStore::over(pool, &self.schema, self.statement_timeout + GRACE);
         store.announcer = self.announcing.then(Arc::default);
-        probe(&store, connection, self.durable).await?;
-        store.look_at_schema().await?;
+        probe(&store, &mut connection, self.durable).await?;
+        store.look_at_schema(&mut connection).await?;
         Ok(store)
     }
 
@@ -188,25 +188,31 @@ fn pool(connect: PgConnectOptions, connections: u32, patience: Duration) -> PgPo
         .connect_lazy_with(connect)
 }
 
-async fn probe(store: &PostgresStore, mut connection: PgConnection, durable: bool) -> Result<(), StoreError> {
-    const SETTINGS: &str = "SELECT current_setting('server_version_num')::bigint, current_setting('server_encoding'), \
-                            current_setting('fsync'), current_setting('full_page_writes'), \
-                            current_setting('synchronous_commit')";
-    let rows = store.fetch(&mut connection, sqlx::query(SETTINGS)).await.map_err(fault::meaning)?;
+async fn probe(store: &PostgresStore, connection: &mut PgConnection, durable: bool) -> Result<(), StoreError> {
+    let rows = store.fetch(connection, sqlx::query(SETTINGS)).await.map_err(fault::meaning)?;
     let row = rows.first().ok_or_else(|| StoreError::Unusable("the server says nothing of its settings".into()))?;
     let text = |at: usize| row.try_get::<String, _>(at).map_err(fault::meaning);
-    let version: i64 = row.try_get(0).map_err(fault::meaning)?;
+    let version = row.try_get(0).map_err(fault::meaning)?;
+    fit(version, &text(1)?, &[&text(2)?, &text(3)?, &text(4)?], durable)
+}
+
+const SETTINGS: &str = "SELECT current_setting('server_version_num')::bigint, current_setting('server_encoding'), \
+                        current_setting('fsync'), current_setting('full_page_writes'), \
+                        current_setting('synchronous_commit')";
+/// Those of which one that is off may lose what was acknowledged, in the order in which they are asked for.
+const DURABLE: [&str; 3] = ["fsync", "full_page_writes", "synchronous_commit"];
+
+/// Whether a server is one that this store can keep its promises on.
+fn fit(version: i64, encoding: &str, durable: &[&str; 3], must_be_durable: bool) -> Result<(), StoreError> {
     if version < OLDEST {
         return Err(StoreError::Unusable(format!("PostgreSQL {} is too old: 14 or later is needed", version / 10_000)));
     }
-    if text(1)? != "UTF8" {
-        return Err(StoreError::Unusable(format!("the database is encoded as {}: UTF8 is needed", text(1)?)));
+    if encoding != "UTF8" {
+        return Err(StoreError::Unusable(format!("the database is encoded as {encoding}: UTF8 is needed")));
     }
-    let weak: Vec<&str> = [("fsync", 2), ("full_page_writes", 3), ("synchronous_commit", 4)]
-        .into_iter()
-        .filter_map(|(name, at)| text(at).map(|value| (value == "off").then_some(name)).transpose())
-        .collect::<Result<_, _>>()?;
-    if durable && !weak.is_empty() {
+    let weak: Vec<&str> =
+        DURABLE.into_iter().zip(durable).filter(|(_, value)| **value == "off").map(|(name, _)| name).collect();
+    if must_be_durable && !weak.is_empty() {
         return Err(StoreError::Unusable(format!("the server may lose what it acknowledged: {} off", weak.join(", "))));
     }
     Ok(())
@@ -228,6 +234,33 @@ mod tests {
         assert!(refused.contains("no parameter \"pasword\"") && !refused.contains("secret"), "{refused}");
         let shown = format!("{:?}", PostgresOptions::new("postgres://a:secret@b/c?sslkey=secret").unwrap());
         assert!(shown.contains("\"b\"") && !shown.contains("secret"), "{shown}");
+    }
+
+    #[test]
+    fn a_server_that_cannot_keep_what_is_promised_is_refused() {
+        let on = ["on", "on", "on"];
+        let refused = |version, encoding, durable, must| match fit(version, encoding, &durable, must) {
+            Err(StoreError::Unusable(why)) => why,
+            other => panic!("{other:?} instead of unusable"),
+        };
+        for version in [140_000, 150_004, 170_006] {
+            assert!(fit(version, "UTF8", &on, true).is_ok(), "{version}");
+        }
+        for (version, told) in [(90_624, "PostgreSQL 9 is too old"), (130_022, "PostgreSQL 13 is too old")] {
+            let why = refused(version, "UTF8", on, false);
+            assert!(why.contains(told) && why.contains("14 or later"), "{why}");
+        }
+        let why = refused(140_000, "LATIN1", on, false);
+        assert!(why.contains("encoded as LATIN1: UTF8 is needed"), "{why}");
+        for (at, name) in DURABLE.into_iter().enumerate() {
+            let mut one_off = on;
+            one_off[at] = "off";
+            let why = refused(170_000, "UTF8", one_off, true);
+            assert!(why.ends_with(&format!("acknowledged: {name} off")), "{why}");
+            assert!(fit(170_000, "UTF8", &one_off, false).is_ok(), "{name}: whoever asks for it may");
+        }
+        // Weaker than usual, and still on the disk before the answer.
+        assert!(fit(170_000, "UTF8", &["on", "on", "local"], true).is_ok());
     }
 
     #[test]

@@ -63,10 +63,7 @@ statements! {
                    FROM complaint_log WHERE (complaint, seq) > ($1, $2) AND complaint <= $3 \
                    ORDER BY complaint, seq LIMIT $4";
 
-    save_agent = "INSERT INTO complaint_agents AS a (id, workload, codec, agent) \
-                  VALUES ($1, (SELECT coalesce(sum(weight), 0) FROM complaint_state WHERE handler = $1 AND is_open), \
-                  $2, $3) \
-                  ON CONFLICT (id) DO UPDATE SET codec = excluded.codec, agent = excluded.agent";
+    save_agent = "SELECT complaint_save_agent($1, $2, $3, $4)";
 
     find_agent = "SELECT workload, last_assigned_at, codec, agent FROM complaint_agents WHERE id = $1";
 
@@ -81,15 +78,16 @@ statements! {
 
     bury_unreadable = "UPDATE complaint_outbox SET state = 'dead', settled_at = $2, last_error = $3 WHERE place = $1";
 
-    settle_delivered = "UPDATE complaint_outbox SET state = 'delivered', settled_at = $2, last_error = NULL, \
+    settle_delivered = "UPDATE complaint_outbox SET state = 'delivered', settled_at = $3, last_error = NULL, \
                         notice = CASE WHEN strpos(notice, '\\u0000') > 0 THEN '{}' \
                         ELSE (notice::jsonb || '{\"subject\": \"\", \"text\": null, \"address\": null}')::text END \
-                        WHERE id = $1 AND state = 'waiting'";
+                        WHERE id = $1 AND state = 'waiting' AND available_at = $2";
 
-    settle_retry = "UPDATE complaint_outbox SET available_at = $2, last_error = $3 WHERE id = $1 AND state = 'waiting'";
+    settle_retry = "UPDATE complaint_outbox SET available_at = $3, last_error = $4 \
+                    WHERE id = $1 AND state = 'waiting' AND available_at = $2";
 
-    settle_held = "UPDATE complaint_outbox SET available_at = $2, last_error = $3, attempts = greatest(attempts - 1, 0) \
-                   WHERE id = $1 AND state = 'waiting'";
+    settle_held = "UPDATE complaint_outbox SET available_at = $3, last_error = $4, attempts = greatest(attempts - 1, 0) \
+                   WHERE id = $1 AND state = 'waiting' AND available_at = $2";
 
     dead_below = "SELECT id, attempts, settled_at, coalesce(last_error, ''), codec, notice FROM complaint_outbox \
                   WHERE state = 'dead' AND id < $1 ORDER BY id DESC LIMIT $2";
@@ -103,6 +101,15 @@ statements! {
     bury = "INSERT INTO complaint_outbox (id, complaint, state, planned_at, available_at, attempts, settled_at, last_error, codec, notice) \
             VALUES ($1, $2, 'dead', $3, $3, $4, $5, $6, $7, $8) ON CONFLICT (id) DO NOTHING RETURNING id";
 
-    settle_dead = "UPDATE complaint_outbox SET state = 'dead', settled_at = $2, last_error = $3 \
-                   WHERE id = $1 AND state = 'waiting'";
+    settle_dead = "UPDATE complaint_outbox SET state = 'dead', settled_at = $3, last_error = $4 \
+                   WHERE id = $1 AND state = 'waiting' AND available_at = $2";
+
+    // What another server removes at that moment is left to it.
+    purge_delivered = "WITH gone AS (DELETE FROM complaint_outbox WHERE place = ANY (ARRAY(SELECT place FROM complaint_outbox \
+                       WHERE state = 'delivered' AND settled_at < $1 ORDER BY settled_at LIMIT $2 FOR UPDATE SKIP LOCKED)) \
+                       RETURNING 1) SELECT count(*) FROM gone";
+
+    purge_keys = "WITH gone AS (DELETE FROM complaint_idempotency WHERE ctid = ANY (ARRAY(SELECT ctid FROM complaint_idempotency \
+                  WHERE committed_at < $1 ORDER BY committed_at LIMIT $2 FOR UPDATE SKIP LOCKED)) \
+                  RETURNING 1) SELECT count(*) FROM gone";
 }

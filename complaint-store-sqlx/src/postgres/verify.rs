@@ -76,7 +76,8 @@ impl PostgresStore {
             // One transaction, so that a complaint and its log are of one moment.
             let mut connection = self.ready_connection().await?;
             let snapshot = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY";
-            let mut tx = connection.begin_with(snapshot).await.map_err(fault::meaning)?;
+            let begun = tokio::time::timeout(self.patience, connection.begin_with(snapshot)).await;
+            let mut tx = begun.unwrap_or_else(|_| Err(fault::no_answer())).map_err(fault::meaning)?;
             let states = self.states(&mut tx, first, last).await?;
             let full = states.len() == PORTION as usize;
             let end = states.last().filter(|_| full).map_or(last, |state| state.columns.id.as_uuid());

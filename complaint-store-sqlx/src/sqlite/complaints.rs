@@ -73,7 +73,8 @@ impl ComplaintStore for SqliteStore {
 }
 
 /// Commits a change inside the host's own transaction, which must have been begun with [`IMMEDIATE`](super::IMMEDIATE)
-/// on [`SqliteStore::writer`] (or another connection to a migrated file). It lasts once the host commits.
+/// on [`SqliteStore::writer`] (or another connection to a migrated file). It lasts once the host commits. Several changes go into
+/// one transaction in any order: nobody else writes meanwhile, so nobody waits in a circle.
 ///
 /// # Errors
 /// As [`ComplaintStore::commit`]. Nothing of the change is left in the transaction then, and the host may go on with

@@ -34,7 +34,7 @@ const UNCHAINED: &str = "SELECT row, complaint, seq, version, at, codec, entry F
 const UNMARKED: &str = "SELECT codec, state, row FROM complaint_state WHERE row > $1 ORDER BY row LIMIT 500";
 const MARKED: &str = "UPDATE complaint_state SET words_hash = $2 WHERE row = $1";
 
-const TEXTS: [(&str, &str); 10] = [
+const TEXTS: [(&str, &str); 11] = [
     ("init", include_str!("../../migrations/sqlite/0001_init.sql")),
     ("open_by_customer", include_str!("../../migrations/sqlite/0002_open_by_customer.sql")),
     (CHAIN, include_str!("../../migrations/sqlite/0003_chain.sql")),
@@ -45,6 +45,7 @@ const TEXTS: [(&str, &str); 10] = [
     (FOLDING, include_str!("../../migrations/sqlite/0008_folding.sql")),
     ("dead_letters", include_str!("../../migrations/sqlite/0009_dead_letters.sql")),
     ("kinds", include_str!("../../migrations/sqlite/0010_kinds.sql")),
+    ("purging", include_str!("../../migrations/sqlite/0011_purging.sql")),
 ];
 
 pub(super) fn migrations() -> Vec<Migration> {

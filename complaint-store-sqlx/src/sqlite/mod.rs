@@ -8,6 +8,7 @@ mod line;
 mod list;
 mod migrate;
 mod outbox;
+mod purge;
 mod settings;
 mod statements;
 #[cfg(test)]

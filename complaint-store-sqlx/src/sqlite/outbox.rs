@@ -52,7 +52,7 @@ impl Outbox for SqliteStore {
                         .execute(&mut *tx)
                         .await
                         .map_err(fault::meaning)?;
-                    claimed.push(ClaimedNotice { notice, attempt });
+                    claimed.push(ClaimedNotice { notice, attempt, until });
                 }
                 // One that cannot be read must not hold up all that come after it.
                 Err(unreadable) => {
@@ -71,8 +71,13 @@ impl Outbox for SqliteStore {
         Ok(claimed)
     }
 
-    async fn settle(&self, id: NoticeId, settlement: Settlement, now: DateTime<Utc>) -> Result<(), StoreError> {
-        self.line.settle(self, Settled { id, settlement, now }).await
+    async fn settle(
+        &self,
+        claimed: &ClaimedNotice,
+        settlement: Settlement,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        self.line.settle(self, Settled { id: claimed.notice.id, until: claimed.until, settlement, now }).await
     }
 
     async fn waiting(&self, behind: Option<NoticeId>, limit: u32) -> Result<Vec<Notice>, StoreError> {
@@ -134,6 +139,7 @@ impl Outbox for SqliteStore {
 /// How a delivery ended, on its way to the disk.
 pub(super) struct Settled {
     id: NoticeId,
+    until: DateTime<Utc>,
     settlement: Settlement,
     now: DateTime<Utc>,
 }
@@ -141,16 +147,16 @@ pub(super) struct Settled {
 impl Settled {
     /// One statement: wholly done or not at all.
     pub(super) async fn write(&self, connection: &mut SqliteConnection) -> Result<(), StoreError> {
-        let (id, now) = (self.id.as_uuid(), self.now.timestamp_micros());
+        let (id, until, now) = (self.id.as_uuid(), self.until.timestamp_micros(), self.now.timestamp_micros());
         let settle = match &self.settlement {
-            Settlement::Delivered => sqlx::query(sql::SETTLE_DELIVERED).bind(id).bind(now),
+            Settlement::Delivered => sqlx::query(sql::SETTLE_DELIVERED).bind(id).bind(until).bind(now),
             Settlement::Retry { at, why } => {
-                sqlx::query(sql::SETTLE_RETRY).bind(id).bind(at.timestamp_micros()).bind(why)
+                sqlx::query(sql::SETTLE_RETRY).bind(id).bind(until).bind(at.timestamp_micros()).bind(why)
             }
-            Settlement::Held { until, why } => {
-                sqlx::query(sql::SETTLE_HELD).bind(id).bind(until.timestamp_micros()).bind(why)
+            Settlement::Held { until: quiet, why } => {
+                sqlx::query(sql::SETTLE_HELD).bind(id).bind(until).bind(quiet.timestamp_micros()).bind(why)
             }
-            Settlement::Dead { why } => sqlx::query(sql::SETTLE_DEAD).bind(id).bind(now).bind(why),
+            Settlement::Dead { why } => sqlx::query(sql::SETTLE_DEAD).bind(id).bind(until).bind(now).bind(why),
         };
         settle.execute(connection).await.map(drop).map_err(fault::meaning)
     }

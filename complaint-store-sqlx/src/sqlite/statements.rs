@@ -91,14 +91,15 @@ statements! {
 
     BURY_UNREADABLE = "UPDATE complaint_outbox SET state = 'dead', settled_at = $2, last_error = $3 WHERE row = $1";
 
-    SETTLE_DELIVERED = "UPDATE complaint_outbox SET state = 'delivered', settled_at = $2, last_error = NULL, \
+    SETTLE_DELIVERED = "UPDATE complaint_outbox SET state = 'delivered', settled_at = $3, last_error = NULL, \
                         notice = json_set(notice, '$.subject', '', '$.text', NULL, '$.address', NULL) \
-                        WHERE id = $1 AND state = 'waiting'";
+                        WHERE id = $1 AND state = 'waiting' AND available_at = $2";
 
-    SETTLE_RETRY = "UPDATE complaint_outbox SET available_at = $2, last_error = $3 WHERE id = $1 AND state = 'waiting'";
+    SETTLE_RETRY = "UPDATE complaint_outbox SET available_at = $3, last_error = $4 \
+                    WHERE id = $1 AND state = 'waiting' AND available_at = $2";
 
-    SETTLE_HELD = "UPDATE complaint_outbox SET available_at = $2, last_error = $3, attempts = max(attempts - 1, 0) \
-                   WHERE id = $1 AND state = 'waiting'";
+    SETTLE_HELD = "UPDATE complaint_outbox SET available_at = $3, last_error = $4, attempts = max(attempts - 1, 0) \
+                   WHERE id = $1 AND state = 'waiting' AND available_at = $2";
 
     DEAD_BELOW = "SELECT id, attempts, settled_at, coalesce(last_error, ''), codec, notice FROM complaint_outbox \
                   WHERE state = 'dead' AND id < $1 ORDER BY id DESC LIMIT $2";
@@ -112,6 +113,12 @@ statements! {
     BURY = "INSERT INTO complaint_outbox (id, complaint, state, planned_at, available_at, attempts, settled_at, last_error, codec, notice) \
             VALUES ($1, $2, 'dead', $3, $3, $4, $5, $6, $7, $8) ON CONFLICT (id) DO NOTHING";
 
-    SETTLE_DEAD = "UPDATE complaint_outbox SET state = 'dead', settled_at = $2, last_error = $3 \
-                   WHERE id = $1 AND state = 'waiting'";
+    SETTLE_DEAD = "UPDATE complaint_outbox SET state = 'dead', settled_at = $3, last_error = $4 \
+                   WHERE id = $1 AND state = 'waiting' AND available_at = $2";
+
+    PURGE_DELIVERED = "DELETE FROM complaint_outbox WHERE row IN (SELECT row FROM complaint_outbox \
+                       WHERE state = 'delivered' AND settled_at < $1 ORDER BY settled_at LIMIT $2)";
+
+    PURGE_KEYS = "DELETE FROM complaint_idempotency WHERE (owner, key) IN (SELECT owner, key FROM complaint_idempotency \
+                  WHERE committed_at < $1 ORDER BY committed_at LIMIT $2)";
 }

@@ -1,8 +1,8 @@
 use chrono::{DateTime, Utc};
 use complaint_core::agent::Agent;
 use complaint_core::complaint::Complaint;
-use complaint_core::conformance::{Opening, Story};
-use complaint_core::id::{AgentId, NoticeId};
+use complaint_core::conformance::{Opening, Story, second};
+use complaint_core::id::AgentId;
 use complaint_core::lifecycle::Status;
 use complaint_core::notice::Settlement;
 use complaint_core::store::{AgentStore, ComplaintStore, Outbox, Scope, StoreError};
@@ -186,11 +186,14 @@ async fn a_read_only_store_reads_and_says_that_it_cannot_write() {
     let scratch = Scratch::new().await;
     let asha = Agent::named("asha", "Asha").unwrap();
     scratch.store.save(&asha).await.unwrap();
+    let (_, opened) = Story::open(&Opening::numbered(1));
+    scratch.store.commit(&opened).await.unwrap();
+    let claimed = scratch.store.claim(second(9), second(60), 1).await.unwrap().remove(0);
     let store = scratch.again("?mode=ro").await.unwrap();
     assert_eq!(store.find(&asha.id).await.unwrap().unwrap().agent, asha);
     let why = unusable(store.save(&asha).await.unwrap_err());
     assert!(why.contains("readonly"), "{why}");
-    unusable(store.settle(NoticeId::from_uuid(Uuid::nil()), Settlement::Delivered, instant(0)).await.unwrap_err());
+    unusable(store.settle(&claimed, Settlement::Delivered, second(10)).await.unwrap_err());
 }
 
 #[tokio::test]
@@ -279,10 +282,10 @@ async fn a_notice_that_cannot_be_read_holds_up_no_other() {
     let claimed = scratch.store.claim(instant(0), instant(60), 10).await.unwrap();
     assert_eq!(claimed.len(), 1);
     let id = claimed[0].notice.id;
-    scratch.store.settle(id, Settlement::Delivered, instant(1)).await.unwrap();
+    scratch.store.settle(&claimed[0], Settlement::Delivered, instant(1)).await.unwrap();
 
     let dead = Settlement::Dead { why: "told too late".into() };
-    scratch.store.settle(id, dead, instant(2)).await.unwrap();
+    scratch.store.settle(&claimed[0], dead, instant(2)).await.unwrap();
 
     let rows = sqlx::query("SELECT state, coalesce(last_error, ''), notice FROM complaint_outbox ORDER BY row")
         .fetch_all(scratch.store.readers())
@@ -435,18 +438,17 @@ async fn words_beyond_what_the_index_keeps_are_told_apart() {
     trials::words_beyond_what_the_index_keeps_are_told_apart(&scratch.store, &population).await;
 }
 
+/// What is scanned in plans and is no table: parts of lists, each cut to a page, and single rows.
+const NO_TABLES: [&str; 6] = ["found", "seen", "arms", "part", "kind", "CONSTANT ROW"];
+
 #[tokio::test]
 async fn daily_work_scans_no_table() {
     let scratch = Scratch::new().await;
     let daily = trials::daily_work(&list::DIALECT);
     let mut statements: Vec<_> = daily.into_iter().map(|(name, statement)| (name, statement.sql)).collect();
-    let fixed = ["SCHEMA", "ROSTER"];
-    statements.extend(
-        statements::ALL
-            .iter()
-            .filter(|(name, _)| !fixed.contains(name))
-            .map(|(name, sql)| ((*name).to_owned(), (*sql).to_owned())),
-    );
+    // The roster is read whole.
+    let fixed = statements::ALL.iter().filter(|(name, _)| *name != "ROSTER");
+    statements.extend(fixed.map(|(name, sql)| ((*name).to_owned(), (*sql).to_owned())));
     for (name, sql) in statements {
         let mut explained = sqlx::query(AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}")));
         for _ in 0..sql.matches('$').count().max(sql.matches('?').count()).min(40) {
@@ -454,11 +456,14 @@ async fn daily_work_scans_no_table() {
         }
         let rows = explained.fetch_all(scratch.store.writer()).await.unwrap_or_else(|fault| panic!("{name}: {fault}"));
         let plan: Vec<String> = rows.iter().map(|row| row.get(3)).collect();
-        // `found` is the page that was cut already; FTS5 goes to one row (`0:=`) or to those that match (`0:M`).
+        // Of no table, but of what was cut already; FTS5 goes to one row (`0:=`) or to those that match (`0:M`). Whatever else is
+        // scanned may be a table under another name.
         let scans = |step: &String| {
-            (step.starts_with("SCAN complaint_") || step == "SCAN s" || step.starts_with("SCAN s "))
-                && !step.contains("VIRTUAL TABLE INDEX 0:=")
-                && !step.contains("VIRTUAL TABLE INDEX 0:M")
+            step.strip_prefix("SCAN ").is_some_and(|what| {
+                !NO_TABLES.iter().any(|none| what == *none || what.starts_with(&format!("{none} ")))
+                    && !what.contains("VIRTUAL TABLE INDEX 0:=")
+                    && !what.contains("VIRTUAL TABLE INDEX 0:M")
+            })
         };
         assert!(!plan.iter().any(scans), "{name}: {plan:#?}\n{sql}");
         // Between the first and the last of a stretch.

@@ -55,7 +55,7 @@ impl Engine {
     }
 
     /// A column of identifiers, in order.
-    async fn ids(&self, column: &str, table: &str) -> Vec<Uuid> {
+    pub(crate) async fn ids(&self, column: &str, table: &str) -> Vec<Uuid> {
         let mut ids: Vec<Uuid> = match self {
             Self::Sqlite(store) => {
                 let sql = AssertSqlSafe(format!("SELECT {column} FROM {table}"));

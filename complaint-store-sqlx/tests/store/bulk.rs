@@ -43,11 +43,11 @@ async fn populate(store: &dyn Store) -> Vec<Story> {
     store.commit(&story.release()).await.unwrap();
     stories.push(story);
     for claimed in store.claim(second(1_000_000), second(1_000_060), 40).await.unwrap() {
-        store.settle(claimed.notice.id, Settlement::Delivered, second(1_000_001)).await.unwrap();
+        store.settle(&claimed, Settlement::Delivered, second(1_000_001)).await.unwrap();
     }
     for claimed in store.claim(second(1_000_000), second(1_000_060), 7).await.unwrap() {
         let dead = Settlement::Dead { why: format!("No such mailbox: {}", claimed.notice.id) };
-        store.settle(claimed.notice.id, dead, second(1_000_002)).await.unwrap();
+        store.settle(&claimed, dead, second(1_000_002)).await.unwrap();
     }
     stories
 }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use complaint_store_sqlx::PostgresStore;
 use complaint_store_sqlx::postgres::PostgresOptions;
+use sqlx::Executor;
 
 /// The URL of a throwaway cluster, or nothing and a line that says so. With `COMPLAINT_REQUIRE_POSTGRES=1` nothing fails.
 pub(crate) fn url() -> Option<String> {
@@ -43,6 +44,16 @@ pub(crate) async fn fresh() -> Option<Box<PostgresStore>> {
     let store = options()?.open().await.unwrap();
     store.migrate().await.unwrap();
     Some(Box::new(store))
+}
+
+/// The URL of a database of this test's own, made with such options: what is done there concerns nobody else.
+pub(crate) async fn database(with: &str) -> Option<String> {
+    let (url, name) = (url()?, name());
+    let store = options_of(&url, "public").open().await.unwrap();
+    let make = format!("CREATE DATABASE {name} TEMPLATE template0 {with}");
+    store.pool().execute(sqlx::AssertSqlSafe(make)).await.unwrap();
+    store.close().await;
+    Some(url.replacen("/postgres?", &format!("/{name}?"), 1))
 }
 
 /// A PostgreSQL of this test's own, as durable as it comes, that can be stopped and started again.

@@ -340,10 +340,8 @@ async fn deliveries_settled_at_once_share_a_transaction_with_changes() {
 
     let before = transactions(&scratch.folder);
     let held = scratch.store.writer().acquire().await.unwrap();
-    let mut settling: Vec<_> = claimed
-        .iter()
-        .map(|claimed| Box::pin(scratch.store.settle(claimed.notice.id, Settlement::Delivered, now)))
-        .collect();
+    let mut settling: Vec<_> =
+        claimed.iter().map(|claimed| Box::pin(scratch.store.settle(claimed, Settlement::Delivered, now))).collect();
     for settle in &mut settling {
         assert!(waits(settle.as_mut()).await, "a settlement did not wait for the writer");
     }

@@ -23,6 +23,7 @@ mod pooled;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod protected;
+mod purge;
 #[cfg(feature = "postgres")]
 mod secured;
 mod sweepers;

@@ -124,9 +124,14 @@ impl Outbox for Turns {
         self.store.claim(now, until, limit).await
     }
 
-    async fn settle(&self, id: NoticeId, settlement: Settlement, now: DateTime<Utc>) -> Result<(), StoreError> {
+    async fn settle(
+        &self,
+        claimed: &ClaimedNotice,
+        settlement: Settlement,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
         self.gate.pass().await;
-        self.store.settle(id, settlement, now).await
+        self.store.settle(claimed, settlement, now).await
     }
 
     async fn waiting(&self, behind: Option<NoticeId>, limit: u32) -> Result<Vec<Notice>, StoreError> {

@@ -186,6 +186,42 @@ async fn a_change_goes_into_the_transaction_of_the_host() {
     expect_stored(&store, &story).await;
 }
 
+/// Each wants what the other holds.
+#[tokio::test]
+async fn of_two_transactions_of_a_host_that_cross_one_goes_on_and_one_begins_again() {
+    let Some(store) = fresh().await else { return };
+    let stories = [opened(&store, 1).await, opened(&store, 2).await];
+    let note = |at: usize, text: &str| stories[at].clone().note(text);
+    let (mut here, mut there) = (store.pool().begin().await.unwrap(), store.pool().begin().await.unwrap());
+    store.commit_in(&mut here, &note(0, "Here.")).await.unwrap();
+    store.commit_in(&mut there, &note(1, "There.")).await.unwrap();
+    let (first, second) = (note(1, "Here."), note(0, "There."));
+    let crossed = tokio::join!(store.commit_in(&mut here, &first), store.commit_in(&mut there, &second));
+    let (winner, loser, text) = match crossed {
+        (Ok(()), Err(ended)) => (here, (there, ended), "Here."),
+        (Err(ended), Ok(())) => (there, (here, ended), "There."),
+        both => panic!("{both:?} instead of one that goes on"),
+    };
+    let (ended, why) = loser;
+    assert!(matches!(why, StoreError::Unavailable(_)), "{why:?}");
+    winner.commit().await.unwrap();
+    ended.rollback().await.unwrap();
+    let mut stories = stories;
+    for story in &mut stories {
+        story.note(text);
+        expect_stored(&store, story).await;
+    }
+    // From the start, with what is stored by now.
+    let mut again = store.pool().begin().await.unwrap();
+    for story in stories.iter_mut().rev() {
+        store.commit_in(&mut again, &story.note("Again.")).await.unwrap();
+    }
+    again.commit().await.unwrap();
+    for story in &stories {
+        expect_stored(&store, story).await;
+    }
+}
+
 #[tokio::test]
 async fn a_lock_that_is_held_too_long_is_a_passing_trouble() {
     let Some(options) = options() else { return };
@@ -246,18 +282,43 @@ fn through(proxy: &Proxy, schema: &str) -> PostgresOptions {
 
 /// What the stores below allow a statement.
 const STATEMENT: Duration = Duration::from_millis(500);
-/// Waiting for a connection and for an answer takes seconds, and a busy machine its time; without limits it has no end.
-const TOLD_WITHIN: Duration = Duration::from_mins(1);
-const FOUND_WITHIN: Duration = Duration::from_mins(1);
+/// As long for a connection, and two seconds more for the answer; and a second more for whatever else the machine does.
+const TOLD_WITHIN: Duration = Duration::from_secs(4);
+const FOUND_WITHIN: Duration = Duration::from_secs(3);
+/// How often that is tried: a machine that stands still for a moment misses it now and then, what is wrong every time.
+const TRIES: usize = 3;
+/// How long anything may take at all.
+const AT_LAST: Duration = Duration::from_mins(1);
 
 /// While the server is in trouble everybody is told so in time; when it is not any more, it is found at once.
 async fn is_told_in_time_and_found_again(
     engine: &Engine,
     books: &mut Books,
     story: &mut Story,
+    trouble: impl Fn(),
+    end: impl Fn(),
+) {
+    let mut tries = Vec::new();
+    while tries.len() < TRIES {
+        let (told, found) = told_and_found_after(engine, books, story, &trouble, &end).await;
+        // Seen with `--nocapture`.
+        println!("told after {told:.1?} at most, found again after {found:.1?}");
+        if told < TOLD_WITHIN && found < FOUND_WITHIN {
+            return;
+        }
+        tries.push((told, found));
+    }
+    panic!("not told within {TOLD_WITHIN:?} or not found again within {FOUND_WITHIN:?} a single time: {tries:.1?}");
+}
+
+/// How long it took at most to be told, and how long to find it again.
+async fn told_and_found_after(
+    engine: &Engine,
+    books: &mut Books,
+    story: &mut Story,
     trouble: impl FnOnce(),
     end: impl FnOnce(),
-) {
+) -> (Duration, Duration) {
     // All connections have just been used, and the pool is about to ask them whether they are fit to be used again.
     let (one, other) = tokio::join!(engine.store().load(story.id()), engine.store().load(story.id()));
     assert_eq!(one.unwrap(), other.unwrap());
@@ -272,7 +333,7 @@ async fn is_told_in_time_and_found_again(
         let refused = books.commit(engine, &story.clone().note("Into the void.")).await.unwrap_err();
         assert!(matches!(refused, StoreError::Unavailable(_) | StoreError::OutcomeUnknown(_)), "{refused:?}");
         told = told.max(begun.elapsed());
-        assert!(told < TOLD_WITHIN, "told after {told:?}");
+        assert!(told < AT_LAST, "told after {told:?}");
     }
     end();
     let begun = Instant::now();
@@ -280,15 +341,15 @@ async fn is_told_in_time_and_found_again(
     loop {
         match tokio::join!(engine.store().load(story.id()), engine.store().load(story.id())) {
             (Ok(_), Ok(_)) => break,
-            trouble => assert!(begun.elapsed() < FOUND_WITHIN, "not found again: {trouble:?}"),
+            trouble => assert!(begun.elapsed() < AT_LAST, "not found again: {trouble:?}"),
         }
     }
-    // Seen with `--nocapture`; how long is said of a quiet machine, and not asserted.
-    println!("told after {told:.1?} at most, found again after {:.1?}", begun.elapsed());
+    let found = begun.elapsed();
     books.expect(engine).await;
     *story = Story::resumed(engine.store().log(story.id(), 0, u32::MAX).await.unwrap()).unwrap();
     books.commit(engine, &story.note("There again.")).await.unwrap();
     books.expect(engine).await;
+    (told, found)
 }
 
 async fn opened_in_books(engine: &Engine) -> (Books, Story) {
@@ -359,7 +420,7 @@ async fn who_could_not_reach_the_server_is_told_of_the_gap() {
         // What was told while the line was cut may still be under way.
         while changes.next().await.unwrap() != expected {}
     };
-    tokio::time::timeout(FOUND_WITHIN, heard).await.expect("nothing is heard");
+    tokio::time::timeout(AT_LAST, heard).await.expect("nothing is heard");
 }
 
 #[tokio::test]
@@ -376,7 +437,7 @@ async fn who_listens_to_a_silent_network_is_told_of_the_gap() {
 
     proxy.turn(Mode::Silent);
     here.commit(&story.note("Nobody hears of it.")).await.unwrap();
-    let trouble = tokio::time::timeout(FOUND_WITHIN, changes.next()).await.expect("nothing is told").unwrap_err();
+    let trouble = tokio::time::timeout(AT_LAST, changes.next()).await.expect("nothing is told").unwrap_err();
     assert!(trouble.is_transient(), "{trouble:?}");
     proxy.turn(Mode::Through);
     assert_eq!(changes.next().await.unwrap(), Heard::Gap);
@@ -405,11 +466,15 @@ async fn a_silence_while_others_are_told_passes() {
     let change = story.note("There again.");
     let begun = Instant::now();
     while here.commit(&change).await.is_err() {
-        assert!(begun.elapsed() < FOUND_WITHIN, "not found again");
+        assert!(begun.elapsed() < AT_LAST, "not found again");
     }
+    // Of what could not be told, and of all that came meanwhile.
+    let gap = async { while changes.next().await.unwrap() != Heard::Gap {} };
+    tokio::time::timeout(AT_LAST, gap).await.expect("nothing is told of what was missed");
+    here.commit(&story.note("And further.")).await.unwrap();
     let expected = Heard::Changed { complaint: story.id(), version: story.state().version };
     let heard = async { while changes.next().await.unwrap() != expected {} };
-    tokio::time::timeout(FOUND_WITHIN, heard).await.expect("nothing is heard any more");
+    tokio::time::timeout(AT_LAST, heard).await.expect("nothing is heard any more");
 }
 
 #[tokio::test]
@@ -422,8 +487,9 @@ async fn a_relay_that_says_a_nul_is_no_reason_to_send_again_and_again() {
     let notices = store.claim(now, until, 9).await.unwrap();
     for notice in &notices {
         let why = "550 no\0such user".to_owned();
-        store.settle(notice.notice.id, Settlement::Retry { at: now, why: why.clone() }, now).await.unwrap();
-        store.settle(notice.notice.id, Settlement::Dead { why }, now).await.unwrap();
+        // Due again at the end of the lease, so that the claim is still theirs.
+        store.settle(notice, Settlement::Retry { at: until, why: why.clone() }, now).await.unwrap();
+        store.settle(notice, Settlement::Dead { why }, now).await.unwrap();
     }
     assert!(!notices.is_empty());
     assert!(store.claim(now, until, 9).await.unwrap().is_empty());
@@ -436,9 +502,8 @@ async fn what_one_server_commits_is_heard_by_another() {
     here.migrate().await.unwrap();
     let (mut changes, mut own) = (there.changes().await.unwrap(), here.changes().await.unwrap());
     let mut stories = [opened(&here, 1).await, opened(&here, 2).await];
-    let next = async |changes: &mut Changes| {
-        tokio::time::timeout(FOUND_WITHIN, changes.next()).await.expect("nothing is heard")
-    };
+    let next =
+        async |changes: &mut Changes| tokio::time::timeout(AT_LAST, changes.next()).await.expect("nothing is heard");
     let expect = async |changes: &mut Changes, story: &Story| {
         let heard = next(changes).await;
         let expected = Heard::Changed { complaint: story.id(), version: story.state().version };

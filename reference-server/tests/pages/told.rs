@@ -205,7 +205,7 @@ async fn dead_letters_are_shown_to_those_who_run_the_system() {
     let now = state.clock.now();
     let claimed = state.desk.store().claim(now, now, 100).await.expect("claims").remove(0);
     let dead = complaint_core::notice::Settlement::Dead { why: "550 no such mailbox <b>".into() };
-    state.desk.store().settle(claimed.notice.id, dead, now).await.expect("settles");
+    state.desk.store().settle(&claimed, dead, now).await.expect("settles");
     admin.open("/admin/dead-letters").await;
     assert!(admin.says(&reference) && admin.says("550 no such mailbox <b>"), "{}", admin.text());
     assert!(!admin.says("Broken kettle"), "words of people: {}", admin.text());

@@ -117,6 +117,22 @@ pub(super) fn authority_faults(scene: &Scene<'_>, complaint: &Complaint) -> Vec<
     fail("over_authority", message, "propose the resolution to a second person, or escalate")
 }
 
+/// What was a promise when it was proposed would be a broken one in the very letter that gives it. The other bound of
+/// [`remedy_faults`] only moves away.
+pub(super) fn proposed_days_faults(scene: &Scene<'_>, complaint: &Complaint) -> Vec<FailedGuard> {
+    let remedies = complaint.proposal.iter().flat_map(|proposal| &proposal.remedies);
+    let passed = remedies.filter_map(|remedy| remedy.due_on.filter(|day| *day < today(scene)));
+    let passed: Vec<String> = passed.map(|day| day.format("%-d %B %Y").to_string()).collect();
+    if passed.is_empty() {
+        return Vec::new();
+    }
+    fail(
+        "promised_day_passed",
+        format!("a remedy is proposed for a day that has passed: {}", passed.join(", ")),
+        "send it back, to be proposed for another day",
+    )
+}
+
 pub(super) fn cause_faults(scene: &Scene<'_>) -> Vec<FailedGuard> {
     let policy = scene.context.policy;
     match &scene.command.input().cause {

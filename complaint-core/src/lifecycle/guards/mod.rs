@@ -8,7 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use decision::{
     authority_faults, cause_faults, decision_faults, denial_faults, fulfilment_faults, no_remedy_for,
-    remedy_named_faults,
+    proposed_days_faults, remedy_named_faults,
 };
 use files::{file_faults, files_sent, side};
 use submission::look_at_submission;
@@ -226,7 +226,7 @@ fn fault(field: &str, fault: TextFault) -> FailedGuard {
     let remedy = match fault {
         TextFault::Empty => "give it",
         TextFault::TooLong { .. } => "shorten it",
-        TextFault::Control => "remove them",
+        TextFault::Control | TextFault::Direction => "remove them",
         TextFault::LineEnd => "write it on one line",
     };
     FailedGuard::input(fault.code(), field, fault.to_string(), remedy)
@@ -404,6 +404,7 @@ fn look_at_complaint(scene: &Scene<'_>, complaint: &Complaint, guard: Guard, now
                 Vec::new()
             }
         }
+        Guard::PromisedDaysAhead => proposed_days_faults(scene, complaint),
         Guard::ExplanationGiven => given("explanation", &input.explanation),
         Guard::NotAccepted => match complaint.resolution() {
             // What staff recorded is still theirs to confirm.
