@@ -81,12 +81,20 @@ pub struct Problem {
 }
 
 /// What is wrong, in one text.
-pub(crate) fn said_of(errors: &[FieldError]) -> String {
+fn said_of(errors: &[FieldError]) -> String {
     let said = errors.iter().map(|error| match &*error.field {
         "" => error.message.clone(),
         field => format!("{field}: {}", error.message),
     });
-    said.collect::<Vec<_>>().join(" ")
+    in_sentences(said)
+}
+
+/// Texts one after the other, each with an end that can be seen.
+fn in_sentences(texts: impl Iterator<Item = String>) -> String {
+    let texts: Vec<String> = texts.collect();
+    let Some((last, all)) = texts.split_last() else { return String::new() };
+    let ended = |text: &String| if text.ends_with(['.', '!', '?']) { format!("{text} ") } else { format!("{text}. ") };
+    all.iter().map(ended).collect::<String>() + last
 }
 
 impl Problem {
@@ -123,13 +131,6 @@ impl Problem {
         self
     }
 
-    /// This and what else is wrong with the same request.
-    #[must_use]
-    pub fn and(mut self, other: Self) -> Self {
-        self.errors.extend(other.errors);
-        self
-    }
-
     /// This and what else is wrong, but for fields that are named already.
     #[must_use]
     pub fn and_more(mut self, other: Option<Self>) -> Self {
@@ -137,13 +138,22 @@ impl Problem {
         let mut more = other.errors;
         let all = more.len();
         more.retain(|error| self.errors.iter().all(|known| known.field != error.field));
-        let said = if more.len() == all { other.detail } else { Some(said_of(&more).into()) };
-        if let Some(said) = said.filter(|_| !more.is_empty()) {
-            let before = self.detail.map(|before| format!("{before} ")).unwrap_or_default();
-            self.detail = Some(format!("{before}{said}").into());
+        if more.is_empty() {
+            return self;
         }
+        let said = other.detail.filter(|_| more.len() == all).map_or_else(|| said_of(&more), String::from);
+        let before = self.detail.map_or_else(|| said_of(&self.errors), String::from);
+        self.detail = Some(in_sentences([before, said].into_iter().filter(|it| !it.is_empty())).into());
         self.errors.extend(more);
         self
+    }
+
+    /// Adds what else is wrong to what is known so far.
+    pub(crate) fn add(wrong: &mut Option<Self>, more: Self) {
+        *wrong = Some(match wrong.take() {
+            Some(known) => known.and_more(Some(more)),
+            None => more,
+        });
     }
 
     /// Adds a member of its own; the standard members cannot be overwritten.
@@ -170,6 +180,11 @@ impl Problem {
     /// 422: readable, but these values will not do. Add them with [`Problem::field`].
     pub fn invalid() -> Self {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_body", "Some values cannot be accepted.")
+    }
+
+    /// 422 for these values.
+    pub(crate) fn of_fields(errors: Vec<FieldError>) -> Self {
+        Self { detail: Some(said_of(&errors).into()), errors, ..Self::invalid() }
     }
 
     /// 401.
@@ -514,7 +529,10 @@ fn stale(current: Version) -> Problem {
 }
 
 impl IntoResponse for Problem {
-    fn into_response(self) -> Response {
+    fn into_response(mut self) -> Response {
+        if self.detail.is_none() && !self.errors.is_empty() {
+            self.detail = Some(said_of(&self.errors).into());
+        }
         let body = serde_json::to_vec(&self).unwrap_or_default();
         let mut response = (self.status, body).into_response();
         let headers = response.headers_mut();
@@ -636,6 +654,23 @@ mod tests {
     #[derive(Debug, thiserror::Error)]
     #[error("{0}")]
     struct Said(&'static str, #[source] Option<Box<Said>>);
+
+    #[test]
+    fn what_is_wrong_in_several_places_is_told_in_sentences() {
+        let level = Problem::invalid().field("level", "invalid", "level must be a number from 1 to 9");
+        let name = Problem::invalid().field("name", "missing", "Please give your full name.");
+        let capacity =
+            Problem::invalid().detail("it is refused: too much").field("capacity", "out_of_range", "too much");
+        let again = Problem::invalid().field("name", "invalid", "another word").field("area", "invalid", "no area");
+        let problem = level.and_more(Some(name)).and_more(None).and_more(Some(capacity)).and_more(Some(again));
+        assert_eq!(
+            problem.detail.as_deref(),
+            Some(
+                "level: level must be a number from 1 to 9. name: Please give your full name. it is refused: too much. area: no area"
+            )
+        );
+        assert_eq!(problem.errors.len(), 4);
+    }
 
     #[test]
     fn nothing_printed_moves_the_cursor() {

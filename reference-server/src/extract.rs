@@ -8,7 +8,7 @@ use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE, IF_MATCH};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Method, StatusCode};
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use serde_path_to_error::Segment;
 use sha2::{Digest as _, Sha256};
 
-use crate::error::{FieldError, Problem, said_of};
+use crate::error::{FieldError, Problem};
 
 /// Largest JSON body, in bytes.
 pub const JSON_MAX: usize = 1024 * 1024;
@@ -35,13 +35,49 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for ApiJson<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        Sent::from_request(request, state).await?.whole().map(Self)
+    }
+}
+
+/// A JSON object as [`ApiJson`] reads it, for doors whose rules have more to say of it. Where values cannot be read, others stand in for
+/// them, so that the rules can say what is wrong with the rest.
+#[derive(Debug)]
+pub struct Sent<T> {
+    /// As it was sent, but for what is wrong.
+    pub body: T,
+    /// Everything that is wrong so far.
+    pub wrong: Option<Problem>,
+}
+
+impl<T> Sent<T> {
+    /// The body, if nothing is wrong.
+    pub fn whole(self) -> Result<T, Problem> {
+        self.wrong.map_or(Ok(self.body), Err)
+    }
+
+    /// The body if nothing is wrong with it so far, or everything that is, here and by rules that read nothing else.
+    pub fn under<R, E>(self, rules: impl FnOnce(T) -> Result<R, E>) -> Result<T, Problem>
+    where
+        Problem: From<E>,
+    {
+        match self.wrong {
+            None => Ok(self.body),
+            Some(wrong) => Err(wrong.and_more(rules(self.body).err().map(Problem::from))),
+        }
+    }
+}
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Sent<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         if request.method() == Method::POST && request.headers().contains_key("idempotency-key") {
             return Err(not_repeatable());
         }
         if !is_json(request.headers()) {
             return Err(not_json());
         }
-        parse_strictly(&whole_body(request, state).await?).map(Self)
+        read(&whole_body(request, state).await?, &[])
     }
 }
 
@@ -76,17 +112,10 @@ impl Repeatable {
         parse_strictly(self.bytes())
     }
 
-    /// The same, for a caller who may not send these fields: a refusal does not name them as known. Where values cannot be read, others
-    /// stand in for them beside the refusal, so that rules can say what is wrong with the rest.
-    pub fn parse_mended<T: DeserializeOwned>(&self, without: &[&str]) -> Result<(T, Option<Problem>), Problem> {
-        let Unread { problem, mended } = match parse(self.bytes(), without) {
-            Ok(read) => return Ok((read, None)),
-            Err(unread) => unread,
-        };
-        match mended {
-            Some(mended) => Ok((mended, Some(problem))),
-            None => Err(problem),
-        }
+    /// Reads the body for doors whose rules have more to say of it, and for a caller who may not send some fields: a refusal does not
+    /// name those as known.
+    pub fn sent<T: DeserializeOwned>(&self, without: &[&str]) -> Result<Sent<T>, Problem> {
+        read(self.bytes(), without)
     }
 
     fn bytes(&self) -> &[u8] {
@@ -196,31 +225,33 @@ fn not_json() -> Problem {
 
 /// Reads one JSON object as [`ApiJson`] does.
 pub fn parse_strictly<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
-    parse(body, &[]).map_err(|unread| unread.problem)
-}
-
-/// A body that could not be read as it was sent.
-struct Unread<T> {
-    problem: Problem,
-    /// What is read where every value at fault gives way to one that will do, if that is enough.
-    mended: Option<T>,
-}
-
-impl<T> From<Problem> for Unread<T> {
-    fn from(problem: Problem) -> Self {
-        Self { problem, mended: None }
-    }
+    read(body, &[])?.whole()
 }
 
 /// `untold` are fields of the object that no refusal names.
-fn parse<T: DeserializeOwned>(body: &[u8], untold: &[&str]) -> Result<T, Unread<T>> {
+///
+/// # Errors
+/// What is wrong, where nothing can be read beside it.
+pub(crate) fn read<T: DeserializeOwned>(body: &[u8], untold: &[&str]) -> Result<Sent<T>, Problem> {
     let text = std::str::from_utf8(body).map_err(|_| Problem::malformed("malformed_json", "The body is not UTF-8."))?;
-    inspect(text)?;
+    let mut faults = inspect(text)?;
     let mut deserializer = serde_json::Deserializer::from_str(text);
-    serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
-        let first = field_problem(&dotted(error.path()), &error.inner().to_string(), untold);
-        if text.len() > MENDED_MAX { first.into() } else { with_the_rest(text, first, untold) }
-    })
+    let error = match serde_path_to_error::deserialize(&mut deserializer) {
+        Ok(body) => return Ok(Sent { body, wrong: (!faults.is_empty()).then(|| Problem::of_fields(faults)) }),
+        Err(error) => error,
+    };
+    let first = field_fault(&dotted(error.path()), &error.inner().to_string(), untold);
+    let mended = if text.len() > MENDED_MAX {
+        name(&mut faults, first);
+        None
+    } else {
+        mend_all(text, &mut faults, first, untold)
+    };
+    let wrong = Problem::of_fields(faults);
+    match mended {
+        Some(body) => Ok(Sent { body, wrong: Some(wrong) }),
+        None => Err(wrong),
+    }
 }
 
 /// The longest body, in bytes, of which more than the first fault is named: each costs reading it anew.
@@ -228,43 +259,57 @@ const MENDED_MAX: usize = 64 * 1024;
 /// The most faults that are named.
 const FAULTS_MAX: usize = 20;
 
-/// Names what else is wrong. A reader stops at the first fault, so each value at fault gives way to one that will do.
-fn with_the_rest<T: DeserializeOwned>(text: &str, first: Problem, untold: &[&str]) -> Unread<T> {
+/// Each field is named once.
+fn name(faults: &mut Vec<FieldError>, fault: FieldError) {
+    if faults.len() < FAULTS_MAX && faults.iter().all(|known| known.field != fault.field) {
+        faults.push(fault);
+    }
+}
+
+/// Names what else is wrong. A reader stops at the first fault, so each value at fault gives way to one that will do; what is read then,
+/// if that is enough.
+fn mend_all<T: DeserializeOwned>(
+    text: &str,
+    faults: &mut Vec<FieldError>,
+    first: FieldError,
+    untold: &[&str],
+) -> Option<T> {
     let mut body = serde_json::from_str::<Value>(text).unwrap_or_default();
-    let mut faults = first.errors;
-    let mut fault = faults.last().cloned();
+    let mut fault = Some(first);
     // Values are looked at in another order than they were sent in: one that gave way too early comes again, and is not named again.
     for _ in 0..2 * FAULTS_MAX {
-        let Some(at) = fault.filter(|it| !top_of(it).is_empty() && faults.len() < FAULTS_MAX) else { break };
+        let Some(at) = fault else { break };
+        name(faults, at.clone());
         let top = top_of(&at).to_owned();
+        if top.is_empty() || faults.len() == FAULTS_MAX {
+            break;
+        }
         let place: Vec<&str> = at.field.split('.').collect();
-        fault = if at.code == "unknown_field" {
-            if let Some((name, object)) = place.split_last()
-                && let Some(members) = below(&mut body, object).and_then(Value::as_object_mut)
-            {
-                members.remove(*name);
+        fault = match &*at.code {
+            "unknown_field" => {
+                if let Some((name, object)) = place.split_last()
+                    && let Some(members) = below(&mut body, object).and_then(Value::as_object_mut)
+                {
+                    members.remove(*name);
+                }
+                fault_in::<T>(&body, untold)
             }
-            fault_in::<T>(&body, untold)
-        } else {
+            // Of two, the last one stands in `body`.
+            "duplicate" => fault_in::<T>(&body, untold),
             // The value gives way, or, where none of ours will do there, all of the member that it is in. If nothing does, what else is
             // wrong stays unknown.
-            let value = mended::<T>(&mut body, &place, &at, untold);
-            value.or_else(|| mended::<T>(&mut body, &[&top], &at, untold)).and_then(|mended| mended.next)
+            _ => {
+                let value = mended::<T>(&mut body, &place, &at, untold);
+                value.or_else(|| mended::<T>(&mut body, &[&top], &at, untold)).and_then(|mended| mended.next)
+            }
         };
-        if let Some(next) = &fault
-            && faults.iter().all(|known| known.field != next.field)
-        {
-            faults.push(next.clone());
-        }
     }
-    let detail = said_of(&faults);
-    let problem = Problem { errors: faults, ..Problem::invalid().detail(detail) };
-    Unread { problem, mended: serde_json::from_value(body).ok() }
+    serde_json::from_value(body).ok()
 }
 
 fn fault_in<T: DeserializeOwned>(body: &Value, untold: &[&str]) -> Option<FieldError> {
     let error = serde_path_to_error::deserialize::<_, T>(body).err()?;
-    field_problem(&dotted(error.path()), &error.inner().to_string(), untold).errors.into_iter().next()
+    Some(field_fault(&dotted(error.path()), &error.inner().to_string(), untold))
 }
 
 /// A value gave way.
@@ -316,7 +361,8 @@ fn mends(fault: &FieldError) -> Vec<Value> {
         json!([]),
         json!({}),
         json!("2026-11-30"),
-        json!("2026-11-30T00:00:00Z"),
+        // Before any other, so that no end is too early for it.
+        json!("1970-01-01T00:00:00Z"),
     ];
     let named = fault.message.split([' ', ',', '.', ';']).filter(|word| !word.is_empty()).map(|word| json!(word));
     plain.into_iter().chain(named).collect()
@@ -353,27 +399,46 @@ pub struct ApiQuery<T>(pub T);
 impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for ApiQuery<T> {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let Query(value) = Query::from_request_parts(parts, state).await.map_err(|rejection| {
-            let detail = rejection.body_text();
-            let reason = detail.split_once(": ").map_or(detail.as_str(), |(_, reason)| reason);
-            // "field: reason" when a value is wrong, only the reason when a field is unknown or missing.
-            let (path, reason) = match reason.split_once(": ") {
-                Some((path, reason)) if !path.contains([' ', '`']) => (path, reason),
-                _ => ("", reason),
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let mut rest = url::form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes())
+            .into_owned()
+            .collect::<Vec<(String, String)>>();
+        let mut wrong = None;
+        // A reader stops at the first fault; without that parameter it says what else is wrong.
+        loop {
+            let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(&rest).finish();
+            let uri: Uri = format!("/?{query}")
+                .parse()
+                .map_err(|_| Problem::malformed("invalid_query", "The query cannot be read."))?;
+            let fault = match Query::try_from_uri(&uri) {
+                Ok(Query(value)) => return wrong.map_or(Ok(Self(value)), Err),
+                Err(rejection) => fault_of_query(&rejection.body_text()),
             };
-            Problem { status: StatusCode::BAD_REQUEST, ..field_problem(path, reason, &[]) }.renamed("invalid_query")
-        })?;
-        Ok(Self(value))
+            let given = rest.len();
+            rest.retain(|(name, _)| *name != fault.field);
+            Problem::add(
+                &mut wrong,
+                Problem::malformed("invalid_query", format!("{}: {}", fault.field, fault.message)).field(
+                    fault.field,
+                    &fault.code,
+                    fault.message,
+                ),
+            );
+            if rest.len() == given {
+                return Err(wrong.unwrap_or_else(Problem::invalid));
+            }
+        }
     }
 }
 
-impl Problem {
-    fn renamed(mut self, code: &str) -> Self {
-        self.kind = format!("urn:complaint:problem:{code}").into();
-        self.code = code.into();
-        self
-    }
+fn fault_of_query(said: &str) -> FieldError {
+    let reason = said.split_once(": ").map_or(said, |(_, reason)| reason);
+    // "field: reason" when a value is wrong, only the reason when a field is unknown or missing.
+    let (path, reason) = match reason.split_once(": ") {
+        Some((path, reason)) if !path.contains([' ', '`']) => (path, reason),
+        _ => ("", reason),
+    };
+    field_fault(path, reason, &[])
 }
 
 /// Whether it says that it is JSON as it stands: nothing here unpacks what is sent.
@@ -394,7 +459,7 @@ fn too_large() -> Problem {
 }
 
 /// Makes a field error of what serde says; its wording is translated, so that no type name of ours gets out.
-fn field_problem(path: &str, said: &str, untold: &[&str]) -> Problem {
+fn field_fault(path: &str, said: &str, untold: &[&str]) -> FieldError {
     let named = said.split('`').nth(1).unwrap_or_default();
     let below = |name: &str| match path {
         "" => name.to_owned(),
@@ -424,8 +489,7 @@ fn field_problem(path: &str, said: &str, untold: &[&str]) -> Problem {
     } else {
         (path.to_owned(), "invalid", reason_of(said.split(" at line").next().unwrap_or_default()))
     };
-    let detail = if field.is_empty() { message.clone() } else { format!("{field}: {message}") };
-    Problem::invalid().detail(detail).field(field, code, message)
+    FieldError { field, code: code.to_owned(), message, remedy: None }
 }
 
 /// What serde says is known: `a, b, c`.
@@ -483,15 +547,21 @@ fn reason_of(said: &str) -> String {
 }
 
 /// Walks the whole document once before it means anything: depth, keys given twice, controls in texts.
-fn inspect(text: &str) -> Result<(), Problem> {
+fn inspect(text: &str) -> Result<Vec<FieldError>, Problem> {
     let walk = RefCell::new(Walk::default());
     let mut deserializer = serde_json::Deserializer::from_str(text);
     let walked = Strict { walk: &walk, depth: 0 }.deserialize(&mut deserializer).and_then(|()| deserializer.end());
     let walk = walk.into_inner();
-    match (walked, walk.fault) {
-        (Ok(()), _) => Ok(()),
-        (Err(_), Some(fault)) => Err(fault),
-        (Err(error), None) => Err(Problem::malformed(
+    match walked {
+        Ok(()) if walk.no_object => {
+            let problem = Problem::invalid().detail("The body must be a JSON object.");
+            Err(problem.field("", "invalid_type", "Expected an object."))
+        }
+        Ok(()) => Ok(walk.faults),
+        Err(_) if walk.too_deep => {
+            Err(Problem::malformed("too_deep", format!("The body is nested deeper than {JSON_DEPTH_MAX} levels.")))
+        }
+        Err(error) => Err(Problem::malformed(
             "malformed_json",
             format!("The body is not JSON (line {}, column {}).", error.line(), error.column()),
         )),
@@ -501,13 +571,9 @@ fn inspect(text: &str) -> Result<(), Problem> {
 #[derive(Default)]
 struct Walk {
     path: Vec<String>,
-    fault: Option<Problem>,
-}
-
-impl Walk {
-    fn field(&self) -> String {
-        self.path.join(".")
-    }
+    faults: Vec<FieldError>,
+    no_object: bool,
+    too_deep: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -517,30 +583,24 @@ struct Strict<'a> {
 }
 
 impl Strict<'_> {
-    fn stop<E: serde::de::Error>(self, fault: Problem) -> E {
-        self.walk.borrow_mut().fault = Some(fault);
-        E::custom("refused")
+    fn fault(self, code: &str, message: &str) {
+        let mut walk = self.walk.borrow_mut();
+        let fault =
+            FieldError { field: walk.path.join("."), code: code.to_owned(), message: message.to_owned(), remedy: None };
+        name(&mut walk.faults, fault);
     }
 
     fn deeper<E: serde::de::Error>(self) -> Result<Self, E> {
         if self.depth >= JSON_DEPTH_MAX {
-            return Err(self.stop(Problem::malformed(
-                "too_deep",
-                format!("The body is nested deeper than {JSON_DEPTH_MAX} levels."),
-            )));
+            self.walk.borrow_mut().too_deep = true;
+            return Err(E::custom("refused"));
         }
         Ok(Self { depth: self.depth + 1, ..self })
     }
 
-    fn top_must_be_object<E: serde::de::Error>(self) -> Result<(), E> {
-        if self.depth > 0 {
-            return Ok(());
-        }
-        Err(self.stop(Problem::invalid().detail("The body must be a JSON object.").field(
-            "",
-            "invalid_type",
-            "Expected an object.",
-        )))
+    /// Noted and not refused at once: what is no JSON at all is told that first.
+    fn top_must_be_object(self) {
+        self.walk.borrow_mut().no_object |= self.depth == 0;
     }
 }
 
@@ -560,41 +620,40 @@ impl<'de> Visitor<'de> for Strict<'_> {
     }
 
     fn visit_bool<E: serde::de::Error>(self, _: bool) -> Result<(), E> {
-        self.top_must_be_object()
+        self.top_must_be_object();
+        Ok(())
     }
 
     fn visit_i64<E: serde::de::Error>(self, _: i64) -> Result<(), E> {
-        self.top_must_be_object()
+        self.top_must_be_object();
+        Ok(())
     }
 
     fn visit_u64<E: serde::de::Error>(self, _: u64) -> Result<(), E> {
-        self.top_must_be_object()
+        self.top_must_be_object();
+        Ok(())
     }
 
     fn visit_f64<E: serde::de::Error>(self, _: f64) -> Result<(), E> {
-        self.top_must_be_object()
+        self.top_must_be_object();
+        Ok(())
     }
 
     fn visit_unit<E: serde::de::Error>(self) -> Result<(), E> {
-        self.top_must_be_object()
+        self.top_must_be_object();
+        Ok(())
     }
 
     fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<(), E> {
-        self.top_must_be_object()?;
+        self.top_must_be_object();
         if text.chars().any(|c| c.is_control() && !matches!(c, '\t' | '\n' | '\r')) {
-            let field = self.walk.borrow().field();
-            let detail = format!("{field}: The text contains control characters.");
-            return Err(self.stop(Problem::invalid().detail(detail).field(
-                field,
-                "control_character",
-                "The text contains control characters.",
-            )));
+            self.fault("control_character", "The text contains control characters.");
         }
         Ok(())
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
-        self.top_must_be_object()?;
+        self.top_must_be_object();
         let inner = self.deeper()?;
         for index in 0.. {
             self.walk.borrow_mut().path.push(index.to_string());
@@ -613,13 +672,7 @@ impl<'de> Visitor<'de> for Strict<'_> {
         while let Some(key) = members.next_key::<String>()? {
             self.walk.borrow_mut().path.push(key.clone());
             if !seen.insert(key) {
-                let field = self.walk.borrow().field();
-                let detail = format!("{field}: This field is given twice.");
-                return Err(self.stop(Problem::invalid().detail(detail).field(
-                    field,
-                    "duplicate",
-                    "This field is given twice.",
-                )));
+                self.fault("duplicate", "This field is given twice.");
             }
             members.next_value_seed(inner)?;
             self.walk.borrow_mut().path.pop();
@@ -684,6 +737,58 @@ mod tests {
         FreeRepair,
     }
 
+    #[test]
+    fn one_fault_hides_no_other() {
+        let named = |body: &str| -> Vec<(String, String)> {
+            let problem = parse_strictly::<Order>(body.as_bytes()).expect_err(body);
+            problem.errors.into_iter().map(|error| (error.field, error.code)).collect()
+        };
+        let faults = |faults: &[(&str, &str)]| -> Vec<(String, String)> {
+            faults.iter().map(|(field, code)| ((*field).to_owned(), (*code).to_owned())).collect()
+        };
+        assert_eq!(
+            named(r#"{"name":"a\u0000","free":{"x":1,"x":"\u0007"},"count":"b","nmae":1,"items":[{"kind":"gift"}]}"#),
+            faults(&[
+                ("name", "control_character"),
+                ("free.x", "duplicate"),
+                ("count", "invalid_type"),
+                ("nmae", "unknown_field"),
+                ("items.0.kind", "unknown_value"),
+            ])
+        );
+        assert_eq!(
+            named(r#"{"name":"a","name":"b","count":256}"#),
+            faults(&[("name", "duplicate"), ("count", "invalid_type")])
+        );
+        // What is no JSON is told before what is wrong in it.
+        assert_eq!(refused(r#"{"name":"a\u0000","free":[}"#), is(400, "", "malformed_json"));
+    }
+
+    #[test]
+    fn every_parameter_at_fault_is_named() {
+        #[derive(Debug, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        #[expect(dead_code, reason = "only whether it can be read matters")]
+        struct Wanted {
+            only: Option<bool>,
+            most: Option<u8>,
+        }
+        let read = |query: &str| {
+            let (mut parts, ()) =
+                axum::http::Request::get(format!("/?{query}")).body(()).expect("a request").into_parts();
+            tokio::runtime::Builder::new_current_thread()
+                .build()
+                .expect("a runtime")
+                .block_on(ApiQuery::<Wanted>::from_request_parts(&mut parts, &()))
+        };
+        let problem = read("only=yes&most=x&color=red").expect_err("wrong");
+        let named: Vec<&str> = problem.errors.iter().map(|error| &*error.field).collect();
+        assert_eq!((problem.status.as_u16(), &*problem.code), (400, "invalid_query"));
+        assert_eq!(named.len(), 3, "{named:?}");
+        assert!(["only", "most", "color"].iter().all(|field| named.contains(field)), "{named:?}");
+        assert!(read("only=true&most=7").is_ok());
+    }
+
     fn refused(body: &str) -> (u16, String, String) {
         let problem = parse_strictly::<Order>(body.as_bytes()).expect_err(body);
         let (field, code) = problem
@@ -735,6 +840,9 @@ mod tests {
             r#"{"name":"\ud800"}"#,
             "\u{feff}{}",
             r#"{"name":"a"}{"name":"b"}"#,
+            "[",
+            "[1,",
+            r#"{"name":"a\u0000""#,
         ] {
             assert_eq!(refused(body), is(400, "", "malformed_json"), "{body}");
         }
@@ -748,6 +856,7 @@ mod tests {
         assert!(parse_strictly::<Order>(nested(JSON_DEPTH_MAX - 1).as_bytes()).is_ok());
         assert_eq!(refused(&nested(JSON_DEPTH_MAX)), is(400, "", "too_deep"));
         assert_eq!(refused(&nested(100_000)), is(400, "", "too_deep"));
+        assert_eq!(refused(&"[".repeat(200_000)), is(400, "", "too_deep"));
     }
 
     #[test]

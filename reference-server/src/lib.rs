@@ -178,6 +178,7 @@ pub async fn build(config: Config) -> Result<Server, BuildError> {
             (transport, _) => Ok(transport),
         })
         .map_err(|error| BuildError::Mail(Box::new(error)))?;
+    let made = FreshFolders::of(&config);
     if config.smtp.is_none() {
         // Letters hold links that open accounts.
         make_private_folder(&config.data)?;
@@ -189,7 +190,44 @@ pub async fn build(config: Config) -> Result<Server, BuildError> {
         transport: Arc::new(transport),
         account_mail: None,
     };
-    build_with(config, parts).await
+    let server = build_with(config, parts).await?;
+    made.keep();
+    Ok(server)
+}
+
+/// By which a server has its data folder for itself.
+const LOCK: &str = "server.lock";
+
+/// Folders that are not there before a start. One that is refused takes away again what it made of them, as far as nothing else is in them.
+struct FreshFolders {
+    /// Outer ones first.
+    folders: Vec<PathBuf>,
+    lock: PathBuf,
+}
+
+impl FreshFolders {
+    fn of(config: &Config) -> Self {
+        let outer: Vec<&Path> = config.data.ancestors().collect();
+        let within = [config.mail_folder(), config.attachments_folder()];
+        let all = outer.into_iter().rev().map(Path::to_owned).chain(within);
+        let folders: Vec<PathBuf> = all.filter(|folder| !folder.as_os_str().is_empty() && !folder.exists()).collect();
+        Self { lock: config.data.join(LOCK), folders }
+    }
+
+    fn keep(mut self) {
+        self.folders.clear();
+    }
+}
+
+impl Drop for FreshFolders {
+    fn drop(&mut self) {
+        if self.folders.iter().any(|folder| self.lock.starts_with(folder)) {
+            let _ = std::fs::remove_file(&self.lock);
+        }
+        for folder in self.folders.iter().rev() {
+            let _ = std::fs::remove_dir(folder);
+        }
+    }
 }
 
 /// Puts the server together with parts of the caller's choice.
@@ -430,7 +468,7 @@ pub(crate) fn lock(folder: &Path, database: &DatabaseUrl, alone: bool) -> Result
         at(name.into(), BuildError::DatabaseInUse(file))
     };
     Ok(Lock {
-        _folder: at(folder.join("server.lock"), BuildError::InUse(folder.to_owned()))?,
+        _folder: at(folder.join(LOCK), BuildError::InUse(folder.to_owned()))?,
         _database: database.map(beside).transpose()?,
     })
 }

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use complaint_core::reference::Reference;
+use complaint_core::text::turns_direction;
 use mail_parser::HeaderName;
 use mail_parser::decoders::base64::base64_decode;
 use mail_parser::decoders::charsets::map::charset_decoder;
@@ -422,9 +423,10 @@ fn unflowed(text: &str) -> String {
     lines.join("\n")
 }
 
-/// A value of a header in one line, without what cannot be shown.
+/// A value of a header in one line, without what cannot be shown and what turns the direction of the rest.
 fn one_line(text: &str) -> String {
-    let spaced: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let straight = text.chars().filter(|c| !turns_direction(*c));
+    let spaced: String = straight.map(|c| if c.is_control() { ' ' } else { c }).collect();
     spaced.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 

@@ -7,11 +7,11 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::auth::password::judge;
-use crate::auth::service::Mailed;
+use crate::auth::service::{AccountService, Mailed};
 use crate::auth::values::{EMAIL_MAX, NAME_MAX};
 use crate::auth::viewer::ClientAddress;
 use crate::error::Problem;
-use crate::extract::{ApiJson, unless_left_out};
+use crate::extract::{ApiJson, Sent, unless_left_out};
 use crate::state::AppState;
 
 /// Who wants an account.
@@ -144,8 +144,9 @@ const CHECK_YOUR_MAIL: CheckYourMail =
 pub(super) async fn sign_up(
     State(state): State<AppState>,
     ClientAddress(address): ClientAddress,
-    ApiJson(body): ApiJson<SignUp>,
+    sent: Sent<SignUp>,
 ) -> Result<(StatusCode, Json<CheckYourMail>), Problem> {
+    let body = sent.under(|body| AccountService::checked_person(&body.name, &body.email, &body.password))?;
     state.accounts.sign_up(&body.name, &body.email, &body.password, address).await?;
     state.poke();
     Ok((StatusCode::ACCEPTED, Json(CHECK_YOUR_MAIL)))
@@ -164,8 +165,9 @@ pub(super) async fn sign_up(
 pub(super) async fn confirm(
     State(state): State<AppState>,
     ClientAddress(address): ClientAddress,
-    ApiJson(body): ApiJson<Confirm>,
+    sent: Sent<Confirm>,
 ) -> Result<Json<Confirmed>, Problem> {
+    let body = sent.under(|body| body.password.as_deref().map_or(Ok(()), AccountService::checked_password))?;
     let mailed = Mailed::of(body.token.as_deref(), body.email.as_deref(), body.code.as_deref())?;
     state.accounts.confirm_email(mailed, body.name.as_deref(), body.password.as_deref(), address).await?;
     Ok(Json(Confirmed { verified: true }))
@@ -181,8 +183,9 @@ pub(super) async fn confirm(
 pub(super) async fn send_again(
     State(state): State<AppState>,
     ClientAddress(address): ClientAddress,
-    ApiJson(body): ApiJson<SendAgain>,
+    sent: Sent<SendAgain>,
 ) -> Result<(StatusCode, Json<CheckYourMail>), Problem> {
+    let body = sent.under(|body| AccountService::checked_email(&body.email))?;
     state.accounts.send_verification_again(&body.email, address).await?;
     state.poke();
     Ok((StatusCode::ACCEPTED, Json(CHECK_YOUR_MAIL)))
@@ -199,8 +202,9 @@ pub(super) async fn send_again(
 pub(super) async fn forgot_password(
     State(state): State<AppState>,
     ClientAddress(address): ClientAddress,
-    ApiJson(body): ApiJson<Forgot>,
+    sent: Sent<Forgot>,
 ) -> Result<(StatusCode, Json<CheckYourMail>), Problem> {
+    let body = sent.under(|body| AccountService::checked_email(&body.email))?;
     state.accounts.forgot_password(&body.email, address).await?;
     state.poke();
     Ok((
@@ -221,8 +225,9 @@ pub(super) async fn forgot_password(
 pub(super) async fn reset_password(
     State(state): State<AppState>,
     ClientAddress(address): ClientAddress,
-    ApiJson(body): ApiJson<Reset>,
+    sent: Sent<Reset>,
 ) -> Result<StatusCode, Problem> {
+    let body = sent.under(|body| AccountService::checked_password(&body.password))?;
     let mailed = Mailed::of(body.token.as_deref(), body.email.as_deref(), body.code.as_deref())?;
     let account = state.accounts.reset_password(mailed, &body.password, address).await?;
     tracing::info!(account = %account.id, "a password was reset");

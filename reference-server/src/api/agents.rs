@@ -19,7 +19,7 @@ use super::view::{AgentView, Audience, Lens};
 use crate::auth::accounts::{AccountFilter, Made};
 use crate::auth::{Account, AccountChange, AccountService, Admin, AuthError, NewStaff, Role, Viewer};
 use crate::error::Problem;
-use crate::extract::{ApiJson, ApiPath, Repeatable, given, instant};
+use crate::extract::{ApiPath, Repeatable, Sent, given, instant};
 use crate::state::AppState;
 
 /// The largest capacity: more is a mistake.
@@ -127,8 +127,8 @@ pub(crate) async fn list(
     RawQuery(query): RawQuery,
 ) -> Result<Json<Agents>, Problem> {
     oversees(state.acting(&viewer).await?.actor())?;
-    let page = page(query.as_deref(), PAGE_MAX, PAGE_MAX, |_, _| Ok(false))?;
-    let (after, most) = (page.cursor.map(account_cursor).transpose()?.unwrap_or_default(), page.limit);
+    let page = page(query.as_deref(), PAGE_MAX, PAGE_MAX, account_cursor, |_, _| Ok(false))?;
+    let (after, most) = (page.cursor.unwrap_or_default(), page.limit);
     // The router has all of them in memory at once; only the answer is bounded here.
     let mut items = everybody(&state).await?;
     items.retain(|agent| agent.id > after);
@@ -155,14 +155,19 @@ pub(super) async fn add(
     Admin(viewer): Admin,
     request: Repeatable,
 ) -> Result<Response, Problem> {
-    let body = request.parse()?;
-    once(&state.clone(), &viewer.clone(), &request, async move { make(&state, &viewer, body).await }).await
+    let sent = request.sent(&[])?;
+    once(&state.clone(), &viewer.clone(), &request, Box::pin(async move { make(&state, &viewer, sent).await })).await
 }
 
 /// Makes an agent, for whichever door it was asked at.
-pub(crate) async fn make(state: &AppState, viewer: &Viewer, body: NewAgent) -> Result<Made, Problem> {
+pub(crate) async fn make(state: &AppState, viewer: &Viewer, sent: Sent<NewAgent>) -> Result<Made, Problem> {
+    let Sent { body, wrong } = sent;
     // Everything about the agent is checked before the account is made: there is no half an agent.
-    let mut agent = checked_new(state, &body).await?;
+    let checked = checked_new(state, &body).await;
+    let mut agent = match wrong {
+        None => checked?,
+        Some(wrong) => return Err(wrong.and_more(checked.err())),
+    };
     let staff = staff_of(&body);
     let account = match state.accounts.create_staff(staff).await {
         Ok(account) => account,
@@ -188,7 +193,7 @@ fn staff_of(body: &NewAgent) -> NewStaff<'_> {
 }
 
 /// The agent who is asked for, but for id and name, which are drawn and read with the account; or everything that is wrong.
-pub(crate) async fn checked_new(state: &AppState, body: &NewAgent) -> Result<Agent, Problem> {
+async fn checked_new(state: &AppState, body: &NewAgent) -> Result<Agent, Problem> {
     let mut agent = Agent::named("new", "new").map_err(|error| Problem::internal(&error))?;
     let level = body.level.map(Level::new).transpose();
     agent.level = level.clone().ok().flatten().unwrap_or(agent.level);
@@ -207,7 +212,8 @@ pub(crate) async fn checked_new(state: &AppState, body: &NewAgent) -> Result<Age
 
 /// Every fault as one problem.
 fn all_of(wrong: impl IntoIterator<Item = Option<Problem>>) -> Result<(), Problem> {
-    wrong.into_iter().flatten().reduce(Problem::and).map_or(Ok(()), Err)
+    let all = wrong.into_iter().flatten().reduce(|all, more| all.and_more(Some(more)));
+    all.map_or(Ok(()), Err)
 }
 
 /// Change an agent.
@@ -222,8 +228,11 @@ pub(crate) async fn change(
     State(state): State<AppState>,
     Admin(viewer): Admin,
     ApiPath(id): ApiPath<String>,
-    ApiJson(body): ApiJson<AgentChange>,
+    Sent { body, wrong }: Sent<AgentChange>,
 ) -> Result<Json<AgentView>, Problem> {
+    if let Some(wrong) = wrong {
+        return Err(wrong.and_more(check_change(&state, &id, &body).await.err()));
+    }
     let (account, id) = account_of(&state, &id).await?;
     let mut agent = stored(&state, &id, &account).await?;
     let level_before = agent.level;
@@ -244,7 +253,7 @@ pub(crate) async fn change(
 }
 
 /// Everything that is wrong with a change, which is not made.
-pub(crate) async fn check_change(state: &AppState, id: &str, body: &AgentChange) -> Result<(), Problem> {
+async fn check_change(state: &AppState, id: &str, body: &AgentChange) -> Result<(), Problem> {
     let (account, id) = account_of(state, id).await?;
     let mut agent = stored(state, &id, &account).await?;
     checked_change(state, &mut agent, body).await.map(drop)

@@ -18,7 +18,7 @@ use crate::auth::accounts::Made;
 use crate::auth::{Admin, MaybeViewer, Role, Viewer};
 use crate::catalogue::{self, CatalogueError};
 use crate::error::Problem;
-use crate::extract::{ApiJson, ApiPath, Repeatable, given};
+use crate::extract::{ApiPath, Repeatable, Sent, given};
 use crate::state::AppState;
 
 /// The longest key a question can have.
@@ -117,12 +117,13 @@ pub(super) async fn add(
     Admin(viewer): Admin,
     request: Repeatable,
 ) -> Result<Response, Problem> {
-    let body = request.parse()?;
-    once(&state.clone(), &viewer.clone(), &request, async move { make(&state, &viewer, body).await }).await
+    let sent = request.sent(&[])?;
+    once(&state.clone(), &viewer.clone(), &request, async move { make(&state, &viewer, sent).await }).await
 }
 
 /// Makes a category, for whichever door it was asked at.
-pub(crate) async fn make(state: &AppState, viewer: &Viewer, body: NewCategory) -> Result<Made, Problem> {
+pub(crate) async fn make(state: &AppState, viewer: &Viewer, sent: Sent<NewCategory>) -> Result<Made, Problem> {
+    let body = sent.under(|body| check_new(state, body))?;
     let category = category_of(body, &state.desk.policy())?;
     let category = catalogue::change(state.policies.as_ref(), &state.desk, &viewer.id, |policy| {
         checked(policy, category.clone(), true)
@@ -136,7 +137,7 @@ pub(crate) async fn make(state: &AppState, viewer: &Viewer, body: NewCategory) -
 }
 
 /// Everything that is wrong with a category that is asked for; it is not made.
-pub(crate) fn check_new(state: &AppState, body: NewCategory) -> Result<(), Problem> {
+fn check_new(state: &AppState, body: NewCategory) -> Result<(), Problem> {
     let policy = state.desk.policy();
     let category = category_of(body, &policy)?;
     checked(Policy::clone(&policy), category, true).map(drop)
@@ -183,9 +184,10 @@ pub(crate) async fn change(
     State(state): State<AppState>,
     Admin(viewer): Admin,
     ApiPath(key): ApiPath<String>,
-    ApiJson(mut body): ApiJson<CategoryChange>,
+    sent: Sent<CategoryChange>,
 ) -> Result<Json<CategoryView>, Problem> {
     let key = CategoryKey::new(&key).map_err(|_| Problem::not_found())?;
+    let mut body = sent.under(|body| check_change(&state, &key, body))?;
     let asked = body.questions.take().map(questions);
     let changed = catalogue::change(state.policies.as_ref(), &state.desk, &viewer.id, |policy| {
         let category = changed(policy.category(&key).ok_or_else(Problem::not_found)?, &body, asked.as_ref());
@@ -203,7 +205,7 @@ fn taken(by: &Category) -> Problem {
 }
 
 /// Everything that is wrong with a change, which is not made.
-pub(crate) fn check_change(state: &AppState, key: &CategoryKey, mut body: CategoryChange) -> Result<(), Problem> {
+fn check_change(state: &AppState, key: &CategoryKey, mut body: CategoryChange) -> Result<(), Problem> {
     let policy = state.desk.policy();
     let asked = body.questions.take().map(questions);
     let category = changed(policy.category(key).ok_or_else(Problem::not_found)?, &body, asked.as_ref());

@@ -8,17 +8,17 @@ use axum::response::Response;
 use complaint_core::DeskError;
 use complaint_core::desk::Acting;
 use complaint_core::id::{ComplaintId, Version};
-use complaint_core::lifecycle::{Command, CommandName, Input, InvalidInput, RefusalCategory};
+use complaint_core::lifecycle::{Command, CommandName, Field, Input, InvalidInput, RefusalCategory};
 use complaint_core::reference::Reference;
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::attachments;
 use super::complaints::{keyed, present, received, submission};
 use super::view::{self, CommandBody, CommandView, ComplaintView};
 use crate::auth::Viewer;
-use crate::error::Problem;
+use crate::error::{FieldError, Problem};
 use crate::extract::{ApiPath, Repeatable, parse_strictly, seen_version};
 use crate::state::AppState;
 
@@ -121,11 +121,7 @@ fn read(name: CommandName, mut body: Value) -> Read {
             Err(invalid) => invalid,
         };
         let member = invalid.field.split('.').next().unwrap_or_default().to_owned();
-        let problem = in_our_words(invalid, &body);
-        wrong = Some(match wrong {
-            Some(before) => before.and_more(Some(problem)),
-            None => problem,
-        });
+        Problem::add(&mut wrong, in_our_words(invalid, &body));
         if body.as_object_mut().is_none_or(|members| members.remove(&member).is_none()) {
             return Read { command: Command::plain(name), wrong };
         }
@@ -179,8 +175,18 @@ fn files_elsewhere() -> Problem {
 /// Why a body is no command. The core knows which fields a command reads; what is wrong inside of one is said by the reader of all
 /// other bodies, so that it has the same words, code and path at every door.
 pub(crate) fn in_our_words(invalid: InvalidInput, body: &Value) -> Problem {
-    match parse_strictly::<Input>(body.to_string().as_bytes()) {
-        Err(problem) if invalid.code == "invalid_type" => problem,
+    // That reader knows the fields of all commands, so it is shown this one only.
+    let alone = json!({ invalid.field.as_str(): body[&invalid.field] });
+    match parse_strictly::<Input>(alone.to_string().as_bytes()) {
+        Err(mut problem) if invalid.code == "invalid_type" => {
+            let outcome =
+                |error: &&mut FieldError| error.field == Field::Outcome.name() && error.code == "unknown_value";
+            for error in problem.errors.iter_mut().filter(outcome) {
+                let known: Vec<&str> = view::outcomes().map(|outcome| outcome.name()).collect();
+                error.message = format!("This value is not known; expected {}.", known.join(", "));
+            }
+            Problem::of_fields(problem.errors)
+        }
         _ => invalid.into(),
     }
 }

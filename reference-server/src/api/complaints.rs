@@ -26,7 +26,7 @@ use super::view::{
 use crate::auth::viewer::ShownBy;
 use crate::auth::{AuthError, Role, Viewer};
 use crate::error::Problem;
-use crate::extract::{ApiPath, Repeatable};
+use crate::extract::{ApiPath, Repeatable, Sent};
 use crate::state::AppState;
 
 /// Longest search text, in characters.
@@ -280,10 +280,7 @@ pub(super) struct Read {
 
 impl Read {
     fn add(&mut self, problem: Problem) {
-        self.wrong = Some(match self.wrong.take() {
-            Some(wrong) => wrong.and_more(Some(problem)),
-            None => problem,
-        });
+        Problem::add(&mut self.wrong, problem);
     }
 }
 
@@ -328,7 +325,7 @@ pub(super) fn of_customer(state: &AppState, request: &Repeatable) -> Result<Read
 
 fn read(state: &AppState, request: &Repeatable, without: &[&str]) -> Result<Read, Problem> {
     let given: Value = request.parse()?;
-    let (mut submission, wrong): (Submission, _) = request.parse_mended(without)?;
+    let Sent { body: mut submission, wrong } = request.sent::<Submission>(without)?;
     submission.category = category_named(&state.desk.policy(), submission.category, &given["category"]);
     Ok(Read { submission, given, wrong })
 }
@@ -404,8 +401,7 @@ async fn unknown_handler(state: &AppState, query: &Query) -> Result<Option<Agent
 fn read_query(text: Option<&str>, acting: &Acting, policy: &Policy) -> Result<Query, Problem> {
     let audience = Audience::of(acting.actor());
     let mut query = Query::within(acting.scope());
-    for (name, value) in parameters(text, &["status", "handler"])? {
-        let (name, value) = (name.as_ref(), value.as_str());
+    parameters(text, &["status", "handler"], |name, value| {
         match name {
             "status" => {
                 for status in value.split(',').map(str::trim).filter(|status| !status.is_empty()) {
@@ -469,7 +465,8 @@ fn read_query(text: Option<&str>, acting: &Acting, policy: &Policy) -> Result<Qu
             "cursor" => query.after = Some(cursor(value, |place| place.parse::<Cursor>().ok())?),
             _ => return Err(wrong(name, "unknown_field", "There is no such parameter.")),
         }
-    }
+        Ok(())
+    })?;
     if query.sort == Sort::Relevance && query.text.is_none() {
         return Err(wrong("sort", "invalid", "Relevance is to the words of q."));
     }
@@ -493,9 +490,9 @@ async fn portion(
     query: Option<&str>,
     wanted: impl Fn(&Entry) -> bool,
 ) -> Result<(Vec<Entry>, Option<String>), Problem> {
-    let page = page(query, PAGE_MAX, PAGE_MAX, |_, _| Ok(false))?;
-    let place = |value: String| cursor(&value, |place| place.parse().ok().filter(|place| *place > 0));
-    let (after, most) = (page.cursor.map(place).transpose()?.unwrap_or_default(), page.limit);
+    let place = |value: &str| cursor(value, |place| place.parse().ok().filter(|place| *place > 0));
+    let page = page(query, PAGE_MAX, PAGE_MAX, place, |_, _| Ok(false))?;
+    let (after, most) = (page.cursor.unwrap_or_default(), page.limit);
     // One more than asked for tells whether there is a next page.
     let mut log = acting.log_after(complaint.id, after, usize::from(most) + 1, wanted).await?;
     let more = log.len() > usize::from(most);

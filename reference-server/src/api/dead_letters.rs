@@ -66,8 +66,9 @@ pub(crate) async fn list(
     if !matches!(viewer.role, Role::Admin | Role::Auditor) {
         return Err(Problem::forbidden().detail("Dead letters are for admins and auditors."));
     }
-    let page = page(query.as_deref(), PAGE, PAGE_MAX, |_, _| Ok(false))?;
-    let below = page.cursor.map(|value| cursor(&value, |id| id.parse::<NoticeId>().ok())).transpose()?;
+    let place = |value: &str| cursor(value, |id| id.parse::<NoticeId>().ok());
+    let page = page(query.as_deref(), PAGE, PAGE_MAX, place, |_, _| Ok(false))?;
+    let below = page.cursor;
     let mut found = notices(&state, below, u32::from(page.limit) + 1).await?;
     let more = found.len() > usize::from(page.limit);
     found.truncate(page.limit.into());

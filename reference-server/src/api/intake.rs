@@ -150,7 +150,8 @@ pub(super) async fn list(
 ) -> Result<Json<Mails>, Problem> {
     may_look(&viewer)?;
     let mut only = None;
-    let page = page(query.as_deref(), PAGE, PAGE_MAX, |name, value| {
+    let place = |value: &str| cursor(value, |place| place.parse::<i64>().ok());
+    let page = page(query.as_deref(), PAGE, PAGE_MAX, place, |name, value| {
         if name != "state" {
             return Ok(false);
         }
@@ -162,7 +163,7 @@ pub(super) async fn list(
         only = Some(known.ok_or_else(unknown)?);
         Ok(true)
     })?;
-    let below = page.cursor.map(|value| cursor(&value, |place| place.parse::<i64>().ok())).transpose()?;
+    let below = page.cursor;
     // One more than asked for tells whether there is a next page.
     let mut found = state.intake.list(only, below, u32::from(page.limit) + 1).await?;
     let more = found.len() > usize::from(page.limit);

@@ -6,8 +6,9 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::me::Me;
+use crate::auth::service::AccountService;
 use crate::error::Problem;
-use crate::extract::ApiJson;
+use crate::extract::Sent;
 use crate::state::AppState;
 
 /// The token of the invitation and the chosen password.
@@ -26,7 +27,8 @@ pub(super) struct Accept {
     (status = 422, body = Problem, content_type = "application/problem+json"),
     (status = 429, body = Problem, content_type = "application/problem+json", description = "Too many passwords at once; `Retry-After` says when"),
 ))]
-pub(super) async fn accept(State(state): State<AppState>, ApiJson(body): ApiJson<Accept>) -> Result<Json<Me>, Problem> {
+pub(super) async fn accept(State(state): State<AppState>, sent: Sent<Accept>) -> Result<Json<Me>, Problem> {
+    let body = sent.under(|body| AccountService::checked_password(&body.password))?;
     let account = state.accounts.accept_invitation(&body.token, &body.password).await?;
     Ok(Json(account.into()))
 }

@@ -7,9 +7,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::agents::follow_account;
+use crate::auth::service::AccountService;
 use crate::auth::{Account, Enrolling, Role, Viewer};
 use crate::error::Problem;
-use crate::extract::ApiJson;
+use crate::extract::{ApiJson, Sent};
 use crate::state::AppState;
 
 /// Somebody logged in.
@@ -88,8 +89,9 @@ pub(super) async fn show(Enrolling(viewer): Enrolling) -> Json<Me> {
 pub(super) async fn change(
     State(state): State<AppState>,
     viewer: Viewer,
-    ApiJson(body): ApiJson<MyChange>,
+    sent: Sent<MyChange>,
 ) -> Result<Json<Me>, Problem> {
+    let body = sent.under(|body| AccountService::checked_profile(body.name.as_deref(), None))?;
     let account = state.accounts.change_profile(&viewer.id, body.name.as_deref(), None).await?;
     follow_account(&state, &account).await?;
     Ok(Json(account.into()))

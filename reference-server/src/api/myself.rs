@@ -11,11 +11,12 @@ use super::me::{Code, Me};
 use super::query::{cursor, encoded, page};
 use crate::auth::accounts::{Door, KeptOpen, LogIn, OpenSession};
 use crate::auth::secret::SecretHash;
+use crate::auth::service::AccountService;
 use crate::auth::values::PostalAddress;
 use crate::auth::viewer::{ClientAddress, kept_open};
 use crate::auth::{Account, Viewer};
 use crate::error::Problem;
-use crate::extract::{ApiJson, ApiPath, hex};
+use crate::extract::{ApiJson, ApiPath, Sent, hex};
 use crate::state::AppState;
 
 const PAGE_MAX: u16 = 100;
@@ -138,8 +139,9 @@ pub(super) async fn addresses(State(state): State<AppState>, viewer: Viewer) -> 
 pub(super) async fn set_addresses(
     State(state): State<AppState>,
     viewer: Viewer,
-    ApiJson(body): ApiJson<PostalAddresses>,
+    sent: Sent<PostalAddresses>,
 ) -> Result<Json<PostalAddresses>, Problem> {
+    let body = sent.under(|body| AccountService::checked_profile(None, Some(body.postal_addresses)))?;
     state.accounts.change_profile(&viewer.id, None, Some(body.postal_addresses)).await?;
     addresses(State(state), viewer).await
 }
@@ -156,8 +158,9 @@ pub(super) async fn change_password(
     viewer: Viewer,
     ClientAddress(address): ClientAddress,
     headers: HeaderMap,
-    ApiJson(body): ApiJson<NewPassword>,
+    sent: Sent<NewPassword>,
 ) -> Result<StatusCode, Problem> {
+    let body = sent.under(|body| AccountService::checked_password(&body.password))?;
     let kept = kept_open(&headers, &state.config)?.ok_or_else(Problem::not_logged_in)?;
     state.accounts.change_password(&viewer.id, &body.current_password, &body.password, kept, address).await?;
     tracing::info!(account = %viewer.id, "a password was changed");
@@ -176,8 +179,9 @@ pub(super) async fn ask_for_email(
     State(state): State<AppState>,
     viewer: Viewer,
     ClientAddress(address): ClientAddress,
-    ApiJson(body): ApiJson<NewEmail>,
+    sent: Sent<NewEmail>,
 ) -> Result<StatusCode, Problem> {
+    let body = sent.under(|body| AccountService::checked_email(&body.email))?;
     state.accounts.ask_for_email(&viewer.id, &body.email, &body.current_password, address).await?;
     state.poke();
     Ok(StatusCode::ACCEPTED)
@@ -256,8 +260,9 @@ pub(super) async fn log_ins(
     viewer: Viewer,
     RawQuery(query): RawQuery,
 ) -> Result<Json<LogIns>, Problem> {
-    let page = page(query.as_deref(), PAGE, PAGE_MAX, |_, _| Ok(false))?;
-    let before = page.cursor.map(|place| cursor(&place, |id| id.parse().ok())).transpose()?;
+    let place = |value: &str| cursor(value, |id| id.parse().ok());
+    let page = page(query.as_deref(), PAGE, PAGE_MAX, place, |_, _| Ok(false))?;
+    let before = page.cursor;
     // One more than asked for tells whether there is a next page.
     let mut found = state.accounts.log_ins_of(&viewer.id, before, u32::from(page.limit) + 1).await?;
     let more = found.len() > usize::from(page.limit);

@@ -2,7 +2,6 @@
 //!
 //! Which parameters a door has, its description says: what is not described is refused before the door is reached.
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -57,63 +56,79 @@ pub(crate) async fn only_described(State(known): State<Known>, request: Request,
         && let Some(known) = known.get(&(method, path))
     {
         let query = request.uri().query().unwrap_or_default();
+        let mut unknown = None;
         for (name, _) in url::form_urlencoded::parse(query.as_bytes()) {
             if !known.contains(name.as_ref()) {
-                return wrong(&name, "unknown_field", "There is no such parameter.").into_response();
+                Problem::add(&mut unknown, wrong(&name, "unknown_field", "There is no such parameter."));
             }
+        }
+        if let Some(unknown) = unknown {
+            // Where nothing is done by asking, the door says what else is wrong with the parameters.
+            let door = if request.method().is_safe() { Some(next.run(request).await) } else { None };
+            let also = door.and_then(|mut answer| answer.extensions_mut().remove::<Problem>());
+            return unknown.and_more(also.filter(|also| &*also.code == INVALID_QUERY)).into_response();
         }
     }
     next.run(request).await
 }
 
-/// The parameters of a query in their order; those left empty are left out, because a form sends its empty fields too. Each may be
-/// given once, but for `repeatable` ones.
-pub(crate) fn parameters<'q>(
-    query: Option<&'q str>,
+/// Has every parameter of a query read, in their order; those left empty are left out, because a form sends its empty fields too. Each
+/// may be given once, but for `repeatable` ones.
+///
+/// # Errors
+/// 400 naming all that are at fault.
+pub(crate) fn parameters(
+    query: Option<&str>,
     repeatable: &[&str],
-) -> Result<Vec<(Cow<'q, str>, String)>, Problem> {
-    let mut found = Vec::new();
+    mut read: impl FnMut(&str, &str) -> Result<(), Problem>,
+) -> Result<(), Problem> {
+    let mut faults = None;
     let mut seen = BTreeSet::new();
     for (name, value) in url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
-        if !repeatable.contains(&name.as_ref()) && !seen.insert(name.clone()) {
-            return Err(wrong(&name, "duplicate", "This parameter is given twice."));
-        }
         let value = value.trim();
-        if value.chars().any(char::is_control) {
-            return Err(wrong(&name, "control_character", "The text contains control characters."));
-        }
-        if value.contains(char::REPLACEMENT_CHARACTER) {
-            return Err(wrong(&name, "invalid", "The text is not UTF-8."));
-        }
-        if !value.is_empty() {
-            found.push((name, value.to_owned()));
+        let read = if !repeatable.contains(&name.as_ref()) && !seen.insert(name.clone()) {
+            Err(wrong(&name, "duplicate", "This parameter is given twice."))
+        } else if value.chars().any(char::is_control) {
+            Err(wrong(&name, "control_character", "The text contains control characters."))
+        } else if value.contains(char::REPLACEMENT_CHARACTER) {
+            Err(wrong(&name, "invalid", "The text is not UTF-8."))
+        } else if value.is_empty() {
+            Ok(())
+        } else {
+            read(&name, value)
+        };
+        if let Err(fault) = read {
+            Problem::add(&mut faults, fault);
         }
     }
-    Ok(found)
+    faults.map_or(Ok(()), Err)
 }
 
 /// Which page of a list is wanted.
-pub(super) struct PageQuery {
+pub(super) struct PageQuery<C> {
     pub(super) limit: u16,
-    pub(super) cursor: Option<String>,
+    pub(super) cursor: Option<C>,
 }
 
-/// Reads `limit` (left out: `usual`) and `cursor`; `other` says whether it knows any other parameter, which it then keeps.
-pub(super) fn page(
+/// Reads `limit` (left out: `usual`) and `cursor`, which `place` knows to read; `other` says whether it knows any other parameter, which
+/// it then keeps.
+pub(super) fn page<C>(
     query: Option<&str>,
     usual: u16,
     most: u16,
+    place: impl Fn(&str) -> Result<C, Problem>,
     mut other: impl FnMut(&str, &str) -> Result<bool, Problem>,
-) -> Result<PageQuery, Problem> {
+) -> Result<PageQuery<C>, Problem> {
     let mut page = PageQuery { limit: usual, cursor: None };
-    for (name, value) in parameters(query, &[])? {
-        match name.as_ref() {
-            "limit" => page.limit = limit(&value, most)?,
-            "cursor" => page.cursor = Some(value),
-            name if other(name, &value)? => {}
+    parameters(query, &[], |name, value| {
+        match name {
+            "limit" => page.limit = limit(value, most)?,
+            "cursor" => page.cursor = Some(place(value)?),
+            name if other(name, value)? => {}
             name => return Err(wrong(name, "unknown_field", "There is no such parameter.")),
         }
-    }
+        Ok(())
+    })?;
     Ok(page)
 }
 
@@ -138,9 +153,11 @@ pub(super) fn cursor<T>(value: &str, read: impl FnOnce(&str) -> Option<T>) -> Re
     place.and_then(|place| read(&place)).ok_or_else(|| wrong("cursor", "invalid", "The next of an earlier page."))
 }
 
+const INVALID_QUERY: &str = "invalid_query";
+
 /// 400 naming a parameter.
 pub(crate) fn wrong(parameter: &str, code: &str, message: &str) -> Problem {
-    Problem::malformed("invalid_query", format!("{parameter}: {message}")).field(parameter, code, message)
+    Problem::malformed(INVALID_QUERY, format!("{parameter}: {message}")).field(parameter, code, message)
 }
 /// Whether the caller has this version: its quoted tag is among those of `If-None-Match`.
 pub(super) fn is_known(headers: &HeaderMap, current: &str) -> bool {

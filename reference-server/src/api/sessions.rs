@@ -9,10 +9,11 @@ use utoipa::ToSchema;
 
 use super::me::Me;
 use crate::auth::Visit;
+use crate::auth::service::AccountService;
 use crate::auth::service::Mailed;
 use crate::auth::viewer::{ClientAddress, log_in_cookies, mark_browser, no_session_cookie, session_cookie};
 use crate::error::Problem;
-use crate::extract::{ApiJson, unless_left_out};
+use crate::extract::{ApiJson, Sent, unless_left_out};
 use crate::state::AppState;
 
 /// Who logs in.
@@ -71,8 +72,9 @@ pub(super) async fn log_in(
     State(state): State<AppState>,
     mut visit: Visit,
     headers: HeaderMap,
-    ApiJson(body): ApiJson<LogIn>,
+    sent: Sent<LogIn>,
 ) -> Result<((CookieJar, CookieJar), Json<Me>), Problem> {
+    let body = sent.under(|body| AccountService::checked_log_in(&body.email, &body.password))?;
     let before = session_cookie(&headers, &state.config);
     let browser = mark_browser(&mut visit, &state.config);
     let (email, password, second_factor) = (&body.email, &body.password, body.second_factor.as_deref());
@@ -92,8 +94,9 @@ pub(super) async fn log_in(
 pub(super) async fn ask_for_code(
     State(state): State<AppState>,
     ClientAddress(address): ClientAddress,
-    ApiJson(body): ApiJson<Asks>,
+    sent: Sent<Asks>,
 ) -> Result<StatusCode, Problem> {
+    let body = sent.under(|body| AccountService::checked_email(&body.email))?;
     state.accounts.ask_to_log_in(&body.email, address).await?;
     state.poke();
     Ok(StatusCode::ACCEPTED)

@@ -7,8 +7,9 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::me::Me;
+use crate::auth::service::AccountService;
 use crate::error::Problem;
-use crate::extract::ApiJson;
+use crate::extract::Sent;
 use crate::state::AppState;
 
 /// The first admin, and the token of the link printed at the start.
@@ -31,8 +32,9 @@ pub(super) struct SetUp {
 ))]
 pub(super) async fn set_up(
     State(state): State<AppState>,
-    ApiJson(body): ApiJson<SetUp>,
+    sent: Sent<SetUp>,
 ) -> Result<(StatusCode, Json<Me>), Problem> {
+    let body = sent.under(|body| AccountService::checked_person(&body.name, &body.email, &body.password))?;
     let account = state.accounts.set_up(&body.token, &body.name, &body.email, &body.password).await?;
     Ok((StatusCode::CREATED, Json(account.into())))
 }

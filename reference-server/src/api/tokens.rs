@@ -9,9 +9,10 @@ use utoipa::ToSchema;
 
 use super::sessions::LogIn;
 use crate::auth::Visit;
+use crate::auth::service::AccountService;
 use crate::auth::viewer::{Viewer, bearer};
 use crate::error::Problem;
-use crate::extract::ApiJson;
+use crate::extract::Sent;
 use crate::state::AppState;
 
 /// A new token; its value is shown only this once.
@@ -34,8 +35,9 @@ pub(super) struct NewToken {
 pub(super) async fn issue(
     State(state): State<AppState>,
     visit: Visit,
-    ApiJson(body): ApiJson<LogIn>,
+    sent: Sent<LogIn>,
 ) -> Result<(StatusCode, Json<NewToken>), Problem> {
+    let body = sent.under(|body| AccountService::checked_log_in(&body.email, &body.password))?;
     let second_factor = body.second_factor.as_deref();
     let issued = state.accounts.issue_api_token(&body.email, &body.password, second_factor, &visit).await?;
     state.poke();

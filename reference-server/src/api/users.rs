@@ -16,7 +16,7 @@ use crate::auth::service::FieldFault;
 use crate::auth::values::{FullName, Phone};
 use crate::auth::{Account, AccountChange, AccountService, Admin, AuthError, NewStaff, Role, Viewer};
 use crate::error::Problem;
-use crate::extract::{ApiJson, ApiPath, Repeatable, given};
+use crate::extract::{ApiPath, Repeatable, Sent, given};
 use crate::state::AppState;
 
 /// The most accounts on a page.
@@ -94,14 +94,14 @@ pub(crate) async fn list(
         return Err(Problem::forbidden().detail("Accounts are for admins and auditors."));
     }
     let mut role = None;
-    let page = page(query.as_deref(), PAGE, PAGE_MAX, |name, value| {
+    let page = page(query.as_deref(), PAGE, PAGE_MAX, account_cursor, |name, value| {
         if name == "role" {
             let unknown = || wrong(name, "unknown_value", "One of customer, agent, admin, auditor.");
             role = Some(Role::from_name(value).ok_or_else(unknown)?);
         }
         Ok(name == "role")
     })?;
-    let (after, most) = (page.cursor.map(account_cursor).transpose()?, page.limit);
+    let (after, most) = (page.cursor, page.limit);
     // One more than asked for tells whether there is a next page.
     let filter = AccountFilter { role, after, limit: u32::from(most) + 1 };
     let mut accounts = state.accounts.list(filter).await?;
@@ -125,12 +125,13 @@ pub(super) async fn add(
     Admin(viewer): Admin,
     request: Repeatable,
 ) -> Result<Response, Problem> {
-    let body = request.parse()?;
-    once(&state.clone(), &viewer.clone(), &request, async move { make(&state, &viewer, body).await }).await
+    let sent = request.sent(&[])?;
+    once(&state.clone(), &viewer.clone(), &request, async move { make(&state, &viewer, sent).await }).await
 }
 
 /// Makes an account, for whichever door it was asked at.
-pub(crate) async fn make(state: &AppState, viewer: &Viewer, body: NewUser) -> Result<Made, Problem> {
+pub(crate) async fn make(state: &AppState, viewer: &Viewer, sent: Sent<NewUser>) -> Result<Made, Problem> {
+    let body = sent.under(|body| check_new(&body))?;
     check_new(&body)?;
     let account = match (body.role, &body.password) {
         (Role::Customer, Some(password)) => state.accounts.create_customer(&body.name, &body.email, password).await?,
@@ -152,7 +153,7 @@ fn staff_of(body: &NewUser) -> NewStaff<'_> {
 }
 
 /// Everything that is wrong with an account that is asked for; it is not made.
-pub(crate) fn check_new(body: &NewUser) -> Result<(), Problem> {
+fn check_new(body: &NewUser) -> Result<(), Problem> {
     let of_role = match body.role {
         Role::Agent => Some(("role", "invalid", "Agents are made by POST /api/v1/agents.")),
         Role::Customer if body.phone.is_some() => {
@@ -182,21 +183,14 @@ pub(crate) async fn change(
     State(state): State<AppState>,
     Admin(viewer): Admin,
     ApiPath(id): ApiPath<String>,
-    ApiJson(body): ApiJson<UserChange>,
+    sent: Sent<UserChange>,
 ) -> Result<Json<User>, Problem> {
     if id == viewer.id {
         return Err(not_yourself());
     }
     let before = state.accounts.account(&id).await?;
-    let change = account_change(body.name.as_deref(), body.phone.as_ref(), body.enabled);
-    let role = body.role.map_or(Ok(()), |role| fits(before.role, role));
-    let change = match (change, role) {
-        (Ok(change), Ok(())) => AccountChange { role: body.role, ..change },
-        (change, role) => {
-            let faults = [change.err(), role.err()].into_iter().flatten();
-            return Err(faults.reduce(Problem::and).unwrap_or_else(Problem::invalid));
-        }
-    };
+    let body = sent.under(|body| checked_change(&body, before.role))?;
+    let change = checked_change(&body, before.role)?;
     // Out of the routing first, into it last: nobody may get work who is no agent. Either half can fail, and the same request then
     // finishes it.
     if before.role == Role::Agent && body.role.is_some_and(|role| role != Role::Agent) {
@@ -258,6 +252,18 @@ pub(crate) async fn reset_second_factor(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// What is to change about an account of this role; every fault is named.
+fn checked_change(body: &UserChange, before: Role) -> Result<AccountChange, Problem> {
+    let change = account_change(body.name.as_deref(), body.phone.as_ref(), body.enabled);
+    match body.role.map_or(Ok(()), |role| fits(before, role)) {
+        Ok(()) => Ok(AccountChange { role: body.role, ..change? }),
+        Err(role) => Err(match change {
+            Ok(_) => role,
+            Err(change) => change.and_more(Some(role)),
+        }),
+    }
+}
+
 fn not_yourself() -> Problem {
     Problem::new(StatusCode::FORBIDDEN, "not_yourself", "Somebody else must change your account.")
 }
@@ -292,9 +298,9 @@ pub(super) fn account_change(
 }
 
 /// A place in a list of accounts: the id of one.
-pub(super) fn account_cursor(value: String) -> Result<String, Problem> {
+pub(super) fn account_cursor(value: &str) -> Result<String, Problem> {
     let is_id = value.starts_with("u_") && value.len() <= 64 && value.bytes().all(|b| b.is_ascii_graphic());
-    if is_id { Ok(value) } else { Err(wrong("cursor", "invalid", "The next of an earlier page.")) }
+    if is_id { Ok(value.to_owned()) } else { Err(wrong("cursor", "invalid", "The next of an earlier page.")) }
 }
 
 impl From<Account> for User {

@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 use super::query::{cursor, encoded, page};
 use crate::auth::{Admin, Role, Viewer};
 use crate::error::Problem;
-use crate::extract::{ApiJson, ApiPath, Unkeyed};
+use crate::extract::{ApiPath, Sent, Unkeyed};
 use crate::state::AppState;
 use crate::webhooks::WebhookChange;
 use crate::webhooks::kept::{Delivery, Webhook};
@@ -160,8 +160,9 @@ pub(crate) async fn show(
 pub(crate) async fn add(
     State(state): State<AppState>,
     Admin(viewer): Admin,
-    ApiJson(body): ApiJson<NewWebhook>,
+    sent: Sent<NewWebhook>,
 ) -> Result<Response, Problem> {
+    let body = sent.under(|body| state.webhooks.checked(Some(&body.name), Some(&body.url), Some(&body.events)))?;
     let made = state.webhooks.add(&state.desk, &viewer.id, &body.name, &body.url, &body.events).await?;
     let (webhook, secret) = made;
     tracing::info!(by = %viewer.id, webhook = %webhook.id, "a webhook was made");
@@ -181,8 +182,10 @@ pub(crate) async fn change(
     State(state): State<AppState>,
     Admin(viewer): Admin,
     ApiPath(id): ApiPath<String>,
-    ApiJson(body): ApiJson<WebhookPatch>,
+    sent: Sent<WebhookPatch>,
 ) -> Result<Json<WebhookView>, Problem> {
+    let body =
+        sent.under(|body| state.webhooks.checked(body.name.as_deref(), body.url.as_deref(), body.events.as_deref()))?;
     let WebhookPatch { name, url, events, enabled } = body;
     let change = WebhookChange { name, url, events, enabled };
     let webhook = state.webhooks.change(&state.desk, &viewer.id, endpoint(&id)?, &change).await?;
@@ -257,8 +260,9 @@ pub(crate) async fn deliveries(
     RawQuery(query): RawQuery,
 ) -> Result<Json<Deliveries>, Problem> {
     may_look(&viewer)?;
-    let page = page(query.as_deref(), PAGE, PAGE_MAX, |_, _| Ok(false))?;
-    let below = page.cursor.map(|value| cursor(&value, |place| place.parse::<i64>().ok())).transpose()?;
+    let place = |value: &str| cursor(value, |place| place.parse::<i64>().ok());
+    let page = page(query.as_deref(), PAGE, PAGE_MAX, place, |_, _| Ok(false))?;
+    let below = page.cursor;
     // One more than asked for tells whether there is a next page.
     let mut found = state.webhooks.deliveries(endpoint(&id)?, below, u32::from(page.limit) + 1).await?;
     let more = found.len() > usize::from(page.limit);

@@ -341,8 +341,7 @@ impl AccountService {
 
     /// Sends the confirmation once more, unless it was sent within 24 hours. Succeeds alike whoever the address belongs to.
     pub async fn send_verification_again(&self, email: &str, address: IpAddr) -> Result<(), AuthError> {
-        let email = EmailAddress::parse(email)
-            .map_err(|fault| AuthError::Invalid(vec![FieldFault { field: "email", fault }]))?;
+        let email = Self::checked_email(email)?;
         let now = self.clock.now();
         self.admit(AttemptKind::SignUp, &email, address, SIGN_UP_LIMITS, now).await?;
         if let Some(known) = self.accounts.by_email(&email).await? {
@@ -464,8 +463,7 @@ impl AccountService {
     /// Mails a link and a code to choose another password, to whoever has confirmed this address: customers and staff alike. Succeeds alike
     /// for known and unknown addresses, after the same work; three mails an hour at most.
     pub async fn forgot_password(&self, email: &str, address: IpAddr) -> Result<(), AuthError> {
-        let email = EmailAddress::parse(email)
-            .map_err(|fault| AuthError::Invalid(vec![FieldFault { field: "email", fault }]))?;
+        let email = Self::checked_email(email)?;
         self.ask_for_mail(AccountMailKind::ResetPassword, &email, None, address).await
     }
 
@@ -522,8 +520,7 @@ impl AccountService {
     /// Mails a link and a code to log in with to the customer who has confirmed this address. Succeeds alike for known and unknown
     /// addresses, and for staff, whose mailbox alone must not let anybody in; three mails an hour at most.
     pub async fn ask_to_log_in(&self, email: &str, address: IpAddr) -> Result<(), AuthError> {
-        let email = EmailAddress::parse(email)
-            .map_err(|fault| AuthError::Invalid(vec![FieldFault { field: "email", fault }]))?;
+        let email = Self::checked_email(email)?;
         self.ask_for_mail(AccountMailKind::LogIn, &email, Some(Role::Customer), address).await
     }
 
@@ -694,6 +691,38 @@ impl AccountService {
         checked_person(name, email, Some(password)).map(|_| ())
     }
 
+    /// Whether an address is one that mail can be sent to.
+    ///
+    /// # Errors
+    /// [`AuthError::Invalid`] naming `email`.
+    pub fn checked_email(email: &str) -> Result<EmailAddress, AuthError> {
+        EmailAddress::parse(email).map_err(|fault| AuthError::Invalid(vec![FieldFault { field: "email", fault }]))
+    }
+
+    /// Whether somebody may try to log in with these.
+    ///
+    /// # Errors
+    /// [`AuthError::Invalid`] naming every fault.
+    pub fn checked_log_in(email: &str, password: &str) -> Result<EmailAddress, AuthError> {
+        let email = EmailAddress::parse(email).map_err(|fault| FieldFault { field: "email", fault });
+        let long = (password.chars().count() > PASSWORD_MAX).then(|| {
+            let fault = Fault::new("too_long", format!("The password may have at most {PASSWORD_MAX} characters."));
+            FieldFault { field: "password", fault }
+        });
+        match (email, long) {
+            (Ok(email), None) => Ok(email),
+            (email, long) => Err(AuthError::Invalid(email.err().into_iter().chain(long).collect())),
+        }
+    }
+
+    /// Whether a password may be chosen by somebody of whom nothing is known.
+    ///
+    /// # Errors
+    /// [`AuthError::Invalid`] naming `password`.
+    pub fn checked_password(password: &str) -> Result<(), AuthError> {
+        judge(password, "", "").map_err(|fault| AuthError::Invalid(vec![FieldFault { field: "password", fault }]))
+    }
+
     /// What an account of staff is made of.
     ///
     /// # Errors
@@ -844,6 +873,26 @@ impl AccountService {
         Ok(serde_json::from_str(&json).map_err(corrupt)?)
     }
 
+    /// What somebody may change of their own account.
+    ///
+    /// # Errors
+    /// [`AuthError::Invalid`] naming every fault.
+    pub fn checked_profile(
+        name: Option<&str>,
+        addresses: Option<Vec<PostalAddress>>,
+    ) -> Result<(Option<FullName>, Option<Vec<PostalAddress>>), AuthError> {
+        let name = name.map(FullName::parse).transpose();
+        let addresses = addresses.map(PostalAddress::checked).transpose();
+        match (name, addresses) {
+            (Ok(name), Ok(addresses)) => Ok((name, addresses)),
+            (name, addresses) => {
+                let faults = [("name", name.err()), ("postal_addresses", addresses.err())];
+                let faults = faults.into_iter().filter_map(|(field, fault)| Some(FieldFault { field, fault: fault? }));
+                Err(AuthError::Invalid(faults.collect()))
+            }
+        }
+    }
+
     /// Changes name or postal addresses; what is none stays.
     ///
     /// # Errors
@@ -854,16 +903,7 @@ impl AccountService {
         name: Option<&str>,
         addresses: Option<Vec<PostalAddress>>,
     ) -> Result<Account, AuthError> {
-        let name = name.map(FullName::parse).transpose();
-        let addresses = addresses.map(PostalAddress::checked).transpose();
-        let (name, addresses) = match (name, addresses) {
-            (Ok(name), Ok(addresses)) => (name, addresses),
-            (name, addresses) => {
-                let faults = [("name", name.err()), ("postal_addresses", addresses.err())];
-                let faults = faults.into_iter().filter_map(|(field, fault)| Some(FieldFault { field, fault: fault? }));
-                return Err(AuthError::Invalid(faults.collect()));
-            }
-        };
+        let (name, addresses) = Self::checked_profile(name, addresses)?;
         if let Some(addresses) = addresses {
             let corrupt = |_| AccountsError::Corrupt { table: "server_accounts", column: "postal_addresses" };
             let json = serde_json::to_string(&addresses).map_err(corrupt)?;
@@ -1078,15 +1118,7 @@ impl AccountService {
 
     /// Compares a password, with the same answer and the same work whether the account is unknown, disabled or the password is wrong.
     async fn authenticate(&self, email: &str, password: &str, address: IpAddr) -> Result<Account, AuthError> {
-        let email = EmailAddress::parse(email).map_err(|fault| FieldFault { field: "email", fault });
-        let long = (password.chars().count() > PASSWORD_MAX).then(|| {
-            let fault = Fault::new("too_long", format!("The password may have at most {PASSWORD_MAX} characters."));
-            FieldFault { field: "password", fault }
-        });
-        let email = match (email, long) {
-            (Ok(email), None) => email,
-            (email, long) => return Err(AuthError::Invalid(email.err().into_iter().chain(long).collect())),
-        };
+        let email = Self::checked_log_in(email, password)?;
         let now = self.clock.now();
         let is_known_here = self.accounts.logged_in_from(&email, &network_of(address), now - KNOWN_FOR).await?;
         let per_subject = LOGIN_LIMITS.per_subject.filter(|_| !is_known_here);

@@ -211,10 +211,11 @@ impl Role {
     }
 }
 
-/// Controls, and the marks that reorder or hide text: a name carrying them can pass for another one.
+/// Controls, and characters that reorder or hide text: a name carrying them can pass for another one. The marks of scripts from right to
+/// left (U+200E, U+200F) are none of them.
 fn is_hidden(c: char) -> bool {
     c.is_control()
-        || matches!(c, '\u{200B}' | '\u{200E}' | '\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{2069}' | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}')
+        || matches!(c, '\u{200B}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{2069}' | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}')
 }
 
 fn is_local_part(local: &str) -> bool {
@@ -301,6 +302,7 @@ mod tests {
     #[test]
     fn names_are_kept_as_written() {
         assert_eq!(FullName::parse("  Zoë van der Berg-O'Neill ").expect("fine").as_str(), "Zoë van der Berg-O'Neill");
+        assert_eq!(FullName::parse("שרה \u{200f}כהן").expect("fine").as_str(), "שרה \u{200f}כהן");
         assert!(FullName::parse(&"ß".repeat(NAME_MAX)).is_ok());
         assert_eq!(FullName::parse(&"ß".repeat(NAME_MAX + 1)).expect_err("long").code, "too_long");
         assert_eq!(FullName::parse("   ").expect_err("blank").code, "missing");

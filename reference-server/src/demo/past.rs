@@ -392,7 +392,8 @@ impl Life<'_> {
         if let (Some(first), true) = (again.and_then(|first| self.cases[first].id), self.cases[at].follows) {
             return Ok(customer.follow_up(first, submission).await?.id());
         }
-        if by_phone && again.is_none() {
+        // Nobody takes a call before or after work.
+        if by_phone && again.is_none() && self.calendar.is_open(now) {
             return self.take_down(at, submission).await;
         }
         let id = customer.submit(submission).await?.id();

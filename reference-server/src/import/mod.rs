@@ -67,10 +67,12 @@ pub enum ImportError {
         faults: MappingFaults,
     },
     /// A file cannot be read. What was taken over before stays; another run continues.
-    #[error("{} cannot be read", .file.display())]
+    #[error("{} cannot be read after {rows} rows", .file.display())]
     Unreadable {
         /// Which.
         file: PathBuf,
+        /// How many rows of it could be read.
+        rows: u64,
         /// Why.
         #[source]
         source: io::Error,
@@ -230,9 +232,26 @@ impl House {
         &self.desk
     }
 
-    /// Takes the rows of the files over, in their order.
-    pub async fn import(&self, survey: Survey<'_>, progress: &ProgressBar) -> Result<Report, ImportError> {
-        let mut report = Report::default();
+    /// Takes the rows of the files over, in their order, and writes down what became of them, also of those before a fault.
+    pub async fn import(
+        &self,
+        survey: Survey<'_>,
+        report: &mut Report,
+        progress: &ProgressBar,
+    ) -> Result<(), ImportError> {
+        let begun = Instant::now();
+        let done = self.take_all(survey, report, progress).await;
+        report.took = begun.elapsed();
+        report.peak_memory_kib = peak_memory_kib();
+        done
+    }
+
+    async fn take_all(
+        &self,
+        survey: Survey<'_>,
+        report: &mut Report,
+        progress: &ProgressBar,
+    ) -> Result<(), ImportError> {
         let Survey { mapping, mapping_file, files, rows, categories } = survey;
         progress.set_length(rows);
         if mapping.create_categories {
@@ -243,14 +262,17 @@ impl House {
                 report.agents.push(entry.name.clone());
             }
         }
-        let begun = Instant::now();
         let system = self.desk.acting_as(Actor::system());
         for file in files {
             let mut walk = Walk::open(mapping, mapping_file, file)?;
             let mut under_way = FuturesOrdered::<BoxFuture<'_, HandedIn>>::new();
             let mut keys = HashSet::new();
             loop {
-                let row = walk.next()?;
+                // What was handed in before a fault is waited for: it may have been taken over.
+                let (row, fault) = match walk.next() {
+                    Ok(row) => (row, None),
+                    Err(fault) => (None, Some(fault)),
+                };
                 let key = row.as_ref().and_then(|(_, draft)| draft.as_ref().ok()).map(|draft| draft.key.clone());
                 // Of two rows with one key the former is taken over, and the latter is compared with it.
                 let again = |keys: &HashSet<_>| key.as_ref().is_some_and(|key| keys.contains(key));
@@ -263,14 +285,15 @@ impl House {
                         keys.remove(&key);
                     }
                 }
-                let Some((number, draft)) = row else { break };
+                let Some((number, draft)) = row else {
+                    fault.map_or(Ok(()), Err)?;
+                    break;
+                };
                 keys.extend(key.clone());
                 under_way.push_back(handed_in(&system, number, key, draft).boxed());
             }
         }
-        report.took = begun.elapsed();
-        report.peak_memory_kib = peak_memory_kib();
-        Ok(report)
+        Ok(())
     }
 
     /// Adds categories in one new version of the policy; returns the names of those that were new.
@@ -353,7 +376,10 @@ pub async fn run(args: ImportArgs) -> Result<ExitCode, Box<dyn Error + Send + Sy
     let survey = match Survey::of(&mapping, &args.mapping, &args.files) {
         Ok(survey) => survey,
         Err(error @ ImportError::Mapping { .. }) => return wrong(&error),
-        Err(error) => return Err(error.into()),
+        Err(error) => {
+            println!("Nothing was taken over: all files are looked through before the first complaint is made.");
+            return Err(error.into());
+        }
     };
     if let DatabaseUrl::Sqlite(url) = &database {
         match database::existing(url) {
@@ -373,16 +399,13 @@ pub async fn run(args: ImportArgs) -> Result<ExitCode, Box<dyn Error + Send + Sy
     progress.set_style(style.with_key("speed", |state: &ProgressState, to: &mut dyn fmt::Write| {
         let _ = fmt::Write::write_fmt(to, format_args!("{:.0} rows/s", state.per_sec()));
     }));
-    let report = house.import(survey, &progress).await;
+    let mut report = Report::default();
+    let done = house.import(survey, &mut report, &progress).await;
     progress.finish_and_clear();
-    match report {
-        Ok(report) => {
-            println!("{}", printable(&report.to_string()));
-            io::stdout().flush()?;
-            Ok(ExitCode::SUCCESS)
-        }
-        Err(error) => Err(error.into()),
-    }
+    println!("{}", printable(&report.to_string()));
+    io::stdout().flush()?;
+    done?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// What is known of the files before anything is changed.
@@ -428,15 +451,19 @@ struct Walk<'m> {
 
 impl<'m> Walk<'m> {
     fn open(mapping: &'m Mapping, mapping_file: &Path, file: &'m Path) -> Result<Self, ImportError> {
-        let table = Table::open(file).map_err(|source| ImportError::Unreadable { file: file.to_owned(), source })?;
+        let table =
+            Table::open(file).map_err(|source| ImportError::Unreadable { file: file.to_owned(), rows: 0, source })?;
         let bound = Bound::to_header(mapping, &file.display().to_string(), &table.header)
             .map_err(|faults| ImportError::Mapping { file: mapping_file.to_owned(), faults })?;
         Ok(Self { file, table, bound, row: ByteRecord::new() })
     }
 
     fn next(&mut self) -> Result<Option<NumberedRow>, ImportError> {
-        let unreadable = |source| ImportError::Unreadable { file: self.file.to_owned(), source };
-        let number = self.table.next(&mut self.row).map_err(unreadable)?;
+        let number = self.table.next(&mut self.row).map_err(|source| ImportError::Unreadable {
+            file: self.file.to_owned(),
+            rows: self.table.rows(),
+            source,
+        })?;
         Ok(number.map(|number| (number, self.bound.read(&self.row))))
     }
 }

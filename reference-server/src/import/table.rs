@@ -48,6 +48,11 @@ impl Table {
         Ok(Self { reader, taken, row: 1, header })
     }
 
+    /// How many rows were read, the header not counted.
+    pub fn rows(&self) -> u64 {
+        self.row - 1
+    }
+
     /// Reads the next row into `row` and returns its number as a spreadsheet shows it (the header is row 1); `None` after the last.
     pub fn next(&mut self, row: &mut ByteRecord) -> io::Result<Option<u64>> {
         self.taken.set(0);

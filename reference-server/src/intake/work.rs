@@ -9,7 +9,7 @@ use complaint_core::id::CustomerId;
 use complaint_core::lifecycle::{Command, CommandName, MEDIA_TYPES, Refusal};
 use complaint_core::notice::Recipient;
 use complaint_core::reference::Reference;
-use complaint_core::text::{SUBJECT_MAX, TEXT_MAX, line};
+use complaint_core::text::{SUBJECT_MAX, TEXT_MAX, line, turns_direction};
 use complaint_core::{Actor, DeskError};
 use complaint_notify::inbound::{Facts, Ignored, Inbound, Intake, Kind, Reply, Sender, Suspicion, decide};
 use futures_util::FutureExt as _;
@@ -389,7 +389,8 @@ fn subject_of(mail: &Inbound<'_>) -> (String, bool) {
     let given = [Some(mail.subject()), mail.text().lines().find(|line| !line.trim().is_empty())];
     for (at, line_of) in given.into_iter().enumerate() {
         let Some(said) = line_of.map(str::trim).filter(|said| !said.is_empty()) else { continue };
-        let one_line = said.replace(['\t', '\u{2028}', '\u{2029}'], " ");
+        let straight: String = said.chars().filter(|c| !turns_direction(*c)).collect();
+        let one_line = straight.replace(['\t', '\u{2028}', '\u{2029}'], " ");
         let is_long = one_line.chars().count() > SUBJECT_MAX;
         let subject = if is_long { one_line.chars().take(SUBJECT_MAX - 1).chain(['…']).collect() } else { one_line };
         if let Ok(subject) = line(&subject, SUBJECT_MAX) {

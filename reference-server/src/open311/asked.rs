@@ -25,15 +25,20 @@ impl Asked {
     pub(super) fn read(query: Option<&str>, known: &[&str]) -> Result<Self, Problem> {
         let lists: Vec<&str> = known.iter().filter_map(|name| name.strip_suffix('*')).collect();
         let mut asked: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        for (name, value) in parameters(query, &lists)? {
+        parameters(query, &lists, |name, value| {
             let is_known = known.iter().any(|it| it.trim_end_matches('*') == name);
-            if !is_known && !["jurisdiction_id", "api_key"].contains(&name.as_ref()) {
-                return Err(wrong(&name, "unknown_field", "There is no such parameter."));
+            if !is_known && !["jurisdiction_id", "api_key"].contains(&name) {
+                return Err(wrong(name, "unknown_field", "There is no such parameter."));
             }
             let values = value.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned);
-            let entry = asked.entry(name.to_string()).or_default();
-            if lists.contains(&name.as_ref()) { entry.extend(values) } else { entry.push(value) }
-        }
+            let entry = asked.entry(name.to_owned()).or_default();
+            if lists.contains(&name) {
+                entry.extend(values);
+            } else {
+                entry.push(value.to_owned());
+            }
+            Ok(())
+        })?;
         Ok(Self(asked))
     }
 

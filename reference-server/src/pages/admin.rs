@@ -24,7 +24,7 @@ use super::account::{Below, FormPage};
 use super::commands::{list, listed};
 use super::complaint::agent_names;
 use super::form::{Choice, Control, Fault, Field, Summary, Typed, filled};
-use super::staff::{Load, loads, nobody_because, skills_of};
+use super::staff::{Load, load_of, loads, nobody_because, skills_of};
 use super::words::{Names, Tag, When, category_name, sentence};
 use super::{Answer, Me, Person, page, see};
 use crate::api::figures::FiguresView;
@@ -32,7 +32,7 @@ use crate::api::{agents, categories, reports, users};
 use crate::auth::accounts::AccountFilter;
 use crate::auth::{Account, Admin, Role};
 use crate::error::{FieldError, Problem};
-use crate::extract::{ApiJson, ApiPath, ApiQuery, parse_strictly};
+use crate::extract::{ApiPath, ApiQuery, Sent, read};
 use crate::state::AppState;
 
 /// How many questions a form of a category offers.
@@ -292,18 +292,13 @@ async fn list_agents(State(state): State<AppState>, person: Person) -> Answer {
         .iter()
         .map(|member| {
             let agent = &member.agent;
-            let state = match (agent.enabled, agent.is_available(now)) {
-                (false, _) => Tag::new("end", "Disabled"),
-                (true, false) => Tag::new("end", "Away"),
-                (true, true) => Tag::new("done", "At work"),
-            };
             let row = AgentRow {
                 id: agent.id.to_string(),
                 name: agent.name.clone(),
                 level: policy.level_name(agent.level).to_owned(),
                 skills: skills_of(agent),
                 load: format!("{} of {}", member.workload, agent.capacity),
-                state,
+                state: load_of(member, &policy, now).state,
             };
             (agent.level, row)
         })
@@ -321,15 +316,9 @@ async fn new_agent(State(state): State<AppState>, person: Person) -> Answer {
 async fn add_agent(State(state): State<AppState>, person: Person, typed: Typed) -> Answer {
     person.must_be(&[Role::Admin])?;
     typed.only(|name| AGENT_FIELDS.contains(&name) || ["email", "password"].contains(&name))?;
-    let added = async {
-        match read(agent_body(&typed, false)) {
-            Read::Whole(body) => agents::make(&state, &person.0, body).await.map(drop),
-            Read::Part(wrong, None) => Err(wrong),
-            Read::Part(wrong, Some(rest)) => Err(wrong.and_more(agents::checked_new(&state, &rest).await.err())),
-        }
-    };
+    let added = async { agents::make(&state, &person.0, sent(&agent_body(&typed, false))?).await };
     match added.await {
-        Ok(()) => Ok(see("/admin/agents")),
+        Ok(_) => Ok(see("/admin/agents")),
         Err(problem) => {
             let (status, faults) = faults_of(problem, agent_label)?;
             agent_page(&state, &person, status, None, Some(&typed), &faults, false).await
@@ -357,17 +346,11 @@ async fn change_agent(
     person.must_be(&[Role::Admin])?;
     typed.only(|name| AGENT_FIELDS.contains(&name) || ["absence.from", "absence.until"].contains(&name))?;
     let changed = async {
-        match read(agent_body(&typed, true)) {
-            Read::Whole(body) => {
-                let (state, id) = (State(state.clone()), ApiPath(id.clone()));
-                agents::change(state, Admin(person.0.clone()), id, ApiJson(body)).await.map(drop)
-            }
-            Read::Part(wrong, None) => Err(wrong),
-            Read::Part(wrong, Some(rest)) => Err(wrong.and_more(agents::check_change(&state, &id, &rest).await.err())),
-        }
+        let (state, id) = (State(state.clone()), ApiPath(id.clone()));
+        agents::change(state, Admin(person.0.clone()), id, sent(&agent_body(&typed, true))?).await
     };
     match changed.await {
-        Ok(()) => Ok(see(&format!("/admin/agents/{id}?saved=1"))),
+        Ok(_) => Ok(see(&format!("/admin/agents/{id}?saved=1"))),
         Err(problem) => {
             let (status, faults) = faults_of(problem, agent_label)?;
             let agent = agent_of(&state, &id).await?;
@@ -384,8 +367,8 @@ async fn enable_agent(
 ) -> Answer {
     person.must_be(&[Role::Admin])?;
     typed.exactly(&["enabled"])?;
-    let body = body_of(&json!({ "enabled": typed.machine::<bool>("enabled")? }))?;
-    let _changed = agents::change(State(state), Admin(person.0), ApiPath(id.clone()), ApiJson(body)).await?;
+    let body = sent(&json!({ "enabled": typed.machine::<bool>("enabled")? }))?;
+    let _changed = agents::change(State(state), Admin(person.0), ApiPath(id.clone()), body).await?;
     Ok(see(&format!("/admin/agents/{id}?saved=1")))
 }
 
@@ -421,15 +404,9 @@ async fn new_category(State(state): State<AppState>, person: Person) -> Answer {
 async fn add_category(State(state): State<AppState>, person: Person, typed: Typed) -> Answer {
     person.must_be(&[Role::Admin])?;
     typed.only(is_of_category)?;
-    let added = async {
-        match read(category_body(&typed, None)?) {
-            Read::Whole(body) => categories::make(&state, &person.0, body).await.map(drop),
-            Read::Part(wrong, None) => Err(wrong),
-            Read::Part(wrong, Some(rest)) => Err(wrong.and_more(categories::check_new(&state, rest).err())),
-        }
-    };
+    let added = async { categories::make(&state, &person.0, sent(&category_body(&typed, None)?)?).await };
     match added.await {
-        Ok(()) => Ok(see("/admin/categories")),
+        Ok(_) => Ok(see("/admin/categories")),
         Err(problem) => {
             let (status, faults) = faults_of(problem, category_label)?;
             category_page(&state, &person, status, None, Some(&typed), &faults, false).await
@@ -458,19 +435,12 @@ async fn change_category(
     typed.only(is_of_category)?;
     let category = category_of(&state.desk.policy(), &key)?;
     let changed = async {
-        match read(category_body(&typed, Some(&category))?) {
-            Read::Whole(body) => {
-                let key = ApiPath(category.key.to_string());
-                categories::change(State(state.clone()), Admin(person.0.clone()), key, ApiJson(body)).await.map(drop)
-            }
-            Read::Part(wrong, None) => Err(wrong),
-            Read::Part(wrong, Some(rest)) => {
-                Err(wrong.and_more(categories::check_change(&state, &category.key, rest).err()))
-            }
-        }
+        let key = ApiPath(category.key.to_string());
+        let sent = sent(&category_body(&typed, Some(&category))?)?;
+        categories::change(State(state.clone()), Admin(person.0.clone()), key, sent).await
     };
     match changed.await {
-        Ok(()) => Ok(see(&format!("{}?saved=1", address_of(&category.key)))),
+        Ok(_) => Ok(see(&format!("{}?saved=1", address_of(&category.key)))),
         Err(problem) => {
             let (status, faults) = faults_of(problem, category_label)?;
             category_page(&state, &person, status, Some(&category), Some(&typed), &faults, false).await
@@ -487,9 +457,9 @@ async fn activate_category(
     person.must_be(&[Role::Admin])?;
     let category = category_of(&state.desk.policy(), &key)?;
     typed.exactly(&["active"])?;
-    let body = body_of(&json!({ "active": typed.machine::<bool>("active")? }))?;
+    let body = sent(&json!({ "active": typed.machine::<bool>("active")? }))?;
     let key = ApiPath(category.key.to_string());
-    let _changed = categories::change(State(state), Admin(person.0), key, ApiJson(body)).await?;
+    let _changed = categories::change(State(state), Admin(person.0), key, body).await?;
     Ok(see(&format!("{}?saved=1", address_of(&category.key))))
 }
 
@@ -527,7 +497,7 @@ async fn add_user(State(state): State<AppState>, person: Person, typed: Typed) -
         for name in ["name", "email"] {
             body.entry(name).or_insert(json!(""));
         }
-        let body = body_of(&Value::Object(body))?;
+        let body = sent(&Value::Object(body))?;
         users::make(&state, &person.0, body).await.map(drop)
     };
     match added.await {
@@ -547,8 +517,8 @@ async fn enable_user(
 ) -> Answer {
     person.must_be(&[Role::Admin])?;
     typed.exactly(&["enabled"])?;
-    let body = body_of(&json!({ "enabled": typed.machine::<bool>("enabled")? }))?;
-    let _changed = users::change(State(state), Admin(person.0), ApiPath(id), ApiJson(body)).await?;
+    let body = sent(&json!({ "enabled": typed.machine::<bool>("enabled")? }))?;
+    let _changed = users::change(State(state), Admin(person.0), ApiPath(id), body).await?;
     Ok(see("/admin/users"))
 }
 
@@ -560,8 +530,8 @@ async fn change_role(
 ) -> Answer {
     person.must_be(&[Role::Admin])?;
     typed.exactly(&["role"])?;
-    let body = body_of(&json!({ "role": typed.raw("role") }))?;
-    let _changed = users::change(State(state), Admin(person.0), ApiPath(id), ApiJson(body)).await?;
+    let body = sent(&json!({ "role": typed.raw("role") }))?;
+    let _changed = users::change(State(state), Admin(person.0), ApiPath(id), body).await?;
     Ok(see("/admin/users"))
 }
 
@@ -1055,27 +1025,8 @@ fn texts(typed: &Typed, names: &[&str]) -> Map<String, Value> {
 }
 
 /// A body as the API would have read it.
-enum Read<T> {
-    Whole(T),
-    /// What is wrong, and what could be read beside it, if anything.
-    Part(Problem, Option<T>),
-}
-
-fn read<T: DeserializeOwned>(mut body: Value) -> Read<T> {
-    let wrong = match body_of(&body) {
-        Ok(whole) => return Read::Whole(whole),
-        Err(wrong) => wrong,
-    };
-    for error in &wrong.errors {
-        let top = error.field.split('.').next().unwrap_or_default();
-        body.as_object_mut().and_then(|body| body.remove(top));
-    }
-    Read::Part(wrong, body_of(&body).ok())
-}
-
-/// A body as the API would have read it, or not at all.
-fn body_of<T: DeserializeOwned>(body: &Value) -> Result<T, Problem> {
-    parse_strictly(body.to_string().as_bytes())
+fn sent<T: DeserializeOwned>(body: &Value) -> Result<Sent<T>, Problem> {
+    read(body.to_string().as_bytes(), &[])
 }
 
 /// What is wrong with a value, behind the name of its field. What has a subject of its own, as `span of time must be …`, gets that name in

@@ -5,7 +5,7 @@ use askama::filters::HtmlSafe;
 use axum::http::StatusCode;
 use chrono::{DateTime, NaiveDate, Utc};
 use complaint_core::actor::{Actor, Party};
-use complaint_core::complaint::{Complaint, DismissalReason, Feedback, Outcome, Priority, RemedyKind, RemedyPromise};
+use complaint_core::complaint::{Complaint, DismissalReason, Feedback, Priority, RemedyKind, RemedyPromise};
 use complaint_core::deadline::ClockKind;
 use complaint_core::id::Version;
 use complaint_core::lifecycle::{Command, CommandName, Field as Wanted, Refusal, RefusalCategory, Status};
@@ -20,6 +20,7 @@ use super::form::{Choice, Control, Fault, Field, Kept, Summary, Typed, filled};
 use super::words::{Names, fault_of, sentence, unfit};
 use super::{complaint_address, upload};
 use crate::api::commands::in_our_words;
+use crate::api::view::outcomes;
 use crate::auth::Viewer;
 use crate::error::Problem;
 
@@ -320,8 +321,7 @@ impl Scene<'_> {
                 Field::new(name, label, Control::Select(optional("Choose …", choices)))
             }
             Wanted::Outcome => {
-                let outcomes = Outcome::ALL.iter().filter(|outcome| **outcome != Outcome::ResolvedAtSource);
-                let choices = outcomes.map(|outcome| Choice::new(outcome.name(), outcome.label(), "")).collect();
+                let choices = outcomes().map(|outcome| Choice::new(outcome.name(), outcome.label(), "")).collect();
                 Field::new(name, label, Control::Radios(choices))
             }
             Wanted::Score => {
@@ -825,6 +825,8 @@ fn with_article(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use complaint_core::complaint::Outcome;
+
     use super::*;
 
     #[test]

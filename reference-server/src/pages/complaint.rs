@@ -761,7 +761,10 @@ impl Loaded {
             Event::Asked => ("question", false, words(&["text"])),
             Event::Answered { .. } => ("answer", false, words(&["text"])),
             Event::Posted { .. } => ("message", false, words(&["text"])),
-            Event::Resolved { .. } => ("decision", false, words(&["explanation"])),
+            Event::Resolved { outcome, .. } => {
+                let said = [format!("{}.", outcome.label())];
+                ("decision", false, said.into_iter().chain(words(&["explanation"])).collect())
+            }
             Event::Contested { .. } => ("why the decision is contested", false, words(&["reason", "new_evidence"])),
             Event::Withdrawn => ("why it is withdrawn", false, words(&["reason"])),
             Event::Dismissed { .. } => ("why it is not taken up", false, words(&["text"])),
@@ -1125,7 +1128,13 @@ fn customer_page(
     let decided = matches!(complaint.status, Status::Resolved | Status::Closed | Status::Dismissed);
     // What the law promised runs on where it goes on with somebody else's.
     let waits = complaint.status.is_open() || (complaint.joined_by_consent && complaint.ended_elsewhere.is_none());
-    let (reply, upload) = (unfolded(reply), unfolded(CommandName::Attach));
+    let (reply, mut upload) = (unfolded(reply), unfolded(CommandName::Attach));
+    // What files may be is said beside the first field for them.
+    if reply.is_some() {
+        for field in upload.iter_mut().flat_map(|form| &mut form.fields) {
+            field.hint.clear();
+        }
+    }
     let last_acts = loaded.forms(attempt, |command| command == CommandName::Withdraw);
     let agreed = complaint.status == Status::Resolved
         && complaint.resolution().is_some_and(|it| it.accepted_at.is_some() && it.recorded_by.is_none());

@@ -568,7 +568,7 @@ pub(super) fn skills_of(agent: &Agent) -> String {
     if agent.skills.is_empty() && agent.level > Level::FIRST { "all".to_owned() } else { list(agent.skills.iter()) }
 }
 
-fn load_of(member: &Member, policy: &Policy, now: DateTime<Utc>) -> Load {
+pub(super) fn load_of(member: &Member, policy: &Policy, now: DateTime<Utc>) -> Load {
     let agent = &member.agent;
     let (workload, capacity) = (member.workload, agent.capacity);
     let (tone, state) = if !agent.enabled {

@@ -313,7 +313,7 @@ impl Webhooks {
         self.kept.keep_try(id, &made, self.clock.now()).await
     }
 
-    fn checked(
+    pub(crate) fn checked(
         &self,
         name: Option<&str>,
         url: Option<&str>,
@@ -371,7 +371,7 @@ impl Webhooks {
 }
 
 /// What was given, found good.
-struct Checked {
+pub(crate) struct Checked {
     name: Option<String>,
     url: Option<String>,
     events: Option<BTreeSet<EventName>>,

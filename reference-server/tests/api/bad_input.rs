@@ -87,29 +87,53 @@ async fn what_is_wrong_in_two_places_is_told_at_once() {
     assert_eq!(named(signed.fields()), ["name", "email", "password"]);
     let said = signed.json()["detail"].as_str().expect("a detail").to_owned();
     assert!(["full name", "e-mail address", "15 characters"].iter().all(|word| said.contains(word)), "{said}");
+    // What a body should not have hides nothing of what it has.
+    let body = json!({"name": " ", "email": "john", "password": "short", "role": "admin"});
+    let mut signed = named(house.it.post("/api/v1/accounts", body).await.fields());
+    signed.sort();
+    assert_eq!(signed, ["email", "name", "password", "role"]);
+    let logged = json!({"email": "john", "password": "x".repeat(257), "role": "admin"});
+    assert_eq!(named(house.it.post("/api/v1/sessions", logged).await.fields()), ["role", "email", "password"]);
+    let reset = json!({"token": "x", "password": "short", "role": "admin"});
+    assert_eq!(named(house.it.post("/api/v1/accounts/password", reset).await.fields()), ["role", "password"]);
     let sarah = house.read("/api/v1/agents", &house.admin).await["items"][0]["id"].as_str().expect("an id").to_owned();
     for (method, path, body, who, fields) in [
         (
             Method::PATCH,
             format!("/api/v1/agents/{sarah}"),
-            json!({"name": " ", "capacity": 99_999, "languages": ["of the hills"]}),
+            json!({"name": " ", "capacity": 99_999, "languages": ["of the hills"], "rank": 1}),
             &house.admin,
-            &["name", "capacity", "languages.0"][..],
+            &["rank", "name", "capacity", "languages.0"][..],
         ),
         (
             Method::POST,
             "/api/v1/users".to_owned(),
-            json!({"name": " ", "email": "x", "role": "customer"}),
+            json!({"name": " ", "email": "x", "role": "customer", "rank": 1}),
             &house.admin,
-            &["password", "name", "email"],
+            &["rank", "password", "name", "email"],
         ),
         (
             Method::POST,
             "/api/v1/categories".to_owned(),
-            json!({"name": "-", "weight": 0}),
+            json!({"name": "-", "weight": 0, "priority": "soon"}),
             &house.admin,
-            &["name", "weight"],
+            &["priority", "name", "weight"],
         ),
+        (
+            Method::PATCH,
+            "/api/v1/categories/late-delivery".to_owned(),
+            json!({"name": "Damaged goods", "weight": 0, "color": "red"}),
+            &house.admin,
+            &["color", "name", "weight"],
+        ),
+        (
+            Method::POST,
+            "/api/v1/webhooks".to_owned(),
+            json!({"name": "", "url": "ftp", "color": "red"}),
+            &house.admin,
+            &["color", "name", "url"],
+        ),
+        (Method::PATCH, "/api/v1/me".to_owned(), json!({"name": "", "role": "admin"}), &house.john, &["role", "name"]),
         (
             Method::POST,
             "/api/v1/complaints".to_owned(),
@@ -149,6 +173,7 @@ async fn every_door_refuses_what_is_no_json() {
         assert_eq!(send(json, b"{\"email\":\"\xff\xfe\"}".to_vec()).await, (400, "malformed_json".into()), "{path}");
         assert_eq!(send(json, b"{\"email\":\"\\ud800\"}".to_vec()).await, (400, "malformed_json".into()), "{path}");
         assert_eq!(send(json, b"[]".to_vec()).await, (422, "invalid_body".into()), "{path}");
+        assert_eq!(send(json, b"[".repeat(200_000)).await, (400, "too_deep".into()), "{path}");
         let bomb = format!("{{\"a\":{}", "[".repeat(200_000));
         assert_eq!(send(json, bomb.into_bytes()).await, (400, "too_deep".into()), "{path}");
         let just_fits = format!("{{\"email\":\"{}\"}}", "a".repeat(1024 * 1024 - 12));
@@ -196,7 +221,7 @@ async fn all_missing_and_mistyped_fields_are_named_together() {
         fields.into_iter().map(|(field, _)| field).collect::<Vec<_>>()
     };
     let agent = json!({"name": "", "email": "z", "level": "x", "capacity": 0, "areas": "north", "rank": 1});
-    assert_eq!(named("/api/v1/agents", agent).await, ["areas", "level", "rank"]);
+    assert_eq!(named("/api/v1/agents", agent).await, ["areas", "email", "level", "name", "rank"]);
     let agent = json!({"name": "", "email": "z", "level": 9, "capacity": 99999});
     assert_eq!(named("/api/v1/agents", agent).await, ["capacity", "email", "level", "name"]);
     let agent = json!({"name": "", "email": "zoe@example.org", "level": 0});
@@ -299,6 +324,14 @@ async fn no_reader_s_own_words_get_out() {
     let away = json!({"absence": {"from": "tomorrow", "until": "2026-11-30"}});
     let refused = house.it.patch(&agent, away, &house.admin).await.json();
     assert_eq!(refused["errors"][0]["message"], "an instant must be written as in 2026-11-30T09:00:00Z", "{refused}");
+    let answer =
+        house.it.get("/api/v1/complaints?status=nothing&level=x&limit=x&cursor=%3f&color=red", &house.sarah).await;
+    let mut named: Vec<String> = answer.fields().into_iter().map(|(field, _)| field).collect();
+    named.sort();
+    assert_eq!(
+        (answer.problem().0, named),
+        (400, ["color", "cursor", "level", "limit", "status"].map(str::to_owned).into())
+    );
     for query in ["status=nothing", "level=x", "limit=x", "cursor=zzz", "sort=up"] {
         let refused = house.it.get(&format!("/api/v1/complaints?{query}"), &house.sarah).await;
         assert_eq!(refused.status, 400, "{query}");
@@ -353,6 +386,12 @@ async fn what_cannot_be_read_of_a_command_hides_no_guard() {
     assert!(given.iter().any(|(field, _)| field.starts_with("remedies.0")), "{}", answer.text);
     assert_eq!(given.iter().filter(|(field, _)| field == "outcome").count(), 1, "{}", answer.text);
     assert!(!answer.text.contains("“outcome” must not be empty"), "it was given: {}", answer.text);
+
+    let said = answer.text.split("no such field").nth(1);
+    assert!(said.is_none_or(|said| !said.contains("skills")), "no other command's fields: {}", answer.text);
+    assert!(!answer.text.contains("resolved_at_source"), "it has a command of its own: {}", answer.text);
+    let answer = resolve(json!({"apology": 5, "color": "red"}), &house.sarah).await;
+    assert!(answer.text.contains("next_steps") && !answer.text.contains("over_capacity"), "{}", answer.text);
 
     // Who saw another version or may not do it learns that first.
     let stale = house.sarah.clone().header("if-match", "\"99\"");

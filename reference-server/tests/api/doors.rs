@@ -312,3 +312,18 @@ async fn whoever_is_turned_away_learns_for_whom_it_is() {
     let refused = house.it.post_with("/api/v1/categories", json!({"name": "Too late"}), &house.omar).await;
     assert!(refused.status == 403 && refused.text.contains("for admins"), "{}", refused.text);
 }
+
+#[tokio::test]
+async fn a_decision_says_in_the_conversation_how_it_was_decided() {
+    let house = House::new().await;
+    let path = house.complaint().await;
+    house.done(&path, "begin", json!({}), &house.sarah).await;
+    let decision = json!({"outcome": "not_upheld", "explanation": "It was used in the rain."});
+    house.done(&path, "resolve", decision, &house.sarah).await;
+    let messages = house.read(&format!("{path}/messages"), &house.john).await;
+    let said = &messages["items"][0];
+    assert_eq!(
+        (&said["kind"], &said["outcome"], &said["text"]),
+        (&json!("decision"), &json!("not_upheld"), &json!("It was used in the rain."))
+    );
+}

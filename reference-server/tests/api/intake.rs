@@ -325,6 +325,19 @@ async fn files_come_in_by_the_door_that_all_files_come_in_by() {
 }
 
 #[tokio::test]
+async fn what_would_turn_the_writing_round_is_left_out() {
+    let house = house().await;
+    let sender = "\u{202e}nhoJ\u{202c} <john@example.org>";
+    let taken = became(&house, &vouched(sender, ADDRESS, "Broken \u{202e}elttek\u{2066}", "It leaks.")).await;
+    assert_eq!(taken["state"], "opened", "{taken}");
+    let path = format!("/api/v1/complaints/{}", taken["complaint"].as_str().expect("one"));
+    assert_eq!(house.read(&path, &house.john).await["subject"], "Broken elttek");
+    let taken = became(&house, &vouched("john@example.org", ADDRESS, "", "\u{2067}First\u{2069} line")).await;
+    let path = format!("/api/v1/complaints/{}", taken["complaint"].as_str().expect("one"));
+    assert_eq!(house.read(&path, &house.john).await["subject"], "First line");
+}
+
+#[tokio::test]
 async fn what_is_long_is_kept_whole() {
     let house = house().await;
     let (subject, text) = ("long ".repeat(60), "many words\r\n".repeat(8000));

@@ -704,11 +704,25 @@ async fn a_search_for_signs_finds_nothing_and_says_why() {
         }
     }
     john.open("/complaints?q=kettle").await;
+    assert!(john.has("form[role=search] + #list"), "what narrows a list stands above it");
     sarah.open("/search?q=kettle").await;
     assert!(john.says("Broken kettle") && sarah.says("Broken kettle"), "{}", sarah.text());
     // By what customers wrote nothing is found for admins, so nothing else is shown in its place.
     admin.open("/search?q=kettle").await;
     assert!(admin.says("There is no complaint with this reference.") && !admin.has(".reference"), "{}", admin.text());
+}
+
+#[tokio::test]
+async fn what_is_the_same_is_said_in_the_same_words_and_once() {
+    let house = House::furnished().await;
+    let (mut john, reference) = house.complaint().await;
+    john.open(&format!("/complaints/{reference}")).await;
+    assert_eq!(john.text().matches("MB each").count(), 1, "{}", john.text());
+    for (reader, address) in [("maria@example.org", "/team"), ("ada@example.org", "/admin/agents")] {
+        let mut reader = house.browser_of(reader).await;
+        reader.open(address).await;
+        assert!(reader.says("Has room") && !reader.says("At work"), "{address}: {}", reader.text());
+    }
 }
 
 #[tokio::test]

@@ -109,6 +109,13 @@ fn a_data_folder_has_one_server_and_is_free_again_however_it_ended() {
     let file = format!("sqlite:{}", data.join("complaints.db").display());
     let elsewhere = refused(serve(&folder.path().join("elsewhere")).args(["--database", &file]));
     assert!(said(&elsewhere).contains("another server is running on the database"), "{}", said(&elsewhere));
+    assert!(!folder.path().join("elsewhere").exists(), "who is refused leaves nothing behind");
+    let notes = folder.path().join("notes.txt");
+    std::fs::write(&notes, "no database, but a file of some length ".repeat(100)).expect("written");
+    let inner = folder.path().join("one/two");
+    let refusal = refused(serve(&inner).args(["--database", &format!("sqlite:{}", notes.display())]));
+    assert!(said(&refusal).contains("not a database"), "{}", said(&refusal));
+    assert!(!folder.path().join("one").exists(), "nor do the folders around it stay");
 
     let mut admin = program()
         .args(["admin", "create", "--name", "Ada Root", "--email", "ada@example.org", "--password-stdin", "--data"])

@@ -112,10 +112,7 @@ pub fn field_view(field: Field, required: bool, policy: &Policy) -> FieldView {
             let active = policy.causes.iter().filter(|cause| cause.active);
             active.map(|cause| ChoiceView { key: cause.key.to_string(), name: cause.name.clone() }).collect()
         }
-        // That one has a command of its own.
-        Field::Outcome => {
-            choices(Outcome::ALL.iter().filter(|it| **it != Outcome::ResolvedAtSource), |it| (it.name(), it.label()))
-        }
+        Field::Outcome => choices(outcomes(), |it| (it.name(), it.label())),
         Field::Dismissal => choices(DismissalReason::ALL, |it| (it.name(), it.label())),
         Field::Priority => choices(Priority::ALL, |it| (it.name(), it.label())),
         _ => Vec::new(),
@@ -129,6 +126,11 @@ pub fn field_view(field: Field, required: bool, policy: &Policy) -> FieldView {
     };
     let fields = if field == Field::Remedies { remedy_fields() } else { Vec::new() };
     FieldView { name: field.name(), label: field.label(), required, kind, choices, fields }
+}
+
+/// The outcomes that can be chosen: that of “Resolve at source” has a command of its own.
+pub fn outcomes() -> impl Iterator<Item = &'static Outcome> {
+    Outcome::ALL.iter().filter(|outcome| **outcome != Outcome::ResolvedAtSource)
 }
 
 fn remedy_fields() -> Vec<FieldView> {

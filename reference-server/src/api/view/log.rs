@@ -43,6 +43,10 @@ pub struct MessageView {
     from: Doer,
     /// `question`, `answer`, `message`, `decision`, `files`.
     kind: &'static str,
+    /// Of a decision.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "upheld")]
+    outcome: Option<&'static str>,
     /// Left out for admins, and where only files were sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     text: Option<String>,
@@ -83,6 +87,10 @@ impl Lens {
             at: entry.at,
             from: self.doer(&entry.by),
             kind,
+            outcome: match &entry.event {
+                Event::Resolved { outcome, .. } => Some(outcome.name()),
+                _ => None,
+            },
             text: entry.words.get(word).map(str::to_owned),
             attachments,
         })

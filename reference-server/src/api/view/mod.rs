@@ -31,7 +31,9 @@ use crate::error::Problem;
 use crate::state::AppState;
 
 pub use catalogue::{AbsenceView, AgentView, CategoryRules, CategoryView, QuestionView, category};
-pub use command::{ChoiceView, CommandBody, CommandView, FieldKind, FieldView, RefusalView, command, field_view};
+pub use command::{
+    ChoiceView, CommandBody, CommandView, FieldKind, FieldView, RefusalView, command, field_view, outcomes,
+};
 pub use complaint::{
     AttachmentView, CategoryName, CauseView, ComplaintRow, ComplaintView, Content, DismissalView, EscalationView,
     FeedbackView, Internal, ItemView, OpenContent, RemedyView, ResolutionView, StaffRow, cause_name,
