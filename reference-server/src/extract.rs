@@ -55,6 +55,11 @@ impl<T> Sent<T> {
         self.wrong.map_or(Ok(self.body), Err)
     }
 
+    /// Whether a member is as it was sent: of one that another stands in for, no rule can say what it means for the rest.
+    pub fn has(&self, member: &str) -> bool {
+        self.wrong.as_ref().is_none_or(|wrong| wrong.errors.iter().all(|error| top_of(error) != member))
+    }
+
     /// The body if nothing is wrong with it so far, or everything that is, here and by rules that read nothing else.
     pub fn under<R, E>(self, rules: impl FnOnce(T) -> Result<R, E>) -> Result<T, Problem>
     where

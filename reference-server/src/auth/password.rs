@@ -321,6 +321,13 @@ mod tests {
         }
         let kept = passwords.memory.lock().expect("lock").len();
         assert!((1..=2).contains(&kept), "{kept} for two places");
+
+        let one = Passwords::with_places(1, Duration::from_secs(10)).expect("hashes");
+        one.memory.lock().expect("lock")[0].reserve(1024);
+        let size = || one.memory.lock().expect("lock")[0].capacity();
+        let before = size();
+        one.hash(GOOD).await.expect("hashes");
+        assert_eq!(size(), before, "not the memory of the one before");
     }
 
     #[tokio::test]
