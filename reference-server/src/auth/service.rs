@@ -1165,6 +1165,7 @@ impl AccountService {
 
     /// Counts what comes back from a provider as a try to log in until it was one that succeeded; many come from one network address only
     /// where somebody guesses.
+    #[cfg(feature = "oidc")]
     pub(crate) async fn admit_passage(&self, address: IpAddr) -> Result<i64, AuthError> {
         let now = self.clock.now();
         let limits = AttemptLimits { per_subject_and_address: None, per_subject: None, ..LOGIN_LIMITS };
@@ -1176,6 +1177,7 @@ impl AccountService {
     }
 
     /// Takes a counted try back.
+    #[cfg(feature = "oidc")]
     pub(crate) async fn forgive(&self, attempt: i64) -> Result<(), AuthError> {
         Ok(self.accounts.forgive_attempt(attempt).await?)
     }
