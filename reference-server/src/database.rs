@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::str::FromStr as _;
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use complaint_core::store::{Store, StoreError};
 use complaint_store_sqlx::postgres::PostgresOptions;
 use complaint_store_sqlx::verify::{Heads, Verified};
@@ -98,6 +99,18 @@ impl Database {
                 })
             }
         }
+    }
+
+    /// Lets go what a courier of an earlier run held when it was killed. Whoever has locked the file knows that nobody is at it; on a
+    /// PostgreSQL another server may be, and the lease has to end.
+    pub(crate) async fn release_claims(&self, now: DateTime<Utc>) -> Result<(), DatabaseError> {
+        if let Engine::Sqlite(_, store) = &self.engine {
+            let released = store.release_claims(now).await?;
+            if released > 0 {
+                tracing::info!(released, "notices that an earlier run had claimed go out now");
+            }
+        }
+        Ok(())
     }
 
     /// The store that tells what other servers commit, where there can be others.

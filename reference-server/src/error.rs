@@ -97,6 +97,11 @@ fn in_sentences(texts: impl Iterator<Item = String>) -> String {
     all.iter().map(ended).collect::<String>() + last
 }
 
+/// Whether a place in a document is another one or a part of it.
+fn is_within(part: &str, whole: &str) -> bool {
+    part.strip_prefix(whole).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}
+
 impl Problem {
     /// A problem of this status and code.
     pub fn new(status: StatusCode, code: &str, title: &str) -> Self {
@@ -146,6 +151,25 @@ impl Problem {
         self.detail = Some(in_sentences([before, said].into_iter().filter(|it| !it.is_empty())).into());
         self.errors.extend(more);
         self
+    }
+
+    /// This, and what the rules refuse in what could be read beside it. Who may not do it at all, or saw another version, is told that alone.
+    #[must_use]
+    pub fn and_refused(self, refusal: Option<Refusal>) -> Self {
+        let Some(refusal) = refusal else { return self };
+        let comes_first = refusal.category().comes_first();
+        let mut refused = Self::from(refusal);
+        if comes_first {
+            return refused;
+        }
+        // Another kind stands in for one that cannot be read, and says nothing of what it is the kind of.
+        for of_no_kind in self.errors.iter().filter_map(|error| error.field.strip_suffix(".kind")) {
+            refused.errors.retain(|error| {
+                let about_it = is_within(&error.field, of_no_kind) || is_within(of_no_kind, &error.field);
+                error.field.is_empty() || !about_it
+            });
+        }
+        self.and_more(Some(refused))
     }
 
     /// Adds what else is wrong to what is known so far.

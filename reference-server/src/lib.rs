@@ -243,6 +243,7 @@ pub async fn build_with(config: Config, parts: Parts) -> Result<Server, BuildErr
         (parts.clock, None)
     };
     let database = Database::open(&config.database, config.durable).await?;
+    database.release_claims(clock.now()).await?;
     let passwords = Passwords::new().map_err(BuildError::Passwords)?;
     let accounts =
         AccountService::new(Arc::clone(&database.accounts), passwords, Arc::clone(&clock), &config.base_url());

@@ -126,7 +126,7 @@ async fn admin_create(args: AdminCreateArgs) -> Result<ExitCode, AnyError> {
     let base_url = "http://localhost/".parse()?;
     let service = AccountService::new(accounts, Passwords::new()?, Arc::new(SystemClock), &base_url);
     let account = service.create_admin(&args.name, &args.email, password).await?;
-    println!("{} is an administrator now, with the id {}.", account.email, account.id);
+    println!("{} is an administrator of {database} now, with the id {}.", account.email, account.id);
     Ok(ExitCode::SUCCESS)
 }
 

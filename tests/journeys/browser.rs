@@ -690,6 +690,9 @@ async fn what_cannot_be_done_any_more_says_so_beside_what_was_typed() {
     sarah.unfold("/commands/resolve").await;
     sarah.fill("/commands/resolve", "explanation", "The lid was cracked before it left").await;
     sarah.find("form[action$='/commands/propose']").await;
+    let john = house.logged_in("john@home.example", true).await;
+    john.open(&page).await;
+    john.find("form[action$='/attachments']").await;
 
     server.post(&format!("/api/v1{page}/commands/withdraw"), &token, json!({})).await;
     sarah.sees(OVER).await;
@@ -700,6 +703,10 @@ async fn what_cannot_be_done_any_more_says_so_beside_what_was_typed() {
     assert!(!button.is_enabled().await.expect("readable"), "it would be refused");
     let others = sarah.browser.find_all(By::Css("form[action$='/commands/propose']")).await.expect("readable");
     assert!(others.is_empty(), "where nothing was typed, nothing is left");
+    john.sees("Withdrawn").await;
+    let files = john.browser.find_all(By::Css("form[action$='/attachments']")).await.expect("readable");
+    assert!(files.is_empty(), "files are not taken any more");
+    john.leave().await;
 
     // What can be done again is.
     server.post(&format!("/api/v1{page}/commands/reinstate"), &token, json!({})).await;

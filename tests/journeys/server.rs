@@ -76,6 +76,11 @@ impl Server {
         Arc::clone(&self.child)
     }
 
+    /// Whether other servers may use its database.
+    pub(crate) fn may_have_company(&self) -> bool {
+        self.database.is_some()
+    }
+
     /// Its data file, which may be read beside it.
     pub(crate) fn data_file(&self) -> PathBuf {
         self.data.path().join("complaints.db")

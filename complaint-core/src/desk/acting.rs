@@ -217,17 +217,84 @@ impl Acting {
     /// # })?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub async fn follow_up(&self, id: ComplaintId, mut submission: Submission) -> Result<Receipt, DeskError> {
+    pub async fn follow_up(&self, id: ComplaintId, submission: Submission) -> Result<Receipt, DeskError> {
+        self.follow_up_seeing(id, submission, None).await
+    }
+
+    /// Files a new complaint after the version of a finished one that the caller saw; refused as stale if it is not the current one. The
+    /// finished complaint itself stays as it is.
+    ///
+    /// ```
+    /// use complaint_core::lifecycle::{Command, CommandName};
+    /// # use complaint_core::{Actor, Agent, Complaint, Desk, Policy, policy::Category, store::MemoryStore};
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// # let desk = Desk::new(MemoryStore::new(), Policy::standard().with_category(Category::named("Water supply")?));
+    /// # let asha = desk.enrol(Agent::named("asha", "Asha Rao")?.skilled_in(["water supply"])).await?;
+    /// # let john = desk.acting_as(Actor::customer("john")?);
+    /// # let receipt = john.submit(Complaint::about("Water supply", "No water", "Since Monday.")?).await?;
+    ///
+    /// let open = receipt.complaint().version;
+    /// let withdrawn = john.perform(receipt.id(), Command::plain(CommandName::Withdraw)).await?;
+    /// let again = Complaint::about("Water supply", "No water again", "Since this morning.")?;
+    /// let stale = john.follow_up_seeing(receipt.id(), again.clone(), Some(open)).await.unwrap_err();
+    /// assert!(stale.to_string().contains("it was changed meanwhile"));
+    /// let again = john.follow_up_seeing(receipt.id(), again, Some(withdrawn.version)).await?;
+    /// assert_eq!(again.complaint().follows, Some(receipt.id()));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub async fn follow_up_seeing(
+        &self,
+        id: ComplaintId,
+        mut submission: Submission,
+        seen: Option<Version>,
+    ) -> Result<Receipt, DeskError> {
         let what = format!("{} {id}", CommandName::FollowUp);
         let following = async {
-            let finished = self.whole(id).await?;
-            let policy = self.desk.policy();
-            let context = Context::new(&policy, self.desk.now());
-            decide(&finished, &Command::plain(CommandName::FollowUp), &self.actor, &context)?;
             submission.follows = Some(id);
-            self.hand_in(submission, &what).await
+            match self.would_refuse_follow_up(id, &submission, seen).await? {
+                Some(refusal) => Err(refusal.into()),
+                None => self.hand_in(submission, &what).await,
+            }
         };
         self.once(&what, Box::pin(following)).await
+    }
+
+    /// Why a new complaint after a finished one would be refused now, without handing it in; `None` if it would not be. What the finished
+    /// one does not allow stands before what is wrong with the new one; who may not follow it up, or saw another version, is told that alone.
+    ///
+    /// ```
+    /// # use complaint_core::{Actor, Complaint, Desk, Policy, policy::Category, store::MemoryStore};
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// # let desk = Desk::new(MemoryStore::new(), Policy::standard().with_category(Category::named("Water supply")?));
+    /// # let john = desk.acting_as(Actor::customer("john")?);
+    /// # let receipt = john.submit(Complaint::about("Water supply", "No water", "Since Monday.")?).await?;
+    /// let empty = Complaint::about("Water supply", "", "Since this morning.")?;
+    /// let refusal = john.would_refuse_follow_up(receipt.id(), &empty, None).await?.expect("the first one is open");
+    /// assert!(refusal.has("wrong_status") && refusal.has("missing"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub async fn would_refuse_follow_up(
+        &self,
+        id: ComplaintId,
+        submission: &Submission,
+        seen: Option<Version>,
+    ) -> Result<Option<Refusal>, DeskError> {
+        let following = self.would_refuse(id, &Command::plain(CommandName::FollowUp), seen).await?;
+        if following.as_ref().is_some_and(|refusal| refusal.category().comes_first()) {
+            return Ok(following);
+        }
+        let handing_in = self.would_refuse_submission(submission).await?;
+        Ok(match (following, handing_in) {
+            (Some(mut following), Some(handing_in)) => {
+                following.failed.extend(handing_in.failed);
+                Some(following)
+            }
+            (following, handing_in) => following.or(handing_in),
+        })
     }
 
     /// Gives a command, whatever the version is.

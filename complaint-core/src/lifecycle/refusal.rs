@@ -21,6 +21,7 @@ use crate::id::Version;
 ///
 /// let Err(DeskError::Refused(refusal)) = john.accept(receipt.id()).await else { panic!("nothing to accept") };
 /// assert_eq!((refusal.code(), refusal.category()), ("wrong_status", RefusalCategory::State));
+/// assert!(!refusal.category().comes_first());
 /// assert!(refusal.to_string().starts_with("“Accept the decision” is refused: "));
 /// for failed in &refusal.failed {
 ///     println!("{} — {}", failed.message, failed.remedy);
@@ -73,6 +74,15 @@ pub enum RefusalCategory {
     State,
     /// With other input it would be allowed.
     Input,
+}
+
+impl RefusalCategory {
+    /// Whether nothing else is worth telling beside it: of what somebody may not do at all, or of a version that is gone.
+    ///
+    /// Example: [`Refusal`].
+    pub fn comes_first(self) -> bool {
+        matches!(self, Self::Stale | Self::Forbidden)
+    }
 }
 
 impl FailedGuard {

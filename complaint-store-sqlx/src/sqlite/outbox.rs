@@ -14,6 +14,41 @@ use crate::read::{dead_notice, get, notice};
 
 const ID: Place = Place { table: "complaint_outbox", column: "id" };
 
+impl SqliteStore {
+    /// Lets notices be claimed again that a courier had claimed when its process ended, where they would wait for the end of its lease;
+    /// returns how many. For a host that has the file alone, before its own courier begins: of one that is at work others would take
+    /// what it holds.
+    ///
+    /// ```
+    /// # use chrono::{TimeDelta, Utc};
+    /// # use complaint_core::{Actor, Complaint, Desk, Policy, policy::Category, store::Outbox as _};
+    /// # use complaint_store_sqlx::SqliteStore;
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// # let folder = tempfile::tempdir()?;
+    /// # let store = SqliteStore::open(&format!("sqlite:{}", folder.path().join("c.db").display())).await?;
+    /// # store.migrate().await?;
+    /// # let desk = Desk::new(store.clone(), Policy::standard().with_category(Category::named("Water supply")?));
+    /// # let about = Complaint::about("Water supply", "No water", "Since Monday.")?;
+    /// # desk.acting_as(Actor::customer("john")?).submit(about).await?;
+    /// # let now = Utc::now();
+    /// let claimed = store.claim(now, now + TimeDelta::minutes(30), 64).await?;
+    /// // Whoever claimed them is killed here, and starts again.
+    /// assert!(store.claim(now, now + TimeDelta::minutes(30), 64).await?.is_empty());
+    /// assert_eq!(store.release_claims(now).await?, claimed.len() as u64);
+    /// assert_eq!(store.claim(now, now + TimeDelta::minutes(30), 64).await?.len(), claimed.len());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub async fn release_claims(&self, now: DateTime<Utc>) -> Result<u64, StoreError> {
+        let mut tx = self.begin().await?;
+        let release = sqlx::query(sql::RELEASE_CLAIMS).bind(now.timestamp_micros());
+        let released = release.execute(&mut *tx).await.map_err(fault::meaning)?;
+        tx.commit().await.map_err(fault::commit_meaning)?;
+        Ok(released.rows_affected())
+    }
+}
+
 #[async_trait]
 impl Outbox for SqliteStore {
     async fn claim(

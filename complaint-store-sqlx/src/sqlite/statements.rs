@@ -87,7 +87,11 @@ statements! {
 
     WAITING_BEHIND = "SELECT codec, notice FROM complaint_outbox WHERE state = 'waiting' AND id > $1 ORDER BY id LIMIT $2";
 
-    LEASE = "UPDATE complaint_outbox SET available_at = $2, attempts = attempts + 1 WHERE row = $1";
+    // Why the last try failed is over with this one, which says so itself: what is claimed is told by it from what waits for its next try.
+    LEASE = "UPDATE complaint_outbox SET available_at = $2, attempts = attempts + 1, last_error = NULL WHERE row = $1";
+
+    RELEASE_CLAIMS = "UPDATE complaint_outbox SET available_at = $1 \
+                      WHERE state = 'waiting' AND available_at > $1 AND attempts > 0 AND last_error IS NULL";
 
     BURY_UNREADABLE = "UPDATE complaint_outbox SET state = 'dead', settled_at = $2, last_error = $3 WHERE row = $1";
 

@@ -300,6 +300,38 @@ async fn a_notice_that_cannot_be_read_holds_up_no_other() {
 }
 
 #[tokio::test]
+async fn what_a_courier_held_when_it_was_killed_is_let_go_and_nothing_else() {
+    let scratch = Scratch::new().await;
+    let mut opened = Vec::new();
+    for number in 1..=3 {
+        let (_, change) = Story::open(&Opening::numbered(number));
+        opened.push(change.notices()[0].id);
+        scratch.store.commit(&change).await.unwrap();
+    }
+    let claim = async |now, until| scratch.store.claim(second(now), second(until), 9).await.unwrap();
+    let why = || "busy".to_owned();
+    let claimed = claim(1_000, 1_060).await;
+    assert_eq!(claimed.len(), 3);
+    let settled = [
+        Settlement::Retry { at: second(1_030), why: why() },
+        Settlement::Retry { at: second(1_090), why: why() },
+        Settlement::Held { until: second(5_000), why: why() },
+    ];
+    for (claim, settlement) in claimed.iter().zip(settled) {
+        scratch.store.settle(claim, settlement, second(1_001)).await.unwrap();
+    }
+    // The first is claimed once more, and whoever has it is gone.
+    let again = claim(1_030, 1_800).await;
+    assert_eq!((again.len(), again[0].attempt), (1, 2));
+    assert!(claim(1_040, 1_800).await.is_empty());
+    assert_eq!(scratch.store.release_claims(second(1_040)).await.unwrap(), 1);
+    let taken = claim(1_040, 1_050).await;
+    assert_eq!((taken.len(), taken[0].notice.id, taken[0].attempt), (1, again[0].notice.id, 3), "every try counts");
+    // A lease that has ended is nobody's.
+    assert_eq!(scratch.store.release_claims(second(1_050)).await.unwrap(), 0);
+}
+
+#[tokio::test]
 async fn an_agent_saved_late_gets_what_they_hold() {
     let scratch = Scratch::new().await;
     let held = |number, status, weight| {

@@ -11,7 +11,7 @@ use complaint_core::DeskError;
 use complaint_core::complaint::{Attachment, Complaint};
 use complaint_core::desk::Acting;
 use complaint_core::id::{AttachmentId, ComplaintId, Version};
-use complaint_core::lifecycle::{Command, CommandName, FILES_MAX, Input, InvalidInput, RefusalCategory};
+use complaint_core::lifecycle::{Command, CommandName, FILES_MAX, Input, InvalidInput, MEDIA_TYPES, RefusalCategory};
 use complaint_core::store::StoreError;
 use complaint_core::text::{FIELD_MAX, TEXT_MAX};
 use futures_util::TryStreamExt as _;
@@ -22,7 +22,7 @@ use super::view::{Audience, ComplaintView};
 use crate::auth::Viewer;
 use crate::error::Problem;
 use crate::extract::{ApiPath, hex, idempotency_key, seen_version};
-use crate::files::{Incoming, Misnamed, Stored, misnamed, taken_in, to_its_end};
+use crate::files::{FilesError, Incoming, Misnamed, Stored, misnamed, taken_in, to_its_end};
 use crate::state::AppState;
 
 /// The most bytes of files in one request.
@@ -82,7 +82,7 @@ pub(super) async fn receive(
     // Set here and not by the route, so that bodies of JSON keep their own, lower limit.
     DefaultBodyLimit::max(REQUEST_MAX + FRAME_MAX + 4 * TEXT_MAX).apply(&mut request);
     let form = Multipart::from_request(request, state).await.map_err(|_| unsupported("Send multipart/form-data."))?;
-    let (text, files) = take_in(state, form, name).await?;
+    let Came { text, files, facts, wrong } = take_in(state, form, name).await?;
     let acting = acting.clone();
     let acting = match key {
         Some(key) => acting
@@ -90,7 +90,10 @@ pub(super) async fn receive(
             .map_err(|invalid| Problem::malformed("invalid_idempotency_key", invalid.to_string()))?,
         None => acting,
     };
-    let command = carrying(Command::new(name, Input { text, ..Input::default() })?, &files)?;
+    let command = Command::new(name, Input { text, ..Input::default() })?.carrying(facts)?;
+    if let Some(wrong) = wrong {
+        return Err(wrong.and_refused(acting.would_refuse(complaint, &command, seen).await?));
+    }
     Ok(send(acting, complaint, command, files, seen).await?)
 }
 
@@ -132,40 +135,60 @@ pub(crate) struct Taken {
     stored: Stored,
 }
 
-/// Takes in every file of a form, and the text of a message. If anything is wrong with any of them, none is left.
-async fn take_in(
-    state: &AppState,
-    mut form: Multipart,
-    command: CommandName,
-) -> Result<(Option<String>, Vec<Taken>), Problem> {
+/// What came in with a form.
+#[derive(Default)]
+struct Came {
+    text: Option<String>,
+    files: Vec<Taken>,
+    /// What the log would say of each file that was sent; of one that cannot be taken, something that the rules do not mind.
+    facts: Vec<Attachment>,
+    wrong: Option<Problem>,
+}
+
+/// Takes in every file of a form, and the text of a message, to its end: all that is wrong is told at once, and then no file is left.
+async fn take_in(state: &AppState, mut form: Multipart, command: CommandName) -> Result<Came, Problem> {
     let mut form_files = FormFiles::default();
-    let mut files: Vec<Taken> = Vec::new();
-    let mut text = None;
-    while let Some(field) = form.next_field().await.map_err(|error| broken(&error))? {
+    let mut came = Came::default();
+    loop {
+        let field = match form.next_field().await {
+            Ok(Some(field)) => field,
+            Ok(None) => return Ok(came),
+            Err(error) => return Err(broken(&error).and_more(came.wrong)),
+        };
         let Some(file_name) = file_name_of(&field) else {
             let name = field.name().unwrap_or_default().to_owned();
-            if name == "text" && command != CommandName::Attach {
-                if text.replace(words(field).await?).is_some() {
-                    return Err(Problem::invalid().field(name, "duplicate", "This field is given twice."));
-                }
+            let fault = if name != "text" || command == CommandName::Attach {
+                ("unknown_field", "There is no such field; every other part must be a file.")
+            } else if came.text.replace(words(field).await?).is_some() {
+                ("duplicate", "This field is given twice.")
+            } else {
                 continue;
-            }
-            return Err(Problem::invalid().detail("Only files are taken here.").field(
-                name,
-                "unknown_field",
-                "There is no such field; every part must be a file.",
-            ));
+            };
+            Problem::add(&mut came.wrong, Problem::invalid().field(name, fault.0, fault.1));
+            continue;
         };
-        files.push(form_files.take(state, field, &file_name).await?);
+        match form_files.take(state, field, &file_name).await {
+            Ok(file) => {
+                came.facts.push(file.facts());
+                came.files.push(file);
+            }
+            Err(problem) if problem.errors.is_empty() => return Err(problem.and_more(came.wrong)),
+            Err(problem) => {
+                Problem::add(&mut came.wrong, problem);
+                came.facts.push(stand_in(state));
+            }
+        }
     }
-    if files.is_empty() && command == CommandName::Attach {
-        return Err(Problem::invalid().detail("No file was sent.").field(
-            "files",
-            "missing",
-            "Send at least one file.",
-        ));
+}
+
+fn stand_in(state: &AppState) -> Attachment {
+    Attachment {
+        id: AttachmentId::from_uuid(state.desk.draw_id()),
+        file_name: "file".to_owned(),
+        media_type: MEDIA_TYPES[0].to_owned(),
+        size: 1,
+        sha256: String::new(),
     }
-    Ok((text, files))
 }
 
 /// A text of a form, cut where it is longer than any may be: one byte more is enough for the rules to say so.
@@ -197,7 +220,7 @@ impl FormFiles {
         let (number, file_name) = self.next(file_name)?;
         let mut incoming = state.attachments.begin(state.desk.draw_id()).await?;
         while let Some(chunk) = field.chunk().await.map_err(|error| broken(&error))? {
-            self.add(&mut incoming, chunk, &file_name).await?;
+            self.add(&mut incoming, chunk, number, &file_name).await?;
         }
         taken(state, incoming, file_name, number).await
     }
@@ -211,7 +234,7 @@ impl FormFiles {
     ) -> Result<Taken, Problem> {
         let (number, file_name) = self.next(file_name)?;
         let mut incoming = state.attachments.begin(state.desk.draw_id()).await?;
-        self.add(&mut incoming, bytes, &file_name).await?;
+        self.add(&mut incoming, bytes, number, &file_name).await?;
         taken(state, incoming, file_name, number).await
     }
 
@@ -229,13 +252,25 @@ impl FormFiles {
         Ok((number, checked_name(file_name, number)?))
     }
 
-    async fn add(&mut self, incoming: &mut Incoming, chunk: Bytes, file_name: &str) -> Result<(), Problem> {
+    async fn add(
+        &mut self,
+        incoming: &mut Incoming,
+        chunk: Bytes,
+        number: usize,
+        file_name: &str,
+    ) -> Result<(), Problem> {
         self.bytes += chunk.len();
         if self.bytes > REQUEST_MAX {
             return Err(too_large());
         }
-        let taken = incoming.take(chunk).await;
-        taken.map_err(|error| Problem::from(error).detail(format!("{file_name} is too large.")))
+        let too_large = |error| match error {
+            FilesError::TooLarge => {
+                let said = format!("{file_name} is too large.");
+                Problem::from(error).detail(said.clone()).field(format!("files.{number}"), "file_too_large", said)
+            }
+            error => error.into(),
+        };
+        incoming.take(chunk).await.map_err(too_large)
     }
 }
 

@@ -226,8 +226,7 @@ async fn one(
         (Err(key), Err(rest)) if !rest.status.is_server_error() => return Err(key.and_more(Some(rest))),
         (_, Err(problem)) => return Err(problem),
         (Err(key), Ok(submission)) => {
-            let refused = acting.would_refuse_submission(&submission).await?;
-            return Err(key.and_more(refused.map(|refusal| DeskError::from(refusal).into())));
+            return Err(key.and_refused(acting.would_refuse_submission(&submission).await?));
         }
     };
     // By what was read, not by how it was written down: a table and a list may bring the same.
@@ -240,7 +239,7 @@ async fn one(
         Err(DeskError::KeyReused) => {
             let said = "Something else was handed in under this key.";
             let problem = Problem::invalid().detail(said).field("key", "idempotency_key_reused", said);
-            Err(problem.and_more(refused().await?.map(|refusal| DeskError::from(refusal).into())))
+            Err(problem.and_refused(refused().await?))
         }
         Ok(None) => refused().await?.map_or(Ok(None), |refusal| Err(DeskError::from(refusal).into())),
         done => Ok(done?),

@@ -6,20 +6,19 @@ use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::Response;
 use complaint_core::DeskError;
-use complaint_core::desk::Acting;
 use complaint_core::id::{ComplaintId, Version};
-use complaint_core::lifecycle::{Command, CommandName, Field, Input, InvalidInput, RefusalCategory};
+use complaint_core::lifecycle::{Command, CommandName, Field, Input, InvalidInput};
 use complaint_core::reference::Reference;
 use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::attachments;
-use super::complaints::{keyed, present, received, submission};
+use super::complaints::{following, keyed, present, received};
 use super::view::{self, CommandBody, CommandView, ComplaintView};
 use crate::auth::Viewer;
 use crate::error::{FieldError, Problem};
-use crate::extract::{ApiPath, Repeatable, parse_strictly, seen_version};
+use crate::extract::{self, ApiPath, Repeatable, parse_strictly, seen_version};
 use crate::state::AppState;
 
 /// What the caller could do to a complaint.
@@ -90,8 +89,8 @@ pub(super) async fn give(
         // A complaint is submitted where complaints are listed.
         CommandName::Submit => Err(Problem::not_found()),
         CommandName::FollowUp => {
-            let submission = submission(&state, &viewer, &acting, &request).await?;
-            let receipt = acting.follow_up(complaint, submission).await?;
+            let submission = following(&state, &viewer, &acting, &request, (complaint, seen)).await?;
+            let receipt = acting.follow_up_seeing(complaint, submission, seen).await?;
             received(&state, &acting, &receipt).await
         }
         CommandName::Attach => Err(files_elsewhere()),
@@ -99,7 +98,7 @@ pub(super) async fn give(
             let body: Value = request.parse()?;
             let Read { command, wrong } = read(name, body);
             if let Some(wrong) = wrong {
-                return Err(with_the_rules(&acting, complaint, &command, seen, wrong).await?);
+                return Err(wrong.and_refused(acting.would_refuse(complaint, &command, seen).await?));
             }
             let after = acting.perform_seeing(complaint, command, seen).await?;
             present(&state, &acting, StatusCode::OK, &after).await
@@ -121,26 +120,23 @@ fn read(name: CommandName, mut body: Value) -> Read {
             Err(invalid) => invalid,
         };
         let member = invalid.field.split('.').next().unwrap_or_default().to_owned();
+        let readable = readable_list(&member, &body);
         Problem::add(&mut wrong, in_our_words(invalid, &body));
-        if body.as_object_mut().is_none_or(|members| members.remove(&member).is_none()) {
+        let before = body.as_object_mut().and_then(|members| match readable {
+            Some(list) => members.insert(member, list),
+            None => members.remove(&member),
+        });
+        if before.is_none() {
             return Read { command: Command::plain(name), wrong };
         }
     }
 }
 
-/// What is wrong with a body, and what the rules would refuse in what can be read of it. Who may not do this, or saw another version, is
-/// told so before all else.
-async fn with_the_rules(
-    acting: &Acting,
-    complaint: ComplaintId,
-    command: &Command,
-    seen: Option<Version>,
-    wrong: Problem,
-) -> Result<Problem, Problem> {
-    let Some(refusal) = acting.would_refuse(complaint, command, seen).await? else { return Ok(wrong) };
-    let comes_first = matches!(refusal.category(), RefusalCategory::Forbidden | RefusalCategory::Stale);
-    let refused = DeskError::from(refusal).into();
-    Ok(if comes_first { refused } else { wrong.and_more(Some(refused)) })
+/// A list of objects with other values for those that cannot be read, so that the rules can say what is wrong with the rest.
+fn readable_list(member: &str, body: &Value) -> Option<Value> {
+    body[member].as_array()?.iter().all(Value::is_object).then_some(())?;
+    let sent = extract::read::<Input>(json!({ member: body[member] }).to_string().as_bytes(), &[]).ok()?;
+    serde_json::to_value(sent.body).ok()?.get(member).cloned()
 }
 
 /// A message with its files in one request: `answer` and `post` as a form of a `text` and files.

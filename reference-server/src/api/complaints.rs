@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use complaint_core::DeskError;
 use complaint_core::complaint::{Channel, Complaint, Entry, Submission};
 use complaint_core::desk::{Acting, Receipt};
-use complaint_core::id::{AgentId, CategoryKey, CustomerId, Level};
+use complaint_core::id::{AgentId, CategoryKey, ComplaintId, CustomerId, Level, Version};
 use complaint_core::policy::Policy;
 use complaint_core::store::{Cursor, PAGE_MAX, Query, Sort, search_words};
 use serde::Serialize;
@@ -256,19 +256,35 @@ pub(super) async fn submission(
     acting: &Acting,
     request: &Repeatable,
 ) -> Result<Submission, Problem> {
-    let Read { submission, wrong, .. } = if viewer.role == Role::Agent {
-        by_agent(state, request).await?
-    } else {
-        let mut read = of_customer(state, request)?;
-        read.submission.channel = match viewer.shown_by {
-            ShownBy::Session | ShownBy::Link(_) => Channel::Web,
-            ShownBy::ApiToken => Channel::Api,
-        };
-        read
-    };
+    let Read { submission, wrong, .. } = sent(state, viewer, request).await?;
     let Some(wrong) = wrong else { return Ok(submission) };
-    let refused = acting.would_refuse_submission(&submission).await?;
-    Err(wrong.and_more(refused.map(|refusal| DeskError::from(refusal).into())))
+    Err(wrong.and_refused(acting.would_refuse_submission(&submission).await?))
+}
+
+/// Reads a submission that follows a finished complaint, as [`submission`] does.
+pub(super) async fn following(
+    state: &AppState,
+    viewer: &Viewer,
+    acting: &Acting,
+    request: &Repeatable,
+    (finished, seen): (ComplaintId, Option<Version>),
+) -> Result<Submission, Problem> {
+    let Read { submission, wrong, .. } = sent(state, viewer, request).await?;
+    let Some(wrong) = wrong else { return Ok(submission) };
+    Err(wrong.and_refused(acting.would_refuse_follow_up(finished, &submission, seen).await?))
+}
+
+/// What was sent, as far as it can be read.
+async fn sent(state: &AppState, viewer: &Viewer, request: &Repeatable) -> Result<Read, Problem> {
+    if viewer.role == Role::Agent {
+        return by_agent(state, request).await;
+    }
+    let mut read = of_customer(state, request)?;
+    read.submission.channel = match viewer.shown_by {
+        ShownBy::Session | ShownBy::Link(_) => Channel::Web,
+        ShownBy::ApiToken => Channel::Api,
+    };
+    Ok(read)
 }
 
 /// A submission as it was sent. Where something is wrong, other values may stand in for what cannot be read.

@@ -260,8 +260,12 @@ async fn submit(State(state): State<AppState>, person: Person, request: Request)
     let in_words = |refusal: &Refusal| -> Vec<Fault> {
         refusal.failed.iter().map(|failed| fault_of(failed, |field| label_of(category, field))).collect()
     };
+    let finished = if follows.is_empty() { None } else { Some(acting.find(&follows).await?.id) };
     if !faults.is_empty() {
-        let refusal = acting.would_refuse_submission(&submission).await?;
+        let refusal = match finished {
+            None => acting.would_refuse_submission(&submission).await?,
+            Some(finished) => acting.would_refuse_follow_up(finished, &submission, None).await?,
+        };
         let more = refusal.as_ref().map(in_words).unwrap_or_default();
         return again(StatusCode::UNPROCESSABLE_ENTITY, &and_more(faults, more));
     }
@@ -269,7 +273,6 @@ async fn submit(State(state): State<AppState>, person: Person, request: Request)
         Some(key) => acting.clone().under_key(key, typed.fingerprint()).map_err(DeskError::from)?,
         None => acting.clone(),
     };
-    let finished = if follows.is_empty() { None } else { Some(acting.find(&follows).await?.id) };
     let handed_in = to_its_end(hand_in(acting, repeatable, finished, submission, sent.files)).await;
     let (receipt, files_refused) = match handed_in {
         Ok(done) => done,

@@ -393,9 +393,58 @@ async fn what_cannot_be_read_of_a_command_hides_no_guard() {
     let answer = resolve(json!({"apology": 5, "color": "red"}), &house.sarah).await;
     assert!(answer.text.contains("next_steps") && !answer.text.contains("over_capacity"), "{}", answer.text);
 
+    // Of a list, what can be read is looked at; another kind that stands in for an unknown one says nothing of the rest.
+    let remedies = json!([{"kind": "refund"}, {"kind": "replacement", "amount": "5 EUR"}, {"kind": "refund", "amount": "0 EUR"},
+        {"kind": "repair", "due_on": "2001-01-01"}, {"kind": "refund", "amount": "5 ZZZ"}, {"kind": "pony", "amount": "5 EUR"}]);
+    let answer =
+        resolve(json!({"outcome": "not_upheld", "explanation": "x", "remedies": remedies}), &house.sarah).await;
+    let mut given = codes(&answer);
+    given.sort_unstable();
+    let expected = [
+        told("", "wrong_status"),
+        told("remedies.0.amount", "missing"),
+        told("remedies.1.amount", "not_applicable"),
+        told("remedies.2.amount", "out_of_range"),
+        told("remedies.3.due_on", "in_the_past"),
+        told("remedies.4.amount", "invalid"),
+        told("remedies.5.kind", "unknown_value"),
+    ];
+    assert_eq!(given, expected, "{}", answer.text);
+
     // Who saw another version or may not do it learns that first.
     let stale = house.sarah.clone().header("if-match", "\"99\"");
     assert_eq!(resolve(body.clone(), &stale).await.problem(), (409, "stale_version".into()));
     assert_eq!(resolve(body, &house.john).await.status, 403);
     assert_eq!(house.read(&path, &house.john).await["version"], version, "nothing was done");
+}
+
+#[tokio::test]
+async fn a_follow_up_is_refused_for_all_that_is_wrong_and_to_whoever_saw_another_version() {
+    let house = House::new().await;
+    let path = house.complaint().await;
+    let follow_up = async |body: Value, who: &With| house.command(&path, "follow_up", body, who).await;
+    let told = |field: &str, code: &str| (field.to_owned(), code.to_owned());
+    let refused = follow_up(json!({}), &house.john).await;
+    assert_eq!(refused.status, 422);
+    for expected in [told("category", "missing"), told("subject", "missing"), told("", "wrong_status")] {
+        assert!(refused.fields().contains(&expected), "{expected:?}: {}", refused.text);
+    }
+    let refused = follow_up(json!({"category": "Damaged goods", "subject": "", "description": "b"}), &house.john).await;
+    assert_eq!(refused.fields(), [told("", "wrong_status"), told("subject", "missing")], "{}", refused.text);
+    // Who may never do it is not led through its fields.
+    let whole = House::broken_kettle();
+    for body in [json!({}), json!({"category": "Damaged goods", "subject": "a", "description": "b"}), whole.clone()] {
+        assert_eq!(follow_up(body, &house.sarah).await.problem(), (403, "not_permitted".into()));
+    }
+
+    let seen = house.john.clone().header("if-match", house.it.get(&path, &house.john).await.header("etag"));
+    house.done(&path, "withdraw", json!({}), &house.john).await;
+    for body in [whole.clone(), json!({"color": "red"})] {
+        let stale = follow_up(body, &seen).await;
+        assert_eq!((stale.problem().0, &stale.json()["current_version"]), (409, &json!(2)), "{}", stale.text);
+    }
+    let all = async || house.read("/api/v1/complaints", &house.john).await["items"].as_array().expect("items").len();
+    assert_eq!(all().await, 1);
+    let seen = house.john.clone().header("if-match", "\"2\"");
+    assert_eq!((follow_up(whole, &seen).await.status.as_u16(), all().await), (201, 2));
 }

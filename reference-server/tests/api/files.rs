@@ -225,6 +225,38 @@ async fn what_is_refused_leaves_nothing() {
 }
 
 #[tokio::test]
+async fn all_that_is_wrong_with_files_is_told_at_once() {
+    let house = House::new().await;
+    let path = house.complaint().await;
+    let told = |field: &str, code: &str| (field.to_owned(), code.to_owned());
+    let more = vec![b'x'; 10 * MIB + 1];
+    let files: [(&str, &str, &[u8]); 4] = [
+        ("run.exe", "image/png", b"MZ\x90\0"),
+        ("empty.png", "image/png", b""),
+        ("big.txt", "text/plain", &more),
+        ("note.txt", "text/plain", b"fine"),
+    ];
+    let refused = house.upload(&path, &files, &house.john).await;
+    let wrong = [told("files.1", "empty_file"), told("files.2", "file_too_large"), told("files.0", "wrong_media_type")];
+    assert_eq!((refused.status.as_u16(), refused.fields()), (422, wrong.to_vec()), "{}", refused.text);
+    // What ends the reading says what was wrong before.
+    let (exactly, rest) = (&more[1..], &more[..=5 * MIB]);
+    let all =
+        [files[1], ("1.txt", "text/plain", exactly), ("2.txt", "text/plain", exactly), ("3.txt", "text/plain", rest)];
+    let refused = house.upload(&path, &all, &house.john).await;
+    assert_eq!(refused.problem(), (413, "too_large".into()));
+    assert!(refused.fields().contains(&told("files.0", "empty_file")), "{}", refused.text);
+
+    house.done(&path, "withdraw", json!({}), &house.john).await;
+    let refused = house.upload(&path, &files[1..2], &house.john).await;
+    assert_eq!(refused.fields(), [told("files.0", "empty_file"), told("", "wrong_status")], "{}", refused.text);
+    if !on_postgres() {
+        house.keeps(0).await;
+    }
+    assert_eq!(house.read(&path, &house.john).await["attachments"], json!([]));
+}
+
+#[tokio::test]
 async fn limits_are_exact() {
     if on_postgres() {
         return; // Servers that share a folder leave there what is refused.
