@@ -120,7 +120,7 @@ fn read(name: CommandName, mut body: Value) -> Read {
             Err(invalid) => invalid,
         };
         let member = invalid.field.split('.').next().unwrap_or_default().to_owned();
-        let readable = readable_list(&member, &body);
+        let readable = if invalid.code == "invalid_type" { readable_list(&member, &body) } else { None };
         Problem::add(&mut wrong, in_our_words(invalid, &body));
         let before = body.as_object_mut().and_then(|members| match readable {
             Some(list) => members.insert(member, list),
