@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::closed_list::closed_list;
 use super::{Complaint, Contact};
@@ -37,7 +37,7 @@ pub struct Submission {
     /// What happened, at most 64 KiB.
     pub description: String,
     /// How to reach the customer about this complaint.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub contact: Contact,
     /// The product or service, in the customer's words.
     #[serde(default)]
@@ -55,10 +55,10 @@ pub struct Submission {
     #[serde(default)]
     pub wish: Option<Wish>,
     /// Answers to the category's own questions, by question key.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub answers: BTreeMap<String, String>,
     /// Things of the host it concerns: an order, a parcel, a street light. At most 20.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub items: Vec<Item>,
     /// The agent it is against, who is then excluded everywhere.
     #[serde(default)]
@@ -70,7 +70,7 @@ pub struct Submission {
     #[serde(default)]
     pub language: Option<Language>,
     /// The way it came in.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub channel: Channel,
     /// For whom an agent or the system submits; a customer submits for themself.
     #[serde(default)]
@@ -78,6 +78,11 @@ pub struct Submission {
     /// The finished complaint it follows up, set by `follow_up`.
     #[serde(skip)]
     pub follows: Option<ComplaintId>,
+}
+
+/// What may be left out may be `null` as well.
+fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserializer: D) -> Result<T, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
 impl Complaint {
