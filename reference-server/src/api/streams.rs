@@ -10,6 +10,7 @@ use axum::response::{IntoResponse as _, Response};
 use chrono::{DateTime, TimeDelta, Utc};
 use complaint_core::complaint::Complaint;
 use complaint_core::id::{ComplaintId, Version};
+use complaint_core::reference::Reference;
 use complaint_core::store::{Reach, Scope};
 use complaint_core::{Actor, DeskError};
 use futures_util::stream::unfold;
@@ -37,7 +38,8 @@ const MISSED_EVERY: TimeDelta = TimeDelta::seconds(30);
 /// What a browser that has too many streams is told to wait, in seconds.
 const RETRY_AFTER_SECONDS: u64 = 30;
 
-/// Follow one complaint: `changed` with `{complaint, reference, version, status}` at each change, `now` with the same at the start.
+/// Follow one complaint: `changed` with `{complaint, reference, version, status}` at each change, `now` with the same at the start; `gone`
+/// with `{complaint, reference}`, and nothing more, when the caller sees it no longer.
 #[utoipa::path(get, path = "/api/v1/complaints/{id}/live", tag = "live", security(("bearer" = []), ("cookie" = [])),
     params(("id" = String, Path, description = "Id or reference")),
     responses(
@@ -66,7 +68,8 @@ pub(crate) async fn one_of(
     let acting = state.acting(viewer).await?;
     let complaint = acting.find(id).await?;
     let first = Some(event("now", &complaint, acting.actor()));
-    let shown = Shown { complaint: complaint.id, version: complaint.version_for(acting.actor()) };
+    let version = complaint.version_for(acting.actor());
+    let shown = Shown { complaint: complaint.id, reference: complaint.reference, version };
     follow(state, viewer, headers, changes, Some(shown), first)
 }
 
@@ -96,6 +99,8 @@ struct Watching {
     headers: HeaderMap,
     changes: Receiver<Told>,
     only: Option<Shown>,
+    /// Whether there is nothing more to tell.
+    over: bool,
     /// The viewer, if it is a customer: an account never becomes another's, and its role ends its sessions with it.
     customer: Option<String>,
     first: Option<Event>,
@@ -108,6 +113,7 @@ struct Watching {
 /// The one complaint that is followed, and its version as far as it was told.
 struct Shown {
     complaint: ComplaintId,
+    reference: Reference,
     version: Version,
 }
 
@@ -141,7 +147,9 @@ fn follow(
     let mut look = interval_at(Instant::now() + LOOK_EVERY, LOOK_EVERY);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let missed_at = state.clock.now();
-    let watching = Watching { state, key, headers, changes, only, customer, first, look, missed_at, _place: place };
+    let over = false;
+    let watching =
+        Watching { state, key, headers, changes, only, over, customer, first, look, missed_at, _place: place };
     let events = unfold(watching, |mut watching| async move {
         loop {
             match watching.next().await {
@@ -158,6 +166,9 @@ impl Watching {
     async fn next(&mut self) -> Next {
         if let Some(first) = self.first.take() {
             return Next::Send(first);
+        }
+        if self.over {
+            return Next::End;
         }
         let mut stopping = self.state.stopping.clone();
         let stopped = async {
@@ -187,10 +198,8 @@ impl Watching {
         let Ok(acting) = self.state.acting(&viewer).await else { return Next::End };
         match acting.read(change.complaint).await {
             Ok(complaint) => self.changed(&complaint, acting.actor()),
-            Err(DeskError::NotFound) if self.only.is_some() => Next::End,
-            Err(DeskError::NotFound) if saw(&acting.scope(), change) => {
-                let data = json!({ "complaint": change.complaint, "reference": change.reference });
-                Next::Send(Event::default().event("gone").data(data.to_string()))
+            Err(DeskError::NotFound) if self.only.is_some() || saw(&acting.scope(), change) => {
+                self.gone(change.complaint, change.reference)
             }
             Err(DeskError::NotFound) => Next::Skip,
             Err(error) => {
@@ -217,9 +226,15 @@ impl Watching {
             Ok(complaint) if complaint.version_for(acting.actor()) > only.version => {
                 self.changed(&complaint, acting.actor())
             }
-            Err(DeskError::NotFound) => Next::End,
+            Err(DeskError::NotFound) => self.gone(only.complaint, only.reference),
             _ => Next::Skip,
         }
+    }
+
+    fn gone(&mut self, complaint: ComplaintId, reference: Reference) -> Next {
+        self.over = self.only.is_some();
+        let data = json!({ "complaint": complaint, "reference": reference });
+        Next::Send(Event::default().event("gone").data(data.to_string()))
     }
 
     fn changed(&mut self, complaint: &Complaint, viewer: &Actor) -> Next {
