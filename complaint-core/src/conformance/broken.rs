@@ -6,6 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use crate::agent::{Agent, Member};
 use crate::complaint::{Complaint, Entry, Event, Words};
@@ -26,6 +29,8 @@ pub(super) enum Fault {
     FindsNoReference,
     FindsNoReferenceOfTheFinished,
     ForgetsOfComplaints(&'static str),
+    /// Which part of a text, and by what it is read.
+    LosesWords(&'static str, &'static str),
     RecallsLate,
     // A change is kept whole, or not at all.
     LosesTheSecondPart,
@@ -250,6 +255,18 @@ impl Broken {
         member
     }
 
+    /// What is read there, with the words that the fault leaves of it.
+    fn worded<T: Serialize + DeserializeOwned>(&self, reader: &str, read: T) -> T {
+        match self.fault {
+            Fault::LosesWords(what, by) if by == reader => {
+                let mut value = serde_json::to_value(&read).expect("JSON");
+                lose_words(&mut value, what);
+                serde_json::from_value(value).expect("what was JSON")
+            }
+            _ => read,
+        }
+    }
+
     fn key(&self, key: &IdempotencyKey) -> IdempotencyKey {
         let (owner, name) = match self.fault {
             Fault::MixesOwnersOfKeys => ("everybody", key.key().to_owned()),
@@ -310,7 +327,7 @@ impl ComplaintStore for Broken {
         if let (Fault::ForgetsOfComplaints(what), Some(complaint)) = (self.fault, &mut loaded) {
             forget_of(complaint, what);
         }
-        Ok(loaded)
+        Ok(self.worded("load", loaded))
     }
 
     async fn by_reference(&self, reference: Reference) -> Result<Option<Complaint>, StoreError> {
@@ -318,7 +335,7 @@ impl ComplaintStore for Broken {
         if self.fault == Fault::FindsNoReference {
             return Ok(None);
         }
-        let found = self.model.by_reference(reference).await?;
+        let found = self.worded("by_reference", self.model.by_reference(reference).await?);
         let hidden = |it: &Complaint| self.fault == Fault::FindsNoReferenceOfTheFinished && it.status.is_end();
         Ok(found.filter(|it| !hidden(it)))
     }
@@ -525,7 +542,7 @@ impl ComplaintStore for Broken {
             }
             _ => {}
         }
-        Ok(entries)
+        Ok(self.worded("log", entries))
     }
 
     async fn search(&self, query: &Query) -> Result<Page, StoreError> {
@@ -581,6 +598,7 @@ impl ComplaintStore for Broken {
             }
             _ => {}
         }
+        page.items = self.worded("search", page.items);
         Ok(page)
     }
 
@@ -693,6 +711,25 @@ impl AgentStore for Broken {
     }
 }
 
+/// Takes that part from every text, as a column does that is too narrow or knows no blanks at the ends.
+fn lose_words(value: &mut Value, what: &str) {
+    match value {
+        Value::String(text) => {
+            *text = match what {
+                "after 255 characters" => text.chars().take(255).collect(),
+                "after 4000 characters" => text.chars().take(4_000).collect(),
+                "after 65535 bytes" => text[..text.floor_char_boundary(65_535)].to_owned(),
+                "blanks before" => text.trim_start().to_owned(),
+                "blanks behind" => text.trim_end().to_owned(),
+                other => panic!("no part is called {other}"),
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| lose_words(item, what)),
+        Value::Object(members) => members.values_mut().for_each(|member| lose_words(member, what)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
 /// Leaves out a part of a complaint that most complaints do not have.
 fn forget_of(complaint: &mut Complaint, what: &str) {
     match what {
@@ -770,6 +807,9 @@ impl Outbox for Broken {
                 let back = Settlement::Retry { at: now, why: "passed over".into() };
                 self.model.settle(&passed_over, back, now).await?;
             }
+        }
+        for claimed in &mut claimed {
+            claimed.notice.text = self.worded("claim", claimed.notice.text.take());
         }
         if self.fault == Fault::CountsNoAttempts {
             for claimed in &mut claimed {

@@ -12,7 +12,7 @@ use chrono::{DateTime, Utc};
 use super::chronicle::{HANDLERS, chronicle};
 use super::story::{Opening, Step, Story, agent_id, both, second, under_key, within};
 use crate::agent::{Absence, Agent, Concern, Member};
-use crate::complaint::{Complaint, Entry, Event, Item, Place, ReleaseCause};
+use crate::complaint::{Complaint, Entry, Event, Item, Outcome, Place, ReleaseCause};
 use crate::id::{AgentId, Area, CategoryKey, ComplaintId, CustomerId, Language, Level, NoticeId, Version};
 use crate::lifecycle::{Status, replay};
 use crate::notice::{ClaimedNotice, DeadNotice, Notice, Settlement};
@@ -20,6 +20,7 @@ use crate::routing::Routing;
 use crate::store::{
     Change, IdempotencyKey, PAGE_MAX, Query, Reach, Scope, Sort, Store, StoreError, Summary, search_words,
 };
+use crate::text::{FIELD_MAX, SUBJECT_MAX, TEXT_MAX};
 
 /// More than any of these trials makes.
 const ALL: u32 = 1_000;
@@ -60,6 +61,61 @@ pub(super) async fn what_is_committed_is_loaded(store: &dyn Store) {
             assert_eq!(found.as_ref(), Some(after), "{last:?}");
         }
     }
+}
+
+pub(super) async fn words_come_back_to_the_last_character(store: &dyn Store) {
+    let longest = longest_text();
+    let widest = "\u{20bb7}".repeat(SUBJECT_MAX.min(FIELD_MAX));
+    let opening = Opening {
+        subject: widest.clone(),
+        description: longest.clone(),
+        product: Some(widest.clone()),
+        order_number: Some(widest),
+        ..Opening::numbered(1)
+    };
+    let (mut story, submitted) = Story::open(&opening);
+    let mut notices = submitted.notices().to_vec();
+    notices[0].text = Some(longest.clone());
+    let submitted = Change::new(submitted.parts().to_vec(), notices.clone(), Vec::new());
+    let noted = story.note(&longest);
+    let decided = Event::Resolved {
+        outcome: Outcome::NotUpheld,
+        cause: None,
+        remedies: Vec::new(),
+        by: agent_id("asha"),
+        approved_by: None,
+    };
+    let decided = Step::to(Place { status: Status::Resolved, ..story.place() }, decided)
+        .saying("explanation", &longest)
+        .saying("next_steps", &longest);
+    let decided = story.then(vec![decided], None);
+    for change in [submitted, noted, decided] {
+        store.commit(&change).await.expect("commit");
+    }
+    // Compared without being printed: they are long.
+    let state = story.state();
+    assert!(load(store, &story).await.as_ref() == Some(state), "loaded with other words");
+    let found = store.by_reference(state.reference).await.expect("by_reference");
+    assert!(found.as_ref() == Some(state), "found by reference with other words");
+    assert!(store.log(story.id(), 0, ALL).await.expect("log") == story.log(), "logged with other words");
+    let page = store.search(&Query::within(Scope::All)).await.expect("search");
+    assert!(page.items == [state.clone()], "listed with other words");
+    let claimed = claim(store, ALL).await;
+    let first = claimed.iter().find(|claimed| claimed.notice.id == notices[0].id);
+    assert!(first.is_some_and(|first| first.notice == notices[0]), "claimed with other words");
+}
+
+/// As long as a text may be, with blanks around it, a character that is composed of two and one that UTF-16 has no single unit for.
+fn longest_text() -> String {
+    let (before, word, after) = (" \n\t", "cafe\u{301} \u{1f4f7} ", "\t \n\n");
+    let mut text = before.to_owned();
+    while text.len() + word.len() + after.len() <= TEXT_MAX {
+        text.push_str(word);
+    }
+    text.push_str(&"x".repeat(TEXT_MAX - text.len() - after.len()));
+    text.push_str(after);
+    assert!(crate::text::text(&text).as_ref() == Ok(&text), "no customer could write this");
+    text
 }
 
 pub(super) async fn a_change_is_committed_whole(store: &dyn Store) {

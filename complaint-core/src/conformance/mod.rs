@@ -127,6 +127,7 @@ macro_rules! __each_store_promise {
     ([$($then:tt)+] $($with:tt)*) => {
         $($then)+! { $($with)*;
             what_is_committed_is_loaded: "Every commit that was acknowledged is seen whole by the next load, by id and by reference, whatever happened to the complaint.",
+            words_come_back_to_the_last_character: "Words come back as they were committed, up to the longest that are let in, of any script and with what is blank around them, wherever they are read.",
             a_change_is_committed_whole: "A commit stores states, entries, notices, workloads and the key of all its parts.",
             a_refused_change_leaves_nothing: "A refused commit leaves no state, entry, notice, workload or key, whichever part was refused.",
             a_stale_version_is_a_conflict: "A version that is not the stored one is refused with the stored one; so is a new complaint whose id is stored.",

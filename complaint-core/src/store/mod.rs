@@ -79,6 +79,9 @@ pub trait ComplaintStore: Send + Sync {
     /// - An [`OpenLimit`] that the customer's open complaints would exceed once the change is made, counted in the same
     ///   transaction: [`StoreError::OpenLimitReached`]. Finished and resolved complaints and those of others do not count.
     /// - An idempotency key that is stored already: [`StoreError::KeyUsed`]; nothing else of the change happens.
+    /// - Words are kept to the last character, of any script, up to [`TEXT_MAX`](crate::text::TEXT_MAX) bytes and with what is blank
+    ///   around them; [`load`](Self::load), [`log`](Self::log) and [`search`](Self::search) give them so, and the outbox the text of its
+    ///   notices.
     /// - A failure that leaves it open whether the change happened is [`StoreError::OutcomeUnknown`], never a retry.
     async fn commit(&self, change: &Change) -> Result<(), StoreError>;
 
