@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use complaint_core::lifecycle::{CommandName, LevelChange, Rule, Status, TABLE, To, Who};
+use complaint_core::lifecycle::{CommandName, Guard, LevelChange, Rule, Status, TABLE, To, Who};
 
 const PAGE: &str = include_str!("specification.md");
 
@@ -14,6 +14,9 @@ struct Row {
     level: LevelChange,
     who: BTreeSet<Who>,
 }
+
+/// Guards by name or in words, each with whom it holds for; `None`: for everybody.
+type Guards = BTreeSet<(Option<Who>, String)>;
 
 /// Supervisors are agents.
 fn everybody(mut who: BTreeSet<Who>) -> BTreeSet<Who> {
@@ -31,6 +34,13 @@ fn of_code(rule: &Rule) -> Row {
     });
     let who = everybody(rule.permits.iter().map(|permit| permit.who).collect());
     Row { from: rule.from.iter().copied().collect(), to: to.collect(), level: rule.level, who }
+}
+
+fn guards_of_code(rule: &Rule) -> Guards {
+    let named =
+        |who: Option<Who>, guards: &'static [Guard]| guards.iter().map(move |guard| (who, guard.name().to_owned()));
+    let own = rule.permits.iter().flat_map(|permit| named(Some(permit.who), permit.guards));
+    named(None, rule.guards).chain(own).collect()
 }
 
 fn statuses(text: &str) -> BTreeSet<Status> {
@@ -69,8 +79,8 @@ fn moves(cell: &str) -> (BTreeSet<Status>, BTreeSet<String>, LevelChange) {
     (from, to, level)
 }
 
-fn people(cell: &str) -> BTreeSet<Who> {
-    let role = |word: &str| match word.trim() {
+fn role(word: &str) -> Who {
+    match word.trim() {
         "customer" => Who::Customer,
         "handler" => Who::Handler,
         "agent" => Who::Agent,
@@ -79,26 +89,49 @@ fn people(cell: &str) -> BTreeSet<Who> {
         "admin" => Who::Admin,
         "system" => Who::System,
         other => panic!("nobody is called {other}"),
-    };
+    }
+}
+
+fn people(cell: &str) -> BTreeSet<Who> {
     everybody(cell.split([';', ',']).map(role).collect())
 }
 
-/// The rows under a heading, by command.
-fn rows(heading: &str) -> BTreeMap<String, Row> {
+/// One guard, and the same again for each of those before the colon.
+fn guard(text: &str) -> Vec<(Option<Who>, String)> {
+    let (who, guard) = match text.split_once(": ") {
+        Some((who, guard)) => (who.split(',').map(|word| Some(role(word))).collect(), guard),
+        None => (vec![None], text),
+    };
+    let guard = guard.trim_matches([' ', '`']);
+    who.into_iter().map(|who| (who, guard.to_owned())).collect()
+}
+
+fn guards(cell: &str) -> Guards {
+    cell.split(';').filter(|text| text.trim() != "–").flat_map(guard).collect()
+}
+
+fn lines(heading: &str) -> impl Iterator<Item = Vec<&'static str>> {
     let section = PAGE.split_once(heading).expect("a heading of the page").1;
     let section = section.split("\n## ").next().unwrap_or_default();
-    let mut rows: BTreeMap<String, Row> = BTreeMap::new();
-    for line in section.lines().filter(|line| line.contains('`')) {
-        let cells: Vec<&str> = line.trim_matches('|').split(" | ").map(|cell| cell.trim_matches([' ', '|'])).collect();
-        let [_, names, moved, who] = cells[..] else { panic!("four columns: {line}") };
+    let rows = section.lines().filter(|line| line.starts_with('|') && line.contains('`'));
+    rows.map(|line| line.trim_matches('|').split(" | ").map(|cell| cell.trim_matches([' ', '|'])).collect())
+}
+
+/// The rows under a heading, by command; with their guards where these have a column.
+fn rows(heading: &str) -> BTreeMap<String, (Row, Guards)> {
+    let mut rows = BTreeMap::new();
+    for cells in lines(heading) {
+        let [_, names, moved, who, ref guarded @ ..] = cells[..] else { panic!("four columns at least: {cells:?}") };
         let names: Vec<&str> = names.split('/').map(|name| name.trim_matches([' ', '`'])).collect();
-        let ways: Vec<&str> = if names.len() > 1 { moved.split(" / ").collect() } else { vec![moved] };
-        assert_eq!(names.len(), ways.len(), "{line}");
-        for (name, way) in names.into_iter().zip(ways) {
+        let each = |cell: &'static str| if names.len() > 1 { cell.split(" / ").collect() } else { vec![cell] };
+        let ways = each(moved);
+        let guarded = guarded.first().map_or_else(|| vec!["–"; names.len()], |cell| each(cell));
+        assert_eq!((names.len(), names.len()), (ways.len(), guarded.len()), "{cells:?}");
+        for ((name, way), guarded) in names.iter().zip(ways).zip(guarded) {
             let (from, to, level) = moves(way);
             let row = Row { from, to, level, who: people(who) };
-            assert!(!row.to.is_empty() && !row.who.is_empty(), "{line}");
-            assert_eq!(rows.insert(name.to_owned(), row), None, "twice: {name}");
+            assert!(!row.to.is_empty() && !row.who.is_empty(), "{cells:?}");
+            assert!(rows.insert((*name).to_owned(), (row, guards(guarded))).is_none(), "twice: {name}");
         }
     }
     rows
@@ -109,8 +142,12 @@ fn the_table_says_what_the_specification_says() {
     let (specified, differing, beside) =
         (rows("as it was specified"), rows("Rows that differ"), rows("Rows beside it"));
     assert_eq!((specified.len(), differing.len() + beside.len()), (36, 13), "not every row was read");
-    for (name, row) in &differing {
-        assert_ne!(Some(row), specified.get(name), "{name} does not differ, or is specified nowhere");
+    for (name, (row, _)) in &differing {
+        assert_ne!(
+            Some(row),
+            specified.get(name).map(|(row, _)| row),
+            "{name} does not differ, or is specified nowhere"
+        );
     }
     let known: BTreeSet<&String> = specified.keys().chain(beside.keys()).collect();
     let names: BTreeSet<String> = CommandName::ALL.iter().map(|name| name.name().to_owned()).collect();
@@ -118,6 +155,39 @@ fn the_table_says_what_the_specification_says() {
     for rule in TABLE {
         let name = rule.command.name();
         let row = differing.get(name).or_else(|| specified.get(name)).or_else(|| beside.get(name));
-        assert_eq!(row, Some(&of_code(rule)), "{name}");
+        assert_eq!(row.map(|(row, _)| row), Some(&of_code(rule)), "{name}");
+    }
+}
+
+#[test]
+fn the_guards_are_those_of_the_specification_but_for_what_is_named() {
+    let mut guarded: BTreeMap<String, Guards> = rows("as it was specified")
+        .into_iter()
+        .chain(rows("Rows beside it"))
+        .map(|(name, (_, guards))| (name, guards))
+        .collect();
+    let mut departures = 0;
+    for cells in lines("Guards that differ") {
+        let [_, names, changes] = cells[..] else { panic!("three columns: {cells:?}") };
+        for name in names.split(',').map(|name| name.trim_matches([' ', '`'])) {
+            let guards = guarded.get_mut(name).unwrap_or_else(|| panic!("no command is called {name}"));
+            for change in changes.split(';').map(str::trim) {
+                let (mark, text) = change.split_once(' ').expect("a mark and a guard");
+                for guard in guard(text) {
+                    let differs = match mark {
+                        "+" => guards.insert(guard),
+                        "−" => guards.remove(&guard),
+                        other => panic!("{other} is no mark"),
+                    };
+                    assert!(differs, "{name} does not differ in {text}");
+                    departures += 1;
+                }
+            }
+        }
+    }
+    assert_eq!(departures, 39, "not every departure was read");
+    for rule in TABLE {
+        let name = rule.command.name();
+        assert_eq!(guarded.get(name), Some(&guards_of_code(rule)), "{name}");
     }
 }
