@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use super::clocks::{after, length};
-use super::{Calendar, Deadline, PauseCause, Segment};
+use super::{Calendar, Deadline, PauseCause};
 
 /// The stretches that lead to the end of a clock, and what they add up to.
 ///
@@ -14,7 +14,8 @@ use super::{Calendar, Deadline, PauseCause, Segment};
 pub struct Explanation {
     /// From the start on, in order and without gaps. As far as the limit allowed.
     pub stretches: Vec<Stretch>,
-    /// How much of the promised time is used at `until`: the sum of the stretches that ran, where all are listed.
+    /// How much of the promised time is used at `until`: the sum of the stretches that ran, where all are listed and the calendar
+    /// is as it was.
     pub counted: Duration,
     /// The promised time.
     pub total: Duration,
@@ -61,6 +62,11 @@ impl Deadline {
     /// used. `calendar` is the one it is measured on, see [`Deadline::measured_on`], as it was when the clock was
     /// promised; a clock on wall time does not look at it.
     ///
+    /// No calendar is kept as it was, and what is promised stands all the same: on one that was changed since, the explanation ends,
+    /// and what is over begins, at [`Deadline::due_at`], where all of the time counts as used. The stretches on the way there are those
+    /// of the changed calendar: with a holiday more they add up to less than was promised, with one fewer to more. What was used
+    /// before a pause is measured on it likewise.
+    ///
     /// ```
     /// use complaint_core::deadline::{Calendar, ClockKind, StretchKind};
     /// # use complaint_core::{Actor, Complaint, Policy, policy::Category};
@@ -87,27 +93,24 @@ impl Deadline {
         let mut drawn = Drawing { stretches: Vec::new(), at_most, cut: false };
         let mut left = total;
         let mut until = self.started_at;
-        for segment in &self.segments {
-            let end = end_of(segment, calendar, left, now);
-            until = end;
+        for (at, segment) in self.segments.iter().enumerate() {
             if !segment.ran {
-                drawn.add(segment.from, end, StretchKind::Paused(segment.cause));
+                until = segment.to.unwrap_or(now).max(segment.from);
+                drawn.add(segment.from, until, StretchKind::Paused(segment.cause));
                 continue;
             }
-            let ran = length(calendar, segment.from, end);
-            let used_up = if ran >= left { after(calendar, segment.from, left).min(end) } else { end };
-            drawn.split(calendar, segment.from, used_up);
-            drawn.add(used_up, end, StretchKind::Over);
+            // What the clock was promised to end at belongs to the stretch that it runs in, or ran in last.
+            let promised = self.due_at.filter(|_| at + 1 == self.segments.len());
+            let used_up = promised.unwrap_or_else(|| after(calendar, segment.from, left)).max(segment.from);
+            // One that lasts ends at the earliest when the time is used up.
+            until = segment.to.unwrap_or_else(|| now.max(used_up)).max(segment.from);
+            drawn.split(calendar, segment.from, used_up.min(until));
+            drawn.add(used_up, until, StretchKind::Over);
+            let ran = if used_up <= until { left } else { length(calendar, segment.from, until) };
             left = left.saturating_sub(ran);
         }
         Explanation { stretches: drawn.stretches, counted: total.saturating_sub(left), total, until, cut: drawn.cut }
     }
-}
-
-/// When a stretch ends; a lasting one that runs at the earliest when the time is used up.
-fn end_of(segment: &Segment, calendar: Option<&Calendar>, left: Duration, now: DateTime<Utc>) -> DateTime<Utc> {
-    let lasting = if segment.ran { now.max(after(calendar, segment.from, left)) } else { now };
-    segment.to.unwrap_or(lasting).max(segment.from)
 }
 
 /// Takes stretches in order, as many as fit.

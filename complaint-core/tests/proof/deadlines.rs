@@ -20,6 +20,7 @@ use complaint_core::routing::waits_for;
 use complaint_core::{Actor, Agent, Complaint, Policy};
 use proptest::prelude::*;
 
+use crate::faults::with_holidays;
 use crate::house::{World, admin, agent, agent_id, agents, customer, input, level, policy, replacement};
 
 fn at(text: &str) -> DateTime<Utc> {
@@ -245,6 +246,28 @@ fn an_explanation_tells_why_this_instant() {
     let last = late.stretches.last().unwrap();
     assert_eq!((last.from, last.to, last.kind), (clock.due_at.unwrap(), world.now, StretchKind::Over));
     assert_eq!(late.counted, late.total);
+}
+
+#[test]
+fn a_calendar_that_is_changed_later_moves_the_end_of_no_explanation() {
+    let changed = with_holidays(&["2026-11-26".parse().unwrap()]);
+    let as_it_was = policy().working_calendar();
+    for (promised_on, explained_on, due_at) in
+        [(&as_it_was, &changed, "2026-12-21T17:00:00Z"), (&changed, &as_it_was, "2026-12-22T17:00:00Z")]
+    {
+        let mut world = World::new(policy());
+        world.policy.calendars.insert("office".into(), promised_on.clone());
+        let begun = world.begun("sarah");
+        let (clock, due_at) = (begun.deadline(K::Resolution).unwrap(), at(due_at));
+        assert_eq!(clock.due_at, Some(due_at));
+        let explained = clock.explain(explained_on, world.now, 1_000);
+        assert_eq!((explained.until, explained.counted), (due_at, explained.total));
+        assert_eq!(explained.stretches.last().map(|it| (it.to, it.kind)), Some((due_at, StretchKind::Ran)));
+        let now = due_at + TimeDelta::days(19);
+        let late = clock.explain(explained_on, now, 1_000);
+        assert_eq!((late.until, late.counted), (now, late.total));
+        assert_eq!(late.stretches.last().map(|it| (it.from, it.kind)), Some((due_at, StretchKind::Over)));
+    }
 }
 
 #[test]

@@ -144,7 +144,7 @@ fn a_holiday_declared_later_never_makes_what_runs_end_earlier() {
     assert_eq!(due(&rebased, K::Statutory), due(&begun, K::Statutory));
 }
 
-fn with_holidays(days: &[NaiveDate]) -> Calendar {
+pub(crate) fn with_holidays(days: &[NaiveDate]) -> Calendar {
     let mut spec: serde_json::Value = serde_json::to_value(&policy().calendars["office"]).unwrap();
     let days: Vec<String> = days.iter().map(ToString::to_string).collect();
     spec["holidays"] = serde_json::json!(days);
