@@ -12,7 +12,8 @@ use crate::complaint::Entry;
 use crate::id::{AgentId, Level};
 use crate::policy::Policy;
 
-/// The time that one stay at a level used, of the time it had. Prints as `level 1 used 6 of 8 working hours`.
+/// The time that one stay at a level used, of the time it had. Prints as `level 1 used 6 of 8 working hours`; where the target is
+/// in other units, as `level 1 used 80 h of 40 h (5 working days)`.
 ///
 /// Example: [`usage()`].
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,7 +64,7 @@ pub struct HolderUsage {
 ///
 /// let log = desk.whole_log(receipt.id()).await?;
 /// let stays = usage(&log, &desk.policy(), receipt.complaint().received_at + TimeDelta::days(14));
-/// assert_eq!(stays[0].to_string(), "level 1 used 80 h of 5 working days");
+/// assert_eq!(stays[0].to_string(), "level 1 used 80 h of 40 h (5 working days)");
 /// assert!(stays[0].used > stays[0].total);
 /// assert_eq!(stays[0].holders.last().map(|it| it.holder.as_ref()), Some(Some(&asha.id)));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -120,15 +121,24 @@ pub fn usage(log: &[Entry], policy: &Policy, now: DateTime<Utc>) -> Vec<LevelUsa
 
 impl fmt::Display for LevelUsage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let minutes = self.used.as_secs() / 60;
-        let (hours, rest) = (minutes / 60, minutes % 60);
         let in_hours = matches!(self.target.unit(), SpanUnit::WorkingHours | SpanUnit::Hours);
-        match (in_hours, hours, rest) {
-            (true, hours, 0) => write!(f, "level {} used {hours} of {}", self.level, self.target),
-            (_, 0, rest) => write!(f, "level {} used {rest} min of {}", self.level, self.target),
-            (_, hours, 0) => write!(f, "level {} used {hours} h of {}", self.level, self.target),
-            (_, hours, rest) => write!(f, "level {} used {hours} h {rest} min of {}", self.level, self.target),
+        let used = hours(self.used);
+        if in_hours {
+            // Whole hours have their unit from the target.
+            let used = used.strip_suffix(" h").unwrap_or(&used);
+            write!(f, "level {} used {used} of {}", self.level, self.target)
+        } else {
+            write!(f, "level {} used {used} of {} ({})", self.level, hours(self.total), self.target)
         }
+    }
+}
+
+fn hours(time: Duration) -> String {
+    let minutes = time.as_secs() / 60;
+    match (minutes / 60, minutes % 60) {
+        (hours, 0) => format!("{hours} h"),
+        (0, rest) => format!("{rest} min"),
+        (hours, rest) => format!("{hours} h {rest} min"),
     }
 }
 

@@ -24,6 +24,9 @@ use crate::house::{
     House, World, admin, agent, agent_id, agents, auditor, customer, decision, file, input, policy, submission,
 };
 
+/// How long a history is.
+const STEPS: usize = 40;
+
 /// One thing that happens. Numbers choose among what there is, so that a shrunk history stays meaningful.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Step {
@@ -689,6 +692,8 @@ struct Tally {
     told: u32,
     elsewhere: u32,
     ends: BTreeMap<Way, usize>,
+    histories: u32,
+    steps: usize,
 }
 
 impl Tally {
@@ -700,6 +705,8 @@ impl Tally {
         self.bulks += other.bulks;
         self.told += other.told;
         self.elsewhere += other.elsewhere;
+        self.histories += other.histories;
+        self.steps += other.steps;
         for (way, many) in other.ends {
             *self.ends.entry(way).or_default() += many;
         }
@@ -720,7 +727,18 @@ async fn play(steps: &[Step], tally: &mut Tally) {
     }
     let (accepted, refused, statuses) = (first.accepted, first.refused, first.statuses.clone());
     let (moves, bulks, told, elsewhere) = (first.moves, first.bulks, first.told, first.elsewhere);
-    tally.add(Tally { accepted, refused, statuses, moves, bulks, told, elsewhere, ends });
+    tally.add(Tally {
+        accepted,
+        refused,
+        statuses,
+        moves,
+        bulks,
+        told,
+        elsewhere,
+        ends,
+        histories: 1,
+        steps: steps.len(),
+    });
     // 14, for some: it doubles the work.
     if steps[0].choice.is_multiple_of(10) {
         let mut second = History::new().await;
@@ -761,10 +779,14 @@ fn every_invariant_holds_over_random_histories() {
     for run in runs {
         all.add(run.join().expect("it ran").unwrap_or_else(|failed| panic!("{failed}")));
     }
-    let Tally { accepted, refused, statuses, moves, bulks, told, elsewhere, ends } = all;
-    println!("{sequences} histories: {accepted} commands accepted, {refused} refused; statuses {statuses:?}");
+    let Tally { accepted, refused, statuses, moves, bulks, told, elsewhere, ends, histories, steps } = all;
+    println!(
+        "{histories} histories of {steps} steps in all: {accepted} commands accepted, {refused} refused; statuses {statuses:?}"
+    );
     println!("{moves} times carried over, {bulks} bulks, {told} letters to customers; an end was reached: {ends:?}");
     println!("{elsewhere} times the end of a complaint was told to whoever had let theirs join it");
+    assert_eq!(histories, sequences.div_ceil(shares) * shares, "not every history was tried");
+    assert_eq!(steps, STEPS * usize::try_from(histories).unwrap(), "not every step was taken");
     assert!(elsewhere > 0 || sequences < 1_000, "nothing that was joined by consent was seen to end");
     assert!(moves > 0 && bulks > 0 && told > accepted / 4 && !ends.is_empty(), "{moves} {bulks} {told} {ends:?}");
     assert!(accepted > sequences * 10, "the walk is mostly refused: {accepted}");
@@ -778,7 +800,7 @@ fn random_histories(count: u32, seed: u64) -> Result<Tally, String> {
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
     let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &bytes));
     let tally = std::cell::RefCell::new(Tally::default());
-    let result = runner.run(&proptest::collection::vec(step(), 40), |steps| {
+    let result = runner.run(&proptest::collection::vec(step(), STEPS), |steps| {
         runtime.block_on(play(&steps, &mut tally.borrow_mut()));
         Ok(())
     });
