@@ -91,9 +91,11 @@ type Columns = Vec<(&'static str, usize)>;
 
 struct Reader {
     scenario: Scenario,
+    title: Option<String>,
     /// The line that is read, or an earlier one that turned out to be at fault.
     number: usize,
     policy: toml::Table,
+    policy_is_begun: bool,
     policy_is_read: bool,
     /// Where each part of the organisation was given: only all lines together show whether it holds together.
     places: Vec<Place>,
@@ -117,8 +119,10 @@ impl Reader {
         scenario.file = Some(file.to_owned());
         Self {
             scenario,
+            title: None,
             number: 1,
             policy: toml::Table::try_from(Policy::standard()).unwrap_or_default(),
+            policy_is_begun: false,
             policy_is_read: false,
             places: Vec::new(),
             started: false,
@@ -157,7 +161,10 @@ impl Reader {
         words.finish()
     }
 
-    fn finish(self) -> Result<Scenario, String> {
+    fn finish(mut self) -> Result<Scenario, String> {
+        if let Some(title) = self.title {
+            self.scenario.name = title;
+        }
         let expects = |line: &Line| matches!(line.step.0, Act::Expect(_));
         if self.scenario.lines.iter().any(expects) {
             Ok(self.scenario)
@@ -170,12 +177,21 @@ impl Reader {
 
     fn setting(&mut self, mut words: Words<'_>, raw: &str) -> Result<(), Fault> {
         match words.word("")?.as_str() {
-            "scenario" => self.scenario.name = words.text("its title in quotes")?,
+            "scenario" => {
+                if self.title.is_some() {
+                    return Err(words.fault_before("it has a title already".into()));
+                }
+                self.title = Some(words.text("its title in quotes")?);
+            }
             "policy" => return self.policy(raw),
             "category" => {
                 let name = words.text("a name in quotes")?;
                 let category = Category::named(&name).map_err(|it| words.fault_before(it.to_string()))?;
-                return self.category(category, words.column_before(), raw);
+                let column = words.column_before();
+                if words.token().is_some() {
+                    words.expect(";")?;
+                }
+                return self.category(category, column, raw);
             }
             "agent" => {
                 let name = words.word("a name")?;
@@ -220,9 +236,17 @@ impl Reader {
 
     /// `policy standard; CLAUSE; CLAUSE …`, where a clause is `path = value` or `office hours …`.
     fn policy(&mut self, raw: &str) -> Result<(), Fault> {
-        for (column, clause) in clauses(raw, "policy") {
+        let clauses = clauses(raw, "policy");
+        if clauses.is_empty() {
+            return Err((raw.chars().count() + 1, "say which: `standard`, or what is to be otherwise".into()));
+        }
+        for (column, clause) in clauses {
+            let is_first = !std::mem::replace(&mut self.policy_is_begun, true);
             if clause == "standard" {
-                continue;
+                if is_first {
+                    continue;
+                }
+                return Err((column, "`standard` takes nothing back: it stands before everything else, once".into()));
             }
             let set = match clause.strip_prefix("office hours ") {
                 Some(hours) => office_hours(&mut self.policy, hours),
@@ -424,8 +448,13 @@ impl Reader {
         let mut submission = Complaint::about("to-be-said", subject, "It happened as it says above.")
             .map_err(|it| words.fault_before(it.to_string()))?;
         let mut alias = None;
+        let mut given = BTreeSet::new();
         while let Some(word) = words.peek().map(str::to_owned) {
             words.skip();
+            // Of questions there may be several.
+            if word != "answering" {
+                once(&mut given, &word, words)?;
+            }
             match word.as_str() {
                 "about" => category = Some(words.text("a category in quotes")?),
                 "saying" => submission.description = words.text("the description in quotes")?,
@@ -439,6 +468,9 @@ impl Reader {
                 }
                 "answering" => {
                     let question = words.text("the key of a question in quotes")?;
+                    if submission.answers.contains_key(&question) {
+                        return Err(words.fault_before(format!("`{question}` is answered twice")));
+                    }
                     words.expect("with")?;
                     submission = submission.answering(question, words.text("the answer in quotes")?);
                 }
@@ -472,10 +504,16 @@ impl Reader {
         let start = words.column();
         let mut body = Map::new();
         let mut files = Vec::new();
-        while let Some(token) = words.token() {
-            if words.eat(",") || words.eat("with") {
-                continue;
-            }
+        loop {
+            let parted = words.eat(",") || words.eat("with");
+            let Some(token) = words.token() else {
+                if parted {
+                    return Err(
+                        words.fault(format!("expected a field here: `{name}` reads {}", name.fields_in_words()))
+                    );
+                }
+                break;
+            };
             let field = match token {
                 Token::Text(_) => free_text(name, &body)
                     .ok_or_else(|| words.fault(format!("`{name}` reads no (more) text: name the field")))?,
@@ -709,8 +747,11 @@ fn agent(words: &mut Words<'_>, name: &str) -> Result<(Agent, Columns), Fault> {
     let mut columns = Columns::new();
     let id = samples::agent_id(name).ok_or_else(|| words.fault_before(format!("`{name}` is no name")))?;
     let mut agent = Agent::named(id.as_str(), name).map_err(|it| words.fault_before(it.to_string()))?;
+    let mut given = BTreeSet::new();
     while words.peek().is_some() {
-        match words.word("")?.as_str() {
+        let word = words.word("")?;
+        once(&mut given, &word, words)?;
+        match word.as_str() {
             "level" => {
                 agent.level = level(words)?;
                 columns.push(("level", words.column_before()));
@@ -727,7 +768,11 @@ fn agent(words: &mut Words<'_>, name: &str) -> Result<(Agent, Columns), Fault> {
                 words.expect("to")?;
                 let superior = words.word("a name")?;
                 let id = samples::agent_id(&superior);
-                agent.reports_to = Some(id.ok_or_else(|| words.fault_before(format!("`{superior}` is no name")))?);
+                let id = id.ok_or_else(|| words.fault_before(format!("`{superior}` is no name")))?;
+                if id == agent.id {
+                    return Err(words.fault_before("nobody reports to themself".into()));
+                }
+                agent.reports_to = Some(id);
                 columns.push(("reports_to", words.column_before()));
             }
             "in" => agent.areas = keys::<Area>(words, "an area in quotes")?,
@@ -740,6 +785,11 @@ fn agent(words: &mut Words<'_>, name: &str) -> Result<(Agent, Columns), Fault> {
         }
     }
     Ok((agent, columns))
+}
+
+/// Refuses what was given before: the word that was read last.
+fn once(given: &mut BTreeSet<String>, word: &str, words: &Words<'_>) -> Result<(), Fault> {
+    if given.insert(word.to_owned()) { Ok(()) } else { Err(words.fault_before(format!("`{word}` is given twice"))) }
 }
 
 fn keys<T>(words: &mut Words<'_>, what: &str) -> Result<BTreeSet<T>, Fault>
@@ -1223,6 +1273,14 @@ at Fri 2026-11-06 16:40 John submits \"Cracked lid\" about \"Damaged goods\" as 
             ("John submits \"Another\" about \"Damaged goods\" as C1", "f:7:49: another complaint is called C1"),
             ("expect C1 at level 4", "f:7:20: the ladder ends at level 3"),
             ("expect no notices to level 4", "f:7:28: the ladder ends at level 3"),
+            ("Sarah begins C1 , , with with", "f:7:19: `begin` does not read `,`"),
+            ("Sarah begins C1,", "f:7:17: expected a field here"),
+            ("John submits \"A\" about \"Tin\" about \"Tin\" as C2", "f:7:30: `about` is given twice"),
+            ("John submits \"A\" about \"Tin\" as C2 as C3", "f:7:36: `as` is given twice"),
+            (
+                "John submits \"A\" answering \"q\" with \"a\" answering \"q\" with \"b\"",
+                "f:7:51: `q` is answered twice",
+            ),
         ] {
             assert!(wrong(line).starts_with(expected), "`{line}` gave\n{}\nnot\n{expected}", wrong(line));
         }
@@ -1240,6 +1298,17 @@ at Fri 2026-11-06 16:40 John submits \"Cracked lid\" about \"Damaged goods\" as 
             ("agent sarah", "f:1:7: `sarah` is no name"),
             ("agent Sarah\ncustomer Sarah", "f:2:10: there is a Sarah already"),
             ("agent Sarah rank 1", "f:1:13: `rank` is none of: level, "),
+            ("agent Sarah level 1 level 2 capacity 3", "f:1:21: `level` is given twice"),
+            ("agent Sarah capacity 3 capacity 4", "f:1:24: `capacity` is given twice"),
+            ("agent Sarah reports to Sarah", "f:1:24: nobody reports to themself"),
+            ("category \"Tin\" weight = 3", "f:1:16: expected `;` here"),
+            ("category \"Tin\" nonsense and more nonsense", "f:1:16: expected `;` here"),
+            ("category \"Tin\" \"Glass\"", "f:1:16: expected `;` here"),
+            ("scenario \"a\"\nscenario \"b\"", "f:2:1: it has a title already"),
+            ("policy", "f:1:7: say which"),
+            ("policy ; # nothing", "f:1:19: say which"),
+            ("policy four_eyes = true; standard", "f:1:26: `standard` takes nothing back"),
+            ("policy four_eyes = true\npolicy standard", "f:2:8: `standard` takes nothing back"),
             ("customer John", "f:1:1: it expects nothing"),
             ("customer John\nsweep", "f:2:1: the first step says when it is"),
         ] {

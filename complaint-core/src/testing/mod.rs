@@ -36,7 +36,7 @@
 //! SPAN       = 2 working hours | 3 days | …         as in a policy; working time runs on the policy's calendar
 //!
 //! setting    = scenario "TITLE"
-//!            | policy [ standard ; ] CLAUSE ; …      several such lines add up
+//!            | policy [ standard ; ] CLAUSE ; …      several such lines add up; `standard` stands first, if at all
 //!            | category "NAME" [ ; CLAUSE … ]
 //!            | agent NAME [ level N ] [ skilled "S" and … ] [ capacity N ] [ reports to NAME ]
 //!                         [ in "AREA" and … ] [ speaking "LANGUAGE" and … ]

@@ -616,6 +616,11 @@ impl Play<'_> {
                 let known = self.agents.iter_mut().find(|known| known.id == *agent);
                 let known = known.ok_or_else(|| Answer::Broken(format!("{agent} is no agent")))?;
                 match change {
+                    StaffChange::AbsentUntil(until) if *until <= now => {
+                        let zone = &self.scenario.zone;
+                        let (until, now) = (show(*until, zone), show(now, zone));
+                        return Err(Answer::Broken(format!("it is {now} already: an absence until {until} is over")));
+                    }
                     StaffChange::AbsentUntil(until) => known.absence = Some(Absence { from: now, until: *until }),
                     StaffChange::Back => known.absence = None,
                     StaffChange::Enabled(enabled) => known.enabled = *enabled,

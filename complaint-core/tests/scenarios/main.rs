@@ -99,6 +99,10 @@ Sarah begins C1
             "refused with wrong_status, missing: “Accept the decision” is refused: it is “In progress”",
         ),
         (
+            "Sarah is absent until Mon 2026-11-23 09:30",
+            "it is Mon 2026-11-23 09:30 UTC already: an absence until Mon 2026-11-23 09:30 UTC is over",
+        ),
+        (
             "at Mon 2026-11-23 09:00",
             "it is Mon 2026-11-23 09:30 UTC already: time does not run back to Mon 2026-11-23 09:00 UTC",
         ),
