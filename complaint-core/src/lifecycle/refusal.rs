@@ -23,6 +23,7 @@ use crate::id::Version;
 /// assert_eq!((refusal.code(), refusal.category()), ("wrong_status", RefusalCategory::State));
 /// assert!(!refusal.category().comes_first());
 /// assert!(refusal.to_string().starts_with("“Accept the decision” is refused: "));
+/// assert_eq!(refusal.failed[0].category(), RefusalCategory::State);
 /// for failed in &refusal.failed {
 ///     println!("{} — {}", failed.message, failed.remedy);
 /// }
@@ -86,6 +87,13 @@ impl RefusalCategory {
 }
 
 impl FailedGuard {
+    /// What a caller can do about this one.
+    ///
+    /// Example: [`Refusal`].
+    pub fn category(&self) -> RefusalCategory {
+        self.category
+    }
+
     pub(crate) fn state(code: &'static str, message: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self { code, field: None, message: message.into(), remedy: remedy.into(), category: RefusalCategory::State }
     }

@@ -215,6 +215,11 @@ impl LearnedClassifier {
 
     /// Takes a lesson back, e.g. because the complaint is erased. The counts are those of a model that never had it,
     /// unless a clue was dropped for want of room in between. The record of right answers stays: they were given.
+    ///
+    /// No text is kept, so whether this lesson was learned is for the caller to know: of a category that has lessons any is taken back.
+    ///
+    /// # Errors
+    /// [`LearnError::NeverLearned`] if the category has no lesson (left).
     pub fn unlearn(&mut self, clues: &Clues<'_>, category: &CategoryKey) -> Result<(), LearnError> {
         self.0.subtract(&Found::of(clues), category)
     }

@@ -274,7 +274,12 @@ fn a_full_log_never_stands_between_a_complaint_and_its_end() {
     let begun = world.begun("sarah");
     let begun = full(&mut world, begun);
     let withdrawn = world.plain(&begun, &john, C::Withdraw);
-    assert_eq!(world.decide(&withdrawn, &john, &Command::plain(C::Reinstate), None).unwrap_err().code(), "log_full");
+    let gone = world.decide(&withdrawn, &john, &Command::plain(C::Reinstate), None).unwrap_err();
+    assert_eq!(
+        (gone.code(), gone.failed[0].remedy.contains("wait")),
+        ("log_full", false),
+        "nothing is pending: {gone:?}"
+    );
     assert!(world.decide(&withdrawn, &john, &Command::plain(C::FollowUp), None).is_ok());
     // Time goes on as ever.
     world.later(TimeDelta::days(400));

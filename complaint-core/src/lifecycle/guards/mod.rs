@@ -596,7 +596,9 @@ fn log_faults(scene: &Scene<'_>, complaint: &Complaint) -> Vec<FailedGuard> {
     if complaint.entries < most || leads_on {
         return Vec::new();
     }
-    let remedy = if by_customer {
+    let remedy = if complaint.status.is_end() {
+        "what is new goes into a follow-up complaint"
+    } else if by_customer {
         "wait for the decision; what is new goes into a follow-up complaint once this one is finished"
     } else {
         "bring it to its end: decide it, dismiss it or pass it on; what is new goes into a follow-up complaint"
