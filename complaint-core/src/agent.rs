@@ -57,7 +57,8 @@ pub struct Agent {
     pub enabled: bool,
     /// Away from this instant until the other, if they are.
     pub absence: Option<Absence>,
-    /// The superior to whom their escalations go first, if the superior is eligible.
+    /// The superior to whom their escalations go first, if the superior is eligible: see
+    /// [`superior_for`](crate::routing::Roster::superior_for).
     pub reports_to: Option<AgentId>,
     /// The calendar of the policy that says when they work; nothing new is given to them outside it. `None`: no shift
     /// is kept, so never a reason against them.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::closed_list::closed_list;
 use super::{Complaint, Contact};
-use crate::id::{AgentId, Area, AttachmentId, CategoryKey, ComplaintId, CustomerId, InvalidId, Language};
+use crate::id::{AgentId, Area, AttachmentId, CategoryKey, CustomerId, InvalidId, Language};
 
 /// A complaint as it is handed in. Texts are raw: `submit` checks them all and names every fault at once.
 ///
@@ -75,9 +75,6 @@ pub struct Submission {
     /// For whom an agent or the system submits; a customer submits for themself.
     #[serde(default)]
     pub customer: Option<CustomerId>,
-    /// The finished complaint it follows up, set by `follow_up`.
-    #[serde(skip)]
-    pub follows: Option<ComplaintId>,
 }
 
 /// What may be left out may be `null` as well.
@@ -114,7 +111,6 @@ impl Complaint {
             language: None,
             channel: Channel::default(),
             customer: None,
-            follows: None,
         })
     }
 }

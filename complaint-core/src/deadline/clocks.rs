@@ -90,7 +90,7 @@ pub fn due_commands(complaint: &Complaint, policy: &Policy, now: DateTime<Utc>) 
             Some(CommandName::Release)
                 if complaint.status == Status::Assigned && complaint.level < policy.last_level() =>
             {
-                Command::release_not_begun()
+                Command::release()
             }
             Some(CommandName::Close) => Command::close(),
             _ => Command::alarm(clock, deadline.instance),

@@ -23,7 +23,7 @@ use crate::satisfaction::Satisfaction;
 use crate::store::{IdempotencyKey, PAGE_MAX, Page, Query, Scope, Sort, StoreError, Summary};
 
 /// How often a change is planned anew when somebody else was faster.
-const ATTEMPTS: u32 = 64;
+pub(super) const ATTEMPTS: u32 = 64;
 /// How many complaints that were joined one to the next are followed.
 const JOINED_MAX: u32 = 16;
 
@@ -96,7 +96,7 @@ impl Acting {
     /// Hands in a complaint. It is acknowledged at once if the policy says so, and routed.
     pub async fn submit(&self, submission: Submission) -> Result<Receipt, DeskError> {
         let what = CommandName::Submit.name();
-        self.once(what, Box::pin(self.hand_in(submission, what))).await
+        self.once(what, Box::pin(self.hand_in(&submission, None, what))).await
     }
 
     /// What was submitted under the idempotency key of this actor before, if anything was: what [`Acting::submit`] would answer with.
@@ -121,22 +121,27 @@ impl Acting {
         Ok(first.map(|first| Receipt { complaint: self.seen(first), repeated: true }))
     }
 
-    async fn hand_in(&self, submission: Submission, what: &str) -> Result<Complaint, DeskError> {
-        let policy = self.desk.policy();
-        let limited = self.limited(&submission, &policy);
+    async fn hand_in(
+        &self,
+        submission: &Submission,
+        after: Option<Followed<'_>>,
+        what: &str,
+    ) -> Result<Complaint, DeskError> {
+        let policy = self.desk.usable_policy()?;
+        let limited = self.limited(submission, &policy);
         let mut current = Version::NONE;
         for _ in 0..ATTEMPTS {
             let now = self.desk.now();
-            let first = self.first_entry(&submission, &policy, now).await?;
+            let first = self.first_entry(submission, after, &policy, now).await?;
             let mut plan = Plan::new(now);
             plan.add(vec![first]);
             if let Some(customer) = &limited {
                 plan.open_limit(customer.clone(), policy.open_complaints_per_customer);
             }
             // Before the acknowledgement, which states the times that apply.
-            self.desk.categorise(&mut plan, &policy, &submission);
+            self.desk.categorise(&mut plan, &policy, submission);
             self.desk.acknowledge(&mut plan, &policy);
-            self.desk.place(&mut plan, &policy, None).await?;
+            self.desk.place(&mut plan, &policy).await?;
             match self.finish(plan, &policy, what).await {
                 Ok(complaint) => return Ok(complaint),
                 Err(Retry::Again(version)) => current = version,
@@ -155,6 +160,7 @@ impl Acting {
     async fn first_entry(
         &self,
         submission: &Submission,
+        after: Option<Followed<'_>>,
         policy: &Policy,
         now: DateTime<Utc>,
     ) -> Result<Entry, DeskError> {
@@ -162,10 +168,14 @@ impl Acting {
             Some(customer) => self.desk.open_complaints(&customer).await?,
             None => 0,
         };
-        let context = Context::new(policy, now).open_complaints(open);
+        let mut context = Context::new(policy, now).open_complaints(open);
+        if let Some(after) = after {
+            context = context.following(after.finished).seen(after.seen);
+        }
         let (id, reference) = (self.desk.fresh_id(), self.desk.fresh_reference());
         let first = submit(id, reference, submission, &self.actor, &context);
-        let Some(agent) = &submission.against else { return Ok(first?) };
+        let told_alone = first.as_ref().is_err_and(|refusal| refusal.category().comes_first());
+        let Some(agent) = submission.against.as_ref().filter(|_| !told_alone) else { return Ok(first?) };
         if self.desk.store.find(agent).await?.is_some() {
             return Ok(first?);
         }
@@ -195,7 +205,8 @@ impl Acting {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub async fn would_refuse_submission(&self, submission: &Submission) -> Result<Option<Refusal>, DeskError> {
-        refusal_in(self.first_entry(submission, &self.desk.policy(), self.desk.now()).await)
+        let policy = self.desk.usable_policy()?;
+        refusal_in(self.first_entry(submission, None, &policy, self.desk.now()).await)
     }
 
     /// Files a new complaint after a finished one.
@@ -247,16 +258,13 @@ impl Acting {
     pub async fn follow_up_seeing(
         &self,
         id: ComplaintId,
-        mut submission: Submission,
+        submission: Submission,
         seen: Option<Version>,
     ) -> Result<Receipt, DeskError> {
         let what = format!("{} {id}", CommandName::FollowUp);
         let following = async {
-            submission.follows = Some(id);
-            match self.would_refuse_follow_up(id, &submission, seen).await? {
-                Some(refusal) => Err(refusal.into()),
-                None => self.hand_in(submission, &what).await,
-            }
+            let finished = self.whole(id).await?;
+            self.hand_in(&submission, Some(Followed { finished: &finished, seen }), &what).await
         };
         self.once(&what, Box::pin(following)).await
     }
@@ -283,18 +291,10 @@ impl Acting {
         submission: &Submission,
         seen: Option<Version>,
     ) -> Result<Option<Refusal>, DeskError> {
-        let following = self.would_refuse(id, &Command::plain(CommandName::FollowUp), seen).await?;
-        if following.as_ref().is_some_and(|refusal| refusal.category().comes_first()) {
-            return Ok(following);
-        }
-        let handing_in = self.would_refuse_submission(submission).await?;
-        Ok(match (following, handing_in) {
-            (Some(mut following), Some(handing_in)) => {
-                following.failed.extend(handing_in.failed);
-                Some(following)
-            }
-            (following, handing_in) => following.or(handing_in),
-        })
+        let finished = self.whole(id).await?;
+        let after = Some(Followed { finished: &finished, seen });
+        let policy = self.desk.usable_policy()?;
+        refusal_in(self.first_entry(submission, after, &policy, self.desk.now()).await)
     }
 
     /// Gives a command, whatever the version is.
@@ -359,7 +359,8 @@ impl Acting {
         seen: Option<Version>,
     ) -> Result<Option<Refusal>, DeskError> {
         let before = self.whole(id).await?;
-        refusal_in(self.plan(before, command, seen, &self.desk.policy()).await)
+        let policy = self.desk.usable_policy()?;
+        refusal_in(self.plan(before, command, seen, &policy).await)
     }
 
     async fn change(
@@ -369,7 +370,7 @@ impl Acting {
         seen: Option<Version>,
         what: &str,
     ) -> Result<Complaint, DeskError> {
-        let policy = self.desk.policy();
+        let policy = self.desk.usable_policy()?;
         let mut current = Version::NONE;
         for _ in 0..ATTEMPTS {
             let before = self.whole(id).await?;
@@ -423,7 +424,6 @@ impl Acting {
             context = context.routed(routing);
         }
         let entries = decide(&before, command, &self.actor, &context)?;
-        let former = before.handler.clone();
         let customer = before.customer.clone();
         let mut plan = Plan::new(now).with(&before);
         plan.held_by(holder);
@@ -443,13 +443,13 @@ impl Acting {
             plan.open_limit(customer, policy.open_complaints_per_customer);
         }
         plan.add(entries);
-        self.desk.place(&mut plan, policy, former).await?;
+        self.desk.place(&mut plan, policy).await?;
         Ok(plan)
     }
 
     fn routing_for(&self, complaint: &Complaint, command: &Command, roster: &Roster) -> Routing {
         let now = self.desk.now();
-        let need = Need::of(complaint);
+        let need = Need { preferred: roster.superior_for(complaint), ..Need::of(complaint) };
         let input = command.input();
         let takes_for_themself =
             self.actor.agent_id().filter(|_| !self.actor.is_supervisor() && command.name() == CommandName::Assign);
@@ -787,7 +787,8 @@ impl Acting {
         }
         if complaint.status == Status::Queued {
             let roster = self.desk.roster().await?;
-            return Ok(Some(route(&Need::of(&complaint), &roster, self.desk.now())));
+            let need = Need { preferred: roster.superior_for(&complaint), ..Need::of(&complaint) };
+            return Ok(Some(route(&need, &roster, self.desk.now())));
         }
         Ok(complaint.routing.map(Arc::unwrap_or_clone))
     }
@@ -846,6 +847,13 @@ impl Acting {
         })?;
         self.perform(id, command).await
     }
+}
+
+/// The finished complaint that a new one follows up, and the version of it that the caller saw.
+#[derive(Clone, Copy)]
+struct Followed<'a> {
+    finished: &'a Complaint,
+    seen: Option<Version>,
 }
 
 /// What became of a planned change.

@@ -47,7 +47,7 @@ pub enum DeskError {
     /// A value is not what it must be.
     #[error(transparent)]
     Invalid(#[from] InvalidId),
-    /// The policy cannot be used.
+    /// The policy cannot be used: nothing is changed before [another one is adopted](crate::Desk::adopt).
     #[error(transparent)]
     Policy(#[from] PolicyError),
     /// Storage failed.

@@ -24,10 +24,10 @@ use crate::actor::Actor;
 use crate::agent::{Agent, Member};
 use crate::clock::{Clock, IdSource, RandomIds, SystemClock, to_micros};
 use crate::complaint::{Complaint, Entry, Submission};
-use crate::id::{AgentId, ComplaintId, InvalidId, Version};
+use crate::id::{ComplaintId, InvalidId, Version};
 use crate::lifecycle::{Command, Context, Status, decide, replay};
 use crate::notifier::Notifier;
-use crate::policy::{Policy, PolicyError};
+use crate::policy::{Finding, Policy, PolicyError};
 use crate::reference::Reference;
 use crate::routing::{Ineligible, Need, Roster, Routing, route};
 use crate::store::{Change, Store};
@@ -94,10 +94,29 @@ pub trait Observer: Send + Sync {
 /// assert_eq!(desk.policy().version, 2);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// Under a policy that [does not hold together](Policy::faults) a desk changes nothing: every change is refused as
+/// [`DeskError::Policy`], with all that is wrong, until [`Desk::adopt`] puts another one into force. What is stored can be read.
+///
+/// ```
+/// # use complaint_core::{Actor, Complaint, Desk, DeskError, Policy, policy::Category, store::MemoryStore};
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// # let policy = Policy::standard().with_category(Category::named("Water supply")?);
+/// let desk = Desk::new(MemoryStore::new(), Policy { calendar: "ofice".into(), ..policy.clone() });
+/// let john = desk.acting_as(Actor::customer("john")?);
+/// let about = Complaint::about("Water supply", "No water", "Since Monday.")?;
+/// let refused = john.submit(about.clone()).await.unwrap_err();
+/// assert!(matches!(&refused, DeskError::Policy(_)) && refused.to_string().contains("calendar: "));
+/// desk.adopt(policy)?;
+/// assert!(john.submit(about).await.is_ok());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct Desk {
     store: Arc<dyn Store>,
-    policy: Arc<RwLock<Arc<Policy>>>,
+    policy: Arc<RwLock<InForce>>,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn IdSource>,
     notifier: Option<Arc<dyn Notifier>>,
@@ -105,17 +124,26 @@ pub struct Desk {
     triage: Option<Triage>,
 }
 
+struct InForce {
+    policy: Arc<Policy>,
+    /// What keeps it from being used.
+    faults: Vec<Finding>,
+}
+
 impl Desk {
     /// A desk with the machine's clock and nobody to deliver notices; they wait in the outbox.
+    ///
+    /// Any policy is taken, so that nothing has to be handled here; one that cannot be used is refused by the first change.
     pub fn new(store: impl Store + 'static, policy: Policy) -> Self {
         Self::over(Arc::new(store), policy)
     }
 
     /// As [`Desk::new`], over a store that is shared already.
     pub fn over(store: Arc<dyn Store>, policy: Policy) -> Self {
+        let in_force = InForce { faults: policy.faults(), policy: Arc::new(policy) };
         Self {
             store,
-            policy: Arc::new(RwLock::new(Arc::new(policy))),
+            policy: Arc::new(RwLock::new(in_force)),
             clock: Arc::new(SystemClock),
             ids: Arc::new(RandomIds),
             notifier: None,
@@ -196,7 +224,17 @@ impl Desk {
 
     /// The policy in force.
     pub fn policy(&self) -> Arc<Policy> {
-        self.policy.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.policy.read().unwrap_or_else(PoisonError::into_inner).policy.clone()
+    }
+
+    /// The policy in force, to change something by.
+    pub(crate) fn usable_policy(&self) -> Result<Arc<Policy>, PolicyError> {
+        let in_force = self.policy.read().unwrap_or_else(PoisonError::into_inner);
+        if in_force.faults.is_empty() {
+            Ok(in_force.policy.clone())
+        } else {
+            Err(PolicyError::Faulty(in_force.faults.clone()))
+        }
     }
 
     /// Puts a policy into force for all clones of this desk. Running deadlines keep their promises. One that is older
@@ -205,13 +243,13 @@ impl Desk {
     /// # Errors
     /// If it does not hold together; the one in force stays.
     pub fn adopt(&self, policy: Policy) -> Result<(), PolicyError> {
-        let findings = policy.faults();
-        if !findings.is_empty() {
-            return Err(PolicyError::Faulty(findings));
+        let faults = policy.faults();
+        if !faults.is_empty() {
+            return Err(PolicyError::Faulty(faults));
         }
         let mut in_force = self.policy.write().unwrap_or_else(PoisonError::into_inner);
-        if policy.version >= in_force.version {
-            *in_force = Arc::new(policy);
+        if policy.version >= in_force.policy.version {
+            *in_force = InForce { policy: Arc::new(policy), faults };
         }
         Ok(())
     }
@@ -229,7 +267,7 @@ impl Desk {
     /// Keeps an agent, new or changed, and gives them what waits for them.
     ///
     /// # Errors
-    /// If their shift is no calendar of the policy, or storage failed.
+    /// If their shift is no calendar of the policy, the policy cannot be used, or storage failed.
     ///
     /// ```
     /// # use complaint_core::{Actor, Agent, Complaint, Desk, Policy, policy::Category, store::MemoryStore};
@@ -246,7 +284,8 @@ impl Desk {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub async fn enrol(&self, agent: Agent) -> Result<Agent, DeskError> {
-        if agent.shift.as_ref().is_some_and(|shift| !self.policy().calendars.contains_key(shift)) {
+        let policy = self.usable_policy()?;
+        if agent.shift.as_ref().is_some_and(|shift| !policy.calendars.contains_key(shift)) {
             return Err(InvalidId::new("shift", "the name of a calendar of the policy").into());
         }
         self.store.save(&agent).await?;
@@ -314,22 +353,15 @@ impl Desk {
     }
 
     /// Gives what the plan leaves in a queue to handlers, in the same change.
-    pub(crate) async fn place(
-        &self,
-        plan: &mut Plan,
-        policy: &Policy,
-        former: Option<AgentId>,
-    ) -> Result<(), DeskError> {
+    pub(crate) async fn place(&self, plan: &mut Plan, policy: &Policy) -> Result<(), DeskError> {
         let queued = plan.queued();
         if queued.is_empty() {
             return Ok(());
         }
         let mut roster = self.roster().await?;
-        let first = plan.state().map(|state| state.id);
         for id in queued {
             plan.look_at(Some(id));
-            let former = former.as_ref().filter(|_| Some(id) == first);
-            if let Some(need) = self.need(plan, former, &roster) {
+            if let Some(need) = self.need(plan, &roster) {
                 let routing = route(&need, &roster, self.now());
                 if let Some(member) = routing.chosen.as_ref().and_then(|agent| roster.member(agent)) {
                     self.give(plan, policy, member, &routing);
@@ -346,12 +378,9 @@ impl Desk {
     }
 
     /// What the complaint of a plan asks for, if the plan leaves it in the queue.
-    fn need(&self, plan: &Plan, former: Option<&AgentId>, roster: &Roster) -> Option<Need> {
+    fn need(&self, plan: &Plan, roster: &Roster) -> Option<Need> {
         let state = plan.state().filter(|state| state.status == Status::Queued)?;
-        let mut need = Need::as_of(state, self.now());
-        need.preferred = former
-            .and_then(|former| roster.member(former).and_then(|member| member.agent.reports_to.clone()))
-            .filter(|_| state.level.get() > 1);
+        let mut need = Need { preferred: roster.superior_for(state), ..Need::as_of(state, self.now()) };
         // Taken from somebody by hand, it does not go straight back to them.
         need.excluded.extend(plan.taken_by_hand().map(|agent| (agent, Ineligible::TakenAway)));
         Some(need)

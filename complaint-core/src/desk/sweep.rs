@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 
+use super::acting::ATTEMPTS;
 use super::plan::Plan;
 use super::{Desk, DeskError};
 use crate::actor::Actor;
@@ -83,8 +84,9 @@ impl Desk {
     }
 
     /// Lets the clocks act: warnings, alarms, releases, escalations, closings; oldest first, until none is left. A complaint that
-    /// fails is passed over, and the first failure is told at the end.
+    /// fails, or that others change again and again meanwhile, is left to the next sweep, and the first failure is told at the end.
     pub async fn sweep_clocks(&self) -> Result<Swept, DeskError> {
+        let policy = self.usable_policy()?;
         let mut swept = Swept::default();
         // A complaint whose clock cannot be satisfied must not hold up the others for ever.
         let mut tried = BTreeSet::new();
@@ -98,7 +100,7 @@ impl Desk {
                 return failed.map_or(Ok(swept), Err);
             }
             for id in fresh {
-                match self.tick(id).await {
+                match self.tick(id, &policy).await {
                     Ok(Some(escalated)) => {
                         swept.clocked += 1;
                         swept.escalated += u32::from(escalated);
@@ -106,8 +108,6 @@ impl Desk {
                     Ok(None) => {
                         tried.insert(id);
                     }
-                    // Somebody else was faster: the next round sees what is left of it.
-                    Err(DeskError::Store(StoreError::Conflict { .. } | StoreError::CapacityExceeded { .. })) => {}
                     Err(error) if concerns_all(&error) => return Err(error),
                     Err(error) => {
                         tried.insert(id);
@@ -118,19 +118,29 @@ impl Desk {
         }
     }
 
-    /// Lets the clocks of one complaint act. `None` if there was nothing to do; else whether it went up the ladder.
-    async fn tick(&self, id: ComplaintId) -> Result<Option<bool>, DeskError> {
+    /// Lets the clocks of one complaint act, planned anew as often as a [change](super::Acting::perform) is where somebody else was
+    /// faster. `None` if there was nothing to do; else whether it went up the ladder.
+    async fn tick(&self, id: ComplaintId, policy: &Policy) -> Result<Option<bool>, DeskError> {
+        let mut ticked = self.tick_once(id, policy).await;
+        for _ in 1..ATTEMPTS {
+            if !matches!(ticked, Err(DeskError::Contended { .. })) {
+                break;
+            }
+            ticked = self.tick_once(id, policy).await;
+        }
+        ticked
+    }
+
+    async fn tick_once(&self, id: ComplaintId, policy: &Policy) -> Result<Option<bool>, DeskError> {
         let Some(before) = self.store.load(id).await? else { return Ok(None) };
-        let policy = self.policy();
         let now = self.now();
-        let former = before.handler.clone();
         let mut plan = Plan::new(now).with(&before);
         let mut escalated = false;
         for _ in 0..COMMANDS_MAX {
             let Some(state) = plan.state().cloned() else { break };
-            let context = Context::new(&policy, now);
+            let context = Context::new(policy, now);
             let context = if plan.is_empty() { context } else { context.continuing() };
-            let decided = due_commands(&state, &policy, now)
+            let decided = due_commands(&state, policy, now)
                 .into_iter()
                 .find_map(|command| decide(&state, &command, &Actor::system(), &context).ok());
             let Some(entries) = decided else { break };
@@ -143,9 +153,15 @@ impl Desk {
         if plan.is_empty() {
             return Ok(None);
         }
-        self.place(&mut plan, &policy, former).await?;
-        self.commit(&plan.into_change(&policy)).await?;
-        Ok(Some(escalated))
+        self.place(&mut plan, policy).await?;
+        match self.commit(&plan.into_change(policy)).await {
+            Ok(()) => Ok(Some(escalated)),
+            Err(DeskError::Store(StoreError::Conflict { current, .. })) => Err(DeskError::Contended { current }),
+            Err(DeskError::Store(StoreError::CapacityExceeded { .. })) => {
+                Err(DeskError::Contended { current: before.version })
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// The words of the question that is with the customer; the complaint holds only where in its log they are.
@@ -159,7 +175,7 @@ impl Desk {
     /// Those that nobody fits for are left as they are, without an entry; [`Acting::routing`](super::Acting::routing)
     /// says why.
     pub async fn route_waiting(&self) -> Result<u32, DeskError> {
-        let policy = self.policy();
+        let policy = self.usable_policy()?;
         let mut routed = 0;
         let mut walk = Some(most_pressing(vec![Status::Queued], None));
         loop {
@@ -167,7 +183,7 @@ impl Desk {
             while waiting.len() < TOGETHER_MAX
                 && let Some(page) = self.next_page(&mut walk).await?
             {
-                waiting.extend(page.iter().map(|complaint| (Plan::new(self.now()).with(complaint), None)));
+                waiting.extend(page.iter().map(|complaint| Plan::new(self.now()).with(complaint)));
             }
             if waiting.is_empty() {
                 return Ok(routed);
@@ -181,7 +197,7 @@ impl Desk {
     ///
     /// Example: [`ReleaseCause`](crate::complaint::ReleaseCause).
     pub async fn release_from_absent(&self) -> Result<u32, DeskError> {
-        let policy = self.policy();
+        let policy = self.usable_policy()?;
         let now = self.now();
         let context = Context::new(&policy, now).handler_available(false);
         let mut released = 0;
@@ -193,11 +209,11 @@ impl Desk {
             let mut walk = Some(most_pressing(statuses, Some(member.agent.id.clone())));
             while let Some(page) = self.next_page(&mut walk).await? {
                 for complaint in page.iter().filter(|complaint| !waits_for(complaint, &member.agent, now)) {
-                    let command = Command::release_handler_gone();
+                    let command = Command::release();
                     let Ok(entries) = decide(complaint, &command, &Actor::system(), &context) else { continue };
                     let mut plan = Plan::new(now).with(complaint);
                     plan.add(entries);
-                    taken.push((plan, complaint.handler.clone()));
+                    taken.push(plan);
                 }
                 if taken.len() >= TOGETHER_MAX {
                     released += self.place_together(std::mem::take(&mut taken), &policy).await?;
@@ -208,14 +224,14 @@ impl Desk {
     }
 
     /// Gives what these plans leave in the queue to handlers, all together, and commits each that changes anything.
-    /// Beside each plan stands who held its complaint before. Answers with how many were committed.
-    async fn place_together(&self, plans: Vec<(Plan, Option<AgentId>)>, policy: &Policy) -> Result<u32, DeskError> {
+    /// Answers with how many were committed.
+    async fn place_together(&self, plans: Vec<Plan>, policy: &Policy) -> Result<u32, DeskError> {
         if plans.is_empty() {
             return Ok(0);
         }
         let roster = self.roster().await?;
-        let with_need = |(plan, former): (Plan, Option<AgentId>)| {
-            let need = self.need(&plan, former.as_ref(), &roster)?;
+        let with_need = |plan: Plan| {
+            let need = self.need(&plan, &roster)?;
             Some((plan, need))
         };
         let (plans, needs): (Vec<Plan>, Vec<Need>) = plans.into_iter().filter_map(with_need).unzip();

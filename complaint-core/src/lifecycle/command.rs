@@ -8,7 +8,7 @@ use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::complaint::{Attachment, Outcome, Priority, ReleaseCause, Remedy};
+use crate::complaint::{Attachment, Outcome, Priority, Remedy};
 use crate::deadline::ClockKind;
 use crate::id::{AgentId, Area, AttachmentId, CategoryKey, CauseKey, InvalidId, Skill};
 
@@ -119,9 +119,6 @@ pub struct Input {
     /// How much of the time is used, where the system warns.
     #[serde(skip)]
     pub percent: u8,
-    /// Why it is taken from its handler, where the system acts.
-    #[serde(skip)]
-    pub release: Option<ReleaseCause>,
 }
 
 impl Input {
@@ -160,7 +157,6 @@ impl Input {
             attachments,
             clocks,
             percent,
-            release,
         } = self;
         let fields = [
             ("text", text.is_some()),
@@ -195,7 +191,6 @@ impl Input {
             ("attachments", !attachments.is_empty()),
             ("clocks", !clocks.is_empty()),
             ("percent", *percent != 0),
-            ("release", release.is_some()),
         ];
         fields.into_iter().filter(|(_, is_given)| *is_given).map(|(field, _)| field)
     }
@@ -646,14 +641,9 @@ impl Command {
         Self::of(CommandName::Escalate, Input { clocks, ..Input::default() })
     }
 
-    /// `release`, because the handler did not begin in time.
-    pub(crate) fn release_not_begun() -> Self {
-        Self::of(CommandName::Release, Input { release: Some(ReleaseCause::NotBegun), ..Input::default() })
-    }
-
-    /// `release`, because the handler is absent or disabled.
-    pub(crate) fn release_handler_gone() -> Self {
-        Self::of(CommandName::Release, Input { release: Some(ReleaseCause::HandlerGone), ..Input::default() })
+    /// `release`, by the system; why, is seen from the complaint and the [context](super::Context::handler_available).
+    pub(crate) fn release() -> Self {
+        Self::plain(CommandName::Release)
     }
 
     /// `close`.
@@ -730,7 +720,7 @@ mod tests {
 
     #[test]
     fn the_system_s_own_fields_never_come_from_a_body() {
-        for field in ["clocks", "percent", "release", "attachments"] {
+        for field in ["clocks", "percent", "attachments"] {
             for name in CommandName::ALL {
                 assert!(Command::from_json(*name, &json!({ field: 1 })).is_err(), "{name} read {field}");
             }

@@ -40,6 +40,7 @@ pub struct Context<'a> {
     pub(crate) seen: Option<Version>,
     pub(crate) routing: Option<&'a Routing>,
     pub(crate) other: Option<&'a Complaint>,
+    pub(crate) follows: Option<&'a Complaint>,
     pub(crate) joined: &'a [Complaint],
     pub(crate) open_complaints: u32,
     pub(crate) handler_available: bool,
@@ -56,6 +57,7 @@ impl<'a> Context<'a> {
             seen: None,
             routing: None,
             other: None,
+            follows: None,
             joined: &[],
             open_complaints: 0,
             handler_available: true,
@@ -79,6 +81,33 @@ impl<'a> Context<'a> {
     /// For `merge` and `unmerge`: the other complaint.
     pub fn other(mut self, other: &'a Complaint) -> Self {
         self.other = Some(other);
+        self
+    }
+
+    /// For `submit`: the finished complaint that the new one follows up. What keeps the actor from
+    /// [following it up](super::CommandName::FollowUp) keeps them from handing the new one in.
+    ///
+    /// ```
+    /// use complaint_core::lifecycle::{Command, CommandName, Context, decide, evolve, begin, submit};
+    /// # use complaint_core::{Actor, Complaint, Policy, id::ComplaintId, policy::Category, reference::Reference};
+    /// # let policy = Policy::standard().with_category(Category::named("Water supply")?);
+    /// # let john = Actor::customer("john")?;
+    /// # let about = Complaint::about("Water supply", "No water", "Since Monday.")?;
+    /// # let drawn = |number| (ComplaintId::from_uuid(uuid::Uuid::from_u128(number)), Reference::from_entropy(number));
+    /// # let ((id, reference), (next, number)) = (drawn(7), drawn(8));
+    /// let now = Context::new(&policy, chrono::DateTime::UNIX_EPOCH);
+    /// let first = begin(&submit(id, reference, &about, &john, &now)?).expect("a submission");
+    /// let early = submit(next, number, &about, &john, &now.following(&first)).unwrap_err();
+    /// assert_eq!(early.code(), "wrong_status", "it is open");
+    ///
+    /// let withdrawn = decide(&first, &Command::plain(CommandName::Withdraw), &john, &now)?;
+    /// let first = withdrawn.iter().fold(first, evolve);
+    /// let second = begin(&submit(next, number, &about, &john, &now.following(&first))?).expect("a submission");
+    /// assert_eq!(second.follows, Some(first.id));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn following(mut self, finished: &'a Complaint) -> Self {
+        self.follows = Some(finished);
         self
     }
 
@@ -122,8 +151,26 @@ impl<'a> Context<'a> {
         self
     }
 
-    /// Whether it can stay with its handler: they are there, or it [waits for them](crate::routing::waits_for). For `release` by the
-    /// system and for `send_back`.
+    /// Whether it can stay with its handler: they are there, or it [waits for them](crate::routing::waits_for). For `send_back`, and for
+    /// `release` by the system, which says by it [why](crate::complaint::ReleaseCause): they are gone, or else they did not begin in time.
+    ///
+    /// ```
+    /// use complaint_core::complaint::{Event, ReleaseCause};
+    /// use complaint_core::lifecycle::{Command, CommandName, Context, decide};
+    /// # use complaint_core::{Actor, Agent, Complaint, Desk, Policy, policy::Category, store::MemoryStore};
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// # let desk = Desk::new(MemoryStore::new(), Policy::standard().with_category(Category::named("Water supply")?));
+    /// # let asha = desk.enrol(Agent::named("asha", "Asha Rao")?.skilled_in(["water supply"])).await?;
+    /// # let john = desk.acting_as(Actor::customer("john")?);
+    /// # let receipt = john.submit(Complaint::about("Water supply", "No water", "Since Monday.")?).await?;
+    /// let (release, policy) = (Command::plain(CommandName::Release), desk.policy());
+    /// let gone = Context::new(&policy, desk.now()).handler_available(false);
+    /// let entries = decide(receipt.complaint(), &release, &Actor::system(), &gone)?;
+    /// assert_eq!(entries[0].event, Event::Released { agent: asha.id, cause: ReleaseCause::HandlerGone });
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn handler_available(mut self, available: bool) -> Self {
         self.handler_available = available;
         self

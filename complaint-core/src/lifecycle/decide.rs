@@ -69,7 +69,9 @@ pub fn decide(
 
 /// What submitting does: the first entry of a new log, or every guard that refuses it.
 ///
-/// The id and the reference are drawn by the caller. An agent or the system submits for `submission.customer`.
+/// The id and the reference are drawn by the caller. An agent or the system submits for `submission.customer`. What follows a finished
+/// complaint is told by the [context](Context::following); what that one does not allow stands before what is wrong with the new one,
+/// and whoever may not follow it up, or saw another version, is told that alone.
 ///
 /// ```
 /// use chrono::DateTime;
@@ -98,9 +100,18 @@ pub fn submit(
     actor: &Actor,
     context: &Context<'_>,
 ) -> Result<Entry, Refusal> {
+    let follow_up = Command::plain(CommandName::FollowUp);
+    let following = context.follows.and_then(|finished| decide(finished, &follow_up, actor, context).err());
+    if let Some(refusal) = following.as_ref().filter(|refusal| refusal.category().comes_first()) {
+        return Err(refusal.clone());
+    }
     let command = Command::plain(CommandName::Submit);
     let scene = Scene { complaint: None, submission: Some(submission), command: &command, actor, context };
     let failed = guards::check(&scene, rule(CommandName::Submit), guards::Depth::Everything);
+    if let Some(mut following) = following {
+        following.failed.extend(refusal(CommandName::Submit, None, failed).failed);
+        return Err(following);
+    }
     let customer = actor.customer_id().or(submission.customer.as_ref());
     let category = context.policy.category(&submission.category);
     let (true, Some(customer), Some(category)) = (failed.is_empty(), customer, category) else {
@@ -144,7 +155,7 @@ pub fn submit(
             purchase_date: submission.purchase_date,
             incident_date: submission.incident_date,
             wish: submission.wish,
-            follows: submission.follows,
+            follows: context.follows.map(|finished| finished.id),
             policy_version: context.policy.version,
         },
         clocks: Vec::new(),
@@ -411,9 +422,12 @@ fn effects(complaint: &Complaint, command: &Command, actor: &Actor, context: &Co
         }
         CommandName::Release => {
             if let Some(agent) = holder() {
-                let cause = input.release.unwrap_or(ReleaseCause::ByHand);
-                let missed =
-                    if cause == ReleaseCause::NotBegun { missed_now(complaint, command, now) } else { Vec::new() };
+                // The guard found one of the two. Who is gone is not barred from the level for not having begun.
+                let (cause, missed) = match actor.party() {
+                    Party::System if !context.handler_available => (ReleaseCause::HandlerGone, Vec::new()),
+                    Party::System => (ReleaseCause::NotBegun, missed_now(complaint, command, now)),
+                    _ => (ReleaseCause::ByHand, Vec::new()),
+                };
                 draft.push_with(queued(level), Event::Released { agent, cause }, reason(command), missed);
             }
         }

@@ -85,7 +85,7 @@ pub struct Need {
     pub concerns: BTreeSet<Concern>,
     /// Who may not get it, with the reason.
     pub excluded: Vec<(AgentId, Ineligible)>,
-    /// The superior of the last handler, preferred when eligible.
+    /// The superior to whom it goes first, when eligible: [`Roster::superior_for`]. What is [of](Need::of) a complaint alone names nobody.
     pub preferred: Option<AgentId>,
 }
 
@@ -422,6 +422,42 @@ impl Roster {
     /// An agent of the roster.
     pub fn member(&self, agent: &AgentId) -> Option<&Member> {
         self.members.iter().find(|member| member.agent.id == *agent)
+    }
+
+    /// The superior to whom a complaint goes first: that of whoever held it when it was last escalated, by a person or a clock, however
+    /// long it has waited since.
+    ///
+    /// It holds as long as the complaint is at the level which that escalation brought it to. It ends when the complaint is handed
+    /// back or escalated further, and when it is contested: whose answer is looked at anew does not choose, by whom they report to,
+    /// who looks at it. What was escalated out of a queue came from nobody, and goes to whom the router chooses.
+    ///
+    /// ```
+    /// use complaint_core::routing::{Need, Roster};
+    /// # use complaint_core::{Actor, Agent, Complaint, Desk, Policy, policy::Category, store::MemoryStore};
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// # let desk = Desk::new(MemoryStore::new(), Policy::standard().with_category(Category::named("Water supply")?));
+    /// let asha = Agent::named("asha", "Asha Rao")?.skilled_in(["water supply"]).reporting_to("maria".parse()?);
+    /// let asha = desk.enrol(asha).await?;
+    /// # let john = desk.acting_as(Actor::customer("john")?);
+    /// # let receipt = john.submit(Complaint::about("Water supply", "No water", "Since Monday.")?).await?;
+    /// let asha = desk.acting_as(Actor::agent(&asha));
+    /// asha.escalate(receipt.id(), "The valve is not ours to turn.").await?;
+    ///
+    /// let complaint = desk.store().load(receipt.id()).await?.expect("it waits: nobody works at level 2 yet");
+    /// let roster = Roster::of(desk.store().roster().await?, &desk.policy());
+    /// let need = Need { preferred: roster.superior_for(&complaint), ..Need::of(&complaint) };
+    /// assert_eq!(need.preferred.as_ref().map(|id| id.as_str()), Some("maria"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn superior_for(&self, complaint: &Complaint) -> Option<AgentId> {
+        let step = complaint.escalations.last().filter(|step| step.to == complaint.level)?;
+        // Below the level that it was contested to it never comes again, so it cannot have been escalated to it since.
+        if complaint.contested_to == Some(complaint.level) {
+            return None;
+        }
+        self.member(step.handler.as_ref()?)?.agent.reports_to.clone()
     }
 
     /// Whether somebody at the level could ever be given a complaint as things stand: nothing is against them but what

@@ -11,7 +11,7 @@ use crate::id::AgentId;
 
 /// Chooses a handler and explains the choice.
 ///
-/// The order is total: eligible agents before others; the superior of the last handler before the rest; then the
+/// The order is total: eligible agents before others; the [superior](Need::preferred) it was escalated to before the rest; then the
 /// lowest share of capacity used after taking it; then whoever was given a complaint longest ago (never before
 /// anybody else); then the id. Shares are compared exactly, as fractions.
 ///

@@ -1027,3 +1027,29 @@ fn a_window_that_opens_anew_is_never_the_shorter_one() {
     let again = world.act(&closed, &john, &failed);
     assert!(again.deadline(K::ContestWindow).unwrap().due_at >= end);
 }
+
+/// Also for whoever embeds the rules without a desk: the command is plain, and why is seen from the facts.
+#[test]
+fn what_the_system_takes_from_a_handler_says_why() {
+    let mut world = World::new(policy());
+    let assigned = world.assigned("sarah");
+    let (system, release) = (Actor::system(), Command::plain(C::Release));
+    let early = world.decide(&assigned, &system, &release, None).unwrap_err();
+    assert_eq!(early.code(), "release_not_due");
+    let cause = |entries: &[complaint_core::complaint::Entry]| match entries[0].event {
+        Event::Released { cause, .. } => cause,
+        ref other => panic!("{other:?}"),
+    };
+    world.now = due(&assigned, K::Acceptance).unwrap();
+    let late = world.decide(&assigned, &system, &release, None).unwrap();
+    let after = late.iter().fold(assigned.clone(), evolve);
+    assert_eq!(cause(&late), ReleaseCause::NotBegun);
+    assert!(after.deadline(K::Acceptance).unwrap().missed_at.is_some(), "the miss is kept");
+    assert!(after.exclusion(&agent_id("sarah")).is_some());
+    world.handler_available = false;
+    let gone = world.decide(&assigned, &system, &release, None).unwrap();
+    let after = gone.iter().fold(assigned.clone(), evolve);
+    assert_eq!((cause(&gone), after.exclusion(&agent_id("sarah"))), (ReleaseCause::HandlerGone, None));
+    let by_hand = Command::with_reason(C::Release, "Too much.");
+    assert_eq!(cause(&world.decide(&assigned, &agent("mia"), &by_hand, None).unwrap()), ReleaseCause::ByHand);
+}

@@ -12,7 +12,7 @@ use complaint_core::id::ComplaintId;
 use complaint_core::lifecycle::{Command, CommandName as C, Input, Status};
 use complaint_core::store::{AgentStore, MemoryStore, OpenLimit, StoreError};
 use complaint_core::testing::{CountedIds, KeptNotices};
-use complaint_core::{Actor, Agent, Complaint, Desk, DeskError, Resolution};
+use complaint_core::{Actor, Agent, Complaint, Desk, DeskError, Policy, Resolution};
 
 use crate::house::{
     House, World, admin, agent, agent_id, customer, decision, file, input, level, names, policy, submission,
@@ -993,4 +993,64 @@ fn telling_somebody_changes_nothing_else() {
         let after = it.deadlines.iter().find(|it| (it.clock, it.instance) == (before.clock, before.instance)).unwrap();
         assert_eq!((after.due_at, after.target), (before.due_at, before.target), "{:?}", before.clock);
     }
+}
+
+/// As often as somebody else is faster, and no more: it is left to the next sweep, and the others have their turn.
+#[tokio::test]
+async fn a_complaint_that_is_changed_all_the_time_does_not_hold_up_the_clocks() {
+    use complaint_core::testing::{Call, Faults, FaultyStore, Hook, Method};
+
+    /// Writes a note just before every commit of others.
+    struct Busy(Desk, ComplaintId);
+
+    #[async_trait::async_trait]
+    impl Hook for Busy {
+        async fn before(&self, call: Call) {
+            if call.method == Method::Commit {
+                let note = Command::with_text(C::Note, "And another thing.");
+                self.0.acting_as(agent("mia")).perform(self.1, note).await.unwrap();
+            }
+        }
+
+        async fn after(&self, _call: Call) {}
+    }
+
+    let house = House::new(policy()).await;
+    let (busy, calm) = (house.submit().await.id, house.submit().await.id);
+    house.clock.advance(TimeDelta::days(30));
+    let faults = Faults::none().with_hook(Arc::new(Busy(house.desk.clone(), busy)));
+    let store = Arc::new(FaultyStore::over(house.store.clone(), &faults));
+    let desk = Desk::over(store, policy()).with_clock(Arc::new(house.clock.clone()));
+    let swept = desk.sweep_clocks().await;
+    assert!(matches!(swept, Err(DeskError::Contended { .. })), "{swept:?}");
+    assert_eq!((house.state(busy).await.level, house.state(calm).await.level), (level(1), level(2)));
+    assert_eq!(house.desk.sweep_clocks().await.unwrap().escalated, 1);
+    assert_eq!(house.state(busy).await.level, level(2));
+}
+
+#[tokio::test]
+async fn under_a_policy_that_does_not_hold_together_nothing_is_changed() {
+    let house = House::new(policy()).await;
+    let id = house.submit().await.id;
+    let before = house.state(id).await;
+    let desk = Desk::over(house.store.clone(), Policy { calendar: "ofice".into(), ..policy() });
+    let desk = desk.with_clock(Arc::new(house.clock.clone())).with_ids(Arc::new(CountedIds::from(100)));
+    let john = desk.acting_as(customer("john"));
+    let withdraw = Command::plain(C::Withdraw);
+    for refused in [
+        john.submit(submission()).await.map(drop),
+        john.would_refuse_submission(&submission()).await.map(drop),
+        john.perform(id, withdraw.clone()).await.map(drop),
+        john.would_refuse(id, &withdraw, None).await.map(drop),
+        desk.enrol(Agent::named("new", "New").unwrap()).await.map(drop),
+        desk.sweep_clocks().await.map(drop),
+        desk.release_from_absent().await.map(drop),
+        desk.route_waiting().await.map(drop),
+    ] {
+        assert!(matches!(&refused, Err(DeskError::Policy(why)) if why.to_string().contains("ofice")), "{refused:?}");
+    }
+    assert_eq!((house.state(id).await, john.read(id).await.unwrap().id), (before, id));
+    assert!(house.store.find(&agent_id("new")).await.unwrap().is_none(), "not half enrolled");
+    desk.adopt(policy()).unwrap();
+    assert_eq!(john.perform(id, withdraw).await.unwrap().status, Status::Withdrawn);
 }

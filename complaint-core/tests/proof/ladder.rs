@@ -229,6 +229,46 @@ async fn a_superior_who_cannot_take_it_is_passed_over() {
 }
 
 #[tokio::test]
+async fn the_reporting_line_holds_until_the_morning_and_ends_when_it_is_contested() {
+    let mut policy = ladder(2, Priority::Normal);
+    policy.levels[0].target = "11 hours".parse().unwrap();
+    let shift = policy.calendar.clone();
+    let above =
+        |id: &str, room| Agent::named(id, id).unwrap().at_level(level(2)).with_capacity(room).on_shift(shift.clone());
+    let asha = Agent::named("asha", "asha").unwrap().skilled_in(["damaged goods"]).reporting_to(agent_id("boss"));
+    let house = House::with(policy, vec![asha, above("boss", 10), above("aaa", 100)]).await;
+    let (by_hand, by_clock) = (house.submit().await.id, house.submit().await.id);
+    // Level 2 has gone home.
+    house.clock.set("2026-11-23T20:30:00Z".parse().unwrap());
+    let asha = acting(&house, "asha").await;
+    asha.perform(by_hand, because(C::Escalate)).await.unwrap();
+    house.desk.sweep().await.unwrap();
+    let boss = acting(&house, "boss").await;
+    for id in [by_hand, by_clock] {
+        let complaint = house.state(id).await;
+        assert_eq!((complaint.status, complaint.level), (Status::Queued, level(2)));
+        let explained = boss.routing(id).await.unwrap().unwrap();
+        let preferred: Vec<_> = explained.candidates.iter().filter(|it| it.preferred).map(|it| &it.agent).collect();
+        assert_eq!((preferred, explained.chosen), (vec![&agent_id("boss")], None));
+    }
+    house.clock.set("2026-11-24T09:30:00Z".parse().unwrap());
+    house.desk.sweep().await.unwrap();
+    for id in [by_hand, by_clock] {
+        assert_eq!(holder(&house, id).await.0, "boss", "who has far less room than the other one");
+    }
+    // Back to whoever knows it, and up again by the customer: the superior of whoever decided is one of all.
+    boss.begin(by_hand).await.unwrap();
+    let instruction = Input { instruction: Some("Ask again.".into()), ..Input::default() };
+    boss.perform(by_hand, input(C::HandBack, instruction)).await.unwrap();
+    asha.begin(by_hand).await.unwrap();
+    asha.perform(by_hand, resolved()).await.unwrap();
+    house.as_actor(customer("john")).perform(by_hand, because(C::Contest)).await.unwrap();
+    let contested = house.state(by_hand).await;
+    assert_eq!((contested.level, contested.escalations.last().unwrap().to), (level(2), level(2)));
+    assert_eq!(holder(&house, by_hand).await.0, "aaa");
+}
+
+#[tokio::test]
 async fn money_goes_up_to_who_may_decide_it() {
     for length in [2, 5, 9] {
         let house = house(length, Priority::Normal).await;

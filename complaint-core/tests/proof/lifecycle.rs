@@ -510,9 +510,6 @@ fn the_last_level_has_final_authority_unless_new_evidence_is_brought() {
 
 #[test]
 fn the_systems_own_fields_are_not_for_hosts() {
-    use complaint_core::complaint::ReleaseCause;
-    let release = Input { release: Some(ReleaseCause::NotBegun), ..Input::default() };
-    assert_eq!(Command::new(C::Release, release).unwrap_err().field, "release");
     let clocks = Input { clocks: vec![(ClockKind::Level, 1)], ..Input::default() };
     assert_eq!(Command::new(C::Escalate, clocks).unwrap_err().field, "clocks");
     let percent = Input { percent: 90, ..Input::default() };

@@ -114,7 +114,8 @@ const LONG: usize = 65_537;
 /// The same with other input. What the system gives has none that could be spoiled.
 fn with<'a>(case: &Case<'a>, edit: impl FnOnce(&mut Input)) -> Vec<Case<'a>> {
     let mut input = case.command.input().clone();
-    if !input.clocks.is_empty() || input.percent != 0 || input.release.is_some() {
+    let released_by_clock = case.command.name() == C::Release && input.reason.is_none();
+    if !input.clocks.is_empty() || input.percent != 0 || released_by_clock {
         return Vec::new();
     }
     edit(&mut input);

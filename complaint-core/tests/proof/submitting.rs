@@ -10,7 +10,7 @@ use complaint_core::policy::{Category, CategoryQuestion};
 use complaint_core::reference::Reference;
 use complaint_core::{Actor, Complaint, Party, Policy};
 
-use crate::house::{admin, agent, agent_id, auditor, customer, john, level, monday, policy, uuid};
+use crate::house::{World, admin, agent, agent_id, auditor, customer, john, level, monday, policy, submission, uuid};
 use crate::lifecycle::Tally;
 use crate::oracle::{Fault, Verdict, line, text};
 
@@ -295,4 +295,20 @@ fn an_address_that_no_mail_could_reach_is_refused() {
         let found = refused(|it| it.contact.email = Some(address.into()));
         assert!(found.contains(&wanted[0]), "{address}: {found:?}");
     }
+}
+
+#[test]
+fn what_follows_an_open_complaint_or_somebody_else_s_is_not_taken() {
+    let mut world = World::new(policy());
+    let open = world.submitted();
+    let finished = world.plain(&open, &customer("john"), C::Withdraw);
+    let context = Context::new(&world.policy, world.now);
+    let next = |by: &str, first: &Complaint| {
+        let (id, reference) = (ComplaintId::from_uuid(uuid(77)), Reference::from_entropy(77));
+        submit(id, reference, &submission(), &customer(by), &context.following(first))
+    };
+    assert_eq!(begin(&next("john", &finished).unwrap()).unwrap().follows, Some(finished.id));
+    assert_eq!(next("john", &open).unwrap_err().code(), "wrong_status");
+    let foreign = next("jane", &finished).unwrap_err();
+    assert_eq!((foreign.code(), foreign.failed.len()), ("not_permitted", 1), "{foreign}");
 }

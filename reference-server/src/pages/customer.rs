@@ -551,7 +551,6 @@ pub(super) fn submission(category: &Category, typed: &Typed) -> (Submission, Vec
         language: None,
         channel: complaint_core::complaint::Channel::Web,
         customer: None,
-        follows: None,
     };
     (submission, faults)
 }
