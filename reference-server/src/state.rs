@@ -130,9 +130,13 @@ impl AppState {
         if let Err(error) = catalogue::catch_up(self.policies.as_ref(), &self.desk).await {
             tracing::error!(error = %chain(&error), "a newer policy could not be put into force");
         }
-        let mut swept = self.desk.sweep_clocks().await?;
-        swept.released = self.desk.release_from_absent().await?;
-        swept.routed = self.desk.route_waiting().await?;
+        // Every part is tried, whatever became of the others.
+        let clocks = self.desk.sweep_clocks().await;
+        let released = self.desk.release_from_absent().await;
+        let routed = self.desk.route_waiting().await;
+        let mut swept = clocks?;
+        swept.released = released?;
+        swept.routed = routed?;
         Ok(swept)
     }
 
