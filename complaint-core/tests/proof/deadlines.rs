@@ -684,7 +684,7 @@ fn blame_is_kept_per_level_and_holder() {
     world.now = at("2026-11-24T14:30:00Z");
     let used = usage(&world.log, &world.policy, world.now);
     assert_eq!(shares(&used[1]), [(None, hours(2)), (Some("maria".into()), hours(3))]);
-    assert_eq!(used[1].to_string(), "level 2 used 5 h of 40 h (5 working days)");
+    assert_eq!(used[1].to_string(), "level 2 used 5 h of 47 h 30 min (5 working days)");
     // Handed back, level 1 begins anew; the first stay is untouched.
     let back = input(C::HandBack, Input { instruction: Some("Ask again.".into()), ..Input::default() });
     world.act(&begun, &agent("maria"), &back);

@@ -411,12 +411,12 @@ async fn what_cannot_be_read_of_a_command_hides_no_guard() {
     ];
     assert_eq!(given, expected, "{}", answer.text);
 
-    // Lists that another command reads, or another door.
+    // A list that another command reads, and one of which nothing can be read.
     let lists = json!({"remedies": [{"kind": "repair"}]});
     let answer = house.command(&path, "begin", lists, &house.sarah).await;
     assert_eq!(codes(&answer), [told("remedies", "unknown_field")], "{}", answer.text);
     let answer = house.command(&path, "post", json!({"text": "Here.", "files": [{}]}), &house.sarah).await;
-    assert_eq!(codes(&answer), [told("files", "not_by_body")], "{}", answer.text);
+    assert_eq!(codes(&answer), [told("files.0", "invalid_type")], "{}", answer.text);
 
     // Who saw another version or may not do it learns that first.
     let stale = house.sarah.clone().header("if-match", "\"99\"");

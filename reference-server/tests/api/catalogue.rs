@@ -225,7 +225,7 @@ async fn what_a_command_takes_is_learnt_from_the_api() {
         house.command(&path, "resolve", json!({"outcome": "upheld", "remedies": remedies}), &house.sarah).await;
     let missing = |field: &str| (field.to_owned(), "missing".to_owned());
     let unknown = ("remedies.0.text".to_owned(), "unknown_field".to_owned());
-    assert_eq!(refused.fields(), [unknown, missing("explanation"), missing("apology")]);
+    assert_eq!(refused.fields(), [unknown, missing("explanation"), missing("apology"), missing("remedies.0.amount")]);
     let detail = refused.json()["detail"].as_str().unwrap_or_default().to_owned();
     assert!(detail.contains("kind, amount, due_on, instructions"), "{detail}");
 }

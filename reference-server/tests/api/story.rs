@@ -221,7 +221,7 @@ async fn an_agent_takes_a_call_down() {
         ("customer", json!("u_nobody"), "unknown_customer"),
         ("customer", json!(null), "missing"),
         ("channel", json!("email"), "unknown_value"),
-        ("channel", json!(null), "invalid"),
+        ("channel", json!(null), "missing"),
     ] {
         let mut wrong = body.clone();
         wrong[field] = value;
