@@ -158,6 +158,8 @@ pub struct Parts {
     pub transport: Arc<dyn MailTransport>,
     /// Where mail about accounts leaves instead, if it is to leave elsewhere.
     pub account_mail: Option<Arc<dyn AccountMail>>,
+    /// What passwords are hashed by.
+    pub passwords: Passwords,
 }
 
 /// The server, ready to answer.
@@ -189,6 +191,7 @@ pub async fn build(config: Config) -> Result<Server, BuildError> {
         ids: Arc::new(RandomIds),
         transport: Arc::new(transport),
         account_mail: None,
+        passwords: Passwords::new().map_err(BuildError::Passwords)?,
     };
     let server = build_with(config, parts).await?;
     made.keep();
@@ -244,9 +247,8 @@ pub async fn build_with(config: Config, parts: Parts) -> Result<Server, BuildErr
     };
     let database = Database::open(&config.database, config.durable).await?;
     database.release_claims(clock.now()).await?;
-    let passwords = Passwords::new().map_err(BuildError::Passwords)?;
     let accounts =
-        AccountService::new(Arc::clone(&database.accounts), passwords, Arc::clone(&clock), &config.base_url());
+        AccountService::new(Arc::clone(&database.accounts), parts.passwords, Arc::clone(&clock), &config.base_url());
     let setup_link = accounts.setup_link().await.map_err(BuildError::Accounts)?;
 
     let identities = IdentityService::new(Arc::clone(&database.identities), accounts.clone(), Arc::clone(&clock));

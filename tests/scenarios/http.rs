@@ -23,6 +23,7 @@ use complaint_core::notice::{NoticeKind, Recipient};
 use complaint_core::testing::{Answer, House, ManualClock, Person, Role, SeenClock, Sight, World, audit, take_notices};
 use complaint_core::{Agent, Policy};
 use complaint_notify::Transport;
+use reference_server::auth::password::Passwords;
 use reference_server::config::{Config, ServeArgs};
 use reference_server::{AppState, Parts, build_with};
 use serde_json::{Map, Value, json};
@@ -83,6 +84,7 @@ impl HttpWorld {
             ids: Arc::new(RandomIds),
             transport: Arc::new(Transport::from_config(None, self.folder.join("mail")).map_err(broken)?),
             account_mail: None,
+            passwords: Passwords::cheap().map_err(broken)?,
         };
         let server = build_with(config, parts).await.map_err(broken)?;
         let link = server.setup_link().unwrap_or_default().to_owned();

@@ -113,6 +113,7 @@ pub struct Passwords {
     /// with the allocator, once for each thread that ever hashed, which is hundreds of megabytes after a busy minute.
     memory: Arc<Mutex<Vec<Memory>>>,
     patience: Duration,
+    cost: Params,
     dummy: Arc<str>,
 }
 
@@ -125,12 +126,23 @@ impl Passwords {
 
     /// As many hashes at once as `places`; who waits longer than `patience` gets [`PasswordError::Busy`].
     pub fn with_places(places: usize, patience: Duration) -> Result<Self, PasswordError> {
+        Self::costing(cost(), places, patience)
+    }
+
+    /// Hashes that cost next to nothing, for tests that make accounts by the hundred. Whoever steals such a hash guesses the password.
+    pub fn cheap() -> Result<Self, PasswordError> {
+        let cost = Params::new(Params::MIN_M_COST, 1, 1, None).expect("argon2's own bound");
+        Self::costing(cost, 2, Duration::from_mins(1))
+    }
+
+    fn costing(cost: Params, places: usize, patience: Duration) -> Result<Self, PasswordError> {
         let mut memory = Memory::new();
-        let dummy = hashed("nobody has this password", &mut memory)?;
+        let dummy = hashed("nobody has this password", cost.clone(), &mut memory)?;
         Ok(Self {
             places: Arc::new(Semaphore::new(places)),
             memory: Arc::new(Mutex::new(vec![memory])),
             patience,
+            cost,
             dummy: dummy.into(),
         })
     }
@@ -138,7 +150,8 @@ impl Passwords {
     /// The PHC string to store for `password`.
     pub async fn hash(&self, password: &str) -> Result<String, PasswordError> {
         let password = bounded(password)?;
-        self.work(move |memory| hashed(&password, memory)).await
+        let cost = self.cost.clone();
+        self.work(move |memory| hashed(&password, cost, memory)).await
     }
 
     /// Compares `password` with a stored hash. Without one, the same work is done on a hash nobody knows the password of, so that
@@ -147,16 +160,17 @@ impl Passwords {
         let password = bounded(password)?;
         let known = stored.is_some();
         let stored: Arc<str> = stored.map_or_else(|| Arc::clone(&self.dummy), Arc::from);
+        let cost = self.cost.clone();
         self.work(move |memory| {
             let parsed = PasswordHash::new(&stored).map_err(|error| PasswordError::Hash(error.into()))?;
             let params = Params::try_from(&parsed).map_err(PasswordError::Hash)?;
             if !is_of(&password, &parsed, params.clone(), memory).map_err(PasswordError::Hash)? || !known {
                 return Ok(Comparison::Wrong);
             }
-            if same_cost(&params, &cost()) {
+            if same_cost(&params, &cost) {
                 return Ok(Comparison::Right);
             }
-            Ok(Comparison::RightRehashed(hashed(&password, memory)?))
+            Ok(Comparison::RightRehashed(hashed(&password, cost, memory)?))
         })
         .await
     }
@@ -188,14 +202,14 @@ impl Passwords {
 /// What a hash is worked out in.
 type Memory = Vec<Block>;
 
-/// What a new hash costs.
+/// What a new hash costs whoever guesses.
 fn cost() -> Params {
     Params::new(19 * 1024, 2, 1, None).expect("constant parameters are within argon2's bounds")
 }
 
 /// The PHC string of a password under a new salt.
-fn hashed(password: &str, memory: &mut Memory) -> Result<String, PasswordError> {
-    let (algorithm, version, salt, params) = (Algorithm::Argon2id, Version::V0x13, Salt::generate(), cost());
+fn hashed(password: &str, params: Params, memory: &mut Memory) -> Result<String, PasswordError> {
+    let (algorithm, version, salt) = (Algorithm::Argon2id, Version::V0x13, Salt::generate());
     let of = || -> password_hash::Result<PasswordHash> {
         let params_in_words = ParamsString::try_from(&params)?;
         let argon2 = Argon2::new(algorithm, version, params);

@@ -2,6 +2,7 @@ use std::time::{Duration, Instant};
 
 use axum::http::Method;
 use chrono::TimeDelta;
+use reference_server::auth::password::Passwords;
 use reference_server::auth::{AccountChange, Role, Visit};
 use serde_json::json;
 
@@ -9,7 +10,7 @@ use crate::support::{Harness, OTHER_PASSWORD, PASSWORD, With};
 
 #[tokio::test]
 async fn unknown_wrong_and_disabled_get_one_answer() {
-    let it = Harness::new().await;
+    let it = Harness::hashing(Passwords::new().expect("a hash"), |_| {}, |config| config).await;
     it.customer("john@example.org").await;
     it.customer("gone@example.org").await;
     let gone = it.log_in("gone@example.org").await.json()["id"].as_str().expect("an id").to_owned();

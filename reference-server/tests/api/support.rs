@@ -13,6 +13,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use complaint_core::NotifyError;
 use complaint_core::clock::RandomIds;
 use complaint_notify::{Mail, MailTransport};
+use reference_server::auth::password::Passwords;
 use reference_server::auth::{AccountMail, AccountMailError, AccountMessage};
 use reference_server::clock::Clock;
 use reference_server::config::{Config, ServeArgs};
@@ -198,6 +199,14 @@ impl Harness {
     }
 
     pub(crate) async fn with(change: impl FnOnce(&mut ServeArgs), configure: impl FnOnce(Config) -> Config) -> Self {
+        Self::hashing(Passwords::cheap().expect("a hash"), change, configure).await
+    }
+
+    pub(crate) async fn hashing(
+        passwords: Passwords,
+        change: impl FnOnce(&mut ServeArgs),
+        configure: impl FnOnce(Config) -> Config,
+    ) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let mut args = ServeArgs {
             listen: "127.0.0.1:8080".into(),
@@ -216,6 +225,7 @@ impl Harness {
             ids: Arc::new(RandomIds),
             transport: Arc::clone(&letters) as Arc<dyn MailTransport>,
             account_mail: Some(Arc::clone(&mail) as Arc<dyn AccountMail>),
+            passwords,
         };
         let server = build_with(config, parts).await.expect("a server");
         let router = server.router();

@@ -7,6 +7,7 @@ use axum::Router;
 use chrono::{DateTime, TimeDelta, Utc};
 use complaint_core::clock::RandomIds;
 use complaint_notify::MailFolder;
+use reference_server::auth::password::Passwords;
 use reference_server::auth::{AccountMail, AccountMailError, AccountMessage};
 use reference_server::clock::Clock;
 use reference_server::config::{Config, ServeArgs};
@@ -70,6 +71,7 @@ impl House {
             ids: Arc::new(RandomIds),
             transport: Arc::new(MailFolder::new(folder.path().join("data/mail"))),
             account_mail: Some(Arc::clone(&mail) as Arc<dyn AccountMail>),
+            passwords: Passwords::cheap().expect("a hash"),
         };
         let server = build_with(config, parts).await.expect("a server");
         let router = server.router();
