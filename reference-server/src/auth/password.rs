@@ -131,8 +131,7 @@ impl Passwords {
 
     /// Hashes that cost next to nothing, for tests that make accounts by the hundred. Whoever steals such a hash guesses the password.
     pub fn cheap() -> Result<Self, PasswordError> {
-        let cost = Params::new(Params::MIN_M_COST, 1, 1, None).expect("argon2's own bound");
-        Self::costing(cost, 2, Duration::from_mins(1))
+        Self::costing(constant(Params::MIN_M_COST, 1), 2, Duration::from_mins(1))
     }
 
     fn costing(cost: Params, places: usize, patience: Duration) -> Result<Self, PasswordError> {
@@ -204,7 +203,11 @@ type Memory = Vec<Block>;
 
 /// What a new hash costs whoever guesses.
 fn cost() -> Params {
-    Params::new(19 * 1024, 2, 1, None).expect("constant parameters are within argon2's bounds")
+    constant(19 * 1024, 2)
+}
+
+fn constant(memory_kib: u32, passes: u32) -> Params {
+    Params::new(memory_kib, passes, 1, None).expect("constant parameters are within argon2's bounds")
 }
 
 /// The PHC string of a password under a new salt.
