@@ -11,7 +11,7 @@ use complaint_core::DeskError;
 use complaint_core::complaint::{Attachment, Complaint};
 use complaint_core::desk::Acting;
 use complaint_core::id::{AttachmentId, ComplaintId, Version};
-use complaint_core::lifecycle::{Command, CommandName, FILES_MAX, Input, InvalidInput, MEDIA_TYPES, RefusalCategory};
+use complaint_core::lifecycle::{Command, CommandName, FILES_MAX, Input, MEDIA_TYPES, RefusalCategory};
 use complaint_core::store::StoreError;
 use complaint_core::text::{FIELD_MAX, TEXT_MAX};
 use futures_util::TryStreamExt as _;
@@ -181,6 +181,7 @@ async fn take_in(state: &AppState, mut form: Multipart, command: CommandName) ->
     }
 }
 
+/// For the rules to count: what is wrong with the file itself is told already.
 fn stand_in(state: &AppState) -> Attachment {
     Attachment {
         id: AttachmentId::from_uuid(state.desk.draw_id()),
@@ -318,11 +319,6 @@ pub(crate) async fn send(
         after
     })
     .await
-}
-
-/// A command with the facts of its files.
-pub(crate) fn carrying(command: Command, files: &[Taken]) -> Result<Command, InvalidInput> {
-    command.carrying(files.iter().map(Taken::facts).collect())
 }
 
 pub(crate) fn unsupported(detail: &str) -> Problem {

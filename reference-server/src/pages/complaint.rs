@@ -28,7 +28,7 @@ use super::words::{
     outcome_tag, owed, sentence, staff_status, time_left, unfit,
 };
 use super::{Answer, Me, Person, complaint_address, ended, page, see, start_of, upload};
-use crate::api::attachments::{Taken, attach as attach_files, carrying, send};
+use crate::api::attachments::{Taken, attach as attach_files, send};
 use crate::api::view::cause_name;
 use crate::auth::viewer::ShownBy;
 use crate::auth::{Role, Viewer};
@@ -364,7 +364,11 @@ async fn command(
     let upload::Sent { typed, files, faults } = upload::read(&state, request).await?;
     let seen = seen_version(name, &typed)?;
     let reading = read(name, &typed);
-    let command = if name.takes_files() { carrying(reading.command, &files)? } else { reading.command };
+    let command = if name.takes_files() {
+        reading.command.carrying(files.iter().map(Taken::facts).collect())?
+    } else {
+        reading.command
+    };
     if !(reading.faults.is_empty() && faults.is_empty()) {
         let wrong =
             Wrong { command, seen, typed, rows: reading.rows, typed_faults: reading.faults, file_faults: faults };
