@@ -130,14 +130,7 @@ impl AppState {
         if let Err(error) = catalogue::catch_up(self.policies.as_ref(), &self.desk).await {
             tracing::error!(error = %chain(&error), "a newer policy could not be put into force");
         }
-        // Every part is tried, whatever became of the others.
-        let clocks = self.desk.sweep_clocks().await;
-        let released = self.desk.release_from_absent().await;
-        let routed = self.desk.route_waiting().await;
-        let mut swept = clocks?;
-        swept.released = released?;
-        swept.routed = routed?;
-        Ok(swept)
+        self.desk.sweep_complaints().await
     }
 
     /// Delivers the notices that wait. When it returns, none is under way any more.

@@ -42,6 +42,7 @@ const TOGETHER_MAX: usize = 1000;
 /// assert_eq!(john.read(receipt.id()).await?.handler.as_ref().map(|id| id.as_str()), Some("ben"));
 ///
 /// // One part of it at a time:
+/// assert_eq!((desk.sweep_complaints().await?.clocked, desk.deliver().await?.delivered), (0, 0));
 /// assert_eq!((desk.sweep_clocks().await?.escalated, desk.route_waiting().await?), (0, 0));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// # })?;
@@ -70,17 +71,21 @@ impl Desk {
     ///
     /// Example: [`Swept`].
     pub async fn sweep(&self) -> Result<Swept, DeskError> {
+        let complaints = self.sweep_complaints().await;
+        let delivered = self.deliver().await;
+        let (swept, delivered) = (complaints?, delivered?);
+        Ok(Swept { delivered: delivered.delivered, dead: delivered.dead, ..swept })
+    }
+
+    /// What a [sweep](Self::sweep) does apart from notices, for hosts that deliver in a rhythm of its own.
+    ///
+    /// Example: [`Swept`].
+    pub async fn sweep_complaints(&self) -> Result<Swept, DeskError> {
         let clocks = self.sweep_clocks().await;
         let released = self.release_from_absent().await;
         let routed = self.route_waiting().await;
-        let delivered = self.deliver().await;
-        let mut swept = clocks?;
-        swept.released = released?;
-        swept.routed = routed?;
-        let delivered = delivered?;
-        swept.delivered = delivered.delivered;
-        swept.dead = delivered.dead;
-        Ok(swept)
+        let swept = clocks?;
+        Ok(Swept { released: released?, routed: routed?, ..swept })
     }
 
     /// Lets the clocks act: warnings, alarms, releases, escalations, closings; oldest first, until none is left. A complaint that

@@ -26,6 +26,7 @@ fn whoever_may_not_is_told_who_may() {
     let remedy = |name, who: &str| refused(&world, &assigned, &agent(who), &Command::plain(name))[0].remedy.clone();
     assert_eq!(remedy(C::Begin, "ben"), "the handler must do it");
     assert_eq!(remedy(C::Approve, "ben"), "one of them must do it");
+    assert_eq!(remedy(C::Warn, "ben"), "it happens by itself when it is time");
 }
 
 #[test]

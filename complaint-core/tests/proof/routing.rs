@@ -503,16 +503,11 @@ fn a_batch_of_unequal_weights_stays_near_the_least_there_is() {
     assert!(plans == 1_920 && exact >= 1_869 && all <= 1_001 && worst <= 2_906, "{:?}", seen(&with));
 }
 
-/// The figure stands in the documentation alone, where whoever embeds the library reads it.
+/// With urgencies as they are: the bound that the documentation of `route_batch` states.
 #[test]
-fn the_bound_that_is_stated_for_unequal_weights_is_the_one_that_is_seen() {
+fn no_batch_of_unequal_weights_costs_more_than_is_stated() {
     let (without, _) = compared(AS_OF);
-    let documented = include_str!("../../src/routing/batch.rs").split_once("the worst cost ").unwrap().1;
-    let stated: f64 = documented.split_once(" times").unwrap().0.parse().expect("the bound that was seen, as a number");
-    // In tenths, rounded up.
-    #[expect(clippy::cast_precision_loss, reason = "thousandths of a small number")]
-    let seen = ((without.worst + 99) / 100) as f64 / 10.0;
-    assert_eq!((without.plans, stated), (4_000, seen), "stated, and seen: {} thousandths", without.worst);
+    assert!(without.plans == 4_000 && without.worst <= 1_100, "{} plans, {} thousandths", without.plans, without.worst);
 }
 
 /// For the fourth to fit, the first goes to whom the fifth was with, and the fifth to whom the first was with.

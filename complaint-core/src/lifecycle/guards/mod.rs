@@ -86,10 +86,10 @@ pub(crate) fn check(scene: &Scene<'_>, rule: &Rule, depth: Depth) -> Vec<FailedG
     if matching.is_empty() {
         let who: Vec<&str> = rule.permits.iter().map(|permit| permit.who.in_words()).collect();
         let roles = who.join(", ");
-        let remedy = if rule.permits.iter().any(|permit| permit.who == Who::Handler) {
-            "the handler must do it"
-        } else {
-            "one of them must do it"
+        let remedy = match rule.permits {
+            [only] if only.who == Who::System => "it happens by itself when it is time",
+            permits if permits.iter().any(|permit| permit.who == Who::Handler) => "the handler must do it",
+            _ => "one of them must do it",
         };
         let could_be_handler = matches!(scene.actor.party(), Party::Agent(_))
             && rule.permits.iter().any(|permit| matches!(permit.who, Who::Handler | Who::Proposer));
