@@ -42,6 +42,7 @@
 //! | who is told what | [`notice::announce`] |
 //! | what was promised and kept, what customers say | [`redress::Ledger`], [`satisfaction::Satisfaction`] |
 //! | what can be configured | [`policy::Policy`] |
+//! | how to read JSON from outside | [`lifecycle::Command::from_json`], [`json::Described`] |
 //! | how to write a store | [`store::ComplaintStore`], [`store::AgentStore`], [`store::Outbox`] |
 //!
 //! # Features
@@ -59,6 +60,7 @@ pub mod conformance;
 pub mod deadline;
 pub mod desk;
 pub mod id;
+pub mod json;
 pub mod lifecycle;
 pub mod money;
 pub mod notice;

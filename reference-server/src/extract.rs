@@ -10,6 +10,7 @@ use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE, IF_MATCH};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use chrono::{DateTime, Utc};
+use complaint_core::json::Described;
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Value, json};
@@ -69,6 +70,13 @@ impl<T> Sent<T> {
             None => Ok(self.body),
             Some(wrong) => Err(wrong.and_more(rules(self.body).err().map(Problem::from))),
         }
+    }
+}
+
+impl Sent<Value> {
+    /// Read further, as a whole body is read; `untold` are fields that no refusal names.
+    pub fn read<T: DeserializeOwned>(self, untold: &[&str]) -> Result<Sent<T>, Problem> {
+        of_value(self.body, self.wrong.map(|wrong| wrong.errors).unwrap_or_default(), untold)
     }
 }
 
@@ -239,19 +247,22 @@ pub fn parse_strictly<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
 /// What is wrong, where nothing can be read beside it.
 pub(crate) fn read<T: DeserializeOwned>(body: &[u8], untold: &[&str]) -> Result<Sent<T>, Problem> {
     let text = std::str::from_utf8(body).map_err(|_| Problem::malformed("malformed_json", "The body is not UTF-8."))?;
-    let mut faults = inspect(text)?;
-    let mut deserializer = serde_json::Deserializer::from_str(text);
-    let error = match serde_path_to_error::deserialize(&mut deserializer) {
+    let faults = inspect(text)?;
+    let body = serde_json::from_str(text).map_err(|error| not_read(&error))?;
+    of_value(body, faults, untold)
+}
+
+fn of_value<T: DeserializeOwned>(
+    body: Value,
+    mut faults: Vec<FieldError>,
+    untold: &[&str],
+) -> Result<Sent<T>, Problem> {
+    let error = match serde_path_to_error::deserialize(Described(&body)) {
         Ok(body) => return Ok(Sent { body, wrong: (!faults.is_empty()).then(|| Problem::of_fields(faults)) }),
         Err(error) => error,
     };
     let first = field_fault(&dotted(error.path()), &error.inner().to_string(), untold);
-    let mended = if text.len() > MENDED_MAX {
-        name(&mut faults, first);
-        None
-    } else {
-        mend_all(text, &mut faults, first, untold)
-    };
+    let mended = Mending { left: READ_MAX / body.to_string().len(), body, untold }.all(&mut faults, first);
     let wrong = Problem::of_fields(faults);
     match mended {
         Some(body) => Ok(Sent { body, wrong: Some(wrong) }),
@@ -259,8 +270,9 @@ pub(crate) fn read<T: DeserializeOwned>(body: &[u8], untold: &[&str]) -> Result<
     }
 }
 
-/// The longest body, in bytes, of which more than the first fault is named: each costs reading it anew.
-const MENDED_MAX: usize = 64 * 1024;
+/// How many bytes are read at most to name all faults of a body: each is found by reading it anew. Of a large body the first few are
+/// named.
+const READ_MAX: usize = 32 * 1024 * 1024;
 /// The most faults that are named.
 const FAULTS_MAX: usize = 20;
 
@@ -271,50 +283,12 @@ fn name(faults: &mut Vec<FieldError>, fault: FieldError) {
     }
 }
 
-/// Names what else is wrong. A reader stops at the first fault, so each value at fault gives way to one that will do; what is read then,
-/// if that is enough.
-fn mend_all<T: DeserializeOwned>(
-    text: &str,
-    faults: &mut Vec<FieldError>,
-    first: FieldError,
-    untold: &[&str],
-) -> Option<T> {
-    let mut body = serde_json::from_str::<Value>(text).unwrap_or_default();
-    let mut fault = Some(first);
-    // Values are looked at in another order than they were sent in: one that gave way too early comes again, and is not named again.
-    for _ in 0..2 * FAULTS_MAX {
-        let Some(at) = fault else { break };
-        name(faults, at.clone());
-        let top = top_of(&at).to_owned();
-        if top.is_empty() || faults.len() == FAULTS_MAX {
-            break;
-        }
-        let place: Vec<&str> = at.field.split('.').collect();
-        fault = match &*at.code {
-            "unknown_field" => {
-                if let Some((name, object)) = place.split_last()
-                    && let Some(members) = below(&mut body, object).and_then(Value::as_object_mut)
-                {
-                    members.remove(*name);
-                }
-                fault_in::<T>(&body, untold)
-            }
-            // Of two, the last one stands in `body`.
-            "duplicate" => fault_in::<T>(&body, untold),
-            // The value gives way, or, where none of ours will do there, all of the member that it is in. If nothing does, what else is
-            // wrong stays unknown.
-            _ => {
-                let value = mended::<T>(&mut body, &place, &at, untold);
-                value.or_else(|| mended::<T>(&mut body, &[&top], &at, untold)).and_then(|mended| mended.next)
-            }
-        };
-    }
-    serde_json::from_value(body).ok()
-}
-
-fn fault_in<T: DeserializeOwned>(body: &Value, untold: &[&str]) -> Option<FieldError> {
-    let error = serde_path_to_error::deserialize::<_, T>(body).err()?;
-    Some(field_fault(&dotted(error.path()), &error.inner().to_string(), untold))
+/// A body of which every value at fault gives way to one that will do, as a reader stops at the first fault.
+struct Mending<'a> {
+    body: Value,
+    untold: &'a [&'a str],
+    /// How often it may be read.
+    left: usize,
 }
 
 /// A value gave way.
@@ -323,24 +297,61 @@ struct Mended {
     next: Option<FieldError>,
 }
 
-/// Puts a value of ours in a place, or says `None` if that place stays at fault whatever stands there.
-fn mended<T: DeserializeOwned>(body: &mut Value, place: &[&str], at: &FieldError, untold: &[&str]) -> Option<Mended> {
-    let whole = place.join(".");
-    let before = below(body, place)?.clone();
-    for mend in mends(at) {
-        *below(body, place)? = mend;
-        let next = fault_in::<T>(body, untold);
-        // A fault of what it is in is one of this place, too.
-        let here = |next: &FieldError| {
-            let within = |inner: &str, outer: &str| inner == outer || inner.starts_with(&format!("{outer}."));
-            within(&next.field, &whole) || within(&whole, &next.field)
-        };
-        if !next.as_ref().is_some_and(here) {
-            return Some(Mended { next });
+impl Mending<'_> {
+    /// Names what else is wrong; what is read in the end, if that is enough.
+    fn all<T: DeserializeOwned>(mut self, faults: &mut Vec<FieldError>, first: FieldError) -> Option<T> {
+        let mut fault = Some(first);
+        // Values are looked at in another order than they were sent in: one that gave way too early comes again, and is not named again.
+        for _ in 0..2 * FAULTS_MAX {
+            let Some(at) = fault else { break };
+            name(faults, at.clone());
+            let top = top_of(&at).to_owned();
+            if top.is_empty() || faults.len() == FAULTS_MAX {
+                break;
+            }
+            let place: Vec<&str> = at.field.split('.').collect();
+            fault = if at.code == "unknown_field" {
+                if let Some((name, object)) = place.split_last()
+                    && let Some(members) = below(&mut self.body, object).and_then(Value::as_object_mut)
+                {
+                    members.remove(*name);
+                }
+                self.fault::<T>()
+            } else {
+                // The value gives way, or, where none of ours will do there, all of the member that it is in. If nothing does, what
+                // else is wrong stays unknown.
+                let value = self.mended::<T>(&place, &at);
+                value.or_else(|| self.mended::<T>(&[&top], &at)).and_then(|mended| mended.next)
+            };
         }
+        T::deserialize(Described(&self.body)).ok()
     }
-    *below(body, place)? = before;
-    None
+
+    fn fault<T: DeserializeOwned>(&mut self) -> Option<FieldError> {
+        self.left = self.left.checked_sub(1)?;
+        let error = serde_path_to_error::deserialize::<_, T>(Described(&self.body)).err()?;
+        Some(field_fault(&dotted(error.path()), &error.inner().to_string(), self.untold))
+    }
+
+    /// Puts a value of ours in a place, or says `None` if that place stays at fault whatever stands there.
+    fn mended<T: DeserializeOwned>(&mut self, place: &[&str], at: &FieldError) -> Option<Mended> {
+        let whole = place.join(".");
+        let before = below(&mut self.body, place)?.clone();
+        for mend in mends(at) {
+            *below(&mut self.body, place)? = mend;
+            let next = self.fault::<T>();
+            // A fault of what it is in is one of this place, too.
+            let here = |next: &FieldError| {
+                let within = |inner: &str, outer: &str| inner == outer || inner.starts_with(&format!("{outer}."));
+                within(&next.field, &whole) || within(&whole, &next.field)
+            };
+            if !next.as_ref().is_some_and(here) {
+                return Some(Mended { next });
+            }
+        }
+        *below(&mut self.body, place)? = before;
+        None
+    }
 }
 
 /// What is there in a document; a missing member of an object is made.
@@ -566,11 +577,13 @@ fn inspect(text: &str) -> Result<Vec<FieldError>, Problem> {
         Err(_) if walk.too_deep => {
             Err(Problem::malformed("too_deep", format!("The body is nested deeper than {JSON_DEPTH_MAX} levels.")))
         }
-        Err(error) => Err(Problem::malformed(
-            "malformed_json",
-            format!("The body is not JSON (line {}, column {}).", error.line(), error.column()),
-        )),
+        Err(error) => Err(not_read(&error)),
     }
+}
+
+fn not_read(error: &serde_json::Error) -> Problem {
+    let said = format!("The body is not JSON (line {}, column {}).", error.line(), error.column());
+    Problem::malformed("malformed_json", said)
 }
 
 #[derive(Default)]
@@ -829,6 +842,11 @@ mod tests {
         assert_eq!(refused(r#"{"name":"a","items":[{"kind":"gift"}]}"#), is(422, "items.0.kind", "unknown_value"));
         assert_eq!(refused(r#"{"name":"a","items":[{}]}"#), is(422, "items.0.kind", "missing"));
         assert_eq!(refused(r#"{"name":"a","items":[{"kind":"refund","x":1}]}"#), is(422, "items.0.x", "unknown_field"));
+        assert_eq!(refused(r#"{"name":"a","items":[["refund"]]}"#), is(422, "items.0", "invalid_type"));
+        assert_eq!(
+            refused(r#"{"name":"a","items":[{"kind":{"refund":null}}]}"#),
+            is(422, "items.0.kind", "invalid_type")
+        );
     }
 
     #[test]

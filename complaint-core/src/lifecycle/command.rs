@@ -11,6 +11,7 @@ use serde_json::Value;
 use crate::complaint::{Attachment, Outcome, Priority, Remedy};
 use crate::deadline::ClockKind;
 use crate::id::{AgentId, Area, AttachmentId, CategoryKey, CauseKey, InvalidId, Skill};
+use crate::json::Described;
 
 /// A command with what the caller gives. Texts are raw: [`decide`](super::decide) checks them all and names every
 /// fault at once.
@@ -588,11 +589,11 @@ impl Command {
             }
             // One field at a time, so that the message can name it.
             let single = serde_json::json!({ field.as_str(): value });
-            if let Err(error) = serde_json::from_value::<Input>(single) {
+            if let Err(error) = Input::deserialize(Described(&single)) {
                 return Err(InvalidInput { field: field.clone(), code: "invalid_type", message: error.to_string() });
             }
         }
-        let input = serde_json::from_value(body.clone()).map_err(|error| InvalidInput {
+        let input = Input::deserialize(Described(body)).map_err(|error| InvalidInput {
             field: String::new(),
             code: "invalid_type",
             message: error.to_string(),

@@ -18,7 +18,7 @@ use super::complaints::{following, keyed, present, received};
 use super::view::{self, CommandBody, CommandView, ComplaintView};
 use crate::auth::Viewer;
 use crate::error::{FieldError, Problem};
-use crate::extract::{self, ApiPath, Repeatable, parse_strictly, seen_version};
+use crate::extract::{self, ApiPath, Repeatable, Sent, parse_strictly, seen_version};
 use crate::state::AppState;
 
 /// What the caller could do to a complaint.
@@ -95,8 +95,7 @@ pub(super) async fn give(
         }
         CommandName::Attach => Err(files_elsewhere()),
         name => {
-            let body: Value = request.parse()?;
-            let Read { command, wrong } = read(name, body);
+            let Read { command, wrong } = read(name, request.sent(&[])?);
             if let Some(wrong) = wrong {
                 return Err(wrong.and_refused(acting.would_refuse(complaint, &command, seen).await?));
             }
@@ -112,8 +111,8 @@ struct Read {
     wrong: Option<Problem>,
 }
 
-fn read(name: CommandName, mut body: Value) -> Read {
-    let mut wrong: Option<Problem> = None;
+fn read(name: CommandName, sent: Sent<Value>) -> Read {
+    let Sent { mut body, mut wrong } = sent;
     loop {
         let invalid = match Command::from_json(name, &body) {
             Ok(command) => return Read { command, wrong },

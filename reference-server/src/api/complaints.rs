@@ -290,37 +290,40 @@ async fn sent(state: &AppState, viewer: &Viewer, request: &Repeatable) -> Result
 /// A submission as it was sent. Where something is wrong, other values may stand in for what cannot be read.
 pub(super) struct Read {
     pub(super) submission: Submission,
-    given: Value,
     pub(super) wrong: Option<Problem>,
 }
 
 impl Read {
-    fn add(&mut self, problem: Problem) {
+    fn add(&mut self, field: &str, code: &str, message: &str) {
+        let problem = Problem::invalid().detail(format!("{field}: {message}")).field(field, code, message);
         Problem::add(&mut self.wrong, problem);
     }
 }
 
 /// What an agent takes down for somebody.
 async fn by_agent(state: &AppState, request: &Repeatable) -> Result<Read, Problem> {
-    let mut given: Value = request.parse()?;
-    // Read apart: an address may be longer than an id.
-    let customer = given["customer"].as_str().map(|customer| customer.trim().to_owned());
-    let mut read = match (&customer, given.as_object_mut()) {
-        (Some(_), Some(members)) => {
-            members.remove("customer");
-            read(state, &Repeatable::one_of(&given), &[])?
+    let mut sent = request.sent::<Value>(&[])?;
+    // Read apart: an address may be longer than an id, and most channels are not for hands.
+    let channel = sent.body["channel"].as_str().map(str::to_owned);
+    let by_hand = BY_HAND.iter().find(|known| Some(known.name()) == channel.as_deref());
+    let customer = sent.body["customer"].as_str().map(|customer| customer.trim().to_owned());
+    if let Some(members) = sent.body.as_object_mut() {
+        members.retain(|name, value| {
+            !matches!(&**name, "channel" | "customer") || !(value.is_string() || value.is_null())
+        });
+    }
+    let mut read = read(state, sent, &[])?;
+    match (by_hand, channel) {
+        (Some(known), _) => read.submission.channel = *known,
+        (None, Some(_)) => read.add("channel", "unknown_value", "One of phone, counter, letter, social_media."),
+        (None, None) => {
+            read.add("channel", "missing", "How did it reach you? One of phone, counter, letter, social_media.")
         }
-        _ => read(state, request, &[])?,
-    };
-    if !BY_HAND.contains(&read.submission.channel) {
-        let code = if read.given["channel"].is_null() { "missing" } else { "unknown_value" };
-        let message = "One of phone, counter, letter, social_media.";
-        read.add(Problem::invalid().detail("channel: how did it reach you?").field("channel", code, message));
     }
     match known_customer(state, customer.as_deref()).await {
         Ok(customer) => read.submission.customer = Some(customer),
         Err(problem) if problem.status.is_server_error() => return Err(problem),
-        Err(problem) => read.add(problem),
+        Err(problem) => Problem::add(&mut read.wrong, problem),
     }
     Ok(read)
 }
@@ -328,22 +331,23 @@ async fn by_agent(state: &AppState, request: &Repeatable) -> Result<Read, Proble
 /// What somebody says who complains themself.
 pub(super) fn of_customer(state: &AppState, request: &Repeatable) -> Result<Read, Problem> {
     const OF_AGENTS: &[&str] = &["channel", "customer"];
-    let mut read = read(state, request, OF_AGENTS)?;
-    for field in OF_AGENTS {
-        if read.given.get(field).is_some() {
-            let message = "Only agents who take a complaint down give this.";
-            let detail = format!("{field}: There is no such field.");
-            read.add(Problem::invalid().detail(detail).field(*field, "unknown_field", message));
-        }
+    let mut sent = request.sent::<Value>(&[])?;
+    let given: Vec<&str> = OF_AGENTS.iter().copied().filter(|field| sent.body.get(field).is_some()).collect();
+    if let Some(members) = sent.body.as_object_mut() {
+        members.retain(|name, _| !given.contains(&&**name));
+    }
+    let mut read = read(state, sent, OF_AGENTS)?;
+    for field in given {
+        read.add(field, "unknown_field", "Only agents who take a complaint down give this.");
     }
     Ok(read)
 }
 
-fn read(state: &AppState, request: &Repeatable, without: &[&str]) -> Result<Read, Problem> {
-    let given: Value = request.parse()?;
-    let Sent { body: mut submission, wrong } = request.sent::<Submission>(without)?;
-    submission.category = category_named(&state.desk.policy(), submission.category, &given["category"]);
-    Ok(Read { submission, given, wrong })
+fn read(state: &AppState, sent: Sent<Value>, without: &[&str]) -> Result<Read, Problem> {
+    let category = sent.body["category"].clone();
+    let Sent { body: mut submission, wrong } = sent.read::<Submission>(without)?;
+    submission.category = category_named(&state.desk.policy(), submission.category, &category);
+    Ok(Read { submission, wrong })
 }
 
 /// 201 with the new complaint.

@@ -455,3 +455,99 @@ async fn a_follow_up_is_refused_for_all_that_is_wrong_and_to_whoever_saw_another
     let seen = house.john.clone().header("if-match", "\"2\"");
     assert_eq!((follow_up(whole, &seen).await.status.as_u16(), all().await), (201, 2));
 }
+
+/// As the description of the API says it; by position, `["refund", "5 EUR"]` would promise money.
+#[tokio::test]
+async fn what_is_described_as_an_object_is_no_list_and_a_name_is_a_text() {
+    let house = House::new().await;
+    let path = house.complaint().await;
+    house.done(&path, "begin", json!({}), &house.sarah).await;
+    let before = house.read(&path, &house.sarah).await;
+    let complaint = |field: &str, value: Value| {
+        let mut body = House::broken_kettle();
+        body[field] = value;
+        body
+    };
+    let resolve = |more: Value| {
+        let mut body = json!({"outcome": "upheld", "explanation": "It leaked.", "apology": "Sorry."});
+        body.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+        body
+    };
+    let person = |role: Value| json!({"name": "Zed Low", "email": "zed@example.org", "role": role});
+    let refused = async |method: Method, door: &str, body: Value, who: &With, field: &str| {
+        let body = body.to_string().into_bytes();
+        let answer = house.it.send(method, door, Some("application/json"), body, who).await;
+        assert_eq!(answer.status, 422, "{door} {field}: {}", answer.text);
+        assert_eq!(answer.fields(), [(field.to_owned(), "invalid_type".to_owned())], "{door}: {}", answer.text);
+    };
+    let (post, resolving) = (|| Method::POST, format!("{path}/commands/resolve"));
+    let (john, sarah, ada) = (&house.john, &house.sarah, &house.admin);
+    let list = json!(["John", "john@example.org", "+44 1234567", "1 Mill Lane"]);
+    refused(post(), "/api/v1/complaints", complaint("contact", list), john, "contact").await;
+    refused(post(), "/api/v1/complaints", complaint("contact", json!([])), john, "contact").await;
+    refused(post(), "/api/v1/complaints", complaint("items", json!([["order", "A1"]])), john, "items.0").await;
+    refused(post(), "/api/v1/complaints", complaint("wish", json!({"refund": null})), john, "wish").await;
+    refused(post(), "/api/v1/complaints", complaint("wish", json!(1)), john, "wish").await;
+    let remedies = json!({"remedies": [["refund", "5 EUR", null, "Do it."]]});
+    refused(post(), &resolving, resolve(remedies), sarah, "remedies.0").await;
+    let remedies = json!({"remedies": [{"kind": {"refund": null}, "amount": "5 EUR"}]});
+    refused(post(), &resolving, resolve(remedies), sarah, "remedies.0.kind").await;
+    refused(post(), &resolving, resolve(json!({"outcome": {"upheld": null}})), sarah, "outcome").await;
+    let category = json!({"name": "Noise", "questions": [["a", "A"]]});
+    refused(post(), "/api/v1/categories", category, ada, "questions.0").await;
+    refused(post(), "/api/v1/users", person(json!({"auditor": null})), ada, "role").await;
+    let away = json!({"absence": ["2026-12-10T00:00:00Z", "2026-12-12T00:00:00Z"]});
+    let agents = house.read("/api/v1/agents", ada).await;
+    let agent = format!("/api/v1/agents/{}", agents["items"][0]["id"].as_str().expect("an id"));
+    refused(Method::PATCH, &agent, away, ada, "absence").await;
+    refused(Method::PUT, "/api/v1/me/preferences", json!({"off": [[], []]}), john, "off").await;
+    assert_eq!(house.read(&path, &house.sarah).await, before, "nothing was promised");
+}
+
+#[tokio::test]
+async fn a_control_character_or_a_field_given_twice_hides_nothing_else() {
+    let house = House::new().await;
+    let path = house.complaint().await;
+    let sent = async |door: &str, body: &str, who: &With| {
+        let body = body.as_bytes().to_vec();
+        let answer = house.it.send(Method::POST, door, Some("application/json"), body, who).await;
+        assert_eq!(answer.status, 422, "{}", answer.text);
+        let mut fields = answer.fields();
+        fields.sort_unstable();
+        fields.into_iter().map(|(field, code)| format!("{field} {code}")).collect::<Vec<_>>()
+    };
+    let complaints = "/api/v1/complaints";
+    let body = r#"{"category":"nope","subject":"a\u0000b","description":"","purchase_date":"2030-01-01"}"#;
+    let all = [
+        "category unknown_category",
+        "description missing",
+        "purchase_date in_the_future",
+        "subject control_character",
+    ];
+    assert_eq!(sent(complaints, body, &house.john).await, all);
+    let body = r#"{"category":"nope","subject":"a","subject":"b","description":"","zz":1}"#;
+    let all = ["category unknown_category", "description missing", "subject duplicate", "zz unknown_field"];
+    assert_eq!(sent(complaints, body, &house.john).await, all);
+    // An agent's own fields are read apart.
+    let body = r#"{"category":"nope","subject":"a","subject":"b","description":"c","channel":"import","customer":"nobody@example.org"}"#;
+    let all = ["category unknown_category", "channel unknown_value", "customer unknown_customer", "subject duplicate"];
+    assert_eq!(sent(complaints, body, &house.sarah).await, all);
+    let body = r#"{"subject":"a\u0007","customer":7}"#;
+    let all = [
+        "category missing",
+        "channel missing",
+        "customer invalid_type",
+        "description missing",
+        "subject control_character",
+    ];
+    assert_eq!(sent(complaints, body, &house.sarah).await, all);
+    let body = r#"{"priority":"high","priority":"low","weight":0,"skills":["\u0007"],"category":"nope","zz":1}"#;
+    let all = [
+        "category unknown_category",
+        "priority duplicate",
+        "skills.0 control_character",
+        "weight out_of_range",
+        "zz unknown_field",
+    ];
+    assert_eq!(sent(&format!("{path}/commands/triage"), body, &house.sarah).await, all);
+}

@@ -107,10 +107,8 @@ async fn other_bodies_are_refused_whole() {
         assert_eq!(packed.problem(), (415, "unsupported_media_type".into()));
         assert_eq!(send(Some("application/json"), "{").await.problem(), (400, "malformed_json".into()));
         assert_eq!(send(Some("application/json"), "[]").await.problem(), (422, "invalid_body".into()));
-        assert_eq!(
-            send(Some("application/json"), r#"{"text":"a","text":"b"}"#).await.fields(),
-            [("text".into(), "duplicate".into())]
-        );
+        let twice = send(Some("application/json"), r#"{"text":"a","text":"b"}"#).await;
+        assert_eq!((twice.status.as_u16(), &twice.fields()[0]), (422, &("text".into(), "duplicate".into())));
     }
 }
 
