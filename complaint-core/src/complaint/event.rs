@@ -486,7 +486,7 @@ pub enum ReleaseCause {
     ByHand,
     /// The handler did not begin in time.
     NotBegun,
-    /// The handler is absent or disabled.
+    /// The handler is absent or disabled, or works at a lower level by now.
     HandlerGone,
 }
 

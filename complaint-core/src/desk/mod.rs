@@ -264,7 +264,7 @@ impl Desk {
         &*self.store
     }
 
-    /// Keeps an agent, new or changed, and gives them what waits for them.
+    /// Keeps an agent, new or changed, gives them what waits for them, and takes from them what is above their level now.
     ///
     /// # Errors
     /// If their shift is no calendar of the policy, the policy cannot be used, or storage failed.
@@ -289,6 +289,7 @@ impl Desk {
             return Err(InvalidId::new("shift", "the name of a calendar of the policy").into());
         }
         self.store.save(&agent).await?;
+        self.release_from(vec![agent.clone()], |complaint, agent| complaint.level > agent.level).await?;
         self.route_waiting().await?;
         Ok(agent)
     }

@@ -9,6 +9,7 @@ use super::acting::ATTEMPTS;
 use super::plan::Plan;
 use super::{Desk, DeskError};
 use crate::actor::Actor;
+use crate::agent::Agent;
 use crate::complaint::{Complaint, Event};
 use crate::deadline::{ClockKind, due_commands};
 use crate::id::{AgentId, ComplaintId};
@@ -202,18 +203,30 @@ impl Desk {
     ///
     /// Example: [`ReleaseCause`](crate::complaint::ReleaseCause).
     pub async fn release_from_absent(&self) -> Result<u32, DeskError> {
+        let now = self.now();
+        let roster = self.store.roster().await?;
+        let absent = roster.into_iter().filter(|member| member.workload > 0 && !member.agent.is_available(now));
+        let goes = |complaint: &Complaint, handler: &Agent| !waits_for(complaint, handler, now);
+        self.release_from(absent.map(|member| member.agent).collect(), goes).await
+    }
+
+    /// Takes what `goes` of what these agents hold, and routes it anew.
+    pub(super) async fn release_from(
+        &self,
+        agents: Vec<Agent>,
+        goes: impl Fn(&Complaint, &Agent) -> bool + Send + Sync,
+    ) -> Result<u32, DeskError> {
         let policy = self.usable_policy()?;
         let now = self.now();
         let context = Context::new(&policy, now).handler_available(false);
         let mut released = 0;
         let mut taken = Vec::new();
-        let roster = self.store.roster().await?;
-        for member in roster.into_iter().filter(|member| member.workload > 0 && !member.agent.is_available(now)) {
+        for agent in agents {
             let statuses =
                 vec![Status::Assigned, Status::InProgress, Status::AwaitingCustomer, Status::AwaitingThirdParty];
-            let mut walk = Some(most_pressing(statuses, Some(member.agent.id.clone())));
+            let mut walk = Some(most_pressing(statuses, Some(agent.id.clone())));
             while let Some(page) = self.next_page(&mut walk).await? {
-                for complaint in page.iter().filter(|complaint| !waits_for(complaint, &member.agent, now)) {
+                for complaint in page.iter().filter(|complaint| goes(complaint, &agent)) {
                     let command = Command::release();
                     let Ok(entries) = decide(complaint, &command, &Actor::system(), &context) else { continue };
                     let mut plan = Plan::new(now).with(complaint);

@@ -650,7 +650,9 @@ fn why_taken(entry: &Entry) -> Option<String> {
     let typed = || entry.words.get("reason").map(str::to_owned);
     let happened = match &entry.event {
         Event::Released { cause: ReleaseCause::NotBegun, .. } => "You did not begin with it in time.",
-        Event::Released { cause: ReleaseCause::HandlerGone, .. } => "You are away, or take no complaints any more.",
+        Event::Released { cause: ReleaseCause::HandlerGone, .. } => {
+            "You are away, take no complaints any more, or work at a lower level now."
+        }
         Event::Resolved { .. } => "A colleague has settled it with the customer.",
         Event::Dismissed { .. } => "It was not taken up.",
         Event::Merged { .. } => "It was joined to another complaint.",

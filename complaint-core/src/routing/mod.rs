@@ -358,7 +358,7 @@ impl Need {
 
 /// Whether a complaint waits for a handler who is absent: every clock of it that runs has its next event (75 %, 90 % or
 /// the end of the promised time) after they are back. What is overdue waits for nobody, and nothing waits for somebody
-/// who is disabled.
+/// who is disabled, or whose level is below that of the complaint by now.
 ///
 /// So the length of an absence needs no threshold of its own: an hour at the dentist moves what is due within the hour,
 /// a fortnight moves nearly everything.
@@ -383,7 +383,8 @@ impl Need {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn waits_for(complaint: &Complaint, handler: &Agent, now: DateTime<Utc>) -> bool {
-    let Some(absence) = handler.absence.filter(|_| handler.enabled) else { return handler.enabled };
+    let may_hold = handler.enabled && handler.level >= complaint.level;
+    let Some(absence) = handler.absence.filter(|_| may_hold) else { return may_hold };
     // An opportunity that lapsed is over, whether the log says so yet or not.
     let has_lapsed = |deadline: &Deadline| deadline.lapses() && deadline.due_at <= Some(now);
     let running = complaint.deadlines.iter().filter(|deadline| {

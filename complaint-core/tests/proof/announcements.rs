@@ -545,7 +545,7 @@ fn a_proposal_that_comes_back_to_nobody_is_told_to_the_customer_without_the_comm
     let after = entries.iter().fold(proposed.clone(), evolve);
     let notices = announce(Some(&proposed), &after, &entries, &world.policy);
     let said: Vec<_> = notices.iter().map(|it| (to(it), it.kind, it.text.as_deref())).collect();
-    let away = Some("You are away, or take no complaints any more.");
+    let away = Some("You are away, take no complaints any more, or work at a lower level now.");
     let expected = [
         ("sarah".to_owned(), K::SentBack, Some("INTERNAL")),
         (JOHN.to_owned(), K::BackInQueue, None),

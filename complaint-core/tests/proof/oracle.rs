@@ -73,6 +73,10 @@ pub(crate) fn verdict(case: &Case<'_>) -> Verdict {
     if actor.agent_id().is_some_and(|me| took_part_before_a_contest(case.stage, me)) && name != C::Note {
         return only("excluded");
     }
+    let holds = actor.agent_id().is_some() && actor.agent_id() == complaint.handler.as_ref();
+    if holds && actor.level() < Some(complaint.level) && name != C::Note {
+        return only("below_its_level");
+    }
     if !rule.from.contains(&complaint.status) {
         verdict.before.insert(state("wrong_status"));
     }

@@ -13,7 +13,7 @@ use complaint_core::lifecycle::{Command, CommandName as C, Context, Input, Statu
 use complaint_core::routing::{
     Batch, EXPLAINED_MAX, Ineligible, Need, Roster, Router, candidates, route, route_batch, waits_for,
 };
-use complaint_core::{Agent, Complaint, DeskError};
+use complaint_core::{Actor, Agent, Complaint, DeskError};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
@@ -564,6 +564,8 @@ fn a_complaint_waits_for_a_handler_who_is_back_before_its_clocks_say_anything() 
     let disabled = Agent { enabled: false, ..sarah(1) };
     assert!(!waits_for(&assigned, &disabled, world.now));
     assert!(waits_for(&assigned, &of_level_one("sarah"), world.now), "who is there is not waited for in vain");
+    let escalated = Complaint { level: level(2), ..assigned.clone() };
+    assert!(!waits_for(&escalated, &of_level_one("sarah"), world.now), "of a level that is hers no more");
     // While the customer is asked, nothing of the house's own runs.
     let begun = world.plain(&assigned, &agent("sarah"), C::Begin);
     let asked = world.text(&begun, &agent("sarah"), C::Ask);
@@ -588,6 +590,39 @@ async fn what_is_sent_back_waits_for_whoever_is_back_in_time() {
         assert_eq!(sent.status == Status::InProgress, stays, "{}", sent.status);
         assert_eq!(house.desk.release_from_absent().await.unwrap(), 0, "the sweep has another opinion");
     }
+}
+
+/// Else they would decide with an authority that was taken from them.
+#[tokio::test]
+async fn whoever_works_at_a_lower_level_now_holds_nothing_of_the_higher_one() {
+    let house = House::new(policy()).await;
+    let (id, below) = (house.submit().await.id, house.submit().await.id);
+    house.handler(id).await.perform(id, Command::with_reason(C::Escalate, "Beyond me.")).await.unwrap();
+    let superior = house.handler(id).await;
+    let name = superior.actor().agent_id().unwrap().clone();
+    let member = house.desk.store().find(&name).await.unwrap().unwrap();
+    assert_eq!((member.agent.level, member.workload), (level(2), 1));
+    // As if the change were saved and what follows from it were not.
+    let demoted = Agent { level: level(1), ..member.agent };
+    house.desk.store().save(&demoted).await.unwrap();
+    let as_is = house.as_actor(Actor::agent(&demoted));
+    for name in [C::Begin, C::Resolve, C::Escalate] {
+        let refused = as_is.would_refuse(id, &Command::plain(name), None).await.unwrap().expect("refused");
+        let codes: Vec<&str> = refused.failed.iter().map(|it| it.code).collect();
+        assert_eq!(codes, ["below_its_level"], "{name}");
+    }
+    as_is.perform(id, Command::with_text(C::Note, "He wants it by Friday.")).await.unwrap();
+    // Keeping them again makes up for it, and takes nothing of their own level.
+    house.desk.enrol(demoted).await.unwrap();
+    let complaint = house.desk.store().load(id).await.unwrap().unwrap();
+    assert!(complaint.handler.is_some_and(|handler| handler != name), "somebody else of level 2");
+    assert_eq!(releases(&house, id).await, 1);
+    assert_eq!(house.desk.store().find(&name).await.unwrap().unwrap().workload, 0);
+    // Who rises keeps what they have.
+    let handler = house.desk.store().load(below).await.unwrap().unwrap().handler.unwrap();
+    let risen = house.desk.store().find(&handler).await.unwrap().unwrap().agent;
+    house.desk.enrol(Agent { level: level(2), ..risen }).await.unwrap();
+    assert_eq!(house.desk.store().load(below).await.unwrap().unwrap().handler, Some(handler));
 }
 
 #[tokio::test]

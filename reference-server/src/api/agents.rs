@@ -216,7 +216,7 @@ fn all_of(wrong: impl IntoIterator<Item = Option<Problem>>) -> Result<(), Proble
     all.map_or(Ok(()), Err)
 }
 
-/// Change an agent.
+/// Change an agent. Whoever is absent, disabled or at a lower level from now on loses the complaints that this keeps from them.
 #[utoipa::path(patch, path = "/api/v1/agents/{id}", tag = "staff", request_body = AgentChange, security(("bearer" = []), ("cookie" = [])),
     params(("id" = String, Path)), responses(
     (status = 200, body = AgentView),

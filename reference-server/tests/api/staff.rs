@@ -2,7 +2,7 @@ use chrono::TimeDelta;
 use reference_server::auth::accounts::{AccountMailKind, AccountsError};
 use reference_server::auth::{AccountChange, AccountFilter, AuthError, NewStaff, Role};
 use reference_server::config::ServeArgs;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::house::House;
 use crate::support::{Harness, OTHER_PASSWORD, PASSWORD, With, token_in};
@@ -311,4 +311,20 @@ async fn what_waits_with_nobody_eligible_is_singled_out() {
     let page = house.it.get("/admin", &cookie).await.text;
     assert!(page.contains("6 complaints wait and nobody can be given them"), "{page}");
     assert!(page.contains("Sarah Cole holds 1 of 1") && page.contains("href=\"/search?status=queued\""), "{page}");
+}
+
+#[tokio::test]
+async fn whoever_is_put_on_a_lower_level_decides_nothing_of_the_higher_one() {
+    let house = House::new().await;
+    let path = house.complaint().await;
+    house.done(&path, "escalate", json!({"reason": "Beyond me."}), &house.sarah).await;
+    let maria = house.read("/api/v1/me", &house.maria).await["id"].as_str().expect("an id").to_owned();
+    assert_eq!(house.read(&path, &house.maria).await["handler"]["name"], "Maria Sol");
+    let change = house.it.patch(&format!("/api/v1/agents/{maria}"), json!({"level": 1}), &house.admin).await;
+    assert_eq!(change.status, 200, "{}", change.text);
+    let resolve = json!({"outcome": "upheld", "explanation": "It leaked."});
+    let refused = house.command(&path, "resolve", resolve, &house.maria).await;
+    assert_eq!(refused.problem(), (403, "not_the_handler".into()), "{}", refused.text);
+    let seen = house.read(&path, &house.omar).await;
+    assert_eq!((&seen["handler"], &seen["status"]), (&Value::Null, &json!("queued")), "nobody else works at level 2");
 }

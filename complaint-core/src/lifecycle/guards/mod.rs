@@ -69,14 +69,24 @@ pub(crate) fn check(scene: &Scene<'_>, rule: &Rule, depth: Depth) -> Vec<FailedG
             return failed;
         }
         // What they know of it they may still leave to whoever follows; nobody else decides, steers or speaks by that.
-        let barred = scene.actor.agent_id().is_some_and(|agent| complaint.is_barred(agent));
-        if barred && rule.command != CommandName::Note {
-            failed.push(FailedGuard::forbidden(
-                "excluded",
-                "you held or decided this complaint before it was contested",
-                "somebody else must act; what you know can be left as a note",
-            ));
-            return failed;
+        if rule.command != CommandName::Note {
+            if scene.actor.agent_id().is_some_and(|agent| complaint.is_barred(agent)) {
+                failed.push(FailedGuard::forbidden(
+                    "excluded",
+                    "you held or decided this complaint before it was contested",
+                    "somebody else must act; what you know can be left as a note",
+                ));
+                return failed;
+            }
+            let below = scene.actor.level().filter(|level| *level < complaint.level);
+            if let Some(level) = below.filter(|_| is(scene, Who::Handler)) {
+                failed.push(FailedGuard::forbidden(
+                    "below_its_level",
+                    format!("it is at level {}, and you work at level {level} now", complaint.level),
+                    "somebody of its level must act; what you know can be left as a note",
+                ));
+                return failed;
+            }
         }
         if !rule.from.contains(&complaint.status) {
             failed.push(wrong_status(complaint, rule, scene.actor));
