@@ -1,6 +1,8 @@
 //! From words to a message: the one door through which every header value passes.
 
+use std::error::Error;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::SystemTime;
 
 use chrono::{DateTime, Utc};
@@ -75,12 +77,14 @@ pub struct Mailer {
     transport: Arc<dyn MailTransport>,
     settings: Arc<Settings>,
     clock: Arc<dyn Clock>,
+    /// The last one could not be handed on.
+    stuck: Arc<AtomicBool>,
 }
 
 impl Mailer {
     /// A mailer. The clock gives the `Date` of each message.
     pub fn new(transport: Arc<dyn MailTransport>, settings: Settings, clock: Arc<dyn Clock>) -> Self {
-        Self { transport, settings: Arc::new(settings), clock }
+        Self { transport, settings: Arc::new(settings), clock, stuck: Arc::default() }
     }
 
     /// Sends a message that is not about a complaint.
@@ -106,7 +110,22 @@ impl Mailer {
 
     pub(crate) async fn send(&self, draft: &Draft<'_>) -> Result<(), NotifyError> {
         let mail = self.compose(draft)?;
-        self.transport.send(&mail).await
+        let sent = self.transport.send(&mail).await;
+        self.say_if_stuck(&sent);
+        sent
+    }
+
+    /// Letters are tried again for hours before they are given up: whoever mistyped the relay reads it here at once. Said once, however
+    /// many letters wait.
+    fn say_if_stuck(&self, sent: &Result<(), NotifyError>) {
+        match sent {
+            Err(NotifyError::Later(error)) if !self.stuck.swap(true, Ordering::Relaxed) => {
+                let error = error.as_ref() as &(dyn Error + 'static);
+                tracing::warn!(error, "mail cannot be handed on; it is tried again");
+            }
+            Ok(()) if self.stuck.swap(false, Ordering::Relaxed) => tracing::info!("mail is handed on again"),
+            _ => {}
+        }
     }
 
     pub(crate) fn settings(&self) -> &Settings {

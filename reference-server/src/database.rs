@@ -1,5 +1,6 @@
 //! The database: which engine keeps complaints and accounts.
 
+use std::error::Error;
 use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::str::FromStr as _;
@@ -13,7 +14,7 @@ use complaint_store_sqlx::{PostgresStore, SqliteStore};
 use sqlx::sqlite::SqliteConnectOptions;
 use thiserror::Error;
 
-use crate::auth::accounts::{Accounts, AccountsError, PolicyVersions};
+use crate::auth::accounts::{Accounts, PolicyVersions};
 use crate::auth::{PostgresAccounts, SqliteAccounts};
 use crate::config::DatabaseUrl;
 use crate::identities::kept::Identities;
@@ -30,12 +31,21 @@ pub enum DatabaseError {
     /// Whether there is one cannot be seen, e.g. in a folder of somebody else.
     #[error("the database {} cannot be looked at", .0.display())]
     OutOfSight(PathBuf, #[source] std::io::Error),
-    /// The tables of accounts cannot be opened or brought up to date.
-    #[error("the accounts in the database cannot be opened")]
-    Accounts(#[from] AccountsError),
-    /// The tables of complaints cannot be opened or brought up to date.
-    #[error("the complaints in the database cannot be opened")]
-    Complaints(#[from] StoreError),
+    /// It cannot be opened, brought up to date or read.
+    #[error("the database {database} cannot be used")]
+    Unusable {
+        /// Which, without a password.
+        database: String,
+        /// Why: what keeps complaints or what keeps accounts says.
+        #[source]
+        why: Box<dyn Error + Send + Sync>,
+    },
+}
+
+impl DatabaseError {
+    pub(crate) fn of(url: &DatabaseUrl, why: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::Unusable { database: url.to_string(), why: why.into() }
+    }
 }
 
 /// An open database, brought up to date. Cheap to clone.
@@ -67,6 +77,10 @@ enum Engine {
 impl Database {
     /// Opens what a URL names. `durable`: what was answered survives power loss; a server that could lose it is refused.
     pub async fn open(url: &DatabaseUrl, durable: bool) -> Result<Self, DatabaseError> {
+        Self::opened(url, durable).await.map_err(|why| DatabaseError::of(url, why))
+    }
+
+    async fn opened(url: &DatabaseUrl, durable: bool) -> Result<Self, Box<dyn Error + Send + Sync>> {
         match url {
             DatabaseUrl::Sqlite(url) => {
                 let accounts = SqliteAccounts::open(url, durable).await?;
@@ -103,7 +117,7 @@ impl Database {
 
     /// Lets go what a courier of an earlier run held when it was killed. Whoever has locked the file knows that nobody is at it; on a
     /// PostgreSQL another server may be, and the lease has to end.
-    pub(crate) async fn release_claims(&self, now: DateTime<Utc>) -> Result<(), DatabaseError> {
+    pub(crate) async fn release_claims(&self, now: DateTime<Utc>) -> Result<(), StoreError> {
         if let Engine::Sqlite(_, store) = &self.engine {
             let released = store.release_claims(now).await?;
             if released > 0 {
@@ -137,14 +151,17 @@ impl Database {
 ///
 /// `heads` are those that were kept elsewhere, and where to keep those of now.
 pub async fn verify(url: &DatabaseUrl, heads: Heads<'_>) -> Result<Verified, DatabaseError> {
-    Ok(match url {
-        DatabaseUrl::Sqlite(url) => {
-            existing(url)?;
-            SqliteStore::open(url).await?.verify_with(heads).await?
+    let verified = match url {
+        DatabaseUrl::Sqlite(file) => {
+            existing(file)?;
+            async { SqliteStore::open(file).await?.verify_with(heads).await }.await
         }
         // Whether the server could lose something is no matter for whoever only reads.
-        DatabaseUrl::Postgres(url) => opened(url.options.clone(), false).await?.verify_with(heads).await?,
-    })
+        DatabaseUrl::Postgres(server) => {
+            async { opened(server.options.clone(), false).await?.verify_with(heads).await }.await
+        }
+    };
+    verified.map_err(|why| DatabaseError::of(url, why))
 }
 
 /// What `verify` found, for programs.
@@ -164,18 +181,20 @@ pub fn verified_json(verified: &Verified) -> serde_json::Value {
 
 /// The complaints of a database that is there, to be read. Changes nothing, not even an old schema.
 pub async fn as_it_is(url: &DatabaseUrl) -> Result<Arc<dyn Store>, DatabaseError> {
-    Ok(match url {
-        DatabaseUrl::Sqlite(url) => {
-            existing(url)?;
-            Arc::new(SqliteStore::open(url).await?)
+    let opened: Result<Arc<dyn Store>, StoreError> = match url {
+        DatabaseUrl::Sqlite(file) => {
+            existing(file)?;
+            SqliteStore::open(file).await.map(|store| Arc::new(store) as _)
         }
-        DatabaseUrl::Postgres(url) => Arc::new(opened(url.options.clone(), false).await?),
-    })
+        DatabaseUrl::Postgres(server) => opened(server.options.clone(), false).await.map(|store| Arc::new(store) as _),
+    };
+    opened.map_err(|why| DatabaseError::of(url, why))
 }
 
 /// The file that a `sqlite:` URL names.
 pub fn file_of(url: &str) -> Result<PathBuf, DatabaseError> {
-    let options = SqliteConnectOptions::from_str(url).map_err(|wrong| StoreError::Unusable(wrong.to_string()))?;
+    let options = SqliteConnectOptions::from_str(url)
+        .map_err(|why| DatabaseError::Unusable { database: url.to_owned(), why: why.into() })?;
     Ok(options.get_filename().to_owned())
 }
 

@@ -246,7 +246,7 @@ pub async fn build_with(config: Config, parts: Parts) -> Result<Server, BuildErr
         (parts.clock, None)
     };
     let database = Database::open(&config.database, config.durable).await?;
-    database.release_claims(clock.now()).await?;
+    database.release_claims(clock.now()).await.map_err(|why| DatabaseError::of(&config.database, why))?;
     let accounts =
         AccountService::new(Arc::clone(&database.accounts), parts.passwords, Arc::clone(&clock), &config.base_url());
     let setup_link = accounts.setup_link().await.map_err(BuildError::Accounts)?;

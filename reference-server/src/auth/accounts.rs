@@ -544,7 +544,7 @@ pub struct PhoneLimits {
 #[derive(Debug, Error)]
 pub enum AccountsError {
     /// Try again later; nothing is known to have happened.
-    #[error("the account database cannot be used at the moment")]
+    #[error("the account database cannot be used")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// Trying again does not help; an operator must look.
     #[error("the account database failed")]

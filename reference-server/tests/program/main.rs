@@ -173,6 +173,25 @@ fn a_log_in_a_file_is_plain_text() {
     assert!(!log.contains('\u{1b}'), "{log}");
 }
 
+/// Nobody can confirm an address before then, and a letter is only given up hours later.
+#[test]
+fn a_relay_that_cannot_be_reached_is_told_at_once() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let free = || TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("its address");
+    let (address, relay) = (free(), free());
+    let mut serve = program();
+    serve.args(["serve", "--listen", &address.to_string(), "--smtp", &format!("smtp://{relay}"), "--data"]);
+    let mut server = Running::start(serve.arg(folder.path().join("data")).stderr(Stdio::piped()));
+    let person = r#"{"name":"John Poe","email":"john@example.org","password":"copper lantern winds 7 rivers"}"#;
+    let mut connection = TcpStream::connect(address).expect("it listens");
+    let head =
+        format!("POST /api/v1/accounts HTTP/1.0\r\ncontent-type: application/json\r\ncontent-length: {}", person.len());
+    connection.write_all(format!("{head}\r\n\r\n{person}").as_bytes()).expect("sent");
+    let mut said = BufReader::new(server.0.stderr.take().expect("piped")).lines().map_while(Result::ok);
+    let told = said.find(|line| line.contains("mail cannot be handed on")).expect("it ended and never said so");
+    assert!(told.contains("WARN") && told.contains("refused"), "with the reason: {told}");
+}
+
 #[test]
 fn a_file_that_is_no_database_is_named_once() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -182,6 +201,17 @@ fn a_file_that_is_no_database_is_named_once() {
     assert_eq!(refused.status.code(), Some(1));
     let said = said(&refused);
     assert_eq!(said.matches("file is not a database").count(), 1, "{said}");
+    let file = folder.path().join("complaints.db");
+    let named = format!("the database {} cannot be used", file.display());
+    for arguments in [&["verify"][..], &["export"], &["admin", "reset-second-factor", "--email", "ada@example.org"]] {
+        let refused = program().args(arguments).arg("--data").arg(folder.path()).output().expect("runs");
+        assert!(
+            refused.status.code() == Some(1) && self::said(&refused).contains(&named),
+            "{arguments:?}: {}",
+            self::said(&refused)
+        );
+    }
+    assert!(said.contains(&named), "{said}");
 }
 
 /// Runs a command on a database, with a line for its standard input; its exit code and standard output.
