@@ -618,9 +618,10 @@ impl Loaded {
         let at = deadline.due_at?;
         let since = deadline.started_at.format("%-d %b %Y");
         let (what, why) = match deadline.clock {
-            ClockKind::Statutory => {
-                ("You get a final answer by", format!("The law gives us {} from {since}.", deadline.target))
-            }
+            ClockKind::Statutory => (
+                "You get a final answer by",
+                format!("Counted from {since}, it takes {} at the longest.", deadline.target),
+            ),
             ClockKind::FirstResponse => (
                 "A person writes to you by",
                 format!("We promise a first answer within {} of {since}.", deadline.target),

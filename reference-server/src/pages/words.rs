@@ -497,7 +497,7 @@ fn awaited(clock: ClockKind) -> &'static str {
         ClockKind::Acknowledgement => "confirming that we have it",
         ClockKind::FirstResponse => "our first answer",
         ClockKind::Resolution => "our decision",
-        ClockKind::Statutory => "the final answer that the law asks for",
+        ClockKind::Statutory => "our final answer",
         ClockKind::Remedy => "what we promised you",
         ClockKind::Silence => "your answer",
         ClockKind::ContestWindow => "contesting the decision",
