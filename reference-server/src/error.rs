@@ -287,7 +287,9 @@ impl From<AuthError> for Problem {
     fn from(error: AuthError) -> Self {
         match error {
             AuthError::Invalid(faults) => {
-                let said: Vec<&str> = faults.iter().map(|wrong| wrong.fault.message.as_str()).collect();
+                let mut said: Vec<&str> = faults.iter().map(|wrong| wrong.fault.message.as_str()).collect();
+                // One sentence may be said of several fields.
+                said.dedup();
                 let problem = Self::invalid().detail(said.join(" "));
                 faults
                     .into_iter()

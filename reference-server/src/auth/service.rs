@@ -705,13 +705,17 @@ impl AccountService {
     /// [`AuthError::Invalid`] naming every fault.
     pub fn checked_log_in(email: &str, password: &str) -> Result<EmailAddress, AuthError> {
         let email = EmailAddress::parse(email).map_err(|fault| FieldFault { field: "email", fault });
-        let long = (password.chars().count() > PASSWORD_MAX).then(|| {
-            let fault = Fault::new("too_long", format!("The password may have at most {PASSWORD_MAX} characters."));
-            FieldFault { field: "password", fault }
-        });
-        match (email, long) {
+        let wrong = match password.chars().count() {
+            0 => Some(Fault::new("missing", "The password is needed.")),
+            count if count > PASSWORD_MAX => {
+                Some(Fault::new("too_long", format!("The password may have at most {PASSWORD_MAX} characters.")))
+            }
+            _ => None,
+        };
+        let wrong = wrong.map(|fault| FieldFault { field: "password", fault });
+        match (email, wrong) {
             (Ok(email), None) => Ok(email),
-            (email, long) => Err(AuthError::Invalid(email.err().into_iter().chain(long).collect())),
+            (email, wrong) => Err(AuthError::Invalid(email.err().into_iter().chain(wrong).collect())),
         }
     }
 

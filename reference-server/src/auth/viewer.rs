@@ -308,17 +308,19 @@ pub fn kept_open(headers: &HeaderMap, config: &Config) -> Result<Option<KeptOpen
 
 /// The token of `Authorization: Bearer`, if that header is there.
 pub fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
-    let Some(value) = headers.get(AUTHORIZATION) else {
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    let Some(value) = values.next() else {
         return Ok(None);
     };
-    let token = value
-        .to_str()
-        .ok()
+    // Of two, nobody could say who asks.
+    let alone = Some(value).filter(|_| values.next().is_none());
+    let token = alone
+        .and_then(|value| value.to_str().ok())
         .and_then(|value| value.split_once(' '))
         .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
     match token {
         Some((_, token)) if !token.trim().is_empty() => Ok(Some(token.trim())),
-        _ => Err(Problem::not_logged_in().detail("The Authorization header must be: Bearer <token>.")),
+        _ => Err(Problem::not_logged_in().detail("There must be one Authorization header: Bearer <token>.")),
     }
 }
 

@@ -671,7 +671,7 @@ pub fn read(command: CommandName, typed: &Typed) -> Reading {
                 Ok(true) => {
                     body.insert(name.to_owned(), Value::Bool(true));
                 }
-                Err(_) => faults.push(Fault::of(name, format!("{} is ticked or it is not.", wanted.label()))),
+                Err(_) => faults.push(Fault::of(name, format!("{}: tick it or leave it.", wanted.label()))),
             },
             Wanted::Skills => {
                 if let Some(skills) = typed.get(name) {
