@@ -9,7 +9,7 @@ use complaint_core::lifecycle::{
 use complaint_core::text::TEXT_MAX;
 use complaint_core::{Actor, Complaint};
 
-use crate::house::{World, agent, customer, decision, input, policy, replacement, submission};
+use crate::house::{World, agent, agent_id, customer, decision, input, policy, replacement, submission};
 
 fn refused(world: &World, complaint: &Complaint, actor: &Actor, command: &Command) -> Vec<FailedGuard> {
     world.decide(complaint, actor, command, None).err().map(|refusal| refusal.failed).unwrap_or_default()
@@ -27,6 +27,133 @@ fn whoever_may_not_is_told_who_may() {
     assert_eq!(remedy(C::Begin, "ben"), "the handler must do it");
     assert_eq!(remedy(C::Approve, "ben"), "one of them must do it");
     assert_eq!(remedy(C::Warn, "ben"), "it happens by itself when it is time");
+    for name in [C::Escalate, C::Post, C::Attach, C::Read, C::SendBack] {
+        assert_eq!(remedy(name, "ben"), "one of them must do it", "{name}: not the handler alone");
+    }
+    for actor in [agent("sarah"), agent("mia"), customer("john")] {
+        assert_eq!(refused(&world, &assigned, &actor, &Command::with_text(C::Post, "Tomorrow.")), []);
+    }
+}
+
+fn because(name: C) -> Command {
+    Command::with_reason(name, "Because.")
+}
+
+fn hand_back() -> Command {
+    input(C::HandBack, Input { instruction: Some("Ask again.".into()), ..Input::default() })
+}
+
+fn send_back() -> Command {
+    input(C::SendBack, Input { comment: Some("Offer less.".into()), ..Input::default() })
+}
+
+/// What somebody is told to do instead, and that those who are meant may do it.
+fn advised(world: &World, complaint: &Complaint, who: &Actor, command: &Command, way: &str, then: &[(Actor, Command)]) {
+    let told = refused(world, complaint, who, command);
+    assert_eq!(told.iter().map(|it| it.remedy.as_str()).collect::<Vec<_>>(), [way], "{told:?}");
+    for (actor, command) in then {
+        assert_eq!(refused(world, complaint, actor, command), [], "{way}: {}", command.name());
+    }
+}
+
+#[test]
+fn what_cannot_be_handed_back_can_go_the_ways_that_are_named() {
+    let mut world = World::new(policy());
+    let (sarah, mia, omar) = (agent("sarah"), agent("mia"), agent("omar"));
+    let begun = world.begun("sarah");
+    let to_ben = Input { agent: Some(agent_id("ben")), reason: Some("Because.".into()), ..Input::default() };
+    let ways = [
+        (sarah.clone(), decision(C::Resolve, Vec::new())),
+        (sarah.clone(), because(C::Escalate)),
+        (mia.clone(), because(C::Release)),
+        (mia, input(C::Reassign, to_ben)),
+    ];
+    let way = "decide it here, escalate it, or ask a supervisor to release or reassign it";
+    advised(&world, &begun, &sarah, &hand_back(), way, &ways);
+    assert_eq!(codes(&refused(&world, &begun, &sarah, &because(C::Release))), ["not_permitted"]);
+
+    let below = world.begun_at(2);
+    let resolved = world.resolved(&below, Vec::new());
+    let contested = world.reason(&resolved, &customer("john"), C::Contest);
+    let given = world.given(&contested, "omar");
+    let last = world.plain(&given, &omar, C::Begin);
+    let ways = [(omar.clone(), decision(C::Resolve, Vec::new()))];
+    advised(&world, &last, &omar, &hand_back(), "decide it here", &ways);
+    assert_eq!(codes(&refused(&world, &last, &omar, &because(C::Escalate))), ["last_level"]);
+}
+
+#[test]
+fn what_is_over_somebody_s_authority_can_go_the_ways_that_are_named() {
+    let of = |name, money: &str| decision(name, vec![Remedy::refund(money).unwrap()]);
+    let (sarah, mia, omar, ora) = (agent("sarah"), agent("mia"), agent("omar"), agent("ora"));
+    let mut world = World::new(policy());
+    let begun = world.begun("sarah");
+    let much = of(C::Resolve, "5000.00 EUR");
+    let ways = [(sarah.clone(), of(C::Propose, "5000.00 EUR")), (sarah.clone(), because(C::Escalate))];
+    advised(&world, &begun, &sarah, &much, "propose the resolution to a second person, or escalate", &ways);
+    let proposed = world.act(&begun, &sarah, &of(C::Propose, "5000.00 EUR"));
+    let ways = [(ora.clone(), Command::plain(C::Approve)), (mia.clone(), send_back())];
+    let way = "somebody with more authority must approve it, or send it back";
+    advised(&world, &proposed, &mia, &Command::plain(C::Approve), way, &ways);
+
+    let mut world = World::new(policy());
+    world.policy.levels[2].authority = Some(vec!["10000.00 EUR".parse().unwrap()]);
+    let begun = world.begun_at(3);
+    let more = of(C::Resolve, "10000.01 EUR");
+    let ways = [(omar.clone(), of(C::Resolve, "10000.00 EUR"))];
+    let way = "offer what is within the limits of the policy, or have them raised";
+    advised(&world, &begun, &omar, &more, way, &ways);
+    assert_eq!(codes(&refused(&world, &begun, &omar, &because(C::Escalate))), ["last_level"]);
+    let proposed = world.act(&begun, &omar, &of(C::Propose, "10000.01 EUR"));
+    let approve = Command::plain(C::Approve);
+    let way = "send it back, to be proposed within the limits of the policy, or have them raised";
+    advised(&world, &proposed, &ora, &approve, way, &[(ora.clone(), send_back())]);
+    world.policy.levels[2].authority = None;
+    assert_eq!(refused(&world, &begun, &omar, &more), [], "raised");
+    assert_eq!(refused(&world, &proposed, &ora, &approve), [], "raised");
+}
+
+/// Each thing that it waits for is named, and keeps it from being closed; without any it can be.
+#[test]
+fn what_was_accepted_says_what_it_waits_for() {
+    let mut world = World::new(policy());
+    let (john, sarah, mia) = (customer("john"), agent("sarah"), agent("mia"));
+    let begun = world.begun("sarah");
+    let close = [(mia.clone(), Command::plain(C::Close))];
+    let again = because(C::Accept);
+    let (delivered, read, silent) = (
+        "the outstanding remedies are delivered or declined",
+        "the customer's message is read",
+        "the customer's time to object to what staff recorded is over",
+    );
+    let once = |until: &str| format!("it can be closed once {until}");
+
+    let resolved = world.resolved(&begun, Vec::new());
+    let noted = world.reason(&resolved, &sarah, C::Accept);
+    advised(&world, &noted, &sarah, &again, &once(silent), &[]);
+    assert_eq!(codes(&refused(&world, &noted, &mia, &close[0].1)), ["can_be_contradicted"]);
+    let mut later = world.clone();
+    later.now = noted.deadline(K::AutoClose).unwrap().due_at.unwrap();
+    advised(&later, &noted, &sarah, &again, "nothing more is needed", &close);
+
+    let written = world.text(&resolved, &john, C::Post);
+    let unread = world.plain(&written, &john, C::Accept);
+    advised(&world, &unread, &sarah, &again, &once(read), &[]);
+    advised(&world, &unread, &john, &Command::plain(C::Accept), "nothing more is needed", &[]);
+    assert_eq!(codes(&refused(&world, &unread, &mia, &close[0].1)), ["unread_message"]);
+    let seen = world.plain(&unread, &sarah, C::Read);
+    advised(&world, &seen, &sarah, &again, "nothing more is needed", &close);
+
+    let resolved = world.resolved(&begun, replacement());
+    let owing = world.plain(&resolved, &john, C::Accept);
+    advised(&world, &owing, &sarah, &again, &once(delivered), &[]);
+    advised(&world, &owing, &john, &Command::plain(C::Accept), "wait for the outstanding remedies", &[]);
+    let parcel = input(C::FulfilRemedy, Input { evidence: Some("Parcel 17".into()), ..Input::default() });
+    assert_eq!(world.act(&owing, &sarah, &parcel).status, Status::Closed);
+
+    let noted = world.reason(&resolved, &sarah, C::Accept);
+    let all = world.text(&noted, &john, C::Post);
+    advised(&world, &all, &sarah, &again, &once(&[delivered, read, silent].join(", and ")), &[]);
 }
 
 #[test]

@@ -114,7 +114,17 @@ pub(super) fn authority_faults(scene: &Scene<'_>, complaint: &Complaint) -> Vec<
         let without = without.into_iter().collect::<Vec<_>>().join(", ");
         format!("level “{name}” has no limit set for {without}, so it may decide no such amount alone")
     };
-    fail("over_authority", message, "propose the resolution to a second person, or escalate")
+    // Whoever has more authority than the actor works above them, so there is a level to escalate to as well.
+    let mut above = (level.get() + 1..=policy.last_level().get()).filter_map(|number| Level::new(number).ok());
+    let remedy = match (above.any(|level| policy.has_authority(level, amounts())), scene.command.name()) {
+        (true, CommandName::Approve) => "somebody with more authority must approve it, or send it back",
+        (true, _) => "propose the resolution to a second person, or escalate",
+        (false, CommandName::Approve) => {
+            "send it back, to be proposed within the limits of the policy, or have them raised"
+        }
+        (false, _) => "offer what is within the limits of the policy, or have them raised",
+    };
+    fail("over_authority", message, remedy)
 }
 
 /// What was a promise when it was proposed would be a broken one in the very letter that gives it. The other bound of

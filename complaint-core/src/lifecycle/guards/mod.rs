@@ -21,7 +21,7 @@ use crate::actor::{Actor, Party};
 use crate::complaint::{Complaint, DismissalReason, EscalationCause, ExclusionCause, Submission};
 use crate::deadline::{ClockKind, Deadline, due_commands, has_escalated, moves_up};
 use crate::id::{AgentId, Level};
-use crate::policy::RightsMoment;
+use crate::policy::{Policy, RightsMoment};
 use crate::routing::Ineligible;
 use crate::store::Scope;
 use crate::text::{self, TextFault};
@@ -94,18 +94,7 @@ pub(crate) fn check(scene: &Scene<'_>, rule: &Rule, depth: Depth) -> Vec<FailedG
     }
     let matching: Vec<&Permit> = rule.permits.iter().filter(|permit| is(scene, permit.who)).collect();
     if matching.is_empty() {
-        let who: Vec<&str> = rule.permits.iter().map(|permit| permit.who.in_words()).collect();
-        let roles = who.join(", ");
-        let remedy = match rule.permits {
-            [only] if only.who == Who::System => "it happens by itself when it is time",
-            permits if permits.iter().any(|permit| permit.who == Who::Handler) => "the handler must do it",
-            _ => "one of them must do it",
-        };
-        let could_be_handler = matches!(scene.actor.party(), Party::Agent(_))
-            && rule.permits.iter().any(|permit| matches!(permit.who, Who::Handler | Who::Proposer));
-        // An agent who does not hold it is told so; for everyone else the command is none of theirs.
-        let code = if could_be_handler { "not_the_handler" } else { "not_permitted" };
-        let forbidden = FailedGuard::forbidden(code, format!("“{}” is for: {roles}", rule.command.label()), remedy);
+        let forbidden = not_theirs(rule, scene.actor);
         // What else fails would tell customers how things stand among staff: what waits for approval, what was read, who may decide
         // how much.
         if scene.actor.customer_id().is_some() {
@@ -124,6 +113,24 @@ pub(crate) fn check(scene: &Scene<'_>, rule: &Rule, depth: Depth) -> Vec<FailedG
     failed.extend(rule.guards.iter().flat_map(ask));
     failed.extend(optional_texts(scene));
     failed
+}
+
+/// Why none of the roles that may give the command is the actor's, and whose they are.
+fn not_theirs(rule: &Rule, actor: &Actor) -> FailedGuard {
+    let who: Vec<&str> = rule.permits.iter().map(|permit| permit.who.in_words()).collect();
+    let roles = who.join(", ");
+    let remedy = match rule.permits {
+        [only] if only.who == Who::System => "it happens by itself when it is time",
+        permits if permits.iter().all(|permit| matches!(permit.who, Who::Handler | Who::System)) => {
+            "the handler must do it"
+        }
+        _ => "one of them must do it",
+    };
+    let could_be_handler = actor.agent_id().is_some()
+        && rule.permits.iter().any(|permit| matches!(permit.who, Who::Handler | Who::Proposer));
+    // An agent who does not hold it is told so; for everyone else the command is none of theirs.
+    let code = if could_be_handler { "not_the_handler" } else { "not_permitted" };
+    FailedGuard::forbidden(code, format!("“{}” is for: {roles}", rule.command.label()), remedy)
 }
 
 /// Texts that need not be given are within bounds when they are.
@@ -377,19 +384,19 @@ fn look_at_complaint(scene: &Scene<'_>, complaint: &Complaint, guard: Guard, now
         ),
         Guard::BelowLastLevel => Vec::new(),
         Guard::AboveFirstLevel if complaint.level == Level::FIRST => {
-            fail("first_level", "there is no level below", "release it to the queue instead")
+            fail("first_level", "there is no level below", instead_of_handing_back(complaint, policy))
         }
         Guard::AboveFirstLevel => Vec::new(),
         Guard::NotContestedTo if complaint.contested_to.is_some_and(|level| complaint.level <= level) => fail(
             "contested_to_this_level",
             "the customer contested what was decided below, and was told that it is looked at here",
-            "decide it here, or escalate it",
+            instead_of_handing_back(complaint, policy),
         ),
         Guard::NotContestedTo => Vec::new(),
         Guard::SomebodyBelow if !scene.context.somebody_below => fail(
             "nobody_below",
             "nobody at the level below can ever take it: each is excluded or does not fit",
-            "decide it here, or escalate it",
+            instead_of_handing_back(complaint, policy),
         ),
         Guard::SomebodyBelow => Vec::new(),
         Guard::DeadlineMissed => deadline_faults(complaint, now),
@@ -420,7 +427,7 @@ fn look_at_complaint(scene: &Scene<'_>, complaint: &Complaint, guard: Guard, now
             // What staff recorded is still theirs to confirm.
             Some(resolution) if resolution.recorded_by.is_some() && scene.actor.customer_id().is_some() => Vec::new(),
             Some(resolution) if resolution.accepted_at.is_some() => {
-                fail("already_accepted", "it was accepted before", "wait for the outstanding remedies")
+                fail("already_accepted", "it was accepted before", what_an_accepted_one_waits_for(scene, complaint))
             }
             _ => Vec::new(),
         },
@@ -643,6 +650,34 @@ fn final_authority_text(level: &str) -> String {
         "The {} has decided with final authority. This ends our own procedure; your right to turn to an ombudsman or a court is not touched",
         level.to_lowercase()
     )
+}
+
+/// The handler may not release it themself, and at the last level there is nowhere to escalate it to.
+fn instead_of_handing_back(complaint: &Complaint, policy: &Policy) -> &'static str {
+    if complaint.level < policy.last_level() {
+        "decide it here, escalate it, or ask a supervisor to release or reassign it"
+    } else {
+        "decide it here"
+    }
+}
+
+/// What keeps a supervisor from closing it; who reads what when is nothing to tell a customer.
+fn what_an_accepted_one_waits_for(scene: &Scene<'_>, complaint: &Complaint) -> String {
+    let owes = complaint.outstanding_remedies().next().is_some();
+    if scene.actor.customer_id().is_some() {
+        return if owes { "wait for the outstanding remedies" } else { "nothing more is needed" }.into();
+    }
+    let objects = complaint.rests_on_word_of_staff() && !acceptance_window_is_over(complaint, scene.context.now);
+    let waits = [
+        (owes, "the outstanding remedies are delivered or declined"),
+        (complaint.unread_since.is_some(), "the customer's message is read"),
+        (objects, "the customer's time to object to what staff recorded is over"),
+    ];
+    let waits: Vec<&str> = waits.into_iter().filter(|(waits, _)| *waits).map(|(_, until)| until).collect();
+    if complaint.status != Status::Resolved || waits.is_empty() {
+        return "nothing more is needed".into();
+    }
+    format!("it can be closed once {}", waits.join(", and "))
 }
 
 fn acceptance_window_is_over(complaint: &Complaint, now: DateTime<Utc>) -> bool {
