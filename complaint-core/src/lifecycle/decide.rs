@@ -212,7 +212,7 @@ impl Complaint {
                 let command = Command::plain(rule.command);
                 let scene = Scene { complaint: Some(self), submission: None, command: &command, actor, context };
                 let failed = guards::check(&scene, rule, guards::Depth::StateOnly);
-                let foreign = failed.iter().any(|failed| failed.code == "not_permitted");
+                let foreign = failed.iter().any(|failed| matches!(failed.code, "not_permitted" | "out_of_sight"));
                 let fields = rule.command.fields().iter().copied();
                 let required =
                     fields.filter(|field| self.requires(rule.command, *field, actor, context.policy)).collect();

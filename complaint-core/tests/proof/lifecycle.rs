@@ -173,11 +173,11 @@ fn everybody_on(stage: &Stage, policy_name: &str, tally: &mut Tally) {
             let (verdict, is_accepted) = tried(&case, tally, &label);
             match offered.get(&name) {
                 Some(allowed) => assert_eq!(*allowed, is_accepted, "{label}: offered, {verdict:?}"),
-                None => assert!(verdict.has("not_permitted"), "{label}: neither offered nor foreign"),
+                None => assert!(verdict.is_foreign(), "{label}: neither offered nor foreign"),
             }
             // What is nobody's business here is refused for that, whatever else is wrong; and one policy is enough for every way.
             let (fits, is_standard) = (verdict.before.is_empty(), policy_name == "standard");
-            if fits || (stage.plain && is_standard && !verdict.has("not_permitted")) {
+            if fits || (stage.plain && is_standard && !verdict.is_foreign()) {
                 let ways = if stage.plain && is_standard && fits { usize::MAX } else { 1 };
                 with_everything_wrong(&case, &verdict, ways, tally, &label);
             }

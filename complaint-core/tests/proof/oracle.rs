@@ -56,6 +56,11 @@ impl Verdict {
         self.before.iter().any(|(known, _)| *known == code)
     }
 
+    /// Whether the command is none of theirs, here or anywhere.
+    pub(crate) fn is_foreign(&self) -> bool {
+        self.has("not_permitted") || self.has("out_of_sight")
+    }
+
     pub(crate) fn failing(&self) -> impl Iterator<Item = Guard> {
         self.guards.iter().map(|(guard, _)| *guard)
     }
@@ -86,8 +91,13 @@ pub(crate) fn verdict(case: &Case<'_>) -> Verdict {
             return only("not_permitted");
         }
         let by_holding = rule.permits.iter().any(|permit| matches!(permit.who, Who::Handler | Who::Proposer));
-        let own = actor.agent_id().is_some() && by_holding;
-        verdict.before.insert(state(if own { "not_the_handler" } else { "not_permitted" }));
+        // Their role alone would do, so what is missing is the sight of it.
+        let by_sight = rule.permits.iter().any(|permit| works_as(actor, permit.who));
+        verdict.before.insert(state(match actor.agent_id() {
+            Some(_) if by_sight => "out_of_sight",
+            Some(_) if by_holding => "not_the_handler",
+            _ => "not_permitted",
+        }));
     }
     let failing = |guards: &[Guard]| -> Vec<(Guard, Vec<Fault>)> {
         let faults = guards.iter().map(|guard| (*guard, faults(case, *guard)));
@@ -188,6 +198,15 @@ fn sees(policy: &Policy, actor: &Actor, complaint: &Complaint) -> bool {
         }
 }
 
+fn works_as(actor: &Actor, who: Who) -> bool {
+    let needed = match who {
+        Who::Agent => 1,
+        Who::Supervisor => 2,
+        _ => return false,
+    };
+    actor.level().is_some_and(|level| level.get() >= needed)
+}
+
 fn plays(stage: &Stage, actor: &Actor, who: Who) -> bool {
     let complaint = &stage.complaint;
     let me = actor.agent_id();
@@ -195,8 +214,7 @@ fn plays(stage: &Stage, actor: &Actor, who: Who) -> bool {
     match who {
         Who::Customer => *actor.party() == Party::Customer(complaint.customer.clone()),
         Who::Handler => me.is_some() && me == complaint.handler.as_ref(),
-        Who::Agent => me.is_some() && sees,
-        Who::Supervisor => actor.level().map_or(0, Level::get) >= 2 && sees,
+        Who::Agent | Who::Supervisor => works_as(actor, who) && sees,
         Who::Proposer => me.is_some() && complaint.proposal.as_ref().map(|proposal| &proposal.by) == me,
         Who::Admin => matches!(actor.party(), Party::Admin(_)),
         Who::System => *actor.party() == Party::System,

@@ -157,6 +157,48 @@ fn what_was_accepted_says_what_it_waits_for() {
 }
 
 #[test]
+fn an_agent_out_of_whose_sight_it_is_is_told_so() {
+    let mut world = World::new(policy());
+    let assigned = world.assigned("sarah");
+    let note = Command::with_text(C::Note, "Third lid this week.");
+    let told = refused(&world, &assigned, &agent("ben"), &note);
+    assert_eq!((codes(&told), told[0].category()), (vec!["out_of_sight"], RefusalCategory::Forbidden));
+    assert_eq!(told[0].message, "the complaint is not yours to see, as its handler or by your level");
+    assert_eq!(told[0].remedy, "somebody who may see it must do it: agents");
+    for who in ["sarah", "mia", "ora"] {
+        assert_eq!(refused(&world, &assigned, &agent(who), &note), [], "{who} sees it");
+    }
+    let offers = assigned.available_commands(&agent("ben"), &Context::new(&world.policy, world.now));
+    assert!(offers.iter().all(|offer| offer.command != C::Note), "nor is it offered");
+
+    let above = world.begun_at(3);
+    let post = Command::with_text(C::Post, "Tomorrow.");
+    let told = |who: &str, command: &Command| codes(&refused(&world, &above, &agent(who), command));
+    assert_eq!((told("mia", &post), told("mia", &because(C::Release))), (vec!["out_of_sight"], vec!["out_of_sight"]));
+    assert_eq!(told("ben", &post), ["not_the_handler"], "not for the likes of them wherever it is");
+    assert_eq!(told("ben", &because(C::Release)), ["not_permitted"]);
+    assert_eq!((told("ora", &post), told("ora", &because(C::Release))), (vec![], vec![]));
+}
+
+/// Who may not act may still leave a note, where they see it.
+#[test]
+fn whoever_is_excluded_is_told_of_notes_only_where_they_can_leave_one() {
+    let mut world = World::new(policy());
+    let note = Command::with_text(C::Note, "They were told in May.");
+    let evidence = Input { reason: Some("No.".into()), new_evidence: Some("A film.".into()), ..Input::default() };
+    for (at, who, way, can) in [
+        (1, "sarah", "somebody else must act", vec!["out_of_sight"]),
+        (3, "omar", "somebody else must act; what you know can be left as a note", vec![]),
+    ] {
+        let begun = world.begun_at(at);
+        let resolved = world.resolved(&begun, Vec::new());
+        let contested = world.act(&resolved, &customer("john"), &input(C::Contest, evidence.clone()));
+        advised(&world, &contested, &agent(who), &because(C::Escalate), way, &[]);
+        assert_eq!(codes(&refused(&world, &contested, &agent(who), &note)), can, "{who}");
+    }
+}
+
+#[test]
 fn what_is_wrong_with_the_input_is_told_apart_from_how_things_stand() {
     let mut world = World::new(policy());
     let begun = world.begun("sarah");

@@ -74,7 +74,12 @@ pub(crate) fn check(scene: &Scene<'_>, rule: &Rule, depth: Depth) -> Vec<FailedG
                 failed.push(FailedGuard::forbidden(
                     "excluded",
                     "you held or decided this complaint before it was contested",
-                    "somebody else must act; what you know can be left as a note",
+                    // A note takes sight of it, which the contest may have taken from them.
+                    if sees(scene) {
+                        "somebody else must act; what you know can be left as a note"
+                    } else {
+                        "somebody else must act"
+                    },
                 ));
                 return failed;
             }
@@ -119,6 +124,14 @@ pub(crate) fn check(scene: &Scene<'_>, rule: &Rule, depth: Depth) -> Vec<FailedG
 fn not_theirs(rule: &Rule, actor: &Actor) -> FailedGuard {
     let who: Vec<&str> = rule.permits.iter().map(|permit| permit.who.in_words()).collect();
     let roles = who.join(", ");
+    // To say that it is for agents would be no answer to one of them.
+    if rule.permits.iter().any(|permit| works_as(actor, permit.who)) {
+        return FailedGuard::forbidden(
+            "out_of_sight",
+            "the complaint is not yours to see, as its handler or by your level",
+            format!("somebody who may see it must do it: {roles}"),
+        );
+    }
     let remedy = match rule.permits {
         [only] if only.who == Who::System => "it happens by itself when it is time",
         permits if permits.iter().all(|permit| matches!(permit.who, Who::Handler | Who::System)) => {
@@ -216,8 +229,7 @@ fn is(scene: &Scene<'_>, who: Who) -> bool {
             (Party::Customer(_), None) => true,
             _ => false,
         },
-        Who::Agent => matches!(party, Party::Agent(_)) && sees(scene),
-        Who::Supervisor => scene.actor.is_supervisor() && sees(scene),
+        Who::Agent | Who::Supervisor => works_as(scene.actor, who) && sees(scene),
         Who::Handler => {
             let holder = scene.complaint.and_then(|complaint| complaint.handler.as_ref());
             holder.is_some() && holder == party.agent()
@@ -226,6 +238,15 @@ fn is(scene: &Scene<'_>, who: Who) -> bool {
             let proposer = scene.complaint.and_then(|it| it.proposal.as_ref()).map(|proposal| &proposal.by);
             proposer.is_some() && proposer == party.agent()
         }
+    }
+}
+
+/// Whether the actor has this role wherever they see the complaint.
+fn works_as(actor: &Actor, who: Who) -> bool {
+    match who {
+        Who::Agent => actor.agent_id().is_some(),
+        Who::Supervisor => actor.is_supervisor(),
+        _ => false,
     }
 }
 
