@@ -484,7 +484,8 @@ impl Complaint {
         self.exclusions.iter().any(|exclusion| exclusion.agent == *agent && exclusion.cause == ExclusionCause::Decided)
     }
 
-    /// Whether a deadline was missed at the present level.
+    /// Whether a deadline was missed that still runs, at whatever level it was missed. It takes more for the customer to escalate:
+    /// [`Guard::DeadlineMissed`](crate::lifecycle::Guard::DeadlineMissed).
     pub fn has_missed_deadline(&self) -> bool {
         self.deadlines.iter().any(|deadline| deadline.missed_at.is_some() && deadline.ended.is_none())
     }

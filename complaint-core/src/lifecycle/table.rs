@@ -182,7 +182,7 @@ guards! {
     AboveFirstLevel = "above_first_level", state, "there is a level below";
     NotContestedTo = "not_contested_to", state, "no contest brought it to this level";
     SomebodyBelow = "somebody_below", state, "somebody at the level below can ever take it";
-    DeadlineMissed = "deadline_missed", state, "a deadline was missed";
+    DeadlineMissed = "deadline_missed", state, "a promised time was missed since it reached this level, and the customer did not escalate it from here before";
     ClockRanOut = "clock_ran_out", input, "the clock ran out and this cause did not move it before";
     ReleaseDue = "release_due", state, "the handler did not begin in time, or is gone";
     DecisionComplete = "decision_complete", input, "outcome and explanation are given, an apology where upheld, remedies are well formed";

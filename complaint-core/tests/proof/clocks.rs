@@ -7,7 +7,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use complaint_core::complaint::{Channel, Event, Outcome, Priority, ReleaseCause, Remedy};
 use complaint_core::deadline::{ClockKind as K, Deadline, Ending, Milestone, due_commands, next_action_at};
 use complaint_core::id::{ComplaintId, PromiseKey};
-use complaint_core::lifecycle::{Command, CommandName as C, Context, Input, Status, begin, decide, evolve, submit};
+use complaint_core::lifecycle::{
+    Command, CommandName as C, Context, Guard, Input, Status, begin, decide, evolve, submit,
+};
 use complaint_core::notice::{Recipient, announce};
 use complaint_core::policy::{DayZero, StatutoryPromise};
 use complaint_core::reference::Reference;
@@ -932,6 +934,9 @@ fn a_customer_may_escalate_once_a_promise_was_broken_and_once_per_level() {
     assert_eq!(moved.level, level(2));
     world.later(TimeDelta::minutes(1));
     assert_eq!(world.decide(&moved, &john, &up, None).unwrap_err().code(), "no_deadline_missed");
+    // What lists call missed was missed all the same.
+    assert!(moved.has_missed_deadline());
+    assert!(Guard::DeadlineMissed.meaning().contains("since it reached this level"), "what the table says of it");
 }
 
 #[test]

@@ -199,6 +199,23 @@ fn whoever_is_excluded_is_told_of_notes_only_where_they_can_leave_one() {
 }
 
 #[test]
+fn a_customer_escalates_from_a_level_once_and_is_told_so() {
+    let mut world = World::new(policy());
+    let john = customer("john");
+    let begun = world.begun("sarah");
+    world.later(TimeDelta::days(60));
+    let up = world.reason(&begun, &john, C::Escalate);
+    let given = world.given(&up, "maria");
+    let above = world.plain(&given, &agent("maria"), C::Begin);
+    let back = world.act(&above, &agent("maria"), &hand_back());
+    world.later(TimeDelta::days(60));
+    let ways = [(john.clone(), Command::with_text(C::Post, "You promised."))];
+    advised(&world, &back, &john, &because(C::Escalate), "write a message", &ways);
+    let told = refused(&world, &back, &john, &because(C::Escalate));
+    assert_eq!(told[0].message, "you have escalated it from this level before");
+}
+
+#[test]
 fn what_is_wrong_with_the_input_is_told_apart_from_how_things_stand() {
     let mut world = World::new(policy());
     let begun = world.begun("sarah");

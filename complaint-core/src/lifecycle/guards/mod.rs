@@ -820,14 +820,15 @@ fn deadline_faults(complaint: &Complaint, now: DateTime<Utc>) -> Vec<FailedGuard
             && deadline.due_at.or(deadline.missed_at) > here_since
     });
     let escalated = has_escalated(complaint, complaint.level, &EscalationCause::Customer);
-    if missed && !escalated {
-        Vec::new()
-    } else {
-        fail(
+    match (missed, escalated) {
+        (true, false) => Vec::new(),
+        // No other time that is missed here would help.
+        (_, true) => fail("no_deadline_missed", "you have escalated it from this level before", "write a message"),
+        (false, false) => fail(
             "no_deadline_missed",
             "no promised time was missed at this level",
             "wait for the promised time, or write a message",
-        )
+        ),
     }
 }
 
