@@ -439,6 +439,8 @@ impl Complaint {
                 actor.customer_id().is_none()
             }
             (CommandName::Contest, Field::NewEvidence) => self.is_final(policy),
+            // The system's is the cause that its event names.
+            (CommandName::Release | CommandName::Escalate, Field::Reason) => *actor.party() != Party::System,
             (_, Field::Cause) => policy.cause_required,
             (CommandName::Resume, Field::OptionalReason) => self.question.is_some(),
             // Of a single one everybody knows which is meant.

@@ -215,6 +215,29 @@ fn a_customer_escalates_from_a_level_once_and_is_told_so() {
     assert_eq!(told[0].message, "you have escalated it from this level before");
 }
 
+/// By the clock it happens without the words that people owe.
+#[test]
+fn the_system_needs_no_reason_where_its_event_names_the_cause() {
+    let mut world = World::new(policy());
+    let begun = world.begun("sarah");
+    let needs = |world: &World, actor: &Actor, name| {
+        let context = Context::new(&world.policy, world.now).handler_available(false);
+        let offers = begun.available_commands(actor, &context);
+        let offer = offers.into_iter().find(|offer| offer.command == name).unwrap();
+        (offer.allowed, offer.required)
+    };
+    world.now = begun.deadline(K::Level).unwrap().due_at.unwrap();
+    for name in [C::Release, C::Escalate] {
+        assert_eq!(needs(&world, &Actor::system(), name), (true, vec![]), "{name}");
+        assert_eq!(needs(&world, &agent("mia"), name), (true, vec![Field::Reason]), "{name}");
+    }
+    let due = due_commands(&begun, &world.policy, world.now);
+    let escalate = due.iter().find(|command| command.name() == C::Escalate).unwrap();
+    assert_eq!(refused(&world, &begun, &Actor::system(), escalate), []);
+    world.handler_available = false;
+    assert_eq!(refused(&world, &begun, &Actor::system(), &Command::plain(C::Release)), []);
+}
+
 #[test]
 fn what_is_wrong_with_the_input_is_told_apart_from_how_things_stand() {
     let mut world = World::new(policy());
