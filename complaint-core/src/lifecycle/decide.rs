@@ -27,6 +27,10 @@ use crate::reference::Reference;
 /// with one for each of the two complaints, and whatever answers, passes on or takes back a complaint with one more for each of
 /// [another customer](Context::joined) that was joined to it.
 ///
+/// The subject of the complaint, whoever is [barred](Complaint::is_barred) from it or holds it and works below its level now, and a
+/// customer whom the command is not for are told that and none of the other guards, which would tell them how things stand in a
+/// matter that is not theirs to act in.
+///
 /// ```
 /// use chrono::DateTime;
 /// use complaint_core::lifecycle::{Command, CommandName, Context, Status, begin, decide, evolve, submit};
