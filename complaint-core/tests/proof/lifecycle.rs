@@ -226,7 +226,7 @@ fn tried(case: &Case<'_>, tally: &mut Tally, label: &str) -> (Verdict, bool) {
     (verdict, is_accepted)
 }
 
-fn ruled(case: &Case<'_>) -> Result<Vec<Entry>, Refusal> {
+pub(crate) fn ruled(case: &Case<'_>) -> Result<Vec<Entry>, Refusal> {
     let (world, complaint, command) = (&case.stage.world, &case.stage.complaint, &case.command);
     let mut context = context(case.stage).open_complaints(case.open_complaints).somebody_below(case.somebody_below);
     if let Some(other) = &case.other {
