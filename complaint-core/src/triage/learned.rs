@@ -77,6 +77,7 @@ pub struct LearnedClassifier(Counts);
 struct Counts {
     edition: u32,
     vocabulary: usize,
+    /// Those with lessons, in the order of their keys: what was unlearned leaves neither a place nor an order behind.
     categories: Vec<Learned>,
     /// By digest of the clue: in how many lessons of which category, by the index above, ascending.
     clues: BTreeMap<u64, Vec<(u16, u32)>>,
@@ -152,10 +153,10 @@ impl LearnedClassifier {
     pub fn learn(&mut self, clues: &Clues<'_>, category: &CategoryKey) -> Result<(), LearnError> {
         let found = Found::of(clues);
         let ranking = self.0.rank(&found);
+        // Looked up before the lesson, which may move the categories.
+        let right = ranking.order.iter().position(|(slot, _)| self.0.categories[usize::from(*slot)].key == *category);
         self.0.add(&found, category)?;
         if !ranking.order.is_empty() {
-            let right =
-                ranking.order.iter().position(|(slot, _)| self.0.categories[usize::from(*slot)].key == *category);
             self.0.record.note(ranking.lead(), right);
         }
         Ok(())
@@ -227,7 +228,10 @@ impl LearnedClassifier {
     /// The complaint belonged to another category than it was learned with.
     pub fn correct(&mut self, clues: &Clues<'_>, from: &CategoryKey, to: &CategoryKey) -> Result<(), LearnError> {
         let found = Found::of(clues);
-        self.0.check_room(to)?;
+        // A category that loses its last lesson makes room.
+        if self.0.lessons_of(from) != 1 {
+            self.0.check_room(to)?;
+        }
         self.0.subtract(&found, from)?;
         self.0.add(&found, to)
     }
@@ -335,22 +339,23 @@ impl Counts {
             scores[usize::from(*slot)] += *vote;
         }
         let mut order: Vec<(u16, i64)> = (0_u16..).zip(scores).collect();
-        order.retain(|(slot, _)| self.categories[usize::from(*slot)].lessons > 0);
-        // Equal scores: by key, so that the order in which categories were met does not show.
-        order.sort_by(|(one, score), (other, than)| {
-            let key = |slot: u16| &self.categories[usize::from(slot)].key;
-            than.cmp(score).then_with(|| key(*one).cmp(key(*other)))
-        });
+        // Stable, so that equal scores stay in the order of the keys.
+        order.sort_by_key(|(_, score)| Reverse(*score));
         order.truncate(SUGGESTIONS_MAX);
         Ranking { order, votes }
     }
 
-    fn slot(&self, category: &CategoryKey) -> Option<usize> {
-        self.categories.iter().position(|known| known.key == *category)
+    /// Its place, or the one where it belongs.
+    fn slot(&self, category: &CategoryKey) -> Result<usize, usize> {
+        self.categories.binary_search_by(|known| known.key.cmp(category))
+    }
+
+    fn lessons_of(&self, category: &CategoryKey) -> u32 {
+        self.slot(category).map_or(0, |slot| self.categories[slot].lessons)
     }
 
     fn check_room(&self, category: &CategoryKey) -> Result<(), LearnError> {
-        if self.slot(category).is_none() && self.categories.len() >= CATEGORIES_MAX {
+        if self.slot(category).is_err() && self.categories.len() >= CATEGORIES_MAX {
             return Err(LearnError::TooManyCategories(category.clone()));
         }
         Ok(())
@@ -358,9 +363,10 @@ impl Counts {
 
     fn add(&mut self, found: &Found, category: &CategoryKey) -> Result<(), LearnError> {
         self.check_room(category)?;
-        let slot = self.slot(category).unwrap_or_else(|| {
-            self.categories.push(Learned { key: category.clone(), lessons: 0 });
-            self.categories.len() - 1
+        let slot = self.slot(category).unwrap_or_else(|slot| {
+            self.categories.insert(slot, Learned { key: category.clone(), lessons: 0 });
+            self.renumber(|old| Some(old + u16::from(usize::from(old) >= slot)));
+            slot
         });
         self.categories[slot].lessons = self.categories[slot].lessons.saturating_add(1);
         let slot = index(slot);
@@ -378,11 +384,11 @@ impl Counts {
     }
 
     fn subtract(&mut self, found: &Found, category: &CategoryKey) -> Result<(), LearnError> {
-        let Some(slot) = self.slot(category).filter(|slot| self.categories[*slot].lessons > 0) else {
+        let Ok(place) = self.slot(category) else {
             return Err(LearnError::NeverLearned(category.clone()));
         };
-        self.categories[slot].lessons -= 1;
-        let slot = index(slot);
+        self.categories[place].lessons -= 1;
+        let slot = index(place);
         for clue in &found.clues {
             let Some(counts) = self.clues.get_mut(&clue.digest) else { continue };
             if let Ok(at) = counts.binary_search_by_key(&slot, |(slot, _)| *slot) {
@@ -395,7 +401,20 @@ impl Counts {
                 self.clues.remove(&clue.digest);
             }
         }
+        if self.categories[place].lessons == 0 {
+            self.categories.remove(place);
+            // With other clues than it was taught by, it may still have counts.
+            self.renumber(|old| (old != slot).then(|| old - u16::from(old > slot)));
+        }
         Ok(())
+    }
+
+    /// Moves the counts of each category to its new place; `None`: they go with it.
+    fn renumber(&mut self, place: impl Fn(u16) -> Option<u16>) {
+        self.clues.retain(|_, counts| {
+            counts.retain_mut(|(slot, _)| place(*slot).map(|new| *slot = new).is_some());
+            !counts.is_empty()
+        });
     }
 
     fn drop_rare_clues(&mut self) {
@@ -411,9 +430,7 @@ impl Counts {
 
     fn fault(&self) -> Option<&'static str> {
         let known = self.categories.len();
-        let mut keys: Vec<&CategoryKey> = self.categories.iter().map(|category| &category.key).collect();
-        keys.sort();
-        keys.dedup();
+        let in_order = self.categories.windows(2).all(|pair| pair[0].key < pair[1].key);
         let sound = |counts: &Vec<(u16, u32)>| {
             !counts.is_empty()
                 && counts.windows(2).all(|pair| pair[0].0 < pair[1].0)
@@ -424,7 +441,8 @@ impl Counts {
             (!VOCABULARY.contains(&self.vocabulary), "its vocabulary must be 100 to 1000000"),
             (self.clues.len() > self.vocabulary, "it has more clues than its vocabulary allows"),
             (known > CATEGORIES_MAX, "it has more than 1000 categories"),
-            (keys.len() < known, "a category comes twice"),
+            (!in_order, "its categories must come in order, each once"),
+            (self.categories.iter().any(|category| category.lessons == 0), "a category is without lessons"),
             (!self.clues.values().all(sound), "its counts contradict its categories"),
             (!self.record.is_sound(), "its record is not one"),
         ];
@@ -623,6 +641,41 @@ mod tests {
         assert_eq!(stored(&model)["clues"], before["clues"]);
         assert_eq!(stored(&model)["categories"], before["categories"]);
         assert_eq!(model.unlearn(&odd, &key("parking")), Err(LearnError::NeverLearned(key("parking"))));
+        // Nor where it was the only one of its category, before, among and after the others.
+        for alone in ["attention", "claims", "parking"].map(key) {
+            model.learn(&odd, &alone).unwrap();
+            assert_ne!(stored(&model)["categories"], before["categories"]);
+            model.unlearn(&clues("In other words", "letter"), &alone).unwrap();
+            assert_eq!(stored(&model)["clues"], before["clues"], "{alone}");
+            assert_eq!(stored(&model)["categories"], before["categories"], "{alone}");
+            assert_eq!(model.unlearn(&odd, &alone), Err(LearnError::NeverLearned(alone)));
+        }
+        // Nor where it was the first that named its category.
+        let (text, channel, category) = LESSONS[0];
+        model.unlearn(&clues(text, channel), &key(category)).unwrap();
+        let without = stored(&taught(&LESSONS[1..]));
+        assert_eq!(
+            (&stored(&model)["clues"], &stored(&model)["categories"]),
+            (&without["clues"], &without["categories"])
+        );
+    }
+
+    #[test]
+    fn categories_that_were_unlearned_leave_room_for_others() {
+        let mut model = LearnedClassifier::new();
+        let same = Clues::new().text("same");
+        let keys: Vec<CategoryKey> = (0..1000).map(|number| key(&format!("category {number}"))).collect();
+        keys.iter().for_each(|key| model.learn(&same, key).unwrap());
+        model.unlearn(&same, &keys[500]).unwrap();
+        model.learn(&same, &key("one more")).unwrap();
+        // Full again; but what moves from a category with no other lesson leaves its place.
+        assert_eq!(model.learn(&same, &keys[500]), Err(LearnError::TooManyCategories(keys[500].clone())));
+        model.correct(&same, &key("one more"), &keys[500]).unwrap();
+        keys.iter().for_each(|key| model.unlearn(&same, key).unwrap());
+        let fresh = stored(&LearnedClassifier::new());
+        assert_eq!((&stored(&model)["clues"], &stored(&model)["categories"]), (&fresh["clues"], &fresh["categories"]));
+        model.learn(&same, &key("parking")).unwrap();
+        assert_eq!(model.classify(&same)[0].category, key("parking"));
     }
 
     #[test]
@@ -663,7 +716,9 @@ mod tests {
         assert!(refused(&|it| it["clues"]["7"] = serde_json::json!([[9, 1]])).contains("counts contradict"));
         assert!(refused(&|it| it["clues"]["7"] = serde_json::json!([[0, 0]])).contains("counts contradict"));
         assert!(refused(&|it| it["clues"]["7"] = serde_json::json!([])).contains("counts contradict"));
-        assert!(refused(&|it| it["categories"][0] = it["categories"][1].clone()).contains("comes twice"));
+        assert!(refused(&|it| it["categories"][0] = it["categories"][1].clone()).contains("each once"));
+        assert!(refused(&|it| it["categories"].as_array_mut().unwrap().reverse()).contains("in order"));
+        assert!(refused(&|it| it["categories"][0]["lessons"] = 0.into()).contains("without lessons"));
         assert!(refused(&|it| it["record"] = serde_json::json!([])).contains("record"));
         assert!(refused(&|it| it["record"][0]["right"][0] = 9.into()).contains("record"));
     }
@@ -689,6 +744,7 @@ mod tests {
         for number in 0..1000 {
             model.learn(&Clues::new().text("same"), &key(&format!("category {number}"))).unwrap();
         }
+        model.learn(&Clues::new().text("same"), &key("category 1")).unwrap();
         let before = model.clone();
         let full = Err(LearnError::TooManyCategories(key("one more")));
         assert_eq!(model.learn(&Clues::new().text("same"), &key("one more")), full);
