@@ -193,8 +193,17 @@ impl Rights {
             RightsMoment::Summary => self.summary.as_ref().or(self.decision.as_ref()),
             RightsMoment::Missed => self.missed.as_ref(),
         }?;
-        let filled = |text: String, (slot, words): (&String, &String)| text.replace(&format!("{{{slot}}}"), words);
-        Some(self.slots.iter().fold(text.clone(), filled))
+        // In one pass: what a slot is filled with is not looked through for others.
+        let (mut filled, mut rest) = (String::new(), text.as_str());
+        while let Some((before, after)) = rest.split_once('{') {
+            filled.push_str(before);
+            let slot = after.split_once('}').and_then(|(slot, after)| Some((self.slots.get(slot)?, after)));
+            let (words, after) = slot.map_or(("{", after), |(words, after)| (words.as_str(), after));
+            filled.push_str(words);
+            rest = after;
+        }
+        filled.push_str(rest);
+        Some(filled)
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -271,5 +280,19 @@ impl Policy {
             }
         }
         faults
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_fills_a_slot_is_not_filled_itself() {
+        let slots = [("a", "{b}"), ("b", "{a}"), ("c", "C")].map(|(slot, words)| (slot.to_owned(), words.to_owned()));
+        let decision = Some("{a} {b} {c}{c}, { {c} {d} }{{c}".to_owned());
+        let rights = Rights { decision, slots: slots.into(), ..Rights::default() };
+        let text = rights.text(RightsMoment::Decision);
+        assert_eq!(text.as_deref(), Some("{b} {a} CC, { C {d} }{C"));
     }
 }
