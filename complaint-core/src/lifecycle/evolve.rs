@@ -11,7 +11,7 @@ use crate::complaint::{
     Proposal, Question, ReleaseCause, Remedy, RemedyPromise, RemedyStep, Words,
 };
 use crate::deadline::{ClockChange, Deadline};
-use crate::id::{AgentId, Version};
+use crate::id::{AgentId, ComplaintId, Version};
 use crate::visibility::is_public;
 
 /// A log that is no complaint's log.
@@ -30,6 +30,30 @@ pub enum ReplayError {
         expected: u32,
         /// The number that is there.
         found: u32,
+    },
+    /// An entry is of another complaint.
+    #[error("entry {seq} is of complaint {complaint}")]
+    Foreign {
+        /// Its number.
+        seq: u32,
+        /// Of which.
+        complaint: ComplaintId,
+    },
+    /// A complaint is submitted once.
+    #[error("entry {seq} submits the complaint a second time")]
+    SubmittedAgain {
+        /// The number of the second submission.
+        seq: u32,
+    },
+    /// A version does not follow: the entries of one change share it, and each change has the next one, from 1.
+    #[error("entry {seq} has version {found} after version {before}")]
+    Version {
+        /// The number of the entry.
+        seq: u32,
+        /// The version before it; [`Version::NONE`] before the first entry.
+        before: Version,
+        /// The version that it has.
+        found: Version,
     },
 }
 
@@ -59,10 +83,21 @@ pub fn replay<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> Result<Compla
         if entry.seq != expected {
             return Err(ReplayError::Gap { expected, found: entry.seq });
         }
+        let before = state.as_ref().map_or(Version::NONE, |complaint| complaint.version);
+        let continues = state.is_some() && entry.version == before;
         state = Some(match state {
             None => begin(entry).ok_or(ReplayError::NoBeginning)?,
+            Some(complaint) if entry.complaint != complaint.id => {
+                return Err(ReplayError::Foreign { seq: entry.seq, complaint: entry.complaint });
+            }
+            Some(_) if matches!(entry.event, Event::Submitted { .. }) => {
+                return Err(ReplayError::SubmittedAgain { seq: entry.seq });
+            }
             Some(complaint) => evolve(complaint, entry),
         });
+        if !continues && entry.version != before.next() {
+            return Err(ReplayError::Version { seq: entry.seq, before, found: entry.version });
+        }
     }
     state.ok_or(ReplayError::NoBeginning)
 }

@@ -8,9 +8,10 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use chrono::{NaiveDate, TimeDelta};
 use complaint_core::complaint::{Entry, Event, Outcome, Remedy};
 use complaint_core::deadline::{ClockKind, due_commands};
-use complaint_core::id::{Area, CauseKey};
+use complaint_core::id::{Area, CauseKey, Version};
 use complaint_core::lifecycle::{
-    Command, CommandName as C, Context, Guard, Input, LevelChange, Refusal, Status, To, decide, evolve, rule,
+    Command, CommandName as C, Context, Guard, Input, LevelChange, Refusal, ReplayError, Status, To, decide, evolve,
+    replay, rule,
 };
 use complaint_core::policy::{Category, Cause};
 use complaint_core::routing::{Need, route};
@@ -685,4 +686,38 @@ fn refusals_read_as_sentences() {
         let refused = Command::from_json(name, &body).unwrap_err().to_string();
         assert!(refused.ends_with(&format!("it reads: {reads}")), "{refused}");
     }
+}
+
+/// The entries of two complaints, two beginnings, versions that nobody committed: none of it is the log of a complaint.
+#[test]
+fn what_is_no_log_of_one_complaint_is_not_replayed() {
+    let mut world = World::new(policy());
+    let begun = world.begun("sarah");
+    let log = std::mem::take(&mut world.log);
+    assert_eq!(replay(&log), Ok(begun));
+    let other = world.begun("ben");
+    let mixed = log[..2].iter().chain(&world.log[2..]);
+    assert_eq!(replay(mixed), Err(ReplayError::Foreign { seq: 3, complaint: other.id }));
+    let again = Entry { seq: 3, version: Version::new(3), ..log[0].clone() };
+    let twice = log[..2].iter().chain([&again]);
+    assert_eq!(replay(twice), Err(ReplayError::SubmittedAgain { seq: 3 }));
+    assert_eq!(replay(&log[..0]), Err(ReplayError::NoBeginning));
+
+    let with = |versions: [u64; 4]| {
+        let numbered = log.iter().zip(versions).map(|(entry, version)| (entry.clone(), Version::new(version)));
+        replay(&numbered.map(|(entry, version)| Entry { version, ..entry }).collect::<Vec<_>>())
+    };
+    for versions in [[1, 2, 3, 4], [1, 1, 1, 2], [1, 1, 1, 1], [1, 2, 2, 3]] {
+        assert!(with(versions).is_ok(), "the entries of a change share its version: {versions:?}");
+    }
+    for (versions, seq) in
+        [([0, 1, 2, 3], 1), ([2, 3, 4, 5], 1), ([1, 2, 1, 2], 3), ([1, 2, 4, 5], 3), ([1, 2, 2, 4], 4)]
+    {
+        let at = seq as usize - 1;
+        let before = Version::new(at.checked_sub(1).map_or(0, |before| versions[before]));
+        let found = Version::new(versions[at]);
+        assert_eq!(with(versions), Err(ReplayError::Version { seq, before, found }), "{versions:?}");
+    }
+    let message = with([1, 2, 4, 5]).unwrap_err().to_string();
+    assert_eq!(message, "entry 3 has version 4 after version 2");
 }
