@@ -47,12 +47,13 @@ pub(crate) fn for_customer(log: &[Entry], before: u32) -> Vec<Entry> {
                 Event::Released { agent: agent.clone(), cause: ReleaseCause::ByHand }
             }
             // Why things went wrong is the organisation's own analysis.
-            Event::Resolved { outcome, remedies, by, approved_by, cause: _ } => Event::Resolved {
+            Event::Resolved { outcome, remedies, by, approved_by, given_on, cause: _ } => Event::Resolved {
                 outcome: *outcome,
                 cause: None,
                 remedies: remedies.clone(),
                 by: by.clone(),
                 approved_by: approved_by.clone(),
+                given_on: *given_on,
             },
             // Of somebody else's complaint they learn nothing.
             Event::Merged { by_consent: true, unanswered, .. } => {

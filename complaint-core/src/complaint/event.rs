@@ -181,6 +181,10 @@ pub enum Event {
         by: AgentId,
         /// Who approved, where a second person had to.
         approved_by: Option<AgentId>,
+        /// The day it was for the organisation, where the decision itself delivers a remedy. Entries from before it was
+        /// kept are without it: for them it is the day in UTC.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        given_on: Option<NaiveDate>,
     },
     /// The customer agrees with the decision. Words: `reason`; where staff recorded it, on what ground.
     Accepted {

@@ -84,6 +84,7 @@ pub(super) async fn words_come_back_to_the_last_character(store: &dyn Store) {
         remedies: Vec::new(),
         by: agent_id("asha"),
         approved_by: None,
+        given_on: None,
     };
     let decided = Step::to(Place { status: Status::Resolved, ..story.place() }, decided)
         .saying("explanation", &longest)

@@ -287,6 +287,7 @@ impl<'a> Tale<'a> {
             remedies: remedies(),
             by: by.clone(),
             approved_by: approved_by.cloned(),
+            given_on: Some(day(24)),
         };
         let owed = ClockChange::Paused {
             clock: ClockKind::AutoClose,

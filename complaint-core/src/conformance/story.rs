@@ -363,6 +363,7 @@ impl Story {
             remedies: Vec::new(),
             by: self.decider(),
             approved_by: None,
+            given_on: None,
         };
         let resolved = self.at_the_end(Status::Resolved, event).saying("explanation", "The depot was flooded.");
         self.then(vec![resolved], None)

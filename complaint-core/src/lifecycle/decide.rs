@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 
 use super::context::Context;
 use super::evolve::{begin, happen, wind};
@@ -494,6 +494,7 @@ fn effects(complaint: &Complaint, command: &Command, actor: &Actor, context: &Co
                     remedies: facts_of(&proposal.remedies),
                     by: proposal.by.clone(),
                     approved_by: acting(),
+                    given_on: given_on(&proposal.remedies, context),
                 };
                 let words = remedy_words(
                     Words::of("explanation", proposal.explanation.clone())
@@ -515,7 +516,8 @@ fn effects(complaint: &Complaint, command: &Command, actor: &Actor, context: &Co
         CommandName::Resolve => {
             if let (Some(by), Some(outcome)) = (acting(), input.outcome) {
                 let (cause, remedies) = (input.cause.clone(), facts_of(&input.remedies));
-                let event = Event::Resolved { outcome, cause, remedies, by, approved_by: None };
+                let given_on = given_on(&remedies, context);
+                let event = Event::Resolved { outcome, cause, remedies, by, approved_by: None, given_on };
                 draft.push(draft.at(Status::Resolved), event, decision_words(command));
             }
         }
@@ -527,6 +529,7 @@ fn effects(complaint: &Complaint, command: &Command, actor: &Actor, context: &Co
                     remedies: Vec::new(),
                     by: by.clone(),
                     approved_by: None,
+                    given_on: None,
                 };
                 let place = Place { status: Status::Resolved, level, handler: Some(by) };
                 draft.push(place, event, Words::of("explanation", body(&input.explanation)));
@@ -796,6 +799,12 @@ fn escalation_causes(complaint: &Complaint, command: &Command, actor: &Actor) ->
         Party::Agent(id) if complaint.handler.as_ref() == Some(id) => vec![EscalationCause::Handler],
         _ => vec![EscalationCause::Supervisor],
     }
+}
+
+/// Today for the organisation, where the decision itself delivers one of its remedies.
+fn given_on(remedies: &[Remedy], context: &Context<'_>) -> Option<NaiveDate> {
+    let is_given = remedies.iter().any(|remedy| remedy.kind.is_given_with_decision());
+    is_given.then(|| context.policy.working_calendar().date(context.now))
 }
 
 fn facts_of(remedies: &[Remedy]) -> Vec<Remedy> {

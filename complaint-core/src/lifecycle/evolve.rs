@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 
 use crate::actor::Party;
 use crate::complaint::{
@@ -318,7 +318,7 @@ pub(crate) fn happen(complaint: &mut Complaint, entry: &Entry) {
             });
         }
         Event::SentBack => complaint.proposal = None,
-        Event::Resolved { outcome, cause, remedies, by, approved_by } => {
+        Event::Resolved { outcome, cause, remedies, by, approved_by, given_on } => {
             complaint.decisions += 1;
             complaint.proposal = None;
             complaint.question = None;
@@ -340,7 +340,7 @@ pub(crate) fn happen(complaint: &mut Complaint, entry: &Entry) {
                 recorded_by: None,
                 contested_at: None,
             });
-            promise(complaint, entry, with_instructions(remedies, words));
+            promise(complaint, entry, with_instructions(remedies, words), *given_on);
             written_by_staff(complaint, entry);
         }
         Event::Accepted { remedies } => {
@@ -537,7 +537,7 @@ fn with_instructions(remedies: &[Remedy], words: &Words) -> Vec<Remedy> {
         .collect()
 }
 
-fn promise(complaint: &mut Complaint, entry: &Entry, remedies: Vec<Remedy>) {
+fn promise(complaint: &mut Complaint, entry: &Entry, remedies: Vec<Remedy>, given_on: Option<NaiveDate>) {
     let resolution = u32::try_from(complaint.resolutions.len()).unwrap_or(u32::MAX);
     for remedy in remedies {
         let number = u32::try_from(complaint.remedies.len() + 1).unwrap_or(u32::MAX);
@@ -552,7 +552,7 @@ fn promise(complaint: &mut Complaint, entry: &Entry, remedies: Vec<Remedy>) {
             failed: None,
             failed_again: 0,
             fulfilled: given.then(|| step(entry, None)),
-            fulfilled_on: given.then(|| entry.at.date_naive()),
+            fulfilled_on: given.then(|| given_on.unwrap_or_else(|| entry.at.date_naive())),
         });
     }
 }

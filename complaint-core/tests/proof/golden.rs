@@ -9,7 +9,7 @@ use std::sync::Arc;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use complaint_core::complaint::{
     Attachment, Channel, CloseCause, DismissalReason, EndElsewhere, Entry, EscalationCause, Event, Item, Outcome,
-    Place, Priority, ReleaseCause, Remedy, Wish, Words,
+    Place, Priority, ReleaseCause, Remedy, RemedyKind, Wish, Words,
 };
 use complaint_core::deadline::{ClockChange, ClockKind, Deadline, Ending, PauseCause};
 use complaint_core::id::{
@@ -180,6 +180,7 @@ fn samples() -> Vec<Entry> {
             remedies: remedies(),
             by: agent_id("sarah"),
             approved_by: Some(agent_id("maria")),
+            given_on: None,
         },
         Event::Accepted { remedies: vec![1, 2] },
         Event::RemedyFulfilled { remedy: 1, on: day("2026-12-02") },
@@ -295,6 +296,19 @@ fn joined_by_consent() -> Vec<(&'static str, Entry)> {
     ]
 }
 
+/// A decision that delivers words, since it says on which day; before, it was the day in UTC.
+fn resolved_with_words() -> (&'static str, Entry) {
+    let resolved = samples().into_iter().find_map(|entry| match entry.event {
+        Event::Resolved { outcome, cause, by, approved_by, .. } => {
+            let (remedies, given_on) = (vec![Remedy::of(RemedyKind::Apology)], Some(day("2026-11-24")));
+            let event = Event::Resolved { outcome, cause, remedies, by, approved_by, given_on };
+            Some(Entry { event, ..entry })
+        }
+        _ => None,
+    });
+    ("resolved_with_words", resolved.expect("among the samples"))
+}
+
 fn complaint() -> Complaint {
     let mut world = World::new(policy());
     let begun = world.begun_at(2);
@@ -343,7 +357,8 @@ fn every_kind_of_entry_is_stored_as_it_ever_was() {
     let samples: BTreeMap<String, Entry> = samples().into_iter().map(|entry| (tag(&entry.event), entry)).collect();
     let known: BTreeSet<String> = samples.keys().cloned().collect();
     assert_eq!(known, declared(), "a kind of event without a golden file");
-    let later: Vec<_> = messages_with_files().into_iter().chain(joined_by_consent()).collect();
+    let later: Vec<_> =
+        messages_with_files().into_iter().chain(joined_by_consent()).chain([resolved_with_words()]).collect();
     let later = later.iter().map(|(name, entry)| (*name, entry));
     for (name, entry) in samples.iter().map(|(name, entry)| (name.as_str(), entry)).chain(later) {
         let now = serde_json::to_string_pretty(entry).unwrap() + "\n";

@@ -844,6 +844,42 @@ fn nothing_was_delivered_tomorrow_where_the_organisation_is() {
     }
 }
 
+/// An apology is delivered on the day that everything is delivered on: that of the organisation, which has its Tuesday when it
+/// is still Monday in UTC. What was stored without that day keeps the one in UTC.
+#[test]
+fn words_are_given_on_the_day_of_the_organisation() {
+    let day = |day: u32| chrono::NaiveDate::from_ymd_opt(2026, 11, day);
+    let words = [RemedyKind::Apology, RemedyKind::Explanation].map(Remedy::of);
+    let remedies: Vec<Remedy> = words.into_iter().chain([Remedy::replacement()]).collect();
+    for by_proposal in [false, true] {
+        let mut world = World::new(in_zone("Pacific/Auckland"));
+        world.now = "2026-11-23T22:30:00Z".parse().unwrap();
+        let begun = world.begun("sarah");
+        let it = if by_proposal {
+            let proposed = world.act(&begun, &agent("sarah"), &decision(C::Propose, remedies.clone()));
+            world.plain(&proposed, &agent("mia"), C::Approve)
+        } else {
+            world.resolved(&begun, remedies.clone())
+        };
+        let it = world.act(&it, &agent("sarah"), &delivered(3));
+        let days = |it: &Complaint| it.remedies.iter().map(|promise| promise.fulfilled_on).collect::<Vec<_>>();
+        assert_eq!(days(&it), [day(24); 3], "by proposal: {by_proposal}");
+
+        let mut log = world.log.clone();
+        for entry in &mut log {
+            if let Event::Resolved { given_on, .. } = &mut entry.event {
+                *given_on = None;
+            }
+        }
+        let before = complaint_core::lifecycle::replay(&log).unwrap();
+        assert_eq!(days(&before), [day(23), day(23), day(24)], "by proposal: {by_proposal}");
+    }
+    // Of what is delivered later the decision says no day.
+    let mut world = World::new(in_zone("Pacific/Auckland"));
+    resolved(&mut world, 1, two());
+    assert!(world.log.iter().any(|entry| matches!(entry.event, Event::Resolved { given_on: None, .. })));
+}
+
 #[test]
 fn a_promised_day_is_over_at_midnight_where_the_organisation_is() {
     for (zone, over) in [
