@@ -364,9 +364,9 @@ impl Version {
         self.0
     }
 
-    /// The version that the next change makes.
+    /// The version that the next change makes; no number follows the greatest.
     pub fn next(self) -> Self {
-        Self(self.0 + 1)
+        Self(self.0.saturating_add(1))
     }
 }
 
@@ -385,6 +385,9 @@ impl fmt::Display for Version {
 /// assert_eq!(supervisor, Level::new(2)?);
 /// assert_eq!((supervisor.get(), supervisor.below()), (2, Level::FIRST));
 /// assert_eq!(Level::FIRST.below(), Level::FIRST);
+///
+/// let bound = Level::new(9)?.above();
+/// assert!(bound > Level::new(9)? && Level::try_from(bound.get()).is_err());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -405,9 +408,10 @@ impl Level {
         self.0
     }
 
-    /// The level above.
+    /// The level above. Of the ninth it is a bound that no ladder reaches: to compare with and never to be stored, as it could
+    /// not be read again. The commands that move a complaint up stop at the last level of the policy.
     pub fn above(self) -> Self {
-        Self(self.0 + 1)
+        Self(self.0.saturating_add(1))
     }
 
     /// The level below, or the first.
@@ -453,6 +457,13 @@ mod tests {
         for bad in ["", " - ", "a\0b", "<script>", &"x".repeat(65)] {
             assert!(CategoryKey::new(bad).is_err(), "{bad:?} was accepted");
         }
+    }
+
+    #[test]
+    fn nothing_follows_the_greatest_number() {
+        assert_eq!(Version::new(u64::MAX).next(), Version::new(u64::MAX));
+        let beyond = (0..300).fold(Level::FIRST, |level, _| level.above());
+        assert!(beyond > Level::new(9).unwrap() && Level::new(beyond.get()).is_err());
     }
 
     #[test]

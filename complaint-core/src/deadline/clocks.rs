@@ -605,7 +605,7 @@ fn wanted(complaint: &Complaint, policy: &Policy, clock: ClockKind) -> Option<Wa
         Status::AwaitingThirdParty if policy.third_party_pauses => Some(PauseCause::AwaitingThirdParty),
         _ => None,
     };
-    let again = || 1 + times_cancelled(complaint, clock);
+    let again = || times_cancelled(complaint, clock).saturating_add(1);
     let decided = u32::try_from(complaint.resolutions.len()).unwrap_or(u32::MAX);
     let (present, instance, paused) = match clock {
         // Who sent it to where it comes from was told there that it has arrived.
@@ -678,7 +678,7 @@ fn wanted_by_law(complaint: &Complaint, policy: &Policy, now: DateTime<Utc>, cau
     };
     let mut free = of_law(complaint).map(|deadline| deadline.instance).max().unwrap_or_default();
     let mut next = || {
-        free += 1;
+        free = free.saturating_add(1);
         free
     };
     let mut wants = Vec::new();
@@ -727,7 +727,7 @@ pub(crate) fn adopted(survivor: &Complaint, joined: &Complaint) -> Vec<ClockChan
                 changes.push(ClockChange::Retargeted { deadline });
             }
             None => {
-                free += 1;
+                free = free.saturating_add(1);
                 let deadline = Arc::new(Deadline { instance: free, ..theirs.clone() });
                 changes.push(ClockChange::Started { deadline });
             }

@@ -34,6 +34,7 @@ pub use calendar::{Calendar, CalendarFault, CalendarFaults, CalendarProblem, Cal
 pub(crate) use clocks::{ClockCause, adopted, at_its_end, clock_changes, has_escalated, moves_up, runs_in};
 pub use clocks::{due_commands, next_action_at};
 pub use explain::{Explanation, Stretch, StretchKind};
+pub(crate) use span::wall;
 pub use span::{Span, SpanUnit};
 pub use usage::{HolderUsage, LevelUsage, usage};
 

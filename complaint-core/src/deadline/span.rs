@@ -135,6 +135,7 @@ impl Span {
     }
 }
 
+/// So much later by the clock on the wall. At most [`Calendar::LAST`], unless `start` is later.
 pub(crate) fn wall(start: DateTime<Utc>, length: Duration) -> DateTime<Utc> {
     TimeDelta::from_std(length)
         .ok()

@@ -158,7 +158,7 @@ impl<'a> Round<'a> {
         if self.claiming || !self.more || !few || !room || self.lease.is_some_and(|end| now >= end) {
             return;
         }
-        let (desk, until) = (self.desk, now + LEASE);
+        let (desk, until) = (self.desk, later(now, LEASE));
         self.lease.get_or_insert(until);
         self.claiming = true;
         self.under_way.push(async move { Step::Claimed(desk.store.claim(now, until, BATCH).await) }.boxed());
@@ -204,10 +204,15 @@ fn postponed(attempt: u32, now: DateTime<Utc>, asked_for: TimeDelta, error: &Not
         Some(seconds) => {
             // Whoever says "in a year" is not believed.
             let asked_for = asked_for.min(TimeDelta::seconds(LONGEST_DELAY));
-            Settlement::Retry { at: now + TimeDelta::seconds(*seconds).max(asked_for), why }
+            Settlement::Retry { at: later(now, TimeDelta::seconds(*seconds).max(asked_for)), why }
         }
         None => Settlement::Dead { why },
     }
+}
+
+/// So much later, or the end of time where that is nearer.
+fn later(now: DateTime<Utc>, by: TimeDelta) -> DateTime<Utc> {
+    now.checked_add_signed(by).unwrap_or(DateTime::<Utc>::MAX_UTC)
 }
 
 fn chain(error: &dyn std::error::Error) -> String {

@@ -305,7 +305,7 @@ impl<'a> Draft<'a> {
         };
         let mut entry = Entry {
             complaint: self.state.id,
-            seq: self.state.entries + 1,
+            seq: self.state.entries.saturating_add(1),
             version: self.version,
             at: self.context.now,
             by: self.by.clone(),

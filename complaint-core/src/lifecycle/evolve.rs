@@ -259,7 +259,7 @@ pub(crate) fn happen(complaint: &mut Complaint, entry: &Entry) {
             complaint.weight = *weight;
         }
         Event::Assigned { routing, .. } | Event::Reassigned { routing, .. } => {
-            complaint.assignments += 1;
+            count(&mut complaint.assignments);
             complaint.routing = Some(Arc::new(routing.clone()));
         }
         Event::Declined { agent } => exclude(complaint, agent, ExclusionCause::Declined(entry.place.level)),
@@ -273,7 +273,7 @@ pub(crate) fn happen(complaint: &mut Complaint, entry: &Entry) {
             complaint.first_action_at.get_or_insert(entry.at);
         }
         Event::Asked => {
-            complaint.questions += 1;
+            count(&mut complaint.questions);
             complaint.question = Some(Question { seq: entry.seq, asked_at: entry.at });
             written_by_staff(complaint, entry);
         }
@@ -291,7 +291,7 @@ pub(crate) fn happen(complaint: &mut Complaint, entry: &Entry) {
             complaint.question = None;
         }
         Event::Escalated { from, causes } => {
-            complaint.level_entries += 1;
+            count(&mut complaint.level_entries);
             complaint.awaited = None;
             let proposed = complaint.proposal.take().map(|proposal| proposal.outcome);
             complaint.escalations.push(Escalation {
@@ -303,9 +303,9 @@ pub(crate) fn happen(complaint: &mut Complaint, entry: &Entry) {
                 causes: causes.clone(),
             });
         }
-        Event::HandedBack { .. } => complaint.level_entries += 1,
+        Event::HandedBack { .. } => count(&mut complaint.level_entries),
         Event::Proposed { agent, outcome, cause, remedies } => {
-            complaint.proposals += 1;
+            count(&mut complaint.proposals);
             complaint.proposal = Some(Proposal {
                 by: agent.clone(),
                 at: entry.at,
@@ -319,7 +319,7 @@ pub(crate) fn happen(complaint: &mut Complaint, entry: &Entry) {
         }
         Event::SentBack => complaint.proposal = None,
         Event::Resolved { outcome, cause, remedies, by, approved_by, given_on } => {
-            complaint.decisions += 1;
+            count(&mut complaint.decisions);
             complaint.proposal = None;
             complaint.question = None;
             decided_by(complaint, by);
@@ -366,7 +366,9 @@ pub(crate) fn happen(complaint: &mut Complaint, entry: &Entry) {
         }
         Event::RemedyFailed { remedy } => {
             of_remedy(complaint, *remedy, |promise| {
-                promise.failed_again += u32::from(promise.failed.is_some());
+                if promise.failed.is_some() {
+                    count(&mut promise.failed_again);
+                }
                 promise.failed = Some(step(entry, Some("reason")));
                 promise.fulfilled = None;
                 promise.fulfilled_on = None;
@@ -377,7 +379,7 @@ pub(crate) fn happen(complaint: &mut Complaint, entry: &Entry) {
             promise.fulfilled_on = Some(*on);
         }),
         Event::Contested { excluded, .. } => {
-            complaint.level_entries += 1;
+            count(&mut complaint.level_entries);
             complaint.contested_to = Some(entry.place.level);
             for agent in excluded {
                 exclude(complaint, agent, ExclusionCause::Decided);
@@ -389,7 +391,7 @@ pub(crate) fn happen(complaint: &mut Complaint, entry: &Entry) {
             }
         }
         Event::Reopened => {
-            complaint.level_entries += 1;
+            count(&mut complaint.level_entries);
             complaint.dismissal = None;
         }
         Event::Closed { .. } => {}
@@ -408,13 +410,13 @@ pub(crate) fn happen(complaint: &mut Complaint, entry: &Entry) {
             complaint.awaited = None;
         }
         Event::Reinstated | Event::Unmerged => {
-            complaint.level_entries += 1;
+            count(&mut complaint.level_entries);
             complaint.merged_into = None;
             complaint.joined_by_consent = false;
             complaint.ended_elsewhere = None;
         }
         Event::Dismissed { reason, by } => {
-            complaint.decisions += 1;
+            count(&mut complaint.decisions);
             complaint.question = None;
             decided_by(complaint, by);
             complaint.dismissal =
@@ -457,7 +459,7 @@ pub(crate) fn happen(complaint: &mut Complaint, entry: &Entry) {
             complaint.awaited = None;
         }
         Event::ReferralReturned => {
-            complaint.level_entries += 1;
+            count(&mut complaint.level_entries);
             complaint.referred_to = None;
         }
         Event::Posted { attachments } => {
@@ -501,9 +503,16 @@ fn take_in(complaint: &mut Complaint, attachments: &[Attachment], entry: &Entry)
         if !complaint.attachments.iter().any(|known| known.id == attachment.id) {
             let file_name = entry.words.text(&format!("file.{}", at + 1));
             complaint.attachments.push(Attachment { file_name, ..attachment.clone() });
-            complaint.files_by_customer += u32::from(matches!(entry.by, Party::Customer(_)));
+            if matches!(entry.by, Party::Customer(_)) {
+                count(&mut complaint.files_by_customer);
+            }
         }
     }
+}
+
+/// One more. A damaged state holds any number, and nothing here can fail.
+fn count(number: &mut u32) {
+    *number = number.saturating_add(1);
 }
 
 fn exclude(complaint: &mut Complaint, agent: &AgentId, cause: ExclusionCause) {

@@ -492,7 +492,7 @@ fn is_for_a_day(kind: NoticeKind) -> bool {
 
 /// The day that ends at an instant, or in which it falls, where the organisation is.
 fn day_of(end: DateTime<Utc>, policy: &Policy) -> NaiveDate {
-    policy.working_calendar().date(end - TimeDelta::microseconds(1))
+    policy.working_calendar().date(end.checked_sub_signed(TimeDelta::microseconds(1)).unwrap_or(end))
 }
 
 /// What the customer of a joined complaint is told beside that: where it goes on, or what is on record of their consent; and

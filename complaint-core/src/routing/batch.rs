@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap};
 use chrono::{DateTime, Utc};
 
 use super::bits::Bits;
-use super::route::{by_share, count};
+use super::route::{by_share, count, with_room};
 use super::router::Router;
 use super::{Candidate, Need, Roster, Routing};
 use crate::agent::Member;
@@ -361,7 +361,7 @@ impl<'a> Plan<'a> {
     /// first, until there is room.
     fn way_to_make_room(&self, complaint: u32, seat: u32, cheapest: &mut Cheapest) -> Option<(u32, Way)> {
         let it = &self.router.seats[seat as usize];
-        let mut lacking = it.workload.saturating_add(self.weight(complaint)).checked_sub(it.capacity)?;
+        let mut lacking = it.workload.checked_add(self.weight(complaint))?.checked_sub(it.capacity)?;
         let mut options: Vec<(f64, u32, Option<u32>)> = self.given[seat as usize]
             .iter()
             .map(|moved| {
@@ -403,8 +403,7 @@ impl<'a> Plan<'a> {
         let mut two: [Option<(f64, u32)>; 2] = [None, None];
         for seat in self.open[group as usize].iter() {
             let it = &self.router.seats[seat as usize];
-            let after = it.workload.saturating_add(weight);
-            if after <= it.capacity {
+            if let Some(after) = with_room(it.workload, weight, it.capacity) {
                 let cost = burden(after, it.capacity) - burden(it.workload, it.capacity);
                 if two[0].is_none_or(|(least, _)| cost < least) {
                     two = [Some((cost, seat)), two[0]];
@@ -457,9 +456,8 @@ impl<'a> Plan<'a> {
             self.looks = looks;
             let it = &self.router.seats[seat as usize];
             let (workload, capacity) = (it.workload, it.capacity);
-            let after = workload.saturating_add(self.weight(complaint));
             let left = |after: u32| saved - (burden(after, capacity) - burden(workload, capacity));
-            if after <= capacity {
+            if let Some(after) = with_room(workload, self.weight(complaint), capacity) {
                 if left(after) > LEAST_GAIN {
                     self.put(complaint, seat);
                     return true;
@@ -468,10 +466,8 @@ impl<'a> Plan<'a> {
             }
             let held = if moves > 0 { self.given[seat as usize].clone() } else { Vec::new() };
             for other in held {
-                let after = after - self.weight(other);
-                if after > capacity {
-                    continue;
-                }
+                let without = workload - self.weight(other);
+                let Some(after) = with_room(without, self.weight(complaint), capacity) else { continue };
                 self.remove(other, seat);
                 self.put(complaint, seat);
                 if self.seat(other, left(after), moves - 1) {
@@ -660,7 +656,7 @@ impl<'a> Plan<'a> {
     fn least_loaded(&self, weight: u32) -> Option<u32> {
         let has_room = |seat: &&u32| {
             let it = &self.router.seats[**seat as usize];
-            it.workload.saturating_add(weight) <= it.capacity
+            with_room(it.workload, weight, it.capacity).is_some()
         };
         let reached = self.search.reached.iter().filter(has_room).copied();
         reached.min_by(|a, b| by_share(self.added(*a, weight), self.added(*b, weight)).then(a.cmp(b)))

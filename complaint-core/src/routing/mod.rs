@@ -41,6 +41,7 @@ use crate::policy::Policy;
 
 pub use batch::{Batch, route_batch};
 pub(crate) use route::route_by_hand;
+use route::with_room;
 pub use route::{candidates, route};
 pub use router::Router;
 
@@ -539,7 +540,7 @@ impl Roster {
         if need.language.as_ref().is_some_and(|it| !agent.languages.is_empty() && !agent.languages.contains(it)) {
             reasons.push(Ineligible::OtherLanguage);
         }
-        if member.workload.saturating_add(need.weight) > agent.capacity {
+        if with_room(member.workload, need.weight, agent.capacity).is_none() {
             reasons.push(Ineligible::NoCapacity { workload: member.workload, capacity: agent.capacity });
         }
         if !agent.conflicts.is_disjoint(&need.concerns) {

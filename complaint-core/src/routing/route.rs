@@ -180,6 +180,11 @@ pub(super) fn candidate(need: &Need, member: &Member, rank: Option<u32>, reasons
     }
 }
 
+/// What somebody holds with so much more, if they have room for it. Nobody has room for what cannot be counted.
+pub(super) fn with_room(workload: u32, weight: u32, capacity: u32) -> Option<u32> {
+    workload.checked_add(weight).filter(|after| *after <= capacity)
+}
+
 pub(super) fn count(length: usize) -> u32 {
     u32::try_from(length).unwrap_or(u32::MAX)
 }

@@ -17,7 +17,7 @@ use std::hash::{Hash, Hasher};
 use chrono::{DateTime, Utc};
 
 use super::bits::Bits;
-use super::route::{candidate, count};
+use super::route::{candidate, count, with_room};
 use super::{Candidate, Need, Roster, Routing, is_generalist};
 use crate::agent::{Concern, Member};
 use crate::id::{AgentId, Area, Language, Level, Skill};
@@ -462,7 +462,8 @@ impl<'a> Router<'a> {
             let place = Place { after, capacity: it.capacity, last, seat, epoch: 0 };
             (preferred != Some(seat), place)
         };
-        let has_room = |(_, place): &(bool, Place)| place.after <= place.capacity;
+        let has_room =
+            |(_, place): &(bool, Place)| with_room(before(place.seat), need.weight, place.capacity).is_some();
         let open = self.open_to(need, &barred);
         let mut eligible: Vec<(bool, Place)> = open.iter().map(place).filter(has_room).collect();
         let number = eligible.len();
@@ -522,9 +523,9 @@ impl<'a> Router<'a> {
     /// The place of somebody who is there and has room.
     fn place(&self, weight: u32, seat: u32) -> Option<Place> {
         let it = &self.seats[seat as usize];
-        let after = it.workload.saturating_add(weight);
+        let after = with_room(it.workload, weight, it.capacity)?;
         let place = Place { after, capacity: it.capacity, last: it.last, seat, epoch: it.epoch };
-        (after <= it.capacity && self.facts.there.holds(seat)).then_some(place)
+        self.facts.there.holds(seat).then_some(place)
     }
 
     fn improved(&mut self, seat: u32) {

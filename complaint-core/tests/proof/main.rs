@@ -6,6 +6,7 @@ mod clocks;
 mod deadlines;
 mod documentation;
 mod ends;
+mod extremes;
 mod faults;
 mod figures;
 mod flow;

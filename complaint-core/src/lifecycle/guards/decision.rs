@@ -1,19 +1,19 @@
 //! What a decision must have, and what can happen to the remedies it promises.
 
 use std::collections::BTreeSet;
-
-use chrono::TimeDelta;
+use std::time::Duration;
 
 use super::{Command, CommandName, Depth, FailedGuard, Scene, fail, fits, given, today};
 use crate::actor::Actor;
 use crate::complaint::{Complaint, Outcome, Remedy, RemedyPromise, RemedyState};
+use crate::deadline::wall;
 use crate::id::Level;
 use crate::money::Money;
 
 /// The most remedies of one decision.
 pub const REMEDIES_MAX: usize = 20;
 /// The farthest day for which a remedy is promised.
-const DUE_MAX: TimeDelta = TimeDelta::days(5 * 366);
+const DUE_MAX: Duration = Duration::from_secs(5 * 366 * 24 * 60 * 60);
 
 pub(super) fn decision_faults(scene: &Scene<'_>) -> Vec<FailedGuard> {
     let input = scene.command.input();
@@ -81,7 +81,7 @@ fn remedy_faults(at: usize, remedy: &Remedy, scene: &Scene<'_>) -> Vec<FailedGua
             "must not be in the past",
             "give the promised day",
         )),
-        Some(day) if day > (scene.context.now + DUE_MAX).date_naive() => failed.push(FailedGuard::input(
+        Some(day) if day > wall(scene.context.now, DUE_MAX).date_naive() => failed.push(FailedGuard::input(
             "out_of_range",
             field("due_on"),
             "must be within five years",

@@ -34,7 +34,7 @@ pub(super) fn file_faults(scene: &Scene<'_>, complaint: &Complaint) -> Vec<Faile
     if files.is_empty() && scene.command.name() == CommandName::Attach {
         failed.push(FailedGuard::input("missing", "files", "must not be empty", "send at least one file"));
     }
-    if files_sent(scene, complaint) + files.len() > FILES_MAX {
+    if files_sent(scene, complaint).saturating_add(files.len()) > FILES_MAX {
         failed.push(FailedGuard::input(
             "too_many",
             "files",
@@ -69,7 +69,11 @@ pub(super) fn file_faults(scene: &Scene<'_>, complaint: &Complaint) -> Vec<Faile
 /// How many files of a complaint came from the side that acts.
 pub(super) fn files_sent(scene: &Scene<'_>, complaint: &Complaint) -> usize {
     let by_customer = complaint.files_by_customer as usize;
-    if scene.actor.customer_id().is_some() { by_customer } else { complaint.attachments.len() - by_customer }
+    if scene.actor.customer_id().is_some() {
+        by_customer
+    } else {
+        complaint.attachments.len().saturating_sub(by_customer)
+    }
 }
 
 /// Who acts, as whoever acts calls it.

@@ -4,7 +4,9 @@ mod decision;
 mod files;
 mod submission;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
 
 use decision::{
     authority_faults, cause_faults, decision_faults, denial_faults, fulfilment_faults, no_remedy_for,
@@ -19,7 +21,7 @@ use super::table::{Guard, Permit, Rule, Who};
 use super::{Command, CommandName, Field, Status};
 use crate::actor::{Actor, Party};
 use crate::complaint::{Complaint, DismissalReason, EscalationCause, ExclusionCause, Submission};
-use crate::deadline::{ClockKind, Deadline, due_commands, has_escalated, moves_up};
+use crate::deadline::{ClockKind, Deadline, due_commands, has_escalated, moves_up, wall};
 use crate::id::{AgentId, Level};
 use crate::policy::{Policy, RightsMoment};
 use crate::routing::Ineligible;
@@ -27,7 +29,7 @@ use crate::store::Scope;
 use crate::text::{self, TextFault};
 
 /// The longest that a customer is told to wait for a third party.
-const HOLD_MAX: TimeDelta = TimeDelta::days(366);
+const HOLD_MAX: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 
 pub use decision::REMEDIES_MAX;
 pub use files::{FILE_SIZE_MAX, FILES_MAX, MEDIA_TYPES};
@@ -299,7 +301,7 @@ fn look(scene: &Scene<'_>, guard: Guard) -> Vec<FailedGuard> {
 
 /// The latest date it is anywhere on Earth now (UTC+14): nobody's today is refused as the future.
 fn latest_today(now: DateTime<Utc>) -> chrono::NaiveDate {
-    (now + chrono::TimeDelta::hours(14)).date_naive()
+    wall(now, Duration::from_secs(14 * 60 * 60)).date_naive()
 }
 
 /// What is today for the organisation, by whose calendar days that staff promise or record end.
@@ -382,7 +384,7 @@ fn look_at_complaint(scene: &Scene<'_>, complaint: &Complaint, guard: Guard, now
                     "must not be in the past",
                     "give the expected day",
                 )),
-                Some(until) if until > (now + HOLD_MAX).date_naive() => failed.push(FailedGuard::input(
+                Some(until) if until > wall(now, HOLD_MAX).date_naive() => failed.push(FailedGuard::input(
                     "out_of_range",
                     "until",
                     "must be within a year",
