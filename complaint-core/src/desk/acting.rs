@@ -904,10 +904,10 @@ impl Desk {
     async fn holder(&self, complaint: &Complaint) -> Result<(Holder, bool), DeskError> {
         let Some(handler) = &complaint.handler else { return Ok((Holder::There, true)) };
         let found = self.store.find(handler).await?;
-        if found.as_ref().is_some_and(|member| member.agent.is_available(self.now())) {
-            return Ok((Holder::There, true));
-        }
         let stays = found.as_ref().is_some_and(|member| waits_for(complaint, &member.agent, self.now()));
+        if found.as_ref().is_some_and(|member| member.agent.is_available(self.now())) {
+            return Ok((Holder::There, stays));
+        }
         // The next level up at which somebody is there; where nobody is, the next one all the same.
         let last = self.policy().last_level();
         let next = complaint.level.above().min(last);

@@ -118,7 +118,12 @@ pub(crate) fn check(scene: &Scene<'_>, rule: &Rule, depth: Depth) -> Vec<FailedG
         matching.iter().map(|permit| permit.guards.iter().flat_map(ask).collect::<Vec<_>>()).min_by_key(Vec::len);
     failed.extend(own.into_iter().flatten());
     failed.extend(rule.guards.iter().flat_map(ask));
-    failed.extend(optional_texts(scene));
+    for wrong in optional_texts(scene) {
+        // What somebody must give need not be given by everybody, and is told once.
+        if !failed.contains(&wrong) {
+            failed.push(wrong);
+        }
+    }
     failed
 }
 
