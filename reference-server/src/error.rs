@@ -98,7 +98,7 @@ fn in_sentences(texts: impl Iterator<Item = String>) -> String {
 }
 
 /// Whether a place in a document is another one or a part of it.
-fn is_within(part: &str, whole: &str) -> bool {
+pub(crate) fn is_within(part: &str, whole: &str) -> bool {
     part.strip_prefix(whole).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
@@ -153,23 +153,46 @@ impl Problem {
         self
     }
 
-    /// This, and what the rules refuse in what could be read beside it. Who may not do it at all, or saw another version, is told that alone.
+    /// This, and what the rules say of what could be read beside it. For what could not, something else stood in when they were asked, and
+    /// what they say of that is not true of what was sent.
+    #[must_use]
+    pub fn and_of_rules(self, rules: Option<Self>) -> Self {
+        let rules = rules.map(|rules| rules.without(&self.unread()));
+        self.and_more(rules)
+    }
+
+    /// The same with what [`decide`](complaint_core::lifecycle::decide) refuses. Who may not do it at all, or saw another version, is told
+    /// that first and alone.
     #[must_use]
     pub fn and_refused(self, refusal: Option<Refusal>) -> Self {
         let Some(refusal) = refusal else { return self };
         let comes_first = refusal.category().comes_first();
-        let mut refused = Self::from(refusal);
-        if comes_first {
-            return refused;
+        let refused = Self::from(refusal);
+        if comes_first { refused.without(&self.unread()) } else { self.and_of_rules(Some(refused)) }
+    }
+
+    /// The parts for which something else stood in: an element of a list as a whole, since of one that is half read nothing is known.
+    fn unread(&self) -> Vec<String> {
+        let as_sent = |error: &&FieldError| matches!(&*error.code, "unknown_field" | "duplicate" | "control_character");
+        let part = |error: &FieldError| {
+            let steps: Vec<&str> = error.field.split('.').collect();
+            let element = steps.iter().rposition(|step| step.bytes().all(|byte| byte.is_ascii_digit()));
+            steps[..element.map_or(steps.len(), |at| at + 1)].join(".")
+        };
+        self.errors.iter().filter(|error| !as_sent(error)).map(part).collect()
+    }
+
+    /// Without what is said of these parts, or of what they are part of.
+    fn without(mut self, parts: &[String]) -> Self {
+        let all = self.errors.len();
+        self.errors.retain(|error| {
+            let about = |part: &String| is_within(&error.field, part) || is_within(part, &error.field);
+            error.field.is_empty() || !parts.iter().any(about)
+        });
+        if self.errors.len() < all {
+            self.detail = Some(said_of(&self.errors).into());
         }
-        // Another kind stands in for one that cannot be read, and says nothing of what it is the kind of.
-        for of_no_kind in self.errors.iter().filter_map(|error| error.field.strip_suffix(".kind")) {
-            refused.errors.retain(|error| {
-                let about_it = is_within(&error.field, of_no_kind) || is_within(of_no_kind, &error.field);
-                error.field.is_empty() || !about_it
-            });
-        }
-        self.and_more(Some(refused))
+        self
     }
 
     /// Adds what else is wrong to what is known so far.

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use serde_path_to_error::Segment;
 use sha2::{Digest as _, Sha256};
 
-use crate::error::{FieldError, Problem};
+use crate::error::{FieldError, Problem, is_within};
 
 /// Largest JSON body, in bytes.
 pub const JSON_MAX: usize = 1024 * 1024;
@@ -68,7 +68,7 @@ impl<T> Sent<T> {
     {
         match self.wrong {
             None => Ok(self.body),
-            Some(wrong) => Err(wrong.and_more(rules(self.body).err().map(Problem::from))),
+            Some(wrong) => Err(wrong.and_of_rules(rules(self.body).err().map(Problem::from))),
         }
     }
 }
@@ -262,7 +262,8 @@ fn of_value<T: DeserializeOwned>(
         Err(error) => error,
     };
     let first = field_fault(&dotted(error.path()), &error.inner().to_string(), untold);
-    let mended = Mending { left: READ_MAX / body.to_string().len(), body, untold }.all(&mut faults, first);
+    let left = READ_MAX / body.to_string().len();
+    let mended = Mending { body, untold, left, stood_in: Vec::new() }.all(&mut faults, first);
     let wrong = Problem::of_fields(faults);
     match mended {
         Some(body) => Ok(Sent { body, wrong: Some(wrong) }),
@@ -289,6 +290,8 @@ struct Mending<'a> {
     untold: &'a [&'a str],
     /// How often it may be read.
     left: usize,
+    /// The places where values of ours stand.
+    stood_in: Vec<String>,
 }
 
 /// A value gave way.
@@ -302,9 +305,12 @@ impl Mending<'_> {
     fn all<T: DeserializeOwned>(mut self, faults: &mut Vec<FieldError>, first: FieldError) -> Option<T> {
         let mut fault = Some(first);
         // Values are looked at in another order than they were sent in: one that gave way too early comes again, and is not named again.
-        for _ in 0..2 * FAULTS_MAX {
+        for _ in 0..4 * FAULTS_MAX {
             let Some(at) = fault else { break };
-            name(faults, at.clone());
+            // What our own value lacks, nobody forgot.
+            if !self.stood_in.iter().any(|place| at.field != *place && is_within(&at.field, place)) {
+                name(faults, at.clone());
+            }
             let top = top_of(&at).to_owned();
             if top.is_empty() || faults.len() == FAULTS_MAX {
                 break;
@@ -337,16 +343,25 @@ impl Mending<'_> {
     fn mended<T: DeserializeOwned>(&mut self, place: &[&str], at: &FieldError) -> Option<Mended> {
         let whole = place.join(".");
         let before = below(&mut self.body, place)?.clone();
-        for mend in mends(at) {
+        // Texts of ours differ, so that no two pass for the same.
+        let mut mends = mends(at, &format!("a{}", self.stood_in.len()));
+        let mut tried = 0;
+        while let Some(mend) = mends.get(tried).cloned() {
+            tried += 1;
             *below(&mut self.body, place)? = mend;
             let next = self.fault::<T>();
-            // A fault of what it is in is one of this place, too.
-            let here = |next: &FieldError| {
-                let within = |inner: &str, outer: &str| inner == outer || inner.starts_with(&format!("{outer}."));
-                within(&next.field, &whole) || within(&whole, &next.field)
-            };
-            if !next.as_ref().is_some_and(here) {
-                return Some(Mended { next });
+            match next {
+                // Only now it says which names it knows.
+                Some(next) if next.field == whole && next.code == "unknown_value" && at.code != "unknown_value" => {
+                    let more: Vec<Value> = named(&next).filter(|name| !mends.contains(name)).collect();
+                    mends.extend(more);
+                }
+                // A fault of what it is in is one of this place, too; one within it, where ours lacks something, is the next.
+                Some(next) if is_within(&whole, &next.field) => {}
+                next => {
+                    self.stood_in.push(whole);
+                    return Some(Mended { next });
+                }
             }
         }
         *below(&mut self.body, place)? = before;
@@ -367,11 +382,11 @@ fn top_of(fault: &FieldError) -> &str {
     fault.field.split('.').next().unwrap_or_default()
 }
 
-/// Values of every kind a body has; where it must be one of a list, the refusal itself names some.
-fn mends(fault: &FieldError) -> Vec<Value> {
+/// Values of every kind a body has, with this text; where it must be one of a list, the refusal itself names some.
+fn mends(fault: &FieldError, text: &str) -> Vec<Value> {
     let plain = [
         json!(null),
-        json!("a"),
+        json!(text),
         json!(1),
         json!(false),
         json!([]),
@@ -380,8 +395,12 @@ fn mends(fault: &FieldError) -> Vec<Value> {
         // Before any other, so that no end is too early for it.
         json!("1970-01-01T00:00:00Z"),
     ];
-    let named = fault.message.split([' ', ',', '.', ';']).filter(|word| !word.is_empty()).map(|word| json!(word));
-    plain.into_iter().chain(named).collect()
+    plain.into_iter().chain(named(fault)).collect()
+}
+
+/// The words of a refusal, among which are the names that it knows.
+fn named(fault: &FieldError) -> impl Iterator<Item = Value> {
+    fault.message.split([' ', ',', '.', ';']).filter(|word| !word.is_empty()).map(|word| json!(word))
 }
 
 /// Where in a document: `remedies.0.kind`, as rules and forms say it too.

@@ -166,7 +166,7 @@ pub(crate) async fn make(state: &AppState, viewer: &Viewer, sent: Sent<NewAgent>
     let checked = checked_new(state, &body).await;
     let mut agent = match wrong {
         None => checked?,
-        Some(wrong) => return Err(wrong.and_more(checked.err())),
+        Some(wrong) => return Err(wrong.and_of_rules(checked.err())),
     };
     let staff = staff_of(&body);
     let account = match state.accounts.create_staff(staff).await {
@@ -231,7 +231,7 @@ pub(crate) async fn change(
     Sent { body, wrong }: Sent<AgentChange>,
 ) -> Result<Json<AgentView>, Problem> {
     if let Some(wrong) = wrong {
-        return Err(wrong.and_more(check_change(&state, &id, &body).await.err()));
+        return Err(wrong.and_of_rules(check_change(&state, &id, &body).await.err()));
     }
     let (account, id) = account_of(&state, &id).await?;
     let mut agent = stored(&state, &id, &account).await?;
@@ -397,9 +397,10 @@ async fn check(state: &AppState, agent: &Agent) -> Result<(), Problem> {
             problem = problem.field(field, "too_many", format!("At most {KEYS_MAX}."));
         }
     }
-    for (at, language) in agent.languages.iter().enumerate().filter(|(_, language)| !language.is_tag()) {
+    // Each is kept once and in an order of its own: the place it was sent in is not known any more.
+    for language in agent.languages.iter().filter(|language| !language.is_tag()) {
         let said = format!("“{language}” is no tag of a language, as en, de and pt-br are.");
-        problem = problem.field(format!("languages.{at}"), "not_a_language", said);
+        problem = problem.field("languages", "not_a_language", said);
     }
     if agent.absence.is_some_and(|absence| absence.until <= absence.from) {
         problem = problem.field("absence.until", "out_of_range", "Must be later than the beginning.");

@@ -332,9 +332,9 @@ async fn by_agent(state: &AppState, request: &Repeatable) -> Result<Read, Proble
 pub(super) fn of_customer(state: &AppState, request: &Repeatable) -> Result<Read, Problem> {
     const OF_AGENTS: &[&str] = &["channel", "customer"];
     let mut sent = request.sent::<Value>(&[])?;
-    let given: Vec<&str> = OF_AGENTS.iter().copied().filter(|field| sent.body.get(field).is_some()).collect();
+    let given: Vec<&str> = OF_AGENTS.iter().copied().filter(|field| !sent.body[field].is_null()).collect();
     if let Some(members) = sent.body.as_object_mut() {
-        members.retain(|name, _| !given.contains(&&**name));
+        members.retain(|name, _| !OF_AGENTS.contains(&&**name));
     }
     let mut read = read(state, sent, OF_AGENTS)?;
     for field in given {

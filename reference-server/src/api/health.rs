@@ -9,6 +9,7 @@ use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use complaint_core::DeskError;
+use complaint_core::store::{Query, Scope};
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -46,6 +47,9 @@ pub(super) async fn ready(State(state): State<AppState>) -> Result<Json<Health>,
     let both = async {
         state.accounts.ping().await.map_err(Problem::from)?;
         state.desk.store().due(state.clock.now(), 1).await.map_err(|error| Problem::from(DeskError::from(error)))?;
+        // One complaint is read, and not only its place in an index.
+        let one = Query { limit: 1, ..Query::within(Scope::All) };
+        state.desk.store().search(&one).await.map_err(|error| Problem::from(DeskError::from(error)))?;
         Ok::<(), Problem>(())
     };
     match tokio::time::timeout(PING_WITHIN, both).await {

@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use super::query::is_known;
 use crate::auth::Viewer;
 use crate::error::Problem;
-use crate::extract::{ApiJson, seen_version};
+use crate::extract::{Sent, seen_version};
 use crate::preferences::{Typed, Wrong, read};
 use crate::state::AppState;
 
@@ -95,9 +95,17 @@ pub(super) async fn choose(
     State(state): State<AppState>,
     viewer: Viewer,
     headers: HeaderMap,
-    ApiJson(body): ApiJson<PreferencesView>,
+    sent: Sent<PreferencesView>,
 ) -> Result<Response, Problem> {
     let seen = seen_version(&headers)?;
+    let body = sent.under(|body| chosen(&body))?;
+    let preferences = chosen(&body)?;
+    let version = state.preferences.keep(&viewer.id, seen, &preferences).await?;
+    tracing::info!(account = %viewer.id, version, "somebody chose which notices reach them");
+    Ok(present(version, preferences))
+}
+
+fn chosen(body: &PreferencesView) -> Result<Preferences, Problem> {
     let off = |channel, names: &'_ [String]| -> Vec<(NoticeChannel, String)> {
         names.iter().map(|name| (channel, name.clone())).collect()
     };
@@ -109,10 +117,7 @@ pub(super) async fn choose(
         digest_at: body.digest_at.as_deref(),
         off: off.iter().map(|(channel, name)| (*channel, name.as_str())).collect(),
     };
-    let preferences = read(&typed).map_err(refused)?;
-    let version = state.preferences.keep(&viewer.id, seen, &preferences).await?;
-    tracing::info!(account = %viewer.id, version, "somebody chose which notices reach them");
-    Ok(present(version, preferences))
+    read(&typed).map_err(refused)
 }
 
 fn refused(wrong: Vec<Wrong>) -> Problem {

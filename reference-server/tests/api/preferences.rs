@@ -86,7 +86,7 @@ async fn every_fault_of_a_choice_is_named_and_nothing_is_kept() {
         ),
         (json!({"language": "x".repeat(36)}), vec![("language", "not_a_language")]),
         (json!({"language": "de\u{202e}"}), vec![("language", "not_a_language")]),
-        (json!({"quiet_hours": {"from": "22:00"}}), vec![("quiet_hours.to", "missing")]),
+        (json!({"quiet_hours": {"from": "22:00"}}), vec![("quiet_hours.to", "missing"), ("zone", "required")]),
         (json!({"channels": []}), vec![("channels", "unknown_field")]),
         (json!({"zone": 1}), vec![("zone", "invalid_type")]),
     ] {
