@@ -717,6 +717,7 @@ impl DatabaseUrl {
             Some(url) if url.starts_with("postgres://") || url.starts_with("postgresql://") => PostgresUrl::parse(url)
                 .map(|url| Self::Postgres(Box::new(url)))
                 .map_err(|wrong| format!("--database: {wrong}")),
+            Some("sqlite:") => Err("--database: sqlite: names no file, as sqlite:complaints.db does".into()),
             Some(url) => {
                 // Only the scheme: the rest may hold a password.
                 let scheme = url.split_once(':').map_or("no scheme", |(scheme, _)| scheme);
