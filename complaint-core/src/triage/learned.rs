@@ -665,13 +665,17 @@ mod tests {
         let mut model = LearnedClassifier::new();
         let same = Clues::new().text("same");
         let keys: Vec<CategoryKey> = (0..1000).map(|number| key(&format!("category {number}"))).collect();
-        keys.iter().for_each(|key| model.learn(&same, key).unwrap());
+        for key in &keys {
+            model.learn(&same, key).unwrap();
+        }
         model.unlearn(&same, &keys[500]).unwrap();
         model.learn(&same, &key("one more")).unwrap();
         // Full again; but what moves from a category with no other lesson leaves its place.
         assert_eq!(model.learn(&same, &keys[500]), Err(LearnError::TooManyCategories(keys[500].clone())));
         model.correct(&same, &key("one more"), &keys[500]).unwrap();
-        keys.iter().for_each(|key| model.unlearn(&same, key).unwrap());
+        for key in &keys {
+            model.unlearn(&same, key).unwrap();
+        }
         let fresh = stored(&LearnedClassifier::new());
         assert_eq!((&stored(&model)["clues"], &stored(&model)["categories"]), (&fresh["clues"], &fresh["categories"]));
         model.learn(&same, &key("parking")).unwrap();

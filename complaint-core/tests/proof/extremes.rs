@@ -121,10 +121,10 @@ fn no_damaged_state_makes_the_rules_panic() {
     for stage in of_the_first_level() {
         let mut whole = stage.complaint.clone();
         for damage in damages {
-            let mut damaged = stage.complaint.clone();
-            damage(&mut damaged);
+            let mut one = stage.complaint.clone();
+            damage(&mut one);
             damage(&mut whole);
-            try_everything(&stage, &damaged, stage.world.now);
+            try_everything(&stage, &one, stage.world.now);
         }
         try_everything(&stage, &whole, stage.world.now);
     }

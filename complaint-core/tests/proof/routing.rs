@@ -619,18 +619,18 @@ async fn whoever_works_at_a_lower_level_now_holds_nothing_of_the_higher_one() {
     assert_eq!(releases(&house, id).await, 1);
     assert_eq!(house.desk.store().find(&name).await.unwrap().unwrap().workload, 0);
     // Nor does it come back to them from those who had to approve what they proposed.
-    let proposed = house.submit().await.id;
-    house.handler(proposed).await.perform(proposed, Command::with_reason(C::Escalate, "Beyond me.")).await.unwrap();
-    let proposer = house.handler(proposed).await;
-    proposer.begin(proposed).await.unwrap();
-    proposer.perform(proposed, decision(C::Propose, Vec::new())).await.unwrap();
+    let other = house.submit().await.id;
+    house.handler(other).await.perform(other, Command::with_reason(C::Escalate, "Beyond me.")).await.unwrap();
+    let proposer = house.handler(other).await;
+    proposer.begin(other).await.unwrap();
+    proposer.perform(other, decision(C::Propose, Vec::new())).await.unwrap();
     let proposer = proposer.actor().agent_id().unwrap().clone();
     let member = house.desk.store().find(&proposer).await.unwrap().unwrap();
     house.desk.enrol(Agent { level: level(1), ..member.agent }).await.unwrap();
     let back = input(C::SendBack, Input { comment: Some("More reasons.".into()), ..Input::default() });
-    let sent = house.as_actor(agent("omar")).perform(proposed, back).await.unwrap();
+    let sent = house.as_actor(agent("omar")).perform(other, back).await.unwrap();
     assert!(sent.handler.is_some_and(|handler| handler != proposer), "it is routed anew");
-    assert_eq!(releases(&house, proposed).await, 1);
+    assert_eq!(releases(&house, other).await, 1);
     // Who rises keeps what they have.
     let handler = house.desk.store().load(below).await.unwrap().unwrap().handler.unwrap();
     let risen = house.desk.store().find(&handler).await.unwrap().unwrap().agent;

@@ -221,8 +221,8 @@ fn where_a_command_leads_depends_on_who_acts_only_where_that_is_named() {
     }
     let mut named = BTreeSet::new();
     for cells in lines("Ends that differ by who acts") {
-        let [_, names, who, end] = cells[..] else { panic!("four columns: {cells:?}") };
-        named.extend(names.split(',').map(|name| (name.trim_matches([' ', '`']), who, end)));
+        let [_, commands, who, end] = cells[..] else { panic!("four columns: {cells:?}") };
+        named.extend(commands.split(',').map(|name| (name.trim_matches([' ', '`']), who, end)));
     }
     assert_eq!(never, named);
 }

@@ -317,7 +317,7 @@ async fn by_agent(state: &AppState, request: &Repeatable) -> Result<Read, Proble
         (Some(known), _) => read.submission.channel = *known,
         (None, Some(_)) => read.add("channel", "unknown_value", "One of phone, counter, letter, social_media."),
         (None, None) => {
-            read.add("channel", "missing", "How did it reach you? One of phone, counter, letter, social_media.")
+            read.add("channel", "missing", "How did it reach you? One of phone, counter, letter, social_media.");
         }
     }
     match known_customer(state, customer.as_deref()).await {

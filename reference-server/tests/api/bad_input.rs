@@ -556,8 +556,8 @@ async fn a_control_character_or_a_field_given_twice_hides_nothing_else() {
 #[tokio::test]
 async fn nobody_is_told_of_what_they_did_not_send() {
     let house = House::new().await;
-    let path = house.complaint().await;
-    house.done(&path, "begin", json!({}), &house.sarah).await;
+    let complaint = house.complaint().await;
+    house.done(&complaint, "begin", json!({}), &house.sarah).await;
     let refused = async |method: Method, door: &str, body: Value, who: &With, expected: &[&str]| {
         let sent = body.to_string().into_bytes();
         let answer = house.it.send(method, door, Some("application/json"), sent, who).await;
@@ -617,7 +617,7 @@ async fn nobody_is_told_of_what_they_did_not_send() {
         "remedies.4.kind missing",
         "remedies.5.nope unknown_field",
     ];
-    refused(post(), &format!("{path}/commands/resolve"), body, sarah, &told).await;
+    refused(post(), &format!("{complaint}/commands/resolve"), body, sarah, &told).await;
     let body = json!({"digest_at": "9", "zone": "Mars/X", "off": {"email": ["nope"]}, "language": 7, "nope": 1});
     let told = [
         "digest_at not_a_time",
@@ -628,12 +628,12 @@ async fn nobody_is_told_of_what_they_did_not_send() {
     ];
     refused(put(), "/api/v1/me/preferences", body, john, &told).await;
     let long = json!({"reason": "q".repeat(70_000)});
-    let answer = house.command(&path, "accept", long, sarah).await;
+    let answer = house.command(&complaint, "accept", long, sarah).await;
     assert_eq!(answer.fields().iter().filter(|(field, _)| field == "reason").count(), 1, "{}", answer.text);
 
     // Nor is a value that was given called missing where somebody saw another version.
     let stale = house.sarah.clone().header("if-match", "\"99\"");
-    let answer = house.command(&path, "resolve", json!({"outcome": "nope", "explanation": "e"}), &stale).await;
+    let answer = house.command(&complaint, "resolve", json!({"outcome": "nope", "explanation": "e"}), &stale).await;
     assert_eq!(answer.problem(), (409, "stale_version".into()));
     assert!(!answer.text.contains("outcome"), "{}", answer.text);
 }

@@ -13,7 +13,7 @@ use crate::money::Money;
 /// The most remedies of one decision.
 pub const REMEDIES_MAX: usize = 20;
 /// The farthest day for which a remedy is promised.
-const DUE_MAX: Duration = Duration::from_secs(5 * 366 * 24 * 60 * 60);
+const DUE_MAX: Duration = Duration::from_hours(5 * 366 * 24);
 
 pub(super) fn decision_faults(scene: &Scene<'_>) -> Vec<FailedGuard> {
     let input = scene.command.input();

@@ -29,7 +29,7 @@ use crate::store::Scope;
 use crate::text::{self, TextFault};
 
 /// The longest that a customer is told to wait for a third party.
-const HOLD_MAX: Duration = Duration::from_secs(366 * 24 * 60 * 60);
+const HOLD_MAX: Duration = Duration::from_hours(366 * 24);
 
 pub use decision::REMEDIES_MAX;
 pub use files::{FILE_SIZE_MAX, FILES_MAX, MEDIA_TYPES};
@@ -306,7 +306,7 @@ fn look(scene: &Scene<'_>, guard: Guard) -> Vec<FailedGuard> {
 
 /// The latest date it is anywhere on Earth now (UTC+14): nobody's today is refused as the future.
 fn latest_today(now: DateTime<Utc>) -> chrono::NaiveDate {
-    wall(now, Duration::from_secs(14 * 60 * 60)).date_naive()
+    wall(now, Duration::from_hours(14)).date_naive()
 }
 
 /// What is today for the organisation, by whose calendar days that staff promise or record end.
