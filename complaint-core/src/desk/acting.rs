@@ -903,7 +903,8 @@ impl Desk {
     /// Whether the handler reads what they are told, and whether the complaint can stay with them.
     async fn holder(&self, complaint: &Complaint) -> Result<(Holder, bool), DeskError> {
         let Some(handler) = &complaint.handler else { return Ok((Holder::There, true)) };
-        let found = self.store.find(handler).await?;
+        // Whoever works below its level by now may do nothing with it, and is gone for good.
+        let found = self.store.find(handler).await?.filter(|member| member.agent.level >= complaint.level);
         let stays = found.as_ref().is_some_and(|member| waits_for(complaint, &member.agent, self.now()));
         if found.as_ref().is_some_and(|member| member.agent.is_available(self.now())) {
             return Ok((Holder::There, stays));

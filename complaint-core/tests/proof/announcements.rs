@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 use complaint_core::agent::Absence;
 use complaint_core::complaint::{Entry, Event, Remedy, RemedyKind, Submission};
 use complaint_core::deadline::ClockKind;
-use complaint_core::id::CategoryKey;
+use complaint_core::id::{CategoryKey, Level};
 use complaint_core::lifecycle::{Command, CommandName as C, Context, Input, decide, evolve};
 use complaint_core::notice::{Notice, NoticeChannel, NoticeKind as K, Recipient, announce};
 use complaint_core::{Actor, Agent, Complaint, Policy};
@@ -1242,6 +1242,24 @@ async fn of_what_is_decided_those_above_hear_while_the_handler_is_away() {
             assert_eq!(heard, told, "{kind:?}, away: {away:?}");
         }
     }
+}
+
+/// They could do nothing about what they were told.
+#[tokio::test]
+async fn of_what_is_decided_those_above_hear_once_the_handler_works_below_its_level() {
+    let house = House::with(policy(), agents()).await;
+    let id = house.submit().await.id;
+    house.handler(id).await.perform(id, Command::with_reason(C::Escalate, "Beyond me.")).await.unwrap();
+    house.handler(id).await.begin(id).await.unwrap();
+    house.handler(id).await.perform(id, decision(C::Resolve, vec![Remedy::replacement()])).await.unwrap();
+    let handler = house.state(id).await.handler.unwrap();
+    let agent = agents().into_iter().find(|agent| agent.id == handler).unwrap();
+    house.desk.enrol(agent.at_level(Level::FIRST)).await.unwrap();
+    let john = house.as_actor(customer("john"));
+    john.perform(id, Command::with_text(C::Post, "Where is it?")).await.unwrap();
+    let change = house.changes.0.lock().unwrap().last().unwrap().clone();
+    let heard: Vec<String> = change.notices().iter().filter(|notice| notice.kind == K::Message).map(to).collect();
+    assert_eq!(heard, ["level 3"]);
 }
 
 #[test]
