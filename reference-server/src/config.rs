@@ -707,8 +707,11 @@ impl DatabaseUrl {
                 let file = data.join("complaints.db").display().to_string();
                 Ok(Self::Sqlite(format!("sqlite://{}", file.replace('%', "%25").replace('?', "%3F"))))
             }
-            Some(url) if url.starts_with("sqlite:") && url.len() > "sqlite:".len() => {
-                if url.contains(":memory:") || url.contains("mode=memory") {
+            Some(url) if url.starts_with("sqlite:") => {
+                let file = url.strip_prefix("sqlite://").unwrap_or(&url["sqlite:".len()..]);
+                if file.is_empty() || file.starts_with('?') {
+                    Err(format!("--database: {url} names no file, as sqlite:complaints.db does"))
+                } else if url.contains(":memory:") || url.contains("mode=memory") {
                     Err("--database: a database in memory would lose everything at the end; name a file, as in sqlite:complaints.db".into())
                 } else {
                     Ok(Self::Sqlite(url.to_owned()))
@@ -717,7 +720,6 @@ impl DatabaseUrl {
             Some(url) if url.starts_with("postgres://") || url.starts_with("postgresql://") => PostgresUrl::parse(url)
                 .map(|url| Self::Postgres(Box::new(url)))
                 .map_err(|wrong| format!("--database: {wrong}")),
-            Some("sqlite:") => Err("--database: sqlite: names no file, as sqlite:complaints.db does".into()),
             Some(url) => {
                 // Only the scheme: the rest may hold a password.
                 let scheme = url.split_once(':').map_or("no scheme", |(scheme, _)| scheme);
@@ -1080,7 +1082,15 @@ mod tests {
 
     #[test]
     fn other_databases_are_refused() {
-        for bad in ["mysql://h/d", "sqlite:", "complaints.db", "sqlite::memory:", "sqlite:x?mode=memory"] {
+        for bad in [
+            "mysql://h/d",
+            "sqlite:",
+            "sqlite://",
+            "sqlite:?mode=ro",
+            "complaints.db",
+            "sqlite::memory:",
+            "sqlite:x?mode=memory",
+        ] {
             assert!(serve(&["--database", bad]).is_err(), "{bad}");
         }
         assert_eq!(serve(&["--database", "sqlite:/srv/c.db"]).expect("fine").database.to_string(), "/srv/c.db");

@@ -15,7 +15,7 @@ use crate::auth::service::FieldFault;
 use crate::auth::values::EmailAddress;
 use crate::auth::viewer::ClientAddress;
 use crate::error::Problem;
-use crate::extract::{ApiJson, Repeatable, Unkeyed};
+use crate::extract::{Repeatable, Sent, Unkeyed};
 use crate::pages::guest::{person, refused};
 use crate::state::AppState;
 
@@ -72,9 +72,11 @@ pub(super) async fn hand_in(
         (Ok(person), None, None) => person,
         // All name their faults.
         (person, wrong, refused) => {
-            let mut all = person.err().into_iter().chain(wrong).chain(refused);
-            let first = all.next().unwrap_or_else(Problem::invalid);
-            return Err(all.fold(first, |problem, more| problem.and_more(Some(more))));
+            let rules = person.err().into_iter().chain(refused).reduce(|all, more| all.and_more(Some(more)));
+            return Err(match wrong {
+                Some(wrong) => wrong.and_of_rules(rules),
+                None => rules.unwrap_or_else(Problem::invalid),
+            });
         }
     };
     state.accounts.admit_visitor(&email, address).await?;
@@ -95,17 +97,28 @@ pub(super) async fn hand_in(
 pub(super) async fn send_link(
     State(state): State<AppState>,
     ClientAddress(address): ClientAddress,
-    ApiJson(body): ApiJson<LinkWanted>,
+    sent: Sent<LinkWanted>,
 ) -> Result<(StatusCode, Json<CheckTheMail>), Problem> {
-    let email = EmailAddress::parse(&body.email)
-        .map_err(|fault| AuthError::Invalid(vec![FieldFault { field: "email", fault }]))?;
-    let reference: Reference = body.reference.parse().map_err(|_| {
-        let said = "No reference looks like this.";
-        Problem::invalid().detail(format!("reference: {said}")).field("reference", "invalid", said)
-    })?;
+    let body = sent.under(|body| whose(&body))?;
+    let (reference, email) = whose(&body)?;
     state.accounts.admit_visitor(&email, address).await?;
     state.intake.send_link(&state, reference, &email).await?;
     state.poke();
     let message = "If this is the address and the reference of a complaint without an account, the link is on its way.";
     Ok((StatusCode::ACCEPTED, Json(CheckTheMail { message })))
+}
+
+/// Of which complaint the link is wanted, and where to.
+fn whose(body: &LinkWanted) -> Result<(Reference, EmailAddress), Problem> {
+    let reference = body.reference.parse().map_err(|_| {
+        let said = "No reference looks like this.";
+        Problem::invalid().detail(format!("reference: {said}")).field("reference", "invalid", said)
+    });
+    let email = EmailAddress::parse(&body.email)
+        .map_err(|fault| Problem::from(AuthError::Invalid(vec![FieldFault { field: "email", fault }])));
+    match (reference, email) {
+        (Ok(reference), Ok(email)) => Ok((reference, email)),
+        (Err(reference), email) => Err(reference.and_more(email.err())),
+        (Ok(_), Err(email)) => Err(email),
+    }
 }

@@ -158,7 +158,7 @@ pub fn described_by(document: &utoipa::openapi::OpenApi) -> Router<AppState> {
 #[openapi(
     info(
         title = "Complaints",
-        description = "Complaint handling: sign up, complain, follow, answer, accept, rate. What reporting apps use at `/open311/v2` is described by its own specification, Open311 GeoReport v2, and not here."
+        description = "Complaint handling: sign up, complain, follow, answer, accept, rate. What reporting apps use at `/open311/v2` is described by its own specification, Open311 GeoReport v2, and not here. A refusal names everything that is wrong at once; of values that cannot be read, the first twenty."
     ),
     modifiers(&Schemes)
 )]

@@ -627,6 +627,24 @@ async fn nobody_is_told_of_what_they_did_not_send() {
         "zone unknown_zone",
     ];
     refused(put(), "/api/v1/me/preferences", body, john, &told).await;
+    let guest = "/api/v1/guest/complaints";
+    for (contact, told) in [
+        (json!({"name": 7, "email": "m@example.org"}), &["contact.name invalid_type"][..]),
+        (json!({"name": "Mary Poe", "email": {}}), &["contact.email invalid_type"]),
+        (json!([["x"]]), &["contact invalid_type"]),
+        (json!({"name": "", "email": "m"}), &["contact.email invalid", "contact.name missing"]),
+    ] {
+        let mut body = House::broken_kettle();
+        body["contact"] = contact;
+        refused(post(), guest, body, &With::default(), told).await;
+    }
+    let links = "/api/v1/guest/links";
+    for (body, told) in [
+        (json!({"reference": "x", "email": "bad"}), ["email invalid", "reference invalid"]),
+        (json!({"reference": 7, "email": "bad"}), ["email invalid", "reference invalid_type"]),
+    ] {
+        refused(post(), links, body, &With::default(), &told).await;
+    }
     let long = json!({"reason": "q".repeat(70_000)});
     let answer = house.command(&complaint, "accept", long, sarah).await;
     assert_eq!(answer.fields().iter().filter(|(field, _)| field == "reason").count(), 1, "{}", answer.text);
