@@ -120,11 +120,6 @@ impl Repeatable {
         Self { body: value.to_string().into(), key: None }
     }
 
-    /// Reads the body as [`ApiJson`] does.
-    pub fn parse<T: DeserializeOwned>(&self) -> Result<T, Problem> {
-        parse_strictly(self.bytes())
-    }
-
     /// Reads the body for doors whose rules have more to say of it, and for a caller who may not send some fields: a refusal does not
     /// name those as known.
     pub fn sent<T: DeserializeOwned>(&self, without: &[&str]) -> Result<Sent<T>, Problem> {
